@@ -1,0 +1,130 @@
+"""Frozen dataclasses in, identities out: what is trained on what, how, and the hash that names it."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import asdict, dataclass, field, fields, replace
+from typing import Any
+
+
+@dataclass(frozen=True)
+class DataConfig:
+    """Which videos and words: a suite of the embedded world, or a real set under `root`."""
+
+    suite: str = "retrieval"
+    """retrieval, paragraph, scenes, motions (embedded world); msrvtt, didemo, lsmdc, kinetics, something (under `root`)."""
+    size: str = "quick"
+    """Size of the embedded world: quick or full; ignored by real sets."""
+    frames: int = 8
+    """Frames per clip (T)."""
+    words: int = 32
+    """Text tokens per caption (L), start and end token included."""
+    world_seed: int = 0
+    root: str | None = None
+    """Folder of the data; where it lies is no part of a config's identity."""
+
+
+@dataclass(frozen=True)
+class ModelConfig:
+    """CLIP backbone, temporal method and its options, similarity."""
+
+    backbone: str = "tiny"
+    """`tiny` or any ViT architecture of open_clip."""
+    pretrained: str | None = None
+    """None: the shipped weights (tiny only); an open_clip tag; a local file; or `random`."""
+    temporal: str = "stan"
+    options: dict[str, Any] = field(default_factory=dict)
+    """Keyword arguments of the temporal method, plain JSON values."""
+    similarity: str = "cosine"
+
+
+@dataclass(frozen=True)
+class TrainConfig:
+    """The recipe: the paper's two learning rates, AdamW, cosine with warm-up."""
+
+    frozen: str = "vision"
+    """vision: CLIP's image tower is frozen and its levels are computed once; clip: both towers; nothing: full fine-tuning."""
+    epochs: int = 12
+    batch: int = 64
+    lr: float = 1e-3
+    """Learning rate of what is new."""
+    clip_lr_ratio: float = 0.1
+    """CLIP's learning rate as a share of `lr` (the paper: 0.1)."""
+    weight_decay: float = 0.02
+    warmup: float = 0.1
+    """Share of all steps with a linearly rising rate."""
+    clip_gradient: float = 5.0
+    temperature: float = 0.05
+    """Similarities are divided by it in the loss; fixed, as in the released recipe."""
+    precision: str = "32-true"
+    """Precision in lightning-fabric's words."""
+
+
+@dataclass(frozen=True)
+class Experiment:
+    """One row of a study with one seed; a run trains and evaluates exactly this."""
+
+    study: str
+    row: str
+    data: DataConfig = DataConfig()
+    model: ModelConfig = ModelConfig()
+    train: TrainConfig = TrainConfig()
+    seed: int = 0
+    test_time: tuple[str, ...] = ()
+    """Tricks used only when testing: dsl, views-1x3."""
+
+    @property
+    def hash(self) -> str:
+        """Ten hex digits that name everything but study, row, seed and the folder of the data."""
+        return _digest(self, ("data", "model", "train", "test_time"))
+
+    @property
+    def training_hash(self) -> str:
+        """Like `hash`, without what only testing changes: equal training hashes and seeds share their weights."""
+        return _digest(self, ("data", "model", "train"))
+
+    @property
+    def id(self) -> str:
+        return f"{self.study}/{self.row}/{self.hash}-s{self.seed}"
+
+
+_PARTS = {"data": DataConfig, "model": ModelConfig, "train": TrainConfig}
+
+
+def to_dict(experiment: Experiment) -> dict[str, Any]:
+    """Plain JSON values; `from_dict` turns them back."""
+    return json.loads(json.dumps(asdict(experiment)))
+
+
+def from_dict(values: dict[str, Any]) -> Experiment:
+    """An Experiment from `to_dict`'s values.
+
+    Raises ValueError naming any key that a config doesn't have.
+    """
+    parts = dict(values)
+    for name, kind in _PARTS.items():
+        _refuse_unknown(parts.get(name, {}), kind)
+        parts[name] = kind(**parts.get(name, {}))
+    _refuse_unknown(parts, Experiment)
+    parts["test_time"] = tuple(parts.get("test_time", ()))
+    return Experiment(**parts)
+
+
+def with_parts(experiment: Experiment, **parts: dict[str, Any]) -> Experiment:
+    """A copy with single fields of its parts changed: `with_parts(e, train={"epochs": 1})`."""
+    return replace(experiment, **{name: replace(getattr(experiment, name), **new) for name, new in parts.items()})
+
+
+def _refuse_unknown(values: dict[str, Any], kind: type) -> None:
+    known = [f.name for f in fields(kind)]
+    unknown = sorted(set(values) - set(known))
+    if unknown:
+        raise ValueError(f"{kind.__name__} has no {', '.join(unknown)}; it has {', '.join(known)}")
+
+
+def _digest(experiment: Experiment, parts: tuple[str, ...]) -> str:
+    values = to_dict(experiment)
+    identity = {name: values[name] for name in parts}
+    del identity["data"]["root"]
+    return hashlib.sha256(json.dumps(identity, sort_keys=True).encode()).hexdigest()[:10]

@@ -1,0 +1,220 @@
+"""A suite's name, a size and a seed in, the plan of its clips out: what each shows, its captions, label, split and twin.
+
+Four suites mirror the paper's benchmarks: retrieval (MSR-VTT), paragraph (DiDeMo), scenes (Kinetics) and motions
+(Something-Something). Splits share no caption. Half of the test clips show seen concepts, half unseen ones.
+"""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+
+from stan.data.world.concepts import SEEN, UNSEEN, Vocabulary
+from stan.data.world.motions import MOTIONS, Event, Look, draw_event, tracks_of
+from stan.data.world.render import Background, Scene, render
+
+SUITES = ("retrieval", "paragraph", "scenes", "motions")
+FPS = 12
+EVENT_FRAMES = 24
+"""Two seconds an event: eight segments of three frames, whose centres lie mirrored in the reversed clip."""
+
+
+@dataclass(frozen=True)
+class Size:
+    train: int
+    val: int
+    test: int
+
+
+SIZES = {"tiny": Size(24, 16, 24), "quick": Size(1200, 200, 400), "full": Size(4000, 400, 600)}
+
+
+@dataclass(frozen=True)
+class Plan:
+    """One clip before it is drawn."""
+
+    id: str
+    split: str
+    events: tuple[Event, ...]
+    background: str
+    seen: bool
+    seed: tuple[int, ...]
+    """Of the clip's random numbers; a twin has the same."""
+    backwards: bool
+    """Drawn from `reversed_events` and played from the last frame to the first."""
+    twin: str | None
+    label: str | None
+
+    @property
+    def kind(self) -> str:
+        return "+".join(event.motion for event in self.events)
+
+    def captions(self) -> tuple[str, ...]:
+        """Two wordings of the clip in training, one otherwise; a paragraph's sentences joined by a space."""
+        wordings = (0, 1) if self.split == "train" else (self.seed[-1] % 2,)
+        return tuple(" ".join(self.sentences(w)) for w in wordings)
+
+    def sentences(self, wording: int) -> list[str]:
+        """One sentence an event; the first names the background."""
+        clauses = [event.sentence(wording) for event in self.events]
+        clauses[0] += f" on a {self.background} background"
+        return [clause + "." for clause in clauses] if len(clauses) > 1 else clauses
+
+    def scenes(self) -> list[Scene]:
+        """One Scene an event, in the order and direction in which they are shown."""
+        events = [e.reversed for e in self.events[::-1]] if self.backwards else self.events
+        rng = np.random.default_rng(self.seed)
+        scenes = _scenes(events, self.background, rng)
+        return [_backwards(scene) for scene in scenes[::-1]] if self.backwards else scenes
+
+    def frames(self) -> np.ndarray:
+        """(T, H, W, 3) uint8, the same to the last byte for equal plans."""
+        return np.concatenate([render(scene) for scene in self.scenes()])
+
+
+def plans(suite: str, size: str = "quick", seed: int = 0) -> list[Plan]:
+    """All clips of a suite: test first, then validation, then training.
+
+    Raises ValueError for an unknown suite or size, naming the known ones.
+    """
+    if suite not in SUITES:
+        raise ValueError(f"the embedded world has no suite {suite!r}; it has {', '.join(SUITES)}")
+    if size not in SIZES:
+        raise ValueError(f"the embedded world has no size {size!r}; it has {', '.join(SIZES)}")
+    counts, taken = SIZES[size], set()
+    key = (seed, zlib.crc32(suite.encode()))
+    parts = [
+        _split(suite, "test", counts.test // 2, SEEN, (*key, 0), taken),
+        _split(suite, "test", counts.test // 2, UNSEEN, (*key, 1), taken),
+        _split(suite, "val", counts.val, SEEN, (*key, 2), taken),
+        _split(suite, "train", counts.train, SEEN, (*key, 3), taken),
+    ]
+    return [plan for part in parts for plan in part]
+
+
+def labels(suite: str) -> tuple[str, ...]:
+    """Class names of a class suite in index order; none for the others."""
+    if suite == "motions":
+        return tuple(motion.template.replace("[", "").replace("]", "") for motion in MOTIONS.values())
+    return tuple(str(look) for look in SCENE_CLASSES[SEEN] + SCENE_CLASSES[UNSEEN]) if suite == "scenes" else ()
+
+
+def _scene_classes(words: Vocabulary, per_shape: int) -> tuple[Look, ...]:
+    """Looks in which every colour and every shape stands in several classes, so that neither alone tells them."""
+    count = len(words.colours)
+    return tuple(
+        Look(words.colours[(i + k) % count], shape) for i, shape in enumerate(words.shapes) for k in range(per_shape)
+    )
+
+
+SCENE_CLASSES = {SEEN: _scene_classes(SEEN, 3), UNSEEN: _scene_classes(UNSEEN, 3)}
+
+
+def _split(
+    suite: str, split: str, count: int, words: Vocabulary, key: tuple[int, ...], taken: set[str]
+) -> list[Plan]:
+    """`count` clips; content that another split has taken is left to it.
+
+    Queries of a retrieval test are unique; classes and training clips may show the same thing twice.
+    """
+    unique = split != "train" and not labels(suite)
+    chosen: list[Plan] = []
+    own: set[str] = set()
+    draws = _draws(suite, words, key)
+    while len(chosen) < count:
+        index, events, background = next(draws)
+        content = _content(suite, events, background)
+        reversed_events = tuple(e.reversed for e in events[::-1])
+        mirrored = _content(suite, reversed_events, background)
+        if {content, mirrored} & (taken | own if unique else taken):
+            continue
+        clips = _clip_and_twin(suite, split, events, background, words is SEEN, (*key, index), reversed_events)
+        if len(chosen) + len(clips) <= count:
+            own |= {content, mirrored}
+            chosen += clips
+    taken |= own
+    return chosen
+
+
+def _clip_and_twin(
+    suite: str,
+    split: str,
+    events: tuple[Event, ...],
+    background: str,
+    seen: bool,
+    seed: tuple[int, ...],
+    reversed_events: tuple[Event, ...],
+) -> list[Plan]:
+    """The clip; outside training also its time-reversed twin, where words or class tell the two apart."""
+    name = f"{split}-{'seen' if seen else 'unseen'}-{seed[-1]:05d}"
+    label, mirrored = _label(suite, events), _label(suite, reversed_events)
+    told_apart = reversed_events != events if label is None else label != mirrored
+    if split == "train" or not told_apart:
+        return [Plan(name, split, events, background, seen, seed, False, None, label)]
+    twin = f"{name}-reversed"
+    return [
+        Plan(name, split, events, background, seen, seed, False, twin, label),
+        Plan(twin, split, reversed_events, background, seen, seed, True, name, mirrored),
+    ]
+
+
+def _draws(
+    suite: str, words: Vocabulary, key: tuple[int, ...]
+) -> Iterator[tuple[int, tuple[Event, ...], str]]:
+    """Endless contents; motions (in `scenes`: classes) take turns, all else is random."""
+    rng, index = np.random.default_rng(key), 0
+    while True:
+        for motion in rng.permutation(list(MOTIONS)):
+            background = str(rng.choice(words.backgrounds))
+            if suite == "paragraph":
+                others = rng.choice(list(MOTIONS), rng.integers(1, 3))
+                events = tuple(draw_event(str(m), words, rng) for m in (motion, *others))
+            elif suite == "scenes":
+                look = SCENE_CLASSES[words][index % len(SCENE_CLASSES[words])]
+                single = [m for m, kind in MOTIONS.items() if kind.looks == 1]
+                events = (Event(str(rng.choice(single)), (look,)),)
+            else:
+                events = (draw_event(str(motion), words, rng),)
+            yield index, events, background
+            index += 1
+
+
+def _content(suite: str, events: tuple[Event, ...], background: str) -> str:
+    return f"{background}: " + " ".join(event.sentence() for event in events)
+
+
+def _label(suite: str, events: tuple[Event, ...]) -> str | None:
+    if suite == "motions":
+        return MOTIONS[events[0].motion].template
+    return str(events[0].looks[0]) if suite == "scenes" else None
+
+
+def _scenes(events: list[Event], kind: str, rng: np.random.Generator) -> list[Scene]:
+    """The events one after the other, each with its own shapes, before one background that may drift."""
+    total = EVENT_FRAMES * len(events)
+    background = draw_background(kind, rng, total)
+    scenes = []
+    for i, event in enumerate(events):
+        phase = background.phase[i * EVENT_FRAMES : (i + 1) * EVENT_FRAMES]
+        part = Background(**vars(background) | {"phase": phase})
+        scenes.append(Scene(part, tracks_of(event, rng, EVENT_FRAMES)))
+    return scenes
+
+
+def draw_background(kind: str, rng: np.random.Generator, frames: int) -> Background:
+    """Greyish tones, period, angle; half of the textures drift."""
+    middle, contrast, tint = rng.uniform(70, 120), rng.uniform(18, 32), rng.uniform(-8, 8, 3)
+    speed = rng.uniform(-0.8, 0.8, 2) * rng.integers(0, 2)
+    phase = rng.uniform(0, 60, 2) + speed * np.arange(frames)[:, None]
+    return Background(
+        kind, middle - contrast + tint, middle + contrast + tint, rng.uniform(11, 18), rng.uniform(0, np.pi), phase
+    )
+
+
+def _backwards(scene: Scene) -> Scene:
+    background = Background(**vars(scene.background) | {"phase": scene.background.phase[::-1]})
+    tracks = [{k: v[::-1] if isinstance(v, np.ndarray) else v for k, v in vars(t).items()} for t in scene.tracks]
+    return Scene(background, tuple(type(t)(**values) for t, values in zip(scene.tracks, tracks, strict=True)))
