@@ -1,0 +1,77 @@
+# `make run` and `make test` are all a newcomer needs; every step also stands alone.
+#   PYTHON=python3.12    which Python, 3.11 or newer
+#   TORCH=cpu            torch's build from PyTorch's own index; where uv is missing, TORCH_INDEX=<its address> as well
+SHELL := /bin/bash
+
+VENV ?= .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/installed
+SUITE ?= motions
+SIZE ?= quick
+SEEDS ?= 0
+WORLDS ?= worlds
+LIBRARY ?= libraries/world
+MODEL ?= stan-tiny
+WORKERS ?= 2
+export MPLCONFIGDIR ?= $(CURDIR)/.cache/matplotlib
+
+RECENT := import sys; sys.exit(sys.version_info < (3, 11))
+PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11 python; do \
+	$$p -c '$(RECENT)' >/dev/null 2>&1 && { echo $$p; break; }; done)
+UV ?= $(shell uv --version >/dev/null 2>&1 && echo uv)
+PACKAGES := -c constraints.txt -e '.[all]'
+
+.PHONY: run install ablation library serve dashboard demo test lint check-real
+.DEFAULT_GOAL := run
+
+run: install
+	@$(MAKE) --no-print-directory ablation
+	@$(MAKE) --no-print-directory library
+	@$(MAKE) --no-print-directory serve
+
+install: $(STAMP)
+
+$(STAMP): pyproject.toml constraints.txt
+	@$(or $(PYTHON),false) -c '$(RECENT)' || { echo "stan needs Python 3.11 or newer, and \
+	$(or $(PYTHON),no python on the PATH) is not that: name one with make PYTHON=/path/to/python3.12" >&2; exit 2; }
+ifneq ($(UV),)
+	test -x $(BIN)/python || uv venv --seed --python "$$($(PYTHON) -c 'import sys; print(sys.executable)')" $(VENV)
+# uv reads none of pip's settings, so it is told the folders of wheels that pip would look into.
+	links="$${PIP_FIND_LINKS:-$$($(PYTHON) -m pip config get global.find-links 2>/dev/null)}"; \
+	[ -z "$$links" ] || export UV_FIND_LINKS="$${UV_FIND_LINKS:-$$(echo $$links | tr ' ' ',')}"; \
+	uv pip install --python $(BIN)/python $(if $(TORCH),--torch-backend $(TORCH)) $(PACKAGES)
+else
+	@[ -z "$(TORCH)" ] || [ -n "$(TORCH_INDEX)" ] || { echo "pip does not know PyTorch's own index: install uv, \
+	or add TORCH_INDEX=<address of its $(TORCH) wheels>" >&2; exit 2; }
+	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install $(if $(TORCH_INDEX),--extra-index-url $(TORCH_INDEX)) $(PACKAGES)
+endif
+	@touch $@
+
+ablation: install
+	$(BIN)/stan ablate components --suite $(SUITE) --size $(SIZE) --seeds $(SEEDS)
+
+library: install
+	$(BIN)/stan world retrieval --size $(SIZE) --out $(WORLDS)
+	$(BIN)/stan index $(WORLDS)/retrieval-$(SIZE)/test --library $(LIBRARY) --model $(MODEL)
+
+serve: install
+	@$(BIN)/stan serve --library $(LIBRARY)
+
+dashboard: install
+	@$(BIN)/stan dashboard
+
+demo: install
+	@$(BIN)/stan demo --library $(LIBRARY)
+
+lint: install
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+# Tests run side by side, so each keeps to one thread.
+test: lint
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n $(WORKERS) --dist loadfile $(PYTEST)
+
+check-real: install
+	@test -n "$(CLIPS)" || { echo "make check-real CLIPS=FOLDER [ANNOTATIONS=FOLDER]" >&2; exit 2; }
+	$(BIN)/stan data check --clips "$(CLIPS)" $(if $(ANNOTATIONS),--annotations "$(ANNOTATIONS)")

@@ -1,0 +1,267 @@
+"""Plain tables in, plotly figures out; no reading, no widgets, no numbers of its own."""
+
+from __future__ import annotations
+
+from html import escape
+
+import numpy as np
+import pandas as pd
+import plotly.graph_objects as go
+from plotly.subplots import make_subplots
+
+from dashboard import palette
+
+ROW_HEIGHT = 34
+CHANCE = 50.0
+CONFIG = {"displayModeBar": False, "scrollZoom": False, "responsive": True}
+"""Plotly's own options for every figure: no toolbar, and a finger that scrolls the page doesn't drag the plot."""
+
+
+def _names(values) -> list[str]:
+    """Names as plotly should print them: it reads a little HTML, and names come from folders."""
+    return [escape(str(value), quote=False) for value in values]
+
+
+def _layout(figure: go.Figure, rows: int, x_title: str = "", y_title: str = "") -> go.Figure:
+    figure.update_layout(
+        height=90 + ROW_HEIGHT * max(rows, 2),
+        margin={"l": 8, "r": 12, "t": 34, "b": 8},
+        legend={"orientation": "h", "yanchor": "bottom", "y": 1.0, "x": 0, "title": ""},
+        hoverlabel={"align": "left"},
+        dragmode=False,
+    )
+    figure.update_xaxes(title=x_title, automargin=True, zeroline=False)
+    figure.update_yaxes(title=y_title, automargin=True)
+    return figure
+
+
+def _top_down(figure: go.Figure, names: list[str]) -> go.Figure:
+    """First table row on top, as in the table itself."""
+    figure.update_yaxes(categoryorder="array", categoryarray=names[::-1], type="category")
+    return figure
+
+
+def verdict(low: float, high: float) -> str:
+    """What an interval of a change says: better, worse or undecided."""
+    return "better" if low > 0 else "worse" if high < 0 else "undecided"
+
+
+_VERDICTS = {
+    "better": (palette.BETTER, "circle"),
+    "worse": (palette.WORSE, "diamond"),
+    "undecided": (palette.UNDECIDED, "circle-open"),
+}
+
+
+def forest(changes: pd.DataFrame, baseline: str, metric: str) -> go.Figure:
+    """Forest plot of paired changes. `changes`: row, change, low, high, won, lost; one line per row, in points of `metric`."""
+    figure = go.Figure()
+    names = _names(changes["row"])
+    table = changes.assign(name=names, verdict=list(map(verdict, changes["low"], changes["high"])))
+    for says, (colour, symbol) in _VERDICTS.items():
+        part = table[table["verdict"] == says]
+        if part.empty:
+            continue
+        error = {
+            "array": part["high"] - part["change"],
+            "arrayminus": part["change"] - part["low"],
+            "thickness": 2,
+            "width": 5,
+        }
+        figure.add_scatter(
+            x=part["change"],
+            y=part["name"],
+            mode="markers",
+            name=says,
+            error_x=error,
+            marker={"color": colour, "symbol": symbol, "size": 11, "line": {"width": 2, "color": colour}},
+            customdata=part[["low", "high", "won", "lost"]],
+            hovertemplate="<b>%{y}</b><br>%{x:+.1f} points [%{customdata[0]:+.1f}, %{customdata[1]:+.1f}]"
+            "<br>%{customdata[2]} won, %{customdata[3]} lost<extra></extra>",
+        )
+    figure.add_vline(x=0, line={"color": palette.GREY, "width": 1, "dash": "dot"})
+    _layout(figure, len(table), x_title=f"change of {escape(metric)} against {escape(baseline)}, points")
+    return _top_down(figure, names)
+
+
+def rows(summary: pd.DataFrame, runs: pd.DataFrame, metric: str) -> go.Figure:
+    """Mean with its interval, and every seed. `summary`: row, mean, low, high, n; `runs`: row, seed, value; percent."""
+    figure = go.Figure()
+    names = _names(summary["row"])
+    figure.add_scatter(
+        x=runs["value"],
+        y=_names(runs["row"]),
+        mode="markers",
+        name="one seed",
+        marker={"color": palette.GREY, "symbol": "line-ns-open", "size": 12, "line": {"width": 2}},
+        customdata=runs["seed"],
+        hovertemplate="%{y}, seed %{customdata}: %{x:.1f}<extra></extra>",
+    )
+    figure.add_scatter(
+        x=summary["mean"],
+        y=names,
+        mode="markers",
+        name="mean, 95 % interval",
+        error_x={
+            "array": summary["high"] - summary["mean"],
+            "arrayminus": summary["mean"] - summary["low"],
+            "thickness": 2,
+            "width": 5,
+            "color": palette.OWN,
+        },
+        marker={"color": palette.OWN, "size": 10},
+        customdata=summary[["low", "high", "n"]],
+        hovertemplate="<b>%{y}</b>: %{x:.1f} [%{customdata[0]:.1f}, %{customdata[1]:.1f}]"
+        "<br>%{customdata[2]} seeds<extra></extra>",
+    )
+    _layout(figure, len(summary), x_title=escape(metric) + ", percent")
+    return _top_down(figure, names)
+
+
+def seen_unseen(summary: pd.DataFrame, metric: str) -> go.Figure:
+    """Dumbbells. `summary`: row, seen, unseen (percent): the gap is what a structure loses on concepts it never saw move."""
+    figure = go.Figure()
+    names = _names(summary["row"])
+    for name, seen, unseen in zip(names, summary["seen"], summary["unseen"], strict=True):
+        figure.add_scatter(
+            x=[seen, unseen],
+            y=[name, name],
+            mode="lines",
+            showlegend=False,
+            hoverinfo="skip",
+            line={"color": palette.GREY, "width": 2},
+        )
+    for column, colour, symbol in (("seen", palette.SEEN, "circle"), ("unseen", palette.UNSEEN, "diamond")):
+        figure.add_scatter(
+            x=summary[column],
+            y=names,
+            mode="markers",
+            name=f"{column} concepts",
+            marker={"color": colour, "symbol": symbol, "size": 12},
+            hovertemplate=f"<b>%{{y}}</b>, {column}: %{{x:.1f}}<extra></extra>",
+        )
+    _layout(figure, len(summary), x_title=escape(metric) + ", percent")
+    return _top_down(figure, names)
+
+
+def order(summary: pd.DataFrame) -> go.Figure:
+    """Order accuracy over twins. `summary`: row, mean, low, high, n (percent), with the line where guessing lies."""
+    figure = go.Figure()
+    names = _names(summary["row"])
+    figure.add_scatter(
+        x=summary["mean"],
+        y=names,
+        mode="markers",
+        showlegend=False,
+        error_x={
+            "array": summary["high"] - summary["mean"],
+            "arrayminus": summary["mean"] - summary["low"],
+            "thickness": 2,
+            "width": 5,
+            "color": palette.OWN,
+        },
+        marker={"color": palette.OWN, "size": 11},
+        customdata=summary["n"],
+        hovertemplate="<b>%{y}</b>: %{x:.1f}, %{customdata} seeds<extra></extra>",
+    )
+    figure.add_vline(
+        x=CHANCE,
+        line={"color": palette.VERMILION, "width": 1.5, "dash": "dash"},
+        annotation={"text": "chance", "font": {"color": palette.VERMILION}, "yanchor": "bottom", "y": 1.0},
+        annotation_position="top",
+    )
+    _layout(figure, len(summary), x_title="order accuracy over twins, percent")
+    figure.update_xaxes(range=[min(35.0, float(summary["low"].min()) - 5), 103])
+    return _top_down(figure, names)
+
+
+def order_by_kind(table: pd.DataFrame) -> go.Figure:
+    """Heat map of order accuracy. `table`: row, kind, accuracy (percent), N; white is chance, blue above, vermilion below."""
+    kinds = list(dict.fromkeys(table["kind"]))
+    row_names = list(dict.fromkeys(table["row"]))
+    grid = table.pivot(index="kind", columns="row", values="accuracy").loc[kinds, row_names]
+    count = table.pivot(index="kind", columns="row", values="N").loc[kinds, row_names]
+    figure = go.Figure(
+        go.Heatmap(
+            z=grid.to_numpy(),
+            x=_names(row_names),
+            y=_names(kinds),
+            customdata=count.to_numpy(),
+            colorscale=palette.DIVERGING,
+            zmin=0,
+            zmax=100,
+            xgap=2,
+            ygap=2,
+            texttemplate="%{z:.0f}",
+            hovertemplate="%{y}, <b>%{x}</b>: %{z:.1f} of %{customdata} twins<extra></extra>",
+            colorbar={"title": "", "ticksuffix": " %", "thickness": 10, "outlinewidth": 0},
+        )
+    )
+    _layout(figure, len(kinds))
+    figure.update_yaxes(autorange="reversed")
+    return figure
+
+
+def learning_curve(steps: pd.DataFrame, validation: pd.DataFrame, metric: str) -> go.Figure:
+    """Loss by epoch over validation by epoch. `steps`: epoch (fractional), loss; `validation`: epoch, value (percent)."""
+    figure = make_subplots(rows=2, cols=1, shared_xaxes=True, vertical_spacing=0.1, row_heights=[0.5, 0.5])
+    line = {"color": palette.OWN, "width": 2}
+    figure.add_scatter(x=steps["epoch"], y=steps["loss"], mode="lines", line=line, row=1, col=1, name="loss")
+    figure.add_scatter(
+        x=validation["epoch"],
+        y=validation["value"],
+        mode="lines+markers",
+        line={"color": palette.ORANGE, "width": 2},
+        row=2,
+        col=1,
+        name="validation",
+    )
+    _layout(figure, 8)
+    figure.update_layout(showlegend=False, hovermode="x")
+    figure.update_yaxes(title="loss", row=1, col=1)
+    figure.update_yaxes(title=escape(metric), row=2, col=1)
+    figure.update_xaxes(title="epoch", row=2, col=1)
+    return figure
+
+
+def accuracy_over_cost(recognition: pd.DataFrame) -> go.Figure:
+    """Printed accuracy over printed GFLOPs (log). Columns: method, group, frames, views, GFLOPs, top1; dashes are left out."""
+    figure = go.Figure()
+    printed = recognition.dropna(subset=["GFLOPs", "top1"])
+    for index, (group, part) in enumerate(printed.groupby("group", sort=False)):
+        figure.add_scatter(
+            x=part["GFLOPs"],
+            y=part["top1"],
+            mode="markers",
+            name=escape(group),
+            marker={
+                "color": palette.SERIES[index],
+                "symbol": palette.SYMBOLS[index],
+                "size": 13 if group == "STAN" else 10,
+            },
+            customdata=np.stack([_names(part["method"]), part["frames"], part["views"]], axis=1),
+            hovertemplate="<b>%{customdata[0]}</b>, %{customdata[1]} frames, %{customdata[2]} views"
+            "<br>top-1 %{y:.1f} at %{x:,.0f} GFLOPs<extra></extra>",
+        )
+    _layout(figure, 9, x_title="GFLOPs as printed, all views (log)", y_title="top-1, percent")
+    figure.update_xaxes(type="log", dtick=1)
+    return figure
+
+
+def printed_rows(table: pd.DataFrame, label: str, metric: str, group: str | None = None) -> go.Figure:
+    """Printed numbers of one metric as dots, one line per table row; cells that print a dash are left out."""
+    figure = go.Figure()
+    printed = table.dropna(subset=[metric])
+    groups = printed.groupby(group, sort=False) if group else [("", printed)]
+    for index, (name, part) in enumerate(groups):
+        figure.add_scatter(
+            x=part[metric],
+            y=_names(part[label]),
+            mode="markers",
+            name=escape(str(name)),
+            showlegend=group is not None,
+            marker={"color": palette.SERIES[index], "symbol": palette.SYMBOLS[index], "size": 11},
+            hovertemplate="<b>%{y}</b>: %{x:.1f}<extra></extra>",
+        )
+    _layout(figure, len(printed), x_title=f"{escape(metric)}, as printed")
+    return _top_down(figure, list(dict.fromkeys(_names(printed[label]))))

@@ -1,0 +1,273 @@
+"""Folders of runs in; cached tables out, read again only when a record has changed."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import streamlit as st
+
+from dashboard import tables, words
+from stan import experiments, published, results
+from stan.results.reader import flatten
+
+_WATCHED = ("run.json", "eval.json", "ranks.npz")
+
+
+def roots() -> tuple[str, ...]:
+    """Folders named by `--runs` (several allowed), else by STAN_RUNS (separated like PATH), else `runs`."""
+    parser = argparse.ArgumentParser(prog="streamlit run dashboard/app.py --")
+    parser.add_argument("--runs", action="append", help="folder of runs; several allowed")
+    named = parser.parse_args(sys.argv[1:]).runs
+    return tuple(named or os.environ.get("STAN_RUNS", "runs").split(os.pathsep))
+
+
+def runs() -> pd.DataFrame:
+    """`stan.results.load` over the roots and the shipped records, with `origin`: `yours` or `shipped`."""
+    return _runs(roots(), _times([*roots(), results.SHIPPED]), _minute())
+
+
+def _minute() -> int:
+    """Part of the cache's key: a run dies by its heartbeat growing old, which changes no file."""
+    return int(datetime.now(UTC).timestamp() // 60)
+
+
+def _times(places: Sequence[str | Path]) -> tuple[tuple[str, int], ...]:
+    """When each watched file under the roots was last written."""
+    files = (file for place in places for name in _WATCHED for file in Path(place).glob(f"*/*/*/{name}"))
+    return tuple(sorted((str(file), file.stat().st_mtime_ns) for file in files))
+
+
+@st.cache_data(show_spinner=False, max_entries=4)
+def _runs(places: tuple[str, ...], times: tuple, minute: int) -> pd.DataFrame:
+    table = results.load(places, shipped=True)
+    table["shipped"] = table["shipped"].astype(bool)
+    table["origin"] = np.where(table["shipped"], "shipped", "yours")
+    return table
+
+
+@dataclass(frozen=True)
+class Study:
+    """The done runs of one study on one suite at one size, either one's own or the shipped ones, never both."""
+
+    study: str
+    suite: str
+    size: str
+    shipped: bool
+    runs: pd.DataFrame = field(repr=False, compare=False)
+
+    @property
+    def key(self) -> tuple:
+        """Changes when any of its records does."""
+        return tuple((path, (Path(path) / "eval.json").stat().st_mtime_ns) for path in self.runs["path"])
+
+    @property
+    def label(self) -> str:
+        return f"{self.study} · {self.suite} · {self.size}" + (" · shipped reference" if self.shipped else "")
+
+    @property
+    def ids(self) -> list[str]:
+        return list(self.runs["id"])
+
+    @property
+    def command(self) -> str:
+        """What makes these runs again."""
+        seeds = ",".join(str(seed) for seed in sorted(self.runs["seed"].unique()))
+        return f"stan ablate {self.study} --suite {self.suite} --size {self.size} --seeds {seeds}"
+
+
+def studies(table: pd.DataFrame) -> list[Study]:
+    """Every study with a done run; one's own before the shipped."""
+    done = table[table["status"] == "done"]
+    groups = done.groupby(["shipped", "study", "suite", "size"], sort=True)
+    return [Study(*map(str, names), shipped=bool(shipped), runs=part) for (shipped, *names), part in groups]
+
+
+def metrics(study: Study) -> list[str]:
+    """Metrics that every run of the study has and that can be paired by query; the headline first."""
+    table = study.runs
+    present = [name for name in words.METRICS if name in table and table[name].notna().all()]
+    return sorted(present, key=lambda name: name != table["headline"].iloc[0])
+
+
+def rows(study: Study) -> list[str]:
+    """Rows with a done run, in the study's own order."""
+    return tables.ordered(study.runs["row"], known_rows(study.study))
+
+
+def known_rows(study: str) -> list[str]:
+    return [row.name for row in experiments.STUDIES[study].rows] if study in experiments.STUDIES else []
+
+
+def baseline(study: Study) -> str:
+    """The row that the study counts its changes from, where it is done; else the first."""
+    done = rows(study)
+    wanted = experiments.STUDIES[study.study].baseline if study.study in experiments.STUDIES else ""
+    return wanted if wanted in done else done[0]
+
+
+def summary(study: Study, metric: str) -> pd.DataFrame:
+    """`stan.results.summary` in the study's order; where a row has several configs, its name says which."""
+    return tables.in_order(_summary(study.key, metric, study.runs), rows(study))
+
+
+def changes(study: Study, baseline_row: str, metric: str, allow: bool = False) -> pd.DataFrame:
+    """`stan.results.changes` in the study's order; `reason` is empty where the comparison stands."""
+    return tables.in_order(_changes(study.key, baseline_row, metric, allow, study.runs), rows(study))
+
+
+@st.cache_data(show_spinner=False, max_entries=128)
+def _summary(key: tuple, metric: str, _runs: pd.DataFrame) -> pd.DataFrame:
+    return results.summary(_runs, metric)
+
+
+@st.cache_data(show_spinner="Comparing query by query ...", max_entries=128)
+def _changes(key: tuple, baseline_row: str, metric: str, allow: bool, _runs: pd.DataFrame) -> pd.DataFrame:
+    table = results.changes(_runs, baseline_row, metric, allow)
+    return table.assign(reason=table["reason"].fillna(""))
+
+
+def ablation_table(
+    study: Study, metric: str, summary: pd.DataFrame, changes: pd.DataFrame, every: bool
+) -> pd.DataFrame:
+    """The table of the ablation page; `every`: with all printed benchmarks, not only the one that the suite mirrors."""
+    numbers = printed(study.study)
+    columns = [] if numbers is None else [column for column in words.BENCHMARKS if column in numbers]
+    mirrored = published.COLUMN_OF_SUITE.get(study.suite)
+    means = tables.in_order(tables.means(study.runs, metric), rows(study)).drop(columns="hash")
+    return tables.ablation(
+        summary, changes, means, numbers, columns if every else [c for c in columns if c == mirrored]
+    )
+
+
+def seen_unseen(study: Study, metric: str) -> pd.DataFrame:
+    return tables.in_order(tables.seen_unseen(study.runs, metric), rows(study))
+
+
+def orders(study: Study) -> pd.DataFrame:
+    """Order accuracy by row with its interval; empty where the suite has no twins."""
+    return summary(study, "order.accuracy")
+
+
+def seeds(study: Study, metric: str) -> pd.DataFrame:
+    """row, seed, value: every run of the study."""
+    return tables.in_order(study.runs[["row", "hash", "seed"]].assign(value=study.runs[metric]), rows(study))
+
+
+def won_lost(study: Study, baseline_row: str, row: str, metric: str) -> pd.DataFrame:
+    """query, share of seeds right in either row, gain; the largest gain first."""
+    before, after = (_per_query(study, name, metric) for name in (baseline_row, row))
+    return tables.gains(before, after)
+
+
+def _per_query(study: Study, row: str, metric: str) -> list[pd.Series]:
+    answers = (results.per_query(path, metric) for path in study.runs.loc[study.runs["row"] == row, "path"])
+    return [pd.Series(values, index=ids) for ids, values in answers]
+
+
+def order_kinds(study: Study) -> pd.DataFrame:
+    """Order accuracy by row and kind of motion, where the runs tell the kinds of their twins."""
+    by_row = {row: study.runs.loc[study.runs["row"] == row, "path"] for row in rows(study)}
+    return tables.order_kinds({row: [results.ranks(path) for path in paths] for row, paths in by_row.items()})
+
+
+def printed(study: str) -> pd.DataFrame | None:
+    """The paper's numbers by the study's rows: row, component ticks, one column per benchmark; None where none is printed."""
+    if study not in experiments.STUDIES:
+        return None
+    return tables.printed_beside(experiments.STUDIES[study].rows, published.tables(), published.number)
+
+
+@dataclass(frozen=True)
+class Record:
+    """One run's documents as its page shows them."""
+
+    run: dict[str, Any]
+    provenance: dict[str, Any]
+    config: dict[str, Any]
+    evaluation: dict[str, Any]
+    metrics: pd.DataFrame
+    steps: pd.DataFrame
+    validation: pd.DataFrame
+    headline: str
+
+
+def record(path: str) -> Record:
+    """Read afresh: a running run's log grows."""
+    found = results.read(path)
+    evaluation = found["evaluation"]
+    headline = str(evaluation.get("headline") or "")
+    steps, validation, headline = tables.curves(results.history(path), headline)
+    return Record(
+        run=found["run"],
+        provenance={name: value for name, value in flatten(found["run"]).items() if name != "command"},
+        config=flatten(found["config"]),
+        evaluation=evaluation,
+        metrics=tables.metrics(flatten(evaluation.get("metrics", {})), flatten(evaluation.get("last") or {})),
+        steps=steps,
+        validation=validation,
+        headline=headline,
+    )
+
+
+def executed_notebooks(path: str) -> list[Path]:
+    """HTML files of a run's folder; a link that leads out of the folder is none of them."""
+    folder = Path(path).resolve()
+    return [page for page in sorted(folder.glob("*.html")) if page.resolve().parent == folder]
+
+
+@st.cache_data(show_spinner=False)
+def published_tables() -> dict[str, pd.DataFrame]:
+    return published.tables()
+
+
+def disagreements() -> pd.DataFrame:
+    return published.disagreements()
+
+
+@dataclass(frozen=True)
+class Job:
+    """What a running, or dead, run says of itself."""
+
+    id: str
+    died: bool
+    command: str
+    epoch: int
+    epochs: int
+    loss: float | None
+    silent: float
+    """Seconds since its last heartbeat."""
+
+    @property
+    def share(self) -> float:
+        return min(1.0, self.epoch / self.epochs) if self.epochs else 0.0
+
+
+def live() -> list[Job]:
+    """Runs that are under way, or died on it, with what their logs say now."""
+    table = runs()
+    under_way = table[table["status"].isin(["running", "died"])]
+    return [_job(results.read(path)) for path in under_way["path"]]
+
+
+def _job(found: dict[str, Any]) -> Job:
+    log = results.history(found["path"])
+    steps = log.dropna(subset=["loss"]) if "loss" in log else log
+    beat = datetime.fromisoformat(found["run"]["heartbeat"])
+    return Job(
+        id=found["id"],
+        died=found["status"] != "running",
+        command=str(found["run"].get("command") or ""),
+        epoch=int(steps["epoch"].iloc[-1]) + 1 if len(steps) else 0,
+        epochs=found["experiment"].train.epochs,
+        loss=float(steps["loss"].iloc[-1]) if len(steps) else None,
+        silent=(datetime.now(UTC) - beat).total_seconds(),
+    )

@@ -1,0 +1,225 @@
+"""Tables of runs and of printed numbers in; tables as a page shows them out: joined, named, ticked, never blended."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from dashboard import words
+from stan.results.comparison import PROTOCOL
+
+
+def in_order(table: pd.DataFrame, rows: Sequence[str]) -> pd.DataFrame:
+    """`summary` or `changes` of stan.results in the order of `rows`; a row with several configs is named with each hash."""
+    several = table.groupby("row")["hash"].transform("nunique") > 1
+    table = table.assign(place=table["row"].map(list(rows).index)).sort_values("place", kind="stable")
+    names = table["row"].where(~several, table["row"] + " (" + table["hash"].str[:6] + ")")
+    return table.assign(row=names).drop(columns="place").reset_index(drop=True)
+
+
+def ordered(names: Sequence[str], known: Sequence[str]) -> list[str]:
+    """Names in the study's own order, those it doesn't know at the end."""
+    present = list(dict.fromkeys(names))
+    return [name for name in known if name in present] + [name for name in present if name not in known]
+
+
+def ablation(
+    summary: pd.DataFrame,
+    changes: pd.DataFrame,
+    means: pd.DataFrame,
+    printed: pd.DataFrame | None,
+    columns: Sequence[str],
+) -> pd.DataFrame:
+    """Row by row: components, one's own numbers, the change, and in columns of their own the paper's numbers.
+
+    `summary`: row, n, mean, sd, low, high; `changes`: row, change, low, high; `means`: row and further means of one's
+    own; `printed`: `printed_beside`, of which `columns` are shown. Rows that are printed but not done keep empty cells.
+    """
+    own = summary[["row", "n", "mean", "sd"]].rename(columns={"n": "seeds", "sd": "± sd"})
+    own["95 % interval"] = [_range(line.low, line.high) for line in summary.itertuples()]
+    moved = changes[["row"]].assign(change=changes["change"])
+    moved["change, 95 %"] = [_range(line.low, line.high, sign="+") for line in changes.itertuples()]
+    own = own.merge(moved, on="row", how="left").merge(means, on="row", how="left")
+    if printed is None:
+        return own
+    ticks = printed[["row", *[column for column in words.COMPONENTS.values() if column in printed]]]
+    numbers = printed[["row", *columns]].rename(
+        columns={column: words.paper_column(column) for column in columns}
+    )
+    names = list(dict.fromkeys([*printed["row"], *summary["row"]]))
+    table = (
+        pd.DataFrame({"row": names})
+        .merge(ticks, how="left")
+        .merge(own, how="left")
+        .merge(numbers, how="left")
+    )
+    return table.astype({"seeds": "Int64"})
+
+
+def _range(low: float, high: float, sign: str = "") -> str:
+    return "" if np.isnan(low) else f"{low:{sign}.1f} to {high:{sign}.1f}"
+
+
+def printed_beside(
+    rows: Sequence[Any], tables: Mapping[str, pd.DataFrame], number: Callable
+) -> pd.DataFrame | None:
+    """The paper's numbers by row, with component ticks where all are printed. `rows`: of a `stan.experiments.Study`."""
+    found = []
+    for row in rows:
+        if row.printed is None:
+            continue
+        table, label = row.printed
+        known = [column for column in words.BENCHMARKS if column in tables[table]]
+        found.append({"row": row.name, **{column: number(table, label, column) for column in known}})
+    if not found:
+        return None
+    printed = pd.DataFrame(found)
+    if {row.printed[0] for row in rows if row.printed} == {"ablation_components"}:
+        printed = printed.merge(ticked(tables["ablation_components"])[["row", *words.COMPONENTS]])
+    return printed.rename(columns=words.COMPONENTS)
+
+
+def ticked(printed: pd.DataFrame) -> pd.DataFrame:
+    """The 0 and 1 of component columns as truth values, which tables show as ticks."""
+    return printed.astype({column: bool for column in words.COMPONENTS if column in printed})
+
+
+def means(runs: pd.DataFrame, metric: str) -> pd.DataFrame:
+    """row, hash and, where the runs have them, order, seen, unseen, last: means over seeds in percent.
+
+    `last`: the metric after the last epoch, beside the checkpoint that validation picked.
+    """
+    columns = {
+        "order.accuracy": "order",
+        f"seen.{metric}": "seen",
+        f"unseen.{metric}": "unseen",
+        f"last.{metric}": "last",
+    }
+    present = [column for column in columns if column in runs and runs[column].notna().any()]
+    return runs.groupby(["row", "hash"], sort=False)[present].mean().rename(columns=columns).reset_index()
+
+
+def seen_unseen(runs: pd.DataFrame, metric: str) -> pd.DataFrame:
+    """row, hash, seen, unseen: means over seeds in percent; empty where the runs don't report them apart."""
+    table = means(runs, metric)
+    if not {"seen", "unseen"} <= set(table):
+        return pd.DataFrame(columns=["row", "hash", "seen", "unseen"])
+    return table[["row", "hash", "seen", "unseen"]].dropna()
+
+
+def order_kinds(ranks: Mapping[str, Sequence[Mapping[str, np.ndarray]]]) -> pd.DataFrame:
+    """row, kind, accuracy (percent over seeds and twins), N (twins). `ranks`: for each row, the arrays of its runs."""
+    parts = [
+        pd.DataFrame({"row": row, "kind": arrays["order_kinds"], "right": arrays["order_correct"]})
+        for row, runs in ranks.items()
+        for arrays in runs
+        if "order_kinds" in arrays
+    ]
+    if not parts:
+        return pd.DataFrame(columns=["row", "kind", "accuracy", "N"])
+    grouped = pd.concat(parts).groupby(["row", "kind"], sort=False)["right"]
+    table = grouped.agg(accuracy="mean", N="size").reset_index()
+    runs_of = {row: len(runs) for row, runs in ranks.items()}
+    return table.assign(accuracy=100 * table["accuracy"], N=table["N"] // table["row"].map(runs_of))
+
+
+def gains(before: Sequence[pd.Series], after: Sequence[pd.Series]) -> pd.DataFrame:
+    """query, before, after, gain (percent of seeds that answer it right); the largest gain first. Each series: one seed."""
+    table = pd.DataFrame(
+        {"before": pd.concat(before, axis=1).mean(axis=1), "after": pd.concat(after, axis=1).mean(axis=1)}
+    )
+    table = table.dropna().assign(gain=table["after"] - table["before"])
+    return (
+        table.rename_axis("query")
+        .reset_index()
+        .sort_values("gain", ascending=False, kind="stable", ignore_index=True)
+    )
+
+
+def curves(log: pd.DataFrame, headline: str) -> tuple[pd.DataFrame, pd.DataFrame, str]:
+    """(epoch and loss of every step, epoch and value of every validation, the metric of those values) from a run's log."""
+    empty = pd.DataFrame(columns=["epoch", "loss"])
+    if "loss" not in log:
+        return empty, empty.rename(columns={"loss": "value"}), headline
+    steps = log.dropna(subset=["loss"])
+    within = steps.groupby("epoch")["loss"]
+    part = within.cumcount() / within.transform("size")
+    steps = pd.DataFrame({"epoch": steps["epoch"] + part, "loss": steps["loss"]})
+    measured = [name for name in words.METRICS if f"validation.{name}" in log]
+    chosen = headline if headline in measured else next(iter(measured), headline)
+    if f"validation.{chosen}" not in log:
+        return steps, empty.rename(columns={"loss": "value"}), chosen
+    values = log.dropna(subset=[f"validation.{chosen}"])
+    ends = pd.DataFrame({"epoch": values["epoch"] + 1, "value": values[f"validation.{chosen}"]})
+    return steps, ends, chosen
+
+
+def metrics(best: Mapping[str, Any], last: Mapping[str, Any]) -> pd.DataFrame:
+    """metric, best, last: everything that one run measured, by dotted names."""
+    lines = [{"metric": name, "best": value, "last": last.get(name)} for name, value in best.items()]
+    return pd.DataFrame(lines, columns=["metric", "best", "last"])
+
+
+def pairs(values: Mapping[str, Any]) -> pd.DataFrame:
+    """name, value: any dictionary as text."""
+    return pd.DataFrame(
+        [{"name": name, "value": "" if value is None else str(value)} for name, value in values.items()]
+    )
+
+
+def differing(runs: pd.DataFrame) -> list[str]:
+    """Columns in which not all runs agree."""
+    return [column for column in runs if runs[column].astype(str).nunique() > 1]
+
+
+def columns(runs: pd.DataFrame) -> list[str]:
+    """Columns of the run table that one may pick: all that hold anything."""
+    return [column for column in runs if column not in ("id", "path") and runs[column].notna().any()]
+
+
+def not_comparable(runs: pd.DataFrame) -> list[str]:
+    """Why these runs' numbers don't differ by the method alone: each part of the protocol that isn't the same."""
+    unfinished = runs.loc[runs["status"] != "done", "id"]
+    reasons = [f"{run} is not done" for run in unfinished]
+    for name in PROTOCOL:
+        told = sorted(
+            {"none" if pd.isna(value) or value == "" else str(value) for value in runs.get(name, [])}
+        )
+        if len(told) > 1:
+            reasons.append(f"{name} ({', '.join(told)})")
+    return reasons
+
+
+def side_by_side(runs: pd.DataFrame) -> pd.DataFrame:
+    """What differs as lines, runs as columns: configuration first, then metrics."""
+    skipped = {"id", "path", "hash", "training_hash", "start", "end", "heartbeat", "command"}
+    chosen = [column for column in differing(runs) if column not in skipped]
+    table = runs.set_index("id")[chosen].astype(object).T.map(_short)
+    return table.rename_axis("what").reset_index()
+
+
+def _short(value: object) -> str:
+    if isinstance(value, float):
+        return "" if np.isnan(value) else f"{value:.4g}"
+    return "" if value is None else str(value)
+
+
+def with_tricks(printed: pd.DataFrame) -> pd.DataFrame:
+    """Printed retrieval rows whose method says which test-time tricks it used, so that no two lines look alike."""
+    tricks = printed["test_time"].fillna("")
+    return printed.assign(method=printed["method"] + tricks.map(lambda trick: f" · {trick}" if trick else ""))
+
+
+def labelled(printed: pd.DataFrame) -> pd.DataFrame:
+    """A printed ablation table with one `label` per line, whatever its own first column is called."""
+    if "levels" not in printed:
+        return printed.assign(label=printed["row"] if "row" in printed else printed["method"])
+    levels = printed["levels"].fillna("")
+    label = [
+        f"interval {line.interval}" if line.kind == "interval" else f"levels {level}"
+        for line, level in zip(printed.itertuples(), levels, strict=True)
+    ]
+    return printed.assign(label=label)

@@ -1,0 +1,173 @@
+"""One study on one suite: what every component is worth, with intervals, seeds, twins, and the paper's numbers beside."""
+
+from __future__ import annotations
+
+import pandas as pd
+import streamlit as st
+
+from dashboard import charts, data, words
+from dashboard.views import downloads, formats, pick
+
+
+def show() -> None:
+    st.title("Ablation")
+    studies = data.studies(data.runs())
+    if not studies:
+        st.info("No study has a finished run. This runs the component ablation, one seed:")
+        st.code("stan ablate components --suite motions --size quick --seeds 0", language="bash")
+        return
+    study, metric, baseline = _choose(studies)
+    st.caption(_origin(study))
+    summary = data.summary(study, metric)
+    changes = data.changes(study, baseline, metric)
+    _headlines(summary, changes, metric, baseline)
+    _table(study, metric, summary, changes, baseline)
+    changes = _change(study, changes, baseline, metric)
+    _knowledge(study, metric)
+    _twins(study)
+    _queries(study, metric, baseline)
+    _export(study, metric, baseline, summary, changes)
+
+
+def _choose(studies: list[data.Study]) -> tuple[data.Study, str, str]:
+    """Study, metric and baseline, each kept in the address."""
+    first, second, third = st.columns([2, 1, 1])
+    with first:
+        study = pick.one("Study", studies, "study", format_func=lambda study: study.label)
+    with second:
+        metric = pick.one("Metric", data.metrics(study), "metric", format_func=words.metric)
+    with third:
+        baseline = pick.one("Compared with", data.rows(study), "baseline", default=data.baseline(study))
+    return study, metric, baseline
+
+
+def _origin(study: data.Study) -> str:
+    chosen = ", ".join(sorted(study.runs["selected"].astype(str).unique()))
+    text = f"Test split; weights: {words.plain(chosen)}. Intervals: 95 %, over queries and seeds."
+    if study.shipped:
+        machines = ", ".join(sorted(study.runs["machine"].astype(str).unique()))
+        commits = ", ".join(sorted(study.runs["commit"].astype(str).str[:10].unique()))
+        text += f" **Shipped reference**, made on {words.plain(machines)} at commit {words.plain(commits)}."
+    return text
+
+
+def _headlines(summary: pd.DataFrame, changes: pd.DataFrame, metric: str, baseline: str) -> None:
+    """The best row that may be compared with the baseline, and by how much."""
+    fair = changes[changes["reason"] == ""]
+    if fair.empty:
+        return
+    best = fair.loc[fair["change"].idxmax()]
+    own = summary.set_index("row")
+    with st.container(horizontal=True):
+        for row in (best["row"], baseline):
+            if row in own.index:
+                value = f"{own.loc[row, 'mean']:.1f} %"
+                st.metric(
+                    words.plain(row),
+                    value,
+                    border=True,
+                    help=f"{words.metric(metric)}, {own.loc[row, 'n']} seeds",
+                )
+        change = f"{best['change']:+.1f} points"
+        low_high = f"{best['low']:+.1f} to {best['high']:+.1f}"
+        st.metric("difference", change, low_high, delta_color="off", delta_arrow="off", border=True)
+
+
+def _table(
+    study: data.Study, metric: str, summary: pd.DataFrame, changes: pd.DataFrame, baseline: str
+) -> None:
+    st.subheader("Rows")
+    every = pick.switch("All of the paper's benchmarks", "printed")
+    table = data.ablation_table(study, metric, summary, changes, every)
+    st.dataframe(
+        table, hide_index=True, column_config=formats.table(table, pinned="row"), key="rows", height="content"
+    )
+    st.caption(
+        f"{words.metric(metric)} in percent; sd over seeds. Change: against {words.plain(baseline)}, points, paired over "
+        "identical queries. *order*: order accuracy over twins. *seen*, *unseen*: the same metric on concepts that did and "
+        "did not appear in training videos. *last*: after the last epoch instead of the best on validation."
+    )
+    if data.printed(study.study) is not None:
+        st.caption(
+            "Columns that begin with *paper* are printed numbers for the benchmark they name, from real videos and real "
+            "CLIP weights: a neighbour to look at, not the same quantity."
+        )
+
+
+def _change(study: data.Study, changes: pd.DataFrame, baseline: str, metric: str) -> pd.DataFrame:
+    """Forest plot; what it shows comes back."""
+    st.subheader(f"Change against {words.plain(baseline)}")
+    refused = changes[changes["reason"] != ""]
+    if not refused.empty:
+        reasons = "; ".join(
+            f"**{words.plain(line.row)}**, {words.plain(line.reason)}" for line in refused.itertuples()
+        )
+        st.caption(f"Left out, because not comparable like for like: {reasons}.")
+        if pick.switch("Compare them anyway", "anyway"):
+            changes = data.changes(study, baseline, metric, allow=True)
+    shown = changes[changes["reason"] == ""]
+    if shown.empty:
+        st.info("No other row is done that could be compared.")
+        return shown
+    st.plotly_chart(charts.forest(shown, baseline, words.metric(metric)), key="forest", config=charts.CONFIG)
+    return shown
+
+
+def _knowledge(study: data.Study, metric: str) -> None:
+    table = data.seen_unseen(study, metric)
+    if table.empty:
+        return
+    st.subheader("Knowledge carried over")
+    st.caption(
+        "A third of the shapes, colours and backgrounds never appear in a training video. What a structure keeps of CLIP's "
+        "knowledge about them shows in the unseen half of the test set."
+    )
+    st.plotly_chart(charts.seen_unseen(table, words.metric(metric)), key="knowledge", config=charts.CONFIG)
+
+
+def _twins(study: data.Study) -> None:
+    table = data.orders(study)
+    if table.empty:
+        return
+    st.subheader("Twins: does time matter?")
+    st.caption(
+        "A test video of a kind that has a direction has its time-reversed twin in the test set. A model that is blind to "
+        "order is right on half of them."
+    )
+    st.plotly_chart(charts.order(table), key="order", config=charts.CONFIG)
+    kinds = data.order_kinds(study)
+    if not kinds.empty:
+        st.plotly_chart(charts.order_by_kind(kinds), key="kinds", config=charts.CONFIG)
+
+
+def _queries(study: data.Study, metric: str, baseline: str) -> None:
+    others = [row for row in data.rows(study) if row != baseline]
+    if not others:
+        return
+    st.subheader("Queries won and lost")
+    row = pick.one("Row", others, "row", default="stan")
+    try:
+        table = data.won_lost(study, baseline, row, metric)
+    except ValueError as error:
+        st.caption(f"Not compared: {words.plain(error)}.")
+        return
+    won, lost = int((table["gain"] > 0).sum()), int((table["gain"] < 0).sum())
+    st.caption(
+        f"**{words.plain(row)}** against {words.plain(baseline)}: {won} queries won, {lost} lost, "
+        f"{len(table) - won - lost} alike. Numbers are the percentage of seeds that answer the query right."
+    )
+    moved = table[table["gain"] != 0].rename(columns={"before": baseline, "after": row})
+    st.dataframe(
+        moved, hide_index=True, column_config=formats.table(moved, "%.0f"), key="queries", height=280
+    )
+
+
+def _export(
+    study: data.Study, metric: str, baseline: str, summary: pd.DataFrame, shown: pd.DataFrame
+) -> None:
+    st.subheader("Take it along")
+    st.caption("Every file holds the ids of its runs and the command that makes them again.")
+    table = data.ablation_table(study, metric, summary, shown, every=True)
+    downloads.table("ablation", table, study.ids, study.command)
+    if not shown.empty:
+        downloads.forest("changes", shown, baseline, words.metric(metric), study.ids, study.command)

@@ -1,0 +1,34 @@
+"""A row of download buttons; files are made when a button is pressed."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import partial
+
+import pandas as pd
+import streamlit as st
+
+from dashboard import export
+
+
+def table(name: str, shown: pd.DataFrame, ids: Sequence[str], command: str) -> None:
+    with st.container(horizontal=True):
+        _button("Table, CSV", f"{name}.csv", partial(export.csv, shown, ids, command), "text/csv")
+        _button("Table, LaTeX", f"{name}.tex", partial(export.latex, shown, ids, command), "text/x-tex")
+
+
+def forest(
+    name: str, changes: pd.DataFrame, baseline: str, metric: str, ids: Sequence[str], command: str
+) -> None:
+    if changes.empty:
+        return
+    figure = export.forest(changes, baseline, metric)
+    with st.container(horizontal=True):
+        _button("Figure, PNG", f"{name}.png", partial(export.png, figure, ids, command), "image/png")
+        _button("Figure, PDF", f"{name}.pdf", partial(export.pdf, figure, ids, command), "application/pdf")
+
+
+def _button(label: str, file: str, make, mime: str) -> None:
+    st.download_button(
+        label, make, file_name=file, mime=mime, on_click="ignore", icon=":material/download:", key=file
+    )

@@ -1,0 +1,67 @@
+"""Keys and names in, the words that pages print out; names from run folders are made harmless here."""
+
+from __future__ import annotations
+
+import re
+
+METRICS = {
+    "t2v.R@1": "text-to-video R@1",
+    "t2v.R@5": "text-to-video R@5",
+    "t2v.R@10": "text-to-video R@10",
+    "v2t.R@1": "video-to-text R@1",
+    "v2t.R@5": "video-to-text R@5",
+    "v2t.R@10": "video-to-text R@10",
+    "top-1": "top-1",
+    "top-5": "top-5",
+}
+"""Metrics that are a share of queries, so that they can be paired query by query."""
+
+BENCHMARKS = {
+    "msrvtt_R@1": "MSR-VTT R@1",
+    "didemo_R@1": "DiDeMo R@1",
+    "k400_top1": "K400 top-1",
+    "ssv2_top1": "SSv2 top-1",
+}
+MIRRORED = {
+    "retrieval": "msrvtt_R@1",
+    "paragraph": "didemo_R@1",
+    "scenes": "k400_top1",
+    "motions": "ssv2_top1",
+}
+"""Suite of the embedded world -> column of the paper's table that it was modelled on."""
+
+COMPONENTS = {
+    "cross_frame": "cross-frame",
+    "intra_frame": "intra-frame",
+    "branch": "branch",
+    "multi_level": "multi-level",
+}
+
+_PUNCTUATION = re.compile(r"([\\`*_{}\[\]()#+\-.!|<>~$:&@^=\"'/])")
+
+
+def plain(name: object) -> str:
+    """A name that Streamlit's markdown prints letter by letter: no links, pictures, mathematics or directives."""
+    return _PUNCTUATION.sub(r"\\\1", " ".join(str(name).split()))
+
+
+def metric(key: str) -> str:
+    return METRICS.get(key, key)
+
+
+def paper_column(key: str) -> str:
+    """Header of a column of printed numbers: the paper's name for the benchmark, so that it can't be taken for one's own."""
+    return f"paper: {BENCHMARKS[key]}"
+
+
+def interval(change: float, low: float, high: float) -> str:
+    return f"{change:+.1f} [{low:+.1f}, {high:+.1f}]"
+
+
+def duration(seconds: float) -> str:
+    """1234 -> 20 min 34 s."""
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    if hours:
+        return f"{hours} h {minutes} min"
+    return f"{minutes} min {rest} s" if minutes else f"{rest} s"

@@ -1,0 +1,101 @@
+"""Attention weights and frames in, pictures out: overlays, a table of them, a matrix over time."""
+
+from __future__ import annotations
+
+import base64
+import io
+
+import matplotlib
+import numpy as np
+from matplotlib.figure import Figure
+from PIL import Image, ImageDraw
+
+COLOURS = matplotlib.colormaps["inferno"]
+SIDE = 144
+"""Pixels: smaller pictures are enlarged to about this."""
+
+
+def enlarged(picture: np.ndarray, side: int = SIDE) -> np.ndarray:
+    """(S, S, 3) uint8, a whole number of times larger where it is small, so that patches stay aligned."""
+    factor = max(1, -(-side // len(picture)))
+    size = (picture.shape[1] * factor, picture.shape[0] * factor)
+    return np.asarray(Image.fromarray(picture).resize(size, Image.Resampling.BICUBIC))
+
+
+def overlay(picture: np.ndarray, heat: np.ndarray, most: float) -> np.ndarray:
+    """`picture` (S, S, 3) in grey under `heat` (h, w), of which `most` is the brightest colour."""
+    base = enlarged(picture)
+    share = np.clip(heat / most, 0, 1)
+    share = share.repeat(base.shape[0] // heat.shape[0], 0).repeat(base.shape[1] // heat.shape[1], 1)[
+        ..., None
+    ]
+    grey = base.mean(-1, keepdims=True)
+    weight = 0.3 + 0.6 * share
+    return ((1 - weight) * grey + weight * 255 * COLOURS(share[..., 0])[..., :3]).round().astype(np.uint8)
+
+
+def table(pixels: np.ndarray, times: np.ndarray, rows: dict[str, np.ndarray]) -> str:
+    """HTML: frames (T, S, S, 3), below them one row of heat maps (T, h, w) per name, all on one scale."""
+    most = max(float(heat.max()) for heat in rows.values())
+    head = "".join(f'<th scope="col">{time:.2f} s</th>' for time in times)
+    lines = [_row("video", [enlarged(picture) for picture in pixels])]
+    for name, heat in rows.items():
+        pictures = [overlay(picture, one, most) for picture, one in zip(pixels, heat, strict=True)]
+        lines.append(_row(name, pictures))
+    label = "Frames and attention maps, scrolls sideways"
+    return (
+        f'<div class="maps" tabindex="0" role="region" aria-label="{label}"><table>'
+        f"<thead><tr><td></td>{head}</tr></thead><tbody>{''.join(lines)}</tbody></table></div>{_scale(most)}"
+    )
+
+
+def patch(picture: np.ndarray, grid: tuple[int, int], row: int, column: int) -> np.ndarray:
+    """`picture` with its grid of patches and a frame around one of them."""
+    image = Image.fromarray(enlarged(picture, 2 * SIDE))
+    draw = ImageDraw.Draw(image, "RGBA")
+    height, width = image.height / grid[0], image.width / grid[1]
+    for r in range(1, grid[0]):
+        draw.line([(0, r * height), (image.width, r * height)], fill=(255, 255, 255, 70))
+    for c in range(1, grid[1]):
+        draw.line([(c * width, 0), (c * width, image.height)], fill=(255, 255, 255, 70))
+    box = [column * width, row * height, (column + 1) * width - 1, (row + 1) * height - 1]
+    draw.rectangle(box, outline=(255, 221, 0, 255), width=3)
+    return np.asarray(image)
+
+
+def over_time(weights: np.ndarray, times: np.ndarray, title: str) -> Figure:
+    """A figure of weights (T, T): from which frame (row) to which (column)."""
+    figure = Figure(figsize=(4.6, 4.0), layout="constrained")
+    axes = figure.subplots()
+    image = axes.imshow(weights, cmap=COLOURS, vmin=0)
+    ticks = np.unique(np.linspace(0, len(times) - 1, min(len(times), 8)).round().astype(int))
+    names = [f"{times[i]:.1f}" for i in ticks]
+    axes.set_xticks(ticks, names)
+    axes.set_yticks(ticks, names)
+    axes.set_xlabel("to the frame at (s)")
+    axes.set_ylabel("from the frame at (s)")
+    axes.set_title(title, fontsize=10)
+    bar = figure.colorbar(image, shrink=0.85)
+    bar.set_label(f"share of attention (even: {1 / len(times):.2f})")
+    return figure
+
+
+def _row(name: str, pictures: list[np.ndarray]) -> str:
+    cells = "".join(
+        f'<td><img src="{_uri(p)}" alt="{name}, frame {i}"></td>' for i, p in enumerate(pictures, 1)
+    )
+    return f'<tr><th scope="row">{name}</th>{cells}</tr>'
+
+
+def _scale(most: float) -> str:
+    ramp = np.tile((COLOURS(np.linspace(0, 1, 160))[None, :, :3] * 255).astype(np.uint8), (8, 1, 1))
+    return (
+        f'<div class="scale"><span>0</span><img src="{_uri(ramp)}" alt="colour scale"><span>{most:.3f}</span>'
+        "<span>share of the CLS token's attention, one scale for all maps</span></div>"
+    )
+
+
+def _uri(picture: np.ndarray) -> str:
+    stream = io.BytesIO()
+    Image.fromarray(picture).save(stream, "webp", quality=88)
+    return "data:image/webp;base64," + base64.b64encode(stream.getvalue()).decode()

@@ -1,0 +1,28 @@
+"""Image-text knowledge carried over to video: the names a user needs, each imported when it is first asked for."""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import Any
+
+_HOMES = {
+    "load_model": "stan.models.presets",
+    "save_model": "stan.models.presets",
+    "Library": "stan.library",
+    "Experiment": "stan.config",
+}
+_MODULES = ("config", "evaluate", "experiments", "explain", "metrics", "published", "results", "statistics", "train")
+
+__all__ = [*_HOMES, *_MODULES]
+
+
+def __getattr__(name: str) -> Any:
+    if name in _HOMES:
+        return getattr(import_module(_HOMES[name]), name)
+    if name in _MODULES:
+        return import_module(f"stan.{name}")
+    raise AttributeError(f"module 'stan' has no attribute {name!r}; it has {', '.join(__all__)}")
+
+
+def __dir__() -> list[str]:
+    return [*globals(), *__all__]

@@ -1,0 +1,96 @@
+"""Command lines in; what they ask for on stdout, progress and one-line errors on stderr, an exit code out.
+
+Exit codes: 0 done, 1 a run or a check failed, 2 an error that the user can mend (one line on stderr), 130 Ctrl-C.
+Commands import what they need when they are called, so that `stan --help` answers at once.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import sys
+from collections.abc import Sequence
+from typing import NoReturn
+
+import typer
+
+from stan.cli import pages, records, training, videos
+from stan.cli.output import say
+
+app = typer.Typer(
+    help="Image-text knowledge carried over to video: train, ablate, compare, search.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+for _command in (
+    *(training.world, training.pretrain, training.train, training.evaluate, training.ablate),
+    *(records.runs, records.compare, records.published, records.metrics),
+    *(videos.index, videos.search, videos.recognise, videos.explain),
+    *(pages.dashboard, pages.demo, pages.serve, pages.doctor),
+):
+    app.command()(_command)
+app.add_typer(records.data, name="data")
+
+_USAGE_ERROR = typer.BadParameter.__base__
+_COMMAND_ERROR = _USAGE_ERROR.__base__  # what every wrong option or argument is, wherever typer keeps the class
+
+
+def main() -> NoReturn:
+    """The console entry."""
+    sys.exit(run(sys.argv[1:]))
+
+
+def run(arguments: Sequence[str]) -> int:
+    """Runs one command line; the exit code."""
+    try:
+        code = _run(arguments)
+        sys.stdout.flush()
+    except BrokenPipeError:  # the reader, `head` say, has what it wants
+        with contextlib.suppress(OSError):
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
+    return code
+
+
+def _run(arguments: Sequence[str]) -> int:
+    try:
+        return app(list(arguments), prog_name="stan", standalone_mode=False) or 0
+    except (KeyboardInterrupt, typer.Abort):
+        return 130
+    except SystemExit as ended:
+        return ended.code if isinstance(ended.code, int) else 1
+    except _COMMAND_ERROR as error:
+        return _usage(error)
+    except ModuleNotFoundError as error:
+        return _missing(error)
+    except (ValueError, OSError) as error:
+        if isinstance(error, BrokenPipeError):
+            raise
+        return _complain(_one_line(error), 2)
+
+
+def _usage(error: Exception) -> int:
+    if not getattr(error, "message", ""):  # no command at all: help was asked for and has been shown
+        return 2
+    context = getattr(error, "ctx", None)
+    hint = f" (see {context.command_path} --help)" if context else ""
+    return _complain(error.format_message() + hint, 2)
+
+
+def _missing(error: ModuleNotFoundError) -> int:
+    if (error.name or "stan").partition(".")[0] == "stan":
+        raise error
+    return _complain(f"this needs the package {error.name}: run `make install`, or install stan-video[all]", 2)
+
+
+def _one_line(error: Exception) -> str:
+    if isinstance(error, OSError) and error.strerror:
+        return ": ".join(part for part in (error.filename and str(error.filename), error.strerror) if part)
+    return str(error) or type(error).__name__
+
+
+def _complain(message: str, code: int) -> int:
+    say(f"stan: {' '.join(message.split())}")
+    return code

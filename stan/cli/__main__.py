@@ -1,0 +1,6 @@
+"""`python -m stan.cli`: the same as `stan`."""
+
+from stan.cli import main
+
+if __name__ == "__main__":
+    main()

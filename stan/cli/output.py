@@ -1,0 +1,84 @@
+"""Results in; one JSON document or text that people read on stdout, everything else on stderr."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import math
+import sys
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+Json = Annotated[bool, typer.Option("--json", help="Print one JSON document and nothing else.")]
+Runs = Annotated[Path, typer.Option(help="Folder of runs.", envvar="STAN_RUNS")]
+Worlds = Annotated[Path, typer.Option(help="Folder of rendered worlds.")]
+
+
+def emit(document: Any, as_json: bool, text: Callable[[Any], str]) -> None:
+    """Prints `document` as JSON, or what `text` makes of it."""
+    document = plain(document)
+    print(json.dumps(document, indent=1, ensure_ascii=False, allow_nan=False) if as_json else text(document))
+
+
+def say(text: str) -> None:
+    """One message for people, beside the output."""
+    print(text, file=sys.stderr)
+
+
+@contextlib.contextmanager
+def quiet() -> Iterator[None]:
+    """What is printed meanwhile, by whatever library, goes to stderr: stdout is for the result alone."""
+    with contextlib.redirect_stdout(sys.stderr):
+        yield
+
+
+def plain(value: Any) -> Any:
+    """JSON values: numpy scalars and paths to Python's own, NaN and infinity to null."""
+    if isinstance(value, Mapping):
+        return {str(key): plain(inner) for key, inner in value.items()}
+    if isinstance(value, list | tuple):
+        return [plain(inner) for inner in value]
+    if hasattr(value, "item"):
+        value = value.item()
+    if isinstance(value, float) and not math.isfinite(value):
+        return None
+    return str(value) if isinstance(value, Path) else value
+
+
+def table(rows: Sequence[Mapping[str, Any]], columns: Sequence[str] | None = None) -> str:
+    """Aligned columns under their names; numbers to the right."""
+    if not rows:
+        return "nothing found"
+    columns = list(columns or rows[0])
+    cells = [columns, *([_cell(row.get(name)) for name in columns] for row in rows)]
+    widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
+    numeric = [all(isinstance(row.get(name), int | float | None) for row in rows) for name in columns]
+    return "\n".join(
+        "  ".join(
+            cell.rjust(width) if right else cell.ljust(width)
+            for cell, width, right in zip(line, widths, numeric, strict=True)
+        ).rstrip()
+        for line in cells
+    )
+
+
+def lines(values: Mapping[str, Any]) -> str:
+    """One `name  value` per line; nested names dotted."""
+    from stan.results.reader import flatten
+
+    flat = {name: _cell(value) for name, value in flatten(values).items()}
+    width = max(map(len, flat), default=0)
+    return "\n".join(f"{name.ljust(width)}  {value}" for name, value in flat.items())
+
+
+def _cell(value: Any) -> str:
+    if value is None:
+        return "-"
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, float):
+        return f"{value:.2f}" if abs(value) >= 0.01 or value == 0 else f"{value:.2g}"
+    return str(value)

@@ -1,0 +1,102 @@
+"""One's own videos in: an indexed library, search results, recognised labels and attention pictures out."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from stan.cli.output import Json, emit, quiet, say, table
+
+Library = Annotated[Path, typer.Option(help="Folder of the library.")]
+Model = Annotated[
+    str | None, typer.Option(help="A preset, a run's folder or a checkpoint; the library's own by default.")
+]
+
+_LIBRARY = Path("libraries/own")
+
+
+def index(
+    folder: Annotated[Path, typer.Argument(help="Folder of videos, searched with all its subfolders.")],
+    library: Library = _LIBRARY,
+    model: Model = None,
+    as_json: Json = False,
+) -> None:
+    """Index a folder of videos: what is new or changed is embedded, what is gone is dropped."""
+    from stan.library import Library as Videos
+
+    with quiet():
+        report = Videos(library, model).add(folder, progress=_progress)
+    emit(report, as_json, _indexed)
+
+
+def search(
+    query: Annotated[str, typer.Argument(help="What should be seen.")],
+    library: Library = _LIBRARY,
+    top: Annotated[int, typer.Option(help="How many results.", min=1)] = 10,
+    model: Model = None,
+    as_json: Json = False,
+) -> None:
+    """Search a library by words."""
+    with quiet():
+        found = _open(library, model).search(query, top=top).document()
+    columns = ("name", "score", "percentile", "start", "end")
+    emit(found, as_json, lambda document: table(document["results"], columns))
+
+
+def recognise(
+    video: Annotated[str, typer.Argument(help="A video file, or the id of a video of the library.")],
+    label: Annotated[list[str] | None, typer.Option(help="A label; repeat it for several.")] = None,
+    labels: Annotated[Path | None, typer.Option(help="A text file, one label per line.")] = None,
+    library: Library = _LIBRARY,
+    top: Annotated[int, typer.Option(help="How many labels to show.", min=1)] = 5,
+    model: Model = None,
+    as_json: Json = False,
+) -> None:
+    """Tell which of the given labels fits a video."""
+    from stan.library import Library as Videos
+
+    wanted = [*(label or []), *(labels.read_text(encoding="utf-8").splitlines() if labels else [])]
+    if not wanted:
+        raise ValueError("there are no labels: give --label several times, or --labels FILE with one per line")
+    with quiet():
+        found = Videos(library, model).recognise(video, wanted, top=top)
+    emit(found, as_json, lambda document: table(document["labels"]))
+
+
+def explain(
+    video: Annotated[Path, typer.Argument(help="A video file.")],
+    out: Annotated[Path, typer.Option(help="The picture to write, .png or .pdf.")] = Path("attention.png"),
+    model: Annotated[str, typer.Option(help="A preset, a run's folder or a checkpoint.")] = "stan-tiny",
+    as_json: Json = False,
+) -> None:
+    """Draw where CLIP and the branch look, frame by frame, and which frames look at which."""
+    from stan import figures, load_model
+    from stan.explain.attention import attention
+
+    with quiet():
+        maps = attention(load_model(model), video)
+        figures.save(figures.attention(maps), out)
+    document = {"video": video, "model": model, "picture": out, "times": [float(t) for t in maps.times]}
+    emit(document, as_json, lambda document: f"wrote {document['picture']}")
+
+
+def _open(library: Path, model: str | None) -> Any:
+    from stan.library import Library as Videos
+
+    opened = Videos(library, model)
+    if opened.made_by is None:
+        raise ValueError(f"{library} holds no library: run `stan index FOLDER --library {library}` first")
+    return opened
+
+
+def _progress(done: int, total: int, name: str) -> None:
+    if done % 25 == 0:
+        say(f"{done}/{total}  {name}")
+
+
+def _indexed(report: dict[str, Any]) -> str:
+    counts = ", ".join(f"{report[name]} {name}" for name in ("indexed", "unchanged", "removed"))
+    skipped = [f"skipped {one['file']}: {one['reason']}" for one in report["skipped"]]
+    return "\n".join([f"{counts}, {len(skipped)} skipped in {report['seconds']:.1f} s", *skipped])

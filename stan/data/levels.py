@@ -1,0 +1,125 @@
+"""Clips and a frozen image tower in, the outputs of its blocks out: computed once, kept on disk, shared by all runs.
+
+A cache is the folder `<root>/<key>` with one `level<i>.npy` per block: float16 (clips x views, T, S, D), S = 1 + P tokens,
+CLS first. The key names what it depends on: the tower's weights, the clips, T and the views.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+import torch
+from filelock import FileLock
+from jaxtyping import Float
+from torch import Tensor
+
+from stan.models.video_encoder import VideoEncoder
+from stan.temporal.base import Temporal
+
+if TYPE_CHECKING:
+    from stan.models.clip import Clip
+
+FRAMES_AT_ONCE = 256
+"""Frames that go through the tower together."""
+
+ALL_LEVELS_BELOW = 4 * 2**30
+"""Bytes up to which all levels are kept, so that the next method finds its own; above it only those asked for."""
+
+Progress = Callable[[int, int], None]
+
+
+class Levels:
+    """Read access to the cached levels of one set of clips."""
+
+    def __init__(self, folder: Path, wanted: Iterable[int]):
+        self.arrays = {i: np.load(_file(folder, i), mmap_mode="r") for i in wanted}
+
+    def rows(self, rows: Sequence[int] | np.ndarray) -> dict[int, Float[Tensor, "B T S D"]]:
+        """float32 levels by block index."""
+        rows = np.asarray(rows)
+        return {i: torch.from_numpy(array[rows]).float() for i, array in self.arrays.items()}
+
+
+def level_cache(
+    root: str | Path,
+    clip: Clip,
+    identity: str,
+    shape: tuple[int, int],
+    wanted: Iterable[int],
+    videos: Callable[[], Iterator[Float[Tensor, "V T 3 S S"]]],
+    progress: Progress | None = None,
+) -> Levels:
+    """The wanted levels, computed where they aren't kept yet; a second process that wants them meanwhile waits.
+
+    identity: names the clips and how they were sampled. shape: number of rows (clips x views) and T.
+    videos: called where something is missing; yields every clip's prepared frames, views first.
+    progress: called with the rows done and all rows.
+    """
+    folder = Path(root) / _key(clip, identity, shape)
+    folder.mkdir(parents=True, exist_ok=True)
+    wanted = sorted(wanted)
+    with FileLock(folder / ".lock"):
+        if any(not _file(folder, i).exists() for i in wanted):
+            _compute(folder, clip, shape, _to_keep(clip, shape, wanted), videos(), progress)
+    return Levels(folder, wanted)
+
+
+def _compute(
+    folder: Path,
+    clip: Clip,
+    shape: tuple[int, int],
+    keep: list[int],
+    videos: Iterator[Tensor],
+    progress: Progress | None,
+) -> None:
+    """Fills unfinished files and renames them when they are whole, so that what has the right name is complete."""
+    size = (*shape, 1 + clip.patches, clip.width)
+    parts = {i: _file(folder, i).with_suffix(".part") for i in keep if not _file(folder, i).exists()}
+    arrays = {i: np.lib.format.open_memmap(part, "w+", np.float16, size) for i, part in parts.items()}
+    encoder = VideoEncoder(clip, Temporal(clip, shape[1])).eval()
+    done = 0
+    for batch in _batches(videos, FRAMES_AT_ONCE):
+        levels = encoder.levels(batch.to(clip.logit_scale.device))
+        for i, array in arrays.items():
+            array[done : done + len(batch)] = levels[i].half().cpu().numpy()
+        done += len(batch)
+        if progress:
+            progress(done, shape[0])
+    assert done == shape[0], f"{done} rows for {shape[0]}"
+    for i, array in arrays.items():
+        array.flush()
+        os.replace(parts[i], _file(folder, i))
+
+
+def _batches(videos: Iterator[Tensor], frames: int) -> Iterator[Float[Tensor, "B T 3 S S"]]:
+    waiting: list[Tensor] = []
+    for video in videos:
+        waiting.append(video)
+        if sum(v.shape[0] * v.shape[1] for v in waiting) >= frames:
+            yield torch.cat(waiting)
+            waiting = []
+    if waiting:
+        yield torch.cat(waiting)
+
+
+def _to_keep(clip: Clip, shape: tuple[int, int], wanted: list[int]) -> list[int]:
+    everything = 2 * shape[0] * shape[1] * (1 + clip.patches) * clip.width * clip.layers
+    return list(range(clip.layers)) if everything <= ALL_LEVELS_BELOW else wanted
+
+
+def _key(clip: Clip, identity: str, shape: tuple[int, int]) -> str:
+    digest = hashlib.sha256(json.dumps([identity, *shape, clip.mean, clip.std]).encode())
+    for name, tensor in sorted(clip.visual.state_dict().items()):
+        digest.update(name.encode())
+        digest.update(tensor.detach().cpu().contiguous().flatten().view(torch.uint8).numpy())
+    return digest.hexdigest()[:16]
+
+
+def _file(folder: Path, i: int) -> Path:
+    return folder / f"level{i}.npy"

@@ -1,0 +1,152 @@
+"""A split's clips in, batches of tensors out: prepared frames (or cached levels of them), token ids, labels.
+
+What a batch holds follows from the clips' indices and the draw alone, so that a run that is resumed sees the same.
+Letters: B clips, V views, T frames, S pixels in `video` and tokens in `levels`, L text tokens.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor
+
+from stan.config import DataConfig
+from stan.data import sampling, transforms, video
+from stan.data.datasets import VideoSet
+from stan.data.levels import Levels, Progress, level_cache
+
+if TYPE_CHECKING:
+    from stan.models.clip import Clip
+
+Batch = dict[str, Any]
+"""index (B,), text (B, L), label (B,) for recognition, and either video (B * V, T, 3, S, S) or levels {i: (B * V, T, S, D)}."""
+
+CROP_SCALE = (0.08, 1.0)
+"""Share of a frame's area that a training crop covers, as released."""
+
+MARGIN = 256 / 224
+"""Short side to which training frames are decoded, over the size of the crop, as released."""
+
+_ORDER, _CLIP = 1, 2  # streams of random numbers that never meet
+
+
+class Loader:
+    """Batches of one split, for one backbone and number of frames.
+
+    views: 1, or 3 crops along the long side. augment: whether `batch` with a draw takes random frames and crops.
+    """
+
+    def __init__(
+        self, videos: VideoSet, clip: Clip, data: DataConfig, *, views: int = 1, augment: bool = False
+    ):
+        self.videos, self.views, self.augment = videos, views, augment
+        self.frames = data.frames
+        self._preprocessing = (clip.image_size, clip.mean, clip.std)
+        self._levels: Levels | None = None
+        self.captions = clip_tokens(clip, [c for v in videos.clips for c in v.captions], data.words)
+        self.classes = clip_tokens(clip, list(videos.classes), data.words)
+        self.owner = np.repeat(np.arange(len(videos.clips)), [len(v.captions) for v in videos.clips])
+        """Index of each caption's clip."""
+        self.first_caption = np.searchsorted(self.owner, np.arange(len(videos.clips)))
+
+    def __len__(self) -> int:
+        return len(self.videos.clips)
+
+    def cache_levels(
+        self, root: str | Path, clip: Clip, wanted: Iterable[int], progress: Progress | None = None
+    ) -> None:
+        """From now on batches hold the wanted levels of a frozen image tower, computed where they aren't kept yet."""
+        assert not self.augment, "what is computed once cannot be drawn anew"
+        identity = f"{self.videos.hash} {self.videos.split} segment centres, {self.views} views"
+        rows = len(self) * self.views
+        self._levels = level_cache(
+            root, clip, identity, (rows, self.frames), wanted, self._all_videos, progress
+        )
+
+    def batch(self, indices: Sequence[int] | np.ndarray, draw: tuple[int, int] | None = None) -> Batch:
+        """The clips at `indices`. draw: (seed, epoch) of what is random in training; None: nothing is."""
+        with ThreadPoolExecutor(_threads()) as pool:
+            return self._batch(np.asarray(indices), draw, pool)
+
+    def batches(self, order: Iterable[np.ndarray], draw: tuple[int, int] | None = None) -> Iterator[Batch]:
+        """A batch for each item of `order`, the next one being decoded meanwhile."""
+        with ThreadPoolExecutor(_threads()) as pool, ThreadPoolExecutor(1) as ahead:
+            waiting = None
+            for indices in order:
+                upcoming = ahead.submit(self._batch, np.asarray(indices), draw, pool)
+                if waiting is not None:
+                    yield waiting.result()
+                waiting = upcoming
+            if waiting is not None:
+                yield waiting.result()
+
+    def in_order(self, size: int) -> Iterator[Batch]:
+        """All clips once, in the split's order."""
+        return self.batches(np.array_split(np.arange(len(self)), range(size, len(self), size)))
+
+    def _batch(self, indices: np.ndarray, draw: tuple[int, int] | None, pool: ThreadPoolExecutor) -> Batch:
+        draws = [None if draw is None else np.random.default_rng((_CLIP, *draw, int(i))) for i in indices]
+        batch: Batch = {"index": torch.from_numpy(indices.astype(np.int64))}
+        if len(self.captions):
+            batch["text"] = self.captions[
+                [self._caption(i, rng) for i, rng in zip(indices, draws, strict=True)]
+            ]
+        if self.videos.task == "recognition":
+            batch["label"] = torch.tensor([self.videos.clips[i].label for i in indices])
+        if self._levels is not None:
+            rows = indices[:, None] * self.views + np.arange(self.views)
+            batch["levels"] = self._levels.rows(rows.ravel())
+        else:
+            batch["video"] = torch.cat(list(pool.map(self._video, indices, draws)))
+        return batch
+
+    def _caption(self, index: int, rng: np.random.Generator | None) -> int:
+        """Index of the clip's first caption, or of one drawn from its captions."""
+        count = len(self.videos.clips[index].captions)
+        return self.first_caption[index] + (0 if rng is None else int(rng.integers(count)))
+
+    def _video(self, index: int, rng: np.random.Generator | None = None) -> Float[Tensor, "V T 3 S S"]:
+        path, size = self.videos.clips[index].path, self._preprocessing[0]
+        if rng is None or not self.augment:
+            frames = video.frames(path, self.frames)
+            if self.views == 1:
+                return torch.as_tensor(transforms.evaluation(*self._preprocessing)(frames))[None]
+            return torch.as_tensor(transforms.views(*self._preprocessing)(frames))
+        indices = sampling.segments(video.probe(path).frames, self.frames, rng)
+        frames = video.frames(path, indices, round(size * MARGIN))
+        return torch.as_tensor(transforms.training(*self._preprocessing, CROP_SCALE)(frames, rng))[None]
+
+    def _all_videos(self) -> Iterator[Float[Tensor, "V T 3 S S"]]:
+        with ThreadPoolExecutor(_threads()) as pool:
+            for start in range(0, len(self), 64):  # so that no more than this is decoded ahead
+                yield from pool.map(self._video, range(start, min(start + 64, len(self))))
+
+
+def clip_tokens(clip: Clip, texts: list[str], words: int) -> Int[Tensor, "N L"]:
+    """Token ids of all texts, as long as the longest needs: the padding beyond it changes nothing."""
+    if not texts:
+        return torch.empty(0, 0, dtype=torch.long)
+    ids = clip.tokenize(texts, words)
+    return ids[:, : int(ids.argmax(1).max()) + 1]  # the end token has the highest id
+
+
+def order(clips: int, batch: int, seed: int, epoch: int) -> list[np.ndarray]:
+    """An epoch's batches of clip indices, shuffled; what is left of the last one is dropped.
+
+    Raises ValueError where not even one batch is full.
+    """
+    if clips < batch:
+        raise ValueError(f"a batch of {batch} from {clips} training clips: choose a batch of at most {clips}")
+    shuffled = np.random.default_rng((_ORDER, seed, epoch)).permutation(clips)
+    return list(shuffled[: clips - clips % batch].reshape(-1, batch))
+
+
+def _threads() -> int:
+    return min(8, os.cpu_count() or 1)

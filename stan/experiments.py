@@ -1,0 +1,249 @@
+"""A study's name, a suite and a size in; its rows as experiments out. Every row is a Python value."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from stan import published
+from stan.config import DataConfig, Experiment, ModelConfig, TrainConfig
+from stan.metrics import HEADLINE
+
+LEARNING_RATES = (3e-4, 1e-3, 3e-3)
+"""What every row may choose from, on validation."""
+
+RATES_FILE = Path(__file__).resolve().parent / "learning_rates.json"
+CLASS_SUITES = ("scenes", "motions", "kinetics", "something")
+
+
+@dataclass(frozen=True)
+class Row:
+    """One row of a study: a temporal method with its options, and what testing adds."""
+
+    name: str
+    temporal: str
+    options: tuple[tuple[str, Any], ...] = ()
+    testing: bool = False
+    """Test-time tricks on: dual softmax for retrieval, three views for recognition."""
+    rate_of: str | None = None
+    """Row whose learning rate this one takes, where both train the same; its own name when left out."""
+    printed: tuple[str, str] | None = None
+    """(table, row) of the paper's numbers beside it."""
+
+    def paper(self, suite: str) -> float | None:
+        """The printed number for the benchmark that the suite mirrors, in percent, or None."""
+        column = published.COLUMN_OF_SUITE.get(suite)
+        if self.printed is None or column is None:
+            return None
+        table, row = self.printed
+        return published.number(table, row, column) if column in published.tables()[table].columns else None
+
+
+@dataclass(frozen=True)
+class Study:
+    """Rows that are trained and read together; `baseline` is the row that changes are counted from."""
+
+    name: str
+    title: str
+    rows: tuple[Row, ...]
+    baseline: str
+
+
+_STAN = {"cross_frame": "attention", "intra_frame": True, "branch": True, "multi_level": True}
+
+
+def _stan(
+    name: str, testing: bool = False, rate_of: str | None = None, row: str | None = None, **changed: Any
+) -> Row:
+    options = tuple((_STAN | changed).items())
+    return Row(name, "stan", options, testing, rate_of, ("ablation_components", row or name))
+
+
+_COMPONENTS = (
+    Row("baseline", "mean", printed=("ablation_components", "baseline")),
+    _stan("posterior", branch=False, multi_level=False),
+    _stan("branch", multi_level=False),
+    _stan("no-cross-frame", cross_frame="none"),
+    _stan("no-intra-frame", intra_frame=False),
+    _stan("stan"),
+    _stan("stan+testing", testing=True, rate_of="stan"),
+)
+
+_METHODS = (
+    Row("mean", "mean", rate_of="baseline", printed=("ablation_structures", "baseline (mean pooling)")),
+    Row(
+        "sequence_transformer",
+        "sequence_transformer",
+        printed=("ablation_structures", "SeqTrans (CLIP4Clip)"),
+    ),
+    _stan("stan-posterior", rate_of="posterior", row="posterior", branch=False, multi_level=False),
+    replace(_stan("stan"), printed=("ablation_structures", "STAN")),
+)
+
+STUDIES: dict[str, Study] = {
+    "components": Study("components", "What each component of STAN gives", _COMPONENTS, "baseline"),
+    "methods": Study("methods", "Temporal methods on one backbone and one recipe", _METHODS, "mean"),
+}
+
+
+@dataclass(frozen=True)
+class _Setting:
+    """What a suite and size need; the same for all rows of a study."""
+
+    data: DataConfig
+    train: TrainConfig
+    layers: int
+    """Layers of the branch (K)."""
+    backbone: str = "tiny"
+    pretrained: str | None = None
+
+
+def _world(suite: str, size: str, words: int, epochs: int, layers: int = 4) -> _Setting:
+    data = DataConfig(suite=suite, size=size, frames=8, words=words)
+    return _Setting(data, TrainConfig(frozen="vision", epochs=epochs, batch=64), layers)
+
+
+def _real(suite: str, frames: int, words: int, backbone: str, layers: int = 4, epochs: int = 10) -> _Setting:
+    data = DataConfig(suite=suite, size="full", frames=frames, words=words)
+    train = TrainConfig(frozen="nothing", epochs=epochs, batch=128, lr=2e-5, temperature=0.01)
+    return _Setting(data, train, layers, backbone, "openai")
+
+
+SETTINGS: dict[tuple[str, str], _Setting] = {
+    ("retrieval", "quick"): _world("retrieval", "quick", words=32, epochs=12),
+    ("paragraph", "quick"): _world("paragraph", "quick", words=64, epochs=12),
+    ("scenes", "quick"): _world("scenes", "quick", words=32, epochs=12),
+    ("motions", "quick"): _world("motions", "quick", words=32, epochs=12),
+    ("retrieval", "full"): _world("retrieval", "full", words=32, epochs=20),
+    ("paragraph", "full"): _world("paragraph", "full", words=64, epochs=20),
+    ("scenes", "full"): _world("scenes", "full", words=32, epochs=20),
+    ("motions", "full"): _world("motions", "full", words=32, epochs=20),
+    ("msrvtt", "full"): _real("msrvtt", frames=12, words=32, backbone="ViT-B-32"),
+    ("didemo", "full"): _real("didemo", frames=64, words=64, backbone="ViT-B-32", epochs=20),
+    ("kinetics", "full"): _real("kinetics", frames=8, words=32, backbone="ViT-B-16"),
+    ("something", "full"): _real("something", frames=8, words=32, backbone="ViT-B-16", layers=6),
+}
+"""Frames, words, epochs, batch and backbone by suite and size, in this one place. For real sets the paper's
+and the released recipe's, where they say; what they leave open (recognition's epochs and temperature) is a
+choice of ours."""
+
+
+def study(name: str, suite: str, size: str = "quick", root: str | None = None) -> list[Experiment]:
+    """The study's rows as experiments with seed 0; `dataclasses.replace(e, seed=1)` gives another seed.
+
+    `root`: folder of a real data set. Raises ValueError for a study, suite or size that isn't known.
+    """
+    setting = _setting(suite, size)
+    return [_experiment(_study(name), row, setting, root) for row in _study(name).rows]
+
+
+def row(name: str, row_name: str) -> Row:
+    """A study's row by name. Raises ValueError listing the rows there are."""
+    rows = {row.name: row for row in _study(name).rows}
+    if row_name not in rows:
+        raise ValueError(f"study {name} has no row {row_name!r}; it has {', '.join(rows)}")
+    return rows[row_name]
+
+
+def task(suite: str) -> str:
+    """ "retrieval" or "recognition"."""
+    return "recognition" if suite in CLASS_SUITES else "retrieval"
+
+
+def rate_key(experiment: Experiment) -> str:
+    """Key of the experiment's row in `learning_rates.json`: suite/size/row, one for rows that train alike."""
+    known = STUDIES.get(experiment.study)
+    rows = {row.name: row.rate_of or row.name for row in known.rows} if known else {}
+    name = rows.get(experiment.row, experiment.row.partition("@")[0])
+    return f"{experiment.data.suite}/{experiment.data.size}/{name}"
+
+
+def learning_rate(experiment: Experiment) -> dict[str, Any]:
+    """How the experiment's learning rate was chosen: {"lr", "tried": {rate: validation}, "chosen_on"}.
+
+    A rate that isn't the recorded choice has no trials: it is the setting's default, or was set by hand.
+    """
+    record = chosen_rates().get(rate_key(experiment))
+    if record is not None and record["lr"] == experiment.train.lr:
+        return record
+    return {"lr": experiment.train.lr, "tried": {}, "chosen_on": "not chosen: a default, or set by hand"}
+
+
+def chosen_rates() -> dict[str, dict[str, Any]]:
+    """The shipped choices by suite/size/row."""
+    return json.loads(RATES_FILE.read_text(encoding="utf-8"))
+
+
+def rate_trials(name: str, suite: str, size: str = "quick") -> list[Experiment]:
+    """Every row that trains on its own, once with each of LEARNING_RATES, as study "learning-rates"."""
+    trials = []
+    for experiment in study(name, suite, size):
+        label = rate_key(experiment).rpartition("/")[2]
+        for rate in LEARNING_RATES:
+            train = replace(experiment.train, lr=rate)
+            trials.append(
+                replace(
+                    experiment, study="learning-rates", row=f"{label}@{rate:g}", train=train, test_time=()
+                )
+            )
+    return list({trial.id: trial for trial in trials}.values())
+
+
+def choose_rates(runs: pd.DataFrame) -> dict[str, dict[str, Any]]:
+    """The content of `learning_rates.json` from the done runs of `rate_trials`: per row the best on
+    validation.
+
+    `runs`: as `results.load` returns them. Seed 0 chooses. A row without all of its trials is left out; ties
+    take the lower rate.
+    """
+    trials = runs[(runs["study"] == "learning-rates") & (runs["status"] == "done") & (runs["seed"] == 0)]
+    choices = {}
+    for (suite, size, name), tried in trials.groupby(
+        [trials["suite"], trials["size"], trials["row"].str.split("@").str[0]]
+    ):
+        column = f"validation.{HEADLINE[task(suite)]}"
+        values = dict(zip(tried["train.lr"].astype(float), tried[column].astype(float), strict=True))
+        if set(LEARNING_RATES) <= set(values):
+            best = max(sorted(values), key=values.__getitem__)
+            shown = {f"{rate:g}": value for rate, value in sorted(values.items())}
+            choices[f"{suite}/{size}/{name}"] = {
+                "lr": best,
+                "tried": shown,
+                "chosen_on": "validation, seed 0",
+            }
+    return choices
+
+
+def _experiment(study: Study, row: Row, setting: _Setting, root: str | None) -> Experiment:
+    options = dict(row.options) | ({"layers": setting.layers} if row.temporal == "stan" else {})
+    model = ModelConfig(setting.backbone, setting.pretrained, row.temporal, options)
+    tricks = ("views-1x3",) if task(setting.data.suite) == "recognition" else ("dsl",)
+    bare = Experiment(
+        study.name,
+        row.name,
+        replace(setting.data, root=root),
+        model,
+        setting.train,
+        test_time=tricks if row.testing else (),
+    )
+    chosen = chosen_rates().get(rate_key(bare))
+    return bare if chosen is None else replace(bare, train=replace(bare.train, lr=chosen["lr"]))
+
+
+def _study(name: str) -> Study:
+    if name not in STUDIES:
+        raise ValueError(f"no study {name!r}; there are {', '.join(STUDIES)}")
+    return STUDIES[name]
+
+
+def _setting(suite: str, size: str) -> _Setting:
+    real = {known for known, at in SETTINGS if (known, "quick") not in SETTINGS}
+    key = (suite, "full" if suite in real else size)  # real sets have one size
+    if key not in SETTINGS:
+        known = ", ".join(sorted({known for known, _ in SETTINGS}))
+        raise ValueError(f"no suite {suite!r} of size {size!r}; suites: {known}; sizes: quick, full")
+    return SETTINGS[key]

@@ -1,0 +1,116 @@
+"""A model and a video in, its raw attention out: CLIP's and the branch's over space, the branch's over time.
+
+Each attention module's own input is noted while the model runs and the weights are computed from it again,
+because neither open_clip nor the branch keeps them; the model's output is what it is without this.
+Letters: T frames, P = h * w patches, K branch layers, S pixels.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from einops import rearrange
+from jaxtyping import Float, UInt8
+from torch import Tensor, nn
+
+from stan.data import video as video_files
+from stan.data.transforms import evaluation
+from stan.models.video_encoder import VideoOutput
+from stan.temporal.attention import attention_weights
+from stan.temporal.stan_layer import CrossFrameAttention, IntraFrame
+
+NOTE = "This is attention, not an explanation: it shows what a layer mixes, not why the score is what it is."
+
+
+@dataclass(frozen=True)
+class Attention:
+    """Raw attention weights of one video, and what the model saw of it."""
+
+    pixels: UInt8[np.ndarray, "T S S 3"]
+    times: Float[np.ndarray, " T"]
+    """Seconds."""
+    clip: Float[np.ndarray, "layers T heads h w"]
+    """CLS to patches in each of CLIP's blocks; the rest of each row's sum of one is CLS to itself."""
+    branch: Float[np.ndarray, "K T heads h w"] | None
+    """The branch's CLS to patches, layer by layer; None where there is no intra-frame attention."""
+    temporal: Float[np.ndarray, "K heads h w T T"] | None
+    """Frame to frame at each patch, rows summing to one; None where there is no cross-frame attention."""
+    note: str = NOTE
+    """What has to stand beside every picture of these."""
+
+
+def attention(model: nn.Module, path: str | Path, frames: int | None = None) -> Attention:
+    """The attention of `model` on `frames` frames of the video at `path` (the model's own number if None).
+
+    Raises VideoError for a file that cannot be decoded, ValueError for more frames than the model can place.
+    """
+    clip = model.clip
+    decoded = video_files.decode(path, frames or model.frames)
+    pixels = torch.as_tensor(evaluation(clip.image_size, clip.mean, clip.std)(decoded.frames))
+    maps, _ = attention_of(model, pixels)
+    return Attention(_shown(pixels, clip.mean, clip.std), np.asarray(decoded.times), **maps)
+
+
+@torch.inference_mode()
+def attention_of(
+    model: nn.Module, pixels: Float[Tensor, "T 3 S S"]
+) -> tuple[dict[str, np.ndarray | None], VideoOutput]:
+    """Attention maps as in `Attention`, by name, and the output that the model gave meanwhile."""
+    blocks = list(model.clip.blocks)
+    intra = [m for m in model.temporal.modules() if isinstance(m, IntraFrame)]
+    cross = [m for m in model.temporal.modules() if isinstance(m, CrossFrameAttention)]
+    norms = [block.ln_1 for block in blocks] + [m.block.ln_1 for m in intra] + [m.norm for m in cross]
+    with _outputs(norms) as seen:
+        output = model.encode_video(pixels[None].to(model.device))
+    height = model.clip.grid[0]
+    spatial = [_to_patches(block.attn, seen[block.ln_1], height) for block in blocks]
+    branch = [_to_patches(m.block.attn, seen[m.block.ln_1], height) for m in intra]
+    temporal = [_over_time(m.attention, seen[m.norm], height) for m in cross]
+    maps = {"clip": np.stack(spatial), "branch": _stacked(branch), "temporal": _stacked(temporal)}
+    return maps, output
+
+
+@contextmanager
+def _outputs(modules: list[nn.Module]) -> Iterator[dict[nn.Module, Tensor]]:
+    """What each module returned last, while this is open."""
+    seen: dict[nn.Module, Tensor] = {}
+
+    def note(module: nn.Module, _: Any, output: Tensor) -> None:
+        seen[module] = output
+
+    with ExitStack() as stack:
+        for module in modules:
+            stack.callback(module.register_forward_hook(note).remove)
+        yield seen
+
+
+def _to_patches(
+    attention: nn.MultiheadAttention, x: Float[Tensor, "T N D"], height: int
+) -> Float[np.ndarray, "T heads h w"]:
+    weights = attention_weights(attention, x)[:, :, 0, 1:]
+    return rearrange(weights.float().cpu().numpy(), "t heads (h w) -> t heads h w", h=height)
+
+
+def _over_time(
+    attention: nn.MultiheadAttention, x: Float[Tensor, "1 T P D"], height: int
+) -> Float[np.ndarray, "heads h w T T"]:
+    weights = attention_weights(attention, rearrange(x, "1 t p d -> p t d"))
+    return rearrange(weights.float().cpu().numpy(), "(h w) heads t s -> heads h w t s", h=height)
+
+
+def _stacked(layers: list[np.ndarray]) -> np.ndarray | None:
+    return np.stack(layers) if layers else None
+
+
+def _shown(
+    pixels: Float[Tensor, "T 3 S S"], mean: tuple[float, ...], std: tuple[float, ...]
+) -> UInt8[np.ndarray, "T S S 3"]:
+    """The model's input as pictures again."""
+    restored = pixels * torch.tensor(std)[:, None, None] + torch.tensor(mean)[:, None, None]
+    return (rearrange(restored, "t c h w -> t h w c").clamp(0, 1) * 255).round().byte().numpy()

@@ -1,0 +1,1 @@
+"""CLIP's towers, the video encoder on top of them, and both together as a dual encoder."""

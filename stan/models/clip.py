@@ -1,0 +1,215 @@
+"""Name of an open_clip ViT in; a CLIP out whose blocks, token levels and attention weights can be reached."""
+
+from __future__ import annotations
+
+import difflib
+import json
+import pickle
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import torch
+from jaxtyping import Float, Int
+from safetensors import SafetensorError
+from torch import Tensor, nn
+
+from stan.temporal.attention import attention_weights
+from stan.torchvision_operators import declare
+
+declare()
+
+import open_clip  # noqa: E402
+from open_clip.factory import load_checkpoint  # noqa: E402
+from open_clip.model import CustomTextCLIP  # noqa: E402
+from open_clip.pretrained import get_pretrained_cfg  # noqa: E402
+from open_clip.transformer import text_global_pool  # noqa: E402
+
+TINY_CONFIG = Path(__file__).with_name("tiny_clip.json")
+TINY_WEIGHTS = Path(__file__).parent.parent / "weights" / "tiny_clip.safetensors"
+VOCABULARY = 49408  # size of the vocabulary that open_clip's own tokenizer speaks
+
+
+class TextOutput(NamedTuple):
+    """Embedded captions, not normalised."""
+
+    tokens: Float[Tensor, "B L E"]
+    text: Float[Tensor, "B E"]
+
+
+class Clip(nn.Module):
+    """Both towers of an open_clip model. State dict: open_clip's with a separate text tower (`visual.*`, `text.*`)."""
+
+    def __init__(self, model: CustomTextCLIP, mean: tuple[float, ...], std: tuple[float, ...], tokenizer: Any):
+        super().__init__()
+        self.visual = model.visual
+        self.text = model.text
+        self.logit_scale = model.logit_scale
+        self.mean, self.std, self.tokenizer = tuple(mean), tuple(std), tokenizer
+        self.grid: tuple[int, int] = model.visual.grid_size
+        self.image_size: int = model.visual.image_size[0]
+        self.embed_dim: int = model.visual.output_dim
+        self.heads: int = self.blocks[0].attn.num_heads
+        self.context_length: int = model.text.context_length
+
+    @property
+    def blocks(self) -> nn.ModuleList:
+        return self.visual.transformer.resblocks
+
+    @property
+    def width(self) -> int:
+        return self.visual.transformer.width
+
+    @property
+    def layers(self) -> int:
+        return len(self.blocks)
+
+    @property
+    def patches(self) -> int:
+        return self.grid[0] * self.grid[1]
+
+    def tokenize(self, texts: str | list[str], words: int | None = None) -> Int[Tensor, "B L"]:
+        """Token ids of length `words` (the context length if None); what is too long is cut before its end token."""
+        if self.tokenizer is None:
+            raise ValueError("this CLIP has a vocabulary of its own and no tokenizer: hand over token ids instead")
+        if words is not None and not 2 <= words <= self.context_length:
+            raise ValueError(f"words={words}: this CLIP reads 2 to {self.context_length} tokens")
+        return self.tokenizer([texts] if isinstance(texts, str) else list(texts), words or self.context_length)
+
+    def embed(self, images: Float[Tensor, "N 3 H W"]) -> Float[Tensor, "N S D"]:
+        """What the first block reads: CLS and patches with positions, S = 1 + P. Patch dropout is never applied."""
+        patches = self.visual.conv1(images).flatten(2).transpose(1, 2)
+        cls = self.visual.class_embedding.to(patches.dtype).expand(len(patches), 1, -1)
+        tokens = torch.cat([cls, patches], 1) + self.visual.positional_embedding.to(patches.dtype)
+        return self.visual.ln_pre(tokens)
+
+    def project(self, cls: Float[Tensor, "... D"]) -> Float[Tensor, "... E"]:
+        """CLIP's last LayerNorm and its projection into the space shared with the texts."""
+        return self.visual.ln_post(cls) @ self.visual.proj
+
+    def encode_image(self, images: Float[Tensor, "N 3 H W"]) -> Float[Tensor, "N E"]:
+        """open_clip's own image embedding, not normalised."""
+        return self.visual(images)
+
+    def encode_text(self, ids: Int[Tensor, "B L"]) -> TextOutput:
+        """Embeds token ids of any length up to the context length; padding after the end token changes nothing."""
+        length = ids.shape[1]
+        if length > self.context_length:
+            raise ValueError(f"{length} tokens per caption; this CLIP reads at most {self.context_length}")
+        text = self.text
+        x = text.token_embedding(ids) + text.positional_embedding[:length]
+        x = text.transformer(x, attn_mask=text.attn_mask[:length, :length])
+        tokens = _project_text(text.text_projection, text.ln_final(x))
+        return TextOutput(tokens, text_global_pool(tokens, ids, text.pool_type, text.eos_id))
+
+    def attention(self, i: int, x: Float[Tensor, "N S D"]) -> Float[Tensor, "N heads S S"]:
+        """Attention weights of block `i` on its own input `x`; rows (queries) sum to one."""
+        block = self.blocks[i]
+        return attention_weights(block.attn, block.ln_1(x))
+
+
+def load_clip(backbone: str = "tiny", pretrained: str | None = None) -> Clip:
+    """A CLIP by name.
+
+    backbone: `tiny` or a ViT architecture of open_clip (`ViT-B-32`).
+    pretrained: None for the shipped weights (tiny only), `random`, an open_clip tag (`openai`) or a local file in
+    open_clip's layout. With a tag, the activation that the tag was trained with is used whatever the name says; with a
+    local file of OpenAI's weights name the `-quickgelu` architecture.
+
+    Raises ValueError for a name that isn't known, an architecture that isn't a ViT with an end-token text tower, and
+    weights that cannot be fetched or read.
+    """
+    config, tag, weights = _architecture(backbone), {}, None
+    if pretrained is None and backbone != "tiny":
+        tags = ", ".join(open_clip.list_pretrained_tags_by_model(backbone))
+        raise ValueError(f"{backbone} needs pretrained=: one of {tags}; a local file; or 'random'")
+    if pretrained is None or Path(pretrained).is_file():
+        weights = _present(Path(pretrained or TINY_WEIGHTS))
+    elif pretrained != "random":
+        tag = _tag(backbone, pretrained)
+        config["quick_gelu"] = tag.get("quick_gelu", False)
+        weights = _fetch(backbone, pretrained, tag)
+    return from_config(config, tag.get("mean"), tag.get("std"), weights, backbone)
+
+
+def from_config(
+    config: dict[str, Any],
+    mean: tuple[float, ...] | None = None,
+    std: tuple[float, ...] | None = None,
+    weights: Path | None = None,
+    name: str = "this architecture",
+) -> Clip:
+    """A CLIP from open_clip's model config; random weights and OpenAI's mean and std unless given."""
+    _refuse_unsupported(config, name)
+    tokenizer = None
+    if config["text_cfg"].get("vocab_size", VOCABULARY) == VOCABULARY:
+        tokenizer = open_clip.SimpleTokenizer(context_length=config["text_cfg"].get("context_length", 77))
+    model = CustomTextCLIP(**{key: value for key, value in config.items() if key != "custom_text"})
+    if weights is not None:
+        _load_weights(model, weights, name)
+    return Clip(model, mean or open_clip.OPENAI_DATASET_MEAN, std or open_clip.OPENAI_DATASET_STD, tokenizer)
+
+
+def _architecture(backbone: str) -> dict[str, Any]:
+    if backbone == "tiny":
+        return json.loads(TINY_CONFIG.read_text())
+    config = open_clip.get_model_config(backbone) if ":" not in backbone else None
+    if config is None:
+        close = difflib.get_close_matches(backbone, [*open_clip.list_models(), "tiny"], 5, 0.4)
+        raise ValueError(f"backbone {backbone!r} is neither 'tiny' nor known to open_clip; close: {', '.join(close)}")
+    return config
+
+
+def _refuse_unsupported(config: dict[str, Any], name: str) -> None:
+    """Only what the wrapper reproduces: plain ViT blocks read at the CLS, causal text read at the end token."""
+    vision, text = config["vision_cfg"], config["text_cfg"]
+    custom = ("block_type", "qk_norm", "scaled_cosine_attn", "scale_heads", "scale_attn_inner", "scale_attn", "scale_fc")
+    foreign = ("timm_model_name", "hf_model_name", "hf_tokenizer_name", "attentional_pool", "embed_cls", "no_causal_mask")
+    unsupported = [key for part in (vision, text) for key in (*custom, *foreign) if part.get(key)]
+    unsupported += ["multimodal_cfg"] * ("multimodal_cfg" in config)
+    unsupported += ["residual network"] * isinstance(vision.get("layers"), list)
+    unsupported += ["pool_type"] * (vision.get("pool_type", "tok") != "tok")
+    unsupported += ["text pool_type"] * (text.get("pool_type", "argmax") not in ("argmax", "eos"))
+    if unsupported:
+        raise ValueError(
+            f"{name} is not supported ({', '.join(unsupported)}): choose an open_clip ViT with a CLS token and a causal"
+            " text tower read at its end token, such as ViT-B-32, ViT-B-16 or ViT-L-14"
+        )
+
+
+def _tag(backbone: str, pretrained: str) -> dict[str, Any]:
+    tag = get_pretrained_cfg(backbone, pretrained)
+    if not tag:
+        tags = ", ".join(open_clip.list_pretrained_tags_by_model(backbone)) or "none"
+        raise ValueError(f"pretrained {pretrained!r} is no file and no tag of {backbone} (its tags: {tags})")
+    return tag
+
+
+def _present(path: Path) -> Path:
+    if not path.is_file():
+        raise ValueError(f"the tiny CLIP's weights are missing at {path}: make them with `stan pretrain`")
+    return path
+
+
+def _fetch(backbone: str, pretrained: str, tag: dict[str, Any]) -> Path:
+    try:
+        return Path(open_clip.download_pretrained(tag))
+    except Exception as error:  # the hub's client raises a dozen unrelated types without a network
+        raise ValueError(
+            f"the weights {pretrained!r} of {backbone} could not be fetched ({type(error).__name__}): run once"
+            " with a network, or fetch the file elsewhere and give its path as pretrained=, or use the backbone 'tiny'"
+        ) from error
+
+
+def _load_weights(model: CustomTextCLIP, path: Path, name: str) -> None:
+    try:
+        load_checkpoint(model, str(path))
+    except (RuntimeError, KeyError, OSError, ValueError, pickle.UnpicklingError, SafetensorError) as error:
+        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
+        raise ValueError(
+            f"{path} does not hold weights of {name} in open_clip's layout ({reason}): check that the file is complete"
+            " and that the architecture is the one it was trained with"
+        ) from error
+
+
+def _project_text(projection: nn.Parameter | nn.Linear, tokens: Tensor) -> Tensor:
+    return projection(tokens) if isinstance(projection, nn.Linear) else tokens @ projection

@@ -1,0 +1,87 @@
+"""Videos and captions in, embeddings and their similarity out."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import torch
+from jaxtyping import Bool, Float, Int
+from torch import Tensor, nn
+
+from stan import similarity as similarities
+from stan import temporal as methods
+from stan.config import ModelConfig
+from stan.models.clip import Clip, TextOutput, load_clip
+from stan.models.video_encoder import VideoEncoder, VideoOutput
+from stan.temporal.base import Temporal
+
+
+class DualEncoder(nn.Module):
+    """CLIP with a temporal method on its image tower, and a similarity between texts and videos."""
+
+    def __init__(self, clip: Clip, temporal: Temporal, similarity: str = "cosine"):
+        super().__init__()
+        self.encoder = VideoEncoder(clip, temporal)
+        self.score = similarities.build(similarity)
+
+    @property
+    def clip(self) -> Clip:
+        return self.encoder.clip
+
+    @property
+    def temporal(self) -> Temporal:
+        return self.encoder.temporal
+
+    @property
+    def frames(self) -> int:
+        """Frames taken from a video file."""
+        return self.temporal.frames
+
+    @property
+    def logit_scale(self) -> nn.Parameter:
+        """CLIP's logarithm of the factor from cosine to logit."""
+        return self.clip.logit_scale
+
+    @property
+    def device(self) -> torch.device:
+        return self.logit_scale.device
+
+    def encode_video(
+        self,
+        video: str | Path | list[str | Path] | Float[Tensor, "B T 3 H W"],
+        mask: Bool[Tensor, "B T"] | None = None,
+    ) -> VideoOutput:
+        """Embeds video files (one or several; `frames` frames each, without gradient) or prepared frames.
+
+        Raises VideoError (a ValueError) for a file that cannot be decoded.
+        """
+        if isinstance(video, Tensor):
+            return self.encoder(video, mask)
+        paths = video if isinstance(video, list) else [video]
+        with torch.no_grad():
+            return self.encoder(torch.stack([self._prepare(path) for path in paths]).to(self.device))
+
+    def encode_text(self, text: str | list[str] | Int[Tensor, "B L"]) -> TextOutput:
+        """Embeds captions (without gradient) or token ids."""
+        if isinstance(text, Tensor):
+            return self.clip.encode_text(text)
+        with torch.no_grad():
+            return self.clip.encode_text(self.clip.tokenize(text).to(self.device))
+
+    def similarity(self, text: TextOutput, video: VideoOutput) -> Float[Tensor, "texts videos"]:
+        """Scores every text against every video; cosines, without logit scale."""
+        return self.score(text, video)
+
+    def _prepare(self, path: str | Path) -> Float[Tensor, "T 3 S S"]:
+        from stan.data.transforms import evaluation  # only who reads files needs decoders
+        from stan.data.video import decode
+
+        clip = self.clip
+        frames = evaluation(clip.image_size, clip.mean, clip.std)(decode(path, self.frames, None).frames)
+        return torch.as_tensor(frames)
+
+
+def build(config: ModelConfig, frames: int) -> DualEncoder:
+    """The model that `config` describes, for clips of `frames` frames. Raises ValueError for what doesn't exist."""
+    clip = load_clip(config.backbone, config.pretrained)
+    return DualEncoder(clip, methods.build(config.temporal, clip, frames, config.options), config.similarity)

@@ -1,0 +1,98 @@
+"""A preset's name, a run's folder or a checkpoint in, a model ready for inference out; and a trained model into a file."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import replace
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from stan import checkpoints
+from stan.config import Experiment, ModelConfig, from_dict, to_dict
+from stan.models.dual_encoder import DualEncoder, build
+
+STAN_TINY_WEIGHTS = Path(__file__).parent.parent / "weights" / "stan_tiny.safetensors"
+CHECKPOINT = "checkpoint.safetensors"
+
+PRESETS: dict[str, tuple[ModelConfig, int]] = {
+    "clip-tiny": (ModelConfig(temporal="mean"), 8),
+    "clip-b32": (ModelConfig("ViT-B-32", "openai", "mean"), 12),
+    "clip-b16": (ModelConfig("ViT-B-16", "openai", "mean"), 12),
+    "stan-self-b32": (ModelConfig("ViT-B-32", "openai", "stan"), 12),
+    "stan-self-b16": (ModelConfig("ViT-B-16", "openai", "stan"), 12),
+}
+"""Model and frames; `stan-tiny` beside these is a trained checkpoint. The branch of `stan-self-*` is not trained."""
+
+
+def load_model(name: str | Path, pretrained: str | None = None) -> DualEncoder:
+    """A model by name, in evaluation mode.
+
+    name: `stan-tiny` (trained, shipped), one of `PRESETS`, a run's folder, or a checkpoint: of a run, converted, or in
+    the released STAN's own layout. pretrained: other weights for a preset's CLIP (see `load_clip`).
+
+    Raises ValueError for a name that is none of these and for weights that can't be had.
+    """
+    if name in PRESETS:
+        config, frames = PRESETS[name]
+        return build(replace(config, pretrained=pretrained or config.pretrained), frames).eval()
+    if pretrained is not None:
+        raise ValueError(f"{name} brings its own weights: pretrained= is for the presets {', '.join(PRESETS)}")
+    return _from_file(_file(name))
+
+
+def save_model(path: str | Path, model: DualEncoder, experiment: Experiment, half: bool = False) -> None:
+    """Writes what training could change, and the experiment, so that `load_model` can rebuild the model.
+
+    CLIP's frozen parameters are left out and read from the backbone again, except where that is random. `half`: 16 bit.
+    """
+    kept, left_out = _split(model, experiment.model.pretrained == "random")
+    if half:
+        kept = {name: tensor.half() for name, tensor in kept.items()}
+    checkpoints.save(path, kept, {"experiment": to_dict(experiment), "backbone": digest(left_out)})
+
+
+def digest(tensors: dict[str, Tensor]) -> str:
+    """Sixteen hex digits that name these tensors: their names, kinds and values."""
+    sha = hashlib.sha256()
+    for name in sorted(tensors):
+        tensor = tensors[name].detach().cpu().contiguous()
+        sha.update(f"{name} {tensor.dtype} {tuple(tensor.shape)}".encode())
+        sha.update(tensor.reshape(-1).view(torch.uint8).numpy())
+    return sha.hexdigest()[:16]
+
+
+def _split(model: DualEncoder, everything: bool) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
+    frozen = {name for name, parameter in model.named_parameters() if not parameter.requires_grad}
+    kept, left_out = {}, {}
+    for name, tensor in model.state_dict().items():
+        of_backbone = name in frozen and name.startswith("encoder.clip.") and not everything
+        (left_out if of_backbone else kept)[name] = tensor
+    return kept, left_out
+
+
+def _file(name: str | Path) -> Path:
+    path = STAN_TINY_WEIGHTS if name == "stan-tiny" else Path(name)
+    path = path / CHECKPOINT if path.is_dir() else path
+    if not path.is_file():
+        names = ", ".join(["stan-tiny", *PRESETS])
+        raise ValueError(f"no model {str(name)!r} ({path} is missing): name a preset ({names}), a run or a checkpoint")
+    return path
+
+
+def _from_file(path: Path) -> DualEncoder:
+    state, metadata = checkpoints.load(path) if path.suffix == ".safetensors" else ({}, {})
+    if "released" in metadata:
+        return checkpoints.assemble_released(metadata["released"], state, path)
+    if "experiment" not in metadata:
+        return checkpoints.load_released(path)
+    experiment = from_dict(metadata["experiment"])
+    model = build(experiment.model, experiment.data.frames)
+    ours = model.state_dict()
+    left_out = {name: tensor for name, tensor in ours.items() if name not in state}
+    checkpoints.fill(model, state, path, optional="encoder.clip.")
+    if metadata["backbone"] != digest(left_out):
+        backbone = experiment.model.backbone
+        raise ValueError(f"{path} was trained on other weights of {backbone} than those at hand: train it again")
+    return model.eval()

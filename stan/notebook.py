@@ -1,0 +1,250 @@
+"""A notebook and its parameters in; the executed notebook and its HTML, made in a process of their own, out.
+
+`python -m stan.notebook REQUEST.json` is that process. Whether a training run succeeded is said by its record
+(`stan.results`), never by a notebook: after a dead kernel the remaining cells look as if they had run.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+KERNEL = "python3"
+LOG = "notebook.log"
+
+_GRACE_SECONDS = 10
+_TYPES: dict[str, tuple[type, ...]] = {
+    "str": (str,),
+    "int": (int,),
+    "float": (float, int),
+    "bool": (bool,),
+    "dict": (dict,),
+    "list": (list,),
+}
+_KERNEL_PROGRAM = """
+import os, pathlib, sys
+pathlib.Path({pid_file!r}).write_text(str(os.getpid()))
+sys.argv[0] = "ipykernel_launcher"
+from ipykernel import kernelapp
+kernelapp.launch_new_instance()
+"""
+
+
+class NotebookFailed(RuntimeError):
+    """A notebook's process ended with an error; the message ends with the last lines of its log."""
+
+
+def find(name: str) -> Path:
+    """The notebook `name` of the clone that stan is installed from, or any other by its path.
+
+    Raises ValueError where there is none.
+    """
+    if name.endswith(".ipynb") and Path(name).is_file():
+        return Path(name)
+    from stan.serve import project_folder
+
+    notebook = project_folder("notebooks") / f"{name.removesuffix('.ipynb')}.ipynb"
+    if not notebook.is_file():
+        known = ", ".join(sorted(path.stem for path in notebook.parent.glob("*.ipynb")))
+        raise ValueError(f"there is no notebook {name!r}; the clone has {known}")
+    return notebook
+
+
+def check(notebook: Path, parameters: Mapping[str, Any]) -> None:
+    """Raises ValueError for a parameter that the notebook doesn't have, or a value of another type than it declares."""
+    import papermill
+
+    known = papermill.inspect_notebook(str(notebook))
+    unknown = sorted(set(parameters) - set(known))
+    if unknown:
+        raise ValueError(f"{notebook.name} has no parameter {', '.join(unknown)}; it has {', '.join(known)}")
+    for name, value in parameters.items():
+        declared = known[name]["inferred_type_name"]
+        if not _fits(value, declared):
+            raise ValueError(f"{notebook.name}: {name} must be {declared}, not {type(value).__name__} ({value!r})")
+
+
+def _fits(value: Any, declared: str) -> bool:
+    if isinstance(value, bool):  # which Python counts among int
+        return declared == "bool"
+    return isinstance(value, _TYPES[declared])
+
+
+@dataclass
+class Running:
+    """A notebook that is being executed in a process of its own."""
+
+    process: subprocess.Popen[bytes]
+    log: Path
+
+    def poll(self) -> int | None:
+        """The exit code, None while it runs."""
+        return self.process.poll()
+
+    def interrupt(self) -> None:
+        """Asks the process to end its kernel and itself."""
+        if self.process.poll() is None:
+            self.process.send_signal(signal.SIGINT)
+
+    def stop(self) -> None:
+        """Ends the process and its kernel: asks first, then kills."""
+        if self.process.poll() is None:
+            self.interrupt()
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                self.process.wait(_GRACE_SECONDS)
+        if self.process.poll() is None:
+            self.process.kill()  # the kernel sees that its parent is gone and ends itself
+            self.process.wait()
+
+    def tail(self, lines: int = 12) -> str:
+        """The end of what notebook and kernel said."""
+        said = self.log.read_text(errors="replace") if self.log.exists() else ""
+        return "\n".join(said.strip().splitlines()[-lines:])
+
+
+def start(
+    notebook: Path, parameters: Mapping[str, Any], folder: Path, environment: Mapping[str, str] | None = None
+) -> Running:
+    """Starts `notebook` with checked parameters; `folder` gets NAME.ipynb, NAME.html and notebook.log.
+
+    `environment` is added to this process's. Raises ValueError as `check` does.
+    """
+    check(notebook, parameters)
+    folder.mkdir(parents=True, exist_ok=True)
+    request = {"notebook": str(notebook), "parameters": dict(parameters), "folder": str(folder)}
+    file = tempfile.NamedTemporaryFile("w", suffix=".json", delete=False)  # noqa: SIM115 - the process removes it
+    with file:
+        json.dump(request, file)
+    log = folder / LOG
+    with log.open("wb") as stream:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "stan.notebook", file.name],
+            env={**os.environ, "PYTHONPATH": _python_path(), **(environment or {})},
+            stdin=subprocess.DEVNULL,
+            stdout=stream,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,  # Ctrl-C reaches the sweep alone, which then ends its runs one by one
+        )
+    return Running(process, log)
+
+
+def run_notebook(
+    notebook: Path, parameters: Mapping[str, Any], folder: Path, environment: Mapping[str, str] | None = None
+) -> Path:
+    """Executes `notebook` in a process of its own and returns the executed copy in `folder`, its HTML beside it.
+
+    Raises ValueError for parameters that don't fit, NotebookFailed where a cell or the kernel failed.
+    """
+    running = start(notebook, parameters, folder, environment)
+    try:
+        while running.poll() is None:
+            time.sleep(0.1)
+    finally:
+        running.stop()
+    if running.poll() != 0:
+        raise NotebookFailed(f"{notebook.name} failed; {running.log} ends with:\n{running.tail()}")
+    return folder / notebook.name
+
+
+def execute(notebook: Path, parameters: Mapping[str, Any], folder: Path) -> None:
+    """Executes in this process, with a kernel of this interpreter; writes notebook and HTML, also after an error."""
+    import papermill
+
+    executed = folder / notebook.name
+    with _own_kernel():
+        try:
+            papermill.execute_notebook(
+                str(notebook),
+                str(executed),
+                parameters=dict(parameters),
+                kernel_name=KERNEL,
+                progress_bar=False,
+                autosave_cell_every=5,
+            )
+        finally:
+            if executed.exists():
+                _tidy(executed)
+                to_html(executed)
+
+
+def to_html(notebook: Path) -> Path:
+    """One HTML file that needs no network, beside `notebook`."""
+    from nbconvert import HTMLExporter
+
+    exporter = HTMLExporter(mathjax_url="", require_js_url="", jquery_url="", mermaid_js_url="")
+    text, _ = exporter.from_filename(str(notebook))
+    page = notebook.with_suffix(".html")
+    page.write_text(text, encoding="utf-8")
+    return page
+
+
+def _python_path() -> str:
+    """With the folder of this very package first, so that the kernel imports no other `stan`."""
+    return os.pathsep.join([str(Path(__file__).resolve().parents[1]), *filter(None, [os.environ.get("PYTHONPATH")])])
+
+
+def _tidy(executed: Path) -> None:
+    """Leaves out where notebook and copy lay on this machine."""
+    import nbformat
+
+    document = nbformat.read(executed, as_version=4)
+    for name in ("input_path", "output_path"):
+        document.metadata.get("papermill", {}).pop(name, None)
+    nbformat.write(document, executed)
+
+
+@contextlib.contextmanager
+def _own_kernel() -> Iterator[None]:
+    """Kernel `python3` is this interpreter, whatever is installed in the user's home, which need not be writable.
+
+    Meanwhile Ctrl-C and SIGTERM interrupt the cell that is running, so that a run's record can still be closed.
+    """
+    with tempfile.TemporaryDirectory(prefix="stan-kernel-") as folder:
+        pid_file = Path(folder, "pid")
+        program = _KERNEL_PROGRAM.format(pid_file=str(pid_file))
+        argv = [sys.executable, "-c", program, "-f", "{connection_file}"]
+        spec = Path(folder, "kernels", KERNEL, "kernel.json")
+        spec.parent.mkdir(parents=True)
+        spec.write_text(json.dumps({"argv": argv, "display_name": "Python 3", "language": "python"}))
+        os.environ["JUPYTER_PATH"] = os.pathsep.join([folder, *filter(None, [os.environ.get("JUPYTER_PATH")])])
+        os.environ["JUPYTER_RUNTIME_DIR"] = os.environ["IPYTHONDIR"] = folder
+        for number in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(number, lambda *_: _interrupt(pid_file))
+        yield
+
+
+def _interrupt(pid_file: Path) -> None:
+    if not pid_file.exists():
+        raise KeyboardInterrupt
+    os.kill(int(pid_file.read_text()), signal.SIGINT)
+
+
+def _end_with_parent(parent: int) -> None:
+    """Ends this process when who started it is gone, so that a killed sweep leaves nothing behind."""
+    while os.getppid() == parent:
+        time.sleep(1)
+    os.kill(os.getpid(), signal.SIGINT)
+    time.sleep(_GRACE_SECONDS)
+    os._exit(1)
+
+
+def _main(request: str) -> None:
+    wanted = json.loads(Path(request).read_text())
+    os.unlink(request)
+    threading.Thread(target=_end_with_parent, args=(os.getppid(),), daemon=True).start()
+    execute(Path(wanted["notebook"]), wanted["parameters"], Path(wanted["folder"]))
+
+
+if __name__ == "__main__":
+    _main(sys.argv[1])

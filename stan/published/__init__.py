@@ -1,0 +1,163 @@
+"""The numbers that the paper and its slides print, shipped as data, in; tables and single numbers with
+sources out.
+
+R. Liu et al., "Revisiting Temporal Modeling for CLIP-based Image-to-Video Knowledge Transferring", CVPR 2023,
+arXiv 2301.11116. An empty cell is a dash in print.
+"""
+
+from __future__ import annotations
+
+import math
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+FOLDER = Path(__file__).resolve().parent
+
+SOURCES = {
+    "retrieval": "talk slides, retrieval tables",
+    "recognition": "talk slides, recognition tables",
+    "ablation_components": "talk slides, components table",
+    "ablation_structures": "camera-ready paper, Table 7",
+    "ablation_levels": "camera-ready paper, Table 8",
+}
+
+COLUMN_OF_SUITE = {
+    "retrieval": "msrvtt_R@1",
+    "paragraph": "didemo_R@1",
+    "scenes": "k400_top1",
+    "motions": "ssv2_top1",
+    "msrvtt": "msrvtt_R@1",
+    "didemo": "didemo_R@1",
+    "kinetics": "k400_top1",
+    "something": "ssv2_top1",
+}
+"""Which printed column stands beside a suite's own numbers: the benchmark it is, or the one it mirrors."""
+
+_BENCHMARKS = {
+    "msrvtt": "MSR-VTT",
+    "didemo": "DiDeMo",
+    "k400": "Kinetics-400",
+    "ssv2": "Something-Something-v2",
+}
+_METRICS = {"R@1": "R@1", "top1": "top-1", "top5": "top-5", "GFLOPs": "GFLOPs"}
+
+
+def tables() -> dict[str, pd.DataFrame]:
+    """Every printed table by name, the names of SOURCES."""
+    return {name: _table(name).copy() for name in SOURCES}
+
+
+def disagreements() -> pd.DataFrame:
+    """Cells that slides and paper print differently: table, benchmark, row, metric, slides, paper."""
+    return pd.read_csv(FOLDER / "disagreements.csv")
+
+
+def number(table: str, row: str, column: str) -> float | None:
+    """One cell of a table, None for a dash. Raises ValueError for a table, row or column that isn't there."""
+    if table not in SOURCES:
+        raise ValueError(f"no printed table {table!r}; there are {', '.join(SOURCES)}")
+    printed = _table(table)
+    rows = printed[_labels(table, printed) == row]
+    if column not in printed.columns or rows.empty:
+        raise ValueError(f"table {table} has no row {row!r} with a column {column!r}")
+    value = rows[column].iloc[0]
+    return None if pd.isna(value) else float(value)
+
+
+def numbers(runs: pd.DataFrame | None = None) -> list[dict[str, Any]]:
+    """Every printed number as one item: table, benchmark, row, metric, value, source, status, own.
+
+    status is "printed", or "sources disagree: ..." where slides and paper differ. own is the mean over seeds
+    of the done runs in `runs` (as `results.load` returns them) of the same row of the components study on the
+    real benchmark.
+    """
+    differences = {
+        (item["table"], item["benchmark"], item["row"], item["metric"]): _difference(item)
+        for item in disagreements().to_dict("records")
+    }
+    items = [item for name, table in tables().items() for item in _items(name, table)]
+    for item in items:
+        key = (item["table"], item["benchmark"], item["row"], item["metric"])
+        item["status"] = differences.get(key, "printed")
+        item["own"] = None if runs is None else _own(item, runs)
+    return items
+
+
+@cache
+def _table(name: str) -> pd.DataFrame:
+    return pd.read_csv(FOLDER / f"{name}.csv")
+
+
+def _items(name: str, table: pd.DataFrame) -> list[dict[str, Any]]:
+    single = "benchmark" in table.columns
+    found = []
+    for label, record in zip(_labels(name, table), table.to_dict("records"), strict=True):
+        for column, value in record.items():
+            place = _place(column, record) if single else _ablation_place(column)
+            if place is not None and not (isinstance(value, float) and math.isnan(value)):
+                benchmark, metric = place
+                cell = {
+                    "table": name,
+                    "benchmark": benchmark,
+                    "row": label,
+                    "metric": metric,
+                    "value": float(value),
+                }
+                found.append(cell | {"source": SOURCES[name]})
+    return found
+
+
+def _place(column: str, record: dict[str, Any]) -> tuple[str, str] | None:
+    known = column in ("R@1", "R@5", "R@10", "MdR", *_METRICS)
+    return (record["benchmark"], _METRICS.get(column, column)) if known else None
+
+
+def _ablation_place(column: str) -> tuple[str, str] | None:
+    benchmark, _, metric = column.partition("_")
+    return (_BENCHMARKS[benchmark], _METRICS[metric]) if benchmark in _BENCHMARKS else None
+
+
+def _labels(name: str, table: pd.DataFrame) -> pd.Series:
+    """A name for each row that is its own within table and benchmark."""
+    text = table.astype(object).where(table.notna(), None)
+    if name == "ablation_components":
+        return text["row"]
+    if name == "ablation_levels":
+        return text.apply(
+            lambda r: f"interval {r['interval']}" if r["kind"] == "interval" else f"levels {r['levels']}",
+            axis=1,
+        )
+    if name == "ablation_structures":
+        return text["method"]
+    extra = ["test_time"] if name == "retrieval" else ["frames", "views"]
+    return text.apply(lambda r: _label(r["method"], {part: r[part] for part in extra}), axis=1)
+
+
+def _label(method: str, extra: dict[str, Any]) -> str:
+    words = {"test_time": "{}", "frames": "{:g} frames", "views": "{} views"}
+    return ", ".join(
+        [method, *(words[part].format(value) for part, value in extra.items() if value is not None)]
+    )
+
+
+def _difference(item: dict[str, Any]) -> str:
+    return f"sources disagree: slides {item['slides']:g}, paper {item['paper']:g}"
+
+
+def _own(item: dict[str, Any], runs: pd.DataFrame) -> float | None:
+    """Real benchmarks only: a number from the embedded world is no measurement of the printed one."""
+    suites = {
+        "MSR-VTT": "msrvtt",
+        "DiDeMo": "didemo",
+        "Kinetics-400": "kinetics",
+        "Something-Something-v2": "something",
+    }
+    metric = "t2v.R@1" if item["metric"] == "R@1" else item["metric"]
+    if item["table"] != "ablation_components" or metric not in runs.columns:
+        return None
+    wanted = (runs["study"] == "components") & (runs["row"] == item["row"]) & (runs["status"] == "done")
+    values = runs[wanted & (runs["suite"] == suites[item["benchmark"]])][metric].dropna()
+    return float(values.mean()) if len(values) else None

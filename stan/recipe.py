@@ -1,0 +1,81 @@
+"""A model and a recipe in; what is trainable, its parameter groups, each step's rate and the loss out."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+from einops import rearrange
+from lightning_fabric import Fabric
+from torch import Tensor, nn
+
+from stan.config import TrainConfig
+from stan.data.loader import Batch
+from stan.evaluate import embed
+from stan.losses import classification, info_nce
+from stan.models.clip import TextOutput
+from stan.models.dual_encoder import DualEncoder
+from stan.models.video_encoder import VideoOutput
+
+def freeze(model: DualEncoder, recipe: TrainConfig) -> None:
+    """Leaves trainable what the recipe trains; the logit scale is the recipe's temperature and stays."""
+    model.requires_grad_(True)
+    if recipe.frozen == "vision":
+        model.clip.visual.requires_grad_(False)
+    if recipe.frozen == "clip":
+        model.clip.requires_grad_(False)
+    model.logit_scale.requires_grad_(False).fill_(-math.log(recipe.temperature))
+
+
+def parameter_groups(model: DualEncoder, recipe: TrainConfig) -> list[dict[str, Any]]:
+    """What is new at the full rate and CLIP's at its share, each with and without decay (biases, norms, gains)."""
+    groups = []
+    for share, of_clip in ((1.0, False), (recipe.clip_lr_ratio, True)):
+        named = [(n, p) for n, p in model.named_parameters() if p.requires_grad]
+        chosen = [p for n, p in named if n.startswith("encoder.clip.") == of_clip]
+        for decay, matrices in ((recipe.weight_decay, True), (0.0, False)):
+            parameters = [p for p in chosen if (p.ndim > 1) == matrices]
+            if parameters:
+                groups.append({"params": parameters, "weight_decay": decay, "share": share})
+    return groups
+
+
+def rate(step: int, steps: int, recipe: TrainConfig) -> float:
+    """Learning rate of what is new: linear warm-up, then a cosine that reaches zero after the last step."""
+    warmup = max(1, round(recipe.warmup * steps))
+    if step < warmup:
+        return recipe.lr * (step + 1) / warmup
+    return recipe.lr * 0.5 * (1 + math.cos(math.pi * (step - warmup) / max(1, steps - warmup)))
+
+
+class Objective(nn.Module):
+    """A batch in, its texts and videos embedded out: the one forward pass that fabric wraps."""
+
+    def __init__(self, model: DualEncoder):
+        super().__init__()
+        self.model = model
+
+    def forward(self, batch: Batch) -> tuple[TextOutput, VideoOutput]:
+        return self.model.encode_text(batch["text"]), embed(self.model, batch)
+
+
+def batch_loss(
+    fabric: Fabric, objective: nn.Module, model: DualEncoder, batch: Batch, recipe: TrainConfig
+) -> Tensor:
+    """The loss over all processes' clips; its gradient is that of one process with all of them."""
+    text, video = objective(batch)
+    if "label" in batch:
+        return classification(model.similarity(text, video).T / recipe.temperature, batch["label"])
+    text, video = (type(x)(*(gather(fabric, part) for part in x)) for x in (text, video))
+    ids = gather(fabric, batch["text"])
+    same = (ids[:, None] == ids[None]).all(-1)
+    return info_nce(model.similarity(text, video) / recipe.temperature, same)
+
+
+def gather(fabric: Fabric, rows: Tensor) -> Tensor:
+    """The rows of all processes; gradients flow back to all (a plain gather would lose those of the others)."""
+    if fabric.world_size == 1:
+        return rows
+    return rearrange(fabric.all_gather(rows, sync_grads=rows.is_floating_point()), "w b ... -> (w b) ...")
+
+

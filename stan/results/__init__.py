@@ -1,0 +1,27 @@
+"""Run records: `RunWriter` writes one; `load` reads all as a table; `summary` and `changes` compare its rows.
+
+A run is the folder `<root>/<study>/<row>/<config hash>-s<seed>` with `config.json`, `run.json`,
+`metrics.jsonl`, `eval.json` and `ranks.npz`; a record is `done` only when its own writer said so.
+"""
+
+from stan.results.comparison import change_between, changes, differing, per_query, summary
+from stan.results.reader import SHIPPED, find, find_training, history, load, ranks, read, run_folders
+from stan.results.writer import RunWriter, adopt
+
+__all__ = [
+    "SHIPPED",
+    "RunWriter",
+    "adopt",
+    "change_between",
+    "changes",
+    "differing",
+    "find",
+    "find_training",
+    "history",
+    "load",
+    "per_query",
+    "ranks",
+    "read",
+    "run_folders",
+    "summary",
+]

@@ -1,0 +1,218 @@
+"""The table of runs in; means over seeds with intervals, and paired changes against a baseline row, out."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from stan.metrics import found
+from stan.results.reader import ranks
+from stan.statistics import Change, bootstrap, paired
+
+GROUP = ("study", "suite", "size", "row", "hash")
+"""Runs that agree in these are seeds of one row."""
+
+PROTOCOL = (
+    *("data.suite", "data.size", "data.world_seed", "data.frames", "split"),
+    *("model.backbone", "model.pretrained", "test_time"),
+)
+"""What two rows must share for their numbers to differ by the method alone."""
+
+_NO_INTERVAL = {"low": None, "high": None}
+
+
+def differing(df: pd.DataFrame) -> list[str]:
+    """Config columns in which the runs of `df` differ; a value that only some have counts as a difference."""
+    names = [
+        name for name in df.columns if name.startswith(("data.", "model.", "train.")) or name == "test_time"
+    ]
+    return [
+        name
+        for name in names
+        if df[name].astype(object).where(df[name].notna(), None).map(repr).nunique() > 1
+    ]
+
+
+def per_query(path: str, metric: str) -> tuple[np.ndarray, np.ndarray]:
+    """(query ids, values) of one run: 100 or 0 for R@K, top-K and order accuracy, the rank itself for MdR and
+    MnR.
+
+    `metric` may start with "seen." or "unseen.". Raises ValueError where the metric has no values per query.
+    """
+    arrays = ranks(path)
+    group, name = _split_group(metric)
+    try:
+        ids, placed = _placed(arrays, name)
+    except KeyError as error:
+        raise ValueError(f"{metric} has no values per query in {path}: no {error} in ranks.npz") from None
+    if group is not None:
+        chosen = _seen(arrays, ids, name) == (group == "seen")
+        ids, placed = ids[chosen], placed[chosen]
+    return ids, _values(placed, name)
+
+
+def summary(df: pd.DataFrame, metric: str, repeats: int = 10000) -> pd.DataFrame:
+    """Per row and config of the done runs: study, suite, size, row, hash, n seeds, mean, sd, low, high,
+    shipped, reason.
+
+    sd is over seeds (ddof 1, empty for one seed). low and high: 95 % bootstrap over queries, seeds averaged;
+    empty with a reason where there are no values per query (validation and last metrics) or seeds have
+    different queries.
+    """
+    rows = []
+    for key, runs in _groups(df, metric):
+        values = runs[metric].astype(float)
+        row = {
+            **key,
+            "n": len(runs),
+            "mean": values.mean(),
+            "sd": values.std(ddof=1),
+            "shipped": bool(runs["shipped"].all()),
+        }
+        rows.append(row | _interval(runs, metric, repeats))
+    columns = [*GROUP, "n", "mean", "sd", "shipped", "low", "high", "reason"]
+    return pd.DataFrame(rows, columns=columns).astype({"low": float, "high": float})
+
+
+def changes(
+    df: pd.DataFrame, baseline_row: str, metric: str, allow: bool = False, repeats: int = 10000
+) -> pd.DataFrame:
+    """Paired change of every row against `baseline_row` of the same study, suite and size, on identical
+    queries.
+
+    Columns: study, suite, size, row, hash, n, change, low, high, won, lost, p, reason. A comparison that
+    isn't fair (see PROTOCOL) or not possible has no numbers but a reason; `allow` lets differing protocols
+    pass, not queries.
+    """
+    groups = list(_groups(df, metric))
+    rows = []
+    for key, runs in groups:
+        if key["row"] == baseline_row:
+            continue
+        place = {name: key[name] for name in ("study", "suite", "size")}
+        base = [other for k, other in groups if place.items() <= k.items() and k["row"] == baseline_row]
+        rows.append({**key, "n": len(runs)} | _change_row(base, runs, baseline_row, metric, allow, repeats))
+    columns = [*GROUP, "n", "change", "low", "high", "won", "lost", "p", "reason"]
+    return pd.DataFrame(rows, columns=columns).astype(dict.fromkeys(("change", "low", "high", "p"), float))
+
+
+def change_between(
+    a: pd.DataFrame, b: pd.DataFrame, metric: str, allow: bool = False, repeats: int = 10000
+) -> Change:
+    """Paired change from runs `a` (seeds of one row) to runs `b`. Raises ValueError where that isn't fair."""
+    differences = [] if allow else _protocol_differences(a, b)
+    if differences:
+        raise ValueError(f"not the same protocol: {'; '.join(differences)}")
+    ids_a, values_a = _stacked(a, metric)
+    ids_b, values_b = _stacked(b, metric)
+    if not np.array_equal(ids_a, ids_b):
+        raise ValueError(
+            f"not the same queries: {len(ids_a)} and {len(ids_b)}, {_shared(ids_a, ids_b)} shared"
+        )
+    rank = metric.endswith(("MdR", "MnR"))
+    return paired(values_a, values_b, repeats, statistic=_statistic(metric), higher_is_better=not rank)
+
+
+def _groups(df: pd.DataFrame, metric: str):
+    if metric not in df.columns:
+        return
+    done = df[(df["status"] == "done") & df[metric].notna()]
+    for key, runs in done.groupby(list(GROUP), sort=False):
+        # a run shipped with the package and the same run repeated here are one seed
+        runs = runs.sort_values("shipped", kind="stable").drop_duplicates("seed").sort_values("seed")
+        yield dict(zip(GROUP, key, strict=True)), runs
+
+
+def _interval(runs: pd.DataFrame, metric: str, repeats: int) -> dict[str, Any]:
+    try:
+        _, values = _stacked(runs, metric)
+    except ValueError as error:
+        return _NO_INTERVAL | {"reason": str(error)}
+    _, low, high = bootstrap(values, repeats, statistic=_statistic(metric))
+    return {"low": low, "high": high, "reason": ""}
+
+
+def _change_row(
+    base: Sequence[pd.DataFrame],
+    runs: pd.DataFrame,
+    baseline_row: str,
+    metric: str,
+    allow: bool,
+    repeats: int,
+) -> dict[str, Any]:
+    if len(base) != 1:
+        count = "no done run" if not base else f"{len(base)} different configs"
+        return {"reason": f"row {baseline_row} has {count} here"}
+    try:
+        change = change_between(base[0], runs, metric, allow, repeats)
+    except ValueError as error:
+        return {"reason": str(error)}
+    return vars(change) | {"reason": ""}
+
+
+def _stacked(runs: pd.DataFrame, metric: str) -> tuple[np.ndarray, np.ndarray]:
+    """(ids (Q,), values (seeds, Q)), both sorted by id, whatever order they were written in."""
+    answers = [per_query(path, metric) for path in runs["path"]]
+    order = [np.argsort(ids, kind="stable") for ids, _ in answers]
+    ids = answers[0][0][order[0]]
+    for (other, _), by_id in zip(answers, order, strict=True):
+        if not np.array_equal(ids, other[by_id]):
+            raise ValueError("seeds were not tested on the same queries")
+    if len(ids) == 0:
+        raise ValueError(f"no query for {metric}")
+    return ids, np.stack([values[by_id] for (_, values), by_id in zip(answers, order, strict=True)])
+
+
+def _placed(arrays: dict[str, np.ndarray], name: str) -> tuple[np.ndarray, np.ndarray]:
+    if name.startswith("t2v."):
+        return arrays["query_ids"], arrays["t2v"]
+    if name.startswith("v2t."):
+        return arrays["video_ids"], arrays["v2t"]
+    if name == "order.accuracy":
+        return arrays["order_ids"], arrays["order_correct"]
+    if name.startswith("top-"):
+        return arrays["video_ids"], arrays["ranks"]
+    raise KeyError(name)
+
+
+def _values(placed: np.ndarray, name: str) -> np.ndarray:
+    kind = name.rpartition(".")[2]
+    if kind.startswith(("R@", "top-")):
+        return 100.0 * found(placed, int(kind.lstrip("Rtop@-")))
+    return 100.0 * placed if kind == "accuracy" else placed.astype(float)
+
+
+def _seen(arrays: dict[str, np.ndarray], ids: np.ndarray, name: str) -> np.ndarray:
+    """Which of the metric's queries are seen; `seen` tells it per text query, or per video in recognition."""
+    flags, told = arrays.get("seen"), arrays.get("query_ids", arrays.get("video_ids"))
+    if name.startswith("v2t.") and "video_seen" in arrays:
+        flags, told = arrays["video_seen"], arrays["video_ids"]
+    if flags is None or len(flags) != len(ids) or name == "order.accuracy" or len(told) != len(ids):
+        raise ValueError(f"ranks.npz doesn't tell which queries of {name} are seen")
+    return flags.astype(bool)
+
+
+def _split_group(metric: str) -> tuple[str | None, str]:
+    group, _, name = metric.partition(".")
+    return (group, name) if group in ("seen", "unseen") else (None, metric)
+
+
+def _statistic(metric: str):
+    return np.median if metric.endswith("MdR") else np.mean
+
+
+def _protocol_differences(a: pd.DataFrame, b: pd.DataFrame) -> list[str]:
+    names = [name for name in PROTOCOL if name in a.columns and name in b.columns]
+    told = [(name, _unique(a[name]), _unique(b[name])) for name in names]
+    return [f"{name} {one} against {other}" for name, one, other in told if one != other]
+
+
+def _unique(values: pd.Series) -> str:
+    return " and ".join(sorted({"none" if pd.isna(value) or value == "" else str(value) for value in values}))
+
+
+def _shared(a: np.ndarray, b: np.ndarray) -> int:
+    return len(np.intersect1d(a, b))

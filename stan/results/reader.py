@@ -1,0 +1,242 @@
+"""Folders of runs in; a table of all, or the parts of one, out. A damaged folder is listed with a reason."""
+
+from __future__ import annotations
+
+import json
+import re
+import zipfile
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from stan.config import Experiment, from_dict
+
+SHIPPED = Path(__file__).resolve().parent.parent / "reference"
+"""Run records that come with the package, without weights."""
+
+STALE_SECONDS = 120.0
+"""A record that says `running` with an older heartbeat is read as `died`."""
+
+_FOLDER = re.compile(r"[0-9a-f]{10}-s\d+")
+_COLUMNS = (
+    "id",
+    "study",
+    "row",
+    "suite",
+    "size",
+    "seed",
+    "status",
+    "reason",
+    "shipped",
+    "path",
+    "hash",
+    "training_hash",
+)
+_PROVENANCE = (
+    *(
+        "start",
+        "end",
+        "heartbeat",
+        "seconds",
+        "resumed",
+        "command",
+        "commit",
+        "dirty",
+        "host",
+        "machine",
+        "device",
+    ),
+    *("threads", "peak_memory_mb", "data_hash", "checkpoint_hash", "error", "same_as"),
+)
+
+
+def load(roots: str | Path | Sequence[str | Path], shipped: bool = False) -> pd.DataFrame:
+    """One row per run found under `roots`, and with `shipped` also those that come with the package.
+
+    Columns: id, study, row, suite, size, seed, status (done, running, failed, interrupted, died, damaged),
+    reason (why it is damaged or failed), shipped, path, hash, training_hash, then provenance, config
+    ("model.temporal", "model.options.layers", "train.lr", ...) and metrics ("t2v.R@1", "top-1",
+    "order.accuracy", "seen.t2v.R@1", "last.…", "validation.…") by dotted names. A root that isn't there holds
+    no runs.
+    """
+    places = [roots] if isinstance(roots, str | Path) else list(roots)
+    paths = [(path, False) for root in places for path in run_folders(root)]
+    known = {path.resolve() for path, _ in paths}
+    if shipped:
+        paths += [(path, True) for path in run_folders(SHIPPED) if path.resolve() not in known]
+    rows = [_table_row(read(path), comes_with) for path, comes_with in paths]
+    return pd.DataFrame(rows, columns=None if rows else list(_COLUMNS))
+
+
+def run_folders(root: str | Path) -> Iterator[Path]:
+    """Every `<study>/<row>/<hash>-s<seed>` folder under `root`, in order of name."""
+    for path in sorted(Path(root).glob("*/*/*")):
+        if _FOLDER.fullmatch(path.name) and path.is_dir():
+            yield path
+
+
+def read(path: str | Path) -> dict[str, Any]:
+    """One run: id, study, row, seed, hash, training_hash, path, status, reason, config, run, evaluation,
+    experiment.
+
+    `config`, `run` and `evaluation` are the folder's JSON documents ({} where unreadable, `evaluation` also
+    before the run is done), `experiment` is None where the config can't be read. Never raises for what a
+    folder holds.
+    """
+    path = Path(path)
+    study, row, name = path.parts[-3:] if len(path.parts) >= 3 else ("", "", path.name)
+    found: dict[str, Any] = {"id": f"{study}/{row}/{name}", "study": study, "row": row, "path": str(path)}
+    found |= {
+        "hash": name.rpartition("-s")[0],
+        "seed": _seed(name),
+        "training_hash": None,
+        "experiment": None,
+    }
+    found |= {"config": {}, "run": {}, "evaluation": {}, "status": "damaged", "reason": None}
+    try:
+        return found | _read_documents(path)
+    except (OSError, ValueError, TypeError, KeyError, AttributeError) as error:
+        return found | {"reason": str(error) or type(error).__name__}
+
+
+def ranks(path: str | Path) -> dict[str, np.ndarray]:
+    """The arrays of a run's `ranks.npz`, never unpickled. Raises ValueError where that can't be read."""
+    file = Path(path) / "ranks.npz"
+    try:
+        with np.load(file, allow_pickle=False) as archive:
+            return {name: archive[name] for name in archive.files}
+    except (OSError, ValueError, EOFError, KeyError, zipfile.BadZipFile) as error:
+        raise ValueError(f"{file} can't be read ({error}); evaluate the run again") from error
+
+
+def history(path: str | Path) -> pd.DataFrame:
+    """`metrics.jsonl` as a table, nested values by dotted names; lines that can't be read are left out."""
+    file = Path(path) / "metrics.jsonl"
+    lines = file.read_text(encoding="utf-8", errors="replace").splitlines() if file.is_file() else []
+    return pd.DataFrame([flatten(line) for line in map(_line, lines) if line])
+
+
+def find(root: str | Path, experiment: Experiment) -> Path | None:
+    """Folder of a done run with the experiment's config and seed, in any study and row; its own first."""
+    return _first(root, experiment, lambda other: other.hash == experiment.hash)
+
+
+def find_training(root: str | Path, experiment: Experiment) -> Path | None:
+    """Folder of a done run that trained the same weights: equal but for what only testing changes.
+
+    A run that trained comes before one that took its numbers over from another (`same_as`).
+    """
+    return _first(root, experiment, lambda other: other.training_hash == experiment.training_hash)
+
+
+def flatten(values: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
+    """Nested dicts to one with dotted names; lists become comma-joined text."""
+    flat: dict[str, Any] = {}
+    for key, value in values.items():
+        if isinstance(value, Mapping):
+            flat |= flatten(value, f"{prefix}{key}.")
+        else:
+            flat[f"{prefix}{key}"] = ",".join(map(str, value)) if isinstance(value, list | tuple) else value
+    return flat
+
+
+def _read_documents(path: Path) -> dict[str, Any]:
+    config, run = _document(path / "config.json"), _document(path / "run.json")
+    experiment = from_dict(config)
+    if (experiment.study, experiment.row) != path.parts[-3:-1] or experiment.seed != _seed(path.name):
+        raise ValueError(f"config.json is of {experiment.id}: the folder was moved or renamed")
+    status, reason = _status(run)
+    evaluation = _document(path / "eval.json") if status == "done" else {}
+    if status == "done":
+        _check_evaluation(evaluation, path)
+    identity = {"hash": experiment.hash, "training_hash": experiment.training_hash, "experiment": experiment}
+    found = {"config": config, "run": run, "evaluation": evaluation, "status": status, "reason": reason}
+    return identity | found
+
+
+def _check_evaluation(evaluation: dict[str, Any], path: Path) -> None:
+    if not isinstance(evaluation["metrics"], dict):
+        raise ValueError("eval.json holds no metrics")
+    if not zipfile.is_zipfile(path / "ranks.npz"):
+        raise ValueError("ranks.npz is missing or not whole")
+
+
+def _document(file: Path) -> dict[str, Any]:
+    try:
+        values = json.loads(file.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise ValueError(f"{file.name} is missing") from None
+    except ValueError as error:
+        raise ValueError(f"{file.name} is not JSON: {error}") from None
+    if not isinstance(values, dict):
+        raise ValueError(f"{file.name} is not a JSON object")
+    return values
+
+
+def _status(run: dict[str, Any]) -> tuple[str, str | None]:
+    status = run["status"]
+    if status not in ("running", "done", "failed", "interrupted"):
+        raise ValueError(f"run.json has status {status!r}")
+    if status != "running":
+        return status, run.get("error")
+    beat = datetime.fromisoformat(run["heartbeat"])
+    age = (datetime.now(UTC) - beat).total_seconds()
+    if age <= STALE_SECONDS:
+        return "running", None
+    return "died", f"last heartbeat {run['heartbeat']}"
+
+
+def _table_row(found: dict[str, Any], shipped: bool) -> dict[str, Any]:
+    config, run, evaluation = found["config"], found["run"], found["evaluation"]
+    data = config.get("data", {}) if found["experiment"] else {}
+    row = {name: found.get(name) for name in _COLUMNS} | {
+        "suite": data.get("suite"),
+        "size": data.get("size"),
+    }
+    row["shipped"] = shipped or run.get("shipped") is True
+    row |= {name: run.get(name) for name in _PROVENANCE}
+    if found["experiment"]:
+        row |= flatten({name: config.get(name, {}) for name in ("data", "model", "train")})
+        row["test_time"] = ",".join(found["experiment"].test_time)
+    for name in ("split", "task", "headline", "selected", "epoch"):
+        row[name] = evaluation.get(name)
+    return row | _flat_metrics(evaluation)
+
+
+def _flat_metrics(evaluation: dict[str, Any]) -> dict[str, Any]:
+    parts = {"": "metrics", "last.": "last", "validation.": "validation"}
+    values = {prefix: evaluation.get(name) for prefix, name in parts.items()}
+    return {
+        k: v
+        for prefix, inner in values.items()
+        if isinstance(inner, dict)
+        for k, v in flatten(inner, prefix).items()
+    }
+
+
+def _line(text: str) -> dict[str, Any] | None:
+    try:
+        values = json.loads(text)
+    except ValueError:
+        return None
+    return values if isinstance(values, dict) else None
+
+
+def _seed(name: str) -> int | None:
+    digits = name.rpartition("-s")[2]
+    return int(digits) if digits.isdecimal() else None
+
+
+def _first(root: str | Path, experiment: Experiment, equal) -> Path | None:
+    matches = []
+    for path in run_folders(root):
+        if _seed(path.name) != experiment.seed:
+            continue
+        found = read(path)
+        if found["status"] == "done" and equal(found["experiment"]):
+            matches.append((found["id"] != experiment.id, found["run"].get("same_as") is not None, path))
+    return min(matches)[2] if matches else None

@@ -1,0 +1,283 @@
+"""An experiment and what happens in its run in; a run folder that is complete or visibly isn't out."""
+
+from __future__ import annotations
+
+import fcntl
+import io
+import json
+import math
+import os
+import threading
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, Self
+
+import numpy as np
+
+from stan.config import Experiment, to_dict
+from stan.results.provenance import peak_memory_mb, provenance
+from stan.results.reader import read
+
+BEAT_SECONDS = 10.0
+NOTES = ("device", "data_hash", "checkpoint_hash", "same_as", "shipped", "notebook")
+_COPIED = ("metrics.jsonl", "eval.json", "ranks.npz")
+_LOCKS: set[int] = set()
+
+
+def _drop_locks_in_child() -> None:
+    for lock in _LOCKS:  # or a forked worker that outlives its parent would keep the run locked
+        os.close(lock)
+    _LOCKS.clear()
+
+
+os.register_at_fork(after_in_child=_drop_locks_in_child)
+
+
+class RunWriter:
+    """Writes one run's record. As a context manager it records an exception as failed, Ctrl-C as interrupted.
+
+    Use `RunWriter.start`. While it is open, a thread renews the heartbeat in `run.json` every ten seconds.
+    """
+
+    def __init__(self, folder: Path, lock: int, record: dict[str, Any]):
+        self.folder = folder
+        self.lines = 0
+        """Lines of `metrics.jsonl` so far: keep it in the checkpoint and hand it to `rewind`."""
+        self._lock = lock
+        self._record = record
+        self._before = float(record["seconds"])
+        self._opened = datetime.now(UTC)
+        self._guard = threading.RLock()
+        self._closed = threading.Event()
+
+    @classmethod
+    def start(cls, root: str | Path, experiment: Experiment, **notes: Any) -> Self:
+        """Opens the experiment's folder under `root`, or resumes it where it isn't done.
+
+        A resumed record keeps its first start and the seconds spent, and counts the resumption. `notes` as
+        for `note`. Raises ValueError where the run is done already, or another process is writing it.
+        """
+        folder = Path(root) / experiment.id
+        folder.mkdir(parents=True, exist_ok=True)
+        lock = _lock(folder)
+        try:
+            writer = cls(folder, lock, _opening_record(folder))
+            write_json(folder / "config.json", to_dict(experiment))
+            writer.rewind(_whole_lines(folder / "metrics.jsonl"))
+            writer.note(**notes)
+        except BaseException:
+            _unlock(lock)
+            raise
+        threading.Thread(target=writer._keep_beating, name="heartbeat", daemon=True).start()
+        return writer
+
+    @property
+    def resumed(self) -> int:
+        """How often this run was resumed; 0 the first time."""
+        return self._record["resumed"]
+
+    def note(self, **notes: Any) -> None:
+        """Adds to the record what only the run knows; any of NOTES."""
+        unknown = sorted(set(notes) - set(NOTES))
+        if unknown:
+            raise ValueError(f"a run's record has no {', '.join(unknown)}; it has {', '.join(NOTES)}")
+        self._update(**notes)
+
+    def log(self, line: Mapping[str, Any]) -> None:
+        """Appends one line to `metrics.jsonl`. Raises ValueError naming a value that is NaN or infinite."""
+        text = json.dumps(_plain(line, "line")) + "\n"
+        with (self.folder / "metrics.jsonl").open("a", encoding="utf-8") as file:
+            file.write(text)
+        self.lines += 1
+
+    def rewind(self, lines: int) -> None:
+        """Cuts `metrics.jsonl` back to the `lines` lines that a checkpoint knows of; the rest comes again."""
+        path = self.folder / "metrics.jsonl"
+        kept = path.read_bytes().splitlines(keepends=True)[:lines] if path.exists() else []
+        write_bytes(path, b"".join(kept))
+        self.lines = len(kept)
+
+    def beat(self) -> None:
+        """Renews the heartbeat, the seconds and the peak memory in `run.json`."""
+        self._update()
+
+    def finish(self, evaluation: Mapping[str, Any], ranks: Mapping[str, np.ndarray]) -> Path:
+        """Writes `eval.json` and `ranks.npz`, then says `done`; returns the folder."""
+        write_arrays(self.folder / "ranks.npz", ranks)
+        write_json(self.folder / "eval.json", _plain(evaluation, "evaluation"))
+        self._close("done", None)
+        return self.folder
+
+    def fail(self, error: BaseException | str) -> None:
+        """Closes the record as failed, or as interrupted where the error is Ctrl-C or an exit."""
+        stopped = isinstance(error, KeyboardInterrupt | SystemExit)
+        text = error if isinstance(error, str) else f"{type(error).__name__}: {error}"
+        self._close("interrupted" if stopped else "failed", text)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type | None, error: BaseException | None, trace: object) -> None:
+        if self._closed.is_set():
+            return
+        self.fail(error if error is not None else "the run was left without finish")
+
+    def _close(self, status: str, error: str | None) -> None:
+        self._closed.set()
+        self._update(status=status, error=error, end=now())
+        _unlock(self._lock)
+
+    def _update(self, **changes: Any) -> None:
+        with self._guard:
+            spent = (datetime.now(UTC) - self._opened).total_seconds()
+            self._record |= changes | {
+                "heartbeat": now(),
+                "seconds": round(self._before + spent, 2),
+                "peak_memory_mb": peak_memory_mb(),
+            }
+            write_json(self.folder / "run.json", self._record)
+
+    def _keep_beating(self) -> None:
+        while not self._closed.wait(BEAT_SECONDS):
+            with self._guard:
+                if not self._closed.is_set():
+                    self._update()
+
+
+def adopt(root: str | Path, experiment: Experiment, source_run: str | Path) -> Path:
+    """A record for `experiment` with the numbers of `source_run`, an equal config under another study or row.
+
+    Returns its folder; `same_as` names the run that trained. Raises ValueError where the source isn't done or
+    its config or seed differs.
+    """
+    source = read(source_run)
+    if source["status"] != "done":
+        raise ValueError(f"{source['id']} is {source['status']}, only a done run can stand for another")
+    if (source["hash"], source["seed"]) != (experiment.hash, experiment.seed):
+        raise ValueError(f"{source['id']} has another config or seed than {experiment.id}: run it instead")
+    folder = Path(root) / experiment.id
+    folder.mkdir(parents=True, exist_ok=True)
+    lock = _lock(folder)
+    try:
+        _refuse_done(folder)
+        for name in _COPIED:
+            if (Path(source_run) / name).exists():
+                write_bytes(folder / name, (Path(source_run) / name).read_bytes())
+        write_json(folder / "config.json", to_dict(experiment))
+        write_json(
+            folder / "run.json", source["run"] | {"same_as": source["run"].get("same_as") or source["id"]}
+        )
+    finally:
+        _unlock(lock)
+    return folder
+
+
+def write_bytes(path: Path, content: bytes) -> None:
+    """Replaces the file as a whole: a reader, or a crash, sees the old content or the new, never a part."""
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.{threading.get_ident()}.part")
+    with temporary.open("wb") as file:
+        file.write(content)
+        file.flush()
+        os.fsync(file.fileno())
+    os.replace(temporary, path)
+
+
+def write_json(path: Path, values: Mapping[str, Any]) -> None:
+    """`write_bytes` of indented JSON."""
+    write_bytes(path, (json.dumps(values, indent=1, allow_nan=False) + "\n").encode())
+
+
+def write_arrays(path: Path, arrays: Mapping[str, np.ndarray]) -> None:
+    """`write_bytes` of an npz archive. Raises ValueError for an array that would need pickle."""
+    plain = {name: np.asarray(array) for name, array in arrays.items()}
+    for name, array in plain.items():
+        if array.dtype.hasobject:
+            raise ValueError(f"array {name} holds Python objects; give it a number or string type")
+    buffer = io.BytesIO()
+    np.savez_compressed(buffer, **plain)
+    write_bytes(path, buffer.getvalue())
+
+
+def now() -> str:
+    """The time as ISO text in UTC."""
+    return datetime.now(UTC).isoformat(timespec="milliseconds")
+
+
+def _opening_record(folder: Path) -> dict[str, Any]:
+    previous = _refuse_done(folder)
+    fresh = {
+        "status": "running",
+        "start": now(),
+        "end": None,
+        "heartbeat": now(),
+        "seconds": 0.0,
+        "resumed": 0,
+    }
+    fresh |= (
+        provenance() | {"peak_memory_mb": None, "error": None} | dict.fromkeys(NOTES) | {"shipped": False}
+    )
+    if previous is None:
+        return fresh
+    kept = {
+        "start": previous["start"],
+        "seconds": previous["seconds"],
+        "resumed": previous.get("resumed", 0) + 1,
+    }
+    return fresh | kept
+
+
+def _refuse_done(folder: Path) -> dict[str, Any] | None:
+    """The record that is there, if it can be read; raises ValueError where it is done."""
+    try:
+        record = json.loads((folder / "run.json").read_text(encoding="utf-8"))
+        status = record["status"], record["start"], record["seconds"]
+    except (OSError, ValueError, TypeError, KeyError):
+        return None
+    if status[0] == "done":
+        raise ValueError(f"{folder} holds a run that is done; delete it to run it again")
+    return record
+
+
+def _lock(folder: Path) -> int:
+    lock = os.open(folder / ".lock", os.O_RDWR | os.O_CREAT, 0o644)
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        os.close(lock)
+        raise ValueError(f"{folder} is being written by another run; wait for it or stop it") from None
+    _LOCKS.add(lock)
+    return lock
+
+
+def _unlock(lock: int) -> None:
+    if lock in _LOCKS:
+        _LOCKS.remove(lock)
+        os.close(lock)
+
+
+def _whole_lines(path: Path) -> int:
+    """Lines up to the first that a crash left unfinished or unreadable."""
+    if not path.exists():
+        return 0
+    for count, line in enumerate(path.read_bytes().splitlines(keepends=True)):
+        try:
+            json.loads(line)
+        except ValueError:
+            return count
+        if not line.endswith(b"\n"):
+            return count
+    return path.read_bytes().count(b"\n")
+
+
+def _plain(value: Any, name: str) -> Any:
+    """JSON values of dicts, sequences and scalars of any kind. Raises ValueError naming what isn't finite."""
+    if isinstance(value, Mapping):
+        return {str(key): _plain(inner, f"{name}.{key}") for key, inner in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(inner, f"{name}[{i}]") for i, inner in enumerate(value)]
+    if hasattr(value, "item"):
+        value = value.item()
+    if isinstance(value, float) and not math.isfinite(value):
+        raise ValueError(f"{name} is {value}; a record holds finite numbers only")
+    return value

@@ -1,0 +1,133 @@
+"""Per-query values of one run or of several seeds in; means, bootstrap intervals and paired changes out.
+
+Intervals are percentile intervals of a bootstrap at 95 %. Queries are drawn with replacement, the same draw
+for all seeds, because all seeds answer the same queries. `paired` draws seeds as well where there are
+several, on each side on its own, so the interval covers both another test set and another initialisation.
+With very few seeds that part of the uncertainty is only roughly known.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from math import comb
+
+import numpy as np
+from jaxtyping import Float
+
+INTERVAL = (2.5, 97.5)
+_DRAWN_AT_ONCE = 4_000_000  # values held in memory per piece of the bootstrap
+
+
+@dataclass(frozen=True)
+class Change:
+    """Paired change from a to b, in the unit of the values."""
+
+    change: float
+    low: float
+    high: float
+    won: int
+    """Queries on which b is better on average over seeds."""
+    lost: int
+    p: float
+    """Two-sided exact sign test over won and lost; with one seed and 0/1 values, McNemar's exact test."""
+
+
+def bootstrap(
+    values: Float[np.ndarray, "*seeds Q"],
+    repeats: int = 10000,
+    seed: int = 0,
+    statistic: Callable[..., np.ndarray] = np.mean,
+) -> tuple[float, float, float]:
+    """(value, low, high): `statistic` over queries, averaged over seeds, and its 95 % interval over queries.
+
+    `values`: (Q,) or (seeds, Q); `statistic`: np.mean, np.median or anything else with an `axis`.
+    """
+    values = _by_seed(values)
+    drawn = _resampled([values], repeats, np.random.default_rng(seed), statistic)[0].mean(axis=1)
+    low, high = np.percentile(drawn, INTERVAL)
+    return float(statistic(values, axis=-1).mean()), float(low), float(high)
+
+
+def paired(
+    a: Float[np.ndarray, "*seeds_a Q"],
+    b: Float[np.ndarray, "*seeds_b Q"],
+    repeats: int = 10000,
+    seed: int = 0,
+    statistic: Callable[..., np.ndarray] = np.mean,
+    higher_is_better: bool = True,
+) -> Change:
+    """b minus a on the same queries, seeds averaged, with its 95 % interval and the exact sign test.
+
+    `a`, `b`: (Q,) or (seeds, Q); the numbers of seeds may differ, the queries must be the same in the same
+    order. `higher_is_better`: False for ranks, so that won still means that b is better.
+    """
+    a, b = _by_seed(a), _by_seed(b)
+    if a.shape[1] != b.shape[1]:
+        raise ValueError(
+            f"paired values need the same queries: {a.shape[1]} on one side, {b.shape[1]} on the other"
+        )
+    rng = np.random.default_rng(seed)
+    before, after = (_over_seeds(drawn, rng) for drawn in _resampled([a, b], repeats, rng, statistic))
+    low, high = np.percentile(after - before, INTERVAL)
+    change = statistic(b, axis=-1).mean() - statistic(a, axis=-1).mean()
+    better = np.sign(_difference(a, b)) * (1 if higher_is_better else -1)
+    won, lost = int((better > 0).sum()), int((better < 0).sum())
+    return Change(float(change), float(low), float(high), won, lost, sign_test(won, lost))
+
+
+def sign_test(won: int, lost: int) -> float:
+    """Two-sided p of `won` against `lost` fair coin tosses, exact; 1 where nothing changed."""
+    tosses = won + lost
+    tail = sum(comb(tosses, k) for k in range(min(won, lost) + 1))
+    return min(1.0, 2 * tail / 2**tosses)
+
+
+def won_lost(
+    a: Float[np.ndarray, "*seeds_a Q"],
+    b: Float[np.ndarray, "*seeds_b Q"],
+    ids: Sequence[str],
+    higher_is_better: bool = True,
+) -> tuple[list[str], list[str]]:
+    """(won, lost): ids of the queries on which b is better or worse than a, the largest difference first."""
+    gain = _difference(_by_seed(a), _by_seed(b)) * (1 if higher_is_better else -1)
+    if len(ids) != len(gain):
+        raise ValueError(f"{len(ids)} ids for {len(gain)} queries")
+    order = np.argsort(-gain, kind="stable")
+    won = [str(ids[i]) for i in order if gain[i] > 0]
+    return won, [str(ids[i]) for i in order[::-1] if gain[i] < 0]
+
+
+def _by_seed(values: np.ndarray) -> np.ndarray:
+    values = np.atleast_2d(np.asarray(values, dtype=float))
+    if values.ndim != 2 or values.size == 0:
+        raise ValueError(
+            f"values must be (queries,) or (seeds, queries) and not empty; their shape is {values.shape}"
+        )
+    if not np.isfinite(values).all():
+        raise ValueError("values hold NaN or infinity; each query needs a finite value")
+    return values
+
+
+def _difference(a: np.ndarray, b: np.ndarray) -> np.ndarray:
+    gain = b.mean(axis=0) - a.mean(axis=0)
+    return np.where(np.abs(gain) > 1e-9, gain, 0.0)  # means over seeds leave rounding where nothing changed
+
+
+def _resampled(
+    sides: list[np.ndarray], repeats: int, rng: np.random.Generator, statistic: Callable
+) -> list[np.ndarray]:
+    """Statistic of every seed on draws of queries that all sides share: one (repeats, seeds) per side."""
+    queries = sides[0].shape[1]
+    piece = max(1, _DRAWN_AT_ONCE // (queries * max(len(side) for side in sides)))
+    results: list[list[np.ndarray]] = [[] for _ in sides]
+    for start in range(0, repeats, piece):
+        draw = rng.integers(queries, size=(min(piece, repeats - start), queries))
+        for side, result in zip(sides, results, strict=True):
+            result.append(statistic(side[:, draw], axis=-1).T)  # (seeds, piece, Q) -> (piece, seeds)
+    return [np.concatenate(result) for result in results]
+
+
+def _over_seeds(drawn: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    chosen = rng.integers(drawn.shape[1], size=drawn.shape)
+    return np.take_along_axis(drawn, chosen, axis=1).mean(axis=1)

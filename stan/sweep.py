@@ -1,0 +1,284 @@
+"""A study, a suite and seeds in; a finished run for every row and seed, and the study's report, out.
+
+Every run is `notebooks/train.ipynb` in a process of its own. What is done already is skipped, what died is resumed,
+equal trainings happen once. Whether a run succeeded is what its record says.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import signal
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+from stan import experiments, notebook, results
+from stan.config import Experiment, from_dict, to_dict
+from stan.progress import Display, open_display
+
+RATES_FILE = "learning_rates.json"
+"""Under the folder of runs: the rates that a sweep chose, in the form of the shipped file."""
+
+_TICK_SECONDS = 0.5
+_MOST_AT_ONCE = 6
+"""Processes at once, however many cores there are: each holds a torch of its own in memory."""
+
+
+@dataclass
+class Run:
+    """One experiment of a sweep and how far it has come."""
+
+    experiment: Experiment
+    folder: Path
+    status: str = "waiting"
+    """waiting, running, done, done before, failed, interrupted."""
+    reason: str = ""
+    running: notebook.Running | None = None
+    started: float = 0.0
+    seconds: float = 0.0
+
+    @property
+    def over(self) -> bool:
+        return self.status not in ("waiting", "running")
+
+    @property
+    def name(self) -> str:
+        return f"{self.experiment.row}-s{self.experiment.seed}"
+
+
+@dataclass
+class Report:
+    """What became of a sweep."""
+
+    runs: list[Run]
+    notebook: Path | None = None
+    """The executed ablation notebook, its HTML beside it; None where a run failed."""
+    rates: dict[str, Any] = field(default_factory=dict)
+    """Learning rates that were chosen on the way."""
+
+    @property
+    def failed(self) -> list[Run]:
+        return [run for run in self.runs if run.status == "failed"]
+
+
+def experiment(
+    study: str,
+    row: str,
+    suite: str,
+    size: str = "quick",
+    seed: int = 0,
+    root: str | None = None,
+    overrides: Mapping[str, Mapping[str, Any]] | None = None,
+) -> Experiment:
+    """One row of a study. `overrides` changes fields of its parts: {"train": {"epochs": 1}, "data": {...}}.
+
+    Raises ValueError for whatever isn't known.
+    """
+    experiments.row(study, row)
+    rows = {one.row: one for one in experiments.study(study, suite, size, root)}
+    return changed(replace(rows[row], seed=seed), overrides or {})
+
+
+def changed(wanted: Experiment, overrides: Mapping[str, Mapping[str, Any]]) -> Experiment:
+    """`wanted` with single fields replaced; options of the temporal method one by one. ValueError for unknown fields."""
+    values = to_dict(wanted)
+    for part, fields in overrides.items():
+        if not isinstance(fields, Mapping) or not isinstance(values.get(part), dict):
+            raise ValueError(f"an experiment has no part {part!r} with fields; it has data, model, train")
+        options = values[part].get("options", {}) | fields.get("options", {})
+        values[part] |= dict(fields) | ({"options": options} if part == "model" else {})
+    return from_dict(values)
+
+
+def ablate(
+    study: str,
+    suite: str,
+    size: str = "quick",
+    seeds: Sequence[int] = (0,),
+    *,
+    jobs: int | None = None,
+    runs: str | Path = "runs",
+    worlds: str | Path = "worlds",
+    root: str | None = None,
+    choose_rates: bool = False,
+    overrides: Mapping[str, Mapping[str, Any]] | None = None,
+) -> Report:
+    """Trains and tests every row with every seed, then executes the ablation notebook into `runs/STUDY/`.
+
+    jobs: runs at once, by default one per core; each gets its share of the cores as threads. root: folder of a
+    real data set. choose_rates: first try `experiments.LEARNING_RATES` for every row and take the best on validation.
+    Raises ValueError for what isn't known. After Ctrl-C all runs have ended, each to be resumed by the next call.
+    """
+    rows = [changed(row, overrides or {}) for row in experiments.study(study, suite, size, root)]
+    if not seeds:
+        raise ValueError("no seeds: give at least one")
+    rates: dict[str, Any] = {}
+    if choose_rates:
+        trials = _choose(study, rows, suite, size, runs, worlds, jobs, overrides or {})
+        if trials.failed:
+            return trials
+        rates, rows = trials.rates, [_with_rate(row, trials.rates) for row in rows]
+    wanted = [replace(row, seed=seed) for seed in dict.fromkeys(seeds) for row in rows]
+    report = train_all(wanted, runs, worlds, jobs, rates)
+    if not report.failed:
+        report.notebook = report_on(study, rows[0].data.suite, rows[0].data.size, runs)
+    return report
+
+
+def train_all(
+    wanted: Sequence[Experiment],
+    runs: str | Path,
+    worlds: str | Path,
+    jobs: int | None = None,
+    rates: Mapping[str, Any] | None = None,
+) -> Report:
+    """A finished run for every experiment, several at once. Shows progress on stderr; see `ablate`."""
+    queue = [Run(one, Path(runs) / one.id) for one in wanted]
+    for run in queue:
+        if results.find(runs, run.experiment) == run.folder:
+            run.status = "done before"
+    pending = [run for run in queue if not run.over]
+    if pending:
+        _prepare([run.experiment for run in pending], worlds)
+        with open_display(queue) as display, _ending_signals():
+            _work(queue, _at_once(jobs, len(pending)), Path(runs), Path(worlds), rates or {}, display)
+    return Report(queue, rates=dict(rates or {}))
+
+
+def report_on(study: str, suite: str, size: str, runs: str | Path) -> Path:
+    """Executes the ablation notebook for a study's runs: `runs/STUDY/report-SUITE-SIZE/ablation.ipynb`, and HTML."""
+    parameters = {"study": study, "suite": suite, "size": size, "runs": str(runs)}
+    folder = Path(runs) / study / f"report-{suite}-{size}"
+    return notebook.run_notebook(notebook.find("ablation"), parameters, folder)
+
+
+def _choose(
+    study: str,
+    rows: Sequence[Experiment],
+    suite: str,
+    size: str,
+    runs: str | Path,
+    worlds: str | Path,
+    jobs: int | None,
+    overrides: Mapping[str, Mapping[str, Any]],
+) -> Report:
+    """Runs every row's trials and writes the choices to `runs/learning_rates.json`."""
+    kept = {part: {k: v for k, v in fields.items() if (part, k) != ("train", "lr")} for part, fields in overrides.items()}
+    trials = [changed(trial, kept) for trial in experiments.rate_trials(study, suite, size)]
+    trials = [replace(trial, data=replace(trial.data, root=rows[0].data.root)) for trial in trials]
+    report = train_all(trials, runs, worlds, jobs)
+    if not report.failed:
+        report.rates = experiments.choose_rates(results.load(runs))
+        file = Path(runs) / RATES_FILE
+        known = json.loads(file.read_text(encoding="utf-8")) if file.is_file() else {}
+        file.write_text(json.dumps(known | report.rates, indent=1) + "\n", encoding="utf-8")
+    return report
+
+
+def _with_rate(row: Experiment, rates: Mapping[str, Any]) -> Experiment:
+    return replace(row, train=replace(row.train, lr=rates[experiments.rate_key(row)]["lr"]))
+
+
+def _prepare(wanted: Sequence[Experiment], worlds: str | Path) -> None:
+    """Worlds and levels that several runs share, made once before them."""
+    from stan import train
+
+    for one in {_shared(one): one for one in wanted}.values():
+        train.prepare(one, worlds)
+
+
+def _shared(one: Experiment) -> str:
+    return json.dumps([to_dict(one)[part] for part in ("data", "model")] + [one.train.frozen, list(one.test_time)])
+
+
+def _work(
+    queue: Sequence[Run], at_once: int, runs: Path, worlds: Path, rates: Mapping[str, Any], display: Display
+) -> None:
+    try:
+        while not all(run.over for run in queue):
+            for run in [run for run in queue if run.status == "running"]:
+                _reap(run)
+            for run in _ready(queue)[: at_once - _count(queue, "running")]:
+                _start(run, at_once, runs, worlds, rates)
+            display.show()
+            time.sleep(_TICK_SECONDS)
+    finally:
+        for run in queue:
+            if run.running is not None:
+                run.running.interrupt()
+        for run in queue:
+            if run.running is not None:
+                run.running.stop()
+                run.status = "interrupted"
+        display.show()
+
+
+def _ready(queue: Sequence[Run]) -> list[Run]:
+    """Waiting runs whose training no earlier run is about to do, too; where that one failed, they fail with it."""
+    ready: list[Run] = []
+    first: dict[tuple[str, int], Run] = {}
+    for run in queue:
+        leader = first.setdefault((run.experiment.training_hash, run.experiment.seed), run)
+        if run.status != "waiting":
+            continue
+        if leader.status == "failed":
+            run.status, run.reason = "failed", f"{leader.name}, which trains the same weights, failed"
+        elif leader is run or leader.over:
+            ready.append(run)
+    return ready
+
+
+def _start(run: Run, at_once: int, runs: Path, worlds: Path, rates: Mapping[str, Any]) -> None:
+    parameters = {"experiment": to_dict(run.experiment), "runs": str(runs), "worlds": str(worlds)}
+    choice = rates.get(experiments.rate_key(run.experiment))
+    if choice is not None:
+        parameters["lr_choice"] = choice
+    threads = str(max(1, cores() // at_once))
+    environment = dict.fromkeys(("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"), threads)
+    run.running = notebook.start(notebook.find("train"), parameters, run.folder, environment)
+    run.status, run.started = "running", time.monotonic()
+
+
+def _reap(run: Run) -> None:
+    assert run.running is not None
+    run.seconds = time.monotonic() - run.started
+    if run.running.poll() is None:
+        return
+    record = results.read(run.folder)
+    if record["status"] == "done":
+        run.status = "done"
+    else:
+        run.status = "failed"
+        run.reason = f"{record['reason'] or record['status']}\n{run.running.log} ends with:\n{run.running.tail()}"
+    run.running = None
+
+
+def _count(queue: Sequence[Run], status: str) -> int:
+    return sum(run.status == status for run in queue)
+
+
+def _at_once(jobs: int | None, pending: int) -> int:
+    if jobs is not None and jobs < 1:
+        raise ValueError(f"jobs is {jobs}: run at least one at a time")
+    return min(jobs or min(cores(), _MOST_AT_ONCE), pending)
+
+
+def cores() -> int:
+    """Cores that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+@contextlib.contextmanager
+def _ending_signals() -> Iterator[None]:
+    """SIGTERM and hang-up end a sweep as Ctrl-C does, its runs included."""
+    numbers = (signal.SIGTERM, signal.SIGHUP)
+    before = {number: signal.signal(number, signal.default_int_handler) for number in numbers}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)

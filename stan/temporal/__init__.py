@@ -1,0 +1,33 @@
+"""Name and options of a temporal method in, the module out: the one registry of temporal methods."""
+
+from __future__ import annotations
+
+import inspect
+from typing import TYPE_CHECKING, Any
+
+from stan.temporal.base import Temporal
+from stan.temporal.sequence_transformer import SequenceTransformer
+from stan.temporal.stan import Stan
+
+if TYPE_CHECKING:
+    from stan.models.clip import Clip
+
+METHODS: dict[str, type[Temporal]] = {
+    "mean": Temporal,
+    "sequence_transformer": SequenceTransformer,
+    "stan": Stan,
+}
+
+
+def build(name: str, clip: Clip, frames: int, options: dict[str, Any] | None = None) -> Temporal:
+    """The method `name` for clips of `frames` frames on `clip`, initialised from it.
+
+    Raises ValueError for a name or option that isn't known, listing those that are.
+    """
+    if name not in METHODS:
+        raise ValueError(f"temporal method {name!r} is not known; there are {', '.join(METHODS)}")
+    known = list(inspect.signature(METHODS[name].__init__).parameters)[3:]
+    unknown = sorted(set(options or {}) - set(known))
+    if unknown:
+        raise ValueError(f"{name} has no option {', '.join(unknown)}; it has {', '.join(known) or 'none'}")
+    return METHODS[name](clip, frames, **(options or {}))

@@ -1,0 +1,57 @@
+"""The three hooks that a temporal method may use: inside, beside and after CLIP's blocks. The base is mean pooling."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+from einops import rearrange
+from jaxtyping import Bool, Float
+from torch import Tensor, nn
+
+if TYPE_CHECKING:
+    from stan.models.clip import Clip
+
+Project = Callable[[Tensor], Tensor]
+
+
+class Temporal(nn.Module):
+    """Mean pooling: every frame by itself, as CLIP sees it.
+
+    A method overrides the hooks it needs. Options are keyword arguments with plain JSON values.
+    """
+
+    changes_clip = False
+    """True for a method that overrides `inside`: then CLIP's block outputs cannot be computed once and kept."""
+
+    def __init__(self, clip: Clip, frames: int):
+        super().__init__()
+        self.frames = frames
+        self.levels: tuple[int, ...] = (clip.layers - 1,)
+        """Blocks whose outputs are read, in order; the last block is always among them."""
+
+    def inside(
+        self, i: int, block: nn.Module, x: Float[Tensor, "B T S D"], mask: Bool[Tensor, "B T"] | None
+    ) -> Float[Tensor, "B T S D"]:
+        """Runs CLIP's block `i`."""
+        return rearrange(block(rearrange(x, "b t s d -> (b t) s d")), "(b t) s d -> b t s d", t=x.shape[1])
+
+    def beside(self, i: int, x: Float[Tensor, "B T S D"], side: Any, mask: Bool[Tensor, "B T"] | None) -> Any:
+        """Reads block `i`'s output; `side` is what the previous call returned, None at first."""
+        return side
+
+    def after(
+        self, x: Float[Tensor, "B T S D"], side: Any, mask: Bool[Tensor, "B T"] | None, project: Project
+    ) -> Float[Tensor, "B T E"]:
+        """Frame embeddings from the last block's output; `project` is CLIP's, (..., D) -> (..., E)."""
+        return project(x[:, :, 0])
+
+
+def mean_over_frames(
+    x: Float[Tensor, "B T *rest"], mask: Bool[Tensor, "B T"] | None, keepdim: bool = False
+) -> Tensor:
+    """Mean over T of the frames that aren't padding."""
+    if mask is None:
+        return x.mean(1, keepdim=keepdim)
+    weights = (mask / mask.sum(1, keepdim=True)).to(x.dtype)
+    return (x * weights.reshape(*mask.shape, *[1] * (x.ndim - 2))).sum(1, keepdim=keepdim)

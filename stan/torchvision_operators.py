@@ -1,0 +1,53 @@
+"""A torchvision whose compiled operators may not load in, a torchvision that imports out.
+
+torchvision's wheel on the package index is linked to CUDA. Beside a CPU build of torch its compiled library
+cannot load, and `import torchvision` then fails only because it describes two operators that the library
+would have declared. open_clip needs torchvision's image transforms, which are plain Python, so declaring
+those two by name is enough.
+"""
+
+from __future__ import annotations
+
+import importlib
+import sys
+
+import torch
+
+_OPERATORS = ("nms", "qnms")
+_SCHEMA = "(Tensor dets, Tensor scores, float iou_threshold) -> Tensor"
+
+# A Library withdraws its operators when it is collected, so it lives as long as the process.
+_declared: torch.library.Library | None = None
+
+
+def declare() -> bool:
+    """Makes `import torchvision` work; call it before anything imports open_clip.
+
+    The plain import comes first: where torchvision's own library loads nothing is declared, because
+    declaring an operator library twice ends the process. Returns True where operators are declared by name
+    only, False where torchvision is complete. Raises whatever else keeps torchvision from importing.
+    """
+    global _declared
+    if _declared is not None:
+        return True
+    try:
+        importlib.import_module("torchvision")
+    except RuntimeError as error:
+        if "torchvision::nms does not exist" not in str(error):
+            raise
+        _declared = _declare_by_name()
+        _drop_half_imported()
+        importlib.import_module("torchvision")
+    return _declared is not None
+
+
+def _declare_by_name() -> torch.library.Library:
+    library = torch.library.Library("torchvision", "DEF")
+    for operator in _OPERATORS:
+        library.define(operator + _SCHEMA)
+    return library
+
+
+def _drop_half_imported() -> None:
+    for name in [name for name in sys.modules if name.split(".")[0] == "torchvision"]:
+        del sys.modules[name]

@@ -1,0 +1,70 @@
+"""What several tests need: one thread, a folder for runs, a browser that reaches nothing but this machine."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import pytest
+import torch
+
+from stan import doctor
+
+torch.set_num_threads(1)
+
+CHROMIUM_OPTIONS = (
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    "--disable-dev-shm-usage",
+)
+
+
+@pytest.fixture
+def runs_root(tmp_path: Path) -> Path:
+    """An empty folder for run records."""
+    root = tmp_path / "runs"
+    root.mkdir()
+    return root
+
+
+@pytest.fixture(scope="module")
+def chromium() -> Iterator[object]:
+    """A playwright Browser; its loop ends with the module, so that others may run loops of their own."""
+    playwright = pytest.importorskip("playwright.sync_api")
+    executable = doctor.browser()
+    if executable is None:
+        pytest.skip("no Chromium here: install your system's, or run `playwright install chromium`")
+    with playwright.sync_playwright() as driver:
+        browser = driver.chromium.launch(executable_path=executable, args=list(CHROMIUM_OPTIONS))
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def open_page(chromium) -> Iterator[Callable[..., object]]:
+    """open_page(address, width=1280, height=900) -> playwright Page; requests beyond loopback are aborted."""
+    contexts = []
+
+    def open_one(address: str, width: int = 1280, height: int = 900):
+        context = chromium.new_context(viewport={"width": width, "height": height})
+        contexts.append(context)
+        context.route(lambda url: not _local(url), lambda route: route.abort())
+        page = context.new_page()
+        page.set_default_timeout(30_000)
+        page.goto(address)
+        return page
+
+    yield open_one
+    for context in contexts:
+        context.close()
+
+
+def _local(url: str) -> bool:
+    parts = urlsplit(url)
+    return parts.scheme in ("data", "blob", "about") or parts.hostname in ("127.0.0.1", "localhost", "::1")

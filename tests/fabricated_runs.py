@@ -1,0 +1,175 @@
+"""A study's name in, run folders in the record's format out: made-up numbers, so that pages can be tested without training."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import numpy as np
+
+from stan.config import DataConfig, Experiment, ModelConfig, to_dict
+
+QUALITY = {
+    "baseline": 0.30,
+    "posterior": 0.44,
+    "branch": 0.46,
+    "no-cross-frame": 0.33,
+    "no-intra-frame": 0.40,
+    "stan": 0.52,
+    "stan+testing": 0.54,
+}
+"""Row -> how often the made-up model ranks the right item first."""
+
+KINDS = ("rises", "grows", "appears", "approaches", "covers")
+START = datetime(2024, 3, 1, 12, 0, tzinfo=UTC)
+
+
+def experiment(row: str, seed: int, suite: str = "retrieval", study: str = "components") -> Experiment:
+    temporal = "mean" if row == "baseline" else "stan"
+    trick = ("dsl",) if row == "stan+testing" else ()
+    options = {} if row == "baseline" else {"variant": row}
+    return Experiment(
+        study,
+        row,
+        DataConfig(suite=suite),
+        ModelConfig(temporal=temporal, options=options),
+        seed=seed,
+        test_time=trick,
+    )
+
+
+def write_run(
+    root: Path, wanted: Experiment, status: str = "done", shipped: bool = False, queries: int = 80
+) -> Path:
+    """One run folder; `status` may also be `died`: said to be running, with a heartbeat long ago."""
+    folder = root / wanted.id
+    folder.mkdir(parents=True)
+    (folder / "config.json").write_text(json.dumps(to_dict(wanted)))
+    (folder / "run.json").write_text(json.dumps(_provenance(wanted, status, shipped)))
+    (folder / "metrics.jsonl").write_text("".join(json.dumps(line) + "\n" for line in _log(wanted, status)))
+    if status == "done":
+        arrays = _arrays(wanted, queries)
+        np.savez(folder / "ranks.npz", **arrays)
+        (folder / "eval.json").write_text(json.dumps(_evaluation(wanted, arrays)))
+    return folder
+
+
+def write_study(
+    root: Path, suite: str = "retrieval", seeds=(0, 1, 2), rows=tuple(QUALITY), shipped: bool = False
+) -> Path:
+    """A done run for every row and seed."""
+    for row in rows:
+        for seed in seeds:
+            write_run(root, experiment(row, seed, suite), shipped=shipped)
+    return root
+
+
+def _provenance(wanted: Experiment, status: str, shipped: bool) -> dict:
+    now = datetime.now(UTC)
+    beat = {"running": now, "died": now - timedelta(hours=3)}.get(status, START + timedelta(seconds=62))
+    return {
+        "status": "running" if status == "died" else status,
+        "start": START.isoformat(),
+        "end": None if status in ("running", "died") else beat.isoformat(),
+        "heartbeat": beat.isoformat(),
+        "seconds": 62.0,
+        "command": f"stan train --study {wanted.study} --row {wanted.row} --seed {wanted.seed}",
+        "commit": "0123456789abcdef0123456789abcdef01234567",
+        "dirty": None,
+        "packages": {"torch": "2.13.0"},
+        "host": "a1b2c3d4",
+        "machine": "a CPU, 2 cores",
+        "device": "cpu",
+        "data_hash": "d" * 10,
+        "checkpoint_hash": "c" * 10,
+        "threads": 1,
+        "peak_memory_mb": 812.0,
+        "shipped": shipped,
+        "error": "ValueError: made up" if status == "failed" else None,
+        "same_as": None,
+    }
+
+
+def _log(wanted: Experiment, status: str) -> list[dict]:
+    epochs = 4 if status in ("running", "died") else wanted.train.epochs
+    lines = []
+    for epoch in range(epochs):
+        fraction = (epoch + 1) / wanted.train.epochs
+        for step in range(5):
+            where = epoch + step / 5
+            lines.append(
+                {
+                    "step": epoch * 5 + step,
+                    "epoch": epoch,
+                    "loss": 8 * np.exp(-where / 4) + 0.5,
+                    "lr": 1e-3 * (1 - fraction),
+                    "clips_per_second": 410.0,
+                    "time": 5.0 * where,
+                }
+            )
+        value = 100 * QUALITY[wanted.row] * (1 - np.exp(-3 * fraction))
+        lines.append(
+            {"epoch": epoch, "validation": {_headline(wanted): value, "top-1": value, "t2v": {"R@1": value}}}
+        )
+    return lines
+
+
+def _headline(wanted: Experiment) -> str:
+    return "top-1" if wanted.data.suite in ("scenes", "motions") else "t2v.R@1"
+
+
+def _arrays(wanted: Experiment, queries: int) -> dict[str, np.ndarray]:
+    rng = np.random.default_rng([wanted.seed, 7])
+    draw, order = rng.random(queries), rng.random(40)
+    quality = QUALITY[wanted.row]
+    ranks = np.where(draw < quality, 1.0, 2.0 + np.floor(20 * (draw - quality)))
+    right = np.arange(40) % 2 == 0 if wanted.row == "baseline" else order < 0.4 + quality
+    ids = np.array([f"video{i}" for i in range(queries)])
+    arrays = {
+        "order_ids": ids[:40],
+        "order_correct": right.astype(np.int64),
+        "order_kinds": np.array([KINDS[i % len(KINDS)] for i in range(40)]),
+        "seen": np.arange(queries) % 2 == 0,
+    }
+    if _headline(wanted) == "top-1":
+        return arrays | {"video_ids": ids, "ranks": ranks}
+    return arrays | {"query_ids": ids, "t2v": ranks, "video_ids": ids, "v2t": ranks[::-1].copy()}
+
+
+def _recalls(ranks: np.ndarray) -> dict[str, float]:
+    recalls = {f"R@{k}": float(100 * np.mean(ranks <= k)) for k in (1, 5, 10)}
+    return recalls | {"MdR": float(np.median(ranks)), "MnR": float(ranks.mean()), "N": len(ranks)}
+
+
+def _scores(arrays: dict[str, np.ndarray], chosen: np.ndarray) -> dict:
+    if "ranks" in arrays:
+        ranks = arrays["ranks"][chosen]
+        return {
+            "top-1": float(100 * np.mean(ranks <= 1)),
+            "top-5": float(100 * np.mean(ranks <= 5)),
+            "N": len(ranks),
+        }
+    return {"t2v": _recalls(arrays["t2v"][chosen]), "v2t": _recalls(arrays["v2t"][chosen])}
+
+
+def _evaluation(wanted: Experiment, arrays: dict[str, np.ndarray]) -> dict:
+    everything = np.ones(len(arrays["seen"]), bool)
+    order = {"accuracy": float(100 * arrays["order_correct"].mean()), "N": 40}
+    metrics = _scores(arrays, everything) | {
+        "order": order,
+        "seen": _scores(arrays, arrays["seen"]),
+        "unseen": _scores(arrays, ~arrays["seen"]),
+    }
+    return {
+        "split": "test",
+        "task": "recognition" if "ranks" in arrays else "retrieval",
+        "headline": _headline(wanted),
+        "test_time": list(wanted.test_time),
+        "selected": "best on validation",
+        "epoch": 9,
+        "metrics": metrics,
+        "last": metrics,
+        "validation": metrics,
+        "lr": {"tried": [3e-4, 1e-3, 3e-3], "chosen": 1e-3},
+    }

@@ -1,0 +1,168 @@
+"""Studies as values: rows named as in print, equal trainings equal, learning rates from one file."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+
+import pandas as pd
+import pytest
+
+from stan import experiments, published, temporal
+from stan.config import from_dict, to_dict
+
+WORLD = ("retrieval", "paragraph", "scenes", "motions")
+
+
+@pytest.fixture
+def rates(tmp_path, monkeypatch):
+    """Stands for the shipped file of learning rates."""
+    file = tmp_path / "learning_rates.json"
+    file.write_text("{}")
+    monkeypatch.setattr(experiments, "RATES_FILE", file)
+    return file
+
+
+def by_row(name: str, suite: str = "motions") -> dict:
+    return {experiment.row: experiment for experiment in experiments.study(name, suite)}
+
+
+def test_components_are_the_printed_rows():
+    printed = published.tables()["ablation_components"]
+    rows = by_row("components")
+    assert list(rows) == printed["row"].tolist()
+    for record in printed.to_dict("records")[1:]:
+        options = rows[record["row"]].model.options
+        assert (options["cross_frame"] != "none") == record["cross_frame"], record["row"]
+        for component in ("intra_frame", "branch", "multi_level"):
+            assert options[component] == record[component], record["row"]
+
+
+@pytest.mark.parametrize(
+    ("suite", "trick"),
+    [("retrieval", "dsl"), ("paragraph", "dsl"), ("scenes", "views-1x3"), ("motions", "views-1x3")],
+)
+def test_testing_row_differs_from_stan_in_testing_only(suite, trick):
+    rows = by_row("components", suite)
+    assert rows["stan+testing"].test_time == (trick,)
+    assert rows["stan+testing"].training_hash == rows["stan"].training_hash
+    assert rows["stan+testing"].hash != rows["stan"].hash
+    assert all(experiment.test_time == () for name, experiment in rows.items() if name != "stan+testing")
+
+
+@pytest.mark.parametrize("suite", WORLD)
+def test_components_train_six_different_models(suite, rates):
+    assert len({experiment.training_hash for experiment in experiments.study("components", suite)}) == 6
+
+
+def test_methods_share_their_trainings_with_components(rates):
+    rates.write_text(json.dumps({"motions/quick/posterior": {"lr": 0.003, "tried": {}, "chosen_on": "x"}}))
+    methods, components = by_row("methods"), by_row("components")
+    for ours, theirs in {"mean": "baseline", "stan-posterior": "posterior", "stan": "stan"}.items():
+        assert methods[ours].hash == components[theirs].hash, ours
+    assert methods["stan-posterior"].train.lr == 0.003
+
+
+@pytest.mark.parametrize("name", experiments.STUDIES)
+@pytest.mark.parametrize("key", experiments.SETTINGS, ids="/".join)
+def test_every_row_is_a_config_that_survives_writing(name, key):
+    for experiment in experiments.study(name, *key):
+        assert from_dict(json.loads(json.dumps(to_dict(experiment)))) == experiment
+        assert experiment.model.temporal in temporal.METHODS
+    assert experiments.STUDIES[name].baseline in [row.name for row in experiments.STUDIES[name].rows]
+
+
+def test_rows_differ_in_model_rate_and_testing_only():
+    first, *others = experiments.study("components", "retrieval")
+    for other in others:
+        assert other.data == first.data
+        assert replace(other.train, lr=first.train.lr) == first.train
+
+
+@pytest.mark.parametrize(
+    ("study", "row", "suite", "value"),
+    [
+        ("components", "stan", "retrieval", 46.9),
+        ("components", "stan", "paragraph", 46.2),
+        ("components", "stan", "scenes", 82.6),
+        ("components", "stan", "motions", 65.9),
+        ("methods", "mean", "retrieval", 43.1),
+        ("methods", "stan", "motions", None),
+    ],
+)
+def test_paper_numbers_stand_beside_their_suite(study, row, suite, value):
+    assert experiments.row(study, row).paper(suite) == value
+
+
+def test_every_component_has_paper_numbers():
+    assert all(row.paper(suite) for row in experiments.STUDIES["components"].rows for suite in WORLD)
+
+
+def test_real_sets_take_their_root_and_only_know_one_size():
+    experiment = experiments.study("components", "something", "quick", root="data/something")[-2]
+    assert (experiment.data.root, experiment.data.size) == ("data/something", "full")
+    assert (experiment.model.backbone, experiment.model.options["layers"]) == ("ViT-B-16", 6)
+    assert experiment.hash == experiments.study("components", "something")[-2].hash
+
+
+def test_chosen_rate_comes_with_its_record(rates):
+    record = {"lr": 0.003, "tried": {"0.001": 40.0, "0.003": 41.0}, "chosen_on": "validation, seed 0"}
+    rates.write_text(json.dumps({"motions/quick/stan": record}))
+    rows = by_row("components")
+    assert experiments.learning_rate(rows["stan"]) == record
+    assert experiments.learning_rate(rows["stan+testing"]) == record
+    assert rows["baseline"].train.lr == 1e-3
+    assert experiments.learning_rate(rows["baseline"])["tried"] == {}
+    by_hand = replace(rows["stan"], train=replace(rows["stan"].train, lr=0.1))
+    assert experiments.learning_rate(by_hand)["lr"] == 0.1
+
+
+def test_shipped_rates_are_among_those_tried():
+    for key, record in experiments.chosen_rates().items():
+        assert record["lr"] in experiments.LEARNING_RATES, key
+        assert f"{record['lr']:g}" == max(record["tried"], key=record["tried"].__getitem__), key
+
+
+def test_rates_are_tried_once_per_training_and_the_best_on_validation_is_chosen(rates):
+    trials = experiments.rate_trials("components", "motions")
+    assert len(trials) == 6 * len(experiments.LEARNING_RATES)
+    assert {trial.study for trial in trials} == {"learning-rates"}
+    values = [
+        {"stan": trial.train.lr, "baseline": 7.0}.get(trial.row.split("@")[0], -trial.train.lr)
+        for trial in trials
+    ]
+    runs = pd.DataFrame(
+        {
+            "study": "learning-rates",
+            "status": ["failed" if trial.row == "branch@0.001" else "done" for trial in trials],
+            "seed": 0,
+            "row": [trial.row for trial in trials],
+            "suite": "motions",
+            "size": "quick",
+            "train.lr": [trial.train.lr for trial in trials],
+            "validation.top-1": values,
+        }
+    )
+    chosen = experiments.choose_rates(runs)
+    assert chosen["motions/quick/stan"]["lr"] == 3e-3
+    assert chosen["motions/quick/baseline"] == {
+        "lr": 3e-4, "tried": {"0.0003": 7.0, "0.001": 7.0, "0.003": 7.0}, "chosen_on": "validation, seed 0",
+    }  # fmt: skip
+    assert "motions/quick/branch" not in chosen
+    assert len(chosen) == 5
+    rates.write_text(json.dumps(chosen))
+    assert by_row("components")["stan+testing"].train.lr == 3e-3
+
+
+@pytest.mark.parametrize(
+    ("call", "message"),
+    [
+        (lambda: experiments.study("nothing", "motions"), "no study 'nothing'; there are components"),
+        (lambda: experiments.study("components", "nothing"), "no suite 'nothing'"),
+        (lambda: experiments.study("components", "motions", "huge"), "sizes: quick, full"),
+        (lambda: experiments.row("components", "nothing"), "it has baseline"),
+    ],
+)
+def test_unknown_names_are_refused(call, message):
+    with pytest.raises(ValueError, match=message):
+        call()

@@ -1,0 +1,521 @@
+"""Records: what a writer leaves behind at any moment, and what a reader makes of it."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from stan import metrics, results
+from stan.config import DataConfig, Experiment, ModelConfig, with_parts
+from stan.results import provenance, reader, writer
+
+QUERIES = 40
+EXPERIMENT = Experiment("components", "stan", DataConfig(suite="retrieval"))
+
+
+def arrays(places: np.ndarray | None = None) -> dict[str, np.ndarray]:
+    places = np.arange(1.0, QUERIES + 1) if places is None else places
+    ids = np.array([f"q{i:02}" for i in range(len(places))])
+    return {
+        "query_ids": ids,
+        "t2v": places,
+        "video_ids": ids,
+        "v2t": places,
+        "order_ids": ids[:10],
+        "order_correct": np.arange(10) % 2,
+        "seen": np.arange(len(places)) < len(places) // 2,
+    }
+
+
+def evaluation(places: np.ndarray | None = None, **changed) -> dict:
+    kept = arrays(places)
+    recall = {"t2v": metrics.recall(kept["t2v"]), "v2t": metrics.recall(kept["v2t"])}
+    scores = recall | {"order": {"accuracy": 50.0, "N": 10}}
+    whole = {"split": "test", "task": "retrieval", "headline": "t2v.R@1", "test_time": [], "epoch": 3}
+    return whole | {"selected": "best on validation", "metrics": scores, "validation": recall} | changed
+
+
+def done(
+    root: Path, experiment: Experiment = EXPERIMENT, places: np.ndarray | None = None, **changed
+) -> Path:
+    with results.RunWriter.start(root, experiment) as run:
+        return run.finish(evaluation(places, **changed), arrays(places))
+
+
+def document(folder: Path, name: str = "run.json") -> dict:
+    return json.loads((folder / name).read_text())
+
+
+def rewrite(folder: Path, **values) -> None:
+    (folder / "run.json").write_text(json.dumps(document(folder) | values))
+
+
+def only(root: Path) -> dict:
+    table = results.load(root)
+    assert len(table) == 1
+    return table.iloc[0].to_dict()
+
+
+def test_a_run_is_done_only_at_its_end(runs_root):
+    with results.RunWriter.start(runs_root, EXPERIMENT, device="cpu") as run:
+        run.note(data_hash="d" * 10, checkpoint_hash="c" * 10)
+        run.log({"step": 1, "loss": np.float32(2.5)})
+        assert only(runs_root)["status"] == "running"
+        folder = run.finish(evaluation(), arrays())
+    row = only(runs_root)
+    assert folder == runs_root / EXPERIMENT.id
+    assert (row["id"], row["status"], row["suite"], row["seed"]) == (EXPERIMENT.id, "done", "retrieval", 0)
+    assert row["t2v.R@1"] == pytest.approx(2.5)
+    assert (row["validation.t2v.N"], row["order.accuracy"], row["shipped"]) == (QUERIES, 50.0, False)
+    assert (row["data.frames"], row["model.temporal"], row["test_time"]) == (8, "stan", "")
+    assert (row["device"], row["data_hash"], row["hash"]) == ("cpu", "d" * 10, EXPERIMENT.hash)
+    assert results.history(folder)["loss"].tolist() == [2.5]
+    np.testing.assert_array_equal(results.ranks(folder)["t2v"], np.arange(1, QUERIES + 1))
+
+
+def test_provenance_is_complete_and_anonymous(runs_root, monkeypatch):
+    monkeypatch.setattr(
+        sys, "argv", ["/somewhere/secret/bin/stan", "train", "--runs=/home/me/runs", str(Path.cwd() / "a")]
+    )
+    record = document(done(runs_root))
+    assert record["command"] == "stan train --runs=runs a"
+    assert record["packages"]["numpy"] == np.__version__
+    assert record["peak_memory_mb"] > 10
+    assert record["threads"] >= 1
+    assert "cores" in record["machine"]
+    assert len(record["host"]) == 8 and os.uname().nodename not in json.dumps(record)
+    assert record["resumed"] == 0 and record["same_as"] is None and record["error"] is None
+
+
+def git(folder: Path, *arguments: str) -> str:
+    command = ["git", "-C", str(folder), "-c", "user.name=a", "-c", "user.email=a@b.c", *arguments]
+    return subprocess.run(command, check=True, capture_output=True, text=True).stdout.strip()
+
+
+def test_code_state_tells_commit_and_uncommitted_changes(tmp_path):
+    tracked = tmp_path / Path(provenance.__file__).name
+    tracked.write_text("a = 1\n")
+    git(tmp_path, "init", "-q")
+    assert provenance.code_state(tmp_path) == (None, None)  # a repository, but not this code's
+    git(tmp_path, "add", ".")
+    git(tmp_path, "commit", "-qm", "first")
+    commit, dirty = provenance.code_state(tmp_path)
+    assert (commit, dirty) == (git(tmp_path, "rev-parse", "HEAD"), None)
+    tracked.write_text("a = 2\n")
+    first = provenance.code_state(tmp_path)[1]
+    tracked.write_text("a = 3\n")
+    assert first and provenance.code_state(tmp_path)[1] not in (None, first)
+
+
+@pytest.mark.parametrize(
+    ("error", "status"),
+    [(RuntimeError("boom"), "failed"), (KeyboardInterrupt(), "interrupted"), (None, "failed")],
+)
+def test_how_a_run_ended_is_recorded(runs_root, error, status):
+    def work():
+        with results.RunWriter.start(runs_root, EXPERIMENT):
+            if error is not None:
+                raise error
+
+    if error is None:
+        work()
+    else:
+        with pytest.raises(type(error)):
+            work()
+    row = only(runs_root)
+    assert row["status"] == status
+    assert row["reason"] == row["error"]
+    assert "boom" in row["error"] or status == "interrupted" or "without finish" in row["error"]
+
+
+def test_a_done_run_is_not_written_again(runs_root):
+    done(runs_root)
+    with pytest.raises(ValueError, match="done; delete it"):
+        results.RunWriter.start(runs_root, EXPERIMENT)
+
+
+def test_resuming_keeps_start_and_seconds_and_cuts_the_log_to_the_checkpoint(runs_root):
+    with pytest.raises(RuntimeError), results.RunWriter.start(runs_root, EXPERIMENT) as run:
+        for step in range(5):
+            run.log({"step": step})
+        run.log({"epoch": 0, "validation": {"t2v": {"R@1": 3.0}}})
+        checkpoint = run.lines
+        run.log({"step": 5})
+        raise RuntimeError("killed")
+    folder = run.folder
+    rewrite(folder, start="2024-01-01T00:00:00+00:00", seconds=100.0)
+    with (folder / "metrics.jsonl").open("a") as file:
+        file.write('{"step": 6, "lo')  # what a crash in the middle of a write leaves
+    with results.RunWriter.start(runs_root, EXPERIMENT) as run:
+        assert (run.lines, run.resumed) == (7, 1)
+        run.rewind(checkpoint)
+        run.log({"step": 5})
+        run.finish(evaluation(), arrays())
+    record = document(folder)
+    assert (record["start"], record["resumed"], record["error"]) == ("2024-01-01T00:00:00+00:00", 1, None)
+    assert 100 <= record["seconds"] < 160
+    assert results.history(folder)["step"].dropna().tolist() == [0, 1, 2, 3, 4, 5]
+    assert results.history(folder)["validation.t2v.R@1"].dropna().tolist() == [3.0]
+
+
+def test_second_writer_is_refused_until_the_first_ends(runs_root):
+    first = results.RunWriter.start(runs_root, EXPERIMENT)
+    with pytest.raises(ValueError, match="being written by another run"):
+        results.RunWriter.start(runs_root, EXPERIMENT)
+    assert only(runs_root)["status"] == "running"
+    first.fail("stopped")
+    results.RunWriter.start(runs_root, EXPERIMENT).fail("stopped")
+
+
+KILLED = """
+import os, sys, time
+from pathlib import Path
+from stan.config import DataConfig, Experiment
+from stan.results import RunWriter
+run = RunWriter.start(sys.argv[1], Experiment("components", "stan", DataConfig(suite="retrieval")))
+run.log({"step": 0})
+if os.fork() == 0:  # a worker that outlives its parent must not keep the run locked
+    time.sleep(60)
+    os._exit(0)
+print("ready", flush=True)
+time.sleep(60)
+"""
+
+
+def test_a_killed_writer_reads_as_died_and_can_be_resumed(runs_root):
+    process = subprocess.Popen(
+        [sys.executable, "-c", KILLED, str(runs_root)],
+        stdout=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    )
+    try:
+        assert process.stdout.readline() == "ready\n"
+        with pytest.raises(ValueError, match="being written"):
+            results.RunWriter.start(runs_root, EXPERIMENT)
+        process.kill()
+        process.wait()
+        folder = runs_root / EXPERIMENT.id
+        assert only(runs_root)["status"] == "running"  # nobody could tell yet
+        rewrite(
+            folder, heartbeat=(datetime.now(UTC) - timedelta(seconds=reader.STALE_SECONDS + 1)).isoformat()
+        )
+        assert only(runs_root)["status"] == "died"
+        with results.RunWriter.start(runs_root, EXPERIMENT) as run:
+            assert (run.lines, run.resumed) == (1, 1)
+            run.finish(evaluation(), arrays())
+    finally:
+        os.killpg(process.pid, signal.SIGKILL)
+        process.stdout.close()
+    assert only(runs_root)["status"] == "done"
+
+
+def test_heart_beats_by_itself(runs_root, monkeypatch):
+    monkeypatch.setattr(writer, "BEAT_SECONDS", 0.01)
+    run = results.RunWriter.start(runs_root, EXPERIMENT)
+    first = document(run.folder)["heartbeat"]
+    for _ in range(1000):
+        if document(run.folder)["heartbeat"] != first:
+            break
+        run._closed.wait(0.01)
+    beaten = document(run.folder)["heartbeat"]
+    run.fail("enough")
+    assert beaten > first
+
+
+def test_a_crash_while_writing_leaves_the_old_file(tmp_path, monkeypatch):
+    file = tmp_path / "eval.json"
+    writer.write_json(file, {"a": 1})
+
+    def crash(*_):
+        raise OSError("no power")
+
+    monkeypatch.setattr(writer.os, "replace", crash)
+    with pytest.raises(OSError, match="no power"):
+        writer.write_json(file, {"a": 2})
+    assert json.loads(file.read_text()) == {"a": 1}
+
+
+@pytest.mark.parametrize("value", [float("nan"), np.float32("inf")])
+def test_values_that_are_not_finite_are_named(runs_root, value):
+    with results.RunWriter.start(runs_root, EXPERIMENT) as run:
+        with pytest.raises(ValueError, match=r"line\.validation\.loss is"):
+            run.log({"epoch": 1, "validation": {"loss": value}})
+        run.finish(evaluation(), arrays())
+    assert (run.folder / "metrics.jsonl").read_text() == ""
+
+
+def test_arrays_that_need_pickle_are_refused(runs_root):
+    refused = pytest.raises(ValueError, match="array ids holds Python objects")
+    with refused, results.RunWriter.start(runs_root, EXPERIMENT) as run:
+        run.finish(evaluation(), {"ids": np.array([object()])})
+    assert only(runs_root)["status"] == "failed"
+
+
+def test_unknown_notes_are_refused_and_leave_no_lock(runs_root):
+    with pytest.raises(ValueError, match="has no colour"):
+        results.RunWriter.start(runs_root, EXPERIMENT, colour="red")
+    done(runs_root)
+
+
+DAMAGE = {
+    "no config": lambda folder: (folder / "config.json").unlink(),
+    "no record": lambda folder: (folder / "run.json").unlink(),
+    "cut record": lambda folder: (folder / "run.json").write_text('{"status": "do'),
+    "a list": lambda folder: (folder / "run.json").write_text("[]"),
+    "binary": lambda folder: (folder / "config.json").write_bytes(b"\xff\xfe\x00"),
+    "no status": lambda folder: (folder / "run.json").write_text("{}"),
+    "odd status": lambda folder: rewrite(folder, status="perhaps"),
+    "odd heartbeat": lambda folder: rewrite(folder, status="running", heartbeat="yesterday"),
+    "heartbeat without zone": lambda folder: rewrite(
+        folder, status="running", heartbeat="2024-01-01T00:00:00"
+    ),
+    "unknown config": lambda folder: (folder / "config.json").write_text(
+        '{"study": "a", "row": "b", "colour": 1}'
+    ),
+    "other config": lambda folder: (folder / "config.json").write_text('{"study": "a", "row": "b"}'),
+    "config of text": lambda folder: (folder / "config.json").write_text(
+        '{"study": "a", "row": "b", "data": "x"}'
+    ),
+    "no evaluation": lambda folder: (folder / "eval.json").unlink(),
+    "empty evaluation": lambda folder: (folder / "eval.json").write_text("{}"),
+    "odd evaluation": lambda folder: (folder / "eval.json").write_text('{"metrics": 3}'),
+    "no ranks": lambda folder: (folder / "ranks.npz").unlink(),
+    "cut ranks": lambda folder: (folder / "ranks.npz").write_bytes((folder / "ranks.npz").read_bytes()[:100]),
+    "nothing": lambda folder: [file.unlink() for file in folder.iterdir()],
+}
+
+
+@pytest.mark.parametrize("damage", DAMAGE.values(), ids=DAMAGE)
+def test_damaged_folders_are_listed_with_a_reason(runs_root, damage):
+    damage(done(runs_root))
+    other = done(runs_root, replace(EXPERIMENT, seed=1))
+    table = results.load(runs_root).set_index("seed")
+    assert (table.loc[0, "status"], table.loc[1, "status"]) == ("damaged", "done")
+    assert table.loc[0, "reason"] and table.loc[0, "id"] == EXPERIMENT.id
+    assert results.find(runs_root, EXPERIMENT) is None
+    assert results.find(runs_root, replace(EXPERIMENT, seed=1)) == other
+    assert results.summary(results.load(runs_root), "t2v.R@1")["n"].tolist() == [1]
+
+
+def test_ranks_are_never_unpickled(runs_root):
+    folder = done(runs_root)
+    np.savez(folder / "ranks.npz", t2v=np.array([{}], dtype=object))
+    with pytest.raises(ValueError, match="evaluate the run again"):
+        results.ranks(folder)
+    assert "evaluate" in results.summary(results.load(runs_root), "t2v.R@1")["reason"][0]
+
+
+def test_history_leaves_out_lines_that_cannot_be_read(runs_root):
+    folder = done(runs_root)
+    (folder / "metrics.jsonl").write_text('{"step": 0}\nnonsense\n[1]\n{"step": 1}\n{"st')
+    assert results.history(folder)["step"].tolist() == [0, 1]
+    assert results.history(runs_root / "nowhere").empty
+
+
+def test_no_runs_give_an_empty_table_with_its_columns(tmp_path):
+    table = results.load([tmp_path / "nowhere", tmp_path])
+    assert table.empty and {"id", "status", "shipped", "path"} <= set(table.columns)
+    assert results.summary(table, "t2v.R@1").empty
+    assert results.changes(table, "baseline", "t2v.R@1").empty
+
+
+def test_other_folders_are_no_runs(runs_root):
+    done(runs_root)
+    (runs_root / "components" / "stan" / ".ipynb_checkpoints").mkdir()
+    (runs_root / "components" / "figure.png").write_bytes(b"")
+    assert len(results.load([runs_root])) == 1
+
+
+def test_shipped_runs_are_marked(runs_root, tmp_path, monkeypatch):
+    monkeypatch.setattr(reader, "SHIPPED", tmp_path / "reference")
+    done(tmp_path / "reference")
+    done(runs_root, replace(EXPERIMENT, seed=1))
+    assert results.load(runs_root)["shipped"].tolist() == [False]
+    table = results.load(runs_root, shipped=True).set_index("seed")
+    assert table["shipped"].to_dict() == {0: True, 1: False}
+
+
+def test_a_seed_shipped_and_repeated_counts_once(runs_root, tmp_path, monkeypatch):
+    monkeypatch.setattr(reader, "SHIPPED", tmp_path / "reference")
+    done(tmp_path / "reference", places=np.ones(QUERIES))
+    done(runs_root)
+    row = results.summary(results.load(runs_root, shipped=True), "t2v.R@1").iloc[0]
+    assert (row["n"], row["mean"], row["shipped"]) == (1, 2.5, False)
+
+
+def test_equal_configs_are_found_across_studies(runs_root):
+    source = done(runs_root, replace(EXPERIMENT, study="methods", row="other"))
+    assert results.find(runs_root, EXPERIMENT) == source
+    assert results.find(runs_root, replace(EXPERIMENT, seed=1)) is None
+    assert results.find(runs_root, with_parts(EXPERIMENT, train={"lr": 0.5})) is None
+    tested = replace(EXPERIMENT, test_time=("dsl",))
+    assert results.find(runs_root, tested) is None
+    assert results.find_training(runs_root, tested) == source
+
+
+def test_adopted_run_has_the_numbers_and_names_its_source(runs_root):
+    source = done(runs_root, replace(EXPERIMENT, study="methods"))
+    adopted = results.adopt(runs_root, EXPERIMENT, source)
+    again = results.adopt(runs_root, replace(EXPERIMENT, row="twice"), adopted)
+    table = results.load(runs_root).set_index("path")
+    assert (
+        table.loc[str(adopted), "same_as"]
+        == table.loc[str(again), "same_as"]
+        == f"methods/{'/'.join(source.parts[-2:])}"
+    )
+    assert table.loc[str(adopted), "t2v.R@1"] == table.loc[str(source), "t2v.R@1"]
+    assert results.find(runs_root, EXPERIMENT) == adopted
+    assert results.find_training(runs_root, replace(EXPERIMENT, row="third")) == source
+
+
+def test_only_an_equal_done_run_is_adopted(runs_root):
+    source = done(runs_root)
+    with pytest.raises(ValueError, match="another config or seed"):
+        results.adopt(runs_root, replace(EXPERIMENT, row="b", test_time=("dsl",)), source)
+    with pytest.raises(ValueError, match="holds a run that is done"):
+        results.adopt(runs_root, EXPERIMENT, source)
+    rewrite(source, status="failed")
+    with pytest.raises(ValueError, match="is failed"):
+        results.adopt(runs_root, replace(EXPERIMENT, row="b"), source)
+
+
+def study(root: Path, **options) -> dict[str, np.ndarray]:
+    """Two rows, three seeds each; the right video is first for 30 % and 60 % of the queries, about."""
+    rng, places = np.random.default_rng(0), {}
+    for row, share in (("baseline", 0.3), ("stan", 0.6)):
+        places[row] = np.where(rng.random((3, QUERIES)) < share, 1.0, 7.0)
+        model = ModelConfig(options={"row": row} | options.get(row, {}))
+        for seed in range(3):
+            done(root, replace(EXPERIMENT, row=row, model=model, seed=seed), places[row][seed])
+    return places
+
+
+def test_summary_over_seeds(runs_root):
+    places = study(runs_root)
+    rows = results.summary(results.load(runs_root), "t2v.R@1", repeats=500).set_index("row")
+    for name in ("baseline", "stan"):
+        per_seed = 100 * (places[name] == 1).mean(axis=1)
+        assert rows.loc[name, "n"] == 3
+        assert (rows.loc[name, "mean"], rows.loc[name, "sd"]) == pytest.approx(
+            (per_seed.mean(), per_seed.std(ddof=1))
+        )
+        assert rows.loc[name, "low"] < rows.loc[name, "mean"] < rows.loc[name, "high"]
+    assert (
+        results.summary(results.load(runs_root), "t2v.MdR", repeats=50).set_index("row").loc["stan", "mean"]
+        >= 1
+    )
+    validation = results.summary(results.load(runs_root), "validation.t2v.R@1").iloc[0]
+    assert np.isnan(validation["low"]) and "no values per query" in validation["reason"]
+
+
+def test_changes_are_paired_with_the_baseline(runs_root):
+    places = study(runs_root)
+    row = results.changes(results.load(runs_root), "baseline", "t2v.R@1", repeats=500).iloc[0]
+    gain = (places["stan"] == 1).mean(axis=0) - (places["baseline"] == 1).mean(axis=0)
+    assert (row["row"], row["n"]) == ("stan", 3) and row["reason"] == ""
+    assert row["change"] == pytest.approx(100 * gain.mean())
+    assert (row["won"], row["lost"]) == ((gain > 1e-9).sum(), (gain < -1e-9).sum())
+    assert row["low"] < row["change"] < row["high"] and row["p"] < 0.05
+    ranks = results.changes(results.load(runs_root), "baseline", "t2v.MnR", repeats=50).iloc[0]
+    assert ranks["change"] < 0 and ranks["won"] == row["won"]
+
+
+def test_queries_are_paired_by_name_not_by_place(runs_root):
+    base = done(runs_root, replace(EXPERIMENT, row="baseline"))
+    done(runs_root)
+    kept = results.ranks(base)
+    np.savez(base / "ranks.npz", **(kept | {"query_ids": kept["query_ids"][::-1], "t2v": kept["t2v"][::-1]}))
+    row = results.changes(results.load(runs_root), "baseline", "t2v.R@1", repeats=50).iloc[0]
+    assert (row["change"], row["won"], row["lost"]) == (0, 0, 0)
+
+
+@pytest.mark.parametrize(
+    ("other", "message"),
+    [
+        (with_parts(EXPERIMENT, data={"frames": 4}), "data.frames 8 against 4"),
+        (with_parts(EXPERIMENT, model={"backbone": "ViT-B-32"}), "model.backbone tiny against ViT-B-32"),
+        (replace(EXPERIMENT, test_time=("dsl",)), "test_time none against dsl"),
+    ],
+    ids=["frames", "backbone", "testing"],
+)
+def test_unfair_comparisons_are_refused_unless_allowed(runs_root, other, message):
+    done(runs_root, replace(EXPERIMENT, row="baseline"))
+    done(runs_root, other, np.ones(QUERIES))
+    table = results.load(runs_root)
+    row = results.changes(table, "baseline", "t2v.R@1").iloc[0]
+    assert message in row["reason"] and np.isnan(row["change"])
+    allowed = results.changes(table, "baseline", "t2v.R@1", allow=True, repeats=50).iloc[0]
+    assert allowed["change"] == 97.5 and allowed["reason"] == ""
+
+
+def test_splits_and_queries_must_agree(runs_root):
+    done(runs_root, replace(EXPERIMENT, row="baseline"))
+    done(runs_root, replace(EXPERIMENT, row="short"), np.ones(QUERIES - 1))
+    done(runs_root, replace(EXPERIMENT, row="val"), split="val")
+    rows = results.changes(results.load(runs_root), "baseline", "t2v.R@1", allow=True, repeats=50).set_index(
+        "row"
+    )
+    assert "not the same queries: 40 and 39, 39 shared" in rows.loc["short", "reason"]
+    assert rows.loc["val", "reason"] == ""
+    fair = results.changes(results.load(runs_root), "baseline", "t2v.R@1", repeats=50).set_index("row")
+    assert "split test against val" in fair.loc["val", "reason"]
+
+
+def test_baseline_must_be_there_and_be_one(runs_root):
+    done(runs_root)
+    assert "no done run" in results.changes(results.load(runs_root), "baseline", "t2v.R@1").iloc[0]["reason"]
+    for rate in (0.1, 0.2):
+        done(runs_root, replace(with_parts(EXPERIMENT, train={"lr": rate}), row="baseline"))
+    assert (
+        "2 different configs"
+        in results.changes(results.load(runs_root), "baseline", "t2v.R@1").iloc[0]["reason"]
+    )
+
+
+@pytest.mark.parametrize("metric", ["t2v.R@1", "v2t.R@5", "t2v.R@10", "t2v.MnR", "order.accuracy"])
+def test_values_per_query_average_to_the_metric(runs_root, metric):
+    folder = done(runs_root)
+    ids, values = results.per_query(folder, metric)
+    assert len(ids) == len(values)
+    assert values.mean() == pytest.approx(only(runs_root)[metric])
+
+
+def test_values_per_query_of_groups(runs_root):
+    ids, values = results.per_query(done(runs_root), "seen.t2v.R@10")
+    assert (ids[-1], len(ids), values.mean()) == ("q19", 20, 50.0)
+    with pytest.raises(ValueError, match="which queries of order.accuracy"):
+        results.per_query(runs_root / EXPERIMENT.id, "seen.order.accuracy")
+
+
+def test_values_per_query_of_recognition(runs_root):
+    kept = {
+        "video_ids": np.array(["a", "b", "c"]),
+        "ranks": np.array([1.0, 3.0, 8.0]),
+        "seen": np.array([True, True, False]),
+    }
+    with results.RunWriter.start(runs_root, EXPERIMENT) as run:
+        run.finish(evaluation(), kept)
+    assert results.per_query(run.folder, "top-5")[1].tolist() == [100, 100, 0]
+    assert results.per_query(run.folder, "unseen.top-1")[1].tolist() == [0]
+
+
+def test_differing_names_the_settings_that_differ(runs_root):
+    done(runs_root)
+    assert results.differing(results.load(runs_root)) == []
+    done(runs_root, with_parts(replace(EXPERIMENT, test_time=("dsl",)), model={"options": {"layers": 2}}))
+    assert results.differing(results.load(runs_root)) == ["model.options.layers", "test_time"]
+
+
+def test_temporary_files_do_not_stay(runs_root):
+    names = {file.name for file in done(runs_root).iterdir()}
+    assert names == {"config.json", "run.json", "metrics.jsonl", "eval.json", "ranks.npz", ".lock"}
