@@ -51,9 +51,11 @@ endif
 ablation: install
 	$(BIN)/stan ablate components --suite $(SUITE) --size $(SIZE) --seeds $(SEEDS)
 
+# All splits lie in one folder; the test split is linked, not copied, into one of its own.
 library: install
-	$(BIN)/stan world retrieval --size $(SIZE) --out $(WORLDS)
-	$(BIN)/stan index $(WORLDS)/retrieval-$(SIZE)/test --library $(LIBRARY) --model $(MODEL)
+	world=$$($(BIN)/stan world retrieval --size $(SIZE) --out $(WORLDS)) && \
+	mkdir -p "$$world/test" && ln -f "$$world"/videos/test-*.mp4 "$$world/test" && \
+	$(BIN)/stan index "$$world/test" --library $(LIBRARY) --model $(MODEL)
 
 serve: install
 	@$(BIN)/stan serve --library $(LIBRARY)

@@ -14,7 +14,7 @@ from dashboard import palette
 ROW_HEIGHT = 34
 CHANCE = 50.0
 CONFIG = {"displayModeBar": False, "scrollZoom": False, "responsive": True}
-"""Plotly's own options for every figure: no toolbar, and a finger that scrolls the page doesn't drag the plot."""
+"""Plotly's own options for every figure: no toolbar; a finger that scrolls the page doesn't drag the plot."""
 
 
 def _names(values) -> list[str]:
@@ -53,8 +53,8 @@ _VERDICTS = {
 }
 
 
-def forest(changes: pd.DataFrame, baseline: str, metric: str) -> go.Figure:
-    """Forest plot of paired changes. `changes`: row, change, low, high, won, lost; one line per row, in points of `metric`."""
+def forest(changes: pd.DataFrame, metric: str) -> go.Figure:
+    """Forest plot of paired changes. `changes`: row, change, low, high (points of `metric`), won, lost (queries)."""
     figure = go.Figure()
     names = _names(changes["row"])
     table = changes.assign(name=names, verdict=list(map(verdict, changes["low"], changes["high"])))
@@ -80,12 +80,12 @@ def forest(changes: pd.DataFrame, baseline: str, metric: str) -> go.Figure:
             "<br>%{customdata[2]} won, %{customdata[3]} lost<extra></extra>",
         )
     figure.add_vline(x=0, line={"color": palette.GREY, "width": 1, "dash": "dot"})
-    _layout(figure, len(table), x_title=f"change of {escape(metric)} against {escape(baseline)}, points")
+    _layout(figure, len(table), x_title=f"points of {escape(metric)}")
     return _top_down(figure, names)
 
 
 def rows(summary: pd.DataFrame, runs: pd.DataFrame, metric: str) -> go.Figure:
-    """Mean with its interval, and every seed. `summary`: row, mean, low, high, n; `runs`: row, seed, value; percent."""
+    """Mean with interval, and every seed. `summary`: row, mean, low, high, n; `runs`: row, seed, value; percent."""
     figure = go.Figure()
     names = _names(summary["row"])
     figure.add_scatter(
@@ -119,7 +119,7 @@ def rows(summary: pd.DataFrame, runs: pd.DataFrame, metric: str) -> go.Figure:
 
 
 def seen_unseen(summary: pd.DataFrame, metric: str) -> go.Figure:
-    """Dumbbells. `summary`: row, seen, unseen (percent): the gap is what a structure loses on concepts it never saw move."""
+    """Dumbbells. `summary`: row, seen, unseen (percent): the gap is lost on concepts that never moved in training."""
     figure = go.Figure()
     names = _names(summary["row"])
     for name, seen, unseen in zip(names, summary["seen"], summary["unseen"], strict=True):
@@ -145,7 +145,7 @@ def seen_unseen(summary: pd.DataFrame, metric: str) -> go.Figure:
 
 
 def order(summary: pd.DataFrame) -> go.Figure:
-    """Order accuracy over twins. `summary`: row, mean, low, high, n (percent), with the line where guessing lies."""
+    """Order accuracy over twins. `summary`: row, mean, low, high, n (percent); a line where guessing lies."""
     figure = go.Figure()
     names = _names(summary["row"])
     figure.add_scatter(
@@ -176,16 +176,16 @@ def order(summary: pd.DataFrame) -> go.Figure:
 
 
 def order_by_kind(table: pd.DataFrame) -> go.Figure:
-    """Heat map of order accuracy. `table`: row, kind, accuracy (percent), N; white is chance, blue above, vermilion below."""
+    """Heat map of order accuracy. `table`: row, kind, accuracy (percent), N; white is chance, blue above."""
+    names = list(dict.fromkeys(table["row"]))
     kinds = list(dict.fromkeys(table["kind"]))
-    row_names = list(dict.fromkeys(table["row"]))
-    grid = table.pivot(index="kind", columns="row", values="accuracy").loc[kinds, row_names]
-    count = table.pivot(index="kind", columns="row", values="N").loc[kinds, row_names]
+    grid = table.pivot(index="row", columns="kind", values="accuracy").loc[names, kinds]
+    count = table.pivot(index="row", columns="kind", values="N").loc[names, kinds]
     figure = go.Figure(
         go.Heatmap(
             z=grid.to_numpy(),
-            x=_names(row_names),
-            y=_names(kinds),
+            x=_names(kinds),
+            y=_names(names),
             customdata=count.to_numpy(),
             colorscale=palette.DIVERGING,
             zmin=0,
@@ -193,17 +193,15 @@ def order_by_kind(table: pd.DataFrame) -> go.Figure:
             xgap=2,
             ygap=2,
             texttemplate="%{z:.0f}",
-            hovertemplate="%{y}, <b>%{x}</b>: %{z:.1f} of %{customdata} twins<extra></extra>",
-            colorbar={"title": "", "ticksuffix": " %", "thickness": 10, "outlinewidth": 0},
+            hovertemplate="<b>%{y}</b>, %{x}: %{z:.1f} of %{customdata} twins<extra></extra>",
+            showscale=False,
         )
     )
-    _layout(figure, len(kinds))
-    figure.update_yaxes(autorange="reversed")
-    return figure
+    return _top_down(_layout(figure, len(names), x_title="kind of motion"), _names(names))
 
 
 def learning_curve(steps: pd.DataFrame, validation: pd.DataFrame, metric: str) -> go.Figure:
-    """Loss by epoch over validation by epoch. `steps`: epoch (fractional), loss; `validation`: epoch, value (percent)."""
+    """Loss over validation. `steps`: epoch (fractional), loss; `validation`: epoch, value (percent)."""
     figure = make_subplots(rows=2, cols=1, shared_xaxes=True, vertical_spacing=0.1, row_heights=[0.5, 0.5])
     line = {"color": palette.OWN, "width": 2}
     figure.add_scatter(x=steps["epoch"], y=steps["loss"], mode="lines", line=line, row=1, col=1, name="loss")
@@ -225,7 +223,7 @@ def learning_curve(steps: pd.DataFrame, validation: pd.DataFrame, metric: str) -
 
 
 def accuracy_over_cost(recognition: pd.DataFrame) -> go.Figure:
-    """Printed accuracy over printed GFLOPs (log). Columns: method, group, frames, views, GFLOPs, top1; dashes are left out."""
+    """Printed accuracy over printed GFLOPs (log). Columns: method, group, frames, views, GFLOPs, top1."""
     figure = go.Figure()
     printed = recognition.dropna(subset=["GFLOPs", "top1"])
     for index, (group, part) in enumerate(printed.groupby("group", sort=False)):

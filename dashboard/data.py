@@ -18,6 +18,7 @@ import streamlit as st
 from dashboard import tables, words
 from stan import experiments, published, results
 from stan.results.reader import flatten
+from stan.statistics import Change
 
 _WATCHED = ("run.json", "eval.json", "ranks.npz")
 
@@ -56,7 +57,7 @@ def _runs(places: tuple[str, ...], times: tuple, minute: int) -> pd.DataFrame:
 
 @dataclass(frozen=True)
 class Study:
-    """The done runs of one study on one suite at one size, either one's own or the shipped ones, never both."""
+    """Done runs of one study on one suite at one size: either one's own or the shipped ones, never both."""
 
     study: str
     suite: str
@@ -138,7 +139,7 @@ def _changes(key: tuple, baseline_row: str, metric: str, allow: bool, _runs: pd.
 def ablation_table(
     study: Study, metric: str, summary: pd.DataFrame, changes: pd.DataFrame, every: bool
 ) -> pd.DataFrame:
-    """The table of the ablation page; `every`: with all printed benchmarks, not only the one that the suite mirrors."""
+    """The ablation page's table; `every`: all printed benchmarks, not only the one that the suite mirrors."""
     numbers = printed(study.study)
     columns = [] if numbers is None else [column for column in words.BENCHMARKS if column in numbers]
     mirrored = published.COLUMN_OF_SUITE.get(study.suite)
@@ -173,6 +174,12 @@ def _per_query(study: Study, row: str, metric: str) -> list[pd.Series]:
     return [pd.Series(values, index=ids) for ids, values in answers]
 
 
+def change(pair: pd.DataFrame) -> Change:
+    """Paired change of the headline from the first run to the second. Raises ValueError where queries differ."""
+    first, second = pair.iloc[:1], pair.iloc[1:]
+    return results.change_between(first, second, str(pair["headline"].iloc[0]), allow=True)
+
+
 def order_kinds(study: Study) -> pd.DataFrame:
     """Order accuracy by row and kind of motion, where the runs tell the kinds of their twins."""
     by_row = {row: study.runs.loc[study.runs["row"] == row, "path"] for row in rows(study)}
@@ -180,7 +187,7 @@ def order_kinds(study: Study) -> pd.DataFrame:
 
 
 def printed(study: str) -> pd.DataFrame | None:
-    """The paper's numbers by the study's rows: row, component ticks, one column per benchmark; None where none is printed."""
+    """The paper's numbers by row, with component ticks, one column per benchmark; None where none is printed."""
     if study not in experiments.STUDIES:
         return None
     return tables.printed_beside(experiments.STUDIES[study].rows, published.tables(), published.number)

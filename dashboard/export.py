@@ -1,4 +1,4 @@
-"""A shown table or figure in, bytes to keep out: CSV, booktabs LaTeX, PNG and PDF, each with its run ids and command inside."""
+"""A table or figure in, files out: CSV, booktabs LaTeX, PNG, PDF, each with its run ids and command inside."""
 
 from __future__ import annotations
 
@@ -6,10 +6,10 @@ import io
 from collections.abc import Sequence
 
 import pandas as pd
+from matplotlib import pyplot as plt
 from matplotlib.figure import Figure
 
-from dashboard import palette
-from dashboard.charts import verdict
+from stan import figures
 
 _TEX = {
     "\\": r"\textbackslash{}",
@@ -17,7 +17,6 @@ _TEX = {
     "^": r"\textasciicircum{}",
     **{c: "\\" + c for c in "&%$#_{}"},
 }
-_VERDICT_COLOURS = {"better": palette.BETTER, "worse": palette.WORSE, "undecided": palette.UNDECIDED}
 
 
 def _one_line(text: str) -> str:
@@ -27,7 +26,13 @@ def _one_line(text: str) -> str:
 def csv(table: pd.DataFrame, ids: Sequence[str], command: str) -> bytes:
     """The table as CSV; its last lines, marked by `#`, name the command and the runs it was made from."""
     notes = [f"# regenerate: {_one_line(command)}", *(f"# run: {_one_line(run)}" for run in ids)]
-    return (table.to_csv(index=False) + "\n".join(notes) + "\n").encode()
+    safe = table.map(_no_formula)
+    return (safe.to_csv(index=False) + "\n".join(notes) + "\n").encode()
+
+
+def _no_formula(value: object) -> object:
+    """Names come from folders: a spreadsheet would compute one that begins like a formula."""
+    return f"'{value}" if isinstance(value, str) and value.startswith(("=", "@", "\t")) else value
 
 
 def latex(table: pd.DataFrame, ids: Sequence[str], command: str) -> bytes:
@@ -52,51 +57,23 @@ def _tex_row(values) -> str:
 
 
 def _tex_cell(value) -> str:
+    if pd.isna(value):
+        return "--"
     if isinstance(value, bool):
         return r"$\checkmark$" if value else ""
-    if isinstance(value, float):
-        return "--" if pd.isna(value) else f"{value:.1f}"
-    text = "--" if value is None else _one_line(value)
+    text = f"{value:.1f}" if isinstance(value, float) else _one_line(value)
     return "".join(_TEX.get(character, character) for character in text)
 
 
 def forest(changes: pd.DataFrame, baseline: str, metric: str) -> Figure:
-    """The forest plot for print. `changes`: row, change, low, high in points of `metric`."""
-    figure = Figure(figsize=(6.0, 0.9 + 0.32 * len(changes)), layout="constrained")
-    axes = figure.subplots()
-    for place, change in enumerate(changes.itertuples()):
-        colour = _VERDICT_COLOURS[verdict(change.low, change.high)]
-        axes.plot([change.low, change.high], [place, place], color=colour, linewidth=1.6)
-        axes.plot([change.change], [place], marker="o", color=colour, markersize=5)
-    axes.axvline(0, color="0.6", linewidth=0.8, linestyle=":")
-    return _finish(
-        axes, changes["row"], f"change of {metric} against {baseline}, points (paired 95 % interval)"
-    )
-
-
-def rows(summary: pd.DataFrame, metric: str) -> Figure:
-    """Means with intervals for print. `summary`: row, mean, low, high (percent)."""
-    figure = Figure(figsize=(6.0, 0.9 + 0.32 * len(summary)), layout="constrained")
-    axes = figure.subplots()
-    for place, row in enumerate(summary.itertuples()):
-        axes.plot([row.low, row.high], [place, place], color=palette.BLUE, linewidth=1.6)
-        axes.plot([row.mean], [place], marker="o", color=palette.BLUE, markersize=5)
-    return _finish(axes, summary["row"], f"{metric}, percent (95 % interval)")
-
-
-def _finish(axes, names: pd.Series, x_title: str) -> Figure:
-    axes.set_yticks(range(len(names)), [_unmathed(name) for name in names])
-    axes.invert_yaxis()
-    axes.set_xlabel(_unmathed(x_title), fontsize=9)
-    axes.tick_params(labelsize=9)
-    axes.spines[["top", "right", "left"]].set_visible(False)
-    axes.grid(axis="x", color="0.9", linewidth=0.6)
-    axes.set_axisbelow(True)
-    return axes.figure
+    """`stan.figures.forest` of names that come from folders: no dollar sign starts matplotlib's mathematics."""
+    named = changes.assign(row=[_unmathed(row) for row in changes["row"]])
+    figure = figures.forest(named, _unmathed(metric), _unmathed(baseline))
+    plt.close(figure)  # forgotten by pyplot, still there to be saved
+    return figure
 
 
 def _unmathed(text: str) -> str:
-    """Names come from folders: a dollar sign must not start matplotlib's mathematics."""
     return _one_line(text).replace("$", r"\$")
 
 

@@ -1,4 +1,4 @@
-"""Roles in, colours and marks out: Okabe and Ito's colour-blind-safe set, readable on light and dark ground."""
+"""Roles in, colours and marks out: Okabe and Ito's colour-blind-safe set, for light and dark ground."""
 
 BLUE, ORANGE, GREEN, VERMILION, PURPLE, SKY = "#0072B2", "#E69F00", "#009E73", "#D55E00", "#CC79A7", "#56B4E9"
 GREY = "#8A94A3"

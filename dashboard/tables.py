@@ -1,4 +1,4 @@
-"""Tables of runs and of printed numbers in; tables as a page shows them out: joined, named, ticked, never blended."""
+"""Tables of runs and of printed numbers in; tables as pages show them out: joined, named, never blended."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from stan.results.comparison import PROTOCOL
 
 
 def in_order(table: pd.DataFrame, rows: Sequence[str]) -> pd.DataFrame:
-    """`summary` or `changes` of stan.results in the order of `rows`; a row with several configs is named with each hash."""
+    """A table by row and hash in the order of `rows`; a row with several configs is named with each hash."""
     several = table.groupby("row")["hash"].transform("nunique") > 1
     table = table.assign(place=table["row"].map(list(rows).index)).sort_values("place", kind="stable")
     names = table["row"].where(~several, table["row"] + " (" + table["hash"].str[:6] + ")")
@@ -39,9 +39,8 @@ def ablation(
     own; `printed`: `printed_beside`, of which `columns` are shown. Rows that are printed but not done keep empty cells.
     """
     own = summary[["row", "n", "mean", "sd"]].rename(columns={"n": "seeds", "sd": "± sd"})
-    own["95 % interval"] = [_range(line.low, line.high) for line in summary.itertuples()]
-    moved = changes[["row"]].assign(change=changes["change"])
-    moved["change, 95 %"] = [_range(line.low, line.high, sign="+") for line in changes.itertuples()]
+    own["95 %"] = [_range(line.low, line.high) for line in summary.itertuples()]
+    moved = changes[["row"]].assign(change=[_change(line) for line in changes.itertuples()])
     own = own.merge(moved, on="row", how="left").merge(means, on="row", how="left")
     if printed is None:
         return own
@@ -59,14 +58,18 @@ def ablation(
     return table.astype({"seeds": "Int64"})
 
 
-def _range(low: float, high: float, sign: str = "") -> str:
-    return "" if np.isnan(low) else f"{low:{sign}.1f} to {high:{sign}.1f}"
+def _range(low: float, high: float) -> str:
+    return "" if np.isnan(low) else f"{low:.1f} to {high:.1f}"
+
+
+def _change(line: Any) -> str:
+    return "" if np.isnan(line.low) else words.interval(line.change, line.low, line.high)
 
 
 def printed_beside(
     rows: Sequence[Any], tables: Mapping[str, pd.DataFrame], number: Callable
 ) -> pd.DataFrame | None:
-    """The paper's numbers by row, with component ticks where all are printed. `rows`: of a `stan.experiments.Study`."""
+    """The paper's numbers by row, with component ticks where printed. `rows`: of a `stan.experiments.Study`."""
     found = []
     for row in rows:
         if row.printed is None:
@@ -111,7 +114,7 @@ def seen_unseen(runs: pd.DataFrame, metric: str) -> pd.DataFrame:
 
 
 def order_kinds(ranks: Mapping[str, Sequence[Mapping[str, np.ndarray]]]) -> pd.DataFrame:
-    """row, kind, accuracy (percent over seeds and twins), N (twins). `ranks`: for each row, the arrays of its runs."""
+    """row, kind, accuracy (percent over seeds and twins), N (twins). `ranks`: by row, the arrays of its runs."""
     parts = [
         pd.DataFrame({"row": row, "kind": arrays["order_kinds"], "right": arrays["order_correct"]})
         for row, runs in ranks.items()
@@ -127,7 +130,7 @@ def order_kinds(ranks: Mapping[str, Sequence[Mapping[str, np.ndarray]]]) -> pd.D
 
 
 def gains(before: Sequence[pd.Series], after: Sequence[pd.Series]) -> pd.DataFrame:
-    """query, before, after, gain (percent of seeds that answer it right); the largest gain first. Each series: one seed."""
+    """query, before, after, gain (percent of seeds that are right), the largest first. Each series: one seed."""
     table = pd.DataFrame(
         {"before": pd.concat(before, axis=1).mean(axis=1), "after": pd.concat(after, axis=1).mean(axis=1)}
     )
@@ -140,7 +143,7 @@ def gains(before: Sequence[pd.Series], after: Sequence[pd.Series]) -> pd.DataFra
 
 
 def curves(log: pd.DataFrame, headline: str) -> tuple[pd.DataFrame, pd.DataFrame, str]:
-    """(epoch and loss of every step, epoch and value of every validation, the metric of those values) from a run's log."""
+    """(epoch, loss) of every step, (epoch, value) of every validation, and the metric of those, from a run's log."""
     empty = pd.DataFrame(columns=["epoch", "loss"])
     if "loss" not in log:
         return empty, empty.rename(columns={"loss": "value"}), headline
@@ -158,8 +161,9 @@ def curves(log: pd.DataFrame, headline: str) -> tuple[pd.DataFrame, pd.DataFrame
 
 
 def metrics(best: Mapping[str, Any], last: Mapping[str, Any]) -> pd.DataFrame:
-    """metric, best, last: everything that one run measured, by dotted names."""
-    lines = [{"metric": name, "best": value, "last": last.get(name)} for name, value in best.items()]
+    """metric, best, last: everything that one run measured, by dotted names; counts are no metrics."""
+    shown = {name: value for name, value in best.items() if not name.endswith("N")}
+    lines = [{"metric": name, "best": value, "last": last.get(name)} for name, value in shown.items()]
     return pd.DataFrame(lines, columns=["metric", "best", "last"])
 
 
@@ -181,7 +185,7 @@ def columns(runs: pd.DataFrame) -> list[str]:
 
 
 def not_comparable(runs: pd.DataFrame) -> list[str]:
-    """Why these runs' numbers don't differ by the method alone: each part of the protocol that isn't the same."""
+    """Why these runs' numbers don't differ by the method alone: each part of the protocol that differs."""
     unfinished = runs.loc[runs["status"] != "done", "id"]
     reasons = [f"{run} is not done" for run in unfinished]
     for name in PROTOCOL:
@@ -208,7 +212,7 @@ def _short(value: object) -> str:
 
 
 def with_tricks(printed: pd.DataFrame) -> pd.DataFrame:
-    """Printed retrieval rows whose method says which test-time tricks it used, so that no two lines look alike."""
+    """Printed retrieval rows whose method says which test-time tricks it used: no two lines look alike."""
     tricks = printed["test_time"].fillna("")
     return printed.assign(method=printed["method"] + tricks.map(lambda trick: f" · {trick}" if trick else ""))
 

@@ -22,14 +22,6 @@ BENCHMARKS = {
     "k400_top1": "K400 top-1",
     "ssv2_top1": "SSv2 top-1",
 }
-MIRRORED = {
-    "retrieval": "msrvtt_R@1",
-    "paragraph": "didemo_R@1",
-    "scenes": "k400_top1",
-    "motions": "ssv2_top1",
-}
-"""Suite of the embedded world -> column of the paper's table that it was modelled on."""
-
 COMPONENTS = {
     "cross_frame": "cross-frame",
     "intra_frame": "intra-frame",
@@ -37,11 +29,13 @@ COMPONENTS = {
     "multi_level": "multi-level",
 }
 
+PRINTED = {"test_time": "test-time tricks", "top1": "top-1", "top5": "top-5"}
+
 _PUNCTUATION = re.compile(r"([\\`*_{}\[\]()#+\-.!|<>~$:&@^=\"'/])")
 
 
 def plain(name: object) -> str:
-    """A name that Streamlit's markdown prints letter by letter: no links, pictures, mathematics or directives."""
+    """A name that Streamlit's markdown prints letter by letter: no links, pictures or mathematics."""
     return _PUNCTUATION.sub(r"\\\1", " ".join(str(name).split()))
 
 
@@ -50,7 +44,7 @@ def metric(key: str) -> str:
 
 
 def paper_column(key: str) -> str:
-    """Header of a column of printed numbers: the paper's name for the benchmark, so that it can't be taken for one's own."""
+    """Header of a column of printed numbers: never to be taken for one's own."""
     return f"paper: {BENCHMARKS[key]}"
 
 

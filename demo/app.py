@@ -6,7 +6,6 @@ Safe by default: listens on this machine only, serves only proxies of its own ma
 from __future__ import annotations
 
 import argparse
-import html
 import ipaddress
 import os
 import sys
@@ -25,7 +24,7 @@ from demo import attention as attention_tab  # noqa: E402
 from demo import recognise as recognise_tab  # noqa: E402
 from demo import search as search_tab  # noqa: E402
 from demo.engine import Engine, open_library  # noqa: E402
-from demo.page import STYLE, THEME, guard, message  # noqa: E402
+from demo.page import STYLE, THEME, failure, guard, message  # noqa: E402
 
 PASSWORD = "STAN_DEMO_AUTH"
 LARGEST_UPLOAD = "200mb"
@@ -66,7 +65,7 @@ def _fill(videos: Callable[[], list[tuple[str, str]]]) -> list[Any]:
     try:
         known = videos()
     except ValueError as error:
-        return [message(html.escape(str(error)), "error"), gr.skip(), gr.skip()]
+        return [failure(error), gr.skip(), gr.skip()]
     told = f"{len(known)} videos in the library." if known else search_tab.NOTHING
     choices = gr.Dropdown(known, value=known[0][1] if known else None)
     return [message(told) if known else told, choices, choices]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import html
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
@@ -10,7 +9,7 @@ import gradio as gr
 import numpy as np
 
 from demo import heat
-from demo.page import MODEL, message
+from demo.page import MODEL, failure, message
 
 if TYPE_CHECKING:
     from stan.explain import Attention
@@ -33,7 +32,7 @@ def tab(look: Look) -> gr.Dropdown:
     with gr.Row():
         chosen = gr.Dropdown([], label="Video", scale=3, min_width=220, elem_id="attention-video")
         count = gr.Dropdown(FRAMES, value=FRAMES[1], label="Frames", scale=1, min_width=110)
-        button = gr.Button("Look inside", variant="primary", scale=1, min_width=130, elem_classes="go")
+        button = gr.Button("Look inside", variant="primary", scale=1, min_width=160, elem_classes="go")
     status = gr.HTML(EMPTY, elem_id="attention-status")
     with gr.Column(visible=False) as views:
         with gr.Row():
@@ -82,7 +81,7 @@ def start(look: Look, video: str | None, frames: int) -> list[Any]:
     try:
         seen = look(video, int(frames))
     except ValueError as error:
-        return [None, message(html.escape(str(error)), "error"), *nothing]
+        return [None, failure(error), *nothing]
     blocks, heads = seen.clip.shape[0], seen.clip.shape[2]
     layers = next((len(maps) for maps in (seen.branch, seen.temporal) if maps is not None), 0)
     height, width = seen.clip.shape[3:]

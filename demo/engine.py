@@ -10,7 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from demo.media import Proxies
+from demo.media import Proxies, require_video_name
 from stan.data.world.motions import MOTIONS
 
 if TYPE_CHECKING:
@@ -38,6 +38,10 @@ class Engine:
         return self._library().search(query, top)
 
     def recognise(self, video: str | Path, labels: list[str]) -> dict[str, Any]:
+        if isinstance(video, Path):
+            require_video_name(video)
+        else:
+            video = self._library().entry(video).id
         return self._library().recognise(video, labels, top=LABELS)
 
     def attention(self, video: str, frames: int) -> Attention:

@@ -23,6 +23,13 @@ AT_ONCE = 60
 SHORT_SIDE = 240
 
 
+def require_video_name(upload: Path) -> None:
+    """Raises ValueError for an upload whose extension is no video's; what it holds is checked when it is opened."""
+    if upload.suffix.lower() not in UPLOADS:
+        known = ", ".join(sorted(UPLOADS))
+        raise ValueError(f"{upload.name} does not look like a video: upload one of {known}")
+
+
 class Proxies:
     """Proxies of videos in a folder of their own, each made when first asked for."""
 

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import html
+import re
 from collections.abc import Awaitable, Callable
+from pathlib import Path
 
 import gradio as gr
 from starlette.requests import Request
@@ -27,14 +30,15 @@ THEME = gr.themes.Default(
 
 STYLE = """
 .html-container {padding: 0 !important}
-.go {align-self: end; flex-grow: 0 !important; min-height: 44px}
+.go {align-self: end; flex-grow: 0 !important; min-height: 44px; white-space: nowrap}
 .message {padding: .6rem .9rem; border-left: 4px solid var(--border-color-accent); border-radius: 4px;
   background: var(--background-fill-secondary); color: var(--body-text-color); overflow-wrap: anywhere}
 .message.error {border-left-color: #b91c1c}
 .message.warn {border-left-color: #b45309}
 .message .times {display: inline-block; margin-left: .6rem; font-variant-numeric: tabular-nums;
   color: var(--body-text-color)}
-.cards {display: grid !important; grid-template-columns: repeat(auto-fill, minmax(min(280px, 100%), 1fr)); gap: 1.2rem}
+.cards {display: grid !important;
+  grid-template-columns: repeat(auto-fill, minmax(min(280px, 100%), 1fr)); gap: 1.2rem}
 .cards .card {gap: .5rem; min-width: 0 !important}
 .moment {position: relative; height: 8px; border-radius: 4px; background: var(--border-color-primary)}
 .moment span {position: absolute; top: 0; bottom: 0; min-width: 4px; border-radius: 4px; background: #0d9488}
@@ -46,16 +50,21 @@ STYLE = """
 .labels .chance {text-align: right; font-variant-numeric: tabular-nums}
 .labels .label {overflow-wrap: anywhere}
 .maps {overflow-x: auto; padding-bottom: .4rem}
-.maps table {border: 0 !important; margin: 0 !important; border-collapse: separate; border-spacing: 4px; width: max-content}
+.maps table {border: 0 !important; margin: 0 !important; border-collapse: separate;
+  border-spacing: 4px; width: max-content}
 .maps th, .maps td {border: 0 !important; padding: 0 !important; font-weight: 500; font-size: .85rem;
   color: var(--body-text-color)}
 .maps th[scope=row] {position: sticky; left: 0; min-width: 5.2rem; max-width: 5.2rem; text-align: left;
   background: var(--body-background-fill); z-index: 1; white-space: normal}
 .maps img {display: block; width: 116px; height: 116px; max-width: none; image-rendering: pixelated;
   border-radius: 3px}
-.scale {display: flex; flex-wrap: wrap; align-items: center; gap: .6rem; font-size: .9rem; font-variant-numeric: tabular-nums}
+.scale {display: flex; flex-wrap: wrap; align-items: center; gap: .6rem; font-size: .9rem;
+  font-variant-numeric: tabular-nums}
 .scale img {height: 12px; width: 160px; border-radius: 3px}
-@media (max-width: 640px) {.maps img {width: 92px; height: 92px} .labels {grid-template-columns: 1fr 4.5rem}
+@media (max-width: 640px) {
+  .go {flex-grow: 1 !important}
+  .maps img {width: 92px; height: 92px}
+  .labels {grid-template-columns: 1fr 4.5rem}
   .labels .bar {grid-column: 1 / -1; grid-row: auto}}
 """
 
@@ -71,6 +80,15 @@ def message(text: str, kind: str = "note") -> str:
     """A line that screen readers announce. `text` is HTML: escape what comes from outside."""
     role = "alert" if kind == "error" else "status"
     return f'<div class="message {kind}" role="{role}">{text}</div>'
+
+
+def failure(error: Exception) -> str:
+    """What the user can mend, in words, without the folders of the operator's machine."""
+    text = str(error)
+    if hasattr(error, "reason"):
+        reason = re.sub(r":? ?'/[^')]*'?", "", error.reason)
+        text = f"{Path(error.path).name}: {reason}; {error.remedy}"
+    return message(html.escape(text), "error")
 
 
 async def guard(request: Request, call_next: Callable[[Request], Awaitable[Response]]) -> Response:

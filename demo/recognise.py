@@ -10,7 +10,7 @@ from typing import Any
 import gradio as gr
 
 from demo.media import UPLOADS
-from demo.page import MODEL, message
+from demo.page import MODEL, failure, message
 
 EMPTY = message("Choose a video or upload one, write one label per line, then press <b>Recognise</b>.")
 
@@ -56,7 +56,7 @@ def show(recognise: Recognise, proxy: Proxy, video: str | Path | None, labels: l
         found = recognise(video, labels)
         path = str(proxy(video))
     except ValueError as error:
-        return gr.Video(None, visible=False), message(html.escape(str(error)), "error")
+        return gr.Video(None, visible=False), failure(error)
     return gr.Video(path, visible=True), bars(found)
 
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import gradio as gr
 
-from demo.page import MODEL, message
+from demo.page import MODEL, failure, message
 
 CARDS = 9
 EXAMPLES = ["a red circle moves up", "a blue square moves from left to right", "a green triangle grows"]
@@ -70,7 +70,7 @@ def show(search: Search, proxy: Proxy, query: str, top: int) -> list[Any]:
         started = time.perf_counter()
         cards = [_card(rank, result, proxy) for rank, result in enumerate(found, 1)]
     except ValueError as error:
-        return [message(html.escape(str(error)), "error"), *_hidden(CARDS)]
+        return [failure(error), *_hidden(CARDS)]
     if not found:
         return [NOTHING, *_hidden(CARDS)]
     times = {**found.ms, "render": round(1000 * (time.perf_counter() - started), 1)}
@@ -85,10 +85,7 @@ def _card(rank: int, result: dict[str, Any], proxy: Proxy) -> list[Any]:
     try:
         path, problem = str(proxy(result["id"])), ""
     except (ValueError, OSError) as error:
-        path, problem = (
-            None,
-            message(f"This video can no longer be played: {html.escape(str(error))}", "warn"),
-        )
+        path, problem = None, failure(error)
     name = f"{rank}. {result['name']}"
     player = gr.Video(path, label=name, playback_position=result["start"])
     return [gr.Column(visible=True), player, problem + _caption(result)]

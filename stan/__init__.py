@@ -1,4 +1,4 @@
-"""Image-text knowledge carried over to video: the names a user needs, each imported when it is first asked for."""
+"""Image-text knowledge carried over to video: the names a user needs, each imported when first asked for."""
 
 from __future__ import annotations
 
@@ -11,7 +11,17 @@ _HOMES = {
     "Library": "stan.library",
     "Experiment": "stan.config",
 }
-_MODULES = ("config", "evaluate", "experiments", "explain", "metrics", "published", "results", "statistics", "train")
+_MODULES = (
+    "config",
+    "evaluate",
+    "experiments",
+    "explain",
+    "metrics",
+    "published",
+    "results",
+    "statistics",
+    "train",
+)
 
 __all__ = [*_HOMES, *_MODULES]
 

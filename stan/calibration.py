@@ -1,4 +1,4 @@
-"""A test set's similarities in, scores that take all its queries into account out (a test-time trick: say so)."""
+"""A test set's similarities in, scores that take all its queries into account out: a test-time trick."""
 
 from __future__ import annotations
 
@@ -22,8 +22,8 @@ def dual_softmax(
 ) -> Calibrated:
     """Dual softmax (CAMoE): S * softmax(scale * S) over all queries.
 
-    similarity: cosines. A video that suits every text is worth less to each (t2v: softmax over the texts), a text that
-    suits every video likewise (v2t: softmax over the videos). The prior runs over **all test queries**.
+    similarity: cosines. A video that suits every text is worth less to each (t2v: softmax over the texts), a text
+    that suits every video likewise (v2t: softmax over the videos). The prior runs over **all test queries**.
     """
     similarity = np.asarray(similarity, np.float64)
     return Calibrated(*(similarity * _softmax(scale * similarity, axis) for axis in (0, 1)))

@@ -1,4 +1,4 @@
-"""Weight files in, tensors or a released STAN model out; tensors in, a weight file that is never half written out."""
+"""Weight files in, tensors or a released STAN model out; tensors in, a file that is never half written."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ RELEASED_LOGIT_SCALE = math.log(100)  # the released recipe divides cosines by a
 
 
 def save(path: str | Path, tensors: Mapping[str, Tensor], metadata: Mapping[str, Any] | None = None) -> None:
-    """Writes a safetensors file atomically: `path` is either as before or complete. `metadata`: plain JSON values."""
+    """Writes a safetensors file atomically: `path` is as before or complete. `metadata`: plain JSON values."""
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
     partial = path.with_name(f".{path.name}.{os.getpid()}")
@@ -40,21 +40,26 @@ def save(path: str | Path, tensors: Mapping[str, Tensor], metadata: Mapping[str,
 
 
 def load(path: str | Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
-    """Tensors and metadata that `save` wrote (other safetensors files have none). Raises ValueError for a file that isn't there or isn't safetensors."""
+    """Tensors and metadata that `save` wrote; other safetensors files have no metadata.
+
+    Raises ValueError for a file that is missing or isn't safetensors.
+    """
     try:
         with safe_open(path, "pt") as file:
             metadata = json.loads((file.metadata() or {}).get("stan", "{}"))
             return {name: file.get_tensor(name) for name in file.keys()}, metadata  # noqa: SIM118
     except (OSError, SafetensorError, json.JSONDecodeError) as error:
-        raise ValueError(f"{path} is not a readable checkpoint ({error}): check the path and that it is complete") from error
+        raise ValueError(
+            f"{path} is not a readable checkpoint ({error}): check the path and that it is complete"
+        ) from error
 
 
 def load_released(path: str | Path, frames: int = 12) -> DualEncoder:
-    """A model from a checkpoint in the released STAN's layout (`backbone.*`, `text_backbone.*`), ready for inference.
+    """A model, ready for inference, from the released STAN's layout (`backbone.*`, `text_backbone.*`).
 
-    path: `.safetensors`, or `.pth` of plain tensors: nothing in a file is ever executed. Sizes are read off the weights;
-    heads, which weights don't tell, and the number of frames from a `config.json` beside the file, else 64 channels per
-    head as in CLIP, and `frames`.
+    path: `.safetensors`, or `.pth` of plain tensors: nothing in a file is ever executed. Sizes are read off
+        the weights; heads, which weights don't tell, and the number of frames from a `config.json` beside the
+        file, else 64 channels per head as in CLIP, and `frames`.
 
     Raises ValueError naming what is missing, of another kind or unreadable.
     """
@@ -62,13 +67,15 @@ def load_released(path: str | Path, frames: int = 12) -> DualEncoder:
 
 
 def convert(source: str | Path, target: str | Path, frames: int = 12) -> None:
-    """Writes the released checkpoint `source` as one of ours, which `stan.load_model(target)` reads. Errors: see above."""
+    """Writes a released checkpoint as one that `stan.load_model` reads. Errors as in `load_released`."""
     design, state = _released(Path(source), frames)
     assemble_released(design, state, source)  # refuses what doesn't fit before anything is written
     save(target, state, {"released": design})
 
 
-def assemble_released(design: Mapping[str, Any], state: Mapping[str, Tensor], source: str | Path) -> DualEncoder:
+def assemble_released(
+    design: Mapping[str, Any], state: Mapping[str, Tensor], source: str | Path
+) -> DualEncoder:
     """The model from its sizes and its tensors under our names; `source` is named in errors."""
     clip = from_config(design["architecture"])
     model = DualEncoder(clip, build_temporal("stan", clip, design["frames"], design["options"]))
@@ -81,7 +88,9 @@ def _released(path: Path, frames: int) -> tuple[dict[str, Any], dict[str, Tensor
     needed = ("encoder.clip.visual.proj", "encoder.clip.text.text_projection", "encoder.temporal.time.weight")
     lacking = [key for key in needed if key not in state]
     if lacking:
-        raise ValueError(f"{path} lacks {', '.join(lacking)} (our names): no checkpoint of a whole released STAN")
+        raise ValueError(
+            f"{path} lacks {', '.join(lacking)} (our names): no checkpoint of a whole released STAN"
+        )
     beside = path.with_name("config.json")
     config = json.loads(beside.read_text()) if beside.is_file() else {}
     options = {"layers": _count(state, "encoder.temporal.layers."), "max_frames": len(state[needed[2]])}
@@ -129,13 +138,15 @@ def convert_released(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
     foreign = sorted(set(state) - set(towers))
     if foreign:
         warnings.warn(f"left out, as no part of the two towers: {', '.join(foreign)}", stacklevel=2)
-    joined = _join_projections({key: value for key, value in towers.items() if not key.endswith("position_ids")})
+    joined = _join_projections(
+        {key: value for key, value in towers.items() if not key.endswith("position_ids")}
+    )
     converted = {_our_name(key): value for key, value in joined.items()}
     return {f"encoder.{key}": value.T if key in _TRANSPOSED else value for key, value in converted.items()}
 
 
 def _join_projections(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """Queries', keys' and values' projections, three tensors in the released layout, as the one of torch's attention."""
+    """The three projections of queries, keys and values as the one tensor of torch's attention."""
     joined = {}
     for key, value in state.items():
         if ".q_proj." in key:
@@ -161,7 +172,9 @@ def _renamed(name: str, names: Mapping[str, str], key: str) -> str:
     for theirs, ours in names.items():
         if name.startswith(theirs):
             return ours + name.removeprefix(theirs)
-    raise ValueError(f"{key} has no counterpart: this is no checkpoint of the released STAN with self-attention")
+    raise ValueError(
+        f"{key} has no counterpart: this is no checkpoint of the released STAN with self-attention"
+    )
 
 
 def _architecture(state: Mapping[str, Tensor], config: Mapping[str, Any]) -> dict[str, Any]:
@@ -170,6 +183,11 @@ def _architecture(state: Mapping[str, Tensor], config: Mapping[str, Any]) -> dic
     width, _, patch, _ = state[vision + "conv1.weight"].shape
     grid = math.isqrt(len(state[vision + "positional_embedding"]) - 1)
     vocabulary, text_width = state[text + "token_embedding.weight"].shape
+    if not config and (width % 64 or text_width % 64):
+        raise ValueError(
+            f"towers {width} and {text_width} wide hold no heads of 64 channels: put a config.json with"
+            ' {"vision": {"heads": ...}, "text": {"heads": ...}} beside the checkpoint'
+        )
     return {
         "embed_dim": state[vision + "proj"].shape[1],
         "quick_gelu": True,
@@ -195,7 +213,7 @@ def _count(state: Mapping[str, Tensor], prefix: str) -> int:
 
 
 def fill(model: nn.Module, state: Mapping[str, Tensor], source: str | Path, optional: str = "") -> None:
-    """Puts `state` into `model`; parameters whose names start with `optional` (if given) may be missing from it.
+    """Puts `state` into `model`; names that start with `optional` (if given) may be missing from it.
 
     Raises ValueError naming what doesn't fit.
     """
@@ -217,10 +235,13 @@ def _read(path: Path) -> dict[str, Tensor]:
         content = torch.load(path, map_location="cpu", weights_only=True)
     except (OSError, RuntimeError, EOFError, pickle.UnpicklingError) as error:
         raise ValueError(
-            f"{path} is not a file of plain tensors ({str(error).splitlines()[0]}): where you trust it, load it where it"
+            f"{path} is not a file of plain tensors ({str(error).splitlines()[0]}): where you trust it,"
+            " load it where it"
             " was made and save its 'state_dict' alone, best as safetensors"
         ) from error
     state = content.get("state_dict", content) if isinstance(content, dict) else {}
     if not state or not all(isinstance(value, Tensor) for value in state.values()):
-        raise ValueError(f"{path} holds no state dict: expected names and tensors, at the top or under 'state_dict'")
+        raise ValueError(
+            f"{path} holds no state dict: expected names and tensors, at the top or under 'state_dict'"
+        )
     return state

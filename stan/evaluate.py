@@ -19,7 +19,6 @@ from torch import Tensor
 from stan import metrics, results
 from stan.calibration import dual_softmax
 from stan.config import Experiment
-from stan.data.levels import Progress
 from stan.data.loader import Batch, Loader
 from stan.data.sources import video_set
 from stan.experiments import task as task_of
@@ -27,6 +26,7 @@ from stan.models.clip import TextOutput
 from stan.models.dual_encoder import DualEncoder
 from stan.models.presets import load_model
 from stan.models.video_encoder import VideoOutput
+from stan.progress import Report, stage
 
 CLIPS_AT_ONCE = 64
 TEXTS_AT_ONCE = 256
@@ -125,18 +125,21 @@ def open_split(
     worlds_root: str | Path,
     runs_root: str | Path,
     views: int = 1,
-    progress: Progress | None = None,
+    progress: Report | None = None,
 ) -> Loader:
-    """A split as the experiment reads it: cached levels where the image tower is frozen, else decoded each time.
+    """A split as the experiment reads it: cached levels where the image tower is frozen, else decoded anew.
 
     `model` must still have its backbone's own image tower. Levels are kept in `<runs_root>/.levels`.
     """
     fixed = experiment.train.frozen != "nothing"
-    videos = video_set(experiment.data, split, worlds_root)
+    videos = video_set(
+        experiment.data, split, worlds_root, stage(progress, f"rendering {experiment.data.suite}")
+    )
     augment = split == "train" and not fixed
     loader = Loader(videos, model.clip, experiment.data, views=views, augment=augment)
     if fixed and not model.temporal.changes_clip:
-        loader.cache_levels(Path(runs_root) / ".levels", model.clip, model.temporal.levels, progress)
+        shown = stage(progress, f"levels of {experiment.data.suite} {split}")
+        loader.cache_levels(Path(runs_root) / ".levels", model.clip, model.temporal.levels, shown)
     return loader
 
 

@@ -193,23 +193,25 @@ def rate_trials(name: str, suite: str, size: str = "quick") -> list[Experiment]:
     return list({trial.id: trial for trial in trials}.values())
 
 
-def choose_rates(runs: pd.DataFrame) -> dict[str, dict[str, Any]]:
-    """The content of `learning_rates.json` from the done runs of `rate_trials`: per row the best on
-    validation.
+def choose_rates(runs: pd.DataFrame, trials: list[Experiment] | None = None) -> dict[str, dict[str, Any]]:
+    """The content of `learning_rates.json`: per row the best of its done `rate_trials` on validation.
 
-    `runs`: as `results.load` returns them. Seed 0 chooses. A row without all of its trials is left out; ties
-    take the lower rate.
+    `runs`: as `results.load` returns them; `trials`: those that count, where `runs` holds trials with other
+    settings, too. Seed 0 chooses; ties take the lower rate. A row without all of its trials is left out.
+    Raises ValueError where one rate of a row was tried with several settings.
     """
-    trials = runs[(runs["study"] == "learning-rates") & (runs["status"] == "done") & (runs["seed"] == 0)]
+    tried = runs[(runs["study"] == "learning-rates") & (runs["status"] == "done") & (runs["seed"] == 0)]
+    if trials is not None:
+        tried = tried[tried["id"].isin([trial.id for trial in trials])]
     choices = {}
-    for (suite, size, name), tried in trials.groupby(
-        [trials["suite"], trials["size"], trials["row"].str.split("@").str[0]]
-    ):
-        column = f"validation.{HEADLINE[task(suite)]}"
-        values = dict(zip(tried["train.lr"].astype(float), tried[column].astype(float), strict=True))
+    for (suite, size, name), of_row in tried.groupby(["suite", "size", tried["row"].str.split("@").str[0]]):
+        if of_row["train.lr"].duplicated().any():
+            raise ValueError(f"{name} on {suite} was tried with several settings: say which trials count")
+        scores = of_row[f"validation.{HEADLINE[task(suite)]}"].astype(float)
+        values = dict(sorted(zip(of_row["train.lr"].astype(float), scores, strict=True)))
         if set(LEARNING_RATES) <= set(values):
-            best = max(sorted(values), key=values.__getitem__)
-            shown = {f"{rate:g}": value for rate, value in sorted(values.items())}
+            best = max(values, key=values.__getitem__)
+            shown = {f"{rate:g}": value for rate, value in values.items()}
             choices[f"{suite}/{size}/{name}"] = {
                 "lr": best,
                 "tried": shown,

@@ -72,7 +72,9 @@ def check(notebook: Path, parameters: Mapping[str, Any]) -> None:
     for name, value in parameters.items():
         declared = known[name]["inferred_type_name"]
         if not _fits(value, declared):
-            raise ValueError(f"{notebook.name}: {name} must be {declared}, not {type(value).__name__} ({value!r})")
+            raise ValueError(
+                f"{notebook.name}: {name} must be {declared}, not {type(value).__name__} ({value!r})"
+            )
 
 
 def _fits(value: Any, declared: str) -> bool:
@@ -191,7 +193,9 @@ def to_html(notebook: Path) -> Path:
 
 def _python_path() -> str:
     """With the folder of this very package first, so that the kernel imports no other `stan`."""
-    return os.pathsep.join([str(Path(__file__).resolve().parents[1]), *filter(None, [os.environ.get("PYTHONPATH")])])
+    return os.pathsep.join(
+        [str(Path(__file__).resolve().parents[1]), *filter(None, [os.environ.get("PYTHONPATH")])]
+    )
 
 
 def _tidy(executed: Path) -> None:
@@ -217,7 +221,9 @@ def _own_kernel() -> Iterator[None]:
         spec = Path(folder, "kernels", KERNEL, "kernel.json")
         spec.parent.mkdir(parents=True)
         spec.write_text(json.dumps({"argv": argv, "display_name": "Python 3", "language": "python"}))
-        os.environ["JUPYTER_PATH"] = os.pathsep.join([folder, *filter(None, [os.environ.get("JUPYTER_PATH")])])
+        os.environ["JUPYTER_PATH"] = os.pathsep.join(
+            [folder, *filter(None, [os.environ.get("JUPYTER_PATH")])]
+        )
         os.environ["JUPYTER_RUNTIME_DIR"] = os.environ["IPYTHONDIR"] = folder
         for number in (signal.SIGINT, signal.SIGTERM):
             signal.signal(number, lambda *_: _interrupt(pid_file))
@@ -225,9 +231,10 @@ def _own_kernel() -> Iterator[None]:
 
 
 def _interrupt(pid_file: Path) -> None:
-    if not pid_file.exists():
-        raise KeyboardInterrupt
-    os.kill(int(pid_file.read_text()), signal.SIGINT)
+    try:
+        os.kill(int(pid_file.read_text()), signal.SIGINT)
+    except (OSError, ValueError):  # no kernel yet, or none any more
+        raise KeyboardInterrupt from None
 
 
 def _end_with_parent(parent: int) -> None:

@@ -7,7 +7,12 @@ from collections.abc import Callable
 from tqdm import tqdm
 
 Report = Callable[[str, int, int, dict[str, float]], None]
-"""Called with the stage (levels, training, testing), what is done, what there is in all, and values to show."""
+"""Called with the stage (training, levels of ...), what is done, what there is in all, and values to show."""
+
+
+def stage(report: Report | None, name: str) -> Callable[[int, int], None] | None:
+    """A callable of what is done and what there is in all that reports the stage `name`."""
+    return None if report is None else lambda done, total: report(name, done, total, {})
 
 
 class Bars:

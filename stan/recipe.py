@@ -17,6 +17,10 @@ from stan.models.clip import TextOutput
 from stan.models.dual_encoder import DualEncoder
 from stan.models.video_encoder import VideoOutput
 
+FROZEN = ("vision", "clip", "nothing")
+BETAS, EPSILON = (0.9, 0.98), 1e-8  # as released
+
+
 def freeze(model: DualEncoder, recipe: TrainConfig) -> None:
     """Leaves trainable what the recipe trains; the logit scale is the recipe's temperature and stays."""
     model.requires_grad_(True)
@@ -28,7 +32,7 @@ def freeze(model: DualEncoder, recipe: TrainConfig) -> None:
 
 
 def parameter_groups(model: DualEncoder, recipe: TrainConfig) -> list[dict[str, Any]]:
-    """What is new at the full rate and CLIP's at its share, each with and without decay (biases, norms, gains)."""
+    """What is new at the full rate, CLIP's at its share; each with decay, and without (biases, norms, gains)."""
     groups = []
     for share, of_clip in ((1.0, False), (recipe.clip_lr_ratio, True)):
         named = [(n, p) for n, p in model.named_parameters() if p.requires_grad]
@@ -73,9 +77,7 @@ def batch_loss(
 
 
 def gather(fabric: Fabric, rows: Tensor) -> Tensor:
-    """The rows of all processes; gradients flow back to all (a plain gather would lose those of the others)."""
+    """The rows of all processes; gradients flow back to all: a plain gather would lose those of the others."""
     if fabric.world_size == 1:
         return rows
     return rearrange(fabric.all_gather(rows, sync_grads=rows.is_floating_point()), "w b ... -> (w b) ...")
-
-

@@ -18,7 +18,7 @@ from typing import Any
 
 from stan import experiments, notebook, results
 from stan.config import Experiment, from_dict, to_dict
-from stan.progress import Display, open_display
+from stan.sweep_display import Display, open_display
 
 RATES_FILE = "learning_rates.json"
 """Under the folder of runs: the rates that a sweep chose, in the form of the shipped file."""
@@ -83,8 +83,13 @@ def experiment(
     return changed(replace(rows[row], seed=seed), overrides or {})
 
 
+def given_or(complete: Mapping[str, Any], **named: Any) -> Experiment:
+    """The experiment that `complete` describes (`config.to_dict`), or else the one that `experiment(**named)` finds."""
+    return from_dict(dict(complete)) if complete else experiment(**named)
+
+
 def changed(wanted: Experiment, overrides: Mapping[str, Mapping[str, Any]]) -> Experiment:
-    """`wanted` with single fields replaced; options of the temporal method one by one. ValueError for unknown fields."""
+    """`wanted` with single fields replaced, the method's options one by one. Raises ValueError for unknown fields."""
     values = to_dict(wanted)
     for part, fields in overrides.items():
         if not isinstance(fields, Mapping) or not isinstance(values.get(part), dict):
@@ -143,10 +148,16 @@ def train_all(
             run.status = "done before"
     pending = [run for run in queue if not run.over]
     if pending:
-        _prepare([run.experiment for run in pending], worlds)
+        _prepare([run.experiment for run in pending], worlds, runs)
         with open_display(queue) as display, _ending_signals():
             _work(queue, _at_once(jobs, len(pending)), Path(runs), Path(worlds), rates or {}, display)
     return Report(queue, rates=dict(rates or {}))
+
+
+def ship(rates: Mapping[str, Any]) -> None:
+    """Adds chosen rates to the package's own file, from which studies take them."""
+    file = experiments.RATES_FILE
+    file.write_text(json.dumps(experiments.chosen_rates() | rates, indent=1) + "\n", encoding="utf-8")
 
 
 def report_on(study: str, suite: str, size: str, runs: str | Path) -> Path:
@@ -167,7 +178,10 @@ def _choose(
     overrides: Mapping[str, Mapping[str, Any]],
 ) -> Report:
     """Runs every row's trials and writes the choices to `runs/learning_rates.json`."""
-    kept = {part: {k: v for k, v in fields.items() if (part, k) != ("train", "lr")} for part, fields in overrides.items()}
+    kept = {
+        part: {k: v for k, v in fields.items() if (part, k) != ("train", "lr")}
+        for part, fields in overrides.items()
+    }
     trials = [changed(trial, kept) for trial in experiments.rate_trials(study, suite, size)]
     trials = [replace(trial, data=replace(trial.data, root=rows[0].data.root)) for trial in trials]
     report = train_all(trials, runs, worlds, jobs)
@@ -183,16 +197,18 @@ def _with_rate(row: Experiment, rates: Mapping[str, Any]) -> Experiment:
     return replace(row, train=replace(row.train, lr=rates[experiments.rate_key(row)]["lr"]))
 
 
-def _prepare(wanted: Sequence[Experiment], worlds: str | Path) -> None:
+def _prepare(wanted: Sequence[Experiment], worlds: str | Path, runs: str | Path) -> None:
     """Worlds and levels that several runs share, made once before them."""
     from stan import train
 
     for one in {_shared(one): one for one in wanted}.values():
-        train.prepare(one, worlds)
+        train.prepare(one, worlds, runs)
 
 
 def _shared(one: Experiment) -> str:
-    return json.dumps([to_dict(one)[part] for part in ("data", "model")] + [one.train.frozen, list(one.test_time)])
+    return json.dumps(
+        [to_dict(one)[part] for part in ("data", "model")] + [one.train.frozen, list(one.test_time)]
+    )
 
 
 def _work(
@@ -253,7 +269,9 @@ def _reap(run: Run) -> None:
         run.status = "done"
     else:
         run.status = "failed"
-        run.reason = f"{record['reason'] or record['status']}\n{run.running.log} ends with:\n{run.running.tail()}"
+        run.reason = (
+            f"{record['reason'] or record['status']}\n{run.running.log} ends with:\n{run.running.tail()}"
+        )
     run.running = None
 
 

@@ -1,4 +1,4 @@
-"""A study's name in, run folders in the record's format out: made-up numbers, so that pages can be tested without training."""
+"""A study in, run folders in the record's format out: made-up numbers, to test pages without training."""
 
 from __future__ import annotations
 

@@ -12,7 +12,14 @@ from open_clip.model import CLIP  # isort: skip
 QUICK = {
     "embed_dim": 16,
     "quick_gelu": True,
-    "vision_cfg": {"image_size": 16, "layers": 2, "width": 24, "head_width": 12, "patch_size": 8, "ls_init_value": 0.5},
+    "vision_cfg": {
+        "image_size": 16,
+        "layers": 2,
+        "width": 24,
+        "head_width": 12,
+        "patch_size": 8,
+        "ls_init_value": 0.5,
+    },
     "text_cfg": {"context_length": 12, "vocab_size": 49408, "width": 20, "heads": 2, "layers": 2},
 }
 
@@ -32,7 +39,9 @@ def pair(tmp_path_factory):
 def test_embeddings_are_those_of_open_clip(pair):
     theirs, ours = pair
     images = torch.randn(3, 3, 16, 16)
-    texts = ours.tokenize(["a red square", "two blue circles on a very long green background with much more to say"])
+    texts = ours.tokenize(
+        ["a red square", "two blue circles on a very long green background with much more to say"]
+    )
     with torch.no_grad():
         torch.testing.assert_close(ours.encode_image(images), theirs.encode_image(images), atol=1e-6, rtol=0)
         torch.testing.assert_close(ours.encode_text(texts).text, theirs.encode_text(texts), atol=1e-6, rtol=0)
@@ -96,7 +105,10 @@ def test_attention_weights_reproduce_the_block(pair):
 
 def test_attention_in_half_precision_agrees_with_the_fused_one(pair):
     _, clip = pair
-    x, keys = torch.randn(2, 5, 24), torch.tensor([[1, 1, 1, 0, 0], [1, 1, 1, 1, 1]], dtype=bool)[:, None, None]
+    x, keys = (
+        torch.randn(2, 5, 24),
+        torch.tensor([[1, 1, 1, 0, 0], [1, 1, 1, 1, 1]], dtype=bool)[:, None, None],
+    )
     with torch.no_grad():
         exact = attend(clip.blocks[0].attn, x, keys)
         with torch.autocast("cpu", torch.bfloat16):

@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 
 from stan import experiments, published, temporal
-from stan.config import from_dict, to_dict
+from stan.config import from_dict, to_dict, with_parts
 
 WORLD = ("retrieval", "paragraph", "scenes", "motions")
 
@@ -123,35 +123,39 @@ def test_shipped_rates_are_among_those_tried():
         assert f"{record['lr']:g}" == max(record["tried"], key=record["tried"].__getitem__), key
 
 
+def trial_runs(trials: list, **best: float) -> pd.DataFrame:
+    """Done runs; on validation a row named in `best` scores its rate times that, the others nothing."""
+    score = [best.get(trial.row.split("@")[0], 0.0) * trial.train.lr for trial in trials]
+    names = {"id": [trial.id for trial in trials], "row": [trial.row for trial in trials]}
+    same = {"study": "learning-rates", "status": "done", "seed": 0, "suite": "motions", "size": "quick"}
+    rates = {"train.lr": [trial.train.lr for trial in trials], "validation.top-1": score}
+    return pd.DataFrame(names | same | rates)
+
+
 def test_rates_are_tried_once_per_training_and_the_best_on_validation_is_chosen(rates):
     trials = experiments.rate_trials("components", "motions")
     assert len(trials) == 6 * len(experiments.LEARNING_RATES)
     assert {trial.study for trial in trials} == {"learning-rates"}
-    values = [
-        {"stan": trial.train.lr, "baseline": 7.0}.get(trial.row.split("@")[0], -trial.train.lr)
-        for trial in trials
-    ]
-    runs = pd.DataFrame(
-        {
-            "study": "learning-rates",
-            "status": ["failed" if trial.row == "branch@0.001" else "done" for trial in trials],
-            "seed": 0,
-            "row": [trial.row for trial in trials],
-            "suite": "motions",
-            "size": "quick",
-            "train.lr": [trial.train.lr for trial in trials],
-            "validation.top-1": values,
-        }
-    )
+    runs = trial_runs(trials, stan=1.0, posterior=-1.0)
+    runs.loc[runs["row"] == "branch@0.001", "status"] = "failed"
     chosen = experiments.choose_rates(runs)
-    assert chosen["motions/quick/stan"]["lr"] == 3e-3
-    assert chosen["motions/quick/baseline"] == {
-        "lr": 3e-4, "tried": {"0.0003": 7.0, "0.001": 7.0, "0.003": 7.0}, "chosen_on": "validation, seed 0",
-    }  # fmt: skip
+    assert (chosen["motions/quick/stan"]["lr"], chosen["motions/quick/posterior"]["lr"]) == (3e-3, 3e-4)
+    tried = {"0.0003": 0.0, "0.001": 0.0, "0.003": 0.0}
+    assert chosen["motions/quick/baseline"] == {"lr": 3e-4, "tried": tried, "chosen_on": "validation, seed 0"}
     assert "motions/quick/branch" not in chosen
     assert len(chosen) == 5
     rates.write_text(json.dumps(chosen))
     assert by_row("components")["stan+testing"].train.lr == 3e-3
+
+
+def test_trials_with_other_settings_do_not_mix(rates):
+    trials = experiments.rate_trials("components", "motions")
+    longer = [with_parts(trial, train={"epochs": trial.train.epochs + 1}) for trial in trials]
+    runs = pd.concat([trial_runs(trials, stan=1.0), trial_runs(longer, stan=-1.0)])
+    assert experiments.choose_rates(runs, trials)["motions/quick/stan"]["lr"] == 3e-3
+    assert experiments.choose_rates(runs, longer)["motions/quick/stan"]["lr"] == 3e-4
+    with pytest.raises(ValueError, match="tried with several settings"):
+        experiments.choose_rates(runs)
 
 
 @pytest.mark.parametrize(

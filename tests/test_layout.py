@@ -12,26 +12,17 @@ ROOT = Path(__file__).resolve().parents[1]
 
 # A module imports from its own layer and from those above it in this list, never from one below.
 LAYERS = (
-    {
-        "config",
-        "torchvision_operators",
-        "calibration",
-        "losses",
-        "metrics",
-        "statistics",
-        "published",
-        "serve",
-    },
-    {"data"},
-    {"temporal", "similarity"},
-    {"models", "checkpoints"},
-    {"results", "experiments"},
-    {"train", "evaluate", "probes", "pretrain"},
-    {"sweep", "notebook"},
-    {"store", "library", "explain"},
-    {"doctor", "cli"},
+    "config torchvision_operators progress calibration losses metrics statistics published serve",
+    "data",
+    "temporal similarity",
+    "models checkpoints",
+    "results experiments figures",
+    "recipe resumption train evaluate probes pretrain",
+    "sweep sweep_display notebook",
+    "store library explain report tour",
+    "doctor cli",
 )
-PLACE = {name: i for i, layer in enumerate(LAYERS) for name in layer}
+PLACE = {name: i for i, layer in enumerate(LAYERS) for name in layer.split()}
 # They only point elsewhere: the names at the top of the package, and `python -m stan`.
 DOORS = {"__init__", "__main__"}
 

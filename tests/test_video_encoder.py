@@ -125,7 +125,7 @@ class Inside(Temporal):
     changes_clip = True
 
     def inside(self, i, block, x, mask):
-        return super().inside(i, block, x, mask) + 1
+        return super().inside(i, block, x, mask).flip(-1)
 
 
 def test_methods_inside_clip_have_no_kept_levels(clip, video):

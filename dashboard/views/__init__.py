@@ -1,1 +1,1 @@
-"""One file per page; each has `show()` and holds widgets only: data comes from `dashboard.data`, figures from `dashboard.charts`."""
+"""One file per page; each has `show()`, and widgets only: data comes from `data`, figures from `charts`."""

@@ -1,4 +1,4 @@
-"""One study on one suite: what every component is worth, with intervals, seeds, twins, and the paper's numbers beside."""
+"""One study on one suite: rows, seeds, intervals, twins, queries, and the paper's numbers beside."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import pandas as pd
 import streamlit as st
 
 from dashboard import charts, data, words
-from dashboard.views import downloads, formats, pick
+from dashboard.views import downloads, grid, pick
 
 
 def show() -> None:
@@ -22,8 +22,11 @@ def show() -> None:
     changes = data.changes(study, baseline, metric)
     _headlines(summary, changes, metric, baseline)
     _table(study, metric, summary, changes, baseline)
-    changes = _change(study, changes, baseline, metric)
-    _knowledge(study, metric)
+    left, right = st.columns(2, gap="large")
+    with left:
+        changes = _change(study, changes, baseline, metric)
+    with right:
+        _knowledge(study, metric)
     _twins(study)
     _queries(study, metric, baseline)
     _export(study, metric, baseline, summary, changes)
@@ -52,25 +55,18 @@ def _origin(study: data.Study) -> str:
 
 
 def _headlines(summary: pd.DataFrame, changes: pd.DataFrame, metric: str, baseline: str) -> None:
-    """The best row that may be compared with the baseline, and by how much."""
+    """The best row that may be compared with the baseline, the baseline, and their difference."""
     fair = changes[changes["reason"] == ""]
     if fair.empty:
         return
     best = fair.loc[fair["change"].idxmax()]
-    own = summary.set_index("row")
+    quiet = {"delta_color": "off", "delta_arrow": "off", "border": True}
     with st.container(horizontal=True):
-        for row in (best["row"], baseline):
-            if row in own.index:
-                value = f"{own.loc[row, 'mean']:.1f} %"
-                st.metric(
-                    words.plain(row),
-                    value,
-                    border=True,
-                    help=f"{words.metric(metric)}, {own.loc[row, 'n']} seeds",
-                )
-        change = f"{best['change']:+.1f} points"
-        low_high = f"{best['low']:+.1f} to {best['high']:+.1f}"
-        st.metric("difference", change, low_high, delta_color="off", delta_arrow="off", border=True)
+        for own in summary[summary["row"].isin([best["row"], baseline])].itertuples():
+            seeds = f"{words.metric(metric)}, {own.n} {'seed' if own.n == 1 else 'seeds'}"
+            st.metric(words.plain(own.row), f"{own.mean:.1f} %", seeds, **quiet)
+        low_high = f"95 %: {best['low']:+.1f} to {best['high']:+.1f}"
+        st.metric("difference, paired", f"{best['change']:+.1f} points", low_high, **quiet)
 
 
 def _table(
@@ -78,19 +74,17 @@ def _table(
 ) -> None:
     st.subheader("Rows")
     every = pick.switch("All of the paper's benchmarks", "printed")
-    table = data.ablation_table(study, metric, summary, changes, every)
-    st.dataframe(
-        table, hide_index=True, column_config=formats.table(table, pinned="row"), key="rows", height="content"
-    )
+    grid.show(data.ablation_table(study, metric, summary, changes, every), key="rows", pinned="row")
     st.caption(
-        f"{words.metric(metric)} in percent; sd over seeds. Change: against {words.plain(baseline)}, points, paired over "
-        "identical queries. *order*: order accuracy over twins. *seen*, *unseen*: the same metric on concepts that did and "
-        "did not appear in training videos. *last*: after the last epoch instead of the best on validation."
+        f"{words.metric(metric)} in percent; sd over seeds. Change: against {words.plain(baseline)}, in points, "
+        "paired over identical queries. *order*: order accuracy over twins. *seen*, *unseen*: the same metric on "
+        "concepts that did and did not appear in training videos. *last*: after the last epoch instead of the "
+        "best on validation."
     )
     if data.printed(study.study) is not None:
         st.caption(
-            "Columns that begin with *paper* are printed numbers for the benchmark they name, from real videos and real "
-            "CLIP weights: a neighbour to look at, not the same quantity."
+            "Columns that begin with *paper* are printed numbers for the benchmark they name, from real videos "
+            "and real CLIP weights: a neighbour to look at, not the same quantity."
         )
 
 
@@ -99,17 +93,18 @@ def _change(study: data.Study, changes: pd.DataFrame, baseline: str, metric: str
     st.subheader(f"Change against {words.plain(baseline)}")
     refused = changes[changes["reason"] != ""]
     if not refused.empty:
-        reasons = "; ".join(
-            f"**{words.plain(line.row)}**, {words.plain(line.reason)}" for line in refused.itertuples()
+        reasons = (
+            f"**{words.plain(line.row)}** ({words.plain(line.reason)})" for line in refused.itertuples()
         )
-        st.caption(f"Left out, because not comparable like for like: {reasons}.")
+        st.caption(f"Left out, because not comparable like for like: {'; '.join(reasons)}.")
         if pick.switch("Compare them anyway", "anyway"):
             changes = data.changes(study, baseline, metric, allow=True)
     shown = changes[changes["reason"] == ""]
     if shown.empty:
         st.info("No other row is done that could be compared.")
-        return shown
-    st.plotly_chart(charts.forest(shown, baseline, words.metric(metric)), key="forest", config=charts.CONFIG)
+    else:
+        figure = charts.forest(shown, words.metric(metric))
+        st.plotly_chart(figure, key="forest", config=charts.CONFIG)
     return shown
 
 
@@ -119,7 +114,7 @@ def _knowledge(study: data.Study, metric: str) -> None:
         return
     st.subheader("Knowledge carried over")
     st.caption(
-        "A third of the shapes, colours and backgrounds never appear in a training video. What a structure keeps of CLIP's "
+        "Some shapes, colours and backgrounds never appear in a training video. What a structure keeps of CLIP's "
         "knowledge about them shows in the unseen half of the test set."
     )
     st.plotly_chart(charts.seen_unseen(table, words.metric(metric)), key="knowledge", config=charts.CONFIG)
@@ -131,13 +126,16 @@ def _twins(study: data.Study) -> None:
         return
     st.subheader("Twins: does time matter?")
     st.caption(
-        "A test video of a kind that has a direction has its time-reversed twin in the test set. A model that is blind to "
-        "order is right on half of them."
+        "A test video of a kind that has a direction has its time-reversed twin in the test set. A model that is "
+        "blind to order is right on half of them."
     )
-    st.plotly_chart(charts.order(table), key="order", config=charts.CONFIG)
     kinds = data.order_kinds(study)
-    if not kinds.empty:
-        st.plotly_chart(charts.order_by_kind(kinds), key="kinds", config=charts.CONFIG)
+    left, right = st.columns(2) if len(kinds) else (st.container(), None)
+    with left:
+        st.plotly_chart(charts.order(table), key="order", config=charts.CONFIG)
+    if right:
+        with right:
+            st.plotly_chart(charts.order_by_kind(kinds), key="kinds", config=charts.CONFIG)
 
 
 def _queries(study: data.Study, metric: str, baseline: str) -> None:
@@ -157,9 +155,7 @@ def _queries(study: data.Study, metric: str, baseline: str) -> None:
         f"{len(table) - won - lost} alike. Numbers are the percentage of seeds that answer the query right."
     )
     moved = table[table["gain"] != 0].rename(columns={"before": baseline, "after": row})
-    st.dataframe(
-        moved, hide_index=True, column_config=formats.table(moved, "%.0f"), key="queries", height=280
-    )
+    grid.show(moved, key="queries", decimals="%.0f", height=280)
 
 
 def _export(

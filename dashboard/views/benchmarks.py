@@ -1,4 +1,4 @@
-"""The numbers that the paper and its slides print, with filters and charts; one's own runs never enter here."""
+"""The numbers that the paper and its slides print, filtered and drawn; one's own runs never enter here."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import pandas as pd
 import streamlit as st
 
 from dashboard import charts, data, tables, words
-from dashboard.views import formats, pick
+from dashboard.views import grid, pick
 
 _TITLES = {
     "retrieval": "Text-to-video retrieval",
@@ -20,8 +20,8 @@ _TITLES = {
 def show() -> None:
     st.title("Printed benchmark tables")
     st.caption(
-        "What the paper (R. Liu et al., CVPR 2023, arXiv 2301.11116) and its slides print. A dash is a dash in print. "
-        "Nothing here was measured by this suite; your own runs stand under *Ablation* and *Runs*."
+        "What the paper (R. Liu et al., CVPR 2023, arXiv 2301.11116) and its slides print; a dash is a dash in "
+        "print. Nothing here was measured by this suite: your own runs stand under *Ablation* and *Runs*."
     )
     tables = data.published_tables()
     name = pick.one("Table", [name for name in _TITLES if name in tables], "table", format_func=_TITLES.get)
@@ -36,9 +36,7 @@ def _disagreements(name: str) -> None:
         return
     st.subheader("Where slides and paper disagree")
     st.caption("This table shows what its source prints; these cells differ in the other.")
-    st.dataframe(
-        cells, hide_index=True, column_config=formats.table(cells), height="content", key="disagreements"
-    )
+    grid.show(cells, key="disagreements")
 
 
 def _filters(table: pd.DataFrame) -> pd.DataFrame:
@@ -57,17 +55,18 @@ def _retrieval(table: pd.DataFrame) -> None:
     st.plotly_chart(
         charts.printed_rows(named, "method", "R@1", "group"), key="retrieval", config=charts.CONFIG
     )
-    _printed(shown.drop(columns="benchmark"))
+    grid.show(shown.drop(columns="benchmark").rename(columns=words.PRINTED), key="cells")
 
 
 def _recognition(table: pd.DataFrame) -> None:
     shown = _filters(table)
     st.plotly_chart(charts.accuracy_over_cost(shown), key="cost", config=charts.CONFIG)
     st.caption(
-        "GFLOPs as printed: for STAN the multiply-accumulates of the linear and patch layers, all views, without the "
-        "attention products. Methods printed without GFLOPs are in the table only."
+        "GFLOPs as printed, all views. The STAN rows count multiply-accumulates of linear and patch layers only; "
+        "their convolutional figures agree neither with the paper's bottleneck equation (541 and 610) nor with the "
+        "first released code (849 and 1071). Methods printed without GFLOPs are in the table only."
     )
-    _printed(shown.drop(columns="benchmark"))
+    grid.show(shown.drop(columns="benchmark").rename(columns=words.PRINTED), key="cells")
 
 
 def _ablation(table: pd.DataFrame) -> None:
@@ -75,9 +74,6 @@ def _ablation(table: pd.DataFrame) -> None:
     column = pick.one("Benchmark", columns, "column", format_func=words.BENCHMARKS.get)
     named = tables.labelled(table)
     st.plotly_chart(charts.printed_rows(named, "label", column), key="printed", config=charts.CONFIG)
-    _printed(tables.ticked(table).rename(columns=words.BENCHMARKS | words.COMPONENTS))
-
-
-def _printed(table: pd.DataFrame) -> None:
-    config = formats.table(table, whole=("GFLOPs", "frames"))
-    st.dataframe(table, hide_index=True, column_config=config, height="content", key="printed table")
+    grid.show(
+        tables.ticked(table).rename(columns=words.BENCHMARKS | words.COMPONENTS | words.PRINTED), key="cells"
+    )

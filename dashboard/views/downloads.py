@@ -20,12 +20,12 @@ def table(name: str, shown: pd.DataFrame, ids: Sequence[str], command: str) -> N
 def forest(
     name: str, changes: pd.DataFrame, baseline: str, metric: str, ids: Sequence[str], command: str
 ) -> None:
-    if changes.empty:
-        return
-    figure = export.forest(changes, baseline, metric)
+    def draw(save) -> bytes:
+        return save(export.forest(changes, baseline, metric), ids, command)
+
     with st.container(horizontal=True):
-        _button("Figure, PNG", f"{name}.png", partial(export.png, figure, ids, command), "image/png")
-        _button("Figure, PDF", f"{name}.pdf", partial(export.pdf, figure, ids, command), "application/pdf")
+        _button("Figure, PNG", f"{name}.png", partial(draw, export.png), "image/png")
+        _button("Figure, PDF", f"{name}.pdf", partial(draw, export.pdf), "application/pdf")
 
 
 def _button(label: str, file: str, make, mime: str) -> None:

@@ -9,9 +9,9 @@ from dashboard import charts, data, words
 from dashboard.views import ablation
 
 _WHAT = """
-CLIP knows pictures; a video is more than its pictures. This suite trains **STAN** and the temporal methods it is compared
-with on one backbone, by one recipe, and shows here what every part of them is worth. Each number comes from a run's record
-and can be traced to its command, commit and data.
+CLIP knows pictures; a video is more than its pictures. This suite trains **STAN** and the temporal methods it is
+compared with on one backbone, by one recipe, and shows what each part of them is worth. Every number comes from a
+run's record and can be traced to its command, commit and data.
 """
 
 
@@ -44,12 +44,11 @@ def _live() -> None:
     jobs = data.live()
     if not jobs:
         return
-    st.subheader("Running now")
+    st.subheader("Live")
     for job in jobs:
         if job.died:
-            st.warning(
-                f"{words.plain(job.id)} **died**: no heartbeat for {words.duration(job.silent)}. This resumes it:"
-            )
+            silent = words.duration(job.silent)
+            st.warning(f"{words.plain(job.id)} **died**: no heartbeat for {silent}. This resumes it:")
             st.code(job.command, language="bash", wrap_lines=True)
         else:
             loss = "" if job.loss is None else f", loss {job.loss:.3f}"

@@ -1,4 +1,4 @@
-"""All runs in one table; one selected: its record; two or more: what differs, where comparing them is fair."""
+"""All runs in one table; one ticked: its record; two or more: what differs, where comparing is fair."""
 
 from __future__ import annotations
 
@@ -6,21 +6,9 @@ import pandas as pd
 import streamlit as st
 
 from dashboard import charts, data, tables, words
-from dashboard.views import downloads, formats, pick
+from dashboard.views import downloads, grid, pick
 
-_COLUMNS = [
-    "status",
-    "origin",
-    "study",
-    "row",
-    "suite",
-    "size",
-    "seed",
-    "t2v.R@1",
-    "top-1",
-    "order.accuracy",
-    "seconds",
-]
+_COLUMNS = ["status", "origin", "suite", "size", "t2v.R@1", "top-1", "order.accuracy", "seconds"]
 
 
 def show() -> None:
@@ -54,25 +42,30 @@ def _filtered(table: pd.DataFrame) -> pd.DataFrame:
 
 def _select(table: pd.DataFrame) -> pd.DataFrame:
     """The run table; what is ticked stands in the address as `run`."""
-    columns = pick.several("Columns", tables.columns(table), "columns", default=_COLUMNS)
-    if pick.switch("Only columns that differ", "differ"):
-        columns = [column for column in columns if column in tables.differing(table)]
+    shown = table[["id", *_columns(table)]]
     wanted = st.query_params.get_all("run")
-    event = st.dataframe(
-        table[["id", *columns]],
-        hide_index=True,
+    ticked = [place for place, run in enumerate(table["id"]) if run in wanted]
+    event = grid.show(
+        shown,
         key="runs",
+        pinned="id",
+        pinned_width=310,
         on_select="rerun",
         selection_mode="multi-row",
-        selection_default={
-            "selection": {"rows": [place for place, run in enumerate(table["id"]) if run in wanted]}
-        },
-        column_config=formats.table(table[["id", *columns]]),
+        selection_default={"selection": {"rows": ticked}},
         height=min(430, 75 + 35 * len(table)),
     )
     chosen = table.iloc[[place for place in event.selection.rows if place < len(table)]]
     st.query_params["run"] = list(chosen["id"])
     return chosen
+
+
+def _columns(table: pd.DataFrame) -> list[str]:
+    with st.expander("Columns"):
+        columns = pick.several("Columns", tables.columns(table), "columns", default=_COLUMNS)
+        if pick.switch("Only what differs", "differ"):
+            columns = [column for column in columns if column in tables.differing(table)]
+    return columns
 
 
 def _detail(run: pd.Series) -> None:
@@ -86,9 +79,9 @@ def _detail(run: pd.Series) -> None:
         _metrics(record)
     with st.expander("Provenance", expanded=True):
         st.code(str(record.run.get("command") or ""), language="bash", wrap_lines=True)
-        st.dataframe(tables.pairs(record.provenance), hide_index=True, height="content", key="provenance")
+        grid.show(tables.pairs(record.provenance), key="provenance")
     with st.expander("Configuration"):
-        st.dataframe(tables.pairs(record.config), hide_index=True, height="content", key="config")
+        grid.show(tables.pairs(record.config), key="config")
     _notebook(run)
 
 
@@ -120,16 +113,9 @@ def _metrics(record: data.Record) -> None:
         st.caption("Not evaluated yet.")
         return
     picked, epoch = record.evaluation.get("selected"), record.evaluation.get("epoch")
-    st.caption(
-        f"Test split. *best*: {words.plain(picked)}, epoch {words.plain(epoch)}. *last*: after the last epoch."
-    )
-    st.dataframe(
-        record.metrics,
-        hide_index=True,
-        column_config=formats.table(record.metrics),
-        key="metrics",
-        height=390,
-    )
+    when = f", after epoch {epoch + 1}" if isinstance(epoch, int) else ""
+    st.caption(f"Test split. *best*: {words.plain(picked)}{when}; *last*: after the last epoch.")
+    grid.show(record.metrics, key="metrics", height=390)
 
 
 def _notebook(run: pd.Series) -> None:
@@ -145,6 +131,22 @@ def _notebook(run: pd.Series) -> None:
         )
 
 
+def _paired(chosen: pd.DataFrame) -> None:
+    """Two runs of the same queries: the change from the first ticked to the second."""
+    if len(chosen) != 2 or chosen["headline"].nunique() != 1:
+        return
+    try:
+        change = data.change(chosen)
+    except ValueError as error:
+        st.caption(f"Not paired: {words.plain(error)}.")
+        return
+    low_high = words.plain(words.interval(change.change, change.low, change.high))
+    st.markdown(
+        f"{words.metric(chosen['headline'].iloc[0])}, from the first to the second: **{low_high}** points, "
+        f"{change.won} queries won, {change.lost} lost (paired, 95 %)."
+    )
+
+
 def _compare(chosen: pd.DataFrame) -> None:
     st.subheader(f"{len(chosen)} runs beside each other")
     reasons = tables.not_comparable(chosen)
@@ -152,6 +154,7 @@ def _compare(chosen: pd.DataFrame) -> None:
         st.error("Not compared, because these differ: " + words.plain("; ".join(reasons)))
         if not pick.switch("Compare them anyway", "anyway"):
             return
+    _paired(chosen)
     beside = tables.side_by_side(chosen)
-    st.dataframe(beside, hide_index=True, key="beside", height="content")
+    grid.show(beside, key="beside", pinned="what")
     downloads.table("runs", beside, list(chosen["id"]), "; ".join(chosen["command"].dropna().astype(str)))

@@ -34,7 +34,9 @@ for _command in (
 app.add_typer(records.data, name="data")
 
 _USAGE_ERROR = typer.BadParameter.__base__
-_COMMAND_ERROR = _USAGE_ERROR.__base__  # what every wrong option or argument is, wherever typer keeps the class
+_COMMAND_ERROR = (
+    _USAGE_ERROR.__base__
+)  # what every wrong option or argument is, wherever typer keeps the class
 
 
 def main() -> NoReturn:
@@ -72,17 +74,18 @@ def _run(arguments: Sequence[str]) -> int:
 
 
 def _usage(error: Exception) -> int:
-    if not getattr(error, "message", ""):  # no command at all: help was asked for and has been shown
+    message, context = error.format_message(), getattr(error, "ctx", None)
+    if not message:  # no command was named, and help has been shown
         return 2
-    context = getattr(error, "ctx", None)
-    hint = f" (see {context.command_path} --help)" if context else ""
-    return _complain(error.format_message() + hint, 2)
+    return _complain(message + (f" (see {context.command_path} --help)" if context else ""), 2)
 
 
 def _missing(error: ModuleNotFoundError) -> int:
     if (error.name or "stan").partition(".")[0] == "stan":
         raise error
-    return _complain(f"this needs the package {error.name}: run `make install`, or install stan-video[all]", 2)
+    return _complain(
+        f"this needs the package {error.name}: run `make install`, or install stan-video[all]", 2
+    )
 
 
 def _one_line(error: Exception) -> str:

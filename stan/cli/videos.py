@@ -59,7 +59,9 @@ def recognise(
 
     wanted = [*(label or []), *(labels.read_text(encoding="utf-8").splitlines() if labels else [])]
     if not wanted:
-        raise ValueError("there are no labels: give --label several times, or --labels FILE with one per line")
+        raise ValueError(
+            "there are no labels: give --label several times, or --labels FILE with one per line"
+        )
     with quiet():
         found = Videos(library, model).recognise(video, wanted, top=top)
     emit(found, as_json, lambda document: table(document["labels"]))

@@ -1,4 +1,4 @@
-"""A local video file in, its timeline and exact frames out, by decord or by PyAV; runs in a decoding worker only."""
+"""A local video file in, its timeline and exact frames out, by decord or by PyAV; for decoding workers only."""
 
 from __future__ import annotations
 
@@ -15,7 +15,10 @@ try:
 except ImportError:  # no wheels beyond x86-64: PyAV serves alone
     decord = None
 
-FORMATS = "mov,mp4,m4a,3gp,3g2,mj2,matroska,webm,avi,mpegts,mpeg,mpegvideo,m4v,h264,hevc,asf,flv,ogg,gif,ivf,mxf,nut,dv,rm"
+FORMATS = (
+    "mov,mp4,m4a,3gp,3g2,mj2,matroska,webm,avi,mpegts,mpeg,mpegvideo,m4v,h264,hevc,"
+    "asf,flv,ogg,gif,ivf,mxf,nut,dv,rm"
+)
 # Playlists and concat files name other files; without their demuxers and protocols they cannot be followed.
 OPEN_OPTIONS = {"protocol_whitelist": "file", "format_whitelist": FORMATS}
 NARROWEST = 64
@@ -33,17 +36,20 @@ class Refused(Exception):
 
 @dataclass(frozen=True)
 class Timeline:
-    """When each displayed frame is shown: `pts` (frames,) int64, rising, in units of `time_base` seconds."""
+    """The main video stream: when each frame is shown, `pts` (frames,) int64, rising, in `time_base` seconds."""
 
     pts: np.ndarray
     keys: tuple[tuple[int, int], ...]
     """Key frames as (pts, dts), rising."""
     regular: bool
-    """False where packets do not tell the frames (hidden frames, missing or equal stamps): only decoding in order does."""
+    """False where only decoding in order tells the frames: hidden ones, missing or equal stamps."""
     time_base: Fraction
     start: Fraction
     """Seconds at which the file's clock starts."""
     frame_duration: Fraction
+    codec: str
+    stored: tuple[int, int]
+    """Width and height before any turn."""
 
     @property
     def times(self) -> np.ndarray:
@@ -67,23 +73,23 @@ def opened(path: str) -> Iterator[tuple[av.container.InputContainer, av.video.st
     except MemoryError:
         raise
     except Exception as error:
-        raise Refused(
-            f"is no video file that can be read ({_words(error)})", "give a video file such as MP4 or MKV"
-        )
+        reason = f"is no video file that can be read ({in_words(error)})"
+        raise Refused(reason, "give a video file such as MP4 or MKV") from error
     with container:
         stream = container.streams.best("video")
         if stream is None or stream.codec_context is None:
             raise Refused("holds no video stream that can be decoded", "give a file with a picture track")
         if stream.disposition & stream.disposition.attached_pic:
             raise Refused("holds sound and a cover picture, no video", "give a file with a picture track")
-        # Several threads inside FFmpeg can wait for each other on damaged streams; workers run side by side instead.
+        # FFmpeg's own threads can wait for each other on damaged streams; workers run side by side instead.
         stream.codec_context.thread_count = 1
         yield container, stream
 
 
-def read_timeline(path: str) -> Timeline:
+def read_timeline(path: str, most_pixels: int) -> Timeline:
     """The frames that can really be read, counted packet by packet: headers may promise more."""
     with opened(path) as (container, stream):
+        codec, stored = stream.codec_context.codec.name, _size_within(stream, most_pixels)
         base, start = stream.time_base, Fraction(max(container.start_time or 0, 0), av.time_base)
         packets, discards = _packets(container, stream)
         fallback = 1 / (stream.average_rate or stream.guessed_rate or Fraction(25))
@@ -99,7 +105,19 @@ def read_timeline(path: str) -> Timeline:
     durations = [duration for *_, duration in packets if duration]
     last = durations[-1] * base if durations else fallback
     keys = sorted((pts, dts) for pts, dts, key, _ in packets if key and pts is not None and dts is not None)
-    return Timeline(np.sort(np.array(stamps, dtype=np.int64)), tuple(keys), regular, base, start, last)
+    pts = np.sort(np.array(stamps, dtype=np.int64))
+    return Timeline(pts, tuple(keys), regular, base, start, last, codec, stored)
+
+
+def _size_within(stream: av.video.stream.VideoStream, most_pixels: int) -> tuple[int, int]:
+    width, height = stream.width, stream.height
+    if width < 1 or height < 1:
+        raise Refused("names no picture size")
+    if width * height > most_pixels:
+        raise Refused(
+            f"is {width}x{height}, above the limit of {most_pixels} pixels", "shrink it, or raise the limit"
+        )
+    return width, height
 
 
 def _packets(container, stream) -> tuple[list[tuple], bool]:
@@ -136,7 +154,7 @@ def rotation(frame: av.VideoFrame) -> int:
 def by_decord(
     path: str, indices: np.ndarray, timeline: Timeline, shape: tuple[int, int] | None
 ) -> np.ndarray:
-    """Frames (T, H, W, 3) at the rising distinct `indices`; `shape` (width, height) as displayed, None native.
+    """Frames (T, H, W, 3) at the rising distinct `indices`; `shape`: displayed (width, height), None native.
 
     Raises Refused where decord does not see the file as its packets tell it.
     """
@@ -155,7 +173,7 @@ def by_decord(
 
 
 def by_pyav(path: str, indices: np.ndarray, timeline: Timeline, shape: tuple[int, int] | None) -> np.ndarray:
-    """As `by_decord`; turns the frames itself and seeks to key frames. Raises Refused counting what does not decode."""
+    """As `by_decord`; turns the frames itself. Raises Refused with the number of frames that do not decode."""
     wanted = timeline.pts[indices].tolist()
     found = dict.fromkeys(wanted)
     decode = _decoded_by_seeking if timeline.regular else lambda path, *_: _decoded_in_order(path)
@@ -225,5 +243,5 @@ def _quarter_turns(frame: av.VideoFrame) -> int:
     return round(frame.rotation / 90) % 4
 
 
-def _words(error: Exception) -> str:
+def in_words(error: Exception) -> str:
     return f"{type(error).__name__}: {' '.join(str(error).split())[:120]}"

@@ -1,7 +1,7 @@
 """Requests in on one pipe, frames or reasons out on another: the process that decodes and may die.
 
-One request is a JSON line; one answer is a JSON line, followed by the frames' bytes where it names a shape. Neither
-can carry code: a file that takes over the decoder gains nothing in the process that asked.
+One request is a JSON line; one answer is a JSON line, followed by the frames' bytes where it names a shape.
+Neither can carry code: a file that takes over the decoder gains nothing in the process that asked.
 """
 
 from __future__ import annotations
@@ -15,7 +15,9 @@ from math import ceil
 from typing import Any
 
 import av
+import av.subtitles.stream  # noqa: F401  both are loaded when first needed, which a limit of memory may forbid
 import numpy as np
+import numpy.random  # noqa: F401
 
 from stan.data import decoders
 from stan.data.decoders import NARROWEST, Refused, Timeline
@@ -63,7 +65,7 @@ def answer(request: dict[str, Any]) -> tuple[dict[str, Any], np.ndarray | None]:
             "remedy": "raise limits.memory",
         }, None
     except Exception as error:  # any file may raise anything in a decoder
-        return {"reason": f"cannot be decoded ({decoders._words(error)})", "remedy": decoders.BROKEN}, None
+        return {"reason": f"cannot be decoded ({decoders.in_words(error)})", "remedy": decoders.BROKEN}, None
 
 
 def refuse_by_first_bytes(path: str) -> None:
@@ -77,7 +79,7 @@ def refuse_by_first_bytes(path: str) -> None:
 
 
 def _probe(request: dict[str, Any]) -> tuple[dict[str, Any], None]:
-    timeline, codec, size = _within_limits(request)
+    timeline = _timeline(request)
     frame = decoders.first_frame(request["path"])
     width, height = decoders.displayed(frame)
     return {
@@ -87,16 +89,16 @@ def _probe(request: dict[str, Any]) -> tuple[dict[str, Any], None]:
         "height": height,
         "rotation": decoders.rotation(frame),
         "duration": timeline.duration,
-        "codec": codec,
+        "codec": timeline.codec,
     }, None
 
 
 def _decode(request: dict[str, Any]) -> tuple[dict[str, Any], np.ndarray]:
-    timeline, _, native = _within_limits(request)
+    timeline = _timeline(request)
     indices = _indices(request, len(timeline.pts))
     distinct, places = np.unique(indices, return_inverse=True)
-    shape, narrow = _shape(request["path"], request["size"], native)
-    width, height = shape or native
+    shape, narrow = _shape(request["path"], request["size"], timeline.stored)
+    width, height = shape or timeline.stored
     needed = 3 * width * height * len(indices)
     if needed > request["limits"]["memory"] // 2:
         raise Refused(
@@ -113,23 +115,13 @@ def _decode(request: dict[str, Any]) -> tuple[dict[str, Any], np.ndarray]:
     return header, frames[places]
 
 
-def _within_limits(request: dict[str, Any]) -> tuple[Timeline, str, tuple[int, int]]:
-    """Timeline, codec and stored (width, height) of a file whose picture and length are acceptable."""
-    path, limits = request["path"], request["limits"]
-    with decoders.opened(path) as (_, stream):
-        codec, width, height = stream.codec_context.codec.name, stream.width, stream.height
-    if width < 1 or height < 1:
-        raise Refused("names no picture size")
-    if width * height > limits["pixels"]:
-        raise Refused(
-            f"is {width}x{height}, above the limit of {limits['pixels']} pixels",
-            "raise limits.pixels or shrink it",
-        )
-    timeline = decoders.read_timeline(path)
-    if timeline.duration > limits["duration"]:
-        reason = f"lasts {timeline.duration:.0f} s, above the limit of {limits['duration']:.0f} s"
-        raise Refused(reason, "raise limits.duration or cut it")
-    return timeline, codec, (width, height)
+def _timeline(request: dict[str, Any]) -> Timeline:
+    longest = request["limits"]["duration"]
+    timeline = decoders.read_timeline(request["path"], request["limits"]["pixels"])
+    if timeline.duration > longest:
+        reason = f"lasts {timeline.duration:.0f} s, above the limit of {longest:.0f} s"
+        raise Refused(reason, "cut it, or raise the limit")
+    return timeline
 
 
 def _indices(request: dict[str, Any], total: int) -> np.ndarray:
@@ -155,7 +147,7 @@ def _shape(path: str, size: int | None, native: tuple[int, int]) -> tuple[tuple[
 
 
 def _by_either(request, indices, timeline, shape, narrow) -> tuple[str, np.ndarray]:
-    """decord's frames, or PyAV's where decord is not to be asked, fails, or repeats frames that PyAV tells apart."""
+    """decord's frames, or PyAV's where decord may not be asked, fails, or repeats frames that PyAV tells apart."""
     path, reason = request["path"], ""
     if request["decoder"] != "pyav" and not narrow:
         try:
@@ -165,9 +157,7 @@ def _by_either(request, indices, timeline, shape, narrow) -> tuple[str, np.ndarr
         except MemoryError:
             raise
         except Exception as error:
-            reason = (
-                error.reason if isinstance(error, Refused) else f"decord failed ({decoders._words(error)})"
-            )
+            reason = error.reason if isinstance(error, Refused) else "decord failed"
     try:
         return "pyav", decoders.by_pyav(path, indices, timeline, shape)
     except Refused as refused:

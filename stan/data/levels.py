@@ -1,7 +1,7 @@
-"""Clips and a frozen image tower in, the outputs of its blocks out: computed once, kept on disk, shared by all runs.
+"""Clips and a frozen image tower in, its blocks' outputs out: computed once, kept on disk, shared by all runs.
 
-A cache is the folder `<root>/<key>` with one `level<i>.npy` per block: float16 (clips x views, T, S, D), S = 1 + P tokens,
-CLS first. The key names what it depends on: the tower's weights, the clips, T and the views.
+A cache is the folder `<root>/<key>` with one `level<i>.npy` per block: float16 (clips x views, T, S, D), S = 1 + P
+tokens, CLS first. The key names what it depends on: the tower's weights, the clips, T and the views.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ FRAMES_AT_ONCE = 256
 """Frames that go through the tower together."""
 
 ALL_LEVELS_BELOW = 4 * 2**30
-"""Bytes up to which all levels are kept, so that the next method finds its own; above it only those asked for."""
+"""Bytes up to which all levels are kept, so that the next method finds its own; above, only those asked for."""
 
 Progress = Callable[[int, int], None]
 
@@ -55,7 +55,7 @@ def level_cache(
     videos: Callable[[], Iterator[Float[Tensor, "V T 3 S S"]]],
     progress: Progress | None = None,
 ) -> Levels:
-    """The wanted levels, computed where they aren't kept yet; a second process that wants them meanwhile waits.
+    """The wanted levels, computed where they aren't kept yet; a second process that wants them then waits.
 
     identity: names the clips and how they were sampled. shape: number of rows (clips x views) and T.
     videos: called where something is missing; yields every clip's prepared frames, views first.
@@ -78,7 +78,7 @@ def _compute(
     videos: Iterator[Tensor],
     progress: Progress | None,
 ) -> None:
-    """Fills unfinished files and renames them when they are whole, so that what has the right name is complete."""
+    """Fills unfinished files and renames them when they are whole: what has the right name is complete."""
     size = (*shape, 1 + clip.patches, clip.width)
     parts = {i: _file(folder, i).with_suffix(".part") for i in keep if not _file(folder, i).exists()}
     arrays = {i: np.lib.format.open_memmap(part, "w+", np.float16, size) for i, part in parts.items()}

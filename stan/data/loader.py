@@ -1,6 +1,6 @@
 """A split's clips in, batches of tensors out: prepared frames (or cached levels of them), token ids, labels.
 
-What a batch holds follows from the clips' indices and the draw alone, so that a run that is resumed sees the same.
+What a batch holds follows from the clips' indices and the draw alone, so that a resumed run sees the same.
 Letters: B clips, V views, T frames, S pixels in `video` and tokens in `levels`, L text tokens.
 """
 
@@ -18,7 +18,7 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from stan.config import DataConfig
-from stan.data import sampling, transforms, video
+from stan.data import transforms, video
 from stan.data.datasets import VideoSet
 from stan.data.levels import Levels, Progress, level_cache
 
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from stan.models.clip import Clip
 
 Batch = dict[str, Any]
-"""index (B,), text (B, L), label (B,) for recognition, and either video (B * V, T, 3, S, S) or levels {i: (B * V, T, S, D)}."""
+"""index (B,), text (B, L), label (B,) for recognition, video (B * V, T, 3, S, S) or levels {i: (B * V, T, S, D)}."""
 
 CROP_SCALE = (0.08, 1.0)
 """Share of a frame's area that a training crop covers, as released."""
@@ -40,7 +40,7 @@ _ORDER, _CLIP = 1, 2  # streams of random numbers that never meet
 class Loader:
     """Batches of one split, for one backbone and number of frames.
 
-    views: 1, or 3 crops along the long side. augment: whether `batch` with a draw takes random frames and crops.
+    views: 1, or 3 crops along the long side. augment: whether batches with a draw take random frames and crops.
     """
 
     def __init__(
@@ -62,7 +62,7 @@ class Loader:
     def cache_levels(
         self, root: str | Path, clip: Clip, wanted: Iterable[int], progress: Progress | None = None
     ) -> None:
-        """From now on batches hold the wanted levels of a frozen image tower, computed where they aren't kept yet."""
+        """From now on batches hold the wanted levels of a frozen image tower, computed where they aren't kept."""
         assert not self.augment, "what is computed once cannot be drawn anew"
         identity = f"{self.videos.hash} {self.videos.split} segment centres, {self.views} views"
         rows = len(self) * self.views
@@ -113,15 +113,14 @@ class Loader:
         return self.first_caption[index] + (0 if rng is None else int(rng.integers(count)))
 
     def _video(self, index: int, rng: np.random.Generator | None = None) -> Float[Tensor, "V T 3 S S"]:
-        path, size = self.videos.clips[index].path, self._preprocessing[0]
-        if rng is None or not self.augment:
-            frames = video.frames(path, self.frames)
-            if self.views == 1:
-                return torch.as_tensor(transforms.evaluation(*self._preprocessing)(frames))[None]
-            return torch.as_tensor(transforms.views(*self._preprocessing)(frames))
-        indices = sampling.segments(video.probe(path).frames, self.frames, rng)
-        frames = video.frames(path, indices, round(size * MARGIN))
-        return torch.as_tensor(transforms.training(*self._preprocessing, CROP_SCALE)(frames, rng))[None]
+        path, count = self.videos.clips[index].path, self.frames
+        if rng is not None and self.augment:
+            drawn = video.decode(path, count, round(self._preprocessing[0] * MARGIN), rng).frames
+            return torch.as_tensor(transforms.training(*self._preprocessing, CROP_SCALE)(drawn, rng))[None]
+        frames = video.decode(path, count).frames
+        if self.views == 1:
+            return torch.as_tensor(transforms.evaluation(*self._preprocessing)(frames))[None]
+        return torch.as_tensor(transforms.views(*self._preprocessing)(frames))
 
     def _all_videos(self) -> Iterator[Float[Tensor, "V T 3 S S"]]:
         with ThreadPoolExecutor(_threads()) as pool:

@@ -1,19 +1,101 @@
-"""Decoded frames in, CLIP's input out."""
+"""Decoded frames in, CLIP's input out: uint8 (T, H, W, 3) to float32 (T, 3, S, S).
+
+PIL and numpy only, in the very steps of torchvision, so that the result is open_clip's own to the last bit.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
 
 import numpy as np
+from jaxtyping import Float32, UInt8
 from PIL import Image
 
+Frames = UInt8[np.ndarray, "T H W 3"]
+Pixels = Float32[np.ndarray, "T 3 S S"]
 
-def evaluation(size, mean, std):
-    mean, std = np.array(mean, np.float32), np.array(std, np.float32)
+RATIO = (3 / 4, 4 / 3)
+"""Width over height of a training crop before it is resized, torchvision's default."""
 
-    def one(frame):
-        h, w = frame.shape[:2]
-        short = min(h, w)
-        new = (size, int(size * h / w)) if w <= h else (int(size * w / h), size)
-        image = Image.fromarray(frame).resize(new, Image.BICUBIC)
-        left, top = round((new[0] - size) / 2), round((new[1] - size) / 2)
-        image = image.crop((left, top, left + size, top + size))
-        return ((np.asarray(image, np.float32) / 255 - mean) / std).transpose(2, 0, 1)
 
-    return lambda frames: np.stack([one(f) for f in frames])
+def evaluation(size: int, mean: Sequence[float], std: Sequence[float]) -> Callable[[Frames], Pixels]:
+    """open_clip's own preprocessing of every frame: short side to `size`, centre crop, normalisation."""
+
+    def transform(frames: Frames) -> Pixels:
+        resized = _short_side(frames, size)
+        top, left = (_centred(length, size) for length in resized.shape[1:3])
+        return _normalised(resized[:, top : top + size, left : left + size], mean, std)
+
+    return transform
+
+
+def views(
+    size: int, mean: Sequence[float], std: Sequence[float], crops: int = 3
+) -> Callable[[Frames], Float32[np.ndarray, "V T 3 S S"]]:
+    """`crops` square views, evenly from end to end of the long side; the middle one of three is `evaluation`'s."""
+
+    def transform(frames: Frames) -> Float32[np.ndarray, "V T 3 S S"]:
+        resized = _short_side(frames, size)
+        rooms = [length - size for length in resized.shape[1:3]]
+        steps = [i / (crops - 1) if crops > 1 else 0.5 for i in range(crops)]
+        corners = [[round(room * step) for room in rooms] for step in steps]
+        return np.stack([_normalised(resized[:, t : t + size, x : x + size], mean, std) for t, x in corners])
+
+    return transform
+
+
+def training(
+    size: int, mean: Sequence[float], std: Sequence[float], scale: tuple[float, float] = (0.08, 1.0)
+) -> Callable[[Frames, np.random.Generator], Pixels]:
+    """A random crop of `scale` of the area, the same for all frames of the clip, resized; no flip: it would turn left
+    into right."""
+
+    def transform(frames: Frames, rng: np.random.Generator) -> Pixels:
+        top, left, height, width = random_box(*frames.shape[1:3], scale, rng)
+        box = (left, top, left + width, top + height)
+        crops = [
+            Image.fromarray(frame).crop(box).resize((size, size), Image.Resampling.BICUBIC)
+            for frame in frames
+        ]
+        return _normalised(np.stack([np.asarray(crop) for crop in crops]), mean, std)
+
+    return transform
+
+
+def random_box(
+    height: int, width: int, scale: tuple[float, float], rng: np.random.Generator
+) -> tuple[int, int, int, int]:
+    """(top, left, height, width) of a crop, drawn as torchvision's RandomResizedCrop draws it."""
+    for _ in range(10):
+        area = height * width * rng.uniform(*scale)
+        ratio = np.exp(rng.uniform(*np.log(RATIO)))
+        w, h = round(np.sqrt(area * ratio)), round(np.sqrt(area / ratio))
+        if 0 < w <= width and 0 < h <= height:
+            return int(rng.integers(height - h + 1)), int(rng.integers(width - w + 1)), h, w
+    # No such crop fits a very long picture: the largest central one of an allowed shape.
+    w, h = min(width, round(height * RATIO[1])), min(height, round(width / RATIO[0]))
+    return (height - h) // 2, (width - w) // 2, h, w
+
+
+def _short_side(frames: Frames, size: int) -> Frames:
+    height, width = frames.shape[1:3]
+    if width <= height:
+        shape = (size, int(size * height / width))
+    else:
+        shape = (int(size * width / height), size)
+    if shape == (width, height):
+        return frames
+    pictures = [Image.fromarray(frame).resize(shape, Image.Resampling.BICUBIC) for frame in frames]
+    return np.stack([np.asarray(picture) for picture in pictures])
+
+
+def _centred(length: int, size: int) -> int:
+    return round((length - size) / 2)
+
+
+def _normalised(frames: Frames, mean: Sequence[float], std: Sequence[float]) -> Pixels:
+    pixels = frames.transpose(0, 3, 1, 2).astype(np.float32) / np.float32(255)
+    shape = (3, 1, 1)
+    pixels -= np.array(mean, np.float32).reshape(shape)
+    pixels /= np.array(std, np.float32).reshape(shape)
+    return np.ascontiguousarray(pixels)

@@ -37,9 +37,11 @@ class TextOutput(NamedTuple):
 
 
 class Clip(nn.Module):
-    """Both towers of an open_clip model. State dict: open_clip's with a separate text tower (`visual.*`, `text.*`)."""
+    """Both towers of an open_clip model, under its own names in the state dict (`visual.*`, `text.*`)."""
 
-    def __init__(self, model: CustomTextCLIP, mean: tuple[float, ...], std: tuple[float, ...], tokenizer: Any):
+    def __init__(
+        self, model: CustomTextCLIP, mean: tuple[float, ...], std: tuple[float, ...], tokenizer: Any
+    ):
         super().__init__()
         self.visual = model.visual
         self.text = model.text
@@ -68,15 +70,19 @@ class Clip(nn.Module):
         return self.grid[0] * self.grid[1]
 
     def tokenize(self, texts: str | list[str], words: int | None = None) -> Int[Tensor, "B L"]:
-        """Token ids of length `words` (the context length if None); what is too long is cut before its end token."""
+        """Token ids of length `words` (None: the context length); what is too long is cut before its end token."""
         if self.tokenizer is None:
-            raise ValueError("this CLIP has a vocabulary of its own and no tokenizer: hand over token ids instead")
+            raise ValueError(
+                "this CLIP has a vocabulary of its own and no tokenizer: hand over token ids instead"
+            )
         if words is not None and not 2 <= words <= self.context_length:
             raise ValueError(f"words={words}: this CLIP reads 2 to {self.context_length} tokens")
-        return self.tokenizer([texts] if isinstance(texts, str) else list(texts), words or self.context_length)
+        return self.tokenizer(
+            [texts] if isinstance(texts, str) else list(texts), words or self.context_length
+        )
 
     def embed(self, images: Float[Tensor, "N 3 H W"]) -> Float[Tensor, "N S D"]:
-        """What the first block reads: CLS and patches with positions, S = 1 + P. Patch dropout is never applied."""
+        """What the first block reads: CLS and patches with positions, S = 1 + P. Never drops patches."""
         patches = self.visual.conv1(images).flatten(2).transpose(1, 2)
         cls = self.visual.class_embedding.to(patches.dtype).expand(len(patches), 1, -1)
         tokens = torch.cat([cls, patches], 1) + self.visual.positional_embedding.to(patches.dtype)
@@ -91,7 +97,7 @@ class Clip(nn.Module):
         return self.visual(images)
 
     def encode_text(self, ids: Int[Tensor, "B L"]) -> TextOutput:
-        """Embeds token ids of any length up to the context length; padding after the end token changes nothing."""
+        """Embeds token ids, at most as many as the context length; padding after the end changes nothing."""
         length = ids.shape[1]
         if length > self.context_length:
             raise ValueError(f"{length} tokens per caption; this CLIP reads at most {self.context_length}")
@@ -111,12 +117,12 @@ def load_clip(backbone: str = "tiny", pretrained: str | None = None) -> Clip:
     """A CLIP by name.
 
     backbone: `tiny` or a ViT architecture of open_clip (`ViT-B-32`).
-    pretrained: None for the shipped weights (tiny only), `random`, an open_clip tag (`openai`) or a local file in
-    open_clip's layout. With a tag, the activation that the tag was trained with is used whatever the name says; with a
-    local file of OpenAI's weights name the `-quickgelu` architecture.
+    pretrained: None for the shipped weights (tiny only), `random`, an open_clip tag (`openai`) or a local
+        file in open_clip's layout. With a tag, the activation that the tag was trained with is used whatever
+        the name says; with a local file of OpenAI's weights name the `-quickgelu` architecture.
 
-    Raises ValueError for a name that isn't known, an architecture that isn't a ViT with an end-token text tower, and
-    weights that cannot be fetched or read.
+    Raises ValueError for a name that isn't known, an architecture that isn't a ViT with an end-token text
+    tower, and weights that cannot be fetched or read.
     """
     config, tag, weights = _architecture(backbone), {}, None
     if pretrained is None and backbone != "tiny":
@@ -155,15 +161,32 @@ def _architecture(backbone: str) -> dict[str, Any]:
     config = open_clip.get_model_config(backbone) if ":" not in backbone else None
     if config is None:
         close = difflib.get_close_matches(backbone, [*open_clip.list_models(), "tiny"], 5, 0.4)
-        raise ValueError(f"backbone {backbone!r} is neither 'tiny' nor known to open_clip; close: {', '.join(close)}")
+        raise ValueError(
+            f"backbone {backbone!r} is neither 'tiny' nor known to open_clip; close: {', '.join(close)}"
+        )
     return config
 
 
 def _refuse_unsupported(config: dict[str, Any], name: str) -> None:
-    """Only what the wrapper reproduces: plain ViT blocks read at the CLS, causal text read at the end token."""
+    """Leaves what the wrapper reproduces: plain ViT blocks read at the CLS, causal text at its end token."""
     vision, text = config["vision_cfg"], config["text_cfg"]
-    custom = ("block_type", "qk_norm", "scaled_cosine_attn", "scale_heads", "scale_attn_inner", "scale_attn", "scale_fc")
-    foreign = ("timm_model_name", "hf_model_name", "hf_tokenizer_name", "attentional_pool", "embed_cls", "no_causal_mask")
+    custom = (
+        "block_type",
+        "qk_norm",
+        "scaled_cosine_attn",
+        "scale_heads",
+        "scale_attn_inner",
+        "scale_attn",
+        "scale_fc",
+    )
+    foreign = (
+        "timm_model_name",
+        "hf_model_name",
+        "hf_tokenizer_name",
+        "attentional_pool",
+        "embed_cls",
+        "no_causal_mask",
+    )
     unsupported = [key for part in (vision, text) for key in (*custom, *foreign) if part.get(key)]
     unsupported += ["multimodal_cfg"] * ("multimodal_cfg" in config)
     unsupported += ["residual network"] * isinstance(vision.get("layers"), list)
@@ -171,7 +194,8 @@ def _refuse_unsupported(config: dict[str, Any], name: str) -> None:
     unsupported += ["text pool_type"] * (text.get("pool_type", "argmax") not in ("argmax", "eos"))
     if unsupported:
         raise ValueError(
-            f"{name} is not supported ({', '.join(unsupported)}): choose an open_clip ViT with a CLS token and a causal"
+            f"{name} is not supported ({', '.join(unsupported)}): choose an open_clip ViT with a CLS token"
+            " and a causal"
             " text tower read at its end token, such as ViT-B-32, ViT-B-16 or ViT-L-14"
         )
 
@@ -195,8 +219,10 @@ def _fetch(backbone: str, pretrained: str, tag: dict[str, Any]) -> Path:
         return Path(open_clip.download_pretrained(tag))
     except Exception as error:  # the hub's client raises a dozen unrelated types without a network
         raise ValueError(
-            f"the weights {pretrained!r} of {backbone} could not be fetched ({type(error).__name__}): run once"
-            " with a network, or fetch the file elsewhere and give its path as pretrained=, or use the backbone 'tiny'"
+            f"the weights {pretrained!r} of {backbone} could not be fetched ({type(error).__name__}): run"
+            " once"
+            " with a network, or fetch the file elsewhere and give its path as pretrained=, or use the"
+            " backbone 'tiny'"
         ) from error
 
 
@@ -206,7 +232,8 @@ def _load_weights(model: CustomTextCLIP, path: Path, name: str) -> None:
     except (RuntimeError, KeyError, OSError, ValueError, pickle.UnpicklingError, SafetensorError) as error:
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__
         raise ValueError(
-            f"{path} does not hold weights of {name} in open_clip's layout ({reason}): check that the file is complete"
+            f"{path} does not hold weights of {name} in open_clip's layout ({reason}): check that the file"
+            " is complete"
             " and that the architecture is the one it was trained with"
         ) from error
 

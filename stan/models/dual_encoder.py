@@ -82,6 +82,6 @@ class DualEncoder(nn.Module):
 
 
 def build(config: ModelConfig, frames: int) -> DualEncoder:
-    """The model that `config` describes, for clips of `frames` frames. Raises ValueError for what doesn't exist."""
+    """The model of `config` for clips of `frames` frames. Raises ValueError for what doesn't exist."""
     clip = load_clip(config.backbone, config.pretrained)
     return DualEncoder(clip, methods.build(config.temporal, clip, frames, config.options), config.similarity)

@@ -1,4 +1,4 @@
-"""A preset's name, a run's folder or a checkpoint in, a model ready for inference out; and a trained model into a file."""
+"""A preset's name, a run's folder or a checkpoint in, a model ready for inference out; and back into a file."""
 
 from __future__ import annotations
 
@@ -23,14 +23,15 @@ PRESETS: dict[str, tuple[ModelConfig, int]] = {
     "stan-self-b32": (ModelConfig("ViT-B-32", "openai", "stan"), 12),
     "stan-self-b16": (ModelConfig("ViT-B-16", "openai", "stan"), 12),
 }
-"""Model and frames; `stan-tiny` beside these is a trained checkpoint. The branch of `stan-self-*` is not trained."""
+"""Model and frames. The branch of `stan-self-*` is untrained; `stan-tiny` is a trained checkpoint."""
 
 
 def load_model(name: str | Path, pretrained: str | None = None) -> DualEncoder:
     """A model by name, in evaluation mode.
 
-    name: `stan-tiny` (trained, shipped), one of `PRESETS`, a run's folder, or a checkpoint: of a run, converted, or in
-    the released STAN's own layout. pretrained: other weights for a preset's CLIP (see `load_clip`).
+    name: `stan-tiny` (trained, shipped), one of `PRESETS`, a run's folder, or a checkpoint: of a run,
+        converted, or in the released STAN's own layout. pretrained: other weights for a preset's CLIP (see
+        `load_clip`).
 
     Raises ValueError for a name that is none of these and for weights that can't be had.
     """
@@ -38,14 +39,17 @@ def load_model(name: str | Path, pretrained: str | None = None) -> DualEncoder:
         config, frames = PRESETS[name]
         return build(replace(config, pretrained=pretrained or config.pretrained), frames).eval()
     if pretrained is not None:
-        raise ValueError(f"{name} brings its own weights: pretrained= is for the presets {', '.join(PRESETS)}")
+        raise ValueError(
+            f"{name} brings its own weights: pretrained= is for the presets {', '.join(PRESETS)}"
+        )
     return _from_file(_file(name))
 
 
 def save_model(path: str | Path, model: DualEncoder, experiment: Experiment, half: bool = False) -> None:
     """Writes what training could change, and the experiment, so that `load_model` can rebuild the model.
 
-    CLIP's frozen parameters are left out and read from the backbone again, except where that is random. `half`: 16 bit.
+    CLIP's frozen parameters are left out and read from the backbone again, except where that is random.
+    `half`: 16 bit.
     """
     kept, left_out = _split(model, experiment.model.pretrained == "random")
     if half:
@@ -77,7 +81,9 @@ def _file(name: str | Path) -> Path:
     path = path / CHECKPOINT if path.is_dir() else path
     if not path.is_file():
         names = ", ".join(["stan-tiny", *PRESETS])
-        raise ValueError(f"no model {str(name)!r} ({path} is missing): name a preset ({names}), a run or a checkpoint")
+        raise ValueError(
+            f"no model {str(name)!r} ({path} is missing): name a preset ({names}), a run or a checkpoint"
+        )
     return path
 
 
@@ -94,5 +100,7 @@ def _from_file(path: Path) -> DualEncoder:
     checkpoints.fill(model, state, path, optional="encoder.clip.")
     if metadata["backbone"] != digest(left_out):
         backbone = experiment.model.backbone
-        raise ValueError(f"{path} was trained on other weights of {backbone} than those at hand: train it again")
+        raise ValueError(
+            f"{path} was trained on other weights of {backbone} than those at hand: train it again"
+        )
     return model.eval()

@@ -1,4 +1,4 @@
-"""Frames in, frame and video embeddings out: the only loop over CLIP's blocks, and the three hooks it calls."""
+"""Frames in, frame and video embeddings out: the only loop over CLIP's blocks, calling the three hooks."""
 
 from __future__ import annotations
 
@@ -29,7 +29,9 @@ class VideoEncoder(nn.Module):
         self.clip = clip
         self.temporal = temporal
 
-    def forward(self, video: Float[Tensor, "B T 3 H W"], mask: Bool[Tensor, "B T"] | None = None) -> VideoOutput:
+    def forward(
+        self, video: Float[Tensor, "B T 3 H W"], mask: Bool[Tensor, "B T"] | None = None
+    ) -> VideoOutput:
         """Embeds videos; `mask` is False where a frame is padding. Raises ValueError for another shape."""
         return self._read(self._live(video, mask), mask)
 
@@ -40,7 +42,9 @@ class VideoEncoder(nn.Module):
         self._require_unchanged_clip()
         missing = sorted(set(self.temporal.levels) - set(levels))
         if missing:
-            raise ValueError(f"levels {missing} are missing: this method reads the outputs of {self.temporal.levels}")
+            raise ValueError(
+                f"levels {missing} are missing: this method reads the outputs of {self.temporal.levels}"
+            )
         return self._read(((i, levels[i]) for i in self.temporal.levels), mask)
 
     @torch.no_grad()
@@ -67,15 +71,19 @@ class VideoEncoder(nn.Module):
     def _require_video(self, video: Tensor, mask: Tensor | None) -> None:
         size = self.clip.image_size
         if video.ndim != 5 or tuple(video.shape[2:]) != (3, size, size) or video.shape[1] == 0:
-            raise ValueError(f"video of shape {tuple(video.shape)}: expected (videos, frames, 3, {size}, {size})")
+            raise ValueError(
+                f"video of shape {tuple(video.shape)}: expected (videos, frames, 3, {size}, {size})"
+            )
         if mask is not None and (mask.shape != video.shape[:2] or not mask.any(1).all()):
             raise ValueError(
-                f"mask of shape {tuple(mask.shape)}: expected {tuple(video.shape[:2])} with a True in each row"
+                f"mask of shape {tuple(mask.shape)}: expected {tuple(video.shape[:2])} with a True in each"
+                " row"
             )
 
     def _require_unchanged_clip(self) -> None:
         if self.temporal.changes_clip:
             raise ValueError(
-                f"{type(self.temporal).__name__} works inside CLIP's blocks, so their outputs cannot be computed once:"
+                f"{type(self.temporal).__name__} works inside CLIP's blocks, so their outputs cannot be"
+                " computed once:"
                 " train it without cached levels"
             )

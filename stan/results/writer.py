@@ -21,7 +21,7 @@ from stan.results.reader import read
 
 BEAT_SECONDS = 10.0
 NOTES = ("device", "data_hash", "checkpoint_hash", "same_as", "shipped", "notebook")
-_COPIED = ("metrics.jsonl", "eval.json", "ranks.npz")
+_COPIED = ("metrics.jsonl", "ranks.npz")
 _LOCKS: set[int] = set()
 
 
@@ -145,11 +145,14 @@ class RunWriter:
                     self._update()
 
 
-def adopt(root: str | Path, experiment: Experiment, source_run: str | Path) -> Path:
+def adopt(
+    root: str | Path, experiment: Experiment, source_run: str | Path, lr: Mapping[str, Any] | None = None
+) -> Path:
     """A record for `experiment` with the numbers of `source_run`, an equal config under another study or row.
 
-    Returns its folder; `same_as` names the run that trained. Raises ValueError where the source isn't done or
-    its config or seed differs.
+    Returns its folder; `same_as` names the run that trained. `lr`: how the learning rate was chosen, where
+    this row knows it and the source didn't yet. Raises ValueError where the source isn't done or its config
+    or seed differs, or where the experiment has a done record already.
     """
     source = read(source_run)
     if source["status"] != "done":
@@ -165,9 +168,9 @@ def adopt(root: str | Path, experiment: Experiment, source_run: str | Path) -> P
             if (Path(source_run) / name).exists():
                 write_bytes(folder / name, (Path(source_run) / name).read_bytes())
         write_json(folder / "config.json", to_dict(experiment))
-        write_json(
-            folder / "run.json", source["run"] | {"same_as": source["run"].get("same_as") or source["id"]}
-        )
+        write_json(folder / "eval.json", source["evaluation"] | ({} if lr is None else {"lr": dict(lr)}))
+        trained_by = source["run"].get("same_as") or source["id"]
+        write_json(folder / "run.json", source["run"] | {"same_as": trained_by, "shipped": False})
     finally:
         _unlock(lock)
     return folder

@@ -15,9 +15,9 @@ def attend(
     keys: Bool[Tensor, "N 1 1 S"] | None = None,
     queries: int | None = None,
 ) -> Float[Tensor, "N Q D"]:
-    """What `attention(x, x, x)` returns, for its first `queries` tokens only where given; `keys` is False where not to look.
+    """What `attention(x, x, x)` returns, for the first `queries` tokens alone if given.
 
-    One product for queries, keys and values, and no transposed copies: on a CPU faster than the module's own forward.
+    `keys` is False where not to look. One product makes queries, keys and values.
     """
     heads, width = attention.num_heads, attention.embed_dim
     weight, bias = attention.in_proj_weight, attention.in_proj_bias
@@ -34,8 +34,8 @@ def attend(
 def _mix(q: Tensor, k: Tensor, v: Tensor, keys: Tensor | None) -> Tensor:
     if q.dtype != torch.bfloat16 or q.device.type != "cpu":
         return F.scaled_dot_product_attention(q, k, v, attn_mask=keys)
-    # torch's fused kernel is made for long sequences: with a few dozen tokens its bfloat16 gradient on a CPU takes seven
-    # times as long as these three products
+    # torch's fused kernel is made for long sequences: with a few dozen tokens its bfloat16 gradient on a CPU
+    # takes seven times as long as these three products
     logits = q * q.shape[-1] ** -0.5 @ k.transpose(-1, -2)
     if keys is not None:
         logits = logits.masked_fill(~keys, float("-inf"))
@@ -54,8 +54,8 @@ def attention_weights(
 def _mix(q: Tensor, k: Tensor, v: Tensor, keys: Tensor | None) -> Tensor:
     if q.dtype != torch.bfloat16 or q.device.type != "cpu":
         return F.scaled_dot_product_attention(q, k, v, attn_mask=keys)
-    # torch's fused kernel is made for long sequences: with a few dozen tokens its bfloat16 gradient on a CPU takes seven
-    # times as long as these products
+    # torch's fused kernel is made for long sequences: with a few dozen tokens its bfloat16 gradient on a CPU
+    # takes seven times as long as these products
     return _weights(q, k, keys).to(v.dtype) @ v
 
 

@@ -1,4 +1,4 @@
-"""The three hooks that a temporal method may use: inside, beside and after CLIP's blocks. The base is mean pooling."""
+"""The hooks that a temporal method may use: inside, beside, after CLIP's blocks. The base is mean pooling."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ class Temporal(nn.Module):
     """
 
     changes_clip = False
-    """True for a method that overrides `inside`: then CLIP's block outputs cannot be computed once and kept."""
+    """True for a method that overrides `inside`: its levels cannot be computed once and kept."""
 
     def __init__(self, clip: Clip, frames: int):
         super().__init__()

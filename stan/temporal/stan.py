@@ -1,4 +1,4 @@
-"""STAN (CVPR 2023): a branch beside CLIP that reads several of its levels and learns across frames what CLIP can't."""
+"""STAN (CVPR 2023): a branch beside CLIP that reads several of its levels and mixes them across frames."""
 
 from __future__ import annotations
 
@@ -31,15 +31,20 @@ class Stan(Temporal):
     """Spatial-temporal auxiliary network beside CLIP's blocks (or, with `branch=False`, after them).
 
     layers: K branch layers; their spatial part starts as a copy of CLIP's last K blocks.
-    interval, levels: layer k reads block `levels[k]`; None means K blocks, `interval` apart, that end with the last.
-    cross_frame: `attention`, `convolution` or `none`; convolution: `dense` (first released code) or `bottleneck` (eq. 9).
-    intra_frame: False drops the spatial part. Nothing then carries patches to the CLS, so the mean of the branch's patches
-        is added to it: the sources don't say how that row reads the patches, only that it gains from them.
-    branch: False appends the layers to CLIP (section 4.3): they read CLIP's last tokens, and their CLS alone is the output.
+    interval, levels: layer k reads block `levels[k]`; None means K blocks, `interval` apart, that end with
+        the last.
+    cross_frame: `attention`, `convolution` or `none`; convolution: `dense` (first released code) or
+        `bottleneck` (eq. 9).
+    intra_frame: False drops the spatial part. Nothing then carries patches to the CLS, so the mean of the
+        branch's patches is added to it: the sources don't say how that row reads the patches, only that it
+        gains from them.
+    branch: False appends the layers to CLIP (section 4.3): they read CLIP's last tokens, and their CLS alone
+        is the output.
     multi_level: False lets all layers run on the level of the first; CLIP's CLS is still added.
-    merge: `sum` (released) or `projection` (eq. 5-6: W_proj, here starting as identity, because no source gives its start).
-    first_input: `released` (CLS averaged with CLIP's, CLIP's own positions, time from N(0, 1)) or `paper` (eq. 4: CLS is the
-        mean over frames, positions of its own, from N(0, .02)).
+    merge: `sum` (released) or `projection` (eq. 5-6: W_proj, here starting as identity, because no source
+        gives its start).
+    first_input: `released` (CLS averaged with CLIP's, CLIP's own positions, time from N(0, 1)) or `paper`
+        (eq. 4: CLS is the mean over frames, positions of its own, from N(0, .02)).
     drop_path: rate on the attention residuals of the last layer, rising linearly from 0.
     """
 
@@ -65,8 +70,13 @@ class Stan(Temporal):
         super().__init__(clip, frames)
         _require(merge in MERGES, f"merge={merge!r}: choose one of {MERGES}")
         _require(first_input in FIRST_INPUTS, f"first_input={first_input!r}: choose one of {FIRST_INPUTS}")
-        _require(intra_frame or cross_frame != "none", "without cross_frame and intra_frame the branch has no layers")
-        _require(branch or not multi_level, "branch=False reads CLIP's last tokens only: set multi_level=False")
+        _require(
+            intra_frame or cross_frame != "none",
+            "without cross_frame and intra_frame the branch has no layers",
+        )
+        _require(
+            branch or not multi_level, "branch=False reads CLIP's last tokens only: set multi_level=False"
+        )
         _require(1 <= layers <= clip.layers, f"layers={layers}: this CLIP has {clip.layers} blocks to copy")
         _require(frames <= max_frames, f"frames={frames}: the table of times has max_frames={max_frames}")
         self.branch, self.multi_level, self.intra_frame = branch, multi_level, intra_frame
@@ -90,7 +100,8 @@ class Stan(Temporal):
     def _add_first_input(self, clip: Clip, first_input: str, max_frames: int) -> None:
         self.time = nn.Embedding(max_frames, clip.width)
         self.space = None
-        # CLIP's own parameters, shared and not registered a second time: they stay CLIP's in state and optimizer
+        # CLIP's own parameters, shared and not registered a second time: they stay CLIP's in state and
+        # optimizer
         self._shared = (clip.visual.class_embedding, clip.visual.positional_embedding)
         if first_input == "paper":
             self.space = nn.Parameter(torch.empty(clip.patches, clip.width))
@@ -115,7 +126,7 @@ class Stan(Temporal):
     def branch_tokens(
         self, levels: Mapping[int, Float[Tensor, "B T S D"]], mask: Bool[Tensor, "B T"] | None = None
     ) -> Float[Tensor, "B J D"]:
-        """All tokens that the last layer returns, J = 1 + P * T: CLS, then all frames of patch 0, of patch 1, ..."""
+        """The last layer's tokens, J = 1 + P * T: CLS, then all frames of patch 0, of patch 1, ..."""
         side = None
         for i in self.reads:
             side = self._step(i, levels[i], side, mask, whole=True)
@@ -125,12 +136,14 @@ class Stan(Temporal):
     def attention(
         self, levels: Mapping[int, Float[Tensor, "B T S D"]], mask: Bool[Tensor, "B T"] | None = None
     ) -> list[dict[str, Tensor]]:
-        """Attention weights layer by layer: `cross_frame` (B, P, heads, T, T), `intra_frame` (B, T, heads, S, S).
+        """Attention weights by layer: `cross_frame` (B, P, heads, T, T), `intra_frame` (B, T, heads, S, S).
 
         A layer without such attention lacks the entry. Rows (queries) sum to one; token 0 of S is the CLS.
         """
         inputs: list[tuple] = []
-        hooks = [layer.register_forward_pre_hook(lambda _, given: inputs.append(given)) for layer in self.layers]
+        hooks = [
+            layer.register_forward_pre_hook(lambda _, given: inputs.append(given)) for layer in self.layers
+        ]
         try:
             self.branch_tokens(levels, mask)
         finally:
@@ -152,7 +165,9 @@ class Stan(Temporal):
     def _first(self, x: Tensor, mask: Tensor | None) -> Branch:
         frames = x.shape[1]
         if frames > self.time.num_embeddings:
-            raise ValueError(f"{frames} frames; this model was built with max_frames={self.time.num_embeddings}")
+            raise ValueError(
+                f"{frames} frames; this model was built with max_frames={self.time.num_embeddings}"
+            )
         cls = mean_over_frames(x[:, :, :1], mask)  # (B, 1, D)
         class_embedding, position = self._shared
         if self.space is None:
@@ -175,7 +190,8 @@ def _reads(blocks: int, layers: int, interval: int, levels: list[int] | None) ->
     ordered = all(a < b for a, b in zip(levels, levels[1:], strict=False))
     if len(levels) != layers or not ordered or levels[0] < 0 or levels[-1] >= blocks:
         raise ValueError(
-            f"levels {levels} (interval {interval}): name {layers} rising blocks, one per layer, of 0 to {blocks - 1}"
+            f"levels {levels} (interval {interval}): name {layers} rising blocks, one per layer, of 0 to"
+            f" {blocks - 1}"
         )
     return tuple(levels)
 

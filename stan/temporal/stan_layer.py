@@ -31,7 +31,13 @@ class StanLayer(nn.Module):
     """Cross-frame module, then intra-frame module; either may be missing. `block` is CLIP's, copied."""
 
     def __init__(
-        self, heads: int, block: nn.Module, drop_path: float, cross_frame: str, convolution: str, intra_frame: bool
+        self,
+        heads: int,
+        block: nn.Module,
+        drop_path: float,
+        cross_frame: str,
+        convolution: str,
+        intra_frame: bool,
     ):
         super().__init__()
         self.cross_frame = _cross_frame(block.attn.embed_dim, heads, drop_path, cross_frame, convolution)
@@ -109,7 +115,7 @@ class DenseConvolution(nn.Module):
 
 
 class BottleneckConvolution(nn.Module):
-    """Down to an eighth, 3x1x1 convolution over time, GELU, up (eq. 9); up starts at zero, which no source states."""
+    """Down to an eighth, 3x1x1 convolution over time, GELU, up (eq. 9); up starts at zero (not stated)."""
 
     def __init__(self, width: int, drop_path: float):
         super().__init__()
@@ -126,7 +132,7 @@ class BottleneckConvolution(nn.Module):
 
 
 class IntraFrame(nn.Module):
-    """A copy of a CLIP block, run on each frame with the video's one CLS, which then takes the mean over frames."""
+    """A copy of a CLIP block, run on each frame with the video's one CLS, then averaged over frames."""
 
     def __init__(self, block: nn.Module, drop_path: float):
         super().__init__()
@@ -168,7 +174,8 @@ def _cross_frame(width: int, heads: int, drop_path: float, kind: str, convolutio
     convolutions = {"dense": DenseConvolution, "bottleneck": BottleneckConvolution}
     if kind != "convolution" or convolution not in convolutions:
         raise ValueError(
-            f"stan: cross_frame={kind!r}, convolution={convolution!r}: choose cross_frame attention, convolution or none"
+            f"stan: cross_frame={kind!r}, convolution={convolution!r}: choose cross_frame attention,"
+            " convolution or none"
             " and convolution dense or bottleneck"
         )
     return convolutions[convolution](width, drop_path)
@@ -179,7 +186,9 @@ def _convolve(over_time: nn.Conv3d, x: Float[Tensor, "B T P D"]) -> Float[Tensor
     return rearrange(y, "b d t p 1 -> b t p d")
 
 
-def _without_padding(x: Float[Tensor, "B T P D"], mask: Bool[Tensor, "B T"] | None) -> Float[Tensor, "B T P D"]:
+def _without_padding(
+    x: Float[Tensor, "B T P D"], mask: Bool[Tensor, "B T"] | None
+) -> Float[Tensor, "B T P D"]:
     """Zeros in padding frames, as the convolution sees beyond a clip's ends."""
     return x if mask is None else x * mask[:, :, None, None]
 

@@ -86,7 +86,8 @@ def tracks_of(event: Event, rng: np.random.Generator, frames: int) -> tuple[Trac
     paths = kind.tracks(rng, frames)
     looks = event.looks[: len(paths)]
     tracks = tuple(
-        Track(look.shape, **_at_rest(rng, look, frames) | path) for look, path in zip(looks, paths, strict=True)
+        Track(look.shape, **_at_rest(rng, look, frames) | path)
+        for look, path in zip(looks, paths, strict=True)
     )
     if event.motion == "recolour":
         share = _progress(rng, frames)[:, None]
@@ -204,10 +205,16 @@ def _meeting(rng: np.random.Generator, frames: int, nearest: float) -> list[dict
         far_x, far_y = x + (gap + path) * np.cos(way), y + (gap + path) * np.sin(way)
         near_x, near_y = x + gap * np.cos(way), y + gap * np.sin(way)
         xs, ys = np.array([far_x, near_x]), np.array([far_y, near_y])
-        if np.all((xs > MARGIN + large) & (xs < WIDTH - MARGIN - large) & (ys > large) & (ys < HEIGHT - large)):
+        if np.all(
+            (xs > MARGIN + large) & (xs < WIDTH - MARGIN - large) & (ys > large) & (ys < HEIGHT - large)
+        ):
             break
     share, still = _progress(rng, frames), np.ones(frames)
-    mover = {"x": far_x + (near_x - far_x) * share, "y": far_y + (near_y - far_y) * share, "radius": large * still}
+    mover = {
+        "x": far_x + (near_x - far_x) * share,
+        "y": far_y + (near_y - far_y) * share,
+        "radius": large * still,
+    }
     return [mover, {"x": x * still, "y": y * still, "radius": small * still}]
 
 
@@ -218,7 +225,9 @@ MOTIONS: dict[str, Motion] = {
         lambda rng, frames: _shift(rng, frames, True),
         "left",
     ),
-    "left": Motion(("{a} moves to the left", "{a} slides left"), "Moving [something] to the left", None, "right"),
+    "left": Motion(
+        ("{a} moves to the left", "{a} slides left"), "Moving [something] to the left", None, "right"
+    ),
     "down": Motion(
         ("{a} moves down", "{a} sinks"),
         "Moving [something] down",
@@ -259,11 +268,13 @@ MOTIONS: dict[str, Motion] = {
         2,
     ),
     "cover": Motion(
-        ("{a} covers {b}", "{a} slides over {b}"), "Covering [something] with [something]", _cover, "uncover", 2
+        ("{a} covers {b}", "{a} slides over {b}"),
+        "Covering [something] with [something]",
+        _cover,
+        "uncover",
+        2,
     ),
-    "uncover": Motion(
-        ("{a} uncovers {b}", "{a} slides off {b}"), "Uncovering [something]", None, "cover", 2
-    ),
+    "uncover": Motion(("{a} uncovers {b}", "{a} slides off {b}"), "Uncovering [something]", None, "cover", 2),
     "recolour": Motion(
         ("{shape} turns from {old} to {new}", "{shape} changes from {old} to {new}"),
         "[Something] changing its colour",
@@ -271,7 +282,9 @@ MOTIONS: dict[str, Motion] = {
         looks=2,
     ),
     "swing": Motion(
-        ("{a} swings from side to side", "{a} goes back and forth"), "[Something] swinging from side to side", _swing
+        ("{a} swings from side to side", "{a} goes back and forth"),
+        "[Something] swinging from side to side",
+        _swing,
     ),
     "pulse": Motion(("{a} pulses", "{a} grows and shrinks in turn"), "[Something] pulsing", _pulse),
     "blink": Motion(("{a} blinks", "{a} flickers"), "[Something] blinking", _blink),

@@ -44,6 +44,14 @@ def scatter(looks: list[Look], rng: np.random.Generator) -> tuple[Track, ...]:
     angles = rng.uniform(0, 2 * np.pi, len(looks))
     one = np.ones(1)
     return tuple(
-        Track(look.shape, x[i] * one, y[i] * one, radii[i] * one, angles[i] * one, np.array([RGB[look.colour]]), one)
+        Track(
+            look.shape,
+            x[i] * one,
+            y[i] * one,
+            radii[i] * one,
+            angles[i] * one,
+            np.array([RGB[look.colour]]),
+            one,
+        )
         for i, look in enumerate(looks)
     )

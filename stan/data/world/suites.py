@@ -99,14 +99,18 @@ def labels(suite: str) -> tuple[str, ...]:
     """Class names of a class suite in index order; none for the others."""
     if suite == "motions":
         return tuple(motion.template.replace("[", "").replace("]", "") for motion in MOTIONS.values())
-    return tuple(str(look) for look in SCENE_CLASSES[SEEN] + SCENE_CLASSES[UNSEEN]) if suite == "scenes" else ()
+    return (
+        tuple(str(look) for look in SCENE_CLASSES[SEEN] + SCENE_CLASSES[UNSEEN]) if suite == "scenes" else ()
+    )
 
 
 def _scene_classes(words: Vocabulary, per_shape: int) -> tuple[Look, ...]:
     """Looks in which every colour and every shape stands in several classes, so that neither alone tells them."""
     count = len(words.colours)
     return tuple(
-        Look(words.colours[(i + k) % count], shape) for i, shape in enumerate(words.shapes) for k in range(per_shape)
+        Look(words.colours[(i + k) % count], shape)
+        for i, shape in enumerate(words.shapes)
+        for k in range(per_shape)
     )
 
 
@@ -131,7 +135,9 @@ def _split(
         mirrored = _content(suite, reversed_events, background)
         if {content, mirrored} & (taken | own if unique else taken):
             continue
-        clips = _clip_and_twin(suite, split, events, background, words is SEEN, (*key, index), reversed_events)
+        clips = _clip_and_twin(
+            suite, split, events, background, words is SEEN, (*key, index), reversed_events
+        )
         if len(chosen) + len(clips) <= count:
             own |= {content, mirrored}
             chosen += clips
@@ -210,11 +216,18 @@ def draw_background(kind: str, rng: np.random.Generator, frames: int) -> Backgro
     speed = rng.uniform(-0.8, 0.8, 2) * rng.integers(0, 2)
     phase = rng.uniform(0, 60, 2) + speed * np.arange(frames)[:, None]
     return Background(
-        kind, middle - contrast + tint, middle + contrast + tint, rng.uniform(11, 18), rng.uniform(0, np.pi), phase
+        kind,
+        middle - contrast + tint,
+        middle + contrast + tint,
+        rng.uniform(11, 18),
+        rng.uniform(0, np.pi),
+        phase,
     )
 
 
 def _backwards(scene: Scene) -> Scene:
     background = Background(**vars(scene.background) | {"phase": scene.background.phase[::-1]})
-    tracks = [{k: v[::-1] if isinstance(v, np.ndarray) else v for k, v in vars(t).items()} for t in scene.tracks]
+    tracks = [
+        {k: v[::-1] if isinstance(v, np.ndarray) else v for k, v in vars(t).items()} for t in scene.tracks
+    ]
     return Scene(background, tuple(type(t)(**values) for t, values in zip(scene.tracks, tracks, strict=True)))

@@ -1,0 +1,41 @@
+"""A table in, the same table on the page out: one decimal, whole counts, ticks, a dash for what isn't there."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pandas as pd
+import streamlit as st
+
+from dashboard import words
+
+_COUNTS = ("seeds", "seed", "GFLOPs", "frames", "epoch", "N")
+
+
+def show(
+    table: pd.DataFrame,
+    key: str,
+    decimals: str = "%.1f",
+    pinned: str | None = None,
+    pinned_width: int | None = None,
+    **options: Any,
+) -> Any:
+    """`st.dataframe` with this suite's formats; returns its event where `options` ask for one."""
+    config = {column: _column(column, decimals) for column in table.select_dtypes("number")}
+    config |= {name: _tick(name) for name in words.COMPONENTS.values() if name in table}
+    if pinned:
+        config[pinned] = st.column_config.TextColumn(pinned, pinned=True, width=pinned_width)
+    options = {"height": "content"} | options
+    return st.dataframe(table, hide_index=True, column_config=config, key=key, placeholder="–", **options)
+
+
+def _column(name: str, decimals: str):
+    if name.startswith(("data.", "model.", "train.")):
+        return st.column_config.NumberColumn(format="%g")
+    whole = name.rpartition(".")[2] in _COUNTS
+    return st.column_config.NumberColumn(format="%.0f" if whole else decimals)
+
+
+def _tick(name: str):
+    """Narrow, so that numbers have room: cross-frame is headed `cross`, multi-level `multi`."""
+    return st.column_config.CheckboxColumn(name.partition("-")[0], help=name)

@@ -1,0 +1,223 @@
+"""Folders of runs, score matrices and data sets in; tables of runs, paired changes, metrics and counts out."""
+
+from __future__ import annotations
+
+import zipfile
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from stan.cli.output import Json, Runs, emit, lines, quiet, table
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+Shipped = Annotated[bool, typer.Option("--shipped", help="Also the runs that come with the package.")]
+SuiteFilter = Annotated[str | None, typer.Option("--suite", help="Only this suite.")]
+SizeFilter = Annotated[str | None, typer.Option("--size", help="Only this size.")]
+StudyFilter = Annotated[str | None, typer.Option("--study", help="Only this study.")]
+
+_RUNS = Path("runs")
+
+
+def runs(
+    runs: Runs = _RUNS,
+    shipped: Shipped = False,
+    study: StudyFilter = None,
+    suite: SuiteFilter = None,
+    size: SizeFilter = None,
+    status: Annotated[str | None, typer.Option(help="Only runs with this status.")] = None,
+    as_json: Json = False,
+) -> None:
+    """List runs with their status and metrics."""
+    found = _load(runs, shipped, {"study": study, "suite": suite, "size": size, "status": status})
+    emit([_run(path, is_shipped) for path, is_shipped in _places(found)], as_json, _run_table)
+
+
+def compare(
+    a: Annotated[str, typer.Argument(help="A run's id, STUDY/ROW, or a row.")],
+    b: Annotated[str, typer.Argument(help="What is compared with it; the change is from a to b.")],
+    metric: Annotated[
+        str | None, typer.Option(help="t2v.R@1, top-1, order.accuracy, seen.t2v.R@1, ...")
+    ] = None,
+    study: StudyFilter = None,
+    suite: SuiteFilter = None,
+    size: SizeFilter = None,
+    allow: Annotated[bool, typer.Option("--allow", help="Compare although the protocols differ.")] = False,
+    runs: Runs = _RUNS,
+    shipped: Shipped = False,
+    as_json: Json = False,
+) -> None:
+    """Paired change between two rows on identical queries, seeds averaged, with its 95 % interval."""
+    from stan import results
+
+    done = _load(runs, shipped, {"study": study, "suite": suite, "size": size, "status": "done"})
+    before, after = _chosen(done, a), _chosen(done, b)
+    metric = metric or before["headline"].iloc[0]
+    change = results.change_between(before, after, metric, allow)
+    document = {
+        "metric": metric,
+        "a": a,
+        "b": b,
+        "change": change.change,
+        "interval": [change.low, change.high],
+        "won": change.won,
+        "lost": change.lost,
+        "p": change.p,
+        "seeds": [len(before), len(after)],
+    }
+    emit(document, as_json, _change)
+
+
+def published(
+    table_name: Annotated[str | None, typer.Option("--table", help="Only this table.")] = None,
+    runs: Runs = _RUNS,
+    as_json: Json = False,
+) -> None:
+    """Every number that the paper and its slides print, with one's own beside it where there is one."""
+    from stan import published as printed
+    from stan import results
+
+    if table_name is not None and table_name not in printed.SOURCES:
+        raise ValueError(f"no printed table {table_name!r}; there are {', '.join(printed.SOURCES)}")
+    items = printed.numbers(results.load(runs))
+    chosen = [item for item in items if table_name in (None, item["table"])]
+    columns = ("table", "benchmark", "row", "metric", "value", "own", "status")
+    emit(chosen, as_json, lambda document: table(document, columns))
+
+
+def metrics(
+    file: Annotated[
+        Path, typer.Argument(help="An .npz with `similarity` (captions x videos), or an .npy of it.")
+    ],
+    as_json: Json = False,
+) -> None:
+    """Recall and ranks of a similarity matrix, both directions, ties averaged.
+
+    An .npz may also hold `owner` (video of each caption; the diagonal otherwise) and `seen` (per video).
+    """
+    from stan import metrics as measures
+
+    arrays = _arrays(file)
+    given = {name: arrays[name] for name in ("owner", "seen") if name in arrays}
+    emit(measures.retrieval(arrays["similarity"], **given), as_json, lines)
+
+
+data = typer.Typer(help="Look at data sets before training on them.", no_args_is_help=True)
+
+
+@data.command("summary")
+def summary(
+    spec: Annotated[str, typer.Argument(help="world/SUITE:ROOT or SET:ROOT, e.g. msrvtt:/data/msrvtt.")],
+    as_json: Json = False,
+) -> int:
+    """Count clips, captions, classes and missing files of every split; exit code 1 where files are missing."""
+    from stan.data import datasets
+
+    with quiet():
+        splits = [_split(datasets.load(spec, split)) for split in ("train", "val", "test")]
+    emit(
+        {"data": spec, "splits": splits}, as_json, lambda document: table(document["splits"], _SPLIT_COLUMNS)
+    )
+    return 1 if any(split["missing"] for split in splits) else 0
+
+
+_SPLIT_COLUMNS = ("split", "task", "clips", "captions", "classes", "seen", "unseen", "twins", "missing")
+
+
+def _split(videos: Any) -> dict[str, Any]:
+    clips = videos.clips
+    missing = [clip.id for clip in clips if not Path(clip.path).is_file()]
+    return {
+        "split": videos.split,
+        "task": videos.task,
+        "clips": len(clips),
+        "captions": sum(len(clip.captions) for clip in clips),
+        "classes": len(videos.classes),
+        "seen": sum(clip.seen is True for clip in clips),
+        "unseen": sum(clip.seen is False for clip in clips),
+        "twins": sum(clip.twin is not None for clip in clips),
+        "missing": len(missing),
+        "first_missing": missing[:10],
+        "hash": videos.hash,
+    }
+
+
+def _load(root: Path, shipped: bool, wanted: dict[str, str | None]) -> pd.DataFrame:
+    from stan import results
+
+    found = results.load(root, shipped)
+    for column, value in wanted.items():
+        if value is not None:
+            found = found[found[column] == value]
+    return found
+
+
+def _places(found: pd.DataFrame) -> list[tuple[str, bool]]:
+    return list(zip(found["path"], found["shipped"], strict=True))
+
+
+def _run(path: str, shipped: bool) -> dict[str, Any]:
+    from stan import results
+
+    record = results.read(path)
+    known = record["experiment"]
+    values = {name: record[name] for name in ("id", "study", "row", "seed", "status", "reason", "path")}
+    values |= {"suite": known.data.suite if known else None, "size": known.data.size if known else None}
+    values |= {"shipped": shipped, "seconds": record["run"].get("seconds")}
+    values |= {name: record["evaluation"].get(name) for name in ("headline", "test_time")}
+    return values | {"metrics": record["evaluation"].get("metrics", {})}
+
+
+def _run_table(document: list[dict[str, Any]]) -> str:
+    from stan.results.reader import flatten
+
+    rows = []
+    for run in document:
+        flat = flatten(run["metrics"])
+        shown = {name: run[name] for name in ("study", "suite", "size", "row", "seed", "status")}
+        shown |= {"metric": run["headline"], "value": flat.get(run["headline"])}
+        rows.append(shown | {"order": flat.get("order.accuracy"), "seconds": run["seconds"]})
+    return table(rows)
+
+
+def _chosen(done: pd.DataFrame, name: str) -> pd.DataFrame:
+    """The done runs that are seeds of one config: by a run's id, by STUDY/ROW, or by row."""
+    exact = done[done["id"] == name]
+    study, slash, row = name.rpartition("/")
+    chosen = exact if len(exact) else done[(done["row"] == row) & ((done["study"] == study) | (not slash))]
+    kinds = chosen[["study", "suite", "size", "row", "hash"]].drop_duplicates()
+    if len(kinds) == 0:
+        known = ", ".join(sorted({f"{s}/{r}" for s, r in zip(done["study"], done["row"], strict=True)}))
+        raise ValueError(f"no done run {name!r}; there are {known or 'none'}")
+    if len(kinds) > 1:
+        there = "; ".join(" ".join(map(str, kind)) for kind in kinds.to_numpy())
+        raise ValueError(
+            f"{name!r} is several configs ({there}): name one by --study, --suite, --size or its id"
+        )
+    return chosen.sort_values("shipped", kind="stable").drop_duplicates("seed").sort_values("seed")
+
+
+def _change(document: dict[str, Any]) -> str:
+    low, high = document["interval"]
+    return (
+        f"{document['metric']}: {document['change']:+.2f} [{low:+.2f}, {high:+.2f}] from {document['a']} to "
+        f"{document['b']}; won {document['won']}, lost {document['lost']}, p {document['p']:.2g}"
+    )
+
+
+def _arrays(file: Path) -> dict[str, Any]:
+    import numpy as np
+
+    try:
+        loaded = np.load(file, allow_pickle=False)
+    except (ValueError, EOFError, zipfile.BadZipFile) as error:
+        raise ValueError(f"{file} is no .npz or .npy of numbers: {error}") from None
+    if isinstance(loaded, np.ndarray):
+        return {"similarity": loaded}
+    with loaded:
+        arrays = {name: loaded[name] for name in loaded.files}
+    if "similarity" not in arrays:
+        raise ValueError(f"{file} has no array `similarity`; it has {', '.join(arrays) or 'none'}")
+    return arrays

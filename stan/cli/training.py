@@ -1,0 +1,244 @@
+"""Names of suites, studies and rows in; rendered worlds, trained and evaluated runs, finished ablations out."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from stan.cli.output import Json, Runs, Worlds, emit, lines, quiet, say, table
+
+Suite = Annotated[
+    str,
+    typer.Option(
+        "--suite",
+        "--data",
+        help="A suite of the embedded world (retrieval, paragraph, scenes, motions), or SET:ROOT for a real set.",
+    ),
+]
+Size = Annotated[str, typer.Option(help="Size of the embedded world: quick or full.")]
+Set = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--set", help="Change a setting, e.g. train.epochs=4 or model.options.layers=2; repeatable."
+    ),
+]
+Backbone = Annotated[str | None, typer.Option(help="tiny, or any ViT of open_clip.")]
+Pretrained = Annotated[str | None, typer.Option(help="A tag of open_clip, a local file, or random.")]
+
+_RUNS = Path("runs")
+_WORLDS = Path("worlds")
+
+
+def world(
+    suite: Annotated[str, typer.Argument(help="retrieval, paragraph, scenes or motions.")],
+    size: Size = "quick",
+    out: Annotated[Path, typer.Option(help="Folder of worlds.")] = _WORLDS,
+    seed: Annotated[int, typer.Option(help="Another seed renders other videos.", min=0)] = 0,
+    as_json: Json = False,
+) -> None:
+    """Render a suite of the embedded world: real video files with captions."""
+    from stan.data.world.folder import write
+
+    with quiet():
+        folder = write(suite, size, out, seed)
+    document = {"folder": folder, "suite": suite, "size": size, "seed": seed}
+    emit(document, as_json, lambda document: document["folder"])
+
+
+def pretrain(
+    out: Annotated[Path, typer.Option(help="The weights to write (safetensors).")] = Path(
+        "tiny_clip.safetensors"
+    ),
+    steps: Annotated[int | None, typer.Option(help="Steps of the optimizer.", min=1)] = None,
+    batch: Annotated[int | None, typer.Option(help="Stills per step.", min=2)] = None,
+    stills: Annotated[int | None, typer.Option(help="How many stills to draw.", min=2)] = None,
+    seed: Annotated[int, typer.Option(help="Seed of weights and stills.", min=0)] = 0,
+    as_json: Json = False,
+) -> None:
+    """Train the tiny CLIP on stills, from scratch, and measure what its levels hold."""
+    from stan import pretrain as pretraining
+
+    given = {"steps": steps, "batch": batch, "stills": stills}
+    with quiet():
+        record = pretraining.pretrain(
+            out,
+            seed=seed,
+            progress=_step,
+            **{name: value for name, value in given.items() if value is not None},
+        )
+    emit(record, as_json, lines)
+
+
+def train(
+    row: Annotated[str, typer.Argument(help="Row of the study.")] = "stan",
+    study: Annotated[str, typer.Option(help="Study that the row is taken from.")] = "components",
+    suite: Suite = "retrieval",
+    size: Size = "quick",
+    seed: Annotated[int, typer.Option(help="Seed of weights and batches.", min=0)] = 0,
+    backbone: Backbone = None,
+    pretrained: Pretrained = None,
+    settings: Set = None,
+    name: Annotated[
+        str | None,
+        typer.Option("--as", help="STUDY/ROW to record it under; own/ROW where settings are changed."),
+    ] = None,
+    runs: Runs = _RUNS,
+    worlds: Worlds = _WORLDS,
+    as_json: Json = False,
+) -> None:
+    """Train one row of a study, test it and record it; resumes what was interrupted."""
+    from stan import sweep
+    from stan.train import train as train_one
+
+    overrides = _overrides(settings, backbone, pretrained)
+    suite, _, root = suite.partition(":")
+    wanted = sweep.experiment(study, row, suite, size, seed, root or None, overrides)
+    if name or overrides:
+        study, _, row = (name or f"own/{row}").rpartition("/")
+        wanted = replace(wanted, study=study or "own", row=row)
+    with quiet():
+        folder = train_one(wanted, runs, worlds)
+    _emit_run(folder, as_json)
+
+
+def evaluate(
+    run: Annotated[Path, typer.Argument(help="Folder of a finished run.")],
+    split: Annotated[str, typer.Option(help="test or val.")] = "test",
+    test_time: Annotated[
+        list[str] | None, typer.Option(help="A trick used only when testing, dsl or views-1x3; repeatable.")
+    ] = None,
+    worlds: Worlds = _WORLDS,
+    as_json: Json = False,
+) -> None:
+    """Measure a finished run's weights again, on another split or with test-time tricks; its record stays as it is."""
+    from stan.evaluate import evaluate as measure_again
+
+    with quiet():
+        found, _ = measure_again(run, split, test_time or (), worlds)
+    emit(found, as_json, lines)
+
+
+def ablate(
+    study: Annotated[str, typer.Argument(help="Which study, e.g. components.")] = "components",
+    suite: Suite = "motions",
+    size: Size = "quick",
+    seeds: Annotated[str, typer.Option(help="Seeds, separated by commas.")] = "0",
+    jobs: Annotated[int | None, typer.Option(help="Runs at once; one per core by default.", min=1)] = None,
+    backbone: Backbone = None,
+    pretrained: Pretrained = None,
+    settings: Set = None,
+    choose_rates: Annotated[
+        bool,
+        typer.Option("--choose-rates", help="First try three learning rates for every row, on validation."),
+    ] = False,
+    ship_rates: Annotated[
+        bool,
+        typer.Option(
+            "--ship-rates", help="Also write the chosen rates into the package; for its maintainers."
+        ),
+    ] = False,
+    runs: Runs = _RUNS,
+    worlds: Worlds = _WORLDS,
+    as_json: Json = False,
+) -> int:
+    """Run a whole study through its notebooks: what is done is skipped, what died is resumed."""
+    from stan import sweep
+
+    suite, _, root = suite.partition(":")
+    report = sweep.ablate(
+        study,
+        suite,
+        size,
+        _seeds(seeds),
+        jobs=jobs,
+        runs=runs,
+        worlds=worlds,
+        root=root or None,
+        choose_rates=choose_rates,
+        overrides=_overrides(settings, backbone, pretrained),
+    )
+    for run in report.failed:
+        say(f"{run.experiment.id} failed: {run.reason}")
+    if ship_rates:
+        sweep.ship(report.rates)
+    document = {
+        "runs": [_outcome(run) for run in report.runs],
+        "notebook": report.notebook,
+        "rates": report.rates,
+    }
+    emit(document, as_json, _summary)
+    return 1 if report.failed else 0
+
+
+def _summary(document: dict[str, Any]) -> str:
+    place = f"\n\nreport: {Path(document['notebook']).with_suffix('.html')}" if document["notebook"] else ""
+    return table(document["runs"], ("row", "seed", "status", "metric", "value")) + place
+
+
+def _outcome(run: Any) -> dict[str, Any]:
+    from stan import results
+
+    evaluation = results.read(run.folder)["evaluation"]
+    flat = results.reader.flatten(evaluation.get("metrics", {}))
+    metric = evaluation.get("headline")
+    one = run.experiment
+    return {
+        "id": one.id,
+        "row": one.row,
+        "seed": one.seed,
+        "status": run.status,
+        "metric": metric,
+        "value": flat.get(metric),
+        "reason": run.reason or None,
+    }
+
+
+def _emit_run(folder: Path, as_json: bool) -> None:
+    from stan import results
+
+    found = results.read(folder)
+    document = {name: found[name] for name in ("id", "study", "row", "seed", "status", "path")}
+    document |= {"suite": found["experiment"].data.suite, "metrics": found["evaluation"].get("metrics", {})}
+    emit(document, as_json, lines)
+
+
+def _overrides(settings: list[str] | None, backbone: str | None, pretrained: str | None) -> dict[str, Any]:
+    """Nested fields from `part.field=value`; values are JSON where they read as such, else text."""
+    changed: dict[str, Any] = {}
+    named = {"model.backbone": backbone, "model.pretrained": pretrained}
+    pairs = [f"{name}={json.dumps(value)}" for name, value in named.items() if value is not None]
+    for pair in [*pairs, *(settings or [])]:
+        name, equals, value = pair.partition("=")
+        *parts, last = name.split(".")
+        if not equals or not parts:
+            raise ValueError(f"--set {pair}: write PART.FIELD=VALUE, e.g. train.epochs=4")
+        inner = changed
+        for part in parts:
+            inner = inner.setdefault(part, {})
+        inner[last] = _value(value)
+    return changed
+
+
+def _value(text: str) -> Any:
+    try:
+        return json.loads(text)
+    except ValueError:
+        return text
+
+
+def _seeds(text: str) -> list[int]:
+    try:
+        seeds = [int(part) for part in text.replace(",", " ").split()]
+    except ValueError:
+        raise ValueError(f"--seeds {text}: write numbers separated by commas, e.g. 0,1,2") from None
+    if min(seeds, default=0) < 0:
+        raise ValueError(f"--seeds {text}: a seed is 0 or more")
+    return seeds
+
+
+def _step(line: dict[str, float]) -> None:
+    say("  ".join(f"{name} {value:g}" for name, value in line.items()))

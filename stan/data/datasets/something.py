@@ -1,0 +1,82 @@
+"""A folder in Something-Something v2's layout in, a VideoSet out: the class is a template of what happens.
+
+`labels.json` ({text: index}; v2's own 174 where there is none), `train.json`, `validation.json` and `test.json`
+([{"id", "template", ...}]), also named `something-something-v2-*.json`. A template's brackets are stripped: it is then
+the label's text. Where the test items have no templates, as in the published set, `test` is the published
+validation file, and `val` a twentieth of the training videos, held out of training.
+"""
+
+from __future__ import annotations
+
+from importlib import resources
+from pathlib import Path
+from typing import Any
+
+from stan.data.datasets.base import (
+    Entry,
+    VideoSet,
+    annotation,
+    assemble,
+    document,
+    items,
+    of_training,
+    optional_annotation,
+)
+
+FILES = {"train": "train", "val": "validation", "test": "test"}
+
+
+def read(root: str | Path, split: str, name: str = "something") -> VideoSet:
+    """The split train, val or test. Raises ValueError naming file and item of what cannot be used."""
+    root = Path(root)
+    classes = class_names(optional_annotation(root, *_names("labels")))
+    if _has_templates(optional_annotation(root, *_names("test"))):
+        entries = labelled(annotation(root, *_names(FILES[split])), classes)
+    elif split == "test":
+        entries = labelled(annotation(root, *_names(FILES["val"])), classes)
+    else:
+        entries = of_training(split, labelled(annotation(root, *_names("train")), classes))
+    return assemble(name, split, "recognition", root, entries, classes)
+
+
+def class_names(path: Path | None = None) -> tuple[str, ...]:
+    """Label texts in index order; None: the 174 of version 2."""
+    if path is None:
+        shipped = resources.files("stan.data") / "labels" / "something_v2.txt"
+        return tuple(shipped.read_text(encoding="utf-8").split("\n")[:174])
+    values = document(path)
+    if not isinstance(values, dict) or sorted(map(str, values.values())) != sorted(
+        map(str, range(len(values)))
+    ):
+        raise ValueError(
+            f"{path}: an object from label text to index, 0 to the number of labels, is expected"
+        )
+    return tuple(sorted(values, key=lambda text: int(values[text])))
+
+
+def labelled(path: Path, classes: tuple[str, ...]) -> list[Entry]:
+    """One entry an item."""
+    index = {text: i for i, text in enumerate(classes)}
+
+    def entry(item: dict[str, Any]) -> Entry:
+        text = plain(item["template"])
+        if text not in index:
+            raise ValueError(f"the labels do not hold {text!r}")
+        return Entry(str(item["id"]), str(item["id"]), label=index[text])
+
+    return items(path, entry)
+
+
+def plain(template: str) -> str:
+    """`Pushing [something] off [something]` without its brackets."""
+    return template.replace("[", "").replace("]", "")
+
+
+def _has_templates(path: Path | None) -> bool:
+    return path is not None and any(
+        isinstance(item, dict) and "template" in item for item in document(path)[:1]
+    )
+
+
+def _names(part: str) -> tuple[str, str]:
+    return f"{part}.json", f"something-something-v2-{part}.json"

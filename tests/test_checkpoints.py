@@ -1,0 +1,142 @@
+"""Weight files: never half written, never executed, and the released layout understood."""
+
+import json
+import pickle
+import shutil
+from pathlib import Path
+
+import pytest
+import torch
+from safetensors.torch import save_file
+
+import stan
+from stan import checkpoints
+
+GOLDEN = Path(__file__).parent / "golden" / "stan_released_tiny"
+
+
+@pytest.fixture(scope="module")
+def released():
+    return checkpoints.load(GOLDEN / "checkpoint.safetensors")[0]
+
+
+def embedded(model):
+    video = checkpoints.load(GOLDEN / "io.safetensors")[0]["video"]
+    with torch.no_grad():
+        return model.encode_video(video).video
+
+
+def test_what_is_saved_is_loaded(tmp_path):
+    tensors = {"a": torch.randn(3, 2).T, "b": torch.arange(3), "c": torch.ones(()).half()}
+    shared = torch.zeros(4)
+    tensors |= {"d": shared, "e": shared}  # shared memory is written twice, not refused
+    checkpoints.save(tmp_path / "deep" / "x.safetensors", tensors, {"steps": 3, "names": ["a", "ü"]})
+    again, metadata = checkpoints.load(tmp_path / "deep" / "x.safetensors")
+    assert metadata == {"steps": 3, "names": ["a", "ü"]}
+    assert all(torch.equal(again[name], tensors[name]) for name in tensors) and len(again) == 5
+    assert [path.name for path in (tmp_path / "deep").iterdir()] == ["x.safetensors"]
+
+
+def test_a_failed_save_leaves_the_old_file(tmp_path, monkeypatch):
+    path = tmp_path / "x.safetensors"
+    checkpoints.save(path, {"a": torch.ones(1)})
+
+    def half_written(tensors, partial, metadata):
+        Path(partial).write_bytes(b"half")
+        raise OSError("disk full")
+
+    monkeypatch.setattr(checkpoints, "save_file", half_written)
+    with pytest.raises(OSError, match="disk full"):
+        checkpoints.save(path, {"a": torch.zeros(1)})
+    assert checkpoints.load(path)[0]["a"] == 1 and list(tmp_path.iterdir()) == [path]
+
+
+def test_files_that_are_no_checkpoints(tmp_path):
+    (tmp_path / "torn.safetensors").write_bytes(b"torn")
+    for name in ("torn.safetensors", "absent.safetensors"):
+        with pytest.raises(ValueError, match=f"{name} is not a readable checkpoint"):
+            checkpoints.load(tmp_path / name)
+    save_file({"a": torch.ones(1)}, tmp_path / "foreign.safetensors", {"format": "pt"})
+    assert checkpoints.load(tmp_path / "foreign.safetensors")[1] == {}
+
+
+def test_released_as_pth_equals_safetensors(tmp_path, released):
+    extra = {"text_backbone.text_model.embeddings.position_ids": torch.arange(24)}
+    torch.save({"state_dict": released | extra, "meta": {"epoch": 3}}, tmp_path / "released.pth")
+    shutil.copy(GOLDEN / "config.json", tmp_path)
+    model = checkpoints.load_released(tmp_path / "released.pth")
+    reference = checkpoints.load_released(GOLDEN / "checkpoint.safetensors")
+    assert torch.equal(embedded(model), embedded(reference))
+    assert (model.frames, model.clip.heads, len(model.temporal.layers)) == (6, 4, 3)
+
+
+def test_converted_checkpoint_stands_alone(tmp_path):
+    checkpoints.convert(GOLDEN / "checkpoint.safetensors", tmp_path / "ours.safetensors")
+    model = stan.load_model(tmp_path / "ours.safetensors")
+    assert torch.equal(
+        embedded(model), embedded(checkpoints.load_released(GOLDEN / "checkpoint.safetensors"))
+    )
+    assert torch.equal(embedded(stan.load_model(GOLDEN / "checkpoint.safetensors")), embedded(model))
+
+
+def test_without_a_config_heads_are_64_wide(tmp_path, released):
+    save_file(released, tmp_path / "released.safetensors")
+    with pytest.raises(ValueError, match="64 and 48 wide hold no heads of 64 channels: put a config.json"):
+        checkpoints.load_released(tmp_path / "released.safetensors")
+
+
+class Evil:
+    def __reduce__(self):
+        return (Path.write_text, (Path("executed"), "yes"))
+
+
+def test_nothing_in_a_file_is_executed(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    with open("evil.pth", "wb") as file:
+        pickle.dump({"state_dict": Evil()}, file)
+    torch.save({"state_dict": Evil()}, "newer.pth")
+    for name in ("evil.pth", "newer.pth"):
+        with pytest.raises(ValueError, match="is not a file of plain tensors"):
+            checkpoints.load_released(name)
+    assert not Path("executed").exists()
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lambda s: s.pop("backbone.layers.4.mlp.fc1.bias"), "misses encoder.clip.visual.*4.mlp.c_fc.bias"),
+        (lambda s: s.pop("text_backbone.text_projection.weight"), "lacks encoder.clip.text.text_projection"),
+        (lambda s: s.update({"backbone.novelty": torch.ones(1)}), "backbone.novelty has no counterpart"),
+        (
+            lambda s: s.update({"backbone.STAN_T_layers.0.conv.weight": torch.ones(1)}),
+            "STAN_T_layers.0.conv.weight has no counterpart",
+        ),
+        (
+            lambda s: s.update({"backbone.class_embedding": torch.ones(3)}),
+            "has another shape of .*class_embedding",
+        ),
+    ],
+)
+def test_what_does_not_fit_is_named(tmp_path, released, change, message):
+    state = dict(released)
+    change(state)
+    save_file(state, tmp_path / "checkpoint.safetensors")
+    shutil.copy(GOLDEN / "config.json", tmp_path)
+    with pytest.raises(ValueError, match=message):
+        checkpoints.load_released(tmp_path / "checkpoint.safetensors")
+
+
+def test_other_keys_are_left_out_with_a_warning(released):
+    with pytest.warns(UserWarning, match="left out.*: loss.temperature"):
+        converted = checkpoints.convert_released(released | {"loss.temperature": torch.ones(1)})
+    assert not any("temperature" in key for key in converted)
+
+
+def test_a_file_without_a_state_dict(tmp_path):
+    torch.save([1, 2], tmp_path / "list.pth")
+    with pytest.raises(ValueError, match="holds no state dict"):
+        checkpoints.load_released(tmp_path / "list.pth")
+
+
+def test_golden_config_names_what_weights_cannot_tell():
+    assert json.loads((GOLDEN / "config.json").read_text())["vision"]["heads"] == 4

@@ -1,0 +1,450 @@
+"""Every kind of clip decodes exactly or is one clear VideoError, and no file harms the process that asks."""
+
+import os
+import pickle
+import signal
+import subprocess
+import sys
+import threading
+import time
+from fractions import Fraction
+from pathlib import Path
+
+import av
+import numpy as np
+import pytest
+
+from stan.data import decoders, decoding_worker, video
+from stan.data.decoding_pool import POOL, Pool, WorkerDied
+
+BITS = 8
+
+
+def painted(index: int, width: int = 96, height: int = 80) -> np.ndarray:
+    """A picture whose columns spell the index, darker below: no turn of it looks like another."""
+    picture = np.zeros((height, width, 3), np.uint8)
+    for bit in range(BITS):
+        picture[:, bit * width // BITS : (bit + 1) * width // BITS] = 220 if index >> bit & 1 else 40
+    picture[height // 2 :] //= 2
+    return picture
+
+
+def read(picture: np.ndarray) -> int:
+    top = picture[: picture.shape[0] // 2].mean(axis=(0, 2))
+    return sum(int(part.mean() > 130) << bit for bit, part in enumerate(np.array_split(top, BITS)))
+
+
+def write(
+    path: Path,
+    count: int = 24,
+    size: tuple[int, int] = (96, 80),
+    *,
+    stamps: list[int] | None = None,
+    codec: str = "libx264",
+    still: bool = False,
+    rotation: int = 0,
+    options: dict[str, str] | None = None,
+    movflags: str = "",
+) -> Path:
+    with av.open(str(path), "w", options={"movflags": movflags} if movflags else {}) as container:
+        stream = container.add_stream(codec, rate=25, options=options or {"g": "10"})
+        stream.width, stream.height = size
+        stream.pix_fmt = "yuv444p" if size[0] % 2 or size[1] % 2 else "yuv420p"
+        stream.codec_context.time_base = Fraction(1, 1000 if stamps else 25)
+        if rotation:
+            stream.set_display_rotation(rotation)
+        for i in range(count):
+            frame = av.VideoFrame.from_ndarray(painted(0 if still else i, *size), format="rgb24")
+            frame.pts, frame.time_base = (stamps[i] if stamps else i), stream.codec_context.time_base
+            container.mux(stream.encode(frame))
+        container.mux(stream.encode())
+    return path
+
+
+@pytest.fixture(scope="module", autouse=True)
+def no_worker_stays():
+    yield
+    pids = POOL.pids
+    video.close()
+    assert not any(running(pid) for pid in pids)
+
+
+def running(pid: int) -> bool:
+    """True also for a zombie: its number stays taken until it is waited for."""
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    return True
+
+
+def refused(path: Path, **arguments) -> video.VideoError:
+    with pytest.raises(video.VideoError) as caught:
+        video.decode(path, 2, **arguments)
+    error = caught.value
+    assert str(error) == f"{path}: {error.reason}; {error.remedy}" and "\n" not in str(error)
+    return error
+
+
+@pytest.mark.parametrize("name", ["a.mp4", "b.mkv", "snow ☃ 雪.mov"])
+def test_frames_are_exact(tmp_path, name):
+    clip = write(tmp_path / name, 60)
+    order = [59, 0, 17, 17, 33, 9, 10, 11]
+    decoded = video.decode(clip, order)
+    assert [read(frame) for frame in decoded.frames] == order == decoded.indices.tolist()
+    assert decoded.times == pytest.approx(np.array(order) / 25, abs=1e-3)
+    assert decoded.decoder == "decord" and decoded.frames.dtype == np.uint8
+    info = video.probe(clip)
+    assert (info.frames, info.width, info.height, info.rotation, info.codec) == (60, 96, 80, 0, "h264")
+    assert (info.fps, info.duration) == (pytest.approx(25, rel=1e-2), pytest.approx(2.4, abs=0.05))
+
+
+def test_a_count_takes_segment_centres_or_draws(tmp_path):
+    clip = write(tmp_path / "a.mp4", 24)
+    assert video.decode(clip, 8).indices.tolist() == [1, 4, 7, 10, 13, 16, 19, 22]
+    first, again = (video.decode(clip, 8, rng=np.random.default_rng(3)) for _ in range(2))
+    assert first.indices.tolist() == again.indices.tolist() == [read(frame) for frame in first.frames]
+    assert (first.indices // 3).tolist() == list(range(8))
+
+
+@pytest.mark.parametrize("count", [1, 3])
+def test_short_clips_repeat_frames(tmp_path, count):
+    decoded = video.decode(write(tmp_path / "a.mp4", count), 6)
+    assert decoded.frames.shape == (6, 80, 96, 3)
+    assert [read(frame) for frame in decoded.frames] == decoded.indices.tolist()
+    assert set(decoded.indices.tolist()) == set(range(count))
+
+
+@pytest.mark.parametrize("rotation", [90, 180, 270])
+def test_both_decoders_turn_frames_alike(tmp_path, rotation):
+    clip = write(tmp_path / "a.mov", 12, (128, 80), rotation=rotation)
+    info = video.probe(clip)
+    shown = (80, 128) if rotation % 180 else (128, 80)
+    assert (info.width, info.height, info.rotation) == (*shown, -rotation % 360)
+    by_decord = video.decode(clip, [0, 5, 11])
+    limit = 2 << 20
+    timeline = decoders.read_timeline(str(clip), limit)
+    by_pyav = decoders.by_pyav(str(clip), np.array([0, 5, 11]), timeline, None)
+    assert by_decord.decoder == "decord"
+    assert by_decord.frames.shape == by_pyav.shape == (3, shown[1], shown[0], 3)
+    np.testing.assert_allclose(by_decord.frames.astype(int), by_pyav.astype(int), atol=2)
+    for index, frame in zip([0, 5, 11], by_pyav, strict=True):
+        expected = np.rot90(painted(index, 128, 80), rotation // 90).astype(int)
+        assert np.abs(expected - frame).mean() < 6
+
+
+@pytest.mark.parametrize("size", [(101, 77), (130, 66), (65, 131)])
+def test_odd_sizes(tmp_path, size):
+    frames = video.frames(write(tmp_path / "a.mp4", 9, size), [0, 8])
+    assert frames.shape == (2, size[1], size[0], 3) and [read(frame) for frame in frames] == [0, 8]
+
+
+def test_narrow_pictures_are_exact_by_the_second_decoder(tmp_path):
+    decoded = video.decode(write(tmp_path / "a.mp4", 9, (48, 40)), [0, 5, 8])
+    assert decoded.decoder == "pyav" and decoded.frames.shape == (3, 40, 48, 3)
+    assert [read(frame) for frame in decoded.frames] == [0, 5, 8]
+
+
+@pytest.mark.parametrize("size", [32, 64, 160])
+def test_size_is_the_short_side(tmp_path, size):
+    decoded = video.decode(write(tmp_path / "a.mp4", 9, (192, 96)), [1, 6], size)
+    assert decoded.frames.shape == (2, size, 2 * size, 3)
+    assert [read(frame) for frame in decoded.frames] == [1, 6]
+
+
+def test_variable_rate_keeps_the_files_own_stamps(tmp_path):
+    stamps = [0, 40, 50, 300, 310, 900, 1000, 1040, 2000, 2500]
+    clip = write(tmp_path / "a.mkv", 10, stamps=stamps)
+    decoded = video.decode(clip, list(range(10)))
+    assert [read(frame) for frame in decoded.frames] == list(range(10))
+    assert decoded.times == pytest.approx(np.array(stamps) / 1000, abs=2e-3)
+    assert video.probe(clip).duration == pytest.approx(2.54, abs=0.1)
+
+
+def test_seeking_is_exact_in_both(tmp_path):
+    clip = write(tmp_path / "a.mp4", 250, options={"g": "30", "bf": "3"})
+    wanted = np.array([0, 29, 30, 31, 99, 100, 180, 249])
+    assert [read(f) for f in video.frames(clip, wanted)] == wanted.tolist()
+    timeline = decoders.read_timeline(str(clip), 1 << 20)
+    assert timeline.regular and len(timeline.pts) == 250
+    assert [read(f) for f in decoders.by_pyav(str(clip), wanted, timeline, None)] == wanted.tolist()
+
+
+def test_streams_without_usable_stamps_decode_in_order(tmp_path):
+    raw = write(tmp_path / "a.h264", 20)
+    decoded = video.decode(raw, [0, 7, 19])
+    assert [read(frame) for frame in decoded.frames] == [0, 7, 19]
+
+
+def test_the_second_decoder_serves_what_decord_cannot_open(tmp_path):
+    clip = tmp_path / "a.gif"
+    with av.open(str(clip), "w") as container:
+        stream = container.add_stream("gif", rate=10)
+        stream.width, stream.height, stream.pix_fmt = 96, 80, "rgb8"
+        for i in range(6):
+            container.mux(
+                stream.encode(av.VideoFrame.from_ndarray(painted(i), format="rgb24").reformat(format="rgb8"))
+            )
+        container.mux(stream.encode())
+    decoded = video.decode(clip, [0, 5])
+    assert decoded.decoder == "pyav" and [read(frame) for frame in decoded.frames] == [0, 5]
+
+
+def test_still_scenes_may_repeat_frames(tmp_path):
+    decoded = video.decode(write(tmp_path / "a.mp4", 20, still=True), 8)
+    assert decoded.decoder == "decord" and all((decoded.frames == decoded.frames[0]).all(axis=(1, 2, 3)))
+
+
+def test_repeats_that_pyav_tells_apart_are_replaced(tmp_path, monkeypatch):
+    clip = write(tmp_path / "a.mp4", 20)
+    monkeypatch.setattr(
+        decoders, "by_decord", lambda *_: np.stack([painted(3)] * 4)
+    )  # what decord gives where frames are damaged
+    request = {"what": "decode", "path": str(clip), "count": 4, "indices": None, "size": None, "seed": None}
+    limits = {"seconds": 9, "memory": 1 << 62, "pixels": 1 << 30, "duration": 100}
+    monkeypatch.setattr(decoding_worker.resource, "setrlimit", lambda *_: None)
+    header, frames = decoding_worker.answer({**request, "decoder": "any", "limits": limits})
+    assert header["decoder"] == "pyav" and [read(frame) for frame in frames] == header["indices"] == [
+        2,
+        7,
+        12,
+        17,
+    ]
+
+
+def hostile(folder: Path, kind: str) -> Path:
+    path = folder / f"{kind}.mp4"
+    good = write(folder / "good.mp4").read_bytes()
+    contents = {
+        "empty": b"",
+        "text": b"no video at all, only words\n" * 50,
+        "png": b"\x89PNG\r\n\x1a\n" + bytes(2000),
+        "playlist": b"#EXTM3U\n#EXTINF:2,\ngood.mp4\n#EXT-X-ENDLIST\n",
+        "concat": b"ffconcat version 1.0\nfile good.mp4\n",
+        "zeros": bytes(5000),
+        "truncated": good[: len(good) // 2],
+    }
+    if kind in contents:
+        path.write_bytes(contents[kind])
+    elif kind == "folder":
+        path.mkdir()
+    elif kind == "pipe":
+        os.mkfifo(path)
+    elif kind == "audio":
+        with av.open(str(path), "w") as container:
+            stream = container.add_stream("aac", rate=16000)
+            sound = av.AudioFrame.from_ndarray(np.zeros((1, 4096), np.float32), format="fltp", layout="mono")
+            sound.sample_rate = 16000
+            container.mux(stream.encode(sound))
+            container.mux(stream.encode())
+    return path
+
+
+REASONS = {
+    "missing": "no such file",
+    "empty": "is empty",
+    "folder": "is a folder",
+    "pipe": "no regular file",
+    "text": "no video file",
+    "zeros": "no video file",
+    "png": "is a picture",
+    "playlist": "is a playlist",
+    "concat": "is a playlist",
+    "audio": "no video stream",
+    "truncated": "no video file",
+}
+
+
+@pytest.mark.parametrize("kind", REASONS)
+def test_what_is_no_video_is_one_clear_error(tmp_path, kind):
+    path = hostile(tmp_path, kind)
+    assert REASONS[kind] in refused(path).reason
+    with pytest.raises(video.VideoError, match=REASONS[kind]):
+        video.probe(path)
+
+
+def test_names_that_look_like_addresses_are_files(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    assert "no such file" in refused(Path("http://127.0.0.1:9/a.mp4")).reason
+    write(tmp_path / "a.mp4").rename(tmp_path / "concat:x.mp4")
+    assert video.frames("concat:x.mp4", 1).shape == (1, 80, 96, 3)
+
+
+def test_the_readable_part_of_a_cut_file_is_read(tmp_path):
+    whole = write(tmp_path / "whole.mp4", 100, movflags="faststart", options={"g": "10", "crf": "1"})
+    cut = tmp_path / "cut.mp4"
+    cut.write_bytes(whole.read_bytes()[: int(whole.stat().st_size * 0.6)])
+    frames = video.probe(cut).frames
+    assert 20 < frames < 100
+    decoded = video.decode(cut, 5)
+    assert [read(frame) for frame in decoded.frames] == decoded.indices.tolist()
+    with pytest.raises(video.VideoError, match=f"has {frames} frames, frame 99"):
+        video.decode(cut, [99])
+
+
+def test_damaged_bytes_give_frames_or_one_error(tmp_path):
+    good = bytearray(write(tmp_path / "good.mp4", 60, movflags="faststart").read_bytes())
+    rng, outcomes = np.random.default_rng(0), []
+    for trial in range(6):
+        damaged = good.copy()
+        for place in rng.integers(len(good) // 3, len(good), 40):
+            damaged[place] = int(rng.integers(256))
+        path = tmp_path / f"{trial}.mp4"
+        path.write_bytes(damaged)
+        outcomes.append(next(video.decode_many([video.Request(path, 12)])))
+    assert len(outcomes) == 6
+    assert all(isinstance(o, video.VideoError) or o.frames.shape == (12, 80, 96, 3) for o in outcomes)
+
+
+def test_limits(tmp_path):
+    clip = write(tmp_path / "a.mp4", 50, (128, 96))
+    assert "above the limit of 100 pixels" in refused(clip, limits=video.Limits(pixels=100)).reason
+    assert "lasts 2 s" in refused(clip, limits=video.Limits(duration=1)).reason
+    with pytest.raises(video.VideoError, match="need .* MiB"):
+        video.decode(clip, [0] * 1_000_000)
+    assert video.frames(clip, 1).shape == (1, 96, 128, 3)
+
+
+def test_the_limit_of_memory_holds_for_its_request_only(tmp_path):
+    clip = write(tmp_path / "a.mp4", 3, (1920, 1088))
+    assert refused(clip, limits=video.Limits(memory=64 << 20)).remedy
+    assert video.frames(clip, 1).shape == (1, 1088, 1920, 3)
+
+
+def test_wrong_arguments_are_named(tmp_path):
+    clip = write(tmp_path / "a.mp4", 5)
+    for indices, size in ((0, None), ([], None), (2, 0)):
+        with pytest.raises(ValueError, match="at least one frame"):
+            video.decode(clip, indices, size)
+    with pytest.raises(video.VideoError, match="has 5 frames, frame -1"):
+        video.decode(clip, [2, -1])
+
+
+def test_a_worker_over_its_time_is_killed_and_replaced(tmp_path):
+    clip = write(tmp_path / "a.mp4", 200, (320, 240))
+    video.probe(clip)
+    before = set(POOL.pids)
+    error = refused(clip, limits=video.Limits(seconds=1e-6))
+    assert "longer than its limit of time" in error.reason
+    gone = before - set(POOL.pids)
+    assert gone and not any(running(pid) for pid in gone)
+    assert video.frames(clip, 2).shape == (2, 240, 320, 3)
+
+
+def test_an_idle_worker_that_dies_is_not_missed(tmp_path):
+    clip = write(tmp_path / "a.mp4")
+    video.probe(clip)
+    for pid in POOL.pids:
+        os.kill(pid, signal.SIGKILL)
+    while any(_lives(pid) for pid in POOL.pids):
+        time.sleep(0.01)
+    assert video.decode(clip, 2).decoder == "decord"
+
+
+def test_a_worker_killed_amid_a_call_leaves_the_call_to_pyav(tmp_path):
+    clip = write(tmp_path / "a.mp4", 40)
+    video.close()
+    video.probe(clip)
+    (pid,) = POOL.pids
+    os.kill(pid, signal.SIGSTOP)  # so that the call is surely under way when the worker dies
+    found = []
+    caller = threading.Thread(target=lambda: found.append(video.decode(clip, [3, 30])))
+    caller.start()
+    time.sleep(0.2)
+    os.kill(pid, signal.SIGKILL)
+    caller.join(60)
+    assert found[0].decoder == "pyav" and [read(frame) for frame in found[0].frames] == [3, 30]
+    assert not running(pid)
+
+
+def test_the_ending_of_a_worker_is_told():
+    pool = Pool(1)
+    with pytest.raises(WorkerDied, match="exit code 1"):  # a request that no decoding process understands
+        pool.ask({"what": "nothing"}, 30)
+    assert pool.pids == []
+
+
+def test_many_threads_share_the_workers(tmp_path):
+    clip = write(tmp_path / "a.mp4", 30)
+    found: dict[int, int] = {}
+    threads = [
+        threading.Thread(target=lambda i=i: found.update({i: read(video.frames(clip, [i])[0])}))
+        for i in range(20)
+    ]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert found == {i: i for i in range(20)} and len(POOL.pids) <= POOL.size
+
+
+def test_many_videos_come_in_order_and_errors_in_their_place(tmp_path):
+    clips = [write(tmp_path / f"{i}.mp4", i + 1) for i in range(12)]
+    clips[5] = tmp_path / "none.mp4"
+    found = list(video.decode_many([video.Request(clip, [i]) for i, clip in enumerate(clips)], workers=2))
+    assert isinstance(found.pop(5), video.VideoError)
+    assert [read(decoded.frames[0]) for decoded in found] == [0, 1, 2, 3, 4, 6, 7, 8, 9, 10, 11]
+
+
+def test_reading_many_may_stop_early(tmp_path):
+    clip = write(tmp_path / "a.mp4")
+    many = video.decode_many(video.Request(clip, [i % 20]) for i in range(10**9))
+    assert [read(next(many).frames[0]) for _ in range(3)] == [0, 1, 2]
+    many.close()
+
+
+def test_errors_travel_between_processes():
+    error = video.VideoError("a\udcff.mp4", "is empty", "fetch it again")
+    copy = pickle.loads(pickle.dumps(error))
+    assert (copy.path, copy.reason, copy.remedy) == (error.path, error.reason, error.remedy)
+    str(copy).encode()
+
+
+def script(code: str, *arguments: object) -> subprocess.CompletedProcess:
+    environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[1])}
+    command = [sys.executable, "-c", code, *map(str, arguments)]
+    return subprocess.run(command, env=environment, capture_output=True, text=True, timeout=120)
+
+
+def test_an_unguarded_script_decodes_without_torch_and_leaves_no_process(tmp_path):
+    code = (
+        "import sys; from stan.data import video; from stan.data.decoding_pool import POOL\n"
+        "video.frames(sys.argv[1], 2); print(*POOL.pids, 'torch' in sys.modules)"
+    )
+    done = script(code, write(tmp_path / "a.mp4"))
+    pid, torch_loaded = done.stdout.split()
+    assert done.returncode == 0 and torch_loaded == "False" and not running(int(pid))
+
+
+def test_workers_do_not_load_torch():
+    done = script("import sys; import stan.data.decoding_worker; print('torch' in sys.modules)")
+    assert done.stdout.strip() == "False", done.stderr
+
+
+def test_a_forked_child_has_workers_of_its_own(tmp_path):
+    code = (
+        "import os, sys; from stan.data import video; from stan.data.decoding_pool import POOL\n"
+        "video.frames(sys.argv[1], 2); own = POOL.pids; child = os.fork()\n"
+        "if child == 0:\n"
+        "    video.frames(sys.argv[1], 2); apart = not set(own) & set(POOL.pids); video.close(); os._exit(not apart)\n"
+        "status = os.waitpid(child, 0)[1]; video.frames(sys.argv[1], 2); print(status, POOL.pids == own)"
+    )
+    assert script(code, write(tmp_path / "a.mp4")).stdout.split() == ["0", "True"]
+
+
+def test_workers_end_when_the_asking_process_is_killed(tmp_path):
+    code = (
+        "import os, signal, sys; from stan.data import video; from stan.data.decoding_pool import POOL\n"
+        "video.frames(sys.argv[1], 2); print(*POOL.pids, flush=True); os.kill(os.getpid(), signal.SIGKILL)"
+    )
+    pid = int(script(code, write(tmp_path / "a.mp4")).stdout)
+    deadline = time.monotonic() + 20
+    while time.monotonic() < deadline and _lives(pid):
+        time.sleep(0.05)
+    assert not _lives(pid)
+
+
+def _lives(pid: int) -> bool:
+    """A zombie here would be one of whoever adopts orphans."""
+    state = Path(f"/proc/{pid}/stat")
+    return state.exists() and state.read_text().rsplit(")", 1)[1].split()[0] != "Z"
