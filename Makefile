@@ -51,11 +51,9 @@ endif
 ablation: install
 	$(BIN)/stan ablate components --suite $(SUITE) --size $(SIZE) --seeds $(SEEDS)
 
-# All splits lie in one folder; the test split is linked, not copied, into one of its own.
 library: install
 	world=$$($(BIN)/stan world retrieval --size $(SIZE) --out $(WORLDS)) && \
-	mkdir -p "$$world/test" && ln -f "$$world"/videos/test-*.mp4 "$$world/test" && \
-	$(BIN)/stan index "$$world/test" --library $(LIBRARY) --model $(MODEL)
+	$(BIN)/stan index "$$world/videos/test" --library $(LIBRARY) --model $(MODEL)
 
 serve: install
 	@$(BIN)/stan serve --library $(LIBRARY)
@@ -76,4 +74,4 @@ test: lint
 
 check-real: install
 	@test -n "$(CLIPS)" || { echo "make check-real CLIPS=FOLDER [ANNOTATIONS=FOLDER]" >&2; exit 2; }
-	$(BIN)/stan data check --clips "$(CLIPS)" $(if $(ANNOTATIONS),--annotations "$(ANNOTATIONS)")
+	$(BIN)/python tests/real/check_real.py --clips "$(CLIPS)" $(if $(ANNOTATIONS),--annotations "$(ANNOTATIONS)")

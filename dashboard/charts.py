@@ -197,7 +197,10 @@ def order_by_kind(table: pd.DataFrame) -> go.Figure:
             showscale=False,
         )
     )
-    return _top_down(_layout(figure, len(names), x_title="kind of motion"), _names(names))
+    _layout(figure, len(names), x_title="kind of motion")
+    # an ordered list of categories, as elsewhere, would leave each cell's number in another row
+    figure.update_yaxes(autorange="reversed", type="category")
+    return figure
 
 
 def learning_curve(steps: pd.DataFrame, validation: pd.DataFrame, metric: str) -> go.Figure:

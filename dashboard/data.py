@@ -125,7 +125,7 @@ def changes(study: Study, baseline_row: str, metric: str, allow: bool = False) -
     return tables.in_order(_changes(study.key, baseline_row, metric, allow, study.runs), rows(study))
 
 
-@st.cache_data(show_spinner=False, max_entries=128)
+@st.cache_data(show_spinner="Drawing the intervals ...", max_entries=128)
 def _summary(key: tuple, metric: str, _runs: pd.DataFrame) -> pd.DataFrame:
     return results.summary(_runs, metric)
 

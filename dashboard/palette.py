@@ -4,7 +4,6 @@ BLUE, ORANGE, GREEN, VERMILION, PURPLE, SKY = "#0072B2", "#E69F00", "#009E73", "
 GREY = "#8A94A3"
 
 OWN = "#2C8FCB"  # between the set's two blues: 3:1 on white and on the dark ground
-PAPER = GREY
 SEEN, UNSEEN = OWN, ORANGE
 BETTER, WORSE, UNDECIDED = OWN, VERMILION, GREY
 

@@ -58,12 +58,12 @@ def ablation(
     return table.astype({"seeds": "Int64"})
 
 
-def _range(low: float, high: float) -> str:
-    return "" if np.isnan(low) else f"{low:.1f} to {high:.1f}"
+def _range(low: float, high: float) -> str | None:
+    return None if np.isnan(low) else f"{low:.1f} to {high:.1f}"
 
 
-def _change(line: Any) -> str:
-    return "" if np.isnan(line.low) else words.interval(line.change, line.low, line.high)
+def _change(line: Any) -> str | None:
+    return None if np.isnan(line.low) else words.interval(line.change, line.low, line.high)
 
 
 def printed_beside(
@@ -176,7 +176,7 @@ def pairs(values: Mapping[str, Any]) -> pd.DataFrame:
 
 def differing(runs: pd.DataFrame) -> list[str]:
     """Columns in which not all runs agree."""
-    return [column for column in runs if runs[column].astype(str).nunique() > 1]
+    return [column for column in runs if runs[column].astype(str).nunique(dropna=False) > 1]
 
 
 def columns(runs: pd.DataFrame) -> list[str]:
@@ -198,16 +198,32 @@ def not_comparable(runs: pd.DataFrame) -> list[str]:
 
 
 def side_by_side(runs: pd.DataFrame) -> pd.DataFrame:
-    """What differs as lines, runs as columns: configuration first, then metrics."""
-    skipped = {"id", "path", "hash", "training_hash", "start", "end", "heartbeat", "command"}
-    chosen = [column for column in differing(runs) if column not in skipped]
+    """What differs as lines, configuration before metrics, runs as columns."""
+    chosen = [column for column in differing(runs) if not column.startswith(_ASIDE)]
+    chosen = sorted(
+        chosen, key=lambda column: not column.startswith(("data.", "model.", "train.", "test_time"))
+    )
     table = runs.set_index("id")[chosen].astype(object).T.map(_short)
     return table.rename_axis("what").reset_index()
 
 
+_ASIDE = (
+    "id",
+    "path",
+    "hash",
+    "training_hash",
+    "start",
+    "end",
+    "heartbeat",
+    "command",
+    "last.",
+    "validation.",
+)
+
+
 def _short(value: object) -> str:
     if isinstance(value, float):
-        return "" if np.isnan(value) else f"{value:.4g}"
+        return "" if np.isnan(value) else f"{value:.1f}" if abs(value) >= 1 else f"{value:.4g}"
     return "" if value is None else str(value)
 
 

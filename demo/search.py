@@ -12,7 +12,7 @@ import gradio as gr
 from demo.page import MODEL, failure, message
 
 CARDS = 9
-EXAMPLES = ["a red circle moves up", "a blue square moves from left to right", "a green triangle grows"]
+EXAMPLES = ["a red circle moves up", "a blue square moves to the right", "a green triangle grows"]
 EMPTY = message(
     "Type what should be seen, then press Enter. The best moment of each video found is marked below it."
 )

@@ -13,7 +13,7 @@ class DataConfig:
     """Which videos and words: a suite of the embedded world, or a real set under `root`."""
 
     suite: str = "retrieval"
-    """retrieval, paragraph, scenes, motions (embedded world); msrvtt, didemo, lsmdc, kinetics, something (under `root`)."""
+    """retrieval, paragraph, scenes, motions (made); msrvtt, didemo, lsmdc, kinetics, something (under `root`)."""
     size: str = "quick"
     """Size of the embedded world: quick or full; ignored by real sets."""
     frames: int = 8
@@ -44,7 +44,7 @@ class TrainConfig:
     """The recipe: the paper's two learning rates, AdamW, cosine with warm-up."""
 
     frozen: str = "vision"
-    """vision: CLIP's image tower is frozen and its levels are computed once; clip: both towers; nothing: full fine-tuning."""
+    """vision: the image tower is frozen, its levels computed once; clip: both towers are; nothing: full fine-tuning."""
     epochs: int = 12
     batch: int = 64
     lr: float = 1e-3
@@ -113,7 +113,9 @@ def from_dict(values: dict[str, Any]) -> Experiment:
 
 def with_parts(experiment: Experiment, **parts: dict[str, Any]) -> Experiment:
     """A copy with single fields of its parts changed: `with_parts(e, train={"epochs": 1})`."""
-    return replace(experiment, **{name: replace(getattr(experiment, name), **new) for name, new in parts.items()})
+    return replace(
+        experiment, **{name: replace(getattr(experiment, name), **new) for name, new in parts.items()}
+    )
 
 
 def _refuse_unknown(values: dict[str, Any], kind: type) -> None:

@@ -139,7 +139,7 @@ def open_split(
     loader = Loader(videos, model.clip, experiment.data, views=views, augment=augment)
     if fixed and not model.temporal.changes_clip:
         shown = stage(progress, f"levels of {experiment.data.suite} {split}")
-        loader.cache_levels(Path(runs_root) / ".levels", model.clip, model.temporal.levels, shown)
+        loader.cache_levels(Path(runs_root) / ".levels", model.encoder, model.temporal.levels, shown)
     return loader
 
 

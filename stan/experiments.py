@@ -102,8 +102,8 @@ class _Setting:
     pretrained: str | None = None
 
 
-def _world(suite: str, size: str, words: int, epochs: int, layers: int = 4) -> _Setting:
-    data = DataConfig(suite=suite, size=size, frames=8, words=words)
+def _world(suite: str, size: str, words: int, epochs: int, frames: int = 8, layers: int = 3) -> _Setting:
+    data = DataConfig(suite=suite, size=size, frames=frames, words=words)
     return _Setting(data, TrainConfig(frozen="vision", epochs=epochs, batch=64), layers)
 
 
@@ -114,12 +114,12 @@ def _real(suite: str, frames: int, words: int, backbone: str, layers: int = 4, e
 
 
 SETTINGS: dict[tuple[str, str], _Setting] = {
-    ("retrieval", "quick"): _world("retrieval", "quick", words=32, epochs=12),
-    ("paragraph", "quick"): _world("paragraph", "quick", words=64, epochs=12),
-    ("scenes", "quick"): _world("scenes", "quick", words=32, epochs=12),
-    ("motions", "quick"): _world("motions", "quick", words=32, epochs=12),
+    ("retrieval", "quick"): _world("retrieval", "quick", words=32, epochs=10),
+    ("paragraph", "quick"): _world("paragraph", "quick", words=64, epochs=10, frames=16),
+    ("scenes", "quick"): _world("scenes", "quick", words=32, epochs=10),
+    ("motions", "quick"): _world("motions", "quick", words=32, epochs=10),
     ("retrieval", "full"): _world("retrieval", "full", words=32, epochs=20),
-    ("paragraph", "full"): _world("paragraph", "full", words=64, epochs=20),
+    ("paragraph", "full"): _world("paragraph", "full", words=64, epochs=20, frames=16),
     ("scenes", "full"): _world("scenes", "full", words=32, epochs=20),
     ("motions", "full"): _world("motions", "full", words=32, epochs=20),
     ("msrvtt", "full"): _real("msrvtt", frames=12, words=32, backbone="ViT-B-32"),
@@ -162,20 +162,23 @@ def rate_key(experiment: Experiment) -> str:
     return f"{experiment.data.suite}/{experiment.data.size}/{name}"
 
 
-def learning_rate(experiment: Experiment) -> dict[str, Any]:
+def learning_rate(experiment: Experiment, runs_root: str | Path) -> dict[str, Any]:
     """How the experiment's learning rate was chosen: {"lr", "tried": {rate: validation}, "chosen_on"}.
 
-    A rate that isn't the recorded choice has no trials: it is the setting's default, or was set by hand.
+    Choices are looked up among those made under `runs_root`, then among the shipped ones. A rate that isn't the
+    recorded choice has no trials: it is the setting's default, or was set by hand.
     """
-    record = chosen_rates().get(rate_key(experiment))
-    if record is not None and record["lr"] == experiment.train.lr:
-        return record
+    for file in (Path(runs_root) / RATES_FILE.name, RATES_FILE):
+        record = chosen_rates(file).get(rate_key(experiment))
+        if record is not None and record["lr"] == experiment.train.lr:
+            return record
     return {"lr": experiment.train.lr, "tried": {}, "chosen_on": "not chosen: a default, or set by hand"}
 
 
-def chosen_rates() -> dict[str, dict[str, Any]]:
-    """The shipped choices by suite/size/row."""
-    return json.loads(RATES_FILE.read_text(encoding="utf-8"))
+def chosen_rates(file: Path | None = None) -> dict[str, dict[str, Any]]:
+    """The choices in `file` (the shipped ones if None) by suite/size/row; none where there is no file."""
+    file = file or RATES_FILE
+    return json.loads(file.read_text(encoding="utf-8")) if file.is_file() else {}
 
 
 def rate_trials(name: str, suite: str, size: str = "quick") -> list[Experiment]:

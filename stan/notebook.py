@@ -132,7 +132,7 @@ def start(
     with log.open("wb") as stream:
         process = subprocess.Popen(
             [sys.executable, "-m", "stan.notebook", file.name],
-            env={**os.environ, "PYTHONPATH": _python_path(), **(environment or {})},
+            env={**os.environ, **_environment(), **(environment or {})},
             stdin=subprocess.DEVNULL,
             stdout=stream,
             stderr=subprocess.STDOUT,
@@ -191,11 +191,16 @@ def to_html(notebook: Path) -> Path:
     return page
 
 
-def _python_path() -> str:
-    """With the folder of this very package first, so that the kernel imports no other `stan`."""
-    return os.pathsep.join(
-        [str(Path(__file__).resolve().parents[1]), *filter(None, [os.environ.get("PYTHONPATH")])]
-    )
+def _environment() -> dict[str, str]:
+    """The kernel imports this very package, and isn't warned that there are no widgets to draw progress with."""
+    first = {
+        "PYTHONPATH": str(Path(__file__).resolve().parents[1]),
+        "PYTHONWARNINGS": "ignore:IProgress not found",
+    }
+    between = {"PYTHONPATH": os.pathsep, "PYTHONWARNINGS": ","}
+    return {
+        name: between[name].join(filter(None, [one, os.environ.get(name)])) for name, one in first.items()
+    }
 
 
 def _tidy(executed: Path) -> None:

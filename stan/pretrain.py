@@ -31,7 +31,7 @@ HELD_OUT = 1_000_000
 
 def pretrain(
     out: str | Path,
-    steps: int = 2400,
+    steps: int = 2000,
     batch: int = 256,
     stills: int = 40_000,
     lr: float = 1e-3,
@@ -64,7 +64,14 @@ def pretrain(
         clip.logit_scale.data.clamp_(max=math.log(100))
         if step % 50 == 0 or step == steps - 1:
             progress({"step": step, "loss": loss.item()})
-    settings = {"steps": steps, "batch": batch, "stills": stills, "lr": lr, "weight_decay": weight_decay, "seed": seed}
+    settings = {
+        "steps": steps,
+        "batch": batch,
+        "stills": stills,
+        "lr": lr,
+        "weight_decay": weight_decay,
+        "seed": seed,
+    }
     record = {"settings": settings, "loss": loss.item()}
     checkpoints.save(out, {name: tensor.half() for name, tensor in clip.state_dict().items()})
     clip.load_state_dict(checkpoints.load(out)[0])  # what is measured is what is shipped
@@ -138,4 +145,7 @@ def _measure(clip: Clip, seed: int, device: torch.device) -> dict[str, Any]:
         image = F.normalize(clip.encode_image(images[first].float().to(device)), dim=-1)
         text = F.normalize(clip.encode_text(ids[first].to(device)).text, dim=-1)
     scores = retrieval((text @ image.T).cpu().numpy())
-    return {"unseen_stills": {"image_to_text": scores["v2t"], "text_to_image": scores["t2v"]}, "probes": probes.place(clip, device)}
+    return {
+        "unseen_stills": {"image_to_text": scores["v2t"], "text_to_image": scores["t2v"]},
+        "probes": probes.place(clip, device),
+    }

@@ -19,14 +19,18 @@ from stan.data.world.suites import draw_background
 from stan.models.clip import Clip
 
 STILLS = 4000
-RIDGES = (1.0, 10.0, 100.0, 1000.0, 10000.0)
+RIDGES = (1e0, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6)
 TARGETS = ("x", "y", "size", "turn")
 
 
-def place(clip: Clip, device: torch.device, stills: int = STILLS, seed: int = 7) -> dict[str, dict[str, list[float]]]:
+def place(
+    clip: Clip, device: torch.device, stills: int = STILLS, seed: int = 7
+) -> dict[str, dict[str, list[float]]]:
     """R2 by tokens ("cls", "patches") and target, one number a level, the first being the input of block 0."""
     pictures, targets = _single_shapes(stills, seed)
-    levels = _levels(clip, torch.as_tensor(evaluation(clip.image_size, clip.mean, clip.std)(pictures)), device)
+    levels = _levels(
+        clip, torch.as_tensor(evaluation(clip.image_size, clip.mean, clip.std)(pictures)), device
+    )
     wanted = torch.as_tensor(targets, device=device)
     return {
         "cls": _by_target([_scores(level[:, 0], wanted) for level in levels]),

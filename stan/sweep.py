@@ -18,14 +18,12 @@ from typing import Any
 
 from stan import experiments, notebook, results
 from stan.config import Experiment, from_dict, to_dict
+from stan.results.writer import write_json
 from stan.sweep_display import Display, open_display
 
-RATES_FILE = "learning_rates.json"
-"""Under the folder of runs: the rates that a sweep chose, in the form of the shipped file."""
-
 _TICK_SECONDS = 0.5
-_MOST_AT_ONCE = 6
-"""Processes at once, however many cores there are: each holds a torch of its own in memory."""
+_MOST_AT_ONCE = 4
+"""Runs at once, however many cores there are: each holds most of a GB, and all of them shall stay well below six."""
 
 
 @dataclass
@@ -110,12 +108,14 @@ def ablate(
     worlds: str | Path = "worlds",
     root: str | None = None,
     choose_rates: bool = False,
+    ship_rates: bool = False,
     overrides: Mapping[str, Mapping[str, Any]] | None = None,
 ) -> Report:
     """Trains and tests every row with every seed, then executes the ablation notebook into `runs/STUDY/`.
 
     jobs: runs at once, by default one per core; each gets its share of the cores as threads. root: folder of a
-    real data set. choose_rates: first try `experiments.LEARNING_RATES` for every row and take the best on validation.
+    real data set. choose_rates: first try `experiments.LEARNING_RATES` for every row, take the best on validation and
+    write the choices to `runs/learning_rates.json`; with ship_rates also into the package, where studies find them.
     Raises ValueError for what isn't known. After Ctrl-C all runs have ended, each to be resumed by the next call.
     """
     rows = [changed(row, overrides or {}) for row in experiments.study(study, suite, size, root)]
@@ -127,8 +127,10 @@ def ablate(
         if trials.failed:
             return trials
         rates, rows = trials.rates, [_with_rate(row, trials.rates) for row in rows]
+        if ship_rates:  # before the rows are run, so that their records tell how the rates were chosen
+            _add_rates(experiments.RATES_FILE, rates)
     wanted = [replace(row, seed=seed) for seed in dict.fromkeys(seeds) for row in rows]
-    report = train_all(wanted, runs, worlds, jobs, rates)
+    report = replace(train_all(wanted, runs, worlds, jobs), rates=rates)
     if not report.failed:
         report.notebook = report_on(study, rows[0].data.suite, rows[0].data.size, runs)
     return report
@@ -139,7 +141,6 @@ def train_all(
     runs: str | Path,
     worlds: str | Path,
     jobs: int | None = None,
-    rates: Mapping[str, Any] | None = None,
 ) -> Report:
     """A finished run for every experiment, several at once. Shows progress on stderr; see `ablate`."""
     queue = [Run(one, Path(runs) / one.id) for one in wanted]
@@ -150,14 +151,8 @@ def train_all(
     if pending:
         _prepare([run.experiment for run in pending], worlds, runs)
         with open_display(queue) as display, _ending_signals():
-            _work(queue, _at_once(jobs, len(pending)), Path(runs), Path(worlds), rates or {}, display)
-    return Report(queue, rates=dict(rates or {}))
-
-
-def ship(rates: Mapping[str, Any]) -> None:
-    """Adds chosen rates to the package's own file, from which studies take them."""
-    file = experiments.RATES_FILE
-    file.write_text(json.dumps(experiments.chosen_rates() | rates, indent=1) + "\n", encoding="utf-8")
+            _work(queue, _at_once(jobs, len(pending)), Path(runs), Path(worlds), display)
+    return Report(queue)
 
 
 def report_on(study: str, suite: str, size: str, runs: str | Path) -> Path:
@@ -186,11 +181,13 @@ def _choose(
     trials = [replace(trial, data=replace(trial.data, root=rows[0].data.root)) for trial in trials]
     report = train_all(trials, runs, worlds, jobs)
     if not report.failed:
-        report.rates = experiments.choose_rates(results.load(runs))
-        file = Path(runs) / RATES_FILE
-        known = json.loads(file.read_text(encoding="utf-8")) if file.is_file() else {}
-        file.write_text(json.dumps(known | report.rates, indent=1) + "\n", encoding="utf-8")
+        report.rates = experiments.choose_rates(results.load(runs), trials)
+        _add_rates(Path(runs) / experiments.RATES_FILE.name, report.rates)
     return report
+
+
+def _add_rates(file: Path, rates: Mapping[str, Any]) -> None:
+    write_json(file, experiments.chosen_rates(file) | rates)
 
 
 def _with_rate(row: Experiment, rates: Mapping[str, Any]) -> Experiment:
@@ -211,15 +208,13 @@ def _shared(one: Experiment) -> str:
     )
 
 
-def _work(
-    queue: Sequence[Run], at_once: int, runs: Path, worlds: Path, rates: Mapping[str, Any], display: Display
-) -> None:
+def _work(queue: Sequence[Run], at_once: int, runs: Path, worlds: Path, display: Display) -> None:
     try:
         while not all(run.over for run in queue):
             for run in [run for run in queue if run.status == "running"]:
                 _reap(run)
             for run in _ready(queue)[: at_once - _count(queue, "running")]:
-                _start(run, at_once, runs, worlds, rates)
+                _start(run, at_once, runs, worlds)
             display.show()
             time.sleep(_TICK_SECONDS)
     finally:
@@ -248,11 +243,8 @@ def _ready(queue: Sequence[Run]) -> list[Run]:
     return ready
 
 
-def _start(run: Run, at_once: int, runs: Path, worlds: Path, rates: Mapping[str, Any]) -> None:
+def _start(run: Run, at_once: int, runs: Path, worlds: Path) -> None:
     parameters = {"experiment": to_dict(run.experiment), "runs": str(runs), "worlds": str(worlds)}
-    choice = rates.get(experiments.rate_key(run.experiment))
-    if choice is not None:
-        parameters["lr_choice"] = choice
     threads = str(max(1, cores() // at_once))
     environment = dict.fromkeys(("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"), threads)
     run.running = notebook.start(notebook.find("train"), parameters, run.folder, environment)

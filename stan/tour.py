@@ -24,7 +24,7 @@ from stan.models.dual_encoder import DualEncoder, build
 from stan.models.presets import load_model
 
 UNTRAINED = (
-    "There is no trained model `{name}` here ({reason}). The tour goes on with a STAN that nothing was trained of: "
+    "There is no trained model `{name}` here ({reason}). The tour goes on with an untrained one: "
     "all pictures are of the right kind, but no score means anything."
 )
 

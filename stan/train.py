@@ -58,7 +58,9 @@ def train(
     finished = results.find(runs_root, experiment)
     if finished is not None:
         own = Path(runs_root) / experiment.id
-        return own if finished == own else results.adopt(runs_root, experiment, finished)
+        if finished == own:
+            return own
+        return results.adopt(runs_root, experiment, finished, lr=learning_rate(experiment, runs_root))
     precision = experiment.train.precision
     fabric = Fabric(accelerator=accelerator, devices=devices, strategy=strategy, precision=precision)
     fabric.launch()
@@ -252,7 +254,7 @@ def _test(
         "metrics": best.metrics,
         "last": (last or best).metrics,
         "validation": run.measure(validation).metrics,
-        "lr": learning_rate(run.experiment),
+        "lr": learning_rate(run.experiment, run.runs_root),
     }
     return found, best.arrays
 

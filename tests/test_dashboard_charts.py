@@ -84,8 +84,10 @@ def test_order_by_kind_puts_rows_against_kinds():
             "N": [8] * 4,
         }
     )
-    heat = charts.order_by_kind(table).data[0]
+    figure = charts.order_by_kind(table)
+    heat = figure.data[0]
     assert heat.z.tolist() == [[50.0, 60.0], [100.0, 90.0]]
+    assert heat.y == ("a", "b") and figure.layout.yaxis.categoryarray is None
     assert (heat.zmin, heat.zmax) == (0, 100), "so that the middle of the scale is chance"
 
 
@@ -208,7 +210,7 @@ def test_side_by_side_keeps_only_what_differs():
     )
     assert tables.side_by_side(runs).to_dict("list") == {
         "what": ["train.lr", "top-1"],
-        "a": ["0.001", "50"],
+        "a": ["0.001", "50.0"],
         "b": ["0.0003", ""],
     }
 

@@ -105,16 +105,16 @@ def test_real_sets_take_their_root_and_only_know_one_size():
     assert experiment.hash == experiments.study("components", "something")[-2].hash
 
 
-def test_chosen_rate_comes_with_its_record(rates):
+def test_chosen_rate_comes_with_its_record(rates, tmp_path):
     record = {"lr": 0.003, "tried": {"0.001": 40.0, "0.003": 41.0}, "chosen_on": "validation, seed 0"}
     rates.write_text(json.dumps({"motions/quick/stan": record}))
     rows = by_row("components")
-    assert experiments.learning_rate(rows["stan"]) == record
-    assert experiments.learning_rate(rows["stan+testing"]) == record
+    assert experiments.learning_rate(rows["stan"], tmp_path) == record
+    assert experiments.learning_rate(rows["stan+testing"], tmp_path) == record
     assert rows["baseline"].train.lr == 1e-3
-    assert experiments.learning_rate(rows["baseline"])["tried"] == {}
+    assert experiments.learning_rate(rows["baseline"], tmp_path)["tried"] == {}
     by_hand = replace(rows["stan"], train=replace(rows["stan"].train, lr=0.1))
-    assert experiments.learning_rate(by_hand)["lr"] == 0.1
+    assert experiments.learning_rate(by_hand, tmp_path)["lr"] == 0.1
 
 
 def test_shipped_rates_are_among_those_tried():

@@ -55,7 +55,9 @@ def test_a_run_is_done_only_at_its_end(runs_root):
 
 def test_provenance_is_complete_and_anonymous(runs_root, monkeypatch):
     monkeypatch.setattr(
-        sys, "argv", ["/somewhere/secret/bin/stan", "train", "--runs=/home/me/runs", str(Path.cwd() / "a")]
+        sys,
+        "argv",
+        ["/somewhere/secret/bin/stan", "train", "--runs=/somewhere/else/runs", str(Path.cwd() / "a")],
     )
     monkeypatch.setattr(provenance.platform, "node", lambda: "my-own-laptop")
     record = document(done(runs_root))

@@ -96,9 +96,12 @@ def _change(study: data.Study, changes: pd.DataFrame, baseline: str, metric: str
         reasons = (
             f"**{words.plain(line.row)}** ({words.plain(line.reason)})" for line in refused.itertuples()
         )
-        st.caption(f"Left out, because not comparable like for like: {'; '.join(reasons)}.")
-        if pick.switch("Compare them anyway", "anyway"):
+        listed = "; ".join(reasons)
+        if pick.switch("Compare what isn't like for like", "anyway"):
             changes = data.changes(study, baseline, metric, allow=True)
+            st.caption(f"Compared all the same: {listed}.")
+        else:
+            st.caption(f"Left out: {listed}.")
     shown = changes[changes["reason"] == ""]
     if shown.empty:
         st.info("No other row is done that could be compared.")

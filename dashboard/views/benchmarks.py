@@ -72,8 +72,8 @@ def _recognition(table: pd.DataFrame) -> None:
 def _ablation(table: pd.DataFrame) -> None:
     columns = [column for column in words.BENCHMARKS if column in table]
     column = pick.one("Benchmark", columns, "column", format_func=words.BENCHMARKS.get)
-    named = tables.labelled(table)
-    st.plotly_chart(charts.printed_rows(named, "label", column), key="printed", config=charts.CONFIG)
-    grid.show(
-        tables.ticked(table).rename(columns=words.BENCHMARKS | words.COMPONENTS | words.PRINTED), key="cells"
-    )
+    named = tables.labelled(table).rename(columns=words.BENCHMARKS)
+    figure = charts.printed_rows(named, "label", words.BENCHMARKS[column])
+    st.plotly_chart(figure, key="printed", config=charts.CONFIG)
+    headers = words.BENCHMARKS | words.COMPONENTS | words.PRINTED
+    grid.show(tables.ticked(table).rename(columns=headers), key="cells")

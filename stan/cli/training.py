@@ -138,7 +138,7 @@ def ablate(
     ship_rates: Annotated[
         bool,
         typer.Option(
-            "--ship-rates", help="Also write the chosen rates into the package; for its maintainers."
+            "--ship-rates", help="Choose them and write them into the package, for its maintainers."
         ),
     ] = False,
     runs: Runs = _RUNS,
@@ -158,13 +158,12 @@ def ablate(
         runs=runs,
         worlds=worlds,
         root=root or None,
-        choose_rates=choose_rates,
+        choose_rates=choose_rates or ship_rates,
+        ship_rates=ship_rates,
         overrides=_overrides(settings, backbone, pretrained),
     )
     for run in report.failed:
         say(f"{run.experiment.id} failed: {run.reason}")
-    if ship_rates:
-        sweep.ship(report.rates)
     document = {
         "runs": [_outcome(run) for run in report.runs],
         "notebook": report.notebook,

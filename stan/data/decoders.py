@@ -89,7 +89,7 @@ def opened(path: str) -> Iterator[tuple[av.container.InputContainer, av.video.st
 def read_timeline(path: str, most_pixels: int) -> Timeline:
     """The frames that can really be read, counted packet by packet: headers may promise more."""
     with opened(path) as (container, stream):
-        codec, stored = stream.codec_context.codec.name, _size_within(stream, most_pixels)
+        codec, stored = stream.codec_context.codec.canonical_name, _size_within(stream, most_pixels)
         base, start = stream.time_base, Fraction(max(container.start_time or 0, 0), av.time_base)
         packets, discards = _packets(container, stream)
         fallback = 1 / (stream.average_rate or stream.guessed_rate or Fraction(25))
@@ -244,4 +244,5 @@ def _quarter_turns(frame: av.VideoFrame) -> int:
 
 
 def in_words(error: Exception) -> str:
-    return f"{type(error).__name__}: {' '.join(str(error).split())[:120]}"
+    words = getattr(error, "strerror", None) or str(error)
+    return f"{type(error).__name__}: {' '.join(words.split())[:120]}"

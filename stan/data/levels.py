@@ -19,11 +19,9 @@ from filelock import FileLock
 from jaxtyping import Float
 from torch import Tensor
 
-from stan.models.video_encoder import VideoEncoder
-from stan.temporal.base import Temporal
-
 if TYPE_CHECKING:
     from stan.models.clip import Clip
+    from stan.models.video_encoder import VideoEncoder
 
 FRAMES_AT_ONCE = 256
 """Frames that go through the tower together."""
@@ -48,7 +46,7 @@ class Levels:
 
 def level_cache(
     root: str | Path,
-    clip: Clip,
+    encoder: VideoEncoder,
     identity: str,
     shape: tuple[int, int],
     wanted: Iterable[int],
@@ -61,28 +59,29 @@ def level_cache(
     videos: called where something is missing; yields every clip's prepared frames, views first.
     progress: called with the rows done and all rows.
     """
+    clip = encoder.clip
     folder = Path(root) / _key(clip, identity, shape)
     folder.mkdir(parents=True, exist_ok=True)
     wanted = sorted(wanted)
     with FileLock(folder / ".lock"):
         if any(not _file(folder, i).exists() for i in wanted):
-            _compute(folder, clip, shape, _to_keep(clip, shape, wanted), videos(), progress)
+            _compute(folder, encoder, shape, _to_keep(clip, shape, wanted), videos(), progress)
     return Levels(folder, wanted)
 
 
 def _compute(
     folder: Path,
-    clip: Clip,
+    encoder: VideoEncoder,
     shape: tuple[int, int],
     keep: list[int],
     videos: Iterator[Tensor],
     progress: Progress | None,
 ) -> None:
     """Fills unfinished files and renames them when they are whole: what has the right name is complete."""
+    clip = encoder.clip
     size = (*shape, 1 + clip.patches, clip.width)
     parts = {i: _file(folder, i).with_suffix(".part") for i in keep if not _file(folder, i).exists()}
     arrays = {i: np.lib.format.open_memmap(part, "w+", np.float16, size) for i, part in parts.items()}
-    encoder = VideoEncoder(clip, Temporal(clip, shape[1])).eval()
     done = 0
     for batch in _batches(videos, FRAMES_AT_ONCE):
         levels = encoder.levels(batch.to(clip.logit_scale.device))

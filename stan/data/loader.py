@@ -24,6 +24,7 @@ from stan.data.levels import Levels, Progress, level_cache
 
 if TYPE_CHECKING:
     from stan.models.clip import Clip
+    from stan.models.video_encoder import VideoEncoder
 
 Batch = dict[str, Any]
 """index (B,), text (B, L), label (B,) for recognition, video (B * V, T, 3, S, S) or levels {i: (B * V, T, S, D)}."""
@@ -60,14 +61,14 @@ class Loader:
         return len(self.videos.clips)
 
     def cache_levels(
-        self, root: str | Path, clip: Clip, wanted: Iterable[int], progress: Progress | None = None
+        self, root: str | Path, encoder: VideoEncoder, wanted: Iterable[int], progress: Progress | None = None
     ) -> None:
         """From now on batches hold the wanted levels of a frozen image tower, computed where they aren't kept."""
         assert not self.augment, "what is computed once cannot be drawn anew"
         identity = f"{self.videos.hash} {self.videos.split} segment centres, {self.views} views"
         rows = len(self) * self.views
         self._levels = level_cache(
-            root, clip, identity, (rows, self.frames), wanted, self._all_videos, progress
+            root, encoder, identity, (rows, self.frames), wanted, self._all_videos, progress
         )
 
     def batch(self, indices: Sequence[int] | np.ndarray, draw: tuple[int, int] | None = None) -> Batch:

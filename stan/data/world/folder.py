@@ -9,12 +9,11 @@ from __future__ import annotations
 
 import csv
 import json
-import multiprocessing
 import os
 import re
 import shutil
 from collections.abc import Callable, Iterable, Sequence
-from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -28,8 +27,6 @@ MARKER = "world.json"
 VERSION = 1
 """Changes whenever equal arguments would give other frames or words."""
 ENCODING = {"crf": "18", "preset": "veryfast", "threads": "1", "bf": "0", "g": "12"}
-PARALLEL_FROM = 200
-"""Below so many clips starting processes costs more than it saves."""
 
 
 def write(
@@ -51,7 +48,8 @@ def write(
         return folder
     clips = plans(suite, size, seed)
     shutil.rmtree(folder, ignore_errors=True)
-    (folder / "videos").mkdir(parents=True)
+    for split in ("train", "val", "test"):
+        (folder / "videos" / split).mkdir(parents=True)
     for done, _ in enumerate(_render_all(clips, folder / "videos"), 1):
         progress(done, len(clips))
     ANNOTATE[suite](folder, clips)
@@ -80,12 +78,10 @@ def _require_same(folder: Path, made: dict[str, Any]) -> None:
 
 
 def _render_all(clips: Sequence[Plan], videos: Path) -> Iterable[None]:
-    paths = [videos / f"{plan.id}.mp4" for plan in clips]
-    if len(clips) < PARALLEL_FROM:
-        yield from map(_render_one, clips, paths)
-        return
-    with ProcessPoolExecutor(os.cpu_count(), multiprocessing.get_context("forkserver")) as pool:
-        yield from pool.map(_render_one, clips, paths, chunksize=20)
+    paths = [videos / plan.split / f"{plan.id}.mp4" for plan in clips]
+    # threads, not processes: numpy and the encoder let go of the interpreter, and a caller's script isn't run again
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
+        yield from pool.map(_render_one, clips, paths)
 
 
 def _render_one(plan: Plan, path: Path) -> None:
@@ -94,7 +90,6 @@ def _render_one(plan: Plan, path: Path) -> None:
 
 def _facts(plan: Plan) -> dict[str, Any]:
     seconds = EVENT_FRAMES / FPS
-    sentences = plan.sentences(plan.seed[-1] % 2 if plan.split != "train" else 0)
     return {
         "id": plan.id,
         "split": plan.split,
@@ -103,7 +98,7 @@ def _facts(plan: Plan) -> dict[str, Any]:
         "kind": plan.kind,
         "events": [
             {"sentence": sentence, "start": i * seconds, "end": (i + 1) * seconds}
-            for i, sentence in enumerate(sentences)
+            for i, sentence in enumerate(plan.sentences(plan.wording))
         ],
     }
 
@@ -118,7 +113,7 @@ def _as_msrvtt(folder: Path, clips: list[Plan]) -> None:
         rows = [(f"ret{i}", plan.id, plan.id, plan.captions()[0]) for i, plan in enumerate(_of(clips, split))]
         _write_csv(folder / name, ("key", "vid_key", "video_id", "sentence"), rows)
     sentences = [{"video_id": plan.id, "caption": caption} for plan in clips for caption in plan.captions()]
-    videos = [{"video_id": plan.id, "url": f"videos/{plan.id}.mp4"} for plan in clips]
+    videos = [{"video_id": plan.id, "url": f"videos/{plan.split}/{plan.id}.mp4"} for plan in clips]
     _write_json(folder / "MSRVTT_data.json", {"videos": videos, "sentences": sentences})
 
 
@@ -134,13 +129,9 @@ def _as_didemo(folder: Path, clips: list[Plan]) -> None:
                 "num_segments": len(plan.events),
             }
             for plan in own
-            for i, sentence in enumerate(_facts_sentences(plan))
+            for i, sentence in enumerate(plan.sentences(plan.wording))
         ]
         _write_json(folder / f"{split}_data.json", items)
-
-
-def _facts_sentences(plan: Plan) -> list[str]:
-    return [event["sentence"] for event in _facts(plan)["events"]]
 
 
 def _as_kinetics(folder: Path, clips: list[Plan]) -> None:

@@ -1,4 +1,4 @@
-"""Random numbers in, a still picture and a caption out that says what it shows, never where, how large or how turned."""
+"""Random numbers in, a still and a caption out that says what it shows, never where, how large or how turned."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A suite's name, a size and a seed in, the plan of its clips out: what each shows, its captions, label, split and twin.
+"""A suite's name, a size and a seed in, the plan of its clips out: what each shows, its captions, label and twin.
 
 Four suites mirror the paper's benchmarks: retrieval (MSR-VTT), paragraph (DiDeMo), scenes (Kinetics) and motions
 (Something-Something). Splits share no caption. Half of the test clips show seen concepts, half unseen ones.
@@ -52,9 +52,14 @@ class Plan:
     def kind(self) -> str:
         return "+".join(event.motion for event in self.events)
 
+    @property
+    def wording(self) -> int:
+        """Which paraphrase the annotation files carry."""
+        return self.seed[-1] % 2
+
     def captions(self) -> tuple[str, ...]:
-        """Two wordings of the clip in training, one otherwise; a paragraph's sentences joined by a space."""
-        wordings = (0, 1) if self.split == "train" else (self.seed[-1] % 2,)
+        """Two wordings of a training clip with one event, one otherwise; a paragraph's sentences joined by a space."""
+        wordings = (0, 1) if self.split == "train" and len(self.events) == 1 else (self.wording,)
         return tuple(" ".join(self.sentences(w)) for w in wordings)
 
     def sentences(self, wording: int) -> list[str]:

@@ -1,4 +1,4 @@
-"""`python -m stan.cli`: the same as `stan`."""
+"""`python -m stan`: the same as `stan`."""
 
 from stan.cli import main
 

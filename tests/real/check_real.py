@@ -1,0 +1,157 @@
+"""Folders of other people's clips and annotation files in, one line a file out; exit code 1 where one is not right.
+
+`python tests/real/check_real.py --clips FOLDER [--annotations FOLDER]`. Clips in a folder named `hostile` may fail,
+with one clear VideoError; all others must decode, with the frames, time stamps and orientation that FFmpeg sees.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import av
+import numpy as np
+
+from stan.data import video
+from stan.data.datasets import didemo, kinetics, msrvtt, something
+from stan.data.datasets.base import EXTENSIONS
+from stan.data.decoding_pool import POOL
+
+ASKED = 12
+CLOSE = 6.0
+"""Mean difference of pixel values between two decoders; what conversion of 10 bit and of colours may make of it."""
+
+
+class Wrong(Exception):
+    """What is not as it must be."""
+
+
+def require(condition: bool, what: str) -> None:
+    if not condition:
+        raise Wrong(what)
+
+
+def reference(path: Path) -> tuple[list[float], list[np.ndarray]]:
+    """Times and upright frames of the main stream, decoded from the first to the last by PyAV alone."""
+    times, frames = [], []
+    with av.open(str(path), metadata_errors="ignore") as container:
+        stream = container.streams.best("video")
+        stream.codec_context.thread_count = 1
+        start = max(container.start_time or 0, 0) / av.time_base
+        for frame in container.decode(stream):
+            times.append(frame.time - start)
+            frames.append(np.rot90(frame.to_ndarray(format="rgb24"), round(frame.rotation / 90)))
+    return times, frames
+
+
+def check_exact(path: Path) -> str:
+    """Compares probe and frames with the reference."""
+    times, frames = reference(path)
+    info, decoded = video.probe(path), video.decode(path, ASKED)
+    height, width = frames[0].shape[:2]
+    require(info.frames == len(frames), f"{info.frames} frames, {len(frames)} expected")
+    require(
+        (info.width, info.height) == (width, height), f"{info.width}x{info.height}, {width}x{height} expected"
+    )
+    require(decoded.frames.shape == (ASKED, height, width, 3), f"frames of {decoded.frames.shape}")
+    expected = np.array(times)[decoded.indices]
+    require(np.allclose(decoded.times, expected, atol=1e-3), f"times {decoded.times}, {expected} expected")
+    apart = [
+        np.abs(frames[i].astype(int) - frame).mean()
+        for i, frame in zip(decoded.indices, decoded.frames, strict=True)
+    ]
+    require(max(apart) < CLOSE, f"a frame is {max(apart):.1f} from the reference")
+    small = video.decode(path, ASKED, 64)
+    require(min(small.frames.shape[1:3]) == 64, f"short side 64 gave {small.frames.shape}")
+    turn = f", turned by {info.rotation}" if info.rotation else ""
+    return f"{info.frames} frames, {width}x{height}{turn}, {info.duration:.2f} s, {info.codec}, by {decoded.decoder}"
+
+
+def check_hostile(path: Path) -> str:
+    """Frames as the reference has them, or one clear error."""
+    try:
+        video.decode(path, ASKED)
+    except video.VideoError as error:
+        require(bool(error.reason and error.remedy) and "\n" not in str(error), f"unclear error {error!r}")
+        return f"VideoError: {error.reason}; {error.remedy}"
+    return check_exact(path)
+
+
+def clips(folder: Path) -> Iterator[tuple[str, Callable[[], str]]]:
+    for path in sorted(folder.rglob("*")):
+        if path.suffix.lower() in EXTENSIONS:
+            check = check_hostile if "hostile" in path.resolve().parts else check_exact
+            yield str(path.relative_to(folder)), lambda path=path, check=check: check(path)
+
+
+def annotations(folder: Path) -> Iterator[tuple[str, Callable[[], str]]]:
+    for name, (read, expected) in ANNOTATIONS.items():
+        if (folder / name).is_file():
+            yield name, lambda path=folder / name, read=read, expected=expected: counted(read(path), expected)
+
+
+def counted(found: list, expected: int) -> str:
+    require(len(found) == expected, f"{len(found)} entries, {expected} expected")
+    require(len({str(entry) for entry in found}) == expected, "entries repeat")
+    return f"{expected} entries"
+
+
+ANNOTATIONS = {
+    "MSRVTT_JSFUSION_test.csv": (msrvtt.pairs, 1000),
+    "didemo_test_data.json": (didemo.paragraphs, 1037),
+    "didemo_val_data.json": (didemo.paragraphs, 1094),
+    "kinetics_video_val_se320.txt": (lambda path: kinetics.labelled(path, 400), 19796),
+    "label_map_k400.txt": (lambda path: shipped(kinetics, path), 400),
+    "label_map_sthv2.txt": (lambda path: shipped(something, path), 174),
+}
+"""Reader and number of videos (or classes) of the published files."""
+
+
+def shipped(reader, path: Path) -> list[str]:
+    """The class names of the file, which must be those that the package ships."""
+    names = tuple(path.read_text(encoding="utf-8").split("\n"))
+    names = tuple(name.strip() for name in names if name.strip())
+    require(names == reader.class_names(), "other class names than shipped")
+    return list(names)
+
+
+def run(checks: Iterator[tuple[str, Callable[[], str]]]) -> tuple[int, int]:
+    """Numbers of files looked at and of those not right."""
+    looked, wrong = 0, 0
+    for name, check in checks:
+        looked += 1
+        try:
+            print(f"ok     {name}: {check()}", flush=True)
+        except (Wrong, ValueError) as error:
+            wrong += 1
+            print(f"WRONG  {name}: {error}", flush=True)
+    return looked, wrong
+
+
+def remaining_children() -> list[str]:
+    """Processes, zombies included, whose parent is this one."""
+    stats = [path.read_text() for path in Path("/proc").glob("[0-9]*/stat") if path.exists()]
+    return [stat.split(" ", 1)[0] for stat in stats if stat.rsplit(")", 1)[1].split()[1] == str(os.getpid())]
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser.add_argument("--clips", type=Path, required=True)
+    parser.add_argument("--annotations", type=Path)
+    arguments = parser.parse_args()
+    looked, wrong = run(clips(arguments.clips))
+    if arguments.annotations:
+        more, bad = run(annotations(arguments.annotations))
+        looked, wrong = looked + more, wrong + bad
+    workers = len(POOL.pids)
+    video.close()
+    left = remaining_children()
+    print(f"{looked} files, {wrong} wrong; {workers} decoding processes ended, {len(left)} left behind")
+    return int(wrong > 0 or bool(left) or looked == 0)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,318 @@
+"""Command lines in: documents in the agreed forms, one-line errors and exit codes out."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from stan import cli
+from stan.cli.output import plain, table
+from tests.fabricated_runs import experiment, write_run, write_study
+from tests.small_clips import write_clip
+
+ROOT = Path(__file__).resolve().parents[1]
+
+
+@pytest.fixture
+def stan(capsys):
+    """stan("runs", "--json") -> (exit code, stdout, stderr)"""
+
+    def call(*arguments: object) -> tuple[int, str, str]:
+        code = cli.run([str(argument) for argument in arguments])
+        captured = capsys.readouterr()
+        return code, captured.out, captured.err
+
+    return call
+
+
+def document(answer: tuple[int, str, str]):
+    code, out, err = answer
+    assert code == 0, err
+    return json.loads(out)
+
+
+def test_runs_lists_every_run_with_status_and_metrics(stan, tmp_path):
+    write_study(tmp_path, rows=("baseline", "stan"), seeds=(0, 1))
+    write_run(tmp_path, experiment("branch", 0), "failed")
+    listed = document(stan("runs", "--runs", tmp_path, "--json"))
+    assert {(run["row"], run["seed"], run["status"]) for run in listed} == {
+        ("baseline", 0, "done"),
+        ("baseline", 1, "done"),
+        ("stan", 0, "done"),
+        ("stan", 1, "done"),
+        ("branch", 0, "failed"),
+    }
+    best = next(run for run in listed if run["row"] == "stan")
+    assert {"id", "study", "row", "suite", "seed", "status", "metrics"} <= set(best)
+    assert best["metrics"]["t2v"]["N"] == 80
+    failed = document(stan("runs", "--runs", tmp_path, "--status", "failed", "--json"))
+    assert [run["row"] for run in failed] == ["branch"]
+
+
+def test_no_runs_are_an_empty_list(stan, tmp_path):
+    assert document(stan("runs", "--runs", tmp_path / "none", "--json")) == []
+    assert stan("runs", "--runs", tmp_path / "none")[1] == "nothing found\n"
+
+
+def test_compare_is_paired_and_names_both_sides(stan, tmp_path):
+    write_study(tmp_path, rows=("baseline", "stan"), seeds=(0, 1))
+    found = document(stan("compare", "baseline", "components/stan", "--runs", tmp_path, "--json"))
+    assert set(found) >= {"metric", "a", "b", "change", "interval", "won", "lost", "p"}
+    assert (found["metric"], found["a"], found["b"], found["lost"]) == (
+        "t2v.R@1",
+        "baseline",
+        "components/stan",
+        0,
+    )
+    assert found["interval"][0] <= found["change"] <= found["interval"][1]
+    back = document(stan("compare", "stan", "baseline", "--runs", tmp_path, "--json"))
+    assert back["change"] == -found["change"] and back["lost"] == found["won"] > 0
+
+
+def test_compare_refuses_what_is_missing_several_or_unfair(stan, tmp_path):
+    write_study(tmp_path, "retrieval", rows=("baseline", "stan", "stan+testing"), seeds=(0,))
+    write_study(tmp_path, "motions", rows=("baseline",), seeds=(0,))
+    code, _, err = stan("compare", "stan", "nothing", "--runs", tmp_path)
+    assert code == 2 and "no done run 'nothing'" in err and "components/baseline" in err
+    code, _, err = stan("compare", "stan", "baseline", "--runs", tmp_path)
+    assert code == 2 and "several configs" in err
+    code, _, err = stan("compare", "stan", "stan+testing", "--runs", tmp_path)
+    assert code == 2 and "not the same protocol" in err
+    assert stan("compare", "stan", "stan+testing", "--allow", "--runs", tmp_path)[0] == 0
+
+
+def test_published_holds_every_printed_number(stan, tmp_path):
+    items = document(stan("published", "--runs", tmp_path, "--json"))
+    assert {"table", "benchmark", "row", "metric", "value", "source", "status", "own"} <= set(items[0])
+    stan_on_msrvtt = [
+        item["value"]
+        for item in items
+        if (item["table"], item["row"], item["benchmark"]) == ("ablation_components", "stan", "MSR-VTT")
+    ]
+    assert stan_on_msrvtt == [46.9]
+    assert stan("published", "--table", "nothing", "--runs", tmp_path)[0] == 2
+
+
+def test_metrics_of_a_matrix(stan, tmp_path):
+    np.savez(tmp_path / "m.npz", similarity=np.eye(4))
+    found = document(stan("metrics", tmp_path / "m.npz", "--json"))
+    assert set(found) == {"t2v", "v2t"}
+    assert found["t2v"] == {"R@1": 100.0, "R@5": 100.0, "R@10": 100.0, "MdR": 1.0, "MnR": 1.0, "N": 4}
+    np.save(tmp_path / "flat.npy", np.ones((4, 4)))
+    assert document(stan("metrics", tmp_path / "flat.npy", "--json"))["t2v"]["MdR"] == 2.5
+
+
+@pytest.mark.parametrize(
+    ("arrays", "complaint"),
+    [
+        ({"other": np.eye(2)}, "no array `similarity`"),
+        ({"similarity": np.array([[1.0, np.nan], [0, 1]])}, "query 0 scores nan"),
+        ({"similarity": np.array([[None]])}, "Object arrays cannot be loaded"),
+    ],
+)
+def test_metrics_refuses_a_matrix_that_is_none(stan, tmp_path, arrays, complaint):
+    np.savez(tmp_path / "m.npz", **arrays)
+    code, out, err = stan("metrics", tmp_path / "m.npz", "--json")
+    assert (code, out) == (2, "") and complaint in err
+
+
+def test_world_and_its_summary(stan, tmp_path):
+    made = document(stan("world", "motions", "--size", "tiny", "--out", tmp_path, "--json"))
+    assert Path(made["folder"]) == tmp_path / "motions-tiny"
+    splits = document(stan("data", "summary", f"world/motions:{made['folder']}", "--json"))["splits"]
+    assert [split["split"] for split in splits] == ["train", "val", "test"]
+    assert [split["missing"] for split in splits] == [0, 0, 0]
+    assert splits[2]["seen"] > 0 < splits[2]["unseen"] and splits[2]["twins"] > 0
+    next(Path(made["folder"]).glob("videos/train/*.mp4")).unlink()
+    code, out, _ = stan("data", "summary", f"world/motions:{made['folder']}", "--json")
+    assert code == 1 and json.loads(out)["splits"][0]["missing"] == 1
+
+
+def test_train_then_evaluate_then_nothing_to_do(stan, tmp_path):
+    settings = [
+        "data.size=tiny",
+        "data.frames=4",
+        "model.pretrained=random",
+        "train.epochs=1",
+        "train.batch=8",
+    ]
+    folders = ["--worlds", tmp_path / "worlds"]
+    asked = ["train", "branch", "--data", "motions", "--runs", tmp_path / "runs", *folders, "--json"]
+    for setting in settings:
+        asked += ["--set", setting]
+    run = document(stan(*asked))
+    assert (run["study"], run["row"], run["status"]) == (
+        "own",
+        "branch",
+        "done",
+    )  # not the study's own config
+    assert 0 <= run["metrics"]["top-1"] <= 100
+    again = document(stan("evaluate", run["path"], "--json", *folders))
+    assert again["metrics"] == run["metrics"]
+    written = (Path(run["path"]) / "run.json").read_text()
+    assert document(stan(*asked))["id"] == run["id"]
+    assert (Path(run["path"]) / "run.json").read_text() == written
+    code, _, err = stan("evaluate", run["path"], "--test-time", "dsl", *folders)
+    assert code == 2 and "dsl" in err
+
+
+def test_index_search_and_recognise(stan, tmp_path, monkeypatch):
+    from stan import library
+    from stan.config import ModelConfig
+    from stan.models.dual_encoder import build
+
+    model = build(ModelConfig(pretrained="random"), 4).eval()
+    monkeypatch.setattr(library.Library, "_load_model", lambda self: model)
+    videos, place = tmp_path / "videos", ("--library", tmp_path / "library", "--json")
+    videos.mkdir()
+    write_clip(videos / "red.mp4")
+    (videos / "broken.mp4").write_text("no video")
+    report = document(stan("index", videos, *place))
+    assert (report["indexed"], report["unchanged"], report["removed"]) == (1, 0, 0)
+    assert [skipped["file"] for skipped in report["skipped"]] == ["broken.mp4"] and report["skipped"][0][
+        "reason"
+    ]
+    assert document(stan("index", videos, *place))["unchanged"] == 1
+    found = document(stan("search", "a red square", *place))
+    assert (
+        found["query"] == "a red square"
+        and not found["no_match"]
+        and set(found["ms"]) == {"encode", "search"}
+    )
+    assert set(found["results"][0]) >= {"video", "score", "percentile", "start", "end"}
+    labelled = document(stan("recognise", videos / "red.mp4", "--label", "red", "--label", "blue", *place))
+    assert {one["label"] for one in labelled["labels"]} == {"red", "blue"}
+    assert sum(one["probability"] for one in labelled["labels"]) == pytest.approx(1, abs=1e-5)
+    code, _, err = stan("recognise", videos / "broken.mp4", "--label", "red", *place)
+    assert code == 2 and "broken.mp4" in err
+
+
+def test_explain_draws_a_picture(stan, tmp_path, monkeypatch):
+    import stan as package
+    from stan.config import ModelConfig
+    from stan.models.dual_encoder import build
+
+    monkeypatch.setattr(
+        package, "load_model", lambda name: build(ModelConfig(pretrained="random"), 4).eval(), raising=False
+    )
+    drawn = tmp_path / "drawn" / "attention.png"
+    made = document(stan("explain", write_clip(tmp_path / "clip.mp4"), "--out", drawn, "--json"))
+    assert drawn.read_bytes().startswith(b"\x89PNG") and len(made["times"]) == 4
+    assert stan("explain", tmp_path / "clip.mp4", "--out", tmp_path / "attention.txt")[0] == 2
+
+
+def test_ablate_fails_with_the_run_that_failed(stan, monkeypatch, tmp_path):
+    from stan import sweep
+
+    write_run(tmp_path, experiment("baseline", 0))
+    runs = [
+        sweep.Run(experiment("baseline", 0), tmp_path / experiment("baseline", 0).id, "done"),
+        sweep.Run(experiment("stan", 0), tmp_path / "none", "failed", "ValueError: made up"),
+    ]
+    asked = {}
+    monkeypatch.setattr(
+        sweep, "ablate", lambda *given, **named: asked.update(given=given, **named) or sweep.Report(runs)
+    )
+    code, out, err = stan(
+        "ablate", "components", "--suite", "motions", "--seeds", "0,2", "--set", "train.epochs=2", "--json"
+    )
+    assert code == 1 and "components/stan/" in err and "made up" in err
+    assert [run["status"] for run in json.loads(out)["runs"]] == ["done", "failed"]
+    assert asked["given"] == ("components", "motions", "quick", [0, 2])
+    assert asked["overrides"] == {"train": {"epochs": 2}}
+
+
+def test_doctor_reports_and_fails_only_for_what_is_needed(stan, monkeypatch):
+    from stan import doctor
+
+    found = [
+        doctor.Check("python", True, "3.11"),
+        doctor.Check("decord", False, "none", "install it", needed=False),
+    ]
+    monkeypatch.setattr(doctor, "checks", lambda: found)
+    report = document(stan("doctor", "--json"))
+    assert report["ok"] and report["checks"][1]["remedy"] == "install it"
+    found.append(doctor.Check("torch", False, "none", "install it"))
+    assert stan("doctor")[0] == 1
+
+
+@pytest.mark.parametrize(
+    ("arguments", "complaint"),
+    [
+        (["nothing"], "No such command 'nothing'"),
+        (["runs", "--nothing"], "No such option: --nothing"),
+        (["search"], "Missing argument"),
+        (["search", "x", "--top", "0"], "--top"),
+        (["search", "x", "--library", "none"], "stan index FOLDER"),
+        (["recognise", "x.mp4"], "there are no labels"),
+        (["index", "none"], "none is not a folder"),
+        (["metrics", "none.npz"], "none.npz: No such file or directory"),
+        (["world", "nothing"], "no suite 'nothing'"),
+        (["train", "nothing"], "has no row 'nothing'"),
+        (["train", "stan", "--set", "epochs"], "PART.FIELD=VALUE"),
+        (["train", "stan", "--set", "train.epoch=1"], "has no epoch"),
+        (["train", "stan", "--data", "nothing"], "no suite 'nothing'"),
+        (["train", "stan", "--set", "train.lr=-1"], "train.lr is -1"),
+        (["ablate", "nothing"], "no study 'nothing'"),
+        (["ablate", "--seeds", "a"], "--seeds a"),
+        (["ablate", "--jobs", "0"], "--jobs"),
+        (["evaluate", "none"], "none"),
+        (["explain", "none.mp4", "--model", "none"], "no model 'none'"),
+        (["data", "summary", "nothing:none"], "nothing"),
+    ],
+)
+def test_a_users_error_is_one_line_and_exit_code_2(stan, tmp_path, monkeypatch, arguments, complaint):
+    monkeypatch.chdir(tmp_path)
+    code, out, err = stan(*arguments)
+    assert (code, out) == (2, "")
+    assert len(err.splitlines()) == 1 and err.startswith("stan: ") and complaint in err
+
+
+def test_a_missing_package_is_named(stan, monkeypatch):
+    monkeypatch.setitem(sys.modules, "papermill", None)
+    monkeypatch.setitem(sys.modules, "stan.sweep", None)
+    monkeypatch.setattr("stan.cli.pages.emit", lambda *_: __import__("papermill"))
+    code, _, err = stan("doctor", "--json")
+    assert code == 2 and "needs the package papermill" in err
+
+
+def test_ctrl_c_is_130(stan, monkeypatch):
+    from stan import doctor
+
+    def interrupted():
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(doctor, "checks", interrupted)
+    assert stan("doctor")[0] == 130
+
+
+def test_a_defect_is_not_dressed_up_as_a_users_error(monkeypatch):
+    from stan import doctor
+
+    monkeypatch.setattr(doctor, "checks", lambda: 1 // 0)
+    with pytest.raises(ZeroDivisionError):
+        cli.run(["doctor"])
+
+
+def test_a_closed_pipe_is_quiet():
+    command = f"{sys.executable} -m stan published --json | head -c 1"
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    done = subprocess.run(command, shell=True, capture_output=True, text=True, cwd=ROOT, env=environment)
+    assert (done.stdout, done.stderr) == ("[", "")
+
+
+def test_help_needs_no_torch():
+    program = "import sys; from stan import cli; cli.run(['--help']); sys.exit('torch' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", program], capture_output=True, cwd=ROOT).returncode == 0
+
+
+def test_what_is_printed_is_json_and_tables_line_up():
+    values = {"a": np.float32(0.5), "b": (np.int64(1), float("nan")), "c": Path("x")}
+    assert plain(values) == {"a": 0.5, "b": [1, None], "c": "x"}
+    assert table([{"name": "a", "value": 1.0}, {"name": "long", "value": None}]) == (
+        "name  value\na      1.00\nlong      -"
+    )

@@ -1,0 +1,230 @@
+"""Folders of made-up runs in; what each page of the dashboard says about them, page by page, without a browser."""
+
+import json
+from pathlib import Path
+
+import pytest
+from streamlit.testing.v1 import AppTest
+
+from stan import results
+from tests.fabricated_runs import experiment, write_run, write_study
+
+APP = Path(__file__).resolve().parents[1] / "dashboard" / "app.py"
+
+
+@pytest.fixture
+def nothing_shipped(tmp_path, monkeypatch) -> Path:
+    """Where the shipped records are looked for: an empty folder."""
+    folder = tmp_path / "reference"
+    folder.mkdir()
+    monkeypatch.setattr(results, "SHIPPED", folder)
+    monkeypatch.setattr(results.reader, "SHIPPED", folder)
+    return folder
+
+
+@pytest.fixture
+def open_dashboard(runs_root, nothing_shipped, monkeypatch):
+    """open_dashboard(page, **address) -> the page, run once, without an error; no page: the whole app's first."""
+    monkeypatch.setenv("STAN_RUNS", str(runs_root))
+    monkeypatch.setattr("sys.argv", ["app.py"])
+
+    def open_page(page: str = "", **address) -> AppTest:
+        script = f"from dashboard.views import {page}\n{page}.show()"
+        test = (
+            AppTest.from_string(script, default_timeout=60)
+            if page
+            else AppTest.from_file(str(APP), default_timeout=60)
+        )
+        for name, value in address.items():
+            test.query_params[name] = value
+        return shown(test)
+
+    return open_page
+
+
+def shown(test: AppTest) -> AppTest:
+    test.run()
+    assert [error.message for error in test.exception] == []
+    return test
+
+
+def texts(test: AppTest) -> str:
+    kinds = ("title", "subheader", "markdown", "caption", "info", "warning", "error", "code")
+    return "\n".join(str(part.value) for kind in kinds for part in test.get(kind))
+
+
+def table(test: AppTest, column: str):
+    return next(frame.value for frame in test.dataframe if column in frame.value)
+
+
+def metric_values(test: AppTest) -> dict[str, str]:
+    return {part.label: part.value for part in test.metric}
+
+
+@pytest.mark.parametrize("page", ["", "ablation", "runs"])
+def test_without_runs_every_page_says_which_command_to_type(open_dashboard, page):
+    assert "stan ablate components" in texts(open_dashboard(page))
+
+
+def test_overview_counts_and_calls_the_dead_dead(open_dashboard, runs_root):
+    write_study(runs_root, seeds=(0,))
+    write_run(runs_root, experiment("stan", 1), "running")
+    write_run(runs_root, experiment("stan", 2), "died")
+    write_run(runs_root, experiment("stan", 3), "failed")
+    page = open_dashboard()
+    counts = metric_values(page)
+    assert (counts["your runs, done"], counts["running"], counts["died or failed"]) == ("7", "1", "2")
+    assert "**died**: no heartbeat for 3 h 0 min" in texts(page)
+    assert "stan train --study components --row stan --seed 2" in texts(page)
+
+
+def test_ablation_shows_rows_intervals_and_the_paper_apart(open_dashboard, runs_root):
+    write_study(runs_root)
+    rows = table(open_dashboard("ablation"), "95 %").set_index("row")
+    assert list(rows.index)[:2] == ["baseline", "posterior"]
+    assert rows.loc["stan", "seeds"] == 3
+    loaded = results.load(runs_root)
+    assert rows.loc["stan", "mean"] == pytest.approx(loaded[loaded["row"] == "stan"]["t2v.R@1"].mean())
+    assert rows.loc["stan", "paper: MSR-VTT R@1"] == 46.9
+    assert rows.loc["baseline", "order"] == 50.0
+    assert not rows.loc["no-cross-frame", "cross-frame"] and rows.loc["stan", "cross-frame"]
+    assert [name for name in rows if name.startswith("paper")] == ["paper: MSR-VTT R@1"]
+
+
+def test_ablation_changes_are_those_of_the_package(open_dashboard, runs_root):
+    write_study(runs_root)
+    rows = table(open_dashboard("ablation"), "95 %").set_index("row")
+    changes = results.changes(results.load(runs_root), "baseline", "t2v.R@1").set_index("row")
+    expected = changes.loc["stan"]
+    assert rows.loc["stan", "change"] == f"{expected.change:+.1f} [{expected.low:+.1f}, {expected.high:+.1f}]"
+
+
+def test_rows_with_test_time_tricks_are_left_out_until_asked_for(open_dashboard, runs_root):
+    write_study(runs_root, seeds=(0,))
+    page = open_dashboard("ablation")
+    reason = r"**stan\+testing** (not the same protocol\: test\_time none against dsl)"
+    assert f"Left out: {reason}" in texts(page)
+    next(part for part in page.toggle if part.key == "anyway").set_value(True)
+    assert f"Compared all the same: {reason}" in texts(shown(page))
+
+
+def test_the_address_chooses_suite_metric_and_baseline(open_dashboard, runs_root):
+    write_study(runs_root, "retrieval", seeds=(0,))
+    write_study(runs_root, "motions", seeds=(0,))
+    address = {"study": "components · motions · quick", "metric": "top-5", "baseline": "posterior"}
+    page = open_dashboard("ablation", **address)
+    assert [box.value if isinstance(box.value, str) else box.value.suite for box in page.selectbox][:3] == [
+        "motions",
+        "top-5",
+        "posterior",
+    ]
+    assert "Change against posterior" in texts(page)
+    assert "paper: SSv2 top-1" in table(page, "95 %")
+
+
+def test_shipped_records_are_marked_and_never_mixed_with_ones_own(open_dashboard, runs_root, nothing_shipped):
+    write_study(nothing_shipped, seeds=(0, 1), shipped=True)
+    write_study(runs_root, seeds=(0,), rows=("baseline", "stan"))
+    page = open_dashboard("ablation")
+    assert table(page, "95 %").set_index("row").loc["stan", "seeds"] == 1
+    page = open_dashboard("ablation", study="components · retrieval · quick · shipped reference")
+    assert table(page, "95 %").set_index("row").loc["stan", "seeds"] == 2
+    assert "**Shipped reference**, made on a CPU, 2 cores at commit 0123456789" in texts(page)
+
+
+def test_queries_won_and_lost_add_up(open_dashboard, runs_root):
+    write_study(runs_root, seeds=(0, 1))
+    moved = table(open_dashboard("ablation"), "gain")
+    change = results.changes(results.load(runs_root), "baseline", "t2v.R@1").set_index("row").loc["stan"]
+    assert (int((moved["gain"] > 0).sum()), int((moved["gain"] < 0).sum())) == (change.won, change.lost)
+
+
+def test_a_suite_without_twins_has_no_twins_view(open_dashboard, runs_root):
+    folder = write_run(runs_root, experiment("stan", 0))
+    evaluation = json.loads((folder / "eval.json").read_text())
+    for part in ("metrics", "last", "validation"):
+        del evaluation[part]["order"]
+    (folder / "eval.json").write_text(json.dumps(evaluation))
+    assert "Twins" not in texts(open_dashboard("ablation"))
+
+
+def test_one_run_in_the_address_shows_its_record(open_dashboard, runs_root):
+    run = experiment("stan", 0)
+    folder = write_run(runs_root, run)
+    (folder / "notebook.html").write_text("<script>alert(1)</script>")
+    page = open_dashboard("runs", run=run.id)
+    assert "stan train --study components --row stan --seed 0" in texts(page)
+    provenance = next(f.value for f in page.dataframe if list(f.value) == ["name", "value"])
+    assert dict(zip(provenance["name"], provenance["value"], strict=True))["commit"].startswith("0123456789")
+    assert "<script>" not in texts(page)
+    assert any("notebook" in button.label for button in page.get("download_button"))
+
+
+def test_two_runs_of_one_protocol_are_compared(open_dashboard, runs_root):
+    runs = [experiment("baseline", 0), experiment("stan", 0)]
+    for run in runs:
+        write_run(runs_root, run)
+    page = open_dashboard("runs", run=[run.id for run in runs])
+    assert "Not compared" not in texts(page)
+    assert "model.temporal" in set(table(page, "what")["what"])
+
+
+def test_runs_of_another_suite_are_refused_with_the_reason(open_dashboard, runs_root):
+    runs = [experiment("stan", 0, "retrieval"), experiment("stan", 0, "motions")]
+    for run in runs:
+        write_run(runs_root, run)
+    page = open_dashboard("runs", run=[run.id for run in runs])
+    assert "Not compared, because these differ: data\\.suite \\(motions, retrieval\\)" in texts(page)
+    assert not any("what" in frame.value for frame in page.dataframe)
+
+
+def test_the_run_table_filters(open_dashboard, runs_root):
+    write_study(runs_root, "retrieval", seeds=(0,))
+    write_study(runs_root, "motions", seeds=(0,))
+    page = open_dashboard("runs", filter="motions")
+    assert set(table(page, "id")["suite"]) == {"motions"}
+    assert len(table(page, "id")) == 7
+
+
+def test_a_hostile_run_folder_is_listed_and_harms_nothing(open_dashboard, runs_root):
+    folder = runs_root / "<img src=x>" / "![x](https:" / ("0" * 10 + "-s0")
+    folder.mkdir(parents=True)
+    (folder / "run.json").write_text("[" * 100)
+    write_run(runs_root, experiment("stan", 0))
+    for name in ("", "ablation", "runs", "benchmarks"):
+        page = open_dashboard(name)
+        assert not any(part.allow_html for part in page.markdown)
+    assert "damaged" in set(table(open_dashboard("runs"), "id")["status"])
+
+
+@pytest.mark.parametrize(
+    ("name", "column"),
+    [
+        ("Text-to-video retrieval", "R@10"),
+        ("Recognition", "GFLOPs"),
+        ("Ablation: components", "multi-level"),
+        ("Ablation: structures", "K400 top-1"),
+        ("Ablation: levels", "interval"),
+    ],
+)
+def test_every_printed_table_is_there_and_says_it_is_printed(open_dashboard, runs_root, name, column):
+    write_study(runs_root, seeds=(0,), rows=("stan",))
+    page = open_dashboard("benchmarks", table=name)
+    assert column in page.dataframe[0].value
+    assert "Nothing here was measured by this suite" in texts(page)
+
+
+def test_disagreements_between_slides_and_paper_are_told(open_dashboard):
+    cells = table(open_dashboard("benchmarks", table="Ablation: components"), "slides").set_index("row")
+    assert cells.loc["stan+testing", ["slides", "paper"]].tolist() == [49.7, 49.0]
+
+
+def test_a_link_out_of_a_run_folder_is_no_notebook(runs_root, tmp_path):
+    from dashboard import data
+
+    folder = write_run(runs_root, experiment("stan", 0))
+    secret = tmp_path / "secret.html"
+    secret.write_text("secret")
+    (folder / "away.html").symlink_to(secret)
+    (folder / "train.html").write_text("mine")
+    assert [page.name for page in data.executed_notebooks(str(folder))] == ["train.html"]

@@ -1,0 +1,151 @@
+"""Made-up runs in; the dashboard as a reader meets it in Chromium: clicks, addresses, narrow screens."""
+
+import os
+import re
+import subprocess
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from stan.serve import dashboard_command, free_port
+from tests.fabricated_runs import experiment, write_run, write_study
+
+pytestmark = pytest.mark.browser
+
+PAGES = ("", "ablation", "runs", "benchmarks")
+
+
+@pytest.fixture(scope="module")
+def address(tmp_path_factory) -> Iterator[str]:
+    """The dashboard, served over made-up runs, one of them under way."""
+    root = tmp_path_factory.mktemp("dashboard") / "runs"
+    write_study(root)
+    write_study(root, "motions", seeds=(0,))
+    write_run(root, experiment("stan", 9), "running")
+    page = dashboard_command([root], port=free_port(0))
+    log = root.parent / "log.txt"
+    with log.open("w") as file:
+        server = subprocess.Popen(page.command, env=os.environ | page.environment, stdout=file, stderr=file)
+    try:
+        _wait_until_served(page.address, server, log)
+        yield page.address
+    finally:
+        server.terminate()
+        server.wait(10)
+
+
+def _wait_until_served(address: str, server: subprocess.Popen, log: Path) -> None:
+    for _ in range(240):
+        assert server.poll() is None, log.read_text()
+        try:
+            with urllib.request.urlopen(f"{address}/_stcore/health"):
+                return
+        except (urllib.error.URLError, ConnectionError):
+            time.sleep(0.25)
+    raise AssertionError(log.read_text())
+
+
+def settled(page, title: str):
+    """The page, once its heading stands and the script behind it has run."""
+    page.get_by_role("heading", name=title, level=1).wait_for()
+    page.locator("[data-testid=stApp][data-test-script-state=notRunning]").wait_for()
+    assert page.get_by_test_id("stException").count() == 0
+    return page
+
+
+def test_the_four_pages_are_reached_by_clicking(address, open_page):
+    page = settled(open_page(address), "What carries CLIP over to video?")
+    for link, title in (
+        ("Ablation", "Ablation"),
+        ("Runs", "Runs"),
+        ("Benchmarks", "Printed benchmark tables"),
+    ):
+        page.get_by_role("link", name=link, exact=True).first.click()
+        settled(page, title)
+
+
+def test_nothing_is_asked_from_outside(address, chromium):
+    context = chromium.new_context()
+    asked = []
+    context.route(
+        lambda url: not url.startswith((address, "data:", "blob:")),
+        lambda route: (asked.append(route.request.url), route.abort()),
+    )
+    for name in PAGES:
+        page = context.new_page()
+        page.goto(f"{address}/{name}")
+        page.locator("[data-testid=stApp][data-test-script-state=notRunning]").wait_for()
+        page.locator("h1").wait_for()
+    context.close()
+    assert asked == []
+
+
+@pytest.mark.parametrize("width", [1280, 400])
+@pytest.mark.parametrize("name", PAGES)
+def test_no_page_is_wider_than_the_screen(address, open_page, name, width):
+    page = open_page(f"{address}/{name}", width=width)
+    page.locator("h1").wait_for()
+    page.locator("[data-testid=stApp][data-test-script-state=notRunning]").wait_for()
+    wider = page.evaluate(
+        """() => [document.documentElement, ...document.querySelectorAll('[data-testid=stMain]')]
+        .map(part => part.scrollWidth - part.clientWidth)"""
+    )
+    assert max(wider) <= 0
+
+
+def test_a_running_job_shows_its_progress(address, open_page):
+    page = settled(open_page(address), "What carries CLIP over to video?")
+    assert "epoch 4 of" in page.get_by_test_id("stProgress").inner_text()
+
+
+def test_the_ablation_draws_its_plots_and_its_table(address, open_page):
+    page = settled(open_page(f"{address}/ablation", height=3200), "Ablation")
+    page.locator(".js-plotly-plot .legendtext", has_text="better").wait_for()
+    for key in ("forest", "knowledge", "order", "kinds"):
+        page.locator(f".st-key-{key} .js-plotly-plot").wait_for()
+    assert page.get_by_test_id("stDataFrame").first.locator("canvas").count() > 0
+    cells = page.get_by_test_id("stDataFrame").first.locator("td", has_text="stan").all_inner_texts()
+    assert "stan" in cells
+
+
+def test_choices_stand_in_the_address_and_survive_a_reload(address, open_page):
+    page = settled(open_page(f"{address}/ablation"), "Ablation")
+    page.get_by_role("combobox", name=re.compile("Compared with")).click()
+    page.get_by_role("option", name="posterior", exact=True).click()
+    page.get_by_role("heading", name="Change against posterior").wait_for()
+    page.wait_for_url("**baseline=posterior**")
+    page.reload()
+    page.get_by_role("heading", name="Change against posterior").wait_for()
+
+
+def test_a_run_in_the_address_opens_its_record(address, open_page):
+    run = experiment("stan", 0).id
+    page = settled(open_page(f"{address}/runs?run={run}"), "Runs")
+    page.get_by_role("heading", name=run).wait_for()
+    page.locator(".st-key-curve .js-plotly-plot").wait_for()
+
+
+def test_ticking_a_run_opens_its_record_and_names_it_in_the_address(address, open_page):
+    page = settled(open_page(f"{address}/runs?filter=stan/"), "Runs")
+    grid = page.locator(".st-key-runs .dvn-scroller")
+    grid.click(position={"x": 16, "y": 54})
+    page.get_by_role("heading", name="Learning curve").wait_for()
+    page.wait_for_url("**run=components**")
+
+
+def test_the_latex_table_downloads_with_its_run_ids(address, open_page):
+    page = settled(open_page(f"{address}/ablation"), "Ablation")
+    with page.expect_download() as download:
+        page.get_by_role("button", name="Table, LaTeX").click()
+    text = Path(download.value.path()).read_text()
+    assert r"\toprule" in text and f"% run: {experiment('stan', 0, 'motions').id}" in text
+
+
+def test_recognition_is_drawn_over_its_cost(address, open_page):
+    page = settled(open_page(f"{address}/benchmarks?table=Recognition"), "Printed benchmark tables")
+    page.locator(".st-key-cost .js-plotly-plot").wait_for()
+    assert page.locator(".st-key-cost .xtitle").text_content().startswith("GFLOPs as printed")

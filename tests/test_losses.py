@@ -1,0 +1,44 @@
+"""Losses on matrices small enough to do by hand."""
+
+from __future__ import annotations
+
+import math
+
+import pytest
+import torch
+
+from stan.losses import classification, info_nce
+
+SIMILARITY = torch.tensor([[2.0, 0.0, 1.0], [0.5, 3.0, 0.0], [1.0, 1.0, 1.0]])
+
+
+def test_without_equal_captions_it_is_both_cross_entropies():
+    right = torch.arange(3)
+    expected = classification(SIMILARITY, right) + classification(SIMILARITY.T, right)
+    assert info_nce(SIMILARITY, torch.eye(3, dtype=torch.bool)).item() == pytest.approx(expected.item())
+
+
+def test_equal_captions_share_the_target():
+    same = torch.tensor([[1, 1, 0], [1, 1, 0], [0, 0, 1]], dtype=torch.bool)
+    total = 0.0
+    for rows in (SIMILARITY.tolist(), SIMILARITY.T.tolist()):
+        for i, row in enumerate(rows):
+            norm = math.log(sum(map(math.exp, row)))
+            right = [j for j in range(3) if same[i, j]]
+            total += sum(norm - row[j] for j in right) / len(right) / 3
+    assert info_nce(SIMILARITY, same).item() == pytest.approx(total, rel=1e-6)
+
+
+def test_equal_captions_are_not_pushed_apart():
+    """Two clips with one caption: at the even split between them nothing pulls."""
+    similarity = torch.zeros(2, 2, requires_grad=True)
+    info_nce(similarity, torch.ones(2, 2, dtype=torch.bool)).backward()
+    assert similarity.grad.abs().max() == 0
+    info_nce(similarity, torch.eye(2, dtype=torch.bool)).backward()
+    assert similarity.grad.abs().max() > 0
+
+
+def test_classification_is_the_mean_over_videos():
+    expected = (math.log(1 + math.e) + math.log(1 + math.exp(-2))) / 2
+    logits = torch.tensor([[0.0, 1.0], [0.0, 2.0]])
+    assert classification(logits, torch.tensor([0, 1])).item() == pytest.approx(expected)

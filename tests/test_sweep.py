@@ -1,0 +1,325 @@
+"""Notebooks and made-up runs in: a sweep skips, orders, resumes, stops and reports as it says."""
+
+import fcntl
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import nbformat
+import pytest
+
+from stan import experiments, notebook, results, sweep, sweep_display
+from stan.config import to_dict
+from tests.fabricated_runs import experiment as made_up
+from tests.fabricated_runs import write_run
+from tests.written_runs import done
+
+ROOT = Path(__file__).resolve().parents[1]
+SMALL = {
+    "data": {"size": "tiny", "frames": 4},
+    "model": {"pretrained": "random"},
+    "train": {"epochs": 1, "batch": 8},
+}
+
+
+def written(folder: Path, body: str, parameters: str = "a: int = 1") -> Path:
+    """A notebook with a parameters cell and one more."""
+    cells = [nbformat.v4.new_code_cell(parameters), nbformat.v4.new_code_cell(body)]
+    cells[0].metadata["tags"] = ["parameters"]
+    path = folder / "small.ipynb"
+    spec = {"name": "python3", "display_name": "Python 3", "language": "python"}
+    nbformat.write(nbformat.v4.new_notebook(cells=cells, metadata={"kernelspec": spec}), path)
+    return path
+
+
+def said(executed: Path) -> str:
+    cells = nbformat.read(executed, as_version=4).cells
+    return "".join(output.get("text", "") for cell in cells for output in cell.get("outputs", []))
+
+
+def test_a_notebook_runs_with_its_parameters_in_this_interpreter(tmp_path, monkeypatch):
+    misleading = tmp_path / "home/.local/share/jupyter/kernels/python3"
+    misleading.mkdir(parents=True)
+    spec = {"argv": ["/bin/false"], "display_name": "another", "language": "python"}
+    (misleading / "kernel.json").write_text(json.dumps(spec))
+    monkeypatch.setenv("HOME", str(tmp_path / "home"))
+    path = written(
+        tmp_path, "import sys, stan\nprint(sys.executable, stan.__file__, a, b)", "a: int = 1\nb: dict = {}"
+    )
+    executed = notebook.run_notebook(path, {"a": 5, "b": {"x": [None, True, 'q"\n']}}, tmp_path / "out")
+    assert (
+        said(executed) == f"{sys.executable} {ROOT / 'stan/__init__.py'} 5 {{'x': [None, True, 'q\"\\n']}}\n"
+    )
+    page = executed.with_suffix(".html").read_text()
+    assert 'src="http' not in page and '<link rel="stylesheet" href="http' not in page
+    assert str(tmp_path) not in json.dumps(nbformat.read(executed, as_version=4).metadata)
+
+
+@pytest.mark.parametrize(
+    ("parameters", "complaint"),
+    [
+        ({"c": 1}, "has no parameter c; it has a"),
+        ({"a": "1"}, "a must be int, not str"),
+        ({"a": True}, "a must be int, not bool"),
+        ({"a": 1.5}, "a must be int, not float"),
+    ],
+)
+def test_parameters_that_do_not_fit_are_refused_before_anything_runs(tmp_path, parameters, complaint):
+    path = written(tmp_path, "print(a)")
+    with pytest.raises(ValueError, match=complaint):
+        notebook.run_notebook(path, parameters, tmp_path / "out")
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_float_parameter_takes_whole_numbers(tmp_path):
+    notebook.check(written(tmp_path, "print(a)", "a: float = 0.5"), {"a": 2})
+
+
+def test_a_cell_that_fails_is_an_error_with_its_words_and_leaves_what_ran(tmp_path):
+    path = written(tmp_path, "print('before')\nraise ValueError('the reason')")
+    with pytest.raises(notebook.NotebookFailed, match="the reason"):
+        notebook.run_notebook(path, {}, tmp_path / "out")
+    assert "before" in said(tmp_path / "out/small.ipynb")
+    assert "the reason" in (tmp_path / "out/small.html").read_text()
+
+
+def test_a_kernel_that_dies_is_an_error(tmp_path):
+    with pytest.raises(notebook.NotebookFailed):
+        notebook.run_notebook(written(tmp_path, "import os\nos._exit(3)"), {}, tmp_path / "out")
+
+
+def test_stopping_interrupts_the_cell_and_ends_the_kernel(tmp_path):
+    body = f"""
+import os, time
+open({str(tmp_path / "pid")!r}, "w").write(str(os.getpid()))
+try:
+    time.sleep(100)
+except KeyboardInterrupt:
+    open({str(tmp_path / "noticed")!r}, "w").close()
+    raise
+"""
+    running = notebook.start(written(tmp_path, body), {}, tmp_path / "out")
+    pid = _pid(tmp_path / "pid")
+    running.stop()
+    assert running.poll() != 0
+    assert (tmp_path / "noticed").exists()
+    assert _ends(pid)
+
+
+def test_a_kernel_does_not_outlive_a_killed_process(tmp_path):
+    body = f"import os, time\nopen({str(tmp_path / 'pid')!r}, 'w').write(str(os.getpid()))\ntime.sleep(100)"
+    running = notebook.start(written(tmp_path, body), {}, tmp_path / "out")
+    pid = _pid(tmp_path / "pid")
+    running.process.kill()
+    running.process.wait()
+    assert _ends(pid)
+
+
+def _pid(file: Path) -> int:
+    for _ in range(600):
+        if file.exists() and file.read_text():
+            return int(file.read_text())
+        time.sleep(0.1)
+    raise AssertionError("the cell never started")
+
+
+def _ends(pid: int) -> bool:
+    for _ in range(300):
+        try:
+            os.kill(pid, 0)
+            if Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] == "Z":
+                return True  # dead, only not yet reaped by whoever adopted it
+        except (ProcessLookupError, FileNotFoundError):
+            return True
+        time.sleep(0.1)
+    return False
+
+
+def test_overrides_change_single_fields_and_options():
+    wanted = sweep.experiment(
+        "components",
+        "stan",
+        "motions",
+        seed=3,
+        overrides={"train": {"epochs": 2}, "model": {"options": {"layers": 2}}},
+    )
+    plain = sweep.experiment("components", "stan", "motions", seed=3)
+    assert (wanted.train.epochs, wanted.seed) == (2, 3)
+    assert wanted.model.options == plain.model.options | {"layers": 2}
+    with pytest.raises(ValueError, match="epoch"):
+        sweep.experiment("components", "stan", "motions", overrides={"train": {"epoch": 2}})
+    with pytest.raises(ValueError, match="part 'lr'"):
+        sweep.experiment("components", "stan", "motions", overrides={"lr": 2})
+    with pytest.raises(ValueError, match="no row 'stam'"):
+        sweep.experiment("components", "stam", "motions")
+
+
+def test_rows_that_train_alike_wait_for_the_first_and_fail_with_it(tmp_path):
+    rows = {one.row: one for one in experiments.study("components", "motions")}
+    queue = [sweep.Run(rows[name], tmp_path) for name in ("stan", "stan+testing", "branch")]
+    assert [run.experiment.row for run in sweep._ready(queue)] == ["stan", "branch"]
+    queue[0].status = "done"
+    assert [run.experiment.row for run in sweep._ready(queue)] == ["stan+testing", "branch"]
+    queue[0].status = "failed"
+    assert [run.experiment.row for run in sweep._ready(queue)] == ["branch"]
+    assert queue[1].status == "failed" and "stan-s0" in queue[1].reason
+
+
+def test_what_is_done_is_not_started(tmp_path, monkeypatch):
+    wanted = [made_up("stan", 0), made_up("branch", 0)]
+    for one in wanted:
+        write_run(tmp_path, one)
+    monkeypatch.setattr(notebook, "start", lambda *_: pytest.fail("started a run that is done"))
+    report = sweep.train_all(wanted, tmp_path, tmp_path / "worlds")
+    assert [run.status for run in report.runs] == ["done before", "done before"] and not report.failed
+
+
+def test_a_run_is_done_only_when_its_record_says_so(tmp_path, monkeypatch):
+    """The notebook ends well in all three; one leaves a done record, one a failed one, one none."""
+    monkeypatch.setattr(sweep, "_prepare", lambda *_: None)
+    body = """
+from tests.fabricated_runs import write_run
+from tests.written_runs import done
+from stan.config import from_dict
+from pathlib import Path
+import shutil
+wanted = from_dict(experiment)
+status = {"stan": "done", "branch": "failed"}.get(wanted.row)
+if status:
+    made = write_run(Path(worlds), wanted, status)
+    for file in made.iterdir():
+        shutil.copy(file, Path(runs) / wanted.id / file.name)
+"""
+    small = written(tmp_path, body, 'experiment: dict = {}\nruns: str = ""\nworlds: str = ""')
+    monkeypatch.setattr(notebook, "find", lambda name: small)
+    wanted = [made_up(row, 0) for row in ("stan", "branch", "posterior")]
+    report = sweep.train_all(wanted, tmp_path / "runs", tmp_path / "elsewhere", jobs=3)
+    assert [run.status for run in report.runs] == ["done", "failed", "failed"]
+    assert [run.experiment.row for run in report.failed] == ["branch", "posterior"]
+    assert "made up" in report.failed[0].reason and "config.json is missing" in report.failed[1].reason
+
+
+def test_rates_are_chosen_on_validation_and_written(tmp_path, monkeypatch):
+    """Three trials a row, the middle rate best; the study's rows are then run with it."""
+    asked = []
+
+    def pretend(wanted, runs, worlds, jobs=None):
+        asked.append(wanted)
+        for one in wanted:
+            if one.study == "learning-rates":
+                value = 60.0 if one.train.lr == 1e-3 else 50.0
+                scores = {"t2v": {"R@1": value}}
+                done(runs, one, validation=scores)
+        return sweep.Report([sweep.Run(one, runs / one.id, "done") for one in wanted])
+
+    monkeypatch.setattr(sweep, "train_all", pretend)
+    monkeypatch.setattr(sweep, "report_on", lambda *_: tmp_path / "ablation.ipynb")
+    shipped = tmp_path / "shipped.json"
+    shipped.write_text('{"another": {}}')
+    monkeypatch.setattr(experiments, "RATES_FILE", shipped)
+    report = sweep.ablate("components", "retrieval", runs=tmp_path, choose_rates=True, ship_rates=True)
+    assert len(asked[0]) == 3 * 6  # stan+testing trains as stan does
+    assert [one.train.lr for one in asked[1]] == [1e-3] * 7
+    assert report.rates["retrieval/quick/stan"]["tried"] == {"0.0003": 50.0, "0.001": 60.0, "0.003": 50.0}
+    assert json.loads((tmp_path / "learning_rates.json").read_text()) == report.rates
+    assert json.loads(shipped.read_text()) == {"another": {}} | report.rates
+
+
+def test_progress_is_read_from_the_end_of_the_log(tmp_path):
+    one = made_up("stan", 0)
+    folder = write_run(tmp_path, one, "running")
+    with (folder / "metrics.jsonl").open("a") as log:
+        log.write('{"step": 20, "epo')  # being written at this moment
+    run = sweep.Run(one, folder, "running", seconds=16.0)
+    at = sweep_display.where(run)
+    assert (at["epoch"], at["step"], at["epochs"]) == (3, 19, one.train.epochs)
+    assert at["eta"] == pytest.approx(5.0 * 3.8 * (one.train.epochs - 3) / 3)
+    assert sweep_display.words(run).startswith("epoch 4/12, step 19, loss")
+    assert sweep_display.words(sweep.Run(one, tmp_path / "none", "running")) == "starting"
+
+
+def test_jobs_and_seeds_are_checked():
+    with pytest.raises(ValueError, match="jobs is 0"):
+        sweep._at_once(0, 3)
+    assert sweep._at_once(8, 3) == 3
+    with pytest.raises(ValueError, match="no seeds"):
+        sweep.ablate("components", "motions", seeds=())
+    with pytest.raises(ValueError, match="no study"):
+        sweep.ablate("component", "motions")
+
+
+def test_a_run_goes_through_its_notebook_dies_and_is_resumed(tmp_path):
+    """Killed as it trains, its record is not done; the next call resumes that very run, the third does nothing."""
+    longer = sweep.changed(
+        sweep.experiment("components", "branch", "motions", overrides=SMALL), {"train": {"epochs": 40}}
+    )
+    runs, worlds = tmp_path / "runs", tmp_path / "worlds"
+    folder = runs / longer.id
+    sweep._prepare([longer], worlds, runs)
+    parameters = {"experiment": to_dict(longer), "runs": str(runs), "worlds": str(worlds)}
+    running = notebook.start(notebook.find("train"), parameters, folder, {"OMP_NUM_THREADS": "1"})
+    try:
+        for _ in range(2400):
+            if running.poll() is not None or sweep_display.last_step(folder / "metrics.jsonl"):
+                break
+            time.sleep(0.05)
+        assert running.poll() is None, running.tail()
+    finally:
+        os.kill(running.process.pid, signal.SIGKILL)
+        running.process.wait()
+    _wait_for_lock(folder / ".lock")
+    assert results.read(folder)["status"] in ("running", "died")
+    assert results.find(runs, longer) is None
+
+    report = sweep.train_all([longer], runs, worlds, jobs=1)
+    assert [run.status for run in report.runs] == ["done"], report.runs[0].reason
+    record = results.read(folder)["run"]
+    assert (record["resumed"], record["threads"]) == (1, sweep.cores())
+    assert "top-1" in (folder / "train.html").read_text()
+    assert [run.status for run in sweep.train_all([longer], runs, worlds).runs] == ["done before"]
+
+
+def _wait_for_lock(file: Path) -> None:
+    """Until the killed run's kernel has noticed that it is alone, and lets go of its record."""
+    with file.open() as lock:
+        for _ in range(600):
+            try:
+                return fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except OSError:
+                time.sleep(0.1)
+    raise AssertionError("the kernel outlived its process")
+
+
+def test_ctrl_c_ends_every_child(tmp_path):
+    """The sweep's own process gets one SIGINT; it exits with 130 and its kernels are gone."""
+    body = f"""
+import os, time
+open({str(tmp_path)!r} + "/" + experiment["row"], "w").write(str(os.getpid()))
+time.sleep(100)
+"""
+    small = written(tmp_path, body, 'experiment: dict = {}\nruns: str = ""\nworlds: str = ""')
+    program = f"""
+import sys
+from pathlib import Path
+from tests.fabricated_runs import experiment
+from stan import cli, notebook, sweep
+sweep._prepare = lambda *_: None
+notebook.find = lambda name: Path({str(small)!r})
+wanted = [experiment("stan", 0), experiment("branch", 0)]
+sweep.ablate = lambda *_, **__: sweep.train_all(wanted, {str(tmp_path / "runs")!r}, "w", 2)
+sys.exit(cli.run(["ablate"]))
+"""
+    process = subprocess.Popen([sys.executable, "-c", program], cwd=ROOT, stderr=subprocess.PIPE, text=True)
+    try:
+        pids = [_pid(tmp_path / row) for row in ("stan", "branch")]
+        process.send_signal(signal.SIGINT)
+        _, stderr = process.communicate(timeout=120)
+    finally:
+        process.kill()
+    assert process.returncode == 130, stderr
+    assert "Traceback" not in stderr
+    assert all(_ends(pid) for pid in pids)
