@@ -110,15 +110,20 @@ def ablate(
     choose_rates: bool = False,
     ship_rates: bool = False,
     overrides: Mapping[str, Mapping[str, Any]] | None = None,
+    only: Sequence[str] = (),
 ) -> Report:
     """Trains and tests every row with every seed, then executes the ablation notebook into `runs/STUDY/`.
 
-    jobs: runs at once, by default one per core; each gets its share of the cores as threads. root: folder of a
-    real data set. choose_rates: first try `experiments.LEARNING_RATES` for every row, take the best on validation and
-    write the choices to `runs/learning_rates.json`; with ship_rates also into the package, where studies find them.
+    only: names of the rows to run, all if empty. jobs: runs at once, by default one per core; each gets its share of the
+    cores as threads. root: folder of a real data set. choose_rates: first try `experiments.LEARNING_RATES` for every
+    row, take the best on validation and write the choices to `runs/learning_rates.json`; with ship_rates also into the
+    package, where studies find them.
     Raises ValueError for what isn't known. After Ctrl-C all runs have ended, each to be resumed by the next call.
     """
-    rows = [changed(row, overrides or {}) for row in experiments.study(study, suite, size, root)]
+    for name in only:
+        experiments.row(study, name)
+    chosen = [row for row in experiments.study(study, suite, size, root) if not only or row.row in only]
+    rows = [changed(row, overrides or {}) for row in chosen]
     if not seeds:
         raise ValueError("no seeds: give at least one")
     rates: dict[str, Any] = {}
@@ -177,7 +182,9 @@ def _choose(
         part: {k: v for k, v in fields.items() if (part, k) != ("train", "lr")}
         for part, fields in overrides.items()
     }
-    trials = [changed(trial, kept) for trial in experiments.rate_trials(study, suite, size)]
+    keys = {experiments.rate_key(row) for row in rows}
+    trials = [t for t in experiments.rate_trials(study, suite, size) if experiments.rate_key(t) in keys]
+    trials = [changed(trial, kept) for trial in trials]
     trials = [replace(trial, data=replace(trial.data, root=rows[0].data.root)) for trial in trials]
     report = train_all(trials, runs, worlds, jobs)
     if not report.failed:

@@ -127,6 +127,7 @@ def ablate(
     suite: Suite = "motions",
     size: Size = "quick",
     seeds: Annotated[str, typer.Option(help="Seeds, separated by commas.")] = "0",
+    rows: Annotated[str, typer.Option(help="Only these rows, separated by commas.")] = "",
     jobs: Annotated[int | None, typer.Option(help="Runs at once; one per core by default.", min=1)] = None,
     backbone: Backbone = None,
     pretrained: Pretrained = None,
@@ -161,6 +162,7 @@ def ablate(
         choose_rates=choose_rates or ship_rates,
         ship_rates=ship_rates,
         overrides=_overrides(settings, backbone, pretrained),
+        only=[name for name in rows.split(",") if name],
     )
     for run in report.failed:
         say(f"{run.experiment.id} failed: {run.reason}")

@@ -132,7 +132,7 @@ def _progress(rng: np.random.Generator, frames: int) -> np.ndarray:
 
 def _shift(rng: np.random.Generator, frames: int, horizontal: bool) -> list[dict[str, np.ndarray]]:
     """Towards the right, or downwards, by less than a patch of CLIP or by many."""
-    radius, distance = rng.uniform(11, 17), rng.uniform(8, 44)
+    radius, distance = rng.uniform(11, 17), rng.uniform(16, 56)
     x, y = _place(rng, radius + 1)
     low, high = (MARGIN + radius, WIDTH - MARGIN - radius) if horizontal else (radius, HEIGHT - radius)
     distance = min(distance, high - low)
@@ -144,7 +144,7 @@ def _shift(rng: np.random.Generator, frames: int, horizontal: bool) -> list[dict
 
 def _grow(rng: np.random.Generator, frames: int) -> list[dict[str, np.ndarray]]:
     small = rng.uniform(6, 10)
-    large = small + rng.uniform(6, 14)
+    large = small + rng.uniform(8, 18)
     x, y = _place(rng, large)
     still = np.ones(frames)
     return [{"x": x * still, "y": y * still, "radius": small + (large - small) * _progress(rng, frames)}]
@@ -198,7 +198,7 @@ def _cover(rng: np.random.Generator, frames: int) -> list[dict[str, np.ndarray]]
 def _meeting(rng: np.random.Generator, frames: int, nearest: float) -> list[dict[str, np.ndarray]]:
     large, small = rng.uniform(13, 16), rng.uniform(8, 10)
     gap = nearest * (large + small) / 2
-    path = rng.uniform(26, 34)
+    path = rng.uniform(28, 40)
     while True:  # until the whole path lies inside the picture
         x, y = _place(rng, small)
         way = rng.uniform(0, 2 * np.pi)
