@@ -114,8 +114,8 @@ def ablate(
 ) -> Report:
     """Trains and tests every row with every seed, then executes the ablation notebook into `runs/STUDY/`.
 
-    only: names of the rows to run, all if empty. jobs: runs at once, by default one per core; each gets its share of the
-    cores as threads. root: folder of a real data set. choose_rates: first try `experiments.LEARNING_RATES` for every
+    only: names of the rows to run, all if empty. jobs: runs at once, by default one per core; each gets its share of
+    the cores as threads. root: folder of a real set. choose_rates: first try `experiments.LEARNING_RATES` for every
     row, take the best on validation and write the choices to `runs/learning_rates.json`; with ship_rates also into the
     package, where studies find them.
     Raises ValueError for what isn't known. After Ctrl-C all runs have ended, each to be resumed by the next call.
