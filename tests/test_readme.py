@@ -92,5 +92,5 @@ def test_the_method_of_the_contributors_page_works():
 
 if __name__ == "__main__":
     text = README.read_text()
-    old = re.search(MARKS, text, re.S)[1]
-    README.write_text(text.replace(old, tables()))
+    start, end = re.search(MARKS, text, re.S).span(1)
+    README.write_text(text[:start] + tables() + text[end:])
