@@ -192,15 +192,17 @@ def to_html(notebook: Path) -> Path:
 
 
 def _environment() -> dict[str, str]:
-    """The kernel imports this very package, and isn't warned that there are no widgets to draw progress with."""
+    """The kernel imports this very package and draws into the notebook; no warnings of missing widgets."""
     first = {
         "PYTHONPATH": str(Path(__file__).resolve().parents[1]),
         "PYTHONWARNINGS": "ignore:IProgress not found",
     }
     between = {"PYTHONPATH": os.pathsep, "PYTHONWARNINGS": ","}
-    return {
+    joined = {
         name: between[name].join(filter(None, [one, os.environ.get(name)])) for name, one in first.items()
     }
+    # whatever the calling process draws with (Streamlit sets its own backend for all its children)
+    return joined | {"MPLBACKEND": "module://matplotlib_inline.backend_inline"}
 
 
 def _tidy(executed: Path) -> None:

@@ -14,6 +14,8 @@ from stan.models import presets
 from stan.models.dual_encoder import DualEncoder, build
 from stan.temporal import METHODS
 
+WIDTH = 64  # of the tiny CLIP
+
 RANDOM = ModelConfig(pretrained="random", options={"layers": 2})
 
 
@@ -29,7 +31,9 @@ def test_similarity_is_the_cosine_of_text_and_video(temporal):
     model = build(ModelConfig(pretrained="random", temporal=temporal), 4).eval()
     text, video = model.encode_text(["a", "b c", "d"]), model.encode_video(torch.randn(2, 4, 3, 48, 48))
     score = model.similarity(text, video)
-    assert score.shape == (3, 2) and video.frames.shape == (2, 4, 96) and text.tokens.shape == (3, 77, 96)
+    assert (
+        score.shape == (3, 2) and video.frames.shape == (2, 4, WIDTH) and text.tokens.shape == (3, 77, WIDTH)
+    )
     expected = F.cosine_similarity(text.text[1], video.frames.mean(1)[0], dim=0)
     torch.testing.assert_close(score[1, 0], expected, atol=1e-6, rtol=0)
 

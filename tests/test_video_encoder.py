@@ -8,6 +8,8 @@ from stan.models.video_encoder import VideoEncoder
 from stan.temporal import METHODS, build
 from stan.temporal.base import Temporal
 
+WIDTH = 64  # of the tiny CLIP
+
 
 @pytest.fixture(scope="module")
 def clip():
@@ -46,7 +48,7 @@ def test_mean_of_one_frame_is_clip_itself(clip, video):
 @torch.no_grad()
 def test_levels_are_the_blocks_outputs(clip, video):
     levels = VideoEncoder(clip, build("mean", clip, 4)).levels(video)
-    assert [tuple(x.shape) for x in levels] == [(2, 4, 37, 96)] * 6
+    assert [tuple(x.shape) for x in levels] == [(2, 4, 37, WIDTH)] * 6
     x = clip.embed(video[1])
     for level, block in zip(levels, clip.blocks, strict=True):
         x = block(x)
@@ -97,7 +99,7 @@ def test_who_knows_the_order(encoder, video):
 @torch.no_grad()
 def test_three_frames_are_not_three_channels(encoder, video):
     out = encoder(video[:, :3])
-    assert out.frames.shape == (2, 3, 96) and out.video.shape == (2, 96)
+    assert out.frames.shape == (2, 3, WIDTH) and out.video.shape == (2, WIDTH)
 
 
 def test_no_gradient_in_levels(clip, video):
@@ -118,7 +120,7 @@ def test_a_mask_needs_a_frame_in_each_row(clip, video):
 def test_missing_levels(clip):
     encoder = VideoEncoder(clip, build("stan", clip, 4))
     with pytest.raises(ValueError, match=r"levels \[2, 3, 4\] are missing"):
-        encoder.from_levels({5: torch.zeros(1, 4, 37, 96)})
+        encoder.from_levels({5: torch.zeros(1, 4, 37, WIDTH)})
 
 
 class Inside(Temporal):
