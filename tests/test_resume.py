@@ -58,9 +58,15 @@ def steps(run: Path) -> int:
     return log.read_text().count('"loss"') if log.exists() else 0
 
 
-def wait_for_steps(process: subprocess.Popen, run: Path, wanted: int) -> None:
+def attempts(run: Path) -> int:
+    record = run / "run.json"
+    return json.loads(record.read_text())["resumed"] + 1 if record.exists() else 0
+
+
+def wait_for_steps(process: subprocess.Popen, run: Path, wanted: int, attempt: int) -> None:
+    """Until this attempt has opened the record and the log, partly of earlier ones, holds so many steps."""
     limit = time.monotonic() + 200
-    while steps(run) < wanted:
+    while attempts(run) < attempt or steps(run) < wanted:
         assert process.poll() is None, process.stderr.read().decode()
         assert time.monotonic() < limit, f"only {steps(run)} of {wanted} steps"
         time.sleep(0.002)
@@ -71,9 +77,9 @@ def test_killed_at_three_moments_and_while_saving(tmp_path):
     straight = train(EXPERIMENT, tmp_path / "straight", worlds)
     killed_root = tmp_path / "killed"
     run = killed_root / EXPERIMENT.id
-    for wanted in sorted(random.Random().sample(range(2, 12), 3)):
+    for attempt, wanted in enumerate(sorted(random.Random().sample(range(2, 12), 3)), 1):
         process = start(killed_root, worlds)
-        wait_for_steps(process, run, wanted)
+        wait_for_steps(process, run, wanted, attempt)
         time.sleep(random.Random().uniform(0, 0.3))
         process.send_signal(signal.SIGKILL)
         process.wait()

@@ -117,7 +117,8 @@ class Worker:
     def _read_into(self, view: memoryview, deadline: float) -> int:
         poll = select.poll()
         poll.register(self._process.stdout, select.POLLIN)
-        if not poll.poll(max(0.0, deadline - time.monotonic()) * 1000):
+        left = deadline - time.monotonic()
+        if left <= 0 or not poll.poll(left * 1000):
             raise WorkerDied("took longer than its limit of time")
         count = self._process.stdout.readinto(view)
         if not count:
