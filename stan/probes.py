@@ -19,7 +19,7 @@ from stan.data.world.suites import draw_background
 from stan.models.clip import Clip
 
 STILLS = 4000
-RIDGES = (1e0, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6)
+RIDGES = (1.0, 10.0, 100.0, 1000.0, 10000.0)
 TARGETS = ("x", "y", "size", "turn")
 
 

@@ -9,11 +9,9 @@ from __future__ import annotations
 
 import csv
 import json
-import os
 import re
 import shutil
 from collections.abc import Callable, Iterable, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -79,9 +77,7 @@ def _require_same(folder: Path, made: dict[str, Any]) -> None:
 
 def _render_all(clips: Sequence[Plan], videos: Path) -> Iterable[None]:
     paths = [videos / plan.split / f"{plan.id}.mp4" for plan in clips]
-    # threads, not processes: numpy and the encoder let go of the interpreter, and a caller's script isn't run again
-    with ThreadPoolExecutor(os.cpu_count()) as pool:
-        yield from pool.map(_render_one, clips, paths)
+    return map(_render_one, clips, paths)
 
 
 def _render_one(plan: Plan, path: Path) -> None:
