@@ -1,4 +1,8 @@
-"""Stills with captions in, a small CLIP out: its weights, and a record of how it was made and what its levels hold."""
+"""Stills with captions and sentences in, a small CLIP out: its weights, and a record of how it was made.
+
+Pictures meet captions that never say where, how large or how turned. Beside them the text tower alone reads of motions,
+as CLIP's has: one wording of a sentence shall find the other among many, its reversal in time included.
+"""
 
 from __future__ import annotations
 
@@ -14,6 +18,7 @@ from torch import Tensor
 
 from stan import checkpoints, probes
 from stan.data.transforms import evaluation
+from stan.data.world.reading import draw_readings
 from stan.data.world.stills import draw_stills
 from stan.losses import info_nce
 from stan.metrics import retrieval
@@ -24,7 +29,7 @@ from stan.results.writer import write_json
 CHUNK = 1000
 """Stills drawn at a time, before they are shrunk to what CLIP sees."""
 WORDS = 20
-"""Text tokens; the longest caption of a still has 19."""
+"""Text tokens; the longest caption of a still has 19, the longest sentence about a motion 17."""
 HELD_OUT = 1_000_000
 """Seeds from here on are never trained on."""
 
@@ -34,6 +39,7 @@ def pretrain(
     steps: int = 2000,
     batch: int = 256,
     stills: int = 40_000,
+    readings: int = 40_000,
     lr: float = 1e-3,
     weight_decay: float = 0.1,
     seed: int = 0,
@@ -51,11 +57,13 @@ def pretrain(
     clip = load_clip("tiny", "random").to(device)
     images, ids, names = _stills(clip, stills, seed)
     images, ids, names = images.to(device), ids.to(device), names.to(device)
+    wordings = _readings(clip, readings, seed).to(device)
     optimizer = torch.optim.AdamW(_groups(clip, weight_decay), lr=lr, betas=(0.9, 0.98), eps=1e-6, fused=True)
     rate = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda step: _warm_cosine(step, steps))
-    for step, chosen in enumerate(_batches(stills, batch, steps, seed)):
-        chosen = chosen.to(device)
-        loss = _loss(clip, images[chosen], ids[chosen], names[chosen])
+    shown, read = _batches(stills, batch, steps, seed), _batches(readings // 2, batch // 4, steps, seed)
+    for step, (pictures, sentences) in enumerate(zip(shown, read, strict=True)):
+        loss = _loss(clip, images[pictures], ids[pictures], names[pictures])
+        loss = loss + _reading_loss(clip, wordings[sentences].flatten(0, 1))
         optimizer.zero_grad(set_to_none=True)
         loss.backward()
         torch.nn.utils.clip_grad_norm_(clip.parameters(), 1.0)
@@ -68,6 +76,7 @@ def pretrain(
         "steps": steps,
         "batch": batch,
         "stills": stills,
+        "readings": readings,
         "lr": lr,
         "weight_decay": weight_decay,
         "seed": seed,
@@ -84,6 +93,13 @@ def _loss(clip: Clip, images: Tensor, ids: Tensor, names: Tensor) -> Tensor:
     image = F.normalize(clip.project(_cls(clip, images)), dim=-1)
     text = F.normalize(clip.encode_text(ids).text, dim=-1)
     return info_nce(clip.logit_scale.exp() * text @ image.T, names[:, None] == names[None])
+
+
+def _reading_loss(clip: Clip, wordings: Tensor) -> Tensor:
+    """Of sentences in two wordings, token ids (N, 2, L): each shall be nearest to its other one."""
+    first, second = (F.normalize(clip.encode_text(ids).text, dim=-1) for ids in wordings.unbind(1))
+    same = (wordings[:, None, :, None] == wordings[None, :, None]).all(-1).any((2, 3))
+    return info_nce(clip.logit_scale.exp() * first @ second.T, same)
 
 
 def _cls(clip: Clip, images: Tensor) -> Tensor:
@@ -128,6 +144,12 @@ def _stills(clip: Clip, count: int, seed: int) -> tuple[Tensor, Tensor, Tensor]:
     numbers = {content: i for i, content in enumerate(dict.fromkeys(contents))}
     names = torch.tensor([numbers[content] for content in contents])
     return torch.cat(images)[:count], clip.tokenize(captions, WORDS)[:count], names[:count]
+
+
+def _readings(clip: Clip, count: int, seed: int) -> Tensor:
+    """Token ids (count / 2, 2, 2, WORDS): a sentence and its reversal, each in two wordings."""
+    both = [clip.tokenize(sentences, WORDS) for sentences in draw_readings(count, seed)]
+    return torch.stack(both, 1).unflatten(0, (-1, 2))
 
 
 def content_of(caption: str) -> str:

@@ -44,11 +44,13 @@ class Event:
     def has_direction(self) -> bool:
         return self.reversed != self
 
-    def sentence(self, wording: int = 0) -> str:
-        """One clause without the background; `wording` chooses among paraphrases."""
+    def sentence(self, wording: int = 0, anonymous: bool = False) -> str:
+        """One clause without the background; `wording` chooses among paraphrases, `anonymous` names no shape."""
         phrases = MOTIONS[self.motion].phrases
         first, last = self.looks[0], self.looks[-1]
         names = {"a": first, "b": last, "shape": f"a {first.shape}", "old": first.colour, "new": last.colour}
+        if anonymous:
+            names |= dict.fromkeys(("a", "b", "shape"), "something")
         return phrases[wording % len(phrases)].format(**names)
 
 
@@ -65,6 +67,11 @@ class Motion:
     looks: int = 1
     turns: bool = False
     """Only shapes that turning changes."""
+
+
+def class_name(motion: str) -> str:
+    """The motion's template without its brackets, as Something-Something's classes are named."""
+    return MOTIONS[motion].template.replace("[", "").replace("]", "")
 
 
 def draw_event(motion: str, words: Vocabulary, rng: np.random.Generator) -> Event:

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from stan.data.world.concepts import SEEN, UNSEEN, Vocabulary
-from stan.data.world.motions import MOTIONS, Event, Look, draw_event, tracks_of
+from stan.data.world.motions import MOTIONS, Event, Look, class_name, draw_event, tracks_of
 from stan.data.world.render import Background, Scene, render
 
 SUITES = ("retrieval", "paragraph", "scenes", "motions")
@@ -103,7 +103,7 @@ def plans(suite: str, size: str = "quick", seed: int = 0) -> list[Plan]:
 def labels(suite: str) -> tuple[str, ...]:
     """Class names of a class suite in index order; none for the others."""
     if suite == "motions":
-        return tuple(motion.template.replace("[", "").replace("]", "") for motion in MOTIONS.values())
+        return tuple(class_name(motion) for motion in MOTIONS)
     return (
         tuple(str(look) for look in SCENE_CLASSES[SEEN] + SCENE_CLASSES[UNSEEN]) if suite == "scenes" else ()
     )
