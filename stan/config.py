@@ -57,6 +57,8 @@ class TrainConfig:
     clip_gradient: float = 5.0
     temperature: float = 0.05
     """Similarities are divided by it in the loss; fixed, as in the released recipe."""
+    twins: float = 0.0
+    """Recognition: weight of telling a clip's class from that of its time-reversed twin, where there is one."""
     precision: str = "32-true"
     """Precision in lightning-fabric's words."""
 
@@ -125,8 +127,18 @@ def _refuse_unknown(values: dict[str, Any], kind: type) -> None:
         raise ValueError(f"{kind.__name__} has no {', '.join(unknown)}; it has {', '.join(known)}")
 
 
+def _differing(value: Any, default: Any) -> Any:
+    if not isinstance(default, dict):
+        return value
+    return {name: inner for name, inner in value.items() if name not in default or inner != default[name]}
+
+
 def _digest(experiment: Experiment, parts: tuple[str, ...]) -> str:
-    values = to_dict(experiment)
-    identity = {name: values[name] for name in parts}
-    del identity["data"]["root"]
+    """Of what differs from the defaults, so that a setting added later leaves the identity of older records as it is.
+
+    A default must therefore never change: whoever wants another value names it in `experiments`.
+    """
+    values, defaults = to_dict(experiment), to_dict(Experiment(experiment.study, experiment.row))
+    identity = {name: _differing(values[name], defaults[name]) for name in parts}
+    identity["data"].pop("root", None)
     return hashlib.sha256(json.dumps(identity, sort_keys=True).encode()).hexdigest()[:10]

@@ -201,8 +201,7 @@ def _with_order(
 ) -> Measured:
     """Adds whether each clip with a time-reversed twin is nearer to its own text than to its twin's."""
     clips = loader.videos.clips
-    place = {clip.id: i for i, clip in enumerate(clips)}
-    twins = np.array([own[place[c.twin]] if c.twin in place else -1 for c in clips])
+    twins = np.where(loader.twins >= 0, own[loader.twins], -1)
     index, hits = metrics.order_hits(scores, own, twins)
     if len(index) == 0:
         return Measured(found, arrays)

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from stan.config import TrainConfig
 from stan.data.loader import Batch
 from stan.evaluate import embed
-from stan.losses import classification, info_nce
+from stan.losses import classification, info_nce, twin_classification
 from stan.models.clip import TextOutput
 from stan.models.dual_encoder import DualEncoder
 from stan.models.video_encoder import VideoOutput
@@ -69,7 +69,11 @@ def batch_loss(
     """The loss over all processes' clips; its gradient is that of one process with all of them."""
     text, video = objective(batch)
     if "label" in batch:
-        return classification(model.similarity(text, video).T / recipe.temperature, batch["label"])
+        similarity = model.similarity(text, video).T
+        loss = classification(similarity / recipe.temperature, batch["label"])
+        if recipe.twins:
+            loss = loss + recipe.twins * twin_classification(similarity, batch["label"], batch["twin_label"])
+        return loss
     text, video = (type(x)(*(gather(fabric, part) for part in x)) for x in (text, video))
     ids = gather(fabric, batch["text"])
     same = (ids[:, None] == ids[None]).all(-1)

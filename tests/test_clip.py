@@ -62,7 +62,7 @@ def test_real_architecture_by_name(name):
 
 def test_tiny_attributes():
     clip = load_clip("tiny", "random")
-    assert (clip.image_size, clip.grid, clip.patches, clip.context_length) == (48, (6, 6), 36, 77)
+    assert (clip.image_size, clip.grid, clip.patches, clip.context_length) == (48, (4, 4), 16, 77)
     assert clip.mean == open_clip.OPENAI_DATASET_MEAN and clip.std == open_clip.OPENAI_DATASET_STD
     assert clip.text.width == clip.embed_dim
 

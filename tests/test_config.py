@@ -40,6 +40,11 @@ def test_testing_changes_only_the_whole_identity():
     assert changed.training_hash == BASE.training_hash
 
 
+def test_a_setting_at_its_default_leaves_the_identity_as_it_is():
+    named = with_parts(BASE, train={"twins": 0.0}, data={"frames": 8})
+    assert named.hash == BASE.hash == "d1a81a52cc"
+
+
 def test_id_names_the_folder():
     assert replace(BASE, seed=2).id == f"components/stan/{BASE.hash}-s2"
 

@@ -92,11 +92,20 @@ def test_tokens_are_cut_to_the_longest_and_mean_the_same(clip):
 
 
 def test_an_epoch_is_a_permutation_less_what_is_left_over():
-    batches = order(10, 4, seed=1, epoch=0)
+    alone = np.full(10, -1)
+    batches = order(alone, 4, seed=1, epoch=0)
     assert [len(b) for b in batches] == [4, 4] and len(np.unique(np.concatenate(batches))) == 8
-    assert not np.array_equal(np.concatenate(batches), np.concatenate(order(10, 4, seed=1, epoch=1)))
+    assert not np.array_equal(np.concatenate(batches), np.concatenate(order(alone, 4, seed=1, epoch=1)))
     with pytest.raises(ValueError, match="batch of 12 from 10"):
-        order(10, 12, 0, 0)
+        order(alone, 12, 0, 0)
+
+
+def test_twins_follow_each_other():
+    twins = np.array([1, 0, -1, 5, -1, 3])
+    epochs = [np.concatenate(order(twins, 6, seed=0, epoch=epoch)).tolist() for epoch in range(8)]
+    for clips in epochs:
+        assert sorted(clips) == list(range(6))
+        assert all(abs(clips.index(a) - clips.index(b)) == 1 for a, b in ((0, 1), (3, 5)))
 
 
 def test_a_broken_video_is_named(clip, videos, tmp_path):

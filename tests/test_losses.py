@@ -7,7 +7,7 @@ import math
 import pytest
 import torch
 
-from stan.losses import classification, info_nce
+from stan.losses import TWIN_TEMPERATURE, classification, info_nce, twin_classification
 
 SIMILARITY = torch.tensor([[2.0, 0.0, 1.0], [0.5, 3.0, 0.0], [1.0, 1.0, 1.0]])
 
@@ -36,6 +36,13 @@ def test_equal_captions_are_not_pushed_apart():
     assert similarity.grad.abs().max() == 0
     info_nce(similarity, torch.eye(2, dtype=torch.bool)).backward()
     assert similarity.grad.abs().max() > 0
+
+
+def test_a_twin_is_told_from_its_own_class_alone():
+    cosines = torch.tensor([[0.1, 0.3, 1.0], [0.2, 0.0, 0.9]])
+    alone = twin_classification(cosines, torch.tensor([0, 1]), torch.tensor([1, -1]))
+    torch.testing.assert_close(alone, -(cosines[0, :2] / TWIN_TEMPERATURE).log_softmax(0)[0] / 2)
+    assert twin_classification(cosines, torch.tensor([0, 1]), torch.tensor([-1, -1])) == 0
 
 
 def test_classification_is_the_mean_over_videos():

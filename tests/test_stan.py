@@ -53,7 +53,7 @@ def video():
 
 def random_levels(encoder, videos=2, frames=4):
     generator = torch.Generator().manual_seed(3)
-    return {i: torch.randn(videos, frames, 37, WIDTH, generator=generator) for i in encoder.temporal.levels}
+    return {i: torch.randn(videos, frames, 17, WIDTH, generator=generator) for i in encoder.temporal.levels}
 
 
 @torch.no_grad()
@@ -109,9 +109,9 @@ def test_only_the_last_projections_start_at_zero(clip):
     zero = [name for name, parameter in method.named_parameters() if not parameter.any()]
     for k in range(4):
         assert f"layers.{k}.cross_frame.temporal_fc.weight" in zero
-        patches = torch.randn(1, 4, 36, WIDTH)
+        patches = torch.randn(1, 4, 16, WIDTH)
         torch.testing.assert_close(method.layers[k].cross_frame(patches, None), patches)
-    levels = {i: torch.randn(1, 4, 37, WIDTH) for i in method.levels}
+    levels = {i: torch.randn(1, 4, 17, WIDTH) for i in method.levels}
     out = VideoEncoder(clip, method).from_levels(levels).video
     assert (
         out - clip.project(levels[5][:, :, 0]).mean(1)
@@ -127,7 +127,7 @@ def test_spatial_weights_are_copies_of_clips_last_blocks(clip):
 
 @torch.no_grad()
 def test_first_input_released_and_paper(clip):
-    x, mask = torch.randn(1, 3, 37, WIDTH), torch.tensor([[1, 1, 0]], dtype=torch.bool)
+    x, mask = torch.randn(1, 3, 17, WIDTH), torch.tensor([[1, 1, 0]], dtype=torch.bool)
     released = build("stan", clip, 3).eval()
     position = clip.visual.positional_embedding
     cls, patches = released._first(x, mask)
@@ -143,14 +143,14 @@ def test_first_input_released_and_paper(clip):
 @torch.no_grad()
 def test_projected_merge_starts_as_the_sum(clip):
     torch.manual_seed(0)
-    levels = {i: torch.randn(1, 4, 37, WIDTH) for i in (2, 3, 4, 5)}
+    levels = {i: torch.randn(1, 4, 17, WIDTH) for i in (2, 3, 4, 5)}
     plain = build("stan", clip, 4).eval()
     projected = build("stan", clip, 4, {"merge": "projection"}).eval()
     projected.load_state_dict(plain.state_dict(), strict=False)
     torch.testing.assert_close(projected.branch_tokens(levels), plain.branch_tokens(levels))
     projected.merges[2].weight.zero_()
     changed = projected.branch_tokens(levels)
-    without = projected.branch_tokens(levels | {5: torch.randn(1, 4, 37, WIDTH)})
+    without = projected.branch_tokens(levels | {5: torch.randn(1, 4, 17, WIDTH)})
     torch.testing.assert_close(changed, without)  # W_proj stands before level 5
 
 
@@ -179,14 +179,14 @@ def test_where_posterior_and_one_level_read(clip):
 @torch.no_grad()
 def test_attention_weights(clip):
     method = build("stan", clip, 4, {"layers": 2}).eval()
-    levels = {i: torch.randn(2, 4, 37, WIDTH) for i in method.levels}
+    levels = {i: torch.randn(2, 4, 17, WIDTH) for i in method.levels}
     mask = torch.tensor([[1, 1, 1, 0], [1, 1, 1, 1]], dtype=torch.bool)
     before = method.branch_tokens(levels, mask)
     layers = method.attention(levels, mask)
     assert [sorted(layer) for layer in layers] == [["cross_frame", "intra_frame"]] * 2
     cross, intra = layers[1]["cross_frame"], layers[1]["intra_frame"]
-    assert cross.shape == (2, 36, 4, 4, 4) and intra.shape == (2, 4, 4, 37, 37)
-    torch.testing.assert_close(cross.sum(-1), torch.ones(2, 36, 4, 4))
+    assert cross.shape == (2, 16, 4, 4, 4) and intra.shape == (2, 4, 4, 17, 17)
+    torch.testing.assert_close(cross.sum(-1), torch.ones(2, 16, 4, 4))
     assert cross[0, ..., 3].abs().max() == 0  # nobody looks at padding
     torch.testing.assert_close(method.branch_tokens(levels, mask), before)
     first = method._first(levels[4], mask)

@@ -48,7 +48,7 @@ def test_mean_of_one_frame_is_clip_itself(clip, video):
 @torch.no_grad()
 def test_levels_are_the_blocks_outputs(clip, video):
     levels = VideoEncoder(clip, build("mean", clip, 4)).levels(video)
-    assert [tuple(x.shape) for x in levels] == [(2, 4, 37, WIDTH)] * 6
+    assert [tuple(x.shape) for x in levels] == [(2, 4, 17, WIDTH)] * 6
     x = clip.embed(video[1])
     for level, block in zip(levels, clip.blocks, strict=True):
         x = block(x)
@@ -120,7 +120,7 @@ def test_a_mask_needs_a_frame_in_each_row(clip, video):
 def test_missing_levels(clip):
     encoder = VideoEncoder(clip, build("stan", clip, 4))
     with pytest.raises(ValueError, match=r"levels \[2, 3, 4\] are missing"):
-        encoder.from_levels({5: torch.zeros(1, 4, 37, WIDTH)})
+        encoder.from_levels({5: torch.zeros(1, 4, 17, WIDTH)})
 
 
 class Inside(Temporal):

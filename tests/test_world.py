@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import re
 from collections import Counter
 
 import numpy as np
@@ -9,7 +10,7 @@ import pytest
 
 from stan.data.datasets import load
 from stan.data.video import decode
-from stan.data.world import concepts, motions, stills
+from stan.data.world import concepts, motions, reading, stills
 from stan.data.world.folder import MARKER, encode, write
 from stan.data.world.render import HEIGHT, SHAPES, TEXTURES, WIDTH
 from stan.data.world.suites import EVENT_FRAMES, SUITES, labels, plans
@@ -108,9 +109,9 @@ def test_every_query_of_a_retrieval_test_is_unique(suite):
 
 @pytest.mark.parametrize("suite", ["retrieval", "paragraph", "motions"])
 def test_twins_are_each_other_backwards_with_another_caption_or_class(suite):
-    clips = {p.id: p for p in plans(suite, "tiny") if p.split == "test"}
+    clips = {p.id: p for p in plans(suite, "tiny")}
     paired = [p for p in clips.values() if p.twin]
-    assert len(paired) >= 8
+    assert {p.split for p in paired} == {"train", "val", "test"} and len(paired) >= 24
     for plan in paired:
         twin = clips[plan.twin]
         assert twin.twin == plan.id
@@ -120,8 +121,27 @@ def test_twins_are_each_other_backwards_with_another_caption_or_class(suite):
 
 def test_every_clip_whose_words_have_a_direction_has_a_twin():
     for plan in plans("retrieval", "quick"):
-        if plan.split == "test":
-            assert (plan.twin is not None) == any(event.has_direction for event in plan.events)
+        assert (plan.twin is not None) == any(event.has_direction for event in plan.events)
+
+
+def told(sentence: str) -> set[str]:
+    """The motions that a sentence may speak of."""
+    clause = re.sub(r" on a \w+ background$", "", sentence)
+    found = {m for m in motions.MOTIONS if motions.class_name(m) == clause}
+    for name, motion in motions.MOTIONS.items():
+        patterns = [re.sub(r"\{\w+\}", r"[a-z ]+", phrase) for phrase in motion.phrases]
+        found |= {name} if any(re.fullmatch(pattern, clause) for pattern in patterns) else set()
+    return found
+
+
+def test_readings_say_the_same_twice_and_then_the_reverse():
+    first, second = reading.draw_readings(400, 3)
+    assert (first, second) == reading.draw_readings(400, 3)
+    assert any(a.startswith("something") for a in first) and any(a.startswith("a ") for a in first)
+    spoken = [told(a) & told(b) for a, b in zip(first, second, strict=True)]
+    assert all(a != b for a, b in zip(first, second, strict=True)) and all(spoken)
+    for forwards, backwards in zip(spoken[::2], spoken[1::2], strict=True):
+        assert {motions.MOTIONS[m].reversal or m for m in forwards} & backwards
 
 
 def test_equal_seeds_give_equal_bytes_and_others_do_not():

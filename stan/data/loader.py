@@ -27,7 +27,8 @@ if TYPE_CHECKING:
     from stan.models.video_encoder import VideoEncoder
 
 Batch = dict[str, Any]
-"""index (B,), text (B, L), label (B,) for recognition, video (B * V, T, 3, S, S) or levels {i: (B * V, T, S, D)}."""
+"""index (B,), text (B, L), video (B * V, T, 3, S, S) or levels {i: (B * V, T, S, D)}; for recognition label (B,) and
+twin_label (B,), -1 where a clip has no time-reversed twin."""
 
 CROP_SCALE = (0.08, 1.0)
 """Share of a frame's area that a training crop covers, as released."""
@@ -56,6 +57,13 @@ class Loader:
         self.owner = np.repeat(np.arange(len(videos.clips)), [len(v.captions) for v in videos.clips])
         """Index of each caption's clip."""
         self.first_caption = np.searchsorted(self.owner, np.arange(len(videos.clips)))
+        place = {v.id: i for i, v in enumerate(videos.clips)}
+        self.twins = np.array([place.get(v.twin, -1) for v in videos.clips])
+        """Index of each clip's time-reversed twin, -1 where there is none."""
+        if videos.task == "recognition":
+            labels = np.array([v.label for v in videos.clips])
+            self.labels = torch.from_numpy(labels)
+            self.twin_labels = torch.from_numpy(np.where(self.twins < 0, -1, labels[self.twins]))
 
     def __len__(self) -> int:
         return len(self.videos.clips)
@@ -100,7 +108,7 @@ class Loader:
                 [self._caption(i, rng) for i, rng in zip(indices, draws, strict=True)]
             ]
         if self.videos.task == "recognition":
-            batch["label"] = torch.tensor([self.videos.clips[i].label for i in indices])
+            batch |= {"label": self.labels[indices], "twin_label": self.twin_labels[indices]}
         if self._levels is not None:
             rows = indices[:, None] * self.views + np.arange(self.views)
             batch["levels"] = self._levels.rows(rows.ravel())
@@ -137,15 +145,20 @@ def clip_tokens(clip: Clip, texts: list[str], words: int) -> Int[Tensor, "N L"]:
     return ids[:, : int(ids.argmax(1).max()) + 1]  # the end token has the highest id
 
 
-def order(clips: int, batch: int, seed: int, epoch: int) -> list[np.ndarray]:
+def order(twins: Int[np.ndarray, " clips"], batch: int, seed: int, epoch: int) -> list[np.ndarray]:
     """An epoch's batches of clip indices, shuffled; what is left of the last one is dropped.
 
-    Raises ValueError where not even one batch is full.
+    twins: index of each clip's twin or -1. Twins follow each other, so that most batches hold both: only against each
+    other do they tell anything about order. Raises ValueError where not even one batch is full.
     """
+    clips = len(twins)
     if clips < batch:
         raise ValueError(f"a batch of {batch} from {clips} training clips: choose a batch of at most {clips}")
     shuffled = np.random.default_rng((_ORDER, seed, epoch)).permutation(clips)
-    return list(shuffled[: clips - clips % batch].reshape(-1, batch))
+    pairs = np.stack([shuffled, twins[shuffled]], 1)
+    first = (twins[shuffled] < 0) | (shuffled < twins[shuffled])  # of two twins, one brings both
+    chosen = pairs[first].ravel()
+    return list(chosen[chosen >= 0][: clips - clips % batch].reshape(-1, batch))
 
 
 def _threads() -> int:

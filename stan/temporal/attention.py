@@ -31,17 +31,6 @@ def attend(
     return attention.out_proj(rearrange(_mix(q, k, v, keys), "n h s d -> n s (h d)"))
 
 
-def _mix(q: Tensor, k: Tensor, v: Tensor, keys: Tensor | None) -> Tensor:
-    if q.dtype != torch.bfloat16 or q.device.type != "cpu":
-        return F.scaled_dot_product_attention(q, k, v, attn_mask=keys)
-    # torch's fused kernel is made for long sequences: with a few dozen tokens its bfloat16 gradient on a CPU
-    # takes seven times as long as these three products
-    logits = q * q.shape[-1] ** -0.5 @ k.transpose(-1, -2)
-    if keys is not None:
-        logits = logits.masked_fill(~keys, float("-inf"))
-    return logits.softmax(-1).to(v.dtype) @ v
-
-
 def attention_weights(
     attention: nn.MultiheadAttention, x: Float[Tensor, "N S D"], keys: Bool[Tensor, "N 1 1 S"] | None = None
 ) -> Float[Tensor, "N heads S S"]:

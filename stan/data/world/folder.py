@@ -22,7 +22,7 @@ from stan.data.world.suites import EVENT_FRAMES, FPS, Plan, labels, plans
 
 MARKER = "world.json"
 """Written last: a folder without it is not complete."""
-VERSION = 1
+VERSION = 2
 """Changes whenever equal arguments would give other frames or words."""
 ENCODING = {"crf": "18", "preset": "veryfast", "threads": "1", "bf": "0", "g": "12"}
 

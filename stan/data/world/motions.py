@@ -139,7 +139,7 @@ def _progress(rng: np.random.Generator, frames: int) -> np.ndarray:
 
 def _shift(rng: np.random.Generator, frames: int, horizontal: bool) -> list[dict[str, np.ndarray]]:
     """Towards the right, or downwards, by less than a patch of CLIP or by many."""
-    radius, distance = rng.uniform(11, 17), rng.uniform(16, 56)
+    radius, distance = rng.uniform(11, 16), rng.uniform(44, 60)
     x, y = _place(rng, radius + 1)
     low, high = (MARGIN + radius, WIDTH - MARGIN - radius) if horizontal else (radius, HEIGHT - radius)
     distance = min(distance, high - low)
