@@ -25,7 +25,7 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 for _command in (
-    *(training.world, training.pretrain, training.train, training.evaluate, training.ablate),
+    *(training.world, training.pretrain, training.train, training.export, training.evaluate, training.ablate),
     *(records.runs, records.compare, records.published, records.metrics),
     *(videos.index, videos.search, videos.recognise, videos.explain),
     *(pages.dashboard, pages.demo, pages.serve, pages.doctor),

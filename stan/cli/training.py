@@ -56,13 +56,16 @@ def pretrain(
     steps: Annotated[int | None, typer.Option(help="Steps of the optimizer.", min=1)] = None,
     batch: Annotated[int | None, typer.Option(help="Stills per step.", min=2)] = None,
     stills: Annotated[int | None, typer.Option(help="How many stills to draw.", min=2)] = None,
+    readings: Annotated[
+        int | None, typer.Option(help="How many sentences about motions the text tower reads.", min=2)
+    ] = None,
     seed: Annotated[int, typer.Option(help="Seed of weights and stills.", min=0)] = 0,
     as_json: Json = False,
 ) -> None:
     """Train the tiny CLIP on stills, from scratch, and measure what its levels hold."""
     from stan import pretrain as pretraining
 
-    given = {"steps": steps, "batch": batch, "stills": stills}
+    given = {"steps": steps, "batch": batch, "stills": stills, "readings": readings}
     with quiet():
         record = pretraining.pretrain(
             out,
@@ -103,6 +106,18 @@ def train(
     with quiet():
         folder = train_one(wanted, runs, worlds)
     _emit_run(folder, as_json)
+
+
+def export(
+    run: Annotated[Path, typer.Argument(help="Folder of a finished run, or a checkpoint.")],
+    out: Annotated[Path, typer.Option(help="The checkpoint to write (safetensors, half precision).")],
+    as_json: Json = False,
+) -> None:
+    """Write a run's weights as one small file that every command and `stan.load_model` reads."""
+    from stan.models.presets import export as write
+
+    write(run, out)
+    emit({"run": run, "out": out, "bytes": out.stat().st_size}, as_json, lines)
 
 
 def evaluate(

@@ -45,16 +45,22 @@ def load_model(name: str | Path, pretrained: str | None = None) -> DualEncoder:
     return _from_file(_file(name))
 
 
-def save_model(path: str | Path, model: DualEncoder, experiment: Experiment, half: bool = False) -> None:
+def save_model(path: str | Path, model: DualEncoder, experiment: Experiment) -> None:
     """Writes what training could change, and the experiment, so that `load_model` can rebuild the model.
 
     CLIP's frozen parameters are left out and read from the backbone again, except where that is random.
-    `half`: 16 bit.
     """
     kept, left_out = _split(model, experiment.model.pretrained == "random")
-    if half:
-        kept = {name: tensor.half() for name, tensor in kept.items()}
     checkpoints.save(path, kept, {"experiment": to_dict(experiment), "backbone": digest(left_out)})
+
+
+def export(name: str | Path, path: str | Path) -> None:
+    """Writes the weights of a run, or of a checkpoint, in half precision: what `stan-tiny` was made by.
+
+    Raises ValueError where there are none.
+    """
+    state, metadata = checkpoints.load(_file(name))
+    checkpoints.save(path, {key: tensor.half() for key, tensor in state.items()}, metadata)
 
 
 def digest(tensors: dict[str, Tensor]) -> str:
