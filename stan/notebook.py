@@ -20,6 +20,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from stan.results.provenance import COMMAND, command
+
 KERNEL = "python3"
 LOG = "notebook.log"
 
@@ -192,7 +194,8 @@ def to_html(notebook: Path) -> Path:
 
 
 def _environment() -> dict[str, str]:
-    """The kernel imports this very package and draws into the notebook; no warnings of missing widgets."""
+    """The kernel imports this very package, records this very command and draws into the notebook; no warnings of
+    missing widgets."""
     first = {
         "PYTHONPATH": str(Path(__file__).resolve().parents[1]),
         "PYTHONWARNINGS": "ignore:IProgress not found",
@@ -201,6 +204,7 @@ def _environment() -> dict[str, str]:
     joined = {
         name: between[name].join(filter(None, [one, os.environ.get(name)])) for name, one in first.items()
     }
+    joined[COMMAND] = os.environ.get(COMMAND) or command()
     # whatever the calling process draws with (Streamlit sets its own backend for all its children)
     return joined | {"MPLBACKEND": "module://matplotlib_inline.backend_inline"}
 

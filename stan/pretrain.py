@@ -60,7 +60,10 @@ def pretrain(
     wordings = _readings(clip, readings, seed).to(device)
     optimizer = torch.optim.AdamW(_groups(clip, weight_decay), lr=lr, betas=(0.9, 0.98), eps=1e-6, fused=True)
     rate = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda step: _warm_cosine(step, steps))
-    shown, read = _batches(stills, batch, steps, seed), _batches(readings // 2, batch // 4, steps, seed)
+    shown, read = (
+        _batches(stills, batch, steps, seed),
+        _batches(readings // 2, max(1, batch // 4), steps, seed),
+    )
     for step, (pictures, sentences) in enumerate(zip(shown, read, strict=True)):
         loss = _loss(clip, images[pictures], ids[pictures], names[pictures])
         loss = loss + _reading_loss(clip, wordings[sentences].flatten(0, 1))

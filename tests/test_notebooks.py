@@ -8,6 +8,7 @@ import pytest
 
 from stan import notebook, results, sweep
 from stan.config import to_dict
+from stan.results.provenance import command
 from tests.fabricated_runs import write_study
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -61,6 +62,7 @@ def test_train_trains_tests_and_shows_a_run(tmp_path):
     folder = tmp_path / "runs" / wanted.id
     executed = notebook.run_notebook(notebook.find("train"), parameters, folder, ONE_THREAD)
     assert results.read(folder)["status"] == "done"
+    assert results.read(folder)["run"]["command"] == command()  # this process's, not the kernel's own
     assert pictures(executed) == 1
     assert "t2v.R@1" in text(executed) and "order.accuracy" in text(executed)
 
@@ -80,7 +82,7 @@ def test_ablation_shows_every_row_with_interval_and_the_papers_number(tmp_path, 
 
 def test_pretrain_makes_weights_and_shows_what_they_hold(tmp_path):
     out = tmp_path / "tiny.safetensors"
-    parameters = {"out": str(out), "steps": 2, "batch": 8, "stills": 16}
+    parameters = {"out": str(out), "steps": 2, "batch": 8, "stills": 16, "readings": 16}
     executed = notebook.run_notebook(notebook.find("pretrain"), parameters, tmp_path / "out", ONE_THREAD)
     assert out.is_file() and out.with_suffix(".json").is_file()
     assert pictures(executed) == 2

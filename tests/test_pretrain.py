@@ -9,7 +9,7 @@ import torch
 from stan import checkpoints, pretrain, probes
 from stan.models.clip import TINY_WEIGHTS, load_clip
 
-SMALL = {"steps": 3, "batch": 16, "stills": 60}
+SMALL = {"steps": 3, "batch": 16, "stills": 60, "readings": 60}
 
 
 @pytest.fixture(autouse=True)

@@ -14,6 +14,9 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
+COMMAND = "STAN_COMMAND"
+"""Environment variable by which a command hands its own line down to the kernels that it starts."""
+
 PACKAGES = (
     "stan-video",
     "torch",
@@ -34,7 +37,7 @@ def provenance() -> dict[str, Any]:
     """Command, commit, hash of uncommitted changes, package versions, anonymous host, machine and threads."""
     commit, dirty = code_state(Path(__file__).resolve().parent)
     return {
-        "command": command(),
+        "command": os.environ.get(COMMAND) or command(),
         "commit": commit,
         "dirty": dirty,
         "packages": packages(),
