@@ -139,21 +139,21 @@ def test_rates_are_tried_once_per_training_and_the_best_on_validation_is_chosen(
     runs = trial_runs(trials, stan=1.0, posterior=-1.0)
     runs.loc[runs["row"] == "branch@0.001", "status"] = "failed"
     chosen = experiments.choose_rates(runs)
-    assert (chosen["motions/quick/stan"]["lr"], chosen["motions/quick/posterior"]["lr"]) == (1e-2, 1e-3)
-    tried = {"0.001": 0.0, "0.003": 0.0, "0.01": 0.0}
-    assert chosen["motions/quick/baseline"] == {"lr": 1e-3, "tried": tried, "chosen_on": "validation, seed 0"}
+    assert (chosen["motions/quick/stan"]["lr"], chosen["motions/quick/posterior"]["lr"]) == (3e-3, 3e-4)
+    tried = {"0.0003": 0.0, "0.001": 0.0, "0.003": 0.0}
+    assert chosen["motions/quick/baseline"] == {"lr": 3e-4, "tried": tried, "chosen_on": "validation, seed 0"}
     assert "motions/quick/branch" not in chosen
     assert len(chosen) == 5
     rates.write_text(json.dumps(chosen))
-    assert by_row("components")["stan+testing"].train.lr == 1e-2
+    assert by_row("components")["stan+testing"].train.lr == 3e-3
 
 
 def test_trials_with_other_settings_do_not_mix(rates):
     trials = experiments.rate_trials("components", "motions")
     longer = [with_parts(trial, train={"epochs": trial.train.epochs + 1}) for trial in trials]
     runs = pd.concat([trial_runs(trials, stan=1.0), trial_runs(longer, stan=-1.0)])
-    assert experiments.choose_rates(runs, trials)["motions/quick/stan"]["lr"] == 1e-2
-    assert experiments.choose_rates(runs, longer)["motions/quick/stan"]["lr"] == 1e-3
+    assert experiments.choose_rates(runs, trials)["motions/quick/stan"]["lr"] == 3e-3
+    assert experiments.choose_rates(runs, longer)["motions/quick/stan"]["lr"] == 3e-4
     with pytest.raises(ValueError, match="tried with several settings"):
         experiments.choose_rates(runs)
 

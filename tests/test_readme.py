@@ -8,38 +8,39 @@ import pandas as pd
 from stan import experiments, report, results
 
 README = Path(__file__).resolve().parents[1] / "README.md"
+AGAINST = {
+    "components": {"baseline": "change"},
+    "methods": {"mean": "against mean", "sequence_transformer": "against sequence_transformer"},
+}
+"""Rows that changes are counted from, by study, and how the README's columns call them."""
 MARKS = "<!-- tables: .*? -->\n(.*)<!-- end of tables -->"
 
 
 def tables() -> str:
     """The README's part between its marks."""
     runs = results.load([], shipped=True)
-    runs = runs[runs["study"] == "components"]
-    return "\n".join(table(runs[runs["suite"] == suite], suite) for suite in sorted(runs["suite"].unique()))
-
-
-def table(runs: pd.DataFrame, suite: str) -> str:
-    """One suite's rows in the study's order, changes against the baseline."""
-    metric = report.headline(suite)
-    found = runs.assign(
-        row=pd.Categorical(runs["row"], [r.name for r in experiments.STUDIES["components"].rows])
+    parts = [(study, suite) for study in AGAINST for suite in sorted(runs["suite"].unique())]
+    return "\n".join(
+        table(runs[(runs["study"] == study) & (runs["suite"] == suite)], study, suite)
+        for study, suite in parts
     )
+
+
+def table(runs: pd.DataFrame, study: str, suite: str) -> str:
+    """One study on one suite: its rows in the study's order, changes against the rows named in AGAINST."""
+    metric = report.headline(suite)
+    found = runs.assign(row=pd.Categorical(runs["row"], [r.name for r in experiments.STUDIES[study].rows]))
     overview = report.overview(found, suite)
-    changes = report.changes(found, metric).set_index("row")
-    seeds = int(overview["seeds"].max())
-    title = f"`{suite}`, {metric.removeprefix('t2v.')}, " + ("one seed" if seeds == 1 else f"{seeds} seeds")
-    head = [
-        f"**{title}**",
-        "",
-        "| row | all | change | seen | unseen | order | paper |",
-        "|---|---|---|---|---|---|---|",
-    ]
-    lines = [
-        f"| {row} | {line[metric]} | {change(changes, row)} | {line['seen.' + metric]} | {line['unseen.' + metric]} "
-        f"| {line['order.accuracy']} | {line['paper']:g} |"
-        for row, line in overview.iterrows()
-    ]
-    return "\n".join([*head, *lines, ""])
+    changes = [report.changes(found, metric, base).set_index("row") for base in AGAINST[study]]
+    title = f"Study `{study}` on `{suite}`, {metric.removeprefix('t2v.')}, {int(overview['seeds'].min())} seeds"
+    names = ["row", "all", *AGAINST[study].values(), "seen", "unseen", "order", "paper"]
+    lines = [f"**{title}**", "", *(f"| {' | '.join(cells)} |" for cells in (names, ["---"] * len(names)))]
+    for row, line in overview.iterrows():
+        cells = [row, line[metric], *(change(of, row) for of in changes)]
+        cells += [line[f"seen.{metric}"], line[f"unseen.{metric}"], line["order.accuracy"]]
+        cells.append("" if pd.isna(line["paper"]) else f"{line['paper']:g}")
+        lines.append(f"| {' | '.join(cells)} |")
+    return "\n".join([*lines, ""])
 
 
 def change(changes: pd.DataFrame, row: str) -> str:

@@ -225,7 +225,7 @@ def test_rates_are_chosen_on_validation_and_written(tmp_path, monkeypatch):
     report = sweep.ablate("components", "retrieval", runs=tmp_path, choose_rates=True, ship_rates=True)
     assert len(asked[0]) == 3 * 6  # stan+testing trains as stan does
     assert [one.train.lr for one in asked[1]] == [1e-3] * 7
-    assert report.rates["retrieval/quick/stan"]["tried"] == {"0.001": 60.0, "0.003": 50.0, "0.01": 50.0}
+    assert report.rates["retrieval/quick/stan"]["tried"] == {"0.0003": 50.0, "0.001": 60.0, "0.003": 50.0}
     assert json.loads((tmp_path / "learning_rates.json").read_text()) == report.rates
     assert json.loads(shipped.read_text()) == {"another": {}} | report.rates
 
