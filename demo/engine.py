@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from demo.media import Proxies, require_video_name
-from stan.data.world.motions import MOTIONS
+from stan.data.world import suites
 
 if TYPE_CHECKING:
     from stan.explain import Attention
@@ -53,7 +53,7 @@ class Engine:
     @property
     def labels(self) -> list[str]:
         """Labels to begin with: the motions of the embedded world."""
-        return [motion.template.replace("[", "").replace("]", "") for motion in MOTIONS.values()]
+        return list(suites.labels("motions"))
 
     def proxy(self, video: str | Path) -> Path:
         """A file to play. Raises ValueError for an unknown id, VideoError for what cannot be decoded."""

@@ -17,7 +17,7 @@ LAYERS = (
     "temporal similarity",
     "models checkpoints",
     "results experiments figures",
-    "recipe resumption train evaluate probes pretrain",
+    "recipe resumption cost train evaluate probes pretrain",
     "sweep sweep_display notebook",
     "store library explain report tour",
     "doctor cli",

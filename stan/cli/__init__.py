@@ -26,7 +26,7 @@ app = typer.Typer(
 )
 for _command in (
     *(training.world, training.pretrain, training.train, training.export, training.evaluate, training.ablate),
-    *(records.runs, records.compare, records.published, records.metrics),
+    *(records.runs, records.compare, records.published, records.cost, records.metrics),
     *(videos.index, videos.search, videos.recognise, videos.explain),
     *(pages.dashboard, pages.demo, pages.serve, pages.doctor),
 ):

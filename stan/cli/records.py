@@ -88,6 +88,20 @@ def published(
     emit(chosen, as_json, lambda document: table(document, columns))
 
 
+def cost(
+    preset: Annotated[str, typer.Argument(help="stan-self-b16, stan-conv-b16, clip-b16, ...")],
+    frames: Annotated[int, typer.Option(help="Frames of a view.", min=1)] = 8,
+    views: Annotated[int, typer.Option(help="Views of a video: clips times crops.", min=1)] = 1,
+    as_json: Json = False,
+) -> None:
+    """Parameters and multiply-accumulates of a preset, by part, as the paper counts them and in full."""
+    from stan.cost import cost as count
+
+    with quiet():
+        document = count(preset, frames, views)
+    emit(document, as_json, _cost)
+
+
 def metrics(
     file: Annotated[
         Path, typer.Argument(help="An .npz with `similarity` (captions x videos), or an .npy of it.")
@@ -198,6 +212,21 @@ def _chosen(done: pd.DataFrame, name: str) -> pd.DataFrame:
             f"{name!r} is several configs ({there}): name one by --study, --suite, --size or its id"
         )
     return chosen.sort_values("shipped", kind="stable").drop_duplicates("seed").sort_values("seed")
+
+
+def _cost(document: dict[str, Any]) -> str:
+    parts = document["parts"] | {
+        "a video, all views": {"linear": document["gmacs_linear"], "all": document["gmacs_all"]},
+        "of which run": {"all": document["gmacs_run"]},
+    }
+    rows = [
+        {"part": name} | {f"GMACs, {convention}": round(value, 3) for convention, value in of.items()}
+        for name, of in parts.items()
+    ]
+    trainable = {f"trainable, {name} frozen": n for name, n in document["params_trainable"].items()}
+    sizes = {"parameters": document["params"], "added": document["params_added"]} | trainable
+    millions = [{"of": name, "millions": round(count / 1e6, 2)} for name, count in sizes.items()]
+    return f"{table(rows)}\n\n{table(millions)}"
 
 
 def _change(document: dict[str, Any]) -> str:

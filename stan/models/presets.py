@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -16,14 +17,23 @@ from stan.models.dual_encoder import DualEncoder, build
 STAN_TINY_WEIGHTS = Path(__file__).parent.parent / "weights" / "stan_tiny.safetensors"
 CHECKPOINT = "checkpoint.safetensors"
 
+
+def _stan(backbone: str, **options: Any) -> tuple[ModelConfig, int]:
+    return ModelConfig(backbone, "openai", "stan", options), 12
+
+
 PRESETS: dict[str, tuple[ModelConfig, int]] = {
     "clip-tiny": (ModelConfig(temporal="mean"), 8),
     "clip-b32": (ModelConfig("ViT-B-32", "openai", "mean"), 12),
     "clip-b16": (ModelConfig("ViT-B-16", "openai", "mean"), 12),
-    "stan-self-b32": (ModelConfig("ViT-B-32", "openai", "stan"), 12),
-    "stan-self-b16": (ModelConfig("ViT-B-16", "openai", "stan"), 12),
+    "stan-self-b32": _stan("ViT-B-32"),
+    "stan-self-b16": _stan("ViT-B-16"),
+    "stan-self-b16-k6": _stan("ViT-B-16", layers=6),
+    "stan-self-l14": _stan("ViT-L-14"),
+    "stan-conv-b16": _stan("ViT-B-16", cross_frame="convolution", convolution="bottleneck"),
+    "stan-conv-dense-b16": _stan("ViT-B-16", cross_frame="convolution", convolution="dense"),
 }
-"""Model and frames. The branch of `stan-self-*` is untrained; `stan-tiny` is a trained checkpoint."""
+"""Model and frames. The branch of `stan-self-*` and `stan-conv-*` is untrained; `stan-tiny` is a trained checkpoint."""
 
 
 def load_model(name: str | Path, pretrained: str | None = None) -> DualEncoder:

@@ -86,7 +86,7 @@ class Stan(Temporal):
         elif not multi_level:
             self.reads = self.reads[:1]
         self.levels = tuple(sorted({*self.reads, clip.layers - 1}))
-        rates = torch.linspace(0, drop_path, layers).tolist()
+        rates = [drop_path * k / max(1, layers - 1) for k in range(layers)]
         self.layers = nn.ModuleList(
             StanLayer(clip.heads, block, rate, cross_frame, convolution, intra_frame)
             for block, rate in zip(clip.blocks[-layers:], rates, strict=True)
