@@ -147,10 +147,10 @@ def test_a_model_without_time_draws_the_rest():
 
 def test_a_click_picks_the_patch_under_it():
     look = seen()
-    side = heat.patch(look.pixels[0], (4, 4), 0, 0).shape[0]
+    side = heat.patch(look.pixels[0], (6, 6), 0, 0).shape[0]
     at = lambda x, y: attention_tab.pick(look, SimpleNamespace(index=[x, y]))  # noqa: E731
-    assert at(0, 0) == (1, 1) and at(side - 1, side - 1) == (4, 4)
-    assert at(side // 2 + 1, 0) == (1, 3) and at(side, side) == (4, 4)
+    assert at(0, 0) == (1, 1) and at(side - 1, side - 1) == (6, 6)
+    assert at(side // 2 + 1, 0) == (1, 4) and at(side, side) == (6, 6)
 
 
 def test_the_hottest_patch_is_the_brightest():
