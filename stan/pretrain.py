@@ -151,7 +151,7 @@ def _stills(clip: Clip, count: int, seed: int) -> tuple[Tensor, Tensor, Tensor]:
 
 def _readings(clip: Clip, count: int, seed: int) -> Tensor:
     """Token ids (count / 2, 2, 2, WORDS): a sentence and its reversal, each in two wordings."""
-    both = [clip.tokenize(sentences, WORDS) for sentences in draw_readings(count, seed)]
+    both = [clip.tokenize(sentences, WORDS) for sentences in draw_readings(count // 2 * 2, seed)]
     return torch.stack(both, 1).unflatten(0, (-1, 2))
 
 
