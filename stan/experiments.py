@@ -108,7 +108,7 @@ def _world(suite: str, size: str, words: int, epochs: int, frames: int = 8, laye
     data = DataConfig(suite=suite, size=size, frames=frames, words=words)
     # A class is named without the objects that fill a picture: its cosines are small, their scale has to be large.
     temperature, twins = (0.01, 4.0) if suite in CLASS_SUITES else (0.05, 0.0)
-    train = TrainConfig("vision", epochs, batch=32, lr=1e-3, temperature=temperature, twins=twins)
+    train = TrainConfig("vision", epochs, batch=32, lr=3e-3, temperature=temperature, twins=twins)
     return _Setting(data, train, layers, options=(("drop_path", 0.0),))
 
 

@@ -32,9 +32,9 @@ def table(runs: pd.DataFrame, study: str, suite: str) -> str:
     found = runs.assign(row=pd.Categorical(runs["row"], [r.name for r in experiments.STUDIES[study].rows]))
     overview = report.overview(found, suite)
     changes = [report.changes(found, metric, base).set_index("row") for base in AGAINST[study]]
-    title = (
-        f"Study `{study}` on `{suite}`, {metric.removeprefix('t2v.')}, {int(overview['seeds'].min())} seeds"
-    )
+    seeds = int(overview["seeds"].min())
+    counted = f"{seeds} seed{'s' * (seeds > 1)}"
+    title = f"Study `{study}` on `{suite}`, {metric.removeprefix('t2v.')}, {counted}"
     names = ["row", "all", *AGAINST[study].values(), "seen", "unseen", "order", "paper"]
     lines = [f"**{title}**", "", *(f"| {' | '.join(cells)} |" for cells in (names, ["---"] * len(names)))]
     for row, line in overview.iterrows():
