@@ -127,12 +127,12 @@ def test_look_inside(address, open_page, width):
     page.locator("#over-time img").wait_for()
     first = page.locator("#over-time img").get_attribute("src")
     row = page.get_by_label("number input for Patch row")
-    assert row.input_value() == "3"
+    assert row.input_value() == "2"
     picture = page.locator("#patch img")
     box = picture.bounding_box()
     picture.click(position={"x": box["width"] / 2 + 100, "y": box["height"] / 2 + 100})
     page.wait_for_function("src => document.querySelector('#over-time img').src !== src", arg=first)
-    assert row.input_value() == "6"
+    assert row.input_value() == "4"
     maps = page.locator("#maps").inner_html()
     page.get_by_label("Head").click()
     page.get_by_role("option", name="2", exact=True).click()
