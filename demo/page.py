@@ -64,7 +64,7 @@ STYLE = """
 @media (max-width: 640px) {
   .go {flex-grow: 1 !important}
   .maps img {width: 92px; height: 92px}
-  .labels {grid-template-columns: 1fr 4.5rem}
+  .labels {grid-template-columns: 1fr 4.5rem; grid-auto-flow: dense}
   .labels .bar {grid-column: 1 / -1; grid-row: auto}}
 """
 

@@ -95,6 +95,11 @@ def test_recognise_a_chosen_and_an_uploaded_video(address, open_page, folder, wi
     shares = page.locator("#labels .chance").all_inner_texts()
     assert sum(float(share.split()[0]) for share in shares) == pytest.approx(100, abs=0.3)
     assert "<i>neither</i>" in page.locator("#labels").inner_text()
+    label, share = (page.locator(f"#labels .{name}").nth(1).bounding_box() for name in ("label", "chance"))
+    assert (
+        abs(label["y"] + label["height"] / 2 - share["y"] - share["height"] / 2) < 12
+        and label["x"] < share["x"]
+    )
     assert no_video_is_broken(page) and fits(page)
     page.locator("input[type=file]").set_input_files(str(write_clip(folder / "mine.mp4", (200, 0, 200))))
     page.get_by_text("mine.mp4").wait_for()
