@@ -20,7 +20,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from stan.results.provenance import COMMAND, command
+from stan.results.provenance import COMMAND, started_by
 
 KERNEL = "python3"
 LOG = "notebook.log"
@@ -204,7 +204,7 @@ def _environment() -> dict[str, str]:
     joined = {
         name: between[name].join(filter(None, [one, os.environ.get(name)])) for name, one in first.items()
     }
-    joined[COMMAND] = os.environ.get(COMMAND) or command()
+    joined[COMMAND] = started_by()
     # whatever the calling process draws with (Streamlit sets its own backend for all its children)
     return joined | {"MPLBACKEND": "module://matplotlib_inline.backend_inline"}
 

@@ -37,7 +37,7 @@ def provenance() -> dict[str, Any]:
     """Command, commit, hash of uncommitted changes, package versions, anonymous host, machine and threads."""
     commit, dirty = code_state(Path(__file__).resolve().parent)
     return {
-        "command": os.environ.get(COMMAND) or command(),
+        "command": started_by(),
         "commit": commit,
         "dirty": dirty,
         "packages": packages(),
@@ -50,6 +50,11 @@ def provenance() -> dict[str, Any]:
 def command(arguments: list[str] | None = None) -> str:
     """The command line; of absolute paths only what lies below the working folder, or else the last part."""
     return shlex.join(_anonymous(argument) for argument in (sys.argv if arguments is None else arguments))
+
+
+def started_by() -> str:
+    """The command that this process works for: what its parent handed down, or its own."""
+    return os.environ.get(COMMAND) or command()
 
 
 def code_state(folder: Path) -> tuple[str | None, str | None]:
