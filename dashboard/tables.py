@@ -91,7 +91,7 @@ def ticked(printed: pd.DataFrame) -> pd.DataFrame:
 
 
 def means(runs: pd.DataFrame, metric: str) -> pd.DataFrame:
-    """row, hash and, where the runs have them, order, seen, unseen, last: means over seeds in percent.
+    """row, hash and, where the runs have them, order, seen, unseen, order on each, last: means over seeds in percent.
 
     `last`: the metric after the last epoch, beside the checkpoint that validation picked.
     """
@@ -99,6 +99,8 @@ def means(runs: pd.DataFrame, metric: str) -> pd.DataFrame:
         "order.accuracy": "order",
         f"seen.{metric}": "seen",
         f"unseen.{metric}": "unseen",
+        "seen.order.accuracy": "order, seen",
+        "unseen.order.accuracy": "order, unseen",
         f"last.{metric}": "last",
     }
     present = [column for column in columns if column in runs and runs[column].notna().any()]

@@ -199,17 +199,30 @@ def _with_order(
     own: np.ndarray,
     loader: Loader,
 ) -> Measured:
-    """Adds whether each clip with a time-reversed twin is nearer to its own text than to its twin's."""
+    """Adds whether each clip with a time-reversed twin is nearer to its own text than to its twin's.
+
+    Where clips are told to be seen or unseen, it is counted for each of these, too.
+    """
     clips = loader.videos.clips
     twins = np.where(loader.twins >= 0, own[loader.twins], -1)
     index, hits = metrics.order_hits(scores, own, twins)
     if len(index) == 0:
         return Measured(found, arrays)
-    order = {"accuracy": float(100 * hits.mean()), "N": len(hits)}
+    found = found | {"order": _accuracy(hits)}
     ids, kinds = (np.array([getattr(clips[i], name) or "" for i in index]) for name in ("id", "kind"))
-    return Measured(
-        found | {"order": order}, arrays | {"order_ids": ids, "order_correct": hits, "order_kinds": kinds}
-    )
+    arrays = arrays | {"order_ids": ids, "order_correct": hits, "order_kinds": kinds}
+    seen = _seen(loader)
+    if seen is None:
+        return Measured(found, arrays)
+    of_twins = seen[index]
+    for group, chosen in (("seen", of_twins), ("unseen", ~of_twins)):
+        if group in found and chosen.any():
+            found[group] = found[group] | {"order": _accuracy(hits[chosen])}
+    return Measured(found, arrays | {"order_seen": of_twins})
+
+
+def _accuracy(hits: np.ndarray) -> dict[str, Any]:
+    return {"accuracy": float(100 * hits.mean()), "N": len(hits)}
 
 
 def _seen(loader: Loader) -> np.ndarray | None:

@@ -59,10 +59,13 @@ def printed(study: str, suite: str) -> dict[str, float | None]:
 
 
 def overview(runs: pd.DataFrame, suite: str) -> pd.DataFrame:
-    """Per row: seeds; headline metric, order accuracy, seen and unseen with intervals; the paper's; minutes."""
+    """Per row: seeds; headline metric and order accuracy, each also on seen and unseen, with intervals; the
+    paper's; minutes.
+    """
     study, metric = runs["study"].iloc[0], headline(suite)
     table = pd.DataFrame({"row": rows(runs, metric)["row"], "seeds": rows(runs, metric)["n"]})
-    for name in (metric, "order.accuracy", f"seen.{metric}", f"unseen.{metric}"):
+    wanted = [f"{group}{name}" for name in (metric, "order.accuracy") for group in ("", "seen.", "unseen.")]
+    for name in (name for name in wanted if name in runs):
         table = table.merge(_with_interval(rows(runs, name), name), on="row", how="left")
     table["paper"] = table["row"].map(printed(study, suite))
     minutes = runs[runs["status"] == "done"].groupby("row", observed=True)["seconds"].mean() / 60

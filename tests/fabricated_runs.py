@@ -129,6 +129,7 @@ def _arrays(wanted: Experiment, queries: int) -> dict[str, np.ndarray]:
     arrays = {
         "order_ids": ids[:40],
         "order_correct": right.astype(np.int64),
+        "order_seen": np.arange(40) % 2 == 0,
         "order_kinds": np.array([KINDS[i % len(KINDS)] for i in range(40)]),
         "seen": np.arange(queries) % 2 == 0,
     }
@@ -143,21 +144,21 @@ def _recalls(ranks: np.ndarray) -> dict[str, float]:
 
 
 def _scores(arrays: dict[str, np.ndarray], chosen: np.ndarray) -> dict:
+    right = arrays["order_correct"][chosen[: len(arrays["order_correct"])]]
+    order = {"order": {"accuracy": float(100 * right.mean()), "N": len(right)}}
     if "ranks" in arrays:
         ranks = arrays["ranks"][chosen]
-        return {
+        return order | {
             "top-1": float(100 * np.mean(ranks <= 1)),
             "top-5": float(100 * np.mean(ranks <= 5)),
             "N": len(ranks),
         }
-    return {"t2v": _recalls(arrays["t2v"][chosen]), "v2t": _recalls(arrays["v2t"][chosen])}
+    return order | {"t2v": _recalls(arrays["t2v"][chosen]), "v2t": _recalls(arrays["v2t"][chosen])}
 
 
 def _evaluation(wanted: Experiment, arrays: dict[str, np.ndarray]) -> dict:
     everything = np.ones(len(arrays["seen"]), bool)
-    order = {"accuracy": float(100 * arrays["order_correct"].mean()), "N": 40}
     metrics = _scores(arrays, everything) | {
-        "order": order,
         "seen": _scores(arrays, arrays["seen"]),
         "unseen": _scores(arrays, ~arrays["seen"]),
     }

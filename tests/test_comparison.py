@@ -10,7 +10,7 @@ import pytest
 
 from stan import results
 from stan.config import ModelConfig, with_parts
-from tests.written_runs import EXPERIMENT, QUERIES, done, evaluation
+from tests.written_runs import EXPERIMENT, QUERIES, arrays, done, evaluation
 
 
 def study(root: Path, **options) -> dict[str, np.ndarray]:
@@ -117,8 +117,16 @@ def test_values_per_query_average_to_the_metric(runs_root, metric):
 def test_values_per_query_of_groups(runs_root):
     ids, values = results.per_query(done(runs_root), "seen.t2v.R@10")
     assert (ids[-1], len(ids), values.mean()) == ("q19", 20, 50.0)
+    ids, values = results.per_query(runs_root / EXPERIMENT.id, "seen.order.accuracy")
+    assert (ids.tolist(), values.tolist()) == (["q00", "q01", "q02"], [0, 100, 0])
+
+
+def test_a_group_that_a_record_doesnt_tell_is_refused(runs_root):
+    with results.RunWriter.start(runs_root, EXPERIMENT) as run:
+        kept = {name: values for name, values in arrays().items() if name != "order_seen"}
+        folder = run.finish(evaluation(), kept)
     with pytest.raises(ValueError, match="which queries of order.accuracy"):
-        results.per_query(runs_root / EXPERIMENT.id, "seen.order.accuracy")
+        results.per_query(folder, "seen.order.accuracy")
 
 
 def test_values_per_query_of_recognition(runs_root):

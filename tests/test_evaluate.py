@@ -95,6 +95,9 @@ def test_recognition_ranks_classes_and_tells_twins_apart():
     assert found.metrics["top-1"] == pytest.approx(200 / 3)
     assert (found.metrics["seen"]["top-1"], found.metrics["unseen"]["top-1"]) == (100, 0)
     assert found.metrics["order"] == {"accuracy": 50.0, "N": 2}
+    assert found.metrics["seen"]["order"] == {"accuracy": 100.0, "N": 1}
+    assert found.metrics["unseen"]["order"] == {"accuracy": 0.0, "N": 1}
+    assert found.arrays["order_seen"].tolist() == [True, False]
 
 
 def test_views_are_averaged_before_ranking():

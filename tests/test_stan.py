@@ -140,6 +140,13 @@ def test_first_input_released_and_paper(clip):
     torch.testing.assert_close(patches[0, 2, 5], x[0, 2, 6] + paper.space[5] + paper.time.weight[2])
 
 
+def test_times_are_drawn_as_wide_as_asked(clip):
+    for scale in (1, 3):
+        torch.manual_seed(0)
+        times = build("stan", clip, 4, {"time_scale": scale}).time.weight
+        assert times.std().item() == pytest.approx(scale, rel=0.05)
+
+
 @torch.no_grad()
 def test_projected_merge_starts_as_the_sum(clip):
     torch.manual_seed(0)

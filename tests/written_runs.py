@@ -23,6 +23,7 @@ def arrays(places: np.ndarray | None = None) -> dict[str, np.ndarray]:
         "v2t": places,
         "order_ids": ids[:10],
         "order_correct": np.arange(10) % 2,
+        "order_seen": np.arange(10) < 3,
         "seen": np.arange(len(places)) < len(places) // 2,
     }
 

@@ -188,9 +188,11 @@ def _values(placed: np.ndarray, name: str) -> np.ndarray:
 def _seen(arrays: dict[str, np.ndarray], ids: np.ndarray, name: str) -> np.ndarray:
     """Which of the metric's queries are seen; `seen` tells it per text query, or per video in recognition."""
     flags, told = arrays.get("seen"), arrays.get("query_ids", arrays.get("video_ids"))
+    if name == "order.accuracy":
+        flags, told = arrays.get("order_seen"), arrays["order_ids"]
     if name.startswith("v2t.") and "video_seen" in arrays:
         flags, told = arrays["video_seen"], arrays["video_ids"]
-    if flags is None or len(flags) != len(ids) or name == "order.accuracy" or len(told) != len(ids):
+    if flags is None or len(flags) != len(ids) or len(told) != len(ids):
         raise ValueError(f"ranks.npz doesn't tell which queries of {name} are seen")
     return flags.astype(bool)
 

@@ -45,6 +45,7 @@ class Stan(Temporal):
         gives its start).
     first_input: `released` (CLS averaged with CLIP's, CLIP's own positions, time from N(0, 1)) or `paper`
         (eq. 4: CLS is the mean over frames, positions of its own, from N(0, .02)).
+    time_scale: in the released first input times are drawn from N(0, time_scale^2).
     drop_path: rate on the attention residuals of the last layer, rising linearly from 0.
     """
 
@@ -66,6 +67,7 @@ class Stan(Temporal):
         dropout: float = 0.0,
         drop_path: float = 0.1,
         max_frames: int = 64,
+        time_scale: float = 1.0,
     ):
         super().__init__(clip, frames)
         _require(merge in MERGES, f"merge={merge!r}: choose one of {MERGES}")
@@ -94,11 +96,12 @@ class Stan(Temporal):
         self.merges = nn.ModuleList()
         if merge == "projection":
             self.merges.extend(_identity(clip.width) for _ in self.reads[1:])
-        self._add_first_input(clip, first_input, max_frames)
+        self._add_first_input(clip, first_input, max_frames, time_scale)
         self.dropout = nn.Dropout(dropout)
 
-    def _add_first_input(self, clip: Clip, first_input: str, max_frames: int) -> None:
-        self.time = nn.Embedding(max_frames, clip.width)  # from N(0, 1)
+    def _add_first_input(self, clip: Clip, first_input: str, max_frames: int, time_scale: float) -> None:
+        self.time = nn.Embedding(max_frames, clip.width)
+        nn.init.normal_(self.time.weight, std=time_scale)
         self.space = None
         # CLIP's own parameters, shared and not registered a second time: they stay CLIP's in state and
         # optimizer
