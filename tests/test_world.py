@@ -86,6 +86,15 @@ def test_clockwise_is_clockwise_on_the_screen():
     assert np.all(np.diff(track.angle) >= 0)  # y points down, so a growing angle turns right into down
 
 
+def test_eight_frames_tell_which_way_a_star_turns():
+    for seed in range(100):
+        rng = np.random.default_rng(seed)
+        star = motions.Event("clockwise", (motions.Look("red", "star"),))
+        (track,) = motions.tracks_of(star, rng, EVENT_FRAMES)
+        centres = np.arange(8) * EVENT_FRAMES // 8 + EVENT_FRAMES // 16
+        assert np.diff(track.angle[centres]).max() < np.pi / 5  # half of the turn after which it looks the same
+
+
 @pytest.mark.parametrize("suite", SUITES)
 def test_splits_share_no_caption_and_training_no_unseen_concept(suite):
     clips = plans(suite, "quick")

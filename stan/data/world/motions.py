@@ -138,11 +138,10 @@ def _progress(rng: np.random.Generator, frames: int) -> np.ndarray:
 
 
 def _shift(rng: np.random.Generator, frames: int, horizontal: bool) -> list[dict[str, np.ndarray]]:
-    """Towards the right, or downwards, by less than a patch of CLIP or by many."""
-    radius, distance = rng.uniform(11, 16), rng.uniform(44, 60)
+    """Towards the right, or downwards, by more than two of the tiny CLIP's patches (24 pixels)."""
+    radius, distance = rng.uniform(11, 16), rng.uniform(52, 60)
     x, y = _place(rng, radius + 1)
     low, high = (MARGIN + radius, WIDTH - MARGIN - radius) if horizontal else (radius, HEIGHT - radius)
-    distance = min(distance, high - low)
     moving = rng.uniform(low, high - distance) + distance * _progress(rng, frames)
     still = np.ones(frames)
     place = {"x": moving, "y": y * still} if horizontal else {"x": x * still, "y": moving}
@@ -158,7 +157,16 @@ def _grow(rng: np.random.Generator, frames: int) -> list[dict[str, np.ndarray]]:
 
 
 def _turn(rng: np.random.Generator, frames: int) -> list[dict[str, np.ndarray]]:
-    return [{"angle": rng.uniform(0, 2 * np.pi) + rng.uniform(1.8, 3.6) * _progress(rng, frames)}]
+    """Large enough to lie on several patches: on one alone, which way it turns would hardly be seen.
+
+    So slow that between two of 8 frames even a star, which looks the same after a fifth of a turn, turns by less than
+    half of that.
+    """
+    radius = rng.uniform(15, 23)
+    x, y = _place(rng, radius)
+    still, start, angle = np.ones(frames), rng.uniform(0, 2 * np.pi), rng.uniform(1.4, 2.4)
+    place = {"x": x * still, "y": y * still, "radius": radius * still}
+    return [place | {"angle": start + angle * _progress(rng, frames)}]
 
 
 def _appear(rng: np.random.Generator, frames: int) -> list[dict[str, np.ndarray]]:
