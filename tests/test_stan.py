@@ -23,6 +23,7 @@ SETTINGS = {
     "dense convolution": {"cross_frame": "convolution"},
     "bottleneck convolution": {"cross_frame": "convolution", "convolution": "bottleneck"},
     "paper": {"merge": "projection", "first_input": "paper", "dropout": 0.1},
+    "projected from zero": {"layers": 3, "merge": "zero_projection"},
     "two apart": {"layers": 3, "interval": 2},
     "early range": {"levels": [0, 1, 2, 3]},
     "posterior, no intra-frame": {"branch": False, "multi_level": False, "intra_frame": False},
@@ -140,13 +141,6 @@ def test_first_input_released_and_paper(clip):
     torch.testing.assert_close(patches[0, 2, 5], x[0, 2, 6] + paper.space[5] + paper.time.weight[2])
 
 
-def test_times_are_drawn_as_wide_as_asked(clip):
-    for scale in (1, 3):
-        torch.manual_seed(0)
-        times = build("stan", clip, 4, {"time_scale": scale}).time.weight
-        assert times.std().item() == pytest.approx(scale, rel=0.05)
-
-
 @torch.no_grad()
 def test_projected_merge_starts_as_the_sum(clip):
     torch.manual_seed(0)
@@ -155,10 +149,20 @@ def test_projected_merge_starts_as_the_sum(clip):
     projected = build("stan", clip, 4, {"merge": "projection"}).eval()
     projected.load_state_dict(plain.state_dict(), strict=False)
     torch.testing.assert_close(projected.branch_tokens(levels), plain.branch_tokens(levels))
+
     projected.merges[2].weight.zero_()
     changed = projected.branch_tokens(levels)
     without = projected.branch_tokens(levels | {5: torch.randn(1, 4, 17, WIDTH)})
     torch.testing.assert_close(changed, without)  # W_proj stands before level 5
+
+
+@torch.no_grad()
+def test_a_merge_projected_from_zero_starts_on_the_first_level_alone(clip):
+    levels = {i: torch.randn(1, 4, 17, WIDTH) for i in (3, 4, 5)}
+    alone = build("stan", clip, 4, {"layers": 3, "multi_level": False}).eval()
+    projected = build("stan", clip, 4, {"layers": 3, "merge": "zero_projection"}).eval()
+    projected.load_state_dict(alone.state_dict(), strict=False)
+    torch.testing.assert_close(projected.branch_tokens(levels), alone.branch_tokens(levels))
 
 
 @torch.no_grad()

@@ -92,7 +92,9 @@ def test_eight_frames_tell_which_way_a_star_turns():
         star = motions.Event("clockwise", (motions.Look("red", "star"),))
         (track,) = motions.tracks_of(star, rng, EVENT_FRAMES)
         centres = np.arange(8) * EVENT_FRAMES // 8 + EVENT_FRAMES // 16
-        assert np.diff(track.angle[centres]).max() < np.pi / 5  # half of the turn after which it looks the same
+        assert (
+            np.diff(track.angle[centres]).max() < np.pi / 5
+        )  # half of the turn after which it looks the same
 
 
 @pytest.mark.parametrize("suite", SUITES)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, NamedTuple
 
 import torch
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from stan.models.clip import Clip
 
 FIRST_INPUTS = ("released", "paper")
-MERGES = ("sum", "projection")
+MERGES = ("sum", "projection", "zero_projection")
 
 
 class Branch(NamedTuple):
@@ -41,11 +41,11 @@ class Stan(Temporal):
     branch: False appends the layers to CLIP (section 4.3): they read CLIP's last tokens, and their CLS alone
         is the output.
     multi_level: False lets all layers run on the level of the first; CLIP's CLS is still added.
-    merge: `sum` (released) or `projection` (eq. 5-6: W_proj, here starting as identity, because no source
-        gives its start).
+    merge: `sum` (released), `projection` (eq. 5-6: W_proj, starting as the identity, so as the sum) or
+        `zero_projection` (W_proj starting at zero: the branch starts as one that reads a single level, and
+        learns how much of each further one to let in). No source gives W_proj's start.
     first_input: `released` (CLS averaged with CLIP's, CLIP's own positions, time from N(0, 1)) or `paper`
         (eq. 4: CLS is the mean over frames, positions of its own, from N(0, .02)).
-    time_scale: in the released first input times are drawn from N(0, time_scale^2).
     drop_path: rate on the attention residuals of the last layer, rising linearly from 0.
     """
 
@@ -67,7 +67,6 @@ class Stan(Temporal):
         dropout: float = 0.0,
         drop_path: float = 0.1,
         max_frames: int = 64,
-        time_scale: float = 1.0,
     ):
         super().__init__(clip, frames)
         _require(merge in MERGES, f"merge={merge!r}: choose one of {MERGES}")
@@ -94,14 +93,14 @@ class Stan(Temporal):
             for block, rate in zip(clip.blocks[-layers:], rates, strict=True)
         )
         self.merges = nn.ModuleList()
-        if merge == "projection":
-            self.merges.extend(_identity(clip.width) for _ in self.reads[1:])
-        self._add_first_input(clip, first_input, max_frames, time_scale)
+        if merge != "sum":
+            start = nn.init.eye_ if merge == "projection" else nn.init.zeros_
+            self.merges.extend(_projection(clip.width, start) for _ in self.reads[1:])
+        self._add_first_input(clip, first_input, max_frames)
         self.dropout = nn.Dropout(dropout)
 
-    def _add_first_input(self, clip: Clip, first_input: str, max_frames: int, time_scale: float) -> None:
-        self.time = nn.Embedding(max_frames, clip.width)
-        nn.init.normal_(self.time.weight, std=time_scale)
+    def _add_first_input(self, clip: Clip, first_input: str, max_frames: int) -> None:
+        self.time = nn.Embedding(max_frames, clip.width)  # from N(0, 1)
         self.space = None
         # CLIP's own parameters, shared and not registered a second time: they stay CLIP's in state and
         # optimizer
@@ -199,9 +198,9 @@ def _reads(blocks: int, layers: int, interval: int, levels: list[int] | None) ->
     return tuple(levels)
 
 
-def _identity(width: int) -> nn.Linear:
+def _projection(width: int, start: Callable[[Tensor], Tensor]) -> nn.Linear:
     projection = nn.Linear(width, width, bias=False)
-    nn.init.eye_(projection.weight)
+    start(projection.weight)
     return projection
 
 
