@@ -228,3 +228,16 @@ def test_unknown_names_are_refused(suite, size, tmp_path):
 def test_encoding_keeps_the_number_of_frames(tmp_path):
     encode(np.zeros((7, 96, 112, 3), np.uint8), tmp_path / "seven.mp4")
     assert decode(tmp_path / "seven.mp4", 7).frames.shape == (7, 96, 112, 3)
+
+
+def test_placeholders_fill_the_template_in_its_own_order(worlds):
+    of_kind = {}
+    for item in json.loads((worlds["motions"] / "train.json").read_text()):
+        assert item["template"].count("[") == len(item["placeholders"])
+        of_kind.setdefault(item["template"], item)
+    cover = of_kind["Covering [something] with [something]"]
+    cover_of, cover_by = cover["placeholders"]
+    assert cover["label"].startswith((f"{cover_by} covers {cover_of}", f"{cover_by} slides over {cover_of}"))
+    uncover = of_kind["Uncovering [something]"]
+    assert f" {uncover['placeholders'][0]} " in f"{uncover['label']} "
+    assert not uncover["label"].startswith(uncover["placeholders"][0])

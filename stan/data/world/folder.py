@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import csv
 import json
-import re
 import shutil
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
@@ -147,9 +146,7 @@ def _as_something(folder: Path, clips: list[Plan]) -> None:
                 "id": plan.id,
                 "label": plan.captions()[0],
                 "template": plan.label,
-                "placeholders": [str(look) for look in plan.events[0].looks][
-                    : len(re.findall(r"\[", plan.label))
-                ],
+                "placeholders": [str(look) for look in plan.events[0].named],
             }
             for plan in _of(clips, split)
         ]

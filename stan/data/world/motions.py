@@ -44,6 +44,11 @@ class Event:
     def has_direction(self) -> bool:
         return self.reversed != self
 
+    @property
+    def named(self) -> tuple[Look, ...]:
+        """Looks in the order in which the motion's template names them."""
+        return tuple(self.looks[i] for i in MOTIONS[self.motion].named)
+
     def sentence(self, wording: int = 0, anonymous: bool = False) -> str:
         """One clause without the background; `wording` chooses among paraphrases, `anonymous` names no shape."""
         phrases = MOTIONS[self.motion].phrases
@@ -65,6 +70,8 @@ class Motion:
     """None: the reversal's tracks, run backwards."""
     reversal: str | None = None
     looks: int = 1
+    named: tuple[int, ...] = (0,)
+    """Which look each of the template's brackets stands for."""
     turns: bool = False
     """Only shapes that turning changes."""
 
@@ -274,6 +281,7 @@ MOTIONS: dict[str, Motion] = {
         _approach,
         "part",
         2,
+        named=(0, 1),
     ),
     "part": Motion(
         ("{a} moves away from {b}", "{a} leaves {b}"),
@@ -281,6 +289,7 @@ MOTIONS: dict[str, Motion] = {
         None,
         "approach",
         2,
+        named=(0, 1),
     ),
     "cover": Motion(
         ("{a} covers {b}", "{a} slides over {b}"),
@@ -288,8 +297,11 @@ MOTIONS: dict[str, Motion] = {
         _cover,
         "uncover",
         2,
+        named=(1, 0),
     ),
-    "uncover": Motion(("{a} uncovers {b}", "{a} slides off {b}"), "Uncovering [something]", None, "cover", 2),
+    "uncover": Motion(
+        ("{a} uncovers {b}", "{a} slides off {b}"), "Uncovering [something]", None, "cover", 2, named=(1,)
+    ),
     "recolour": Motion(
         ("{shape} turns from {old} to {new}", "{shape} changes from {old} to {new}"),
         "[Something] changing its colour",
