@@ -98,6 +98,7 @@ def test_tricks_and_equal_configs_reuse_the_weights(worlds, runs_root, monkeypat
     twin = train(replace(plain, row="same"), runs_root, worlds)
     assert document(twin, "run.json")["same_as"] == plain.id
     assert document(twin, "eval.json")["metrics"] == document(run, "eval.json")["metrics"]
+    assert evaluate(twin, worlds_root=worlds)[0]["metrics"] == document(run, "eval.json")["metrics"]
 
 
 def test_dual_softmax_is_said_to_use_all_queries(worlds, runs_root):

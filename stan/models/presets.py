@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -94,13 +95,20 @@ def _split(model: DualEncoder, everything: bool) -> tuple[dict[str, Tensor], dic
 
 def _file(name: str | Path) -> Path:
     path = STAN_TINY_WEIGHTS if name == "stan-tiny" else Path(name)
-    path = path / CHECKPOINT if path.is_dir() else path
+    path = _with_weights(path) / CHECKPOINT if path.is_dir() else path
     if not path.is_file():
         names = ", ".join(["stan-tiny", *PRESETS])
         raise ValueError(
             f"no model {str(name)!r} ({path} is missing): name a preset ({names}), a run or a checkpoint"
         )
     return path
+
+
+def _with_weights(run: Path) -> Path:
+    """The run itself, or the one that it took its numbers over from, and that therefore keeps the weights."""
+    record = run / "run.json"
+    source = json.loads(record.read_text()).get("same_as") if record.is_file() else None
+    return run.resolve().parents[2] / source if source else run
 
 
 def _from_file(path: Path) -> DualEncoder:
