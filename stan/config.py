@@ -37,6 +37,8 @@ class ModelConfig:
     options: dict[str, Any] = field(default_factory=dict)
     """Keyword arguments of the temporal method, plain JSON values."""
     similarity: str = "cosine"
+    similarity_options: dict[str, Any] = field(default_factory=dict)
+    """Keyword arguments of the similarity, plain JSON values."""
 
 
 @dataclass(frozen=True)
