@@ -7,11 +7,22 @@ from typing import TYPE_CHECKING, Any
 from stan import registry
 from stan.similarity.base import Similarity
 from stan.similarity.cosine import Cosine
+from stan.similarity.mug import MugFull, MugSimple
+from stan.similarity.temporal_alignment import TemporalAlignment
+from stan.similarity.tight_transformer import TightTransformer
+from stan.similarity.token_interaction import TokenInteraction
 
 if TYPE_CHECKING:
     from stan.models.clip import Clip
 
-SIMILARITIES: dict[str, type[Similarity]] = {"cosine": Cosine}
+SIMILARITIES: dict[str, type[Similarity]] = {
+    "cosine": Cosine,
+    "tight_transformer": TightTransformer,
+    "temporal_alignment": TemporalAlignment,
+    "token_interaction": TokenInteraction,
+    "mug_simple": MugSimple,
+    "mug_full": MugFull,
+}
 
 
 def build(name: str, clip: Clip, options: dict[str, Any] | None = None) -> Similarity:

@@ -5,9 +5,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from stan import registry
+from stan.temporal.actionclip import ActionClip, ActionClipShift
 from stan.temporal.base import Temporal
+from stan.temporal.efficient_prompting import EfficientPrompting
+from stan.temporal.factorised_encoder import FactorisedEncoder
 from stan.temporal.sequence_transformer import SequenceTransformer
 from stan.temporal.stan import Stan
+from stan.temporal.temporal_difference import TemporalDifference
 
 if TYPE_CHECKING:
     from stan.models.clip import Clip
@@ -16,6 +20,11 @@ METHODS: dict[str, type[Temporal]] = {
     "mean": Temporal,
     "sequence_transformer": SequenceTransformer,
     "stan": Stan,
+    "temporal_difference": TemporalDifference,
+    "actionclip": ActionClip,
+    "actionclip_shift": ActionClipShift,
+    "efficient_prompting": EfficientPrompting,
+    "factorised_encoder": FactorisedEncoder,
 }
 
 
