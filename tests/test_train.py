@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 import torch
 
-from stan import results
+from stan import checkpoints, results
 from stan import train as training
 from stan.config import TrainConfig, with_parts
 from stan.evaluate import evaluate
@@ -83,6 +83,19 @@ def test_a_run_from_nothing_to_its_record(worlds, runs_root):
     assert again["metrics"] == evaluation["metrics"] and again["run"] == experiment.id
     np.testing.assert_array_equal(arrays["t2v"], results.ranks(run)["t2v"])
     assert train(experiment, runs_root, worlds, progress=lambda *what: pytest.fail("trained again")) == run
+
+
+def test_a_similarity_that_learns_is_kept_with_the_run(worlds, runs_root):
+    experiment = with_parts(
+        tiny("motions", loss="kl", decorrelation=1e-4),
+        data={"templates": "actionclip"},
+        model={"similarity": "token_interaction"},
+    )
+    run = train(experiment, runs_root, worlds)
+    kept = checkpoints.load(run / "checkpoint.safetensors")[0]
+    assert any(name.startswith("score.text.") for name in kept)
+    again, _ = evaluate(run, worlds_root=worlds)
+    assert again["metrics"] == document(run, "eval.json")["metrics"] and again["metrics"]["N"] == 24
 
 
 def test_tricks_and_equal_configs_reuse_the_weights(worlds, runs_root, monkeypatch):
