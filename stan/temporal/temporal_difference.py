@@ -49,7 +49,6 @@ class TemporalDifference(Temporal):
         """From each frame to the next, within (-1, 1); without meaning where not `both` are real."""
         changes = frames.roll(-1, 1) - frames
         position = F.pad(self.position[1 : frames.shape[1]], (0, 0, 0, 1))
-        keys = both | ~both.any(
-            1, keepdim=True
-        )  # where there is no difference at all, attention still needs a key
+        # where there is no difference at all, attention still needs a key
+        keys = both | ~both.any(1, keepdim=True)
         return 2 * self.norm(mix(self.difference, changes + position, keys)).sigmoid() - 1
