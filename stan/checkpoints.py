@@ -22,6 +22,8 @@ from stan.models.dual_encoder import DualEncoder
 from stan.temporal import build as build_temporal
 
 RELEASED_LOGIT_SCALE = math.log(100)  # the released recipe divides cosines by a fixed 0.01
+RELEASED_HEADS = {"mug_full": {"released": True}}
+"""Options with which a similarity scores as the released code does."""
 
 
 def save(path: str | Path, tensors: Mapping[str, Tensor], metadata: Mapping[str, Any] | None = None) -> None:
@@ -54,21 +56,23 @@ def load(path: str | Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
         ) from error
 
 
-def load_released(path: str | Path, frames: int = 12) -> DualEncoder:
+def load_released(path: str | Path, frames: int = 12, similarity: str = "cosine") -> DualEncoder:
     """A model, ready for inference, from the released STAN's layout (`backbone.*`, `text_backbone.*`).
 
     path: `.safetensors`, or `.pth` of plain tensors: nothing in a file is ever executed. Sizes are read off
         the weights; heads, which weights don't tell, and the number of frames from a `config.json` beside the
         file, else 64 channels per head as in CLIP, and `frames`.
+    similarity: how texts and videos are scored; Mug's heads (`mug_simple`, `mug_full`) have no weights, so that no
+        checkpoint tells whether it was trained with one.
 
     Raises ValueError naming what is missing, of another kind or unreadable.
     """
-    return assemble_released(*_released(Path(path), frames), path)
+    return assemble_released(*_released(Path(path), frames, similarity), path)
 
 
-def convert(source: str | Path, target: str | Path, frames: int = 12) -> None:
+def convert(source: str | Path, target: str | Path, frames: int = 12, similarity: str = "cosine") -> None:
     """Writes a released checkpoint as one that `stan.load_model` reads. Errors as in `load_released`."""
-    design, state = _released(Path(source), frames)
+    design, state = _released(Path(source), frames, similarity)
     assemble_released(design, state, source)  # refuses what doesn't fit before anything is written
     save(target, state, {"released": design})
 
@@ -78,12 +82,14 @@ def assemble_released(
 ) -> DualEncoder:
     """The model from its sizes and its tensors under our names; `source` is named in errors."""
     clip = from_config(design["architecture"])
-    model = DualEncoder(clip, build_temporal("stan", clip, design["frames"], design["options"]))
+    temporal = build_temporal("stan", clip, design["frames"], design["options"])
+    similarity = design.get("similarity", "cosine")
+    model = DualEncoder(clip, temporal, similarity, RELEASED_HEADS.get(similarity))
     fill(model, state, source)
     return model.eval()
 
 
-def _released(path: Path, frames: int) -> tuple[dict[str, Any], dict[str, Tensor]]:
+def _released(path: Path, frames: int, similarity: str) -> tuple[dict[str, Any], dict[str, Tensor]]:
     state = convert_released(_read(path))
     needed = ("encoder.clip.visual.proj", "encoder.clip.text.text_projection", "encoder.temporal.time.weight")
     lacking = [key for key in needed if key not in state]
@@ -99,6 +105,7 @@ def _released(path: Path, frames: int) -> tuple[dict[str, Any], dict[str, Tensor
         "architecture": _architecture(state, config),
         "options": options,
         "frames": config.get("frames", frames),
+        "similarity": similarity,
     }, state
 
 

@@ -20,6 +20,8 @@ class DataConfig:
     """Frames per clip (T)."""
     words: int = 32
     """Text tokens per caption (L), start and end token included."""
+    templates: str = "plain"
+    """Sentences around a class's name: plain (none), or ActionCLIP's kinds: one drawn in training, all when testing."""
     world_seed: int = 0
     root: str | None = None
     """Folder of the data; where it lies is no part of a config's identity."""
@@ -37,6 +39,8 @@ class ModelConfig:
     options: dict[str, Any] = field(default_factory=dict)
     """Keyword arguments of the temporal method, plain JSON values."""
     similarity: str = "cosine"
+    similarity_options: dict[str, Any] = field(default_factory=dict)
+    """Keyword arguments of the similarity, plain JSON values."""
 
 
 @dataclass(frozen=True)
@@ -57,6 +61,10 @@ class TrainConfig:
     clip_gradient: float = 5.0
     temperature: float = 0.05
     """Similarities are divided by it in the loss; fixed, as in the released recipe."""
+    loss: str = "cross-entropy"
+    """cross-entropy: InfoNCE over pairs, cross-entropy over classes; kl: ActionCLIP's, over the pairs of a batch."""
+    decorrelation: float = 0.0
+    """Weight of DRL's channel decorrelation (there 1.1e-4)."""
     twins: float = 0.0
     """Recognition: weight of telling a clip's class from that of its time-reversed twin, where there is one."""
     precision: str = "32-true"

@@ -149,7 +149,7 @@ def embed(model: DualEncoder, batch: Batch) -> VideoOutput:
 
 
 def _scores(model: DualEncoder, loader: Loader) -> Float[np.ndarray, "texts clips"]:
-    """Similarity of every caption (or class name) to every clip, averaged over views."""
+    """Similarity of every caption (or class name) to every clip, averaged over views and templates."""
     ids = loader.captions if loader.videos.task == "retrieval" else loader.classes
     text = _joined(
         TextOutput, [model.encode_text(part.to(model.device)) for part in ids.split(TEXTS_AT_ONCE)]
@@ -157,7 +157,10 @@ def _scores(model: DualEncoder, loader: Loader) -> Float[np.ndarray, "texts clip
     batches = loader.in_order(max(1, CLIPS_AT_ONCE // loader.views))
     video = _joined(VideoOutput, [embed(model, to_device(batch, model.device)) for batch in batches])
     similarity = model.similarity(text, video).double().cpu().numpy()
-    return similarity.reshape(len(ids), len(loader), loader.views).mean(-1)
+    scores = similarity.reshape(len(ids), len(loader), loader.views).mean(-1)
+    if loader.videos.task == "recognition":
+        scores = scores.reshape(len(loader.templates), -1, len(loader)).mean(0)
+    return scores
 
 
 def _retrieval(scores: Float[np.ndarray, "texts clips"], loader: Loader, dual: bool) -> Measured:

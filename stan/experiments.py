@@ -22,11 +22,16 @@ CLASS_SUITES = ("scenes", "motions", "kinetics", "something")
 
 @dataclass(frozen=True)
 class Row:
-    """One row of a study: a temporal method with its options, and what testing adds."""
+    """One row of a study: a temporal method with its options, a similarity, and what testing adds."""
 
     name: str
     temporal: str
     options: tuple[tuple[str, Any], ...] = ()
+    similarity: str = "cosine"
+    templates: str = "plain"
+    """Sentences around the names of classes."""
+    train: tuple[tuple[str, Any], ...] = ()
+    """What the method's own loss changes of the recipe."""
     testing: bool = False
     """Test-time tricks on: dual softmax for retrieval, three views for recognition."""
     rate_of: str | None = None
@@ -60,7 +65,9 @@ def _stan(
     name: str, testing: bool = False, rate_of: str | None = None, row: str | None = None, **changed: Any
 ) -> Row:
     options = tuple((_STAN | changed).items())
-    return Row(name, "stan", options, testing, rate_of, ("ablation_components", row or name))
+    return Row(
+        name, "stan", options, testing=testing, rate_of=rate_of, printed=("ablation_components", row or name)
+    )
 
 
 _COMPONENTS = (
@@ -84,9 +91,34 @@ _METHODS = (
     replace(_stan("stan"), printed=("ablation_structures", "STAN")),
 )
 
+_STRUCTURES = (
+    *_METHODS[:2],
+    Row("temporal_difference", "temporal_difference", printed=("ablation_structures", "TDB (CLIP2Video)")),
+    Row("temporal_alignment", "temporal_difference", similarity="temporal_alignment"),
+    Row("tight_transformer", "mean", similarity="tight_transformer"),
+    Row("token_interaction", "sequence_transformer", similarity="token_interaction"),
+    Row(
+        "token_interaction+decorrelation",
+        "sequence_transformer",
+        similarity="token_interaction",
+        train=(("decorrelation", 1.1e-4),),
+    ),
+    Row("actionclip", "actionclip"),
+    Row("actionclip_shift", "actionclip_shift"),
+    Row("actionclip+own-loss", "actionclip", templates="actionclip", train=(("loss", "kl"),)),
+    Row("efficient_prompting", "efficient_prompting"),
+    Row("factorised_encoder", "factorised_encoder"),
+    *_METHODS[2:],
+    replace(_stan("stan+mug_simple"), similarity="mug_simple", printed=None),
+    replace(_stan("stan+mug_full"), similarity="mug_full", printed=None),
+)
+"""CLIP4Clip, CLIP2Video (TDB; TDB and TAB), DRL, ActionCLIP, A6, ViViT, STAN and Mug-STAN, each under the recipe of
+all; rows with a + take what their source adds to it, too."""
+
 STUDIES: dict[str, Study] = {
     "components": Study("components", "What each component of STAN gives", _COMPONENTS, "baseline"),
     "methods": Study("methods", "Temporal methods on one backbone and one recipe", _METHODS, "mean"),
+    "structures": Study("structures", "Where and how time is modelled on CLIP", _STRUCTURES, "mean"),
 }
 
 
@@ -238,14 +270,14 @@ def _experiment(study: Study, row: Row, setting: _Setting, root: str | None) -> 
     options = dict(row.options)
     if row.temporal == "stan":
         options |= {"layers": setting.layers, **dict(setting.options)}
-    model = ModelConfig(setting.backbone, setting.pretrained, row.temporal, options)
+    model = ModelConfig(setting.backbone, setting.pretrained, row.temporal, options, row.similarity)
     tricks = ("views-1x3",) if task(setting.data.suite) == "recognition" else ("dsl",)
     bare = Experiment(
         study.name,
         row.name,
-        replace(setting.data, root=root),
+        replace(setting.data, root=root, templates=row.templates),
         model,
-        setting.train,
+        replace(setting.train, **dict(row.train)),
         test_time=tricks if row.testing else (),
     )
     chosen = chosen_rates().get(rate_key(bare))

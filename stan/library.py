@@ -23,6 +23,7 @@ from stan.data import video as video_files
 from stan.data.transforms import evaluation
 from stan.models.dual_encoder import DualEncoder
 from stan.models.presets import digest, load_model
+from stan.similarity.cosine import Cosine
 from stan.store import COLUMNS, Entry, Maker, Row, Store, is_id
 
 EXTENSIONS = frozenset(
@@ -271,9 +272,13 @@ class Library:
         return self._model
 
     def _load_model(self) -> DualEncoder:
-        if isinstance(self._wanted, DualEncoder):
-            return self._wanted.eval()
-        return load_model(self._name())
+        model = self._wanted.eval() if isinstance(self._wanted, DualEncoder) else load_model(self._name())
+        if not isinstance(model.score, Cosine):
+            raise ValueError(
+                f"{self._name()} scores by {type(model.score).__name__}, but a library keeps one embedding per video"
+                " and searches by cosine: take a model that was trained with similarity cosine"
+            )
+        return model
 
     def _name(self) -> str:
         """What `load_model` calls the model; a folder or file by its full path, found from anywhere."""

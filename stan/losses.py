@@ -9,6 +9,9 @@ from torch import Tensor
 TWIN_TEMPERATURE = 0.1
 """Softer than that of many classes, so that a gradient is left while two are still confused."""
 
+LOSSES = ("cross-entropy", "kl")
+KL_SHARPNESS = 10.0
+
 
 def info_nce(similarity: Float[Tensor, "B B"], same: Bool[Tensor, "B B"]) -> Float[Tensor, ""]:
     """Symmetric InfoNCE, text-to-video plus video-to-text (summed, as released), each a mean over the batch.
@@ -36,3 +39,24 @@ def twin_classification(
     """
     own, other = (similarity.gather(1, c.clamp(min=0)[:, None])[:, 0] for c in (label, twin))
     return (F.softplus((other - own) / TWIN_TEMPERATURE) * (twin >= 0)).mean()
+
+
+def kl_divergence(similarity: Float[Tensor, "B B"], same: Bool[Tensor, "B B"]) -> Float[Tensor, ""]:
+    """KL(softmax(10 * same) || softmax(similarity)), the mean of both directions (ActionCLIP, `utils/KLLoss.py`).
+
+    similarity: texts x videos, already divided by the temperature. same: where both have one class or caption.
+    """
+    divergences = [
+        F.kl_div(scores.log_softmax(1), (KL_SHARPNESS * answer).softmax(1), reduction="batchmean")
+        for scores, answer in ((similarity, same), (similarity.T, same.T))
+    ]
+    return sum(divergences) / 2
+
+
+def decorrelation(text: Float[Tensor, "B E"], video: Float[Tensor, "B E"]) -> Float[Tensor, ""]:
+    """The sum over channels of (c - 1)^2, c a channel's correlation of texts with their videos over the batch (DRL).
+
+    The released code correlates tokens with the frames that fit them best; here it is one embedding of each.
+    """
+    centred = (x - x.mean(0) for x in (F.normalize(text, dim=-1), F.normalize(video, dim=-1)))
+    return (F.cosine_similarity(*centred, dim=0) - 1).square().sum()

@@ -3,19 +3,23 @@
 from __future__ import annotations
 
 import math
-from typing import Any
+from typing import Any, TypeVar
 
+import torch
 from einops import rearrange
+from jaxtyping import Bool, Float, Int
 from lightning_fabric import Fabric
 from torch import Tensor, nn
 
 from stan.config import TrainConfig
 from stan.data.loader import Batch
 from stan.evaluate import embed
-from stan.losses import classification, info_nce, twin_classification
+from stan.losses import classification, decorrelation, info_nce, kl_divergence, twin_classification
 from stan.models.clip import TextOutput
 from stan.models.dual_encoder import DualEncoder
 from stan.models.video_encoder import VideoOutput
+
+Output = TypeVar("Output", TextOutput, VideoOutput)
 
 FROZEN = ("vision", "clip", "nothing")
 BETAS, EPSILON = (0.9, 0.98), 1e-8  # as released
@@ -66,18 +70,49 @@ class Objective(nn.Module):
 def batch_loss(
     fabric: Fabric, objective: nn.Module, model: DualEncoder, batch: Batch, recipe: TrainConfig
 ) -> Tensor:
-    """The loss over all processes' clips; its gradient is that of one process with all of them."""
+    """The loss over all processes' clips; its gradient is that of one process with all of them.
+
+    Where a similarity has several parts, each has its loss, and theirs is the mean.
+    """
     text, video = objective(batch)
+    video = _gathered(fabric, video)
     if "label" in batch:
-        similarity = model.similarity(text, video).T
-        loss = classification(similarity / recipe.temperature, batch["label"])
-        if recipe.twins:
-            loss = loss + recipe.twins * twin_classification(similarity, batch["label"], batch["twin_label"])
-        return loss
-    text, video = (type(x)(*(gather(fabric, part) for part in x)) for x in (text, video))
-    ids = gather(fabric, batch["text"])
-    same = (ids[:, None] == ids[None]).all(-1)
-    return info_nce(model.similarity(text, video) / recipe.temperature, same)
+        labels = {name: gather(fabric, batch[name]) for name in ("label", "twin_label") if name in batch}
+        losses = [_of_classes(part, labels, recipe) for part in model.score.parts(text, video)]
+        own = text.text[labels["label"]]
+    else:
+        text, ids = _gathered(fabric, text), gather(fabric, batch["text"])
+        same = (ids[:, None] == ids[None]).all(-1)
+        losses = [_of_pairs(part, same, recipe) for part in model.score.parts(text, video)]
+        own = text.text
+    loss = torch.stack(losses).mean()
+    return loss + recipe.decorrelation * decorrelation(own, video.video) if recipe.decorrelation else loss
+
+
+def _of_pairs(
+    similarity: Float[Tensor, "B B"], same: Bool[Tensor, "B B"], recipe: TrainConfig
+) -> Float[Tensor, ""]:
+    """Of texts against videos, the pairs on the diagonal."""
+    compare = kl_divergence if recipe.loss == "kl" else info_nce
+    return compare(similarity / recipe.temperature, same)
+
+
+def _of_classes(
+    similarity: Float[Tensor, "classes B"], labels: dict[str, Int[Tensor, " B"]], recipe: TrainConfig
+) -> Float[Tensor, ""]:
+    """Of all classes against videos, or with `kl` of the videos' own classes only, as in ActionCLIP."""
+    label = labels["label"]
+    if recipe.loss == "kl":
+        loss = _of_pairs(similarity[label], label[:, None] == label[None], recipe)
+    else:
+        loss = classification(similarity.T / recipe.temperature, label)
+    if recipe.twins:
+        loss = loss + recipe.twins * twin_classification(similarity.T, label, labels["twin_label"])
+    return loss
+
+
+def _gathered(fabric: Fabric, output: Output) -> Output:
+    return type(output)(*(gather(fabric, part) for part in output))
 
 
 def gather(fabric: Fabric, rows: Tensor) -> Tensor:

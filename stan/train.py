@@ -24,6 +24,7 @@ from stan.config import Experiment
 from stan.data.loader import Batch, Loader, order
 from stan.evaluate import Measured, check_tricks, description, measure, open_split, to_device, views_of
 from stan.experiments import learning_rate, task
+from stan.losses import LOSSES
 from stan.models.dual_encoder import DualEncoder, build
 from stan.models.presets import CHECKPOINT, save_model
 from stan.progress import Bars, Report
@@ -106,7 +107,7 @@ def check(experiment: Experiment) -> None:
     """Raises ValueError for settings that no run can have."""
     recipe = experiment.train
     check_tricks(experiment.test_time, task(experiment.data.suite))
-    for name, known in (("frozen", FROZEN), ("precision", PRECISIONS)):
+    for name, known in (("frozen", FROZEN), ("loss", LOSSES), ("precision", PRECISIONS)):
         if getattr(recipe, name) not in known:
             raise ValueError(f"train.{name} is {getattr(recipe, name)!r}; it can be {', '.join(known)}")
     for name in ("batch", "lr", "temperature", "clip_gradient"):
@@ -196,8 +197,10 @@ def _batches(run: _Run, training: Loader, first: int, per_epoch: int, epochs: in
     for epoch in range(first // per_epoch, epochs):
         rows = order(training.twins, size, seed, epoch)[max(0, first - epoch * per_epoch) :]
         mine = [np.split(row, share)[run.fabric.global_rank] for row in rows]
-        for batch in training.batches(mine, (seed, epoch)):
-            yield batch if training.videos.task == "retrieval" else batch | {"text": training.classes}
+        for row, batch in zip(rows, training.batches(mine, (seed, epoch)), strict=True):
+            if training.videos.task == "recognition":  # the same texts in all processes
+                batch |= {"text": training.class_texts((seed, epoch, int(row[0])))}
+            yield batch
 
 
 def _update(

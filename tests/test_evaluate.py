@@ -16,6 +16,7 @@ from stan.calibration import dual_softmax
 from stan.config import DataConfig
 from stan.data.datasets import Clip, VideoSet
 from stan.data.loader import Loader
+from stan.data.templates import TEMPLATES
 from stan.evaluate import Measured, check_tricks, measure
 from stan.models.clip import TextOutput
 from stan.models.video_encoder import VideoOutput
@@ -27,26 +28,34 @@ class Known(nn.Module):
 
     def __init__(self, texts: torch.Tensor, videos: torch.Tensor):
         super().__init__()
-        self.texts, self.videos, self.similarity = texts, videos, Cosine()
+        self.texts, self.videos, self.similarity = texts, videos, Cosine(None)
         self.device = torch.device("cpu")
 
     def encode_text(self, ids):
-        return TextOutput(self.texts[ids[:, :1]], self.texts[ids[:, 0]])
+        return TextOutput(self.texts[ids[:, :1]], self.texts[ids[:, 0]], torch.ones(len(ids), 1).bool())
 
     def encoder(self, video):
         found = self.videos[video[:, 0, 0, 0, 0].long()]
-        return VideoOutput(found[:, None], found)
+        return VideoOutput(found[:, None], found, torch.ones(len(found), 1).bool())
 
 
-def known_loader(clips: list[Clip], classes: tuple[str, ...] = (), views: int = 1) -> Loader:
+def known_loader(
+    clips: list[Clip], classes: tuple[str, ...] = (), views: int = 1, templates: str = "plain"
+) -> Loader:
     """Caption or class i has the token i; view v of clip i has the pixels i * views + v."""
-    texts = [c for clip in clips for c in clip.captions] or list(classes)
+    texts = [c for clip in clips for c in clip.captions]
+    texts = texts or [t.format(name) for t in TEMPLATES[templates] for name in classes]
     tokens = {text: i for i, text in enumerate(texts)}
     clip = SimpleNamespace(
         image_size=1, mean=0, std=1, tokenize=lambda names, words: torch.tensor([[tokens[n]] for n in names])
     )
     task = "recognition" if classes else "retrieval"
-    loader = Loader(VideoSet("known", "test", task, tuple(clips), classes), clip, DataConfig(), views=views)
+    loader = Loader(
+        VideoSet("known", "test", task, tuple(clips), classes),
+        clip,
+        DataConfig(templates=templates),
+        views=views,
+    )
     loader._video = lambda i, rng=None: (
         torch.arange(i * views, (i + 1) * views)[:, None, None, None, None] * torch.ones(1)
     )
@@ -108,6 +117,17 @@ def test_views_are_averaged_before_ranking():
     assert with_views.metrics["top-1"] == 100
     assert measure(Known(torch.eye(2), views), known_loader(clips, classes)).metrics["top-1"] == 0
     assert "seen" not in with_views.metrics and "order" not in with_views.metrics
+
+
+def test_templates_are_averaged_before_ranking(monkeypatch):
+    monkeypatch.setitem(TEMPLATES, "two", ("{}", "a {}"))
+    texts = torch.tensor([[0.0, 1], [1, 0.1], [1, 0], [0, 1]])  # up, down, a up, a down
+    clips = [Clip("a", Path("a"), label=0)]
+    loader = known_loader(clips, ("up", "down"), templates="two")
+    scores = F.normalize(texts, dim=1) @ F.normalize(torch.tensor([1.0, 0.2]), dim=0)
+    found = measure(Known(texts, torch.tensor([[1.0, 0.2]])), loader)
+    assert (scores[::2].mean() > scores[1::2].mean()).item() == (found.metrics["top-1"] == 100)
+    assert found.metrics["top-1"] == 0 and scores[2] > scores[3]  # the second template alone is right
 
 
 def test_dual_softmax_is_used_in_both_directions():

@@ -63,6 +63,22 @@ def test_methods_share_their_trainings_with_components(rates):
     assert methods["stan-posterior"].train.lr == 0.003
 
 
+def test_structures_share_their_trainings_with_methods_and_differ_from_each_other(rates):
+    structures, methods = by_row("structures"), by_row("methods")
+    assert all(structures[name].hash == experiment.hash for name, experiment in methods.items())
+    assert len({experiment.training_hash for experiment in structures.values()}) == len(structures)
+    assert all(
+        experiments.rate_key(structures[name]) == experiments.rate_key(methods[name]) for name in methods
+    )
+
+
+def test_structures_differ_in_method_and_own_loss_only():
+    first, *others = experiments.study("structures", "retrieval")
+    own = {other.row for other in others if replace(other.train, lr=first.train.lr) != first.train}
+    assert own == {"token_interaction+decorrelation", "actionclip+own-loss"}
+    assert all(replace(other.data, templates="plain") == first.data for other in others)
+
+
 @pytest.mark.parametrize("name", experiments.STUDIES)
 @pytest.mark.parametrize("key", experiments.SETTINGS, ids="/".join)
 def test_every_row_is_a_config_that_survives_writing(name, key):
@@ -88,6 +104,9 @@ def test_rows_differ_in_model_rate_and_testing_only():
         ("components", "stan", "motions", 65.9),
         ("methods", "mean", "retrieval", 43.1),
         ("methods", "stan", "motions", None),
+        ("structures", "temporal_difference", "retrieval", 45.1),
+        ("structures", "temporal_difference", "scenes", 81.1),
+        ("structures", "token_interaction", "retrieval", None),
     ],
 )
 def test_paper_numbers_stand_beside_their_suite(study, row, suite, value):

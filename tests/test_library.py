@@ -244,3 +244,9 @@ def test_moment_is_the_stretch_around_the_peak(curve, expected):
 
 def test_moment_of_one_frame_is_the_whole_video():
     assert moment(np.array([0.3]), np.array([1.0]), 2.0) == (0.0, 2.0)
+
+
+def test_a_model_that_scores_token_by_token_is_refused(tmp_path, folder):
+    scores_tokens = build(ModelConfig(pretrained="random", similarity="mug_simple"), frames=4)
+    with pytest.raises(ValueError, match="scores by MugSimple, but a library .* searches by cosine"):
+        Library(tmp_path / "library", scores_tokens).add(folder)

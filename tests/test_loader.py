@@ -178,3 +178,20 @@ def test_large_towers_keep_only_what_is_asked_for(clip, videos, tmp_path, monkey
     monkeypatch.setattr(level_files, "ALL_LEVELS_BELOW", 0)
     Loader(videos, clip, DATA).cache_levels(tmp_path, tower(clip), (1, 5))
     assert sorted(p.name for p in tmp_path.rglob("*.npy")) == ["level1.npy", "level5.npy"]
+
+
+def test_class_names_stand_in_templates(clip):
+    classes = ("up", "down", "left", "right")
+    known = VideoSet("known", "train", "recognition", (Clip("x", Path("x"), label=0),), classes)
+    plain, wrapped = (Loader(known, clip, replace(DATA, templates=name)) for name in ("plain", "actionclip"))
+    assert torch.equal(plain.class_texts((0, 0, 0)), plain.classes) and len(plain.classes) == 4
+    assert len(wrapped.templates) == 16 and len(wrapped.classes) == 16 * 4
+    sentences = [template.format(name) for template in wrapped.templates for name in classes]
+    assert torch.equal(wrapped.classes, clip_tokens(clip, sentences, 16))
+    drawn = wrapped.class_texts((0, 1, 2))
+    assert torch.equal(drawn, wrapped.class_texts((0, 1, 2)))
+    assert not torch.equal(drawn, wrapped.class_texts((0, 1, 3)))
+    for i, text in enumerate(drawn):
+        assert (wrapped.classes[i::4] == text).all(1).sum() == 1  # some sentence about this very class
+    with pytest.raises(ValueError, match="data.templates is 'many'; it can be plain, actionclip"):
+        Loader(known, clip, replace(DATA, templates="many"))

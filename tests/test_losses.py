@@ -7,7 +7,14 @@ import math
 import pytest
 import torch
 
-from stan.losses import TWIN_TEMPERATURE, classification, info_nce, twin_classification
+from stan.losses import (
+    TWIN_TEMPERATURE,
+    classification,
+    decorrelation,
+    info_nce,
+    kl_divergence,
+    twin_classification,
+)
 
 SIMILARITY = torch.tensor([[2.0, 0.0, 1.0], [0.5, 3.0, 0.0], [1.0, 1.0, 1.0]])
 
@@ -49,3 +56,26 @@ def test_classification_is_the_mean_over_videos():
     expected = (math.log(1 + math.e) + math.log(1 + math.exp(-2))) / 2
     logits = torch.tensor([[0.0, 1.0], [0.0, 2.0]])
     assert classification(logits, torch.tensor([0, 1])).item() == pytest.approx(expected)
+
+
+def test_kl_divergence_by_hand():
+    same = torch.tensor([[1, 1, 0], [1, 1, 0], [0, 0, 1]], dtype=torch.bool)
+    total = 0.0
+    for rows in (SIMILARITY.tolist(), SIMILARITY.T.tolist()):
+        for i, row in enumerate(rows):
+            found, right = ([math.exp(s * x) for x in v] for s, v in ((1, row), (10, same[i].tolist())))
+            pairs = [(r / sum(right), f / sum(found)) for r, f in zip(right, found, strict=True)]
+            total += sum(r * math.log(r / f) for r, f in pairs) / 3 / 2
+    assert kl_divergence(SIMILARITY, same).item() == pytest.approx(total, rel=1e-5)
+    assert kl_divergence(10.0 * same, same).item() == pytest.approx(0, abs=1e-6)
+
+
+def test_decorrelation_counts_channels_that_do_not_go_together():
+    text = torch.tensor([[3.0, 4.0], [-4.0, 3.0], [-0.6, -0.8]])
+    assert decorrelation(text, 2 * text).item() == pytest.approx(0, abs=1e-6)
+    video = text * torch.tensor([1.0, -1.0])  # the second channel goes the other way: c = -1
+    assert decorrelation(text, video).item() == pytest.approx(4)
+    unit, other = (torch.nn.functional.normalize(x, dim=1) for x in (text, text.roll(1, 0)))
+    found = [torch.corrcoef(torch.stack([unit[:, k], other[:, k]]))[0, 1] for k in range(2)]
+    expected = sum((c - 1) ** 2 for c in found)
+    torch.testing.assert_close(decorrelation(text, text.roll(1, 0)), expected)

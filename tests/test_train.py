@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 import torch
 
-from stan import results
+from stan import checkpoints, results
 from stan import train as training
 from stan.config import TrainConfig, with_parts
 from stan.evaluate import evaluate
@@ -83,6 +83,19 @@ def test_a_run_from_nothing_to_its_record(worlds, runs_root):
     assert again["metrics"] == evaluation["metrics"] and again["run"] == experiment.id
     np.testing.assert_array_equal(arrays["t2v"], results.ranks(run)["t2v"])
     assert train(experiment, runs_root, worlds, progress=lambda *what: pytest.fail("trained again")) == run
+
+
+def test_a_similarity_that_learns_is_kept_with_the_run(worlds, runs_root):
+    experiment = with_parts(
+        tiny("motions", loss="kl", decorrelation=1e-4),
+        data={"templates": "actionclip"},
+        model={"similarity": "token_interaction"},
+    )
+    run = train(experiment, runs_root, worlds)
+    kept = checkpoints.load(run / "checkpoint.safetensors")[0]
+    assert any(name.startswith("score.text.") for name in kept)
+    again, _ = evaluate(run, worlds_root=worlds)
+    assert again["metrics"] == document(run, "eval.json")["metrics"] and again["metrics"]["N"] == 24
 
 
 def test_tricks_and_equal_configs_reuse_the_weights(worlds, runs_root, monkeypatch):
@@ -157,6 +170,7 @@ def test_prepare_leaves_nothing_to_compute(worlds, runs_root, monkeypatch):
     [
         ({"frozen": "text"}, "it can be vision, clip, nothing"),
         ({"precision": "8"}, "it can be 32-true, bf16-mixed"),
+        ({"loss": "hinge"}, "it can be cross-entropy, kl"),
         ({"lr": 0.0}, "must be above zero"),
         ({"epochs": -1}, "can't be negative"),
     ],
@@ -175,6 +189,7 @@ def test_data_that_is_not_there(worlds, runs_root):
 
 GRADIENTS = """
 import sys
+from dataclasses import replace
 import torch
 from lightning_fabric import Fabric
 from stan.config import TrainConfig
@@ -183,19 +198,21 @@ from stan.recipe import Objective, batch_loss, freeze
 from tests.tiny_experiment import tiny
 
 torch.set_num_threads(1)
-experiment = tiny(temporal="stan", frozen="nothing")
-count, out, label = int(sys.argv[1]), sys.argv[2], sys.argv[3] == "label"
+count, out, kind = int(sys.argv[1]), sys.argv[2], sys.argv[3]
+changed = {"loss": "kl", "decorrelation": 0.1} if kind == "tokens" else {}
+experiment = tiny(temporal="stan", frozen="nothing", **changed)
 fabric = Fabric(accelerator="cpu", devices=count, strategy="ddp" if count > 1 else "auto")
 fabric.launch()
 torch.manual_seed(0)
-model = build(experiment.model, 2).eval()
+similarity = "token_interaction" if kind == "tokens" else "cosine"
+model = build(replace(experiment.model, similarity=similarity), 2).eval()
 freeze(model, experiment.train)
 objective = fabric.setup(Objective(model))
 texts = ["a red square", "a red square", "a circle", "two stars moving up"]
 batch = {"text": model.clip.tokenize(texts, 12), "video": torch.randn(4, 2, 3, 48, 48)}
 share = slice(fabric.global_rank * 4 // count, (fabric.global_rank + 1) * 4 // count)
 mine = {name: rows[share] for name, rows in batch.items()}
-if label:
+if kind != "pairs":
     mine |= {"text": batch["text"], "label": torch.tensor([0, 2, 2, 3])[share]}
 fabric.backward(batch_loss(fabric, objective, model, mine, experiment.train))
 if fabric.is_global_zero:
@@ -204,7 +221,7 @@ fabric.barrier()
 """
 
 
-@pytest.mark.parametrize("kind", ["pairs", "label"])
+@pytest.mark.parametrize("kind", ["pairs", "label", "tokens"])
 def test_gradients_of_two_processes_are_those_of_one(tmp_path, kind):
     script = tmp_path / "gradients.py"
     script.write_text(GRADIENTS)

@@ -27,7 +27,7 @@ def perturbed(clip, name, frames=4, **options):
     return encoder
 
 
-@pytest.fixture(params=METHODS)
+@pytest.fixture(params=[name for name, method in METHODS.items() if not method.changes_clip])
 def encoder(request, clip):
     return perturbed(clip, request.param)
 
@@ -63,37 +63,6 @@ def test_from_levels_equals_live(encoder, video):
         live, cached = encoder(video, masked), encoder.from_levels(kept, masked)
         torch.testing.assert_close(cached.frames, live.frames, atol=1e-6, rtol=0)
         torch.testing.assert_close(cached.video, live.video, atol=1e-6, rtol=0)
-
-
-@torch.no_grad()
-def test_padding_changes_nothing(encoder, video):
-    mask = torch.tensor([[1, 1, 0, 0], [1, 1, 1, 1]], dtype=torch.bool)
-    padded, short = encoder(video, mask), encoder(video[:1, :2])
-    torch.testing.assert_close(padded.video[:1], short.video, atol=1e-5, rtol=0)
-    torch.testing.assert_close(padded.frames[:1, :2], short.frames, atol=1e-5, rtol=0)
-    torch.testing.assert_close(padded.video[1], encoder(video[1:]).video[0], atol=1e-5, rtol=0)
-
-
-@torch.no_grad()
-def test_a_full_mask_is_no_mask(encoder, video):
-    torch.testing.assert_close(
-        encoder(video, torch.ones(2, 4, dtype=torch.bool)).video, encoder(video).video, atol=1e-5, rtol=0
-    )
-
-
-@torch.no_grad()
-def test_videos_of_a_batch_do_not_leak(encoder, video):
-    other = video.clone()
-    other[1] = torch.randn_like(other[1])
-    torch.testing.assert_close(encoder(other).video[0], encoder(video).video[0], atol=1e-6, rtol=0)
-    assert (encoder(other).video[1] - encoder(video).video[1]).abs().max() > 1e-3
-
-
-@torch.no_grad()
-def test_who_knows_the_order(encoder, video):
-    difference = (encoder(video.flip(1)).video - encoder(video).video).abs().max()
-    blind = type(encoder.temporal) is Temporal
-    assert difference < 1e-6 if blind else difference > 1e-3
 
 
 @torch.no_grad()

@@ -14,11 +14,12 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
+from einops import rearrange
 from jaxtyping import Float, Int
 from torch import Tensor
 
 from stan.config import DataConfig
-from stan.data import transforms, video
+from stan.data import templates, transforms, video
 from stan.data.datasets import VideoSet
 from stan.data.levels import Levels, Progress, level_cache
 
@@ -36,7 +37,7 @@ CROP_SCALE = (0.08, 1.0)
 MARGIN = 256 / 224
 """Short side to which training frames are decoded, over the size of the crop, as released."""
 
-_ORDER, _CLIP = 1, 2  # streams of random numbers that never meet
+_ORDER, _CLIP, _TEMPLATE = 1, 2, 3  # streams of random numbers that never meet
 
 
 class Loader:
@@ -53,7 +54,10 @@ class Loader:
         self._preprocessing = (clip.image_size, clip.mean, clip.std)
         self._levels: Levels | None = None
         self.captions = clip_tokens(clip, [c for v in videos.clips for c in v.captions], data.words)
-        self.classes = clip_tokens(clip, list(videos.classes), data.words)
+        self.templates = templates.named(data.templates)
+        named = [template.format(name) for template in self.templates for name in videos.classes]
+        self.classes = clip_tokens(clip, named, data.words)
+        """All classes in the first template, then all in the second, ..."""
         self.owner = np.repeat(np.arange(len(videos.clips)), [len(v.captions) for v in videos.clips])
         """Index of each caption's clip."""
         self.first_caption = np.searchsorted(self.owner, np.arange(len(videos.clips)))
@@ -83,6 +87,13 @@ class Loader:
         """The clips at `indices`. draw: (seed, epoch) of what is random in training; None: nothing is."""
         with ThreadPoolExecutor(_threads()) as pool:
             return self._batch(np.asarray(indices), draw, pool)
+
+    def class_texts(self, draw: tuple[int, ...]) -> Int[Tensor, "classes L"]:
+        """Each class in a template of its own, drawn; `draw`: seed, epoch and what names the step."""
+        by_template = rearrange(self.classes, "(n c) l -> n c l", n=len(self.templates))
+        templates, classes, _ = by_template.shape
+        drawn = np.random.default_rng((_TEMPLATE, *draw)).integers(templates, size=classes)
+        return by_template[torch.from_numpy(drawn), torch.arange(classes)]
 
     def batches(self, order: Iterable[np.ndarray], draw: tuple[int, int] | None = None) -> Iterator[Batch]:
         """A batch for each item of `order`, the next one being decoded meanwhile."""

@@ -5,11 +5,12 @@ from __future__ import annotations
 import difflib
 import json
 import pickle
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import torch
-from jaxtyping import Float, Int
+from jaxtyping import Bool, Float, Int
 from safetensors import SafetensorError
 from torch import Tensor, nn
 
@@ -22,18 +23,22 @@ import open_clip  # noqa: E402
 from open_clip.factory import load_checkpoint  # noqa: E402
 from open_clip.model import CustomTextCLIP  # noqa: E402
 from open_clip.pretrained import get_pretrained_cfg  # noqa: E402
-from open_clip.transformer import text_global_pool  # noqa: E402
 
 TINY_CONFIG = Path(__file__).with_name("tiny_clip.json")
 TINY_WEIGHTS = Path(__file__).parent.parent / "weights" / "tiny_clip.safetensors"
 VOCABULARY = 49408  # size of the vocabulary that open_clip's own tokenizer speaks
 
 
+Words = Callable[[Tensor, Tensor], tuple[Tensor, Tensor]]
+"""Token embeddings (B, L, D) and places of the end tokens (B,) to those that the text tower reads in their stead."""
+
+
 class TextOutput(NamedTuple):
-    """Embedded captions, not normalised."""
+    """Embedded captions, not normalised; `mask` is False for the padding after the end token."""
 
     tokens: Float[Tensor, "B L E"]
     text: Float[Tensor, "B E"]
+    mask: Bool[Tensor, "B L"]
 
 
 class Clip(nn.Module):
@@ -96,16 +101,33 @@ class Clip(nn.Module):
         """open_clip's own image embedding, not normalised."""
         return self.visual(images)
 
-    def encode_text(self, ids: Int[Tensor, "B L"]) -> TextOutput:
-        """Embeds token ids, at most as many as the context length; padding after the end changes nothing."""
+    def encode_text(self, ids: Int[Tensor, "B L"], words: Words | None = None) -> TextOutput:
+        """Embeds token ids, at most as many as the context length; padding after the end changes nothing.
+
+        words: changes what the tower reads (see `Temporal.words`).
+        """
         length = ids.shape[1]
         if length > self.context_length:
             raise ValueError(f"{length} tokens per caption; this CLIP reads at most {self.context_length}")
         text = self.text
-        x = text.token_embedding(ids) + text.positional_embedding[:length]
-        x = text.transformer(x, attn_mask=text.attn_mask[:length, :length])
+        x, end = text.token_embedding(ids), self._end(ids)
+        if words is not None:
+            x, end = words(x, end)
+            length = x.shape[1]
+        x = text.transformer(
+            x + text.positional_embedding[:length], attn_mask=text.attn_mask[:length, :length]
+        )
         tokens = _project_text(text.text_projection, text.ln_final(x))
-        return TextOutput(tokens, text_global_pool(tokens, ids, text.pool_type, text.eos_id))
+        places = torch.arange(length, device=ids.device)
+        return TextOutput(
+            tokens, tokens[torch.arange(len(ids), device=ids.device), end], places <= end[:, None]
+        )
+
+    def _end(self, ids: Int[Tensor, "B L"]) -> Int[Tensor, " B"]:
+        """Place of each caption's end token: the highest id, where the tower doesn't name one."""
+        if self.text.pool_type == "eos":
+            return (ids == self.text.eos_id).int().argmax(1)
+        return ids.argmax(1)
 
     def attention(self, i: int, x: Float[Tensor, "N S D"]) -> Float[Tensor, "N heads S S"]:
         """Attention weights of block `i` on its own input `x`; rows (queries) sum to one."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import torch
 from jaxtyping import Bool, Float, Int
@@ -19,10 +20,16 @@ from stan.temporal.base import Temporal
 class DualEncoder(nn.Module):
     """CLIP with a temporal method on its image tower, and a similarity between texts and videos."""
 
-    def __init__(self, clip: Clip, temporal: Temporal, similarity: str = "cosine"):
+    def __init__(
+        self,
+        clip: Clip,
+        temporal: Temporal,
+        similarity: str = "cosine",
+        options: dict[str, Any] | None = None,
+    ):
         super().__init__()
         self.encoder = VideoEncoder(clip, temporal)
-        self.score = similarities.build(similarity)
+        self.score = similarities.build(similarity, clip, options)
 
     @property
     def clip(self) -> Clip:
@@ -64,12 +71,12 @@ class DualEncoder(nn.Module):
     def encode_text(self, text: str | list[str] | Int[Tensor, "B L"]) -> TextOutput:
         """Embeds captions (without gradient) or token ids."""
         if isinstance(text, Tensor):
-            return self.clip.encode_text(text)
+            return self.clip.encode_text(text, self.temporal.words)
         with torch.no_grad():
-            return self.clip.encode_text(self.clip.tokenize(text).to(self.device))
+            return self.encode_text(self.clip.tokenize(text).to(self.device))
 
     def similarity(self, text: TextOutput, video: VideoOutput) -> Float[Tensor, "texts videos"]:
-        """Scores every text against every video; cosines, without logit scale."""
+        """Scores every text against every video, as cosines do: without logit scale."""
         return self.score(text, video)
 
     def _prepare(self, path: str | Path) -> Float[Tensor, "T 3 S S"]:
@@ -84,4 +91,5 @@ class DualEncoder(nn.Module):
 def build(config: ModelConfig, frames: int) -> DualEncoder:
     """The model of `config` for clips of `frames` frames. Raises ValueError for what doesn't exist."""
     clip = load_clip(config.backbone, config.pretrained)
-    return DualEncoder(clip, methods.build(config.temporal, clip, frames, config.options), config.similarity)
+    temporal = methods.build(config.temporal, clip, frames, config.options)
+    return DualEncoder(clip, temporal, config.similarity, config.similarity_options)

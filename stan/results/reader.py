@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from stan.config import Experiment, from_dict
+from stan.config import Experiment, from_dict, to_dict
 
 SHIPPED = Path(__file__).resolve().parent.parent / "reference"
 """Run records that come with the package, without weights."""
@@ -191,8 +191,11 @@ def _status(run: dict[str, Any]) -> tuple[str, str | None]:
 
 
 def _table_row(found: dict[str, Any], shipped: bool) -> dict[str, Any]:
-    config, run, evaluation = found["config"], found["run"], found["evaluation"]
-    data = config.get("data", {}) if found["experiment"] else {}
+    run, evaluation = found["run"], found["evaluation"]
+    config = (
+        to_dict(found["experiment"]) if found["experiment"] else {}
+    )  # settings that came later by their default
+    data = config.get("data", {})
     row = {name: found.get(name) for name in _COLUMNS} | {
         "suite": data.get("suite"),
         "size": data.get("size"),
@@ -200,7 +203,7 @@ def _table_row(found: dict[str, Any], shipped: bool) -> dict[str, Any]:
     row["shipped"] = shipped or run.get("shipped") is True
     row |= {name: run.get(name) for name in _PROVENANCE}
     if found["experiment"]:
-        row |= flatten({name: config.get(name, {}) for name in ("data", "model", "train")})
+        row |= flatten({name: config[name] for name in ("data", "model", "train")})
         row["test_time"] = ",".join(found["experiment"].test_time)
     for name in ("split", "task", "headline", "selected", "epoch"):
         row[name] = evaluation.get(name)

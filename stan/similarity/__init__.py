@@ -1,14 +1,33 @@
-"""Name in, similarity module out: the one registry of ways to score texts against videos."""
+"""Name and options in, similarity module out: the one registry of ways to score texts against videos."""
 
-from torch import nn
+from __future__ import annotations
 
+from typing import TYPE_CHECKING, Any
+
+from stan import registry
+from stan.similarity.base import Similarity
 from stan.similarity.cosine import Cosine
+from stan.similarity.mug import MugFull, MugSimple
+from stan.similarity.temporal_alignment import TemporalAlignment
+from stan.similarity.tight_transformer import TightTransformer
+from stan.similarity.token_interaction import TokenInteraction
 
-SIMILARITIES: dict[str, type[nn.Module]] = {"cosine": Cosine}
+if TYPE_CHECKING:
+    from stan.models.clip import Clip
+
+SIMILARITIES: dict[str, type[Similarity]] = {
+    "cosine": Cosine,
+    "tight_transformer": TightTransformer,
+    "temporal_alignment": TemporalAlignment,
+    "token_interaction": TokenInteraction,
+    "mug_simple": MugSimple,
+    "mug_full": MugFull,
+}
 
 
-def build(name: str) -> nn.Module:
-    """The similarity `name`. Raises ValueError for a name that isn't known, listing those that are."""
-    if name not in SIMILARITIES:
-        raise ValueError(f"similarity {name!r} is not known; there are {', '.join(SIMILARITIES)}")
-    return SIMILARITIES[name]()
+def build(name: str, clip: Clip, options: dict[str, Any] | None = None) -> Similarity:
+    """The similarity `name` for `clip`'s embeddings, initialised from it.
+
+    Raises ValueError for a name or option that isn't known, listing those that are.
+    """
+    return registry.build("similarity", SIMILARITIES, name, (clip,), options or {})

@@ -6,14 +6,16 @@ from typing import TYPE_CHECKING
 
 import torch.nn.functional as F
 from jaxtyping import Float
-from torch import Tensor, nn
+from torch import Tensor
+
+from stan.similarity.base import Similarity
 
 if TYPE_CHECKING:
     from stan.models.clip import TextOutput
     from stan.models.video_encoder import VideoOutput
 
 
-class Cosine(nn.Module):
+class Cosine(Similarity):
     """One embedding per text and per video (mean over frames); no scale, no parameters."""
 
     def forward(self, text: TextOutput, video: VideoOutput) -> Float[Tensor, "texts videos"]:

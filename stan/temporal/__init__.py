@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
-import inspect
 from typing import TYPE_CHECKING, Any
 
+from stan import registry
+from stan.temporal.actionclip import ActionClip, ActionClipShift
 from stan.temporal.base import Temporal
+from stan.temporal.efficient_prompting import EfficientPrompting
+from stan.temporal.factorised_encoder import FactorisedEncoder
 from stan.temporal.sequence_transformer import SequenceTransformer
 from stan.temporal.stan import Stan
+from stan.temporal.temporal_difference import TemporalDifference
 
 if TYPE_CHECKING:
     from stan.models.clip import Clip
@@ -16,6 +20,11 @@ METHODS: dict[str, type[Temporal]] = {
     "mean": Temporal,
     "sequence_transformer": SequenceTransformer,
     "stan": Stan,
+    "temporal_difference": TemporalDifference,
+    "actionclip": ActionClip,
+    "actionclip_shift": ActionClipShift,
+    "efficient_prompting": EfficientPrompting,
+    "factorised_encoder": FactorisedEncoder,
 }
 
 
@@ -24,10 +33,4 @@ def build(name: str, clip: Clip, frames: int, options: dict[str, Any] | None = N
 
     Raises ValueError for a name or option that isn't known, listing those that are.
     """
-    if name not in METHODS:
-        raise ValueError(f"temporal method {name!r} is not known; there are {', '.join(METHODS)}")
-    known = list(inspect.signature(METHODS[name].__init__).parameters)[3:]
-    unknown = sorted(set(options or {}) - set(known))
-    if unknown:
-        raise ValueError(f"{name} has no option {', '.join(unknown)}; it has {', '.join(known) or 'none'}")
-    return METHODS[name](clip, frames, **(options or {}))
+    return registry.build("temporal method", METHODS, name, (clip, frames), options or {})

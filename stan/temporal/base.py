@@ -1,4 +1,4 @@
-"""The hooks that a temporal method may use: inside, beside, after CLIP's blocks. The base is mean pooling."""
+"""The hooks that a temporal method may use: inside, beside, after CLIP's blocks, and before its text tower."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from einops import rearrange
-from jaxtyping import Bool, Float
+from jaxtyping import Bool, Float, Int
 from torch import Tensor, nn
 
 if TYPE_CHECKING:
@@ -16,7 +16,7 @@ Project = Callable[[Tensor], Tensor]
 
 
 class Temporal(nn.Module):
-    """Mean pooling: every frame by itself, as CLIP sees it.
+    """Mean pooling, the base: every frame by itself, as CLIP sees it.
 
     A method overrides the hooks it needs. Options are keyword arguments with plain JSON values.
     """
@@ -29,6 +29,12 @@ class Temporal(nn.Module):
         self.frames = frames
         self.levels: tuple[int, ...] = (clip.layers - 1,)
         """Blocks whose outputs are read, in order; the last block is always among them."""
+
+    def words(
+        self, x: Float[Tensor, "B L D"], end: Int[Tensor, " B"]
+    ) -> tuple[Float[Tensor, "B M D"], Int[Tensor, " B"]]:
+        """What the text tower reads: by default its own token embeddings `x`, with end tokens at `end`."""
+        return x, end
 
     def inside(
         self, i: int, block: nn.Module, x: Float[Tensor, "B T S D"], mask: Bool[Tensor, "B T"] | None

@@ -1,0 +1,92 @@
+"""A CLIP in; transformer blocks of its text tower's form that mix frame embeddings, copied or drawn anew, out.
+
+The text tower's blocks are as wide as the embedding in most CLIPs, and CLIP4Clip and those after it start from them.
+"""
+
+from __future__ import annotations
+
+from copy import deepcopy
+from typing import TYPE_CHECKING
+
+import torch
+from jaxtyping import Bool, Float
+from torch import Tensor, nn
+
+if TYPE_CHECKING:
+    from stan.models.clip import Clip
+
+
+def copied_blocks(clip: Clip, layers: int, method: str) -> nn.ModuleList:
+    """Copies of the first `layers` text blocks. `method` is named in errors.
+
+    Raises ValueError where the text tower is not as wide as the embedding, or has fewer blocks.
+    """
+    _require_width(clip, method)
+    theirs = clip.text.transformer.resblocks
+    if not 1 <= layers <= len(theirs):
+        raise ValueError(f"layers={layers}: the text tower has {len(theirs)} blocks to copy")
+    return deepcopy(theirs[:layers]).requires_grad_(True)
+
+
+def drawn_blocks(clip: Clip, layers: int, method: str, std: float | None = None) -> nn.ModuleList:
+    """`layers` blocks of the text blocks' form; linear layers from N(0, std^2), or as torch draws them.
+
+    Raises ValueError where the text tower is not as wide as the embedding, or layers is below 1.
+    """
+    _require_width(clip, method)
+    if layers < 1:
+        raise ValueError(f"layers={layers}: {method} needs at least one")
+    blocks = nn.ModuleList(deepcopy(clip.text.transformer.resblocks[0]) for _ in range(layers))
+    return blocks.apply(lambda module: _draw(module, std)).requires_grad_(True)
+
+
+def copied_positions(clip: Clip, frames: int) -> nn.Parameter:
+    """A copy of the text tower's positions. Raises ValueError where `frames` are more than these."""
+    if frames > clip.context_length:
+        raise ValueError(f"frames={frames}: there are {clip.context_length} positions to copy")
+    return nn.Parameter(clip.text.positional_embedding.detach().clone())
+
+
+def drawn_positions(clip: Clip, frames: int, std: float) -> nn.Parameter:
+    """Positions for `frames` frames from N(0, std^2)."""
+    return nn.Parameter(std * torch.randn(frames, clip.embed_dim))
+
+
+def placed(frames: Float[Tensor, "B T E"], position: Float[Tensor, "N E"]) -> Float[Tensor, "B T E"]:
+    """Frame embeddings with their positions. Raises ValueError where there are more frames than positions."""
+    count = frames.shape[1]
+    if count > len(position):
+        raise ValueError(f"{count} frames; this model has {len(position)} positions")
+    return frames + position[:count]
+
+
+def mix(
+    blocks: nn.ModuleList, x: Float[Tensor, "B S E"], real: Bool[Tensor, "B S"] | None
+) -> Float[Tensor, "B S E"]:
+    """`x` after the blocks; nobody looks where `real` is False, which must be True somewhere in each row."""
+    padding = None
+    if real is not None:
+        heads, count = blocks[0].attn.num_heads, x.shape[1]
+        padding = torch.zeros(real.shape, dtype=x.dtype, device=x.device).masked_fill_(~real, float("-inf"))
+        padding = padding[:, None, None].expand(-1, heads, count, -1).reshape(-1, count, count)
+    for block in blocks:
+        x = block(x, attn_mask=padding)
+    return x
+
+
+def _require_width(clip: Clip, method: str) -> None:
+    if clip.text.width != clip.embed_dim:
+        raise ValueError(
+            f"{method} takes the form of CLIP's text blocks, but the text tower is {clip.text.width} wide and the"
+            f" embedding {clip.embed_dim}: choose a backbone where both are equal, such as ViT-B-32"
+        )
+
+
+def _draw(module: nn.Module, std: float | None) -> None:
+    if isinstance(module, nn.MultiheadAttention):
+        module._reset_parameters()
+    elif isinstance(module, nn.LayerNorm | nn.Linear):
+        module.reset_parameters()
+    if isinstance(module, nn.Linear) and std is not None:
+        nn.init.normal_(module.weight, std=std)
+        nn.init.zeros_(module.bias)
