@@ -85,6 +85,32 @@ def test_compare_refuses_what_is_missing_several_or_unfair(stan, tmp_path):
     assert stan("compare", "stan", "stan+testing", "--allow", "--runs", tmp_path)[0] == 0
 
 
+def test_compare_takes_run_folders_and_ids_and_names_the_queries(stan, tmp_path):
+    write_study(tmp_path, rows=("baseline", "stan"), seeds=(0, 1))
+    a, b = (experiment(row, 1).id for row in ("baseline", "stan"))
+    by_folder = document(stan("compare", tmp_path / a, tmp_path / b, "--runs", tmp_path / "none", "--json"))
+    by_id = document(stan("compare", a, b, "--runs", tmp_path, "--json"))
+    assert by_folder["runs"] == by_id["runs"] == [[a], [b]] and by_folder["seeds"] == [1, 1]
+    assert by_folder["a"] == str(tmp_path / a) and by_folder["change"] == by_id["change"]
+    assert by_id["change"] == pytest.approx(by_id["values"][1] - by_id["values"][0])
+    assert (len(by_id["won_queries"]), by_id["lost_queries"], by_id["queries"]) == (by_id["won"], [], 80)
+    assert by_id["differing"] == []
+
+
+def test_compare_refuses_a_folder_whose_run_is_not_done(stan, tmp_path):
+    write_study(tmp_path, rows=("baseline",), seeds=(0,))
+    failed = write_run(tmp_path, experiment("branch", 0), "failed")
+    code, _, err = stan("compare", failed, "baseline", "--runs", tmp_path)
+    assert code == 2 and "is failed, not done" in err
+
+
+def test_what_an_allowed_comparison_does_not_share_is_said(stan, tmp_path):
+    write_study(tmp_path, rows=("stan", "stan+testing"), seeds=(0,))
+    asked = ("compare", "stan", "stan+testing", "--allow", "--runs", tmp_path)
+    assert document(stan(*asked, "--json"))["differing"] == ["test_time none against dsl"]
+    assert "not the same protocol: test_time none against dsl" in stan(*asked)[1]
+
+
 def test_published_holds_every_printed_number(stan, tmp_path):
     items = document(stan("published", "--runs", tmp_path, "--json"))
     assert {"table", "benchmark", "row", "metric", "value", "source", "status", "own"} <= set(items[0])

@@ -37,7 +37,7 @@ def runs(
 
 
 def compare(
-    a: Annotated[str, typer.Argument(help="A run's id, STUDY/ROW, or a row.")],
+    a: Annotated[str, typer.Argument(help="A run's folder or id, STUDY/ROW, or a row.")],
     b: Annotated[str, typer.Argument(help="What is compared with it; the change is from a to b.")],
     metric: Annotated[
         str | None, typer.Option(help="t2v.R@1, top-1, order.accuracy, seen.t2v.R@1, ...")
@@ -50,13 +50,15 @@ def compare(
     shipped: Shipped = False,
     as_json: Json = False,
 ) -> None:
-    """Paired change between two rows on identical queries, seeds averaged, with its 95 % interval."""
-    from stan import results
+    """Paired change between two rows or runs on identical queries, seeds averaged, with its 95 % interval."""
+    from stan import results, statistics
 
     done = _load(runs, shipped, {"study": study, "suite": suite, "size": size, "status": "done"})
-    before, after = _chosen(done, a), _chosen(done, b)
-    metric = metric or before["headline"].iloc[0]
-    change = results.change_between(before, after, metric, allow)
+    sides = [_at(Path(name)) if _is_run(name) else _chosen(done, name) for name in (a, b)]
+    metric = metric or sides[0]["headline"].iloc[0]
+    change = results.change_between(*sides, metric, allow)
+    ids, *values = results.paired_queries(*sides, metric)
+    won, lost = statistics.won_lost(*values, ids, results.higher_is_better(metric))
     document = {
         "metric": metric,
         "a": a,
@@ -66,7 +68,13 @@ def compare(
         "won": change.won,
         "lost": change.lost,
         "p": change.p,
-        "seeds": [len(before), len(after)],
+        "runs": [side["id"].tolist() for side in sides],
+        "seeds": [len(side) for side in sides],
+        "values": [float(side[metric].mean()) for side in sides],
+        "queries": len(ids),
+        "won_queries": won,
+        "lost_queries": lost,
+        "differing": results.protocol_differences(*sides),
     }
     emit(document, as_json, _change)
 
@@ -214,6 +222,23 @@ def _chosen(done: pd.DataFrame, name: str) -> pd.DataFrame:
     return chosen.sort_values("shipped", kind="stable").drop_duplicates("seed").sort_values("seed")
 
 
+def _is_run(name: str) -> bool:
+    return (Path(name) / "run.json").is_file()
+
+
+def _at(folder: Path) -> pd.DataFrame:
+    """The one run in `folder`, wherever it lies. Raises ValueError where it isn't done."""
+    from stan import results
+
+    folder = folder.resolve()
+    found = results.load(folder.parents[2])
+    run = found[found["path"] == str(folder)]
+    if run.empty or run["status"].iloc[0] != "done":
+        state = "no record" if run.empty else f"{run['status'].iloc[0]}, not done"
+        raise ValueError(f"{folder.name} is {state}: only a run that is done can be compared")
+    return run
+
+
 def _cost(document: dict[str, Any]) -> str:
     parts = document["parts"] | {
         "a video, all views": {"linear": document["gmacs_linear"], "all": document["gmacs_all"]},
@@ -231,10 +256,13 @@ def _cost(document: dict[str, Any]) -> str:
 
 def _change(document: dict[str, Any]) -> str:
     low, high = document["interval"]
-    return (
+    unfair = [f"not the same protocol: {'; '.join(document['differing'])}"] * bool(document["differing"])
+    change = (
         f"{document['metric']}: {document['change']:+.2f} [{low:+.2f}, {high:+.2f}] from {document['a']} to "
-        f"{document['b']}; won {document['won']}, lost {document['lost']}, p {document['p']:.2g}"
+        f"{document['b']}; won {document['won']}, lost {document['lost']} of {document['queries']} queries, "
+        f"p {document['p']:.2g}"
     )
+    return "\n".join([change, *unfair])
 
 
 def _arrays(file: Path) -> dict[str, Any]:

@@ -19,7 +19,7 @@ PROTOCOL = (
     *("data.suite", "data.size", "data.world_seed", "data.frames", "split"),
     *("model.backbone", "model.pretrained", "test_time"),
 )
-"""What two rows must share for their numbers to differ by the method alone."""
+"""What two rows must share for their numbers to differ by the method alone. The backbone says the resolution, too."""
 
 _NO_INTERVAL = {"low": None, "high": None}
 
@@ -103,17 +103,37 @@ def change_between(
     a: pd.DataFrame, b: pd.DataFrame, metric: str, allow: bool = False, repeats: int = 10000
 ) -> Change:
     """Paired change from runs `a` (seeds of one row) to runs `b`. Raises ValueError where that isn't fair."""
-    differences = [] if allow else _protocol_differences(a, b)
+    differences = [] if allow else protocol_differences(a, b)
     if differences:
         raise ValueError(f"not the same protocol: {'; '.join(differences)}")
+    _, before, after = paired_queries(a, b, metric)
+    better = higher_is_better(metric)
+    return paired(before, after, repeats, statistic=_statistic(metric), higher_is_better=better)
+
+
+def paired_queries(
+    a: pd.DataFrame, b: pd.DataFrame, metric: str
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """(ids (Q,), values of `a` (seeds, Q), of `b` (seeds, Q)). Raises ValueError where the queries differ."""
     ids_a, values_a = _stacked(a, metric)
     ids_b, values_b = _stacked(b, metric)
     if not np.array_equal(ids_a, ids_b):
         raise ValueError(
             f"not the same queries: {len(ids_a)} and {len(ids_b)}, {_shared(ids_a, ids_b)} shared"
         )
-    rank = metric.endswith(("MdR", "MnR"))
-    return paired(values_a, values_b, repeats, statistic=_statistic(metric), higher_is_better=not rank)
+    return ids_a, values_a, values_b
+
+
+def higher_is_better(metric: str) -> bool:
+    """False for ranks."""
+    return not metric.endswith(("MdR", "MnR"))
+
+
+def protocol_differences(a: pd.DataFrame, b: pd.DataFrame) -> list[str]:
+    """What of PROTOCOL the runs `a` and `b` don't share, in words; nothing where they can be compared."""
+    names = [name for name in PROTOCOL if name in a.columns and name in b.columns]
+    told = [(name, _unique(a[name]), _unique(b[name])) for name in names]
+    return [f"{name} {one} against {other}" for name, one, other in told if one != other]
 
 
 def _groups(df: pd.DataFrame, metric: str):
@@ -204,12 +224,6 @@ def _split_group(metric: str) -> tuple[str | None, str]:
 
 def _statistic(metric: str):
     return np.median if metric.endswith("MdR") else np.mean
-
-
-def _protocol_differences(a: pd.DataFrame, b: pd.DataFrame) -> list[str]:
-    names = [name for name in PROTOCOL if name in a.columns and name in b.columns]
-    told = [(name, _unique(a[name]), _unique(b[name])) for name in names]
-    return [f"{name} {one} against {other}" for name, one, other in told if one != other]
 
 
 def _unique(values: pd.Series) -> str:
