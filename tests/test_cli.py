@@ -126,10 +126,45 @@ def test_published_holds_every_printed_number(stan, tmp_path):
 def test_metrics_of_a_matrix(stan, tmp_path):
     np.savez(tmp_path / "m.npz", similarity=np.eye(4))
     found = document(stan("metrics", tmp_path / "m.npz", "--json"))
-    assert set(found) == {"t2v", "v2t"}
+    assert set(found) == {"t2v", "v2t", "conventions"} and set(found["conventions"]) == {"t2v", "v2t"}
     assert found["t2v"] == {"R@1": 100.0, "R@5": 100.0, "R@10": 100.0, "MdR": 1.0, "MnR": 1.0, "N": 4}
     np.save(tmp_path / "flat.npy", np.ones((4, 4)))
     assert document(stan("metrics", tmp_path / "flat.npy", "--json"))["t2v"]["MdR"] == 2.5
+
+
+@pytest.mark.parametrize(
+    ("flags", "reported"),
+    [((), "clip4clip_t2v"), (("--dsl",), "dsl_t2v_temperature100"), (("--qbnorm",), "qbnorm_t2v")],
+)
+def test_metrics_are_those_of_public_evaluations(stan, flags, reported):
+    golden = ROOT / "tests" / "golden"
+    found = document(stan("metrics", golden / "metrics_a.npz", *flags, "--json"))
+    theirs = json.loads((golden / "metrics_a.json").read_text())[reported]
+    assert [found["t2v"][f"R@{k}"] for k in (1, 5, 10)] == [theirs[f"R{k}"] for k in (1, 5, 10)]
+    assert found.get("calibration", {}).get("trick", "") == "".join(flags).removeprefix("--")
+    if flags == ("--qbnorm",):
+        assert found["calibration"]["bank"] == {"t2v": "500 texts", "v2t": "none: scores as they are"}
+
+
+def test_metrics_name_both_conventions_and_the_captions(stan, tmp_path):
+    scores = np.array([[1.0, 0], [0.5, 0], [0, 1]])
+    given = {"similarity": scores, "owner": np.array([0, 0, 1]), "query_ids": np.array(["a", "b", "a dog"])}
+    np.savez(tmp_path / "m.npz", **given)
+    found = document(stan("metrics", tmp_path / "m.npz", "--json"))
+    assert found["v2t"]["R@1"] == found["v2t_all_captions"]["R@1"] == 100
+    assert "CLIP4Clip" in found["conventions"]["v2t"]
+    assert "collaborative-experts" in found["conventions"]["v2t_all_captions"]
+    scores[2, 1] = np.inf
+    np.savez(tmp_path / "m.npz", **given)
+    for flags in ((), ("--dsl",)):
+        code, _, err = stan("metrics", tmp_path / "m.npz", *flags)
+        assert code == 2 and "query 2 (a dog) scores inf" in err
+
+
+def test_metrics_refuse_tricks_that_cannot_be(stan, tmp_path):
+    np.savez(tmp_path / "m.npz", similarity=np.eye(3))
+    assert "needs an array `query_bank`" in stan("metrics", tmp_path / "m.npz", "--qbnorm")[2]
+    assert "exclude each other" in stan("metrics", tmp_path / "m.npz", "--qbnorm", "--dsl")[2]
 
 
 @pytest.mark.parametrize(

@@ -114,17 +114,63 @@ def metrics(
     file: Annotated[
         Path, typer.Argument(help="An .npz with `similarity` (captions x videos), or an .npy of it.")
     ],
+    dsl: Annotated[
+        bool, typer.Option("--dsl", help="Scores after dual softmax, a prior over all test queries.")
+    ] = False,
+    qbnorm: Annotated[
+        bool, typer.Option("--qbnorm", help="Scores after query-bank normalisation with `query_bank`.")
+    ] = False,
     as_json: Json = False,
 ) -> None:
     """Recall and ranks of a similarity matrix, both directions, ties averaged.
 
-    An .npz may also hold `owner` (video of each caption; the diagonal otherwise) and `seen` (per video).
+    An .npz may also hold `owner` (video of each caption; the diagonal otherwise), `seen` (per video), `query_ids`
+    (names of the captions) and, for --qbnorm, `query_bank` (other captions x videos) and `video_bank` (captions x
+    other videos; without it video-to-text stays as it is).
     """
     from stan import metrics as measures
 
     arrays = _arrays(file)
     given = {name: arrays[name] for name in ("owner", "seen") if name in arrays}
-    emit(measures.retrieval(arrays["similarity"], **given), as_json, lines)
+    names = arrays.get("query_ids")
+    similarity = measures.finite(arrays["similarity"], names)
+    (t2v, v2t), said = _calibrated(similarity, arrays, dsl, qbnorm)
+    found = measures.retrieval(t2v, caption_names=names, v2t_similarity=v2t, **given)
+    conventions = {name: words for name, words in measures.CONVENTIONS.items() if name in found}
+    emit(found | {"conventions": conventions} | said, as_json, lines)
+
+
+def _calibrated(
+    similarity: Any, arrays: dict[str, Any], dsl: bool, qbnorm: bool
+) -> tuple[Any, dict[str, Any]]:
+    """The scores of both directions, and what was done to them in words."""
+    from stan import calibration
+
+    if dsl and qbnorm:
+        raise ValueError("--dsl and --qbnorm exclude each other: choose one")
+    if dsl:
+        said = {
+            "trick": "dsl",
+            "temperature": calibration.DUAL_SOFTMAX_SCALE,
+            "prior": "t2v: softmax over the texts; v2t: over the videos",
+            "warning": f"uses all {len(similarity)} test queries at once",
+        }
+        return calibration.dual_softmax(similarity), {"calibration": said}
+    if not qbnorm:
+        return (similarity, similarity), {}
+    if "query_bank" not in arrays:
+        raise ValueError(
+            "--qbnorm needs an array `query_bank` (other captions x the same videos) in the file"
+        )
+    banks = arrays["query_bank"], arrays.get("video_bank")
+    of_videos = f"{banks[1].shape[-1]} videos" if banks[1] is not None else "none: scores as they are"
+    said = {
+        "trick": "qbnorm",
+        "beta": calibration.QUERY_BANK_SCALE,
+        "k": calibration.QUERY_BANK_NEIGHBOURS,
+        "bank": {"t2v": f"{len(banks[0])} texts", "v2t": of_videos},
+    }
+    return calibration.query_bank_norm(similarity, *banks), {"calibration": said}
 
 
 data = typer.Typer(help="Look at data sets before training on them.", no_args_is_help=True)

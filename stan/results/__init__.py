@@ -12,6 +12,7 @@ from stan.results.comparison import (
     paired_queries,
     per_query,
     protocol_differences,
+    query_values,
     summary,
 )
 from stan.results.reader import SHIPPED, find, find_training, history, load, ranks, read, run_folders
@@ -32,6 +33,7 @@ __all__ = [
     "paired_queries",
     "per_query",
     "protocol_differences",
+    "query_values",
     "ranks",
     "read",
     "run_folders",

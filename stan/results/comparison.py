@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -37,17 +37,21 @@ def differing(df: pd.DataFrame) -> list[str]:
 
 
 def per_query(path: str, metric: str) -> tuple[np.ndarray, np.ndarray]:
-    """(query ids, values) of one run: 100 or 0 for R@K, top-K and order accuracy, the rank itself for MdR and
-    MnR.
-
-    `metric` may start with "seen." or "unseen.". Raises ValueError where the metric has no values per query.
-    """
-    arrays = ranks(path)
-    group, name = _split_group(metric)
+    """`query_values` of the run in the folder `path`, which errors name."""
     try:
-        ids, placed = _placed(arrays, name)
+        return query_values(ranks(path), metric)
     except KeyError as error:
         raise ValueError(f"{metric} has no values per query in {path}: no {error} in ranks.npz") from None
+
+
+def query_values(arrays: Mapping[str, np.ndarray], metric: str) -> tuple[np.ndarray, np.ndarray]:
+    """(query ids, values) of a record's arrays: 100 or 0 for R@K, top-K and order accuracy, the rank itself for MdR
+    and MnR.
+
+    `metric` may start with "seen." or "unseen.". Raises KeyError where the metric has no values per query.
+    """
+    group, name = _split_group(metric)
+    ids, placed = _placed(arrays, name)
     if group is not None:
         chosen = _seen(arrays, ids, name) == (group == "seen")
         ids, placed = ids[chosen], placed[chosen]
@@ -186,7 +190,7 @@ def _stacked(runs: pd.DataFrame, metric: str) -> tuple[np.ndarray, np.ndarray]:
     return ids, np.stack([values[by_id] for (_, values), by_id in zip(answers, order, strict=True)])
 
 
-def _placed(arrays: dict[str, np.ndarray], name: str) -> tuple[np.ndarray, np.ndarray]:
+def _placed(arrays: Mapping[str, np.ndarray], name: str) -> tuple[np.ndarray, np.ndarray]:
     if name.startswith("t2v."):
         return arrays["query_ids"], arrays["t2v"]
     if name.startswith("v2t."):
@@ -205,7 +209,7 @@ def _values(placed: np.ndarray, name: str) -> np.ndarray:
     return 100.0 * placed if kind == "accuracy" else placed.astype(float)
 
 
-def _seen(arrays: dict[str, np.ndarray], ids: np.ndarray, name: str) -> np.ndarray:
+def _seen(arrays: Mapping[str, np.ndarray], ids: np.ndarray, name: str) -> np.ndarray:
     """Which of the metric's queries are seen; `seen` tells it per text query, or per video in recognition."""
     flags, told = arrays.get("seen"), arrays.get("query_ids", arrays.get("video_ids"))
     if name == "order.accuracy":
