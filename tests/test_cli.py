@@ -217,8 +217,28 @@ def test_train_then_evaluate_then_nothing_to_do(stan, tmp_path):
     written = (Path(run["path"]) / "run.json").read_text()
     assert document(stan(*asked))["id"] == run["id"]
     assert (Path(run["path"]) / "run.json").read_text() == written
+    probed = document(stan("evaluate", run["path"], "--time-probe", "--json", *folders))
+    assert probed["arrangements"][0]["metrics"] == run["metrics"] and len(probed["queries"]) == 24
+    assert [row["arrangement"] for row in probed["arrangements"]][-1] == "2 frames"
+    assert "reversed" in stan("evaluate", run["path"], "--time-probe", *folders)[1]
     code, _, err = stan("evaluate", run["path"], "--test-time", "dsl", *folders)
     assert code == 2 and "dsl" in err
+
+
+def test_convert_writes_what_load_model_reads(stan, tmp_path):
+    from stan.models.presets import load_model
+
+    golden = ROOT / "tests" / "golden" / "stan_released_tiny" / "checkpoint.safetensors"
+    report = document(stan("convert", golden, "--out", tmp_path / "out", "--json"))
+    assert Path(report["target"]) == tmp_path / "out" / "checkpoint.safetensors"
+    assert report["activation"] == "quick_gelu" and report["end_token"] == 511
+    assert len(load_model(tmp_path / "out").temporal.layers) == 3
+    assert "sizes.image.width" in stan("convert", golden, "--out", tmp_path / "text")[1]
+    (tmp_path / "broken.pth").write_text("none")
+    code, out, err = stan("convert", tmp_path / "broken.pth", "--out", tmp_path / "none", "--json")
+    assert (
+        (code, out) == (2, "") and "not a file of plain tensors" in err and not (tmp_path / "none").exists()
+    )
 
 
 def test_index_search_and_recognise(stan, tmp_path, monkeypatch):

@@ -12,12 +12,12 @@ ROOT = Path(__file__).resolve().parents[1]
 
 # A module imports from its own layer and from those above it in this list, never from one below.
 LAYERS = (
-    "config torchvision_operators progress calibration losses metrics statistics published serve",
+    "config torchvision_operators progress layouts calibration losses metrics statistics published serve",
     "data",
     "temporal similarity",
     "models checkpoints",
     "results experiments figures",
-    "recipe resumption cost train evaluate probes pretrain",
+    "recipe resumption cost train evaluate time_probe probes pretrain",
     "sweep sweep_display notebook",
     "store library explain report tour",
     "doctor cli",
