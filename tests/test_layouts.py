@@ -6,16 +6,17 @@ import json
 import shutil
 from pathlib import Path
 
-import open_clip
 import pytest
 import torch
 import torch.nn.functional as F
-from open_clip.model import CLIP, CustomTextCLIP
 from safetensors.torch import save_file
 
 import stan
 from stan import checkpoints, layouts
 from stan.models.clip import load_clip
+
+from open_clip import SimpleTokenizer  # isort: skip
+from open_clip.model import CLIP, CustomTextCLIP  # isort: skip
 
 GOLDEN = Path(__file__).parent / "golden" / "stan_released_tiny"
 VISION = {"image_size": 32, "patch_size": 8, "width": 64, "layers": 2}
@@ -141,7 +142,7 @@ def test_unknown_and_missing_names_are_said(tmp_path):
 
 
 def test_the_tokenizer_is_open_clips_where_the_vocabulary_is(tmp_path):
-    assert open_clip.SimpleTokenizer().vocab_size == 49408
+    assert SimpleTokenizer().vocab_size == 49408
     torch.manual_seed(0)
     towers = {"vision_cfg": VISION | {"head_width": 64}, "text_cfg": TEXT | {"heads": 1, "vocab_size": 49408}}
     torch.save(CLIP(embed_dim=16, **towers).state_dict(), tmp_path / "clip.pth")

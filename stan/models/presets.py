@@ -31,6 +31,7 @@ PRESETS: dict[str, tuple[ModelConfig, int]] = {
     "stan-self-b16-k6": _stan("ViT-B-16", layers=6),
     "stan-self-l14": _stan("ViT-L-14"),
     "stan-conv-b16": _stan("ViT-B-16", cross_frame="convolution", convolution="bottleneck"),
+    "stan-conv-b16-k6": _stan("ViT-B-16", cross_frame="convolution", convolution="bottleneck", layers=6),
     "stan-conv-dense-b16": _stan("ViT-B-16", cross_frame="convolution", convolution="dense"),
 }
 """Model and frames. The branch of `stan-self-*` and `stan-conv-*` is untrained; `stan-tiny` is a trained checkpoint."""
