@@ -1,22 +1,22 @@
-"""Weight files in, tensors or a released STAN model out; tensors in, a file that is never half written."""
+"""Weight files in, tensors, or models from other layouts, out; tensors in, a file that is never half written."""
 
 from __future__ import annotations
 
+import hashlib
 import json
 import math
 import os
 import pickle
-import re
-import warnings
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
+from stan import layouts
 from stan.models.clip import from_config
 from stan.models.dual_encoder import DualEncoder
 from stan.temporal import build as build_temporal
@@ -27,8 +27,12 @@ RELEASED_HEADS = {"mug_full": {"released": True}}
 
 
 def save(path: str | Path, tensors: Mapping[str, Tensor], metadata: Mapping[str, Any] | None = None) -> None:
-    """Writes a safetensors file atomically: `path` is as before or complete. `metadata`: plain JSON values."""
+    """Writes a safetensors file atomically: `path` is as before or complete. `metadata`: plain JSON values.
+
+    On an error nothing is left behind, no new folder either.
+    """
     path = Path(path)
+    made = [folder for folder in path.parents if not folder.exists()]
     path.parent.mkdir(parents=True, exist_ok=True)
     partial = path.with_name(f".{path.name}.{os.getpid()}")
     plain = {name: tensor.detach().cpu().contiguous().clone() for name, tensor in tensors.items()}
@@ -37,8 +41,11 @@ def save(path: str | Path, tensors: Mapping[str, Tensor], metadata: Mapping[str,
         with partial.open("rb") as file:
             os.fsync(file.fileno())
         os.replace(partial, path)
-    finally:
+    except BaseException:
         partial.unlink(missing_ok=True)
+        for folder in made:
+            folder.rmdir()
+        raise
 
 
 def load(path: str | Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
@@ -56,167 +63,132 @@ def load(path: str | Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
         ) from error
 
 
-def load_released(path: str | Path, frames: int = 12, similarity: str = "cosine") -> DualEncoder:
-    """A model, ready for inference, from the released STAN's layout (`backbone.*`, `text_backbone.*`).
+class Conversion(NamedTuple):
+    """A file of another layout, understood: what to build, its tensors under our names, what was done."""
 
-    path: `.safetensors`, or `.pth` of plain tensors: nothing in a file is ever executed. Sizes are read off
-        the weights; heads, which weights don't tell, and the number of frames from a `config.json` beside the
-        file, else 64 channels per head as in CLIP, and `frames`.
+    design: dict[str, Any]
+    """architecture (open_clip's), temporal, options, frames, similarity: plain JSON values."""
+    state: dict[str, Tensor]
+    report: dict[str, Any]
+
+
+def load_released(
+    path: str | Path, frames: int = 12, activation: str | None = None, similarity: str = "cosine"
+) -> DualEncoder:
+    """A model, ready for inference, from the released STAN's layout, or with mean pooling from a CLIP's.
+
+    path: `.safetensors`, or `.pth` of plain tensors: nothing in a file is ever executed. Layouts: `stan.layouts`.
+        Sizes are read off the weights. Heads, which weights don't tell, and the number of frames come from a
+        `config.json` beside the file (ours or Hugging Face's), else 64 channels per head as in CLIP, and `frames`.
+    activation: quick_gelu or gelu; None for what the config says, else quick_gelu.
     similarity: how texts and videos are scored; Mug's heads (`mug_simple`, `mug_full`) have no weights, so that no
         checkpoint tells whether it was trained with one.
 
-    Raises ValueError naming what is missing, of another kind or unreadable.
+    Raises ValueError naming what is missing, unknown, of another kind or unreadable.
     """
-    return assemble_released(*_released(Path(path), frames, similarity), path)
+    design, state, _ = understand(path, frames, activation, similarity)
+    return assemble(design, state, path)
 
 
-def convert(source: str | Path, target: str | Path, frames: int = 12, similarity: str = "cosine") -> None:
-    """Writes a released checkpoint as one that `stan.load_model` reads. Errors as in `load_released`."""
-    design, state = _released(Path(source), frames, similarity)
-    assemble_released(design, state, source)  # refuses what doesn't fit before anything is written
-    save(target, state, {"released": design})
+def convert(
+    source: str | Path,
+    target: str | Path,
+    frames: int = 12,
+    activation: str | None = None,
+    similarity: str = "cosine",
+) -> dict[str, Any]:
+    """Writes a checkpoint of another layout as one that `stan.load_model` reads; returns what it did.
+
+    A CLIP's file can also be `--pretrained` of its architecture. The report: source, sha256, target, layout, sizes,
+    heads, activation, context_length, vocabulary, end_token, branch, frames, parameters, dtypes, left_out. Errors as
+    in `load_released`; then nothing is written.
+    """
+    design, state, report = understand(source, frames, activation, similarity)
+    model = assemble(design, state, source)  # refuses what doesn't fit before anything is written
+    report |= {"target": str(target), "parameters": sum(p.numel() for p in model.parameters())}
+    of_clip = design["temporal"] == "mean"  # as open_clip itself names them
+    names = {key: key.removeprefix("encoder.clip.") if of_clip else key for key in state}
+    kept = {name: report[name] for name in ("source", "sha256")}
+    save(target, {names[key]: value for key, value in state.items()}, {"converted": design} | kept)
+    return report
 
 
-def assemble_released(
-    design: Mapping[str, Any], state: Mapping[str, Tensor], source: str | Path
-) -> DualEncoder:
-    """The model from its sizes and its tensors under our names; `source` is named in errors."""
+def understand(
+    path: str | Path, frames: int = 12, activation: str | None = None, similarity: str = "cosine"
+) -> Conversion:
+    """What is in a file of another layout. Errors as in `load_released`, as far as names and sizes tell."""
+    path = Path(path)
+    beside = path.with_name("config.json")
+    try:
+        config = json.loads(beside.read_text(encoding="utf-8")) if beside.is_file() else {}
+        layout, state, left_out = layouts.convert(_read(path))
+        activation = activation or _told(config, "activation", "hidden_act")[0] or "quick_gelu"
+        heads = _told(config, "heads", "num_attention_heads")
+        design = {"architecture": layouts.architecture(state, heads, activation)}
+    except ValueError as error:
+        raise ValueError(f"{path}: {error}") from None
+    design |= {
+        "temporal": "mean",
+        "options": {},
+        "frames": config.get("frames", frames),
+        "similarity": similarity,
+    }
+    if layout == "released":
+        time = state.get("temporal.time.weight")
+        if time is None:
+            raise ValueError(f"{path} lacks temporal.time.weight (our name): no checkpoint of a whole STAN")
+        layers = layouts.count(state, "temporal.layers.")
+        design |= {"temporal": "stan", "options": {"layers": layers, "max_frames": len(time)}}
+        state["clip.logit_scale"] = torch.tensor(RELEASED_LOGIT_SCALE)
+    report = _report(path, layout, design, state) | {"left_out": left_out}
+    return Conversion(design, {f"encoder.{key}": value for key, value in state.items()}, report)
+
+
+def assemble(design: Mapping[str, Any], state: Mapping[str, Tensor], source: str | Path) -> DualEncoder:
+    """The model of a `Conversion`'s design and tensors; `source` is named in errors."""
     clip = from_config(design["architecture"])
-    temporal = build_temporal("stan", clip, design["frames"], design["options"])
-    similarity = design.get("similarity", "cosine")
+    temporal = build_temporal(design["temporal"], clip, design["frames"], design["options"])
+    similarity = design["similarity"]
     model = DualEncoder(clip, temporal, similarity, RELEASED_HEADS.get(similarity))
     fill(model, state, source)
     return model.eval()
 
 
-def _released(path: Path, frames: int, similarity: str) -> tuple[dict[str, Any], dict[str, Tensor]]:
-    state = convert_released(_read(path))
-    needed = ("encoder.clip.visual.proj", "encoder.clip.text.text_projection", "encoder.temporal.time.weight")
-    lacking = [key for key in needed if key not in state]
-    if lacking:
-        raise ValueError(
-            f"{path} lacks {', '.join(lacking)} (our names): no checkpoint of a whole released STAN"
-        )
-    beside = path.with_name("config.json")
-    config = json.loads(beside.read_text()) if beside.is_file() else {}
-    options = {"layers": _count(state, "encoder.temporal.layers."), "max_frames": len(state[needed[2]])}
-    state["encoder.clip.logit_scale"] = torch.tensor(RELEASED_LOGIT_SCALE)
-    return {
-        "architecture": _architecture(state, config),
-        "options": options,
-        "frames": config.get("frames", frames),
-        "similarity": similarity,
-    }, state
-
-
-_TOP = {
-    "backbone.class_embedding": "clip.visual.class_embedding",
-    "backbone.patch_embedding.weight": "clip.visual.conv1.weight",
-    "backbone.position_embedding.weight": "clip.visual.positional_embedding",
-    "backbone.pre_layrnorm": "clip.visual.ln_pre",
-    "backbone.post_layernorm": "clip.visual.ln_post",
-    "backbone.visual_projection.weight": "clip.visual.proj",
-    "backbone.layers": "clip.visual.transformer.resblocks",
-    "backbone.STAN_time_embed": "temporal.time",
-    "text_backbone.text_model.embeddings.token_embedding": "clip.text.token_embedding",
-    "text_backbone.text_model.embeddings.position_embedding.weight": "clip.text.positional_embedding",
-    "text_backbone.text_model.encoder.layers": "clip.text.transformer.resblocks",
-    "text_backbone.text_model.final_layer_norm": "clip.text.ln_final",
-    "text_backbone.text_projection.weight": "clip.text.text_projection",
-}
-_IN_BLOCK = {
-    "layer_norm1": "ln_1",
-    "layer_norm2": "ln_2",
-    "self_attn.out_proj": "attn.out_proj",
-    "self_attn.in_proj_": "attn.in_proj_",
-    "mlp.fc1": "mlp.c_fc",
-    "mlp.fc2": "mlp.c_proj",
-}
-_IN_CROSS_FRAME = {"layer_norm1": "norm", "self_attn": "attention", "temporal_fc": "temporal_fc"}
-_TRANSPOSED = ("clip.visual.proj", "clip.text.text_projection")
-
-
-def convert_released(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """The released layout under our names. Keys of neither tower are left out, with a warning.
-
-    Raises ValueError for a tower's key that has no counterpart.
-    """
-    towers = {key: value for key, value in state.items() if key.startswith(("backbone.", "text_backbone."))}
-    foreign = sorted(set(state) - set(towers))
-    if foreign:
-        warnings.warn(f"left out, as no part of the two towers: {', '.join(foreign)}", stacklevel=2)
-    joined = _join_projections(
-        {key: value for key, value in towers.items() if not key.endswith("position_ids")}
-    )
-    converted = {_our_name(key): value for key, value in joined.items()}
-    return {f"encoder.{key}": value.T if key in _TRANSPOSED else value for key, value in converted.items()}
-
-
-def _join_projections(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """The three projections of queries, keys and values as the one tensor of torch's attention."""
-    joined = {}
-    for key, value in state.items():
-        if ".q_proj." in key:
-            parts = [state[key.replace("q_proj", name)] for name in ("q_proj", "k_proj", "v_proj")]
-            joined[key.replace("q_proj.", "in_proj_")] = torch.cat(parts)
-        elif ".k_proj." not in key and ".v_proj." not in key:
-            joined[key] = value
-    return joined
-
-
-def _our_name(key: str) -> str:
-    branch = re.fullmatch(r"backbone\.STAN_([ST])_layers\.(\d+)\.(.+)", key)
-    if branch:
-        kind, number, rest = branch.groups()
-        part, names = ("intra_frame.block", _IN_BLOCK) if kind == "S" else ("cross_frame", _IN_CROSS_FRAME)
-        return f"temporal.layers.{number}.{part}.{_renamed(rest, names, key)}"
-    ours = _renamed(key, _TOP, key)
-    block = re.fullmatch(r"(.*resblocks\.\d+)\.(.+)", ours)
-    return f"{block[1]}.{_renamed(block[2], _IN_BLOCK, key)}" if block else ours
-
-
-def _renamed(name: str, names: Mapping[str, str], key: str) -> str:
-    for theirs, ours in names.items():
-        if name.startswith(theirs):
-            return ours + name.removeprefix(theirs)
-    raise ValueError(
-        f"{key} has no counterpart: this is no checkpoint of the released STAN with self-attention"
+def _told(config: Mapping[str, Any], name: str, huggingface_name: str) -> tuple[Any, Any]:
+    """A setting of the image tower and of the text tower, None where the config doesn't tell."""
+    return tuple(
+        config.get(tower, {}).get(name)
+        or config.get(f"{tower}_config", {}).get(huggingface_name)
+        or config.get(name)
+        for tower in ("vision", "text")
     )
 
 
-def _architecture(state: Mapping[str, Tensor], config: Mapping[str, Any]) -> dict[str, Any]:
-    """open_clip's model config, read off the weights."""
-    vision, text = "encoder.clip.visual.", "encoder.clip.text."
-    width, _, patch, _ = state[vision + "conv1.weight"].shape
-    grid = math.isqrt(len(state[vision + "positional_embedding"]) - 1)
-    vocabulary, text_width = state[text + "token_embedding.weight"].shape
-    if not config and (width % 64 or text_width % 64):
-        raise ValueError(
-            f"towers {width} and {text_width} wide hold no heads of 64 channels: put a config.json with"
-            ' {"vision": {"heads": ...}, "text": {"heads": ...}} beside the checkpoint'
-        )
+def _report(
+    path: Path, layout: str, design: Mapping[str, Any], state: Mapping[str, Tensor]
+) -> dict[str, Any]:
+    parts = design["architecture"]
+    vision, text, options = parts["vision_cfg"], parts["text_cfg"], design["options"]
+    with path.open("rb") as file:
+        digest = hashlib.file_digest(file, "sha256").hexdigest()
     return {
-        "embed_dim": state[vision + "proj"].shape[1],
-        "quick_gelu": True,
-        "vision_cfg": {
-            "image_size": grid * patch,
-            "patch_size": patch,
-            "width": width,
-            "layers": _count(state, vision + "transformer.resblocks."),
-            "head_width": width // config["vision"]["heads"] if config else 64,
+        "source": path.name,
+        "sha256": digest,
+        "layout": layouts.NAMES[layout][0],
+        "sizes": {
+            "embedding": parts["embed_dim"],
+            "image": {name: vision[name] for name in ("image_size", "patch_size", "width", "layers")},
+            "text": {name: text[name] for name in ("width", "layers")},
         },
-        "text_cfg": {
-            "context_length": len(state[text + "positional_embedding"]),
-            "vocab_size": vocabulary,
-            "width": text_width,
-            "layers": _count(state, text + "transformer.resblocks."),
-            "heads": config["text"]["heads"] if config else text_width // 64,
-        },
+        "heads": {"image": vision["width"] // vision["head_width"], "text": text["heads"]},
+        "activation": "quick_gelu" if parts["quick_gelu"] else "gelu",
+        "context_length": text["context_length"],
+        "vocabulary": text["vocab_size"],
+        "end_token": text["vocab_size"] - 1,  # CLIP's is the last of the vocabulary
+        "branch": options or None,
+        "frames": design["frames"],
+        "dtypes": sorted({str(value.dtype).removeprefix("torch.") for value in state.values()}),
     }
-
-
-def _count(state: Mapping[str, Tensor], prefix: str) -> int:
-    return len({key.removeprefix(prefix).split(".")[0] for key in state if key.startswith(prefix)})
 
 
 def fill(model: nn.Module, state: Mapping[str, Tensor], source: str | Path, optional: str = "") -> None:

@@ -82,7 +82,7 @@ class Experiment:
     train: TrainConfig = TrainConfig()
     seed: int = 0
     test_time: tuple[str, ...] = ()
-    """Tricks used only when testing: dsl, views-1x3."""
+    """Tricks used only when testing: dsl, qbnorm, views-1x3, views-4x3, views-10x3."""
 
     @property
     def hash(self) -> str:

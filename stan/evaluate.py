@@ -17,7 +17,14 @@ from jaxtyping import Float
 from torch import Tensor
 
 from stan import metrics, results
-from stan.calibration import dual_softmax
+from stan.calibration import (
+    DUAL_SOFTMAX_SCALE,
+    QUERY_BANK_NEIGHBOURS,
+    QUERY_BANK_SCALE,
+    Calibrated,
+    dual_softmax,
+    query_bank_norm,
+)
 from stan.config import Experiment
 from stan.data.loader import Batch, Loader
 from stan.data.sources import video_set
@@ -31,11 +38,40 @@ from stan.progress import Report, stage
 CLIPS_AT_ONCE = 64
 TEXTS_AT_ONCE = 256
 
+
+@dataclass(frozen=True)
+class Trick:
+    """What only testing does, and how it is named beside a number."""
+
+    words: str
+    views: int = 1
+    """Views of every clip; scores are averaged over them."""
+    task: str | None = None
+    """The task that it suits; None for both."""
+    warning: str | None = None
+    """What a reader must know before comparing."""
+
+
 TRICKS = {
-    "dsl": "dual softmax, prior over all N test queries",
-    "views-1x3": "scores averaged over three crops along the long side",
+    "dsl": Trick(
+        f"dual softmax, temperature {DUAL_SOFTMAX_SCALE:g}, prior over all N test queries",
+        task="retrieval",
+        warning="dsl uses all test queries at once: a query's score depends on the others, as it can't in search",
+    ),
+    "qbnorm": Trick(
+        f"query-bank normalisation, beta {QUERY_BANK_SCALE:g}, k {QUERY_BANK_NEIGHBOURS}; banks: all training captions"
+        " for text-to-video, all training videos for video-to-text",
+        task="retrieval",
+    ),
+    "views-1x3": Trick("scores averaged over three crops along the long side", views=3),
+    "views-4x3": Trick(
+        "scores averaged over four clips of three crops along the long side", views=12, task="recognition"
+    ),
+    "views-10x3": Trick(
+        "scores averaged over ten clips of three crops along the long side", views=30, task="recognition"
+    ),
 }
-"""Tricks used only when testing, and how they are named beside a number."""
+"""Tricks used only when testing: never on by default."""
 
 
 @dataclass(frozen=True)
@@ -54,17 +90,22 @@ class Measured:
 
 
 def check_tricks(test_time: Iterable[str], task: str) -> None:
-    """Raises ValueError for a trick that isn't known or doesn't suit the task."""
+    """Raises ValueError for a trick that isn't known or doesn't suit the task, and for two of one kind."""
+    test_time = list(test_time)
     for trick in test_time:
         if trick not in TRICKS:
             raise ValueError(f"test_time {trick!r} is not known; there are {', '.join(TRICKS)}")
-        if trick == "dsl" and task != "retrieval":
-            raise ValueError("test_time 'dsl' is for retrieval: class names are no queries to share a prior")
+        if TRICKS[trick].task not in (None, task):
+            raise ValueError(f"test_time {trick!r} is for {TRICKS[trick].task}, and this is {task}")
+    for kind in (["dsl", "qbnorm"], [name for name, trick in TRICKS.items() if trick.views > 1]):
+        chosen = [trick for trick in test_time if trick in kind]
+        if len(chosen) > 1:
+            raise ValueError(f"test_time {' and '.join(chosen)} exclude each other: choose one")
 
 
 def views_of(test_time: Iterable[str]) -> int:
-    """Crops of every clip that the tricks ask for."""
-    return 3 if "views-1x3" in test_time else 1
+    """Views of every clip that the tricks ask for."""
+    return max((TRICKS[trick].views for trick in test_time), default=1)
 
 
 def measure(
@@ -72,22 +113,33 @@ def measure(
     loader: Loader,
     test_time: Iterable[str] = (),
     precision: AbstractContextManager | None = None,
+    bank: Loader | None = None,
 ) -> Measured:
     """All metrics of `model` on the loader's split; the loader must give the views that `test_time` asks for.
 
-    precision: a context for the forward passes (fabric's autocast).
+    precision: a context for the forward passes (fabric's autocast). bank: the training split, for `qbnorm` alone.
     Raises ValueError for an unknown trick, and where a score is NaN or infinite, naming the query.
     """
+    test_time = list(test_time)
     check_tricks(test_time, loader.videos.task)
     assert loader.views == views_of(test_time), "the loader's views are not those of test_time"
+    assert (bank is not None) == ("qbnorm" in test_time), "a bank is what qbnorm needs, and nothing else does"
     was_training = model.training
     model.eval()
     with torch.no_grad(), precision or nullcontext():
-        scores = _scores(model, loader)
+        text, video = _texts(model, loader), _videos(model, loader)
+        scores = _scores(model, text, video, loader)
+        banks = None
+        if bank is not None:
+            of_texts = _scores(model, _texts(model, bank), video, loader)
+            banks = of_texts, _scores(model, text, _videos(model, bank), bank)
     model.train(was_training)
-    if loader.videos.task == "retrieval":
-        return _retrieval(scores, loader, "dsl" in test_time)
-    return _recognition(scores.T, loader)
+    if loader.videos.task == "recognition":
+        return _recognition(scores.T, loader)
+    metrics.finite(scores, _query_names(loader))  # before it spreads to other queries
+    if banks is not None:
+        return _retrieval(query_bank_norm(scores, *banks), loader)
+    return _retrieval(dual_softmax(scores) if "dsl" in test_time else Calibrated(scores, scores), loader)
 
 
 def evaluate(
@@ -95,27 +147,46 @@ def evaluate(
 ) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
     """A stored run's weights (best on validation) measured again: (evaluation, arrays of per-query ranks).
 
-    evaluation: run, split, task, headline, test_time, tricks, metrics. Nothing is written to the run.
+    evaluation: run, split, task, headline, test_time, tricks, warnings, metrics, and where there are tricks
+    "plain", the metrics without them. Nothing is written to the run.
     Raises ValueError for a run without weights, and for tricks that aren't known or don't suit its task.
     """
-    model, record = load_model(run), results.read(run)
-    experiment = record["experiment"]
-    if experiment is None:
-        raise ValueError(f"{run} is no run: {record['reason']}")
-    runs_root = Path(run).resolve().parents[2]
     test_time = tuple(test_time)
-    check_tricks(test_time, task_of(experiment.data.suite))
-    loader = open_split(experiment, model, split, worlds_root, runs_root, views=views_of(test_time))
-    measured = measure(model, loader, test_time)
-    found = {"run": record["id"], "split": split} | description(loader.videos.task, test_time)
-    return found | {"metrics": measured.metrics}, measured.arrays
+    model, experiment = stored(run, test_time)
+    places = (worlds_root, Path(run).resolve().parents[2])
+    loader = open_split(experiment, model, split, *places, views=views_of(test_time))
+    bank = open_split(experiment, model, "train", *places) if "qbnorm" in test_time else None
+    measured = measure(model, loader, test_time, bank=bank)
+    found = {"run": experiment.id, "split": split} | description(loader.videos.task, test_time)
+    found["metrics"] = measured.metrics
+    if test_time:
+        found["plain"] = measure(model, open_split(experiment, model, split, *places)).metrics
+    return found, measured.arrays
+
+
+def stored(run: str | Path, test_time: Iterable[str] = ()) -> tuple[DualEncoder, Experiment]:
+    """A run's model (weights best on validation) and its experiment.
+
+    Raises ValueError for a folder that holds none, and for tricks that aren't known or don't suit its task.
+    """
+    model, record = load_model(run), results.read(run)
+    if record["experiment"] is None:
+        raise ValueError(f"{run} is no run: {record['reason']}")
+    check_tricks(test_time, task_of(record["experiment"].data.suite))
+    return model, record["experiment"]
 
 
 def description(task: str, test_time: Iterable[str]) -> dict[str, Any]:
-    """What a number must be shown with: task, headline, and the test-time tricks in code and in words."""
+    """What a number must be shown with: task, headline, the test-time tricks in code and in words, warnings."""
     test_time = list(test_time)
     tricks = [TRICKS[trick] for trick in test_time]
-    return {"task": task, "headline": metrics.HEADLINE[task], "test_time": test_time, "tricks": tricks}
+    return {
+        "task": task,
+        "headline": metrics.HEADLINE[task],
+        "test_time": test_time,
+        "tricks": [trick.words for trick in tricks],
+        "warnings": [trick.warning for trick in tricks if trick.warning],
+    }
 
 
 def open_split(
@@ -148,32 +219,36 @@ def embed(model: DualEncoder, batch: Batch) -> VideoOutput:
     return model.encoder.from_levels(batch["levels"]) if "levels" in batch else model.encoder(batch["video"])
 
 
-def _scores(model: DualEncoder, loader: Loader) -> Float[np.ndarray, "texts clips"]:
-    """Similarity of every caption (or class name) to every clip, averaged over views and templates."""
+def _texts(model: DualEncoder, loader: Loader) -> TextOutput:
+    """Every caption, or class name, of the loader's split."""
     ids = loader.captions if loader.videos.task == "retrieval" else loader.classes
-    text = _joined(
+    return _joined(
         TextOutput, [model.encode_text(part.to(model.device)) for part in ids.split(TEXTS_AT_ONCE)]
     )
+
+
+def _videos(model: DualEncoder, loader: Loader) -> VideoOutput:
     batches = loader.in_order(max(1, CLIPS_AT_ONCE // loader.views))
-    video = _joined(VideoOutput, [embed(model, to_device(batch, model.device)) for batch in batches])
+    return _joined(VideoOutput, [embed(model, to_device(batch, model.device)) for batch in batches])
+
+
+def _scores(
+    model: DualEncoder, text: TextOutput, video: VideoOutput, loader: Loader
+) -> Float[np.ndarray, "texts clips"]:
+    """Similarity of every caption (or class name) to every clip, averaged over the loader's views and templates."""
     similarity = model.similarity(text, video).double().cpu().numpy()
-    scores = similarity.reshape(len(ids), len(loader), loader.views).mean(-1)
+    scores = similarity.reshape(len(similarity), -1, loader.views).mean(-1)
     if loader.videos.task == "recognition":
-        scores = scores.reshape(len(loader.templates), -1, len(loader)).mean(0)
+        scores = scores.reshape(len(loader.templates), -1, scores.shape[1]).mean(0)
     return scores
 
 
-def _retrieval(scores: Float[np.ndarray, "texts clips"], loader: Loader, dual: bool) -> Measured:
+def _retrieval(scores: Calibrated, loader: Loader) -> Measured:
     clips, owner, seen = loader.videos.clips, loader.owner, _seen(loader)
     names = _query_names(loader)
-    by_direction = dual_softmax(scores) if dual else (scores, scores)
-    both = [metrics.retrieval(s, owner, seen, names) for s in by_direction]
-    found: dict[str, Any] = {"t2v": both[0]["t2v"], "v2t": both[1]["v2t"]}
-    for group in ("seen", "unseen"):
-        if group in both[0]:
-            found[group] = {"t2v": both[0][group]["t2v"], "v2t": both[1][group]["v2t"]}
-    t2v, _ = metrics.retrieval_ranks(by_direction[0], owner, names)
-    _, v2t = metrics.retrieval_ranks(by_direction[1], owner, names)
+    found: dict[str, Any] = metrics.retrieval(scores.t2v, owner, seen, names, scores.v2t)
+    t2v, _ = metrics.retrieval_ranks(scores.t2v, owner, names)
+    _, v2t = metrics.retrieval_ranks(scores.v2t, owner, names)
     arrays = {
         "query_ids": np.array(names),
         "t2v": t2v,
@@ -182,7 +257,7 @@ def _retrieval(scores: Float[np.ndarray, "texts clips"], loader: Loader, dual: b
     }
     if seen is not None:
         arrays["seen"] = seen[owner]
-    return _with_order(found, arrays, by_direction[1].T, loader.first_caption, loader)
+    return _with_order(found, arrays, scores.v2t.T, loader.first_caption, loader)
 
 
 def _recognition(logits: Float[np.ndarray, "clips classes"], loader: Loader) -> Measured:

@@ -6,8 +6,11 @@ said once, in `found`. Every function checks how many queries there are and refu
 
 Conventions, named once:
 - text-to-video: every caption is its own query among all videos;
-- video-to-text: a video's captions count as one candidate with the score of its best one (CLIP4Clip's
+- video-to-text, `v2t`: a video's captions count as one candidate with the score of its best one (CLIP4Clip's
   convention);
+- video-to-text, `v2t_all_captions`: every caption is a candidate of its own, the best placed of a video's own
+  captions counts (collaborative-experts' convention, which also ranks behind own captions with an equal score).
+  Told beside `v2t` where a video has several captions; elsewhere the two are the same;
 - seen / unseen: only queries are restricted to the group, the candidates stay the whole test set.
 """
 
@@ -20,6 +23,14 @@ from jaxtyping import Bool, Float, Int
 
 HEADLINE = {"retrieval": "t2v.R@1", "recognition": "top-1"}
 """The metric by which validation picks an epoch and tables sort."""
+
+CONVENTIONS = {
+    "t2v": "every caption is a query among all videos",
+    "v2t": "a video's captions are one candidate, with the score of the best (CLIP4Clip)",
+    "v2t_all_captions": "every caption is a candidate, the best placed of a video's own counts"
+    " (collaborative-experts)",
+}
+"""What each direction counts, in words."""
 
 RECALL_AT = (1, 5, 10)
 TOP = (1, 5)
@@ -36,7 +47,7 @@ def ranks(
     messages. Raises ValueError where a score is NaN or infinite (names the query), or where sizes don't
     match.
     """
-    similarity = _finite(similarity, names)
+    similarity = finite(similarity, names)
     queries, candidates = similarity.shape
     targets = _indices(np.arange(queries) if targets is None else targets, queries, candidates)
     own = similarity[np.arange(queries), targets][:, None]
@@ -55,7 +66,7 @@ def retrieval_ranks(
     `owner`: index of each caption's video; the diagonal when left out. Raises ValueError where a video has no
     caption.
     """
-    similarity = _finite(similarity, caption_names)
+    similarity = finite(similarity, caption_names)
     captions, videos = similarity.shape
     owner = _indices(np.arange(captions) if owner is None else owner, captions, videos)
     missing = np.setdiff1d(np.arange(videos), owner)
@@ -66,6 +77,21 @@ def retrieval_ranks(
     best = np.full((videos, videos), -np.inf)
     np.maximum.at(best, owner, similarity)  # best[g, v]: best caption of video g against video v
     return ranks(similarity, owner, caption_names), ranks(best.T)
+
+
+def all_caption_ranks(
+    similarity: Float[np.ndarray, "Q V"],
+    owner: Int[np.ndarray, " Q"],
+    caption_names: Sequence[str] | None = None,
+) -> Float[np.ndarray, " V"]:
+    """Ranks of the best of each video's own captions among all captions: the convention `v2t_all_captions`.
+
+    Raises ValueError as `retrieval_ranks` does.
+    """
+    similarity = finite(similarity, caption_names)
+    owner = _indices(owner, *similarity.shape)
+    own = np.where(owner[:, None] == np.arange(similarity.shape[1]), similarity, -np.inf)
+    return ranks(similarity.T, own.argmax(axis=0))
 
 
 def found(ranks: Float[np.ndarray, "*shape"], k: int) -> Bool[np.ndarray, "*shape"]:
@@ -95,22 +121,31 @@ def retrieval(
     owner: Int[np.ndarray, " Q"] | None = None,
     seen: Bool[np.ndarray, " V"] | None = None,
     caption_names: Sequence[str] | None = None,
+    v2t_similarity: Float[np.ndarray, "Q V"] | None = None,
 ) -> dict[str, dict]:
-    """{"t2v": recall, "v2t": recall} and, where `seen` tells the videos apart, the same under "seen" and
-    "unseen".
+    """{"t2v": recall, "v2t": recall}, with several captions per video "v2t_all_captions", too; where `seen`
+    tells the videos apart, the same under "seen" and "unseen".
 
-    `similarity`: captions x videos; `owner`: index of each caption's video (the diagonal when left out). A
-    group without a video is left out.
+    `similarity`: captions x videos; `owner`: index of each caption's video (the diagonal when left out);
+    `v2t_similarity`: other scores for video-to-text (`stan.calibration`). A group without a video is left out.
     """
-    text, video = retrieval_ranks(similarity, owner, caption_names)
-    result: dict[str, dict] = {"t2v": recall(text), "v2t": recall(video)}
+    back = similarity if v2t_similarity is None else v2t_similarity
+    text, _ = retrieval_ranks(similarity, owner, caption_names)
+    _, video = retrieval_ranks(back, owner, caption_names)
+    by_direction = {"t2v": text, "v2t": video}
+    if len(text) > len(video):
+        by_direction["v2t_all_captions"] = all_caption_ranks(back, owner, caption_names)
+    result: dict[str, dict] = {name: recall(placed) for name, placed in by_direction.items()}
     if seen is None:
         return result
     seen = _flags(seen, len(video))
-    by_caption = seen if owner is None else seen[np.asarray(owner)]
-    for name, captions, videos in (("seen", by_caption, seen), ("unseen", ~by_caption, ~seen)):
+    for group, videos in (("seen", seen), ("unseen", ~seen)):
+        captions = videos if owner is None else videos[np.asarray(owner)]
         if videos.any():
-            result[name] = {"t2v": recall(text[captions]), "v2t": recall(video[videos])}
+            result[group] = {
+                name: recall(placed[captions if name == "t2v" else videos])
+                for name, placed in by_direction.items()
+            }
     return result
 
 
@@ -147,7 +182,7 @@ def order_hits(
     class of its twin, -1 where there is none. 1 right, 0 wrong, 0.5 equal scores. A model blind to order is
     right on half.
     """
-    similarity = _finite(similarity, None)
+    similarity = finite(similarity)
     videos, candidates = similarity.shape
     twins = np.asarray(twins)
     if twins.shape != (videos,):
@@ -174,7 +209,10 @@ def order_accuracy(
     return {"accuracy": float(100 * hits.mean()), "N": len(hits)}
 
 
-def _finite(similarity: np.ndarray, names: Sequence[str] | None) -> np.ndarray:
+def finite(
+    similarity: Float[np.ndarray, "Q C"], names: Sequence[str] | None = None, what: str = "query"
+) -> Float[np.ndarray, "Q C"]:
+    """The matrix as it is. Raises ValueError where it isn't one, and for NaN or infinity, naming the query."""
     similarity = np.asarray(similarity)
     if similarity.ndim != 2 or 0 in similarity.shape:
         raise ValueError(
@@ -188,7 +226,7 @@ def _finite(similarity: np.ndarray, names: Sequence[str] | None) -> np.ndarray:
         named = f" ({names[query]})" if names is not None else ""
         rows = len(np.unique(broken[:, 0]))
         raise ValueError(
-            f"query {query}{named} scores {similarity[query, candidate]} against candidate {candidate}; "
+            f"{what} {query}{named} scores {similarity[query, candidate]} against candidate {candidate}; "
             f"{rows} of {len(similarity)} queries have such scores: find the embedding that is not finite"
         )
     return similarity

@@ -135,7 +135,8 @@ class _Run:
         return open_split(self.experiment, self.model, split, *roots, views=views, progress=self.report)
 
     def measure(self, loader: Loader, test_time: tuple[str, ...] = ()) -> Measured:
-        return measure(self.model, loader, test_time, self.fabric.autocast())
+        bank = self.open("train") if "qbnorm" in test_time else None
+        return measure(self.model, loader, test_time, self.fabric.autocast(), bank)
 
     def save_weights(self, file: Path) -> None:
         if self.fabric.is_global_zero:
@@ -251,6 +252,8 @@ def _test(
     _load_weights(run.model, weights / CHECKPOINT)
     best = run.measure(test, tricks)
     found = {"split": "test"} | description(test.videos.task, tricks)
+    if tricks:
+        found["plain"] = run.measure(run.open("test")).metrics
     found |= {
         "selected": "nothing to train" if epoch is None else "best on validation",
         "epoch": epoch,

@@ -1,5 +1,6 @@
 """Weight files: never half written, never executed, and the released layout understood."""
 
+import hashlib
 import json
 import pickle
 import shutil
@@ -81,7 +82,9 @@ def test_converted_checkpoint_stands_alone(tmp_path):
 
 def test_without_a_config_heads_are_64_wide(tmp_path, released):
     save_file(released, tmp_path / "released.safetensors")
-    with pytest.raises(ValueError, match="64 and 48 wide hold no heads of 64 channels: put a config.json"):
+    with pytest.raises(
+        ValueError, match="text tower is 48 wide and holds no heads of 64 channels: put a config.json"
+    ):
         checkpoints.load_released(tmp_path / "released.safetensors")
 
 
@@ -105,12 +108,19 @@ def test_nothing_in_a_file_is_executed(tmp_path, monkeypatch):
     ("change", "message"),
     [
         (lambda s: s.pop("backbone.layers.4.mlp.fc1.bias"), "misses encoder.clip.visual.*4.mlp.c_fc.bias"),
-        (lambda s: s.pop("text_backbone.text_projection.weight"), "lacks encoder.clip.text.text_projection"),
+        (lambda s: s.pop("text_backbone.text_projection.weight"), "lacks clip.text.text_projection"),
         (lambda s: s.update({"backbone.novelty": torch.ones(1)}), "backbone.novelty has no counterpart"),
         (
             lambda s: s.update({"backbone.STAN_T_layers.0.conv.weight": torch.ones(1)}),
             "STAN_T_layers.0.conv.weight has no counterpart",
         ),
+        (lambda s: s.update({"loss.temperature": torch.ones(1)}), "loss.temperature has no counterpart"),
+        (
+            lambda s: s.pop("backbone.layers.0.self_attn.k_proj.bias"),
+            "lacks backbone.layers.0.self_attn.k_proj.bias",
+        ),
+        (lambda s: s.pop("backbone.layers.0.self_attn.q_proj.bias"), "misses .*0.attn.in_proj_bias"),
+        (lambda s: s.pop("backbone.STAN_time_embed.weight"), "lacks temporal.time.weight"),
         (
             lambda s: s.update({"backbone.class_embedding": torch.ones(3)}),
             "has another shape of .*class_embedding",
@@ -126,10 +136,60 @@ def test_what_does_not_fit_is_named(tmp_path, released, change, message):
         checkpoints.load_released(tmp_path / "checkpoint.safetensors")
 
 
-def test_other_keys_are_left_out_with_a_warning(released):
-    with pytest.warns(UserWarning, match="left out.*: loss.temperature"):
-        converted = checkpoints.convert_released(released | {"loss.temperature": torch.ones(1)})
-    assert not any("temperature" in key for key in converted)
+def test_a_head_and_what_is_no_weight_are_reported_and_left_out(tmp_path, released):
+    extra = {
+        "adapter.text_weight_fc.weight": torch.ones(1, 32),
+        "data_preprocessor.mean": torch.ones(3),
+        "text_backbone.text_model.embeddings.position_ids": torch.arange(24),
+    }
+    save_file(released | extra, tmp_path / "checkpoint.safetensors")
+    shutil.copy(GOLDEN / "config.json", tmp_path)
+    report = checkpoints.convert(tmp_path / "checkpoint.safetensors", tmp_path / "ours.safetensors")
+    assert set(report["left_out"]) == set(extra)
+    assert "drl_wti" in report["left_out"]["adapter.text_weight_fc.weight"]
+    assert torch.equal(
+        embedded(stan.load_model(tmp_path / "ours.safetensors")),
+        embedded(checkpoints.load_released(GOLDEN / "checkpoint.safetensors")),
+    )
+
+
+def test_the_report_says_what_the_golden_config_says(tmp_path):
+    source, config = GOLDEN / "checkpoint.safetensors", json.loads((GOLDEN / "config.json").read_text())
+    report = checkpoints.convert(source, tmp_path / "ours.safetensors")
+    sizes, vision, text = report["sizes"], config["vision"], config["text"]
+    assert sizes["image"] == {name: vision[name] for name in ("image_size", "patch_size", "width", "layers")}
+    assert sizes["text"] == {name: text[name] for name in ("width", "layers")}
+    assert sizes["embedding"] == config["embed_dim"] and report["heads"] == {"image": 4, "text": 4}
+    assert (report["context_length"], report["vocabulary"], report["end_token"]) == (24, 512, 511)
+    assert report["branch"] == {"layers": 3, "max_frames": 64} and report["frames"] == 6
+    assert report["activation"] == "quick_gelu" and report["layout"] == "the released STAN"
+    assert report["sha256"] == hashlib.sha256(source.read_bytes()).hexdigest()
+    tensors, metadata = checkpoints.load(tmp_path / "ours.safetensors")
+    assert report["parameters"] == sum(tensor.numel() for tensor in tensors.values())
+    assert metadata["sha256"] == report["sha256"] and report["dtypes"] == ["float32"]
+
+
+def test_the_activation_is_that_of_the_config_unless_given(tmp_path, released):
+    save_file(released, tmp_path / "checkpoint.safetensors")
+    config = json.loads((GOLDEN / "config.json").read_text())
+    (tmp_path / "config.json").write_text(json.dumps(config | {"activation": "gelu"}))
+    said = [
+        checkpoints.understand(tmp_path / "checkpoint.safetensors", activation=given).report["activation"]
+        for given in (None, "quick_gelu")
+    ]
+    assert said == ["gelu", "quick_gelu"]
+    with pytest.raises(ValueError, match="activation 'relu' is not known; choose quick_gelu or gelu"):
+        checkpoints.load_released(tmp_path / "checkpoint.safetensors", activation="relu")
+
+
+def test_a_conversion_that_fails_leaves_nothing_behind(tmp_path, released, monkeypatch):
+    save_file({**released, "backbone.novelty": torch.ones(1)}, tmp_path / "odd.safetensors")
+    with pytest.raises(ValueError, match="odd.safetensors: backbone.novelty has no counterpart"):
+        checkpoints.convert(tmp_path / "odd.safetensors", tmp_path / "new" / "deep" / "ours.safetensors")
+    monkeypatch.setattr(checkpoints.os, "replace", lambda *_: (_ for _ in ()).throw(OSError("disk full")))
+    with pytest.raises(OSError, match="disk full"):
+        checkpoints.convert(GOLDEN / "checkpoint.safetensors", tmp_path / "new" / "deep" / "ours.safetensors")
+    assert [path.name for path in tmp_path.iterdir()] == ["odd.safetensors"]
 
 
 def test_a_file_without_a_state_dict(tmp_path):

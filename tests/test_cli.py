@@ -85,6 +85,32 @@ def test_compare_refuses_what_is_missing_several_or_unfair(stan, tmp_path):
     assert stan("compare", "stan", "stan+testing", "--allow", "--runs", tmp_path)[0] == 0
 
 
+def test_compare_takes_run_folders_and_ids_and_names_the_queries(stan, tmp_path):
+    write_study(tmp_path, rows=("baseline", "stan"), seeds=(0, 1))
+    a, b = (experiment(row, 1).id for row in ("baseline", "stan"))
+    by_folder = document(stan("compare", tmp_path / a, tmp_path / b, "--runs", tmp_path / "none", "--json"))
+    by_id = document(stan("compare", a, b, "--runs", tmp_path, "--json"))
+    assert by_folder["runs"] == by_id["runs"] == [[a], [b]] and by_folder["seeds"] == [1, 1]
+    assert by_folder["a"] == str(tmp_path / a) and by_folder["change"] == by_id["change"]
+    assert by_id["change"] == pytest.approx(by_id["values"][1] - by_id["values"][0])
+    assert (len(by_id["won_queries"]), by_id["lost_queries"], by_id["queries"]) == (by_id["won"], [], 80)
+    assert by_id["differing"] == []
+
+
+def test_compare_refuses_a_folder_whose_run_is_not_done(stan, tmp_path):
+    write_study(tmp_path, rows=("baseline",), seeds=(0,))
+    failed = write_run(tmp_path, experiment("branch", 0), "failed")
+    code, _, err = stan("compare", failed, "baseline", "--runs", tmp_path)
+    assert code == 2 and "is failed, not done" in err
+
+
+def test_what_an_allowed_comparison_does_not_share_is_said(stan, tmp_path):
+    write_study(tmp_path, rows=("stan", "stan+testing"), seeds=(0,))
+    asked = ("compare", "stan", "stan+testing", "--allow", "--runs", tmp_path)
+    assert document(stan(*asked, "--json"))["differing"] == ["test_time none against dsl"]
+    assert "not the same protocol: test_time none against dsl" in stan(*asked)[1]
+
+
 def test_published_holds_every_printed_number(stan, tmp_path):
     items = document(stan("published", "--runs", tmp_path, "--json"))
     assert {"table", "benchmark", "row", "metric", "value", "source", "status", "own"} <= set(items[0])
@@ -100,10 +126,45 @@ def test_published_holds_every_printed_number(stan, tmp_path):
 def test_metrics_of_a_matrix(stan, tmp_path):
     np.savez(tmp_path / "m.npz", similarity=np.eye(4))
     found = document(stan("metrics", tmp_path / "m.npz", "--json"))
-    assert set(found) == {"t2v", "v2t"}
+    assert set(found) == {"t2v", "v2t", "conventions"} and set(found["conventions"]) == {"t2v", "v2t"}
     assert found["t2v"] == {"R@1": 100.0, "R@5": 100.0, "R@10": 100.0, "MdR": 1.0, "MnR": 1.0, "N": 4}
     np.save(tmp_path / "flat.npy", np.ones((4, 4)))
     assert document(stan("metrics", tmp_path / "flat.npy", "--json"))["t2v"]["MdR"] == 2.5
+
+
+@pytest.mark.parametrize(
+    ("flags", "reported"),
+    [((), "clip4clip_t2v"), (("--dsl",), "dsl_t2v_temperature100"), (("--qbnorm",), "qbnorm_t2v")],
+)
+def test_metrics_are_those_of_public_evaluations(stan, flags, reported):
+    golden = ROOT / "tests" / "golden"
+    found = document(stan("metrics", golden / "metrics_a.npz", *flags, "--json"))
+    theirs = json.loads((golden / "metrics_a.json").read_text())[reported]
+    assert [found["t2v"][f"R@{k}"] for k in (1, 5, 10)] == [theirs[f"R{k}"] for k in (1, 5, 10)]
+    assert found.get("calibration", {}).get("trick", "") == "".join(flags).removeprefix("--")
+    if flags == ("--qbnorm",):
+        assert found["calibration"]["bank"] == {"t2v": "500 texts", "v2t": "none: scores as they are"}
+
+
+def test_metrics_name_both_conventions_and_the_captions(stan, tmp_path):
+    scores = np.array([[1.0, 0], [0.5, 0], [0, 1]])
+    given = {"similarity": scores, "owner": np.array([0, 0, 1]), "query_ids": np.array(["a", "b", "a dog"])}
+    np.savez(tmp_path / "m.npz", **given)
+    found = document(stan("metrics", tmp_path / "m.npz", "--json"))
+    assert found["v2t"]["R@1"] == found["v2t_all_captions"]["R@1"] == 100
+    assert "CLIP4Clip" in found["conventions"]["v2t"]
+    assert "collaborative-experts" in found["conventions"]["v2t_all_captions"]
+    scores[2, 1] = np.inf
+    np.savez(tmp_path / "m.npz", **given)
+    for flags in ((), ("--dsl",)):
+        code, _, err = stan("metrics", tmp_path / "m.npz", *flags)
+        assert code == 2 and "query 2 (a dog) scores inf" in err
+
+
+def test_metrics_refuse_tricks_that_cannot_be(stan, tmp_path):
+    np.savez(tmp_path / "m.npz", similarity=np.eye(3))
+    assert "needs an array `query_bank`" in stan("metrics", tmp_path / "m.npz", "--qbnorm")[2]
+    assert "exclude each other" in stan("metrics", tmp_path / "m.npz", "--qbnorm", "--dsl")[2]
 
 
 @pytest.mark.parametrize(
@@ -156,8 +217,28 @@ def test_train_then_evaluate_then_nothing_to_do(stan, tmp_path):
     written = (Path(run["path"]) / "run.json").read_text()
     assert document(stan(*asked))["id"] == run["id"]
     assert (Path(run["path"]) / "run.json").read_text() == written
+    probed = document(stan("evaluate", run["path"], "--time-probe", "--json", *folders))
+    assert probed["arrangements"][0]["metrics"] == run["metrics"] and len(probed["queries"]) == 24
+    assert [row["arrangement"] for row in probed["arrangements"]][-1] == "2 frames"
+    assert "reversed" in stan("evaluate", run["path"], "--time-probe", *folders)[1]
     code, _, err = stan("evaluate", run["path"], "--test-time", "dsl", *folders)
     assert code == 2 and "dsl" in err
+
+
+def test_convert_writes_what_load_model_reads(stan, tmp_path):
+    from stan.models.presets import load_model
+
+    golden = ROOT / "tests" / "golden" / "stan_released_tiny" / "checkpoint.safetensors"
+    report = document(stan("convert", golden, "--out", tmp_path / "out", "--json"))
+    assert Path(report["target"]) == tmp_path / "out" / "checkpoint.safetensors"
+    assert report["activation"] == "quick_gelu" and report["end_token"] == 511
+    assert len(load_model(tmp_path / "out").temporal.layers) == 3
+    assert "sizes.image.width" in stan("convert", golden, "--out", tmp_path / "text")[1]
+    (tmp_path / "broken.pth").write_text("none")
+    code, out, err = stan("convert", tmp_path / "broken.pth", "--out", tmp_path / "none", "--json")
+    assert (
+        (code, out) == (2, "") and "not a file of plain tensors" in err and not (tmp_path / "none").exists()
+    )
 
 
 def test_index_search_and_recognise(stan, tmp_path, monkeypatch):

@@ -12,12 +12,12 @@ import torch.nn.functional as F
 from torch import nn
 
 from stan import metrics
-from stan.calibration import dual_softmax
+from stan.calibration import dual_softmax, query_bank_norm
 from stan.config import DataConfig
 from stan.data.datasets import Clip, VideoSet
 from stan.data.loader import Loader
 from stan.data.templates import TEMPLATES
-from stan.evaluate import Measured, check_tricks, measure
+from stan.evaluate import Measured, check_tricks, description, measure, views_of
 from stan.models.clip import TextOutput
 from stan.models.video_encoder import VideoOutput
 from stan.similarity.cosine import Cosine
@@ -142,18 +142,54 @@ def test_dual_softmax_is_used_in_both_directions():
         assert dual.arrays[expected].tolist() == ranks.tolist()
 
 
+def test_query_bank_norm_has_training_captions_and_training_videos_as_banks():
+    hub = F.normalize(torch.tensor([[0.30, 0.32, 0.1], [0.1, 0.50, 0.1], [0.1, 0.40, 0.38]] * 2), dim=1)
+    model = Known(hub, torch.eye(3))
+    bank = known_loader([Clip("t", Path("t"), ("left", "right", "one")), Clip("u", Path("u"), ("two",))])
+    found = measure(model, known_loader(retrieval_clips()), ("qbnorm",), bank=bank)
+    scores = hub[[0, 1, 2, 3]].double().numpy()
+    both = query_bank_norm(scores, scores, scores[:, :2])
+    for direction, expected in enumerate(("t2v", "v2t")):
+        ranks = metrics.retrieval_ranks(both[direction], np.array([0, 1, 2, 2]))[direction]
+        assert found.arrays[expected].tolist() == ranks.tolist()
+    assert found.arrays["t2v"].tolist() != metrics.retrieval_ranks(scores, np.array([0, 1, 2, 2]))[0].tolist()
+
+
 def test_a_score_that_is_not_finite_names_its_query():
     texts = F.one_hot(torch.tensor([0, 1, 2, 2])).float()
     texts[2] = torch.nan
     with pytest.raises(ValueError, match="c#0"):
         measure(Known(texts, torch.eye(3)), known_loader(retrieval_clips()))
+    with pytest.raises(ValueError, match="c#0"):
+        measure(Known(texts, torch.eye(3)), known_loader(retrieval_clips()), ("dsl",))
 
 
 def test_tricks_that_do_not_exist_or_suit():
-    with pytest.raises(ValueError, match="not known; there are dsl, views-1x3"):
+    with pytest.raises(
+        ValueError, match="not known; there are dsl, qbnorm, views-1x3, views-4x3, views-10x3"
+    ):
         check_tricks(("magic",), "retrieval")
-    with pytest.raises(ValueError, match="for retrieval"):
+    with pytest.raises(ValueError, match="'dsl' is for retrieval, and this is recognition"):
         check_tricks(("dsl",), "recognition")
+    with pytest.raises(ValueError, match="dsl and qbnorm exclude each other"):
+        check_tricks(("dsl", "qbnorm"), "retrieval")
+    with pytest.raises(ValueError, match="views-1x3 and views-4x3 exclude each other"):
+        check_tricks(("views-1x3", "views-4x3"), "recognition")
+
+
+def test_tricks_say_what_they_do_and_warn():
+    said = description("retrieval", ("dsl",))
+    assert "temperature 100" in said["tricks"][0] and "uses all test queries" in said["warnings"][0]
+    said = description("retrieval", ("qbnorm",))
+    assert (
+        "beta 20" in said["tricks"][0]
+        and "all training captions" in said["tricks"][0]
+        and not said["warnings"]
+    )
+    assert description("recognition", ()) | {"headline": ""} == {
+        "task": "recognition", "headline": "", "test_time": [], "tricks": [], "warnings": [],
+    }  # fmt: skip
+    assert [views_of(tricks) for tricks in ((), ("views-1x3",), ("views-10x3",))] == [1, 3, 30]
 
 
 def test_measuring_leaves_the_mode_as_it_was():

@@ -12,14 +12,14 @@ ROOT = Path(__file__).resolve().parents[1]
 
 # A module imports from its own layer and from those above it in this list, never from one below.
 LAYERS = (
-    "config registry torchvision_operators progress calibration losses metrics statistics published serve",
+    "config registry torchvision_operators progress layouts calibration losses metrics statistics published serve",
     "data",
     "temporal similarity",
     "models checkpoints",
     "results experiments figures",
-    "recipe resumption cost train evaluate probes pretrain",
+    "recipe resumption cost train evaluate time_probe probes pretrain",
     "sweep sweep_display notebook",
-    "store library explain report tour",
+    "store library explain report ledger tour",
     "doctor cli",
 )
 PLACE = {name: i for i, layer in enumerate(LAYERS) for name in layer.split()}

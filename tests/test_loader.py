@@ -84,6 +84,25 @@ def test_three_views_lie_side_by_side(clip, videos):
     assert torch.equal(batch["video"][4], Loader(videos, clip, DATA).batch([2])["video"][0])
 
 
+def test_several_clips_of_three_crops_take_frames_of_their_own(clip, videos):
+    batch = Loader(videos, clip, DATA, views=12).batch([2])
+    assert batch["video"].shape[:2] == (12, 4)
+    denser = video.frames(videos.clips[2].path, 16)
+    crops = transforms.views(clip.image_size, clip.mean, clip.std)(denser[1::4])
+    assert torch.equal(batch["video"][3:6], torch.as_tensor(crops))  # the second clip
+
+
+def test_frames_are_taken_in_another_order(clip, videos, tmp_path):
+    order = np.array([[3, 0], [1, 1], [2, 3], [0, 1], [3, 2]])
+    plain, cached = Loader(videos, clip, DATA, views=3), Loader(videos, clip, DATA)
+    frames, other = plain.batch([2, 0])["video"], plain.arranged(order).batch([2, 0])["video"]
+    assert torch.equal(other[:3], frames[:3, [2, 3]]) and torch.equal(other[3:], frames[3:, [3, 0]])
+    assert torch.equal(plain.batch([2])["video"], frames[:3])  # the loader itself is as it was
+    cached.cache_levels(tmp_path, tower(clip), (5,))
+    levels = cached.arranged(order).batch([2, 0])["levels"][5]
+    assert torch.equal(levels[0], cached.batch([2])["levels"][5][0, [2, 3]])
+
+
 def test_tokens_are_cut_to_the_longest_and_mean_the_same(clip):
     texts = ["a red square!", "a blue circle moves to the left"]
     ids = clip_tokens(clip, texts, 32)

@@ -65,6 +65,49 @@ def test_several_captions_per_video():
     assert (result["t2v"]["N"], result["v2t"]["N"]) == (7, 4)
 
 
+def slow_all_captions(similarity: np.ndarray, owner: np.ndarray) -> list[float]:
+    """Each own caption's average place among all captions, the best of them."""
+    places = []
+    for v in range(similarity.shape[1]):
+        scores = list(similarity[:, v])
+        own = [i for i in range(len(scores)) if owner[i] == v]
+        places.append(
+            min(1 + sum(s > scores[i] for s in scores) + (scores.count(scores[i]) - 1) / 2 for i in own)
+        )
+    return places
+
+
+@pytest.mark.parametrize("levels", [1, 3, 1000], ids=["constant", "ties", "hardly any tie"])
+def test_both_conventions_of_several_captions(levels):
+    rng = np.random.default_rng(levels)
+    owner = np.array([0, 0, 1, 2, 2, 2, 3])
+    similarity = rng.integers(levels, size=(7, 4)).astype(float)
+    np.testing.assert_allclose(
+        metrics.all_caption_ranks(similarity, owner), slow_all_captions(similarity, owner)
+    )
+    result = metrics.retrieval(similarity, owner, seen=np.array([True, True, False, False]))
+    assert result["v2t_all_captions"] == metrics.recall(np.array(slow_all_captions(similarity, owner)))
+    assert result["v2t"] == metrics.recall(np.array(slow_video_to_text(similarity, owner)))
+    assert result["seen"]["v2t_all_captions"] == metrics.recall(
+        np.array(slow_all_captions(similarity, owner)[:2])
+    )
+    assert set(metrics.CONVENTIONS) == set(result) - {"seen", "unseen"}
+
+
+def test_conventions_agree_where_each_video_has_one_caption():
+    similarity = np.random.default_rng(1).normal(size=(5, 5))
+    own = np.arange(5)
+    np.testing.assert_array_equal(
+        metrics.all_caption_ranks(similarity, own), metrics.retrieval_ranks(similarity)[1]
+    )
+    assert "v2t_all_captions" not in metrics.retrieval(similarity)
+
+
+def test_each_direction_may_have_scores_of_its_own():
+    flipped = metrics.retrieval(np.eye(3), v2t_similarity=-np.eye(3))
+    assert (flipped["t2v"]["R@1"], flipped["v2t"]["R@1"]) == (100.0, 0.0)
+
+
 @pytest.mark.parametrize(
     ("matrix", "reported", "direction"),
     [

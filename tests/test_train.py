@@ -108,6 +108,7 @@ def test_tricks_and_equal_configs_reuse_the_weights(worlds, runs_root, monkeypat
     evaluation = document(tricked, "eval.json")
     assert evaluation["test_time"] == ["views-1x3"] and "three crops" in evaluation["tricks"][0]
     assert evaluation["epoch"] == document(run, "eval.json")["epoch"]
+    assert evaluation["plain"] == document(run, "eval.json")["metrics"]
     twin = train(replace(plain, row="same"), runs_root, worlds)
     assert document(twin, "run.json")["same_as"] == plain.id
     assert document(twin, "eval.json")["metrics"] == document(run, "eval.json")["metrics"]
@@ -116,7 +117,14 @@ def test_tricks_and_equal_configs_reuse_the_weights(worlds, runs_root, monkeypat
 
 def test_dual_softmax_is_said_to_use_all_queries(worlds, runs_root):
     run = train(replace(tiny("retrieval"), test_time=("dsl",)), runs_root, worlds)
-    assert document(run, "eval.json")["tricks"] == ["dual softmax, prior over all N test queries"]
+    evaluation = document(run, "eval.json")
+    assert evaluation["tricks"] == ["dual softmax, temperature 100, prior over all N test queries"]
+    assert "uses all test queries" in evaluation["warnings"][0]
+    again, _ = evaluate(run, worlds_root=worlds)
+    assert evaluation["plain"] == again["metrics"] != evaluation["metrics"]
+    assert results.load(runs_root)["plain.t2v.R@1"].item() == again["metrics"]["t2v"]["R@1"]
+    banked, _ = evaluate(run, test_time=("qbnorm",), worlds_root=worlds)
+    assert banked["plain"] == again["metrics"] and banked["metrics"]["t2v"]["N"] == 24
 
 
 def test_nothing_to_train_is_only_tested(worlds, runs_root):

@@ -25,7 +25,8 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 for _command in (
-    *(training.world, training.pretrain, training.train, training.export, training.evaluate, training.ablate),
+    *(training.world, training.pretrain, training.train, training.export, training.convert),
+    *(training.evaluate, training.ablate),
     *(records.runs, records.compare, records.published, records.cost, records.metrics),
     *(videos.index, videos.search, videos.recognise, videos.explain),
     *(pages.dashboard, pages.demo, pages.serve, pages.doctor),

@@ -37,7 +37,7 @@ def runs(
 
 
 def compare(
-    a: Annotated[str, typer.Argument(help="A run's id, STUDY/ROW, or a row.")],
+    a: Annotated[str, typer.Argument(help="A run's folder or id, STUDY/ROW, or a row.")],
     b: Annotated[str, typer.Argument(help="What is compared with it; the change is from a to b.")],
     metric: Annotated[
         str | None, typer.Option(help="t2v.R@1, top-1, order.accuracy, seen.t2v.R@1, ...")
@@ -50,13 +50,15 @@ def compare(
     shipped: Shipped = False,
     as_json: Json = False,
 ) -> None:
-    """Paired change between two rows on identical queries, seeds averaged, with its 95 % interval."""
-    from stan import results
+    """Paired change between two rows or runs on identical queries, seeds averaged, with its 95 % interval."""
+    from stan import results, statistics
 
     done = _load(runs, shipped, {"study": study, "suite": suite, "size": size, "status": "done"})
-    before, after = _chosen(done, a), _chosen(done, b)
-    metric = metric or before["headline"].iloc[0]
-    change = results.change_between(before, after, metric, allow)
+    sides = [_at(Path(name)) if _is_run(name) else _chosen(done, name) for name in (a, b)]
+    metric = metric or sides[0]["headline"].iloc[0]
+    change = results.change_between(*sides, metric, allow)
+    ids, *values = results.paired_queries(*sides, metric)
+    won, lost = statistics.won_lost(*values, ids, results.higher_is_better(metric))
     document = {
         "metric": metric,
         "a": a,
@@ -66,26 +68,43 @@ def compare(
         "won": change.won,
         "lost": change.lost,
         "p": change.p,
-        "seeds": [len(before), len(after)],
+        "runs": [side["id"].tolist() for side in sides],
+        "seeds": [len(side) for side in sides],
+        "values": [float(side[metric].mean()) for side in sides],
+        "queries": len(ids),
+        "won_queries": won,
+        "lost_queries": lost,
+        "differing": results.protocol_differences(*sides),
     }
     emit(document, as_json, _change)
 
 
 def published(
     table_name: Annotated[str | None, typer.Option("--table", help="Only this table.")] = None,
+    count: Annotated[
+        bool, typer.Option("--count", help="Also count the multiply-accumulates that print gives for STAN.")
+    ] = False,
     runs: Runs = _RUNS,
     as_json: Json = False,
 ) -> None:
     """Every number that the paper and its slides print, with one's own beside it where there is one."""
     from stan import published as printed
     from stan import results
+    from stan.ledger import ledger
 
     if table_name is not None and table_name not in printed.SOURCES:
         raise ValueError(f"no printed table {table_name!r}; there are {', '.join(printed.SOURCES)}")
-    items = printed.numbers(results.load(runs))
+    with quiet():
+        items = ledger(results.load(runs), _gmacs if count else None)
     chosen = [item for item in items if table_name in (None, item["table"])]
-    columns = ("table", "benchmark", "row", "metric", "value", "own", "status")
+    columns = ("table", "benchmark", "row", "metric", "value", "own", "status", "note")
     emit(chosen, as_json, lambda document: table(document, columns))
+
+
+def _gmacs(preset: str, frames: int, views: int) -> float:
+    from stan.cost import cost as count
+
+    return count(preset, frames, views)["gmacs_linear"]
 
 
 def cost(
@@ -106,17 +125,63 @@ def metrics(
     file: Annotated[
         Path, typer.Argument(help="An .npz with `similarity` (captions x videos), or an .npy of it.")
     ],
+    dsl: Annotated[
+        bool, typer.Option("--dsl", help="Scores after dual softmax, a prior over all test queries.")
+    ] = False,
+    qbnorm: Annotated[
+        bool, typer.Option("--qbnorm", help="Scores after query-bank normalisation with `query_bank`.")
+    ] = False,
     as_json: Json = False,
 ) -> None:
     """Recall and ranks of a similarity matrix, both directions, ties averaged.
 
-    An .npz may also hold `owner` (video of each caption; the diagonal otherwise) and `seen` (per video).
+    An .npz may also hold `owner` (video of each caption; the diagonal otherwise), `seen` (per video), `query_ids`
+    (names of the captions) and, for --qbnorm, `query_bank` (other captions x videos) and `video_bank` (captions x
+    other videos; without it video-to-text stays as it is).
     """
     from stan import metrics as measures
 
     arrays = _arrays(file)
     given = {name: arrays[name] for name in ("owner", "seen") if name in arrays}
-    emit(measures.retrieval(arrays["similarity"], **given), as_json, lines)
+    names = arrays.get("query_ids")
+    similarity = measures.finite(arrays["similarity"], names)
+    (t2v, v2t), said = _calibrated(similarity, arrays, dsl, qbnorm)
+    found = measures.retrieval(t2v, caption_names=names, v2t_similarity=v2t, **given)
+    conventions = {name: words for name, words in measures.CONVENTIONS.items() if name in found}
+    emit(found | {"conventions": conventions} | said, as_json, lines)
+
+
+def _calibrated(
+    similarity: Any, arrays: dict[str, Any], dsl: bool, qbnorm: bool
+) -> tuple[Any, dict[str, Any]]:
+    """The scores of both directions, and what was done to them in words."""
+    from stan import calibration
+
+    if dsl and qbnorm:
+        raise ValueError("--dsl and --qbnorm exclude each other: choose one")
+    if dsl:
+        said = {
+            "trick": "dsl",
+            "temperature": calibration.DUAL_SOFTMAX_SCALE,
+            "prior": "t2v: softmax over the texts; v2t: over the videos",
+            "warning": f"uses all {len(similarity)} test queries at once",
+        }
+        return calibration.dual_softmax(similarity), {"calibration": said}
+    if not qbnorm:
+        return (similarity, similarity), {}
+    if "query_bank" not in arrays:
+        raise ValueError(
+            "--qbnorm needs an array `query_bank` (other captions x the same videos) in the file"
+        )
+    banks = arrays["query_bank"], arrays.get("video_bank")
+    of_videos = f"{banks[1].shape[-1]} videos" if banks[1] is not None else "none: scores as they are"
+    said = {
+        "trick": "qbnorm",
+        "beta": calibration.QUERY_BANK_SCALE,
+        "k": calibration.QUERY_BANK_NEIGHBOURS,
+        "bank": {"t2v": f"{len(banks[0])} texts", "v2t": of_videos},
+    }
+    return calibration.query_bank_norm(similarity, *banks), {"calibration": said}
 
 
 data = typer.Typer(help="Look at data sets before training on them.", no_args_is_help=True)
@@ -214,6 +279,23 @@ def _chosen(done: pd.DataFrame, name: str) -> pd.DataFrame:
     return chosen.sort_values("shipped", kind="stable").drop_duplicates("seed").sort_values("seed")
 
 
+def _is_run(name: str) -> bool:
+    return (Path(name) / "run.json").is_file()
+
+
+def _at(folder: Path) -> pd.DataFrame:
+    """The one run in `folder`, wherever it lies. Raises ValueError where it isn't done."""
+    from stan import results
+
+    folder = folder.resolve()
+    found = results.load(folder.parents[2])
+    run = found[found["path"] == str(folder)]
+    if run.empty or run["status"].iloc[0] != "done":
+        state = "no record" if run.empty else f"{run['status'].iloc[0]}, not done"
+        raise ValueError(f"{folder.name} is {state}: only a run that is done can be compared")
+    return run
+
+
 def _cost(document: dict[str, Any]) -> str:
     parts = document["parts"] | {
         "a video, all views": {"linear": document["gmacs_linear"], "all": document["gmacs_all"]},
@@ -231,10 +313,13 @@ def _cost(document: dict[str, Any]) -> str:
 
 def _change(document: dict[str, Any]) -> str:
     low, high = document["interval"]
-    return (
+    unfair = [f"not the same protocol: {'; '.join(document['differing'])}"] * bool(document["differing"])
+    change = (
         f"{document['metric']}: {document['change']:+.2f} [{low:+.2f}, {high:+.2f}] from {document['a']} to "
-        f"{document['b']}; won {document['won']}, lost {document['lost']}, p {document['p']:.2g}"
+        f"{document['b']}; won {document['won']}, lost {document['lost']} of {document['queries']} queries, "
+        f"p {document['p']:.2g}"
     )
+    return "\n".join([change, *unfair])
 
 
 def _arrays(file: Path) -> dict[str, Any]:

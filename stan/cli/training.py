@@ -120,18 +120,56 @@ def export(
     emit({"run": run, "out": out, "bytes": out.stat().st_size}, as_json, lines)
 
 
+def convert(
+    file: Annotated[
+        Path,
+        typer.Argument(help="Weights of a released STAN or a CLIP: .safetensors, or .pth of plain tensors."),
+    ],
+    out: Annotated[
+        Path, typer.Option(help="Folder for checkpoint.safetensors, which `stan.load_model` reads.")
+    ],
+    activation: Annotated[
+        str | None,
+        typer.Option(
+            help="quick_gelu or gelu; left out: what a config.json beside FILE says, else quick_gelu."
+        ),
+    ] = None,
+    frames: Annotated[int, typer.Option(help="Frames of a video, where no config.json says.", min=1)] = 12,
+    as_json: Json = False,
+) -> None:
+    """Turn weights in the layout of the released STAN, Hugging Face, OpenAI or open_clip into ours."""
+    from stan.checkpoints import convert as write
+    from stan.models.presets import CHECKPOINT
+
+    with quiet():
+        report = write(file, out / CHECKPOINT, frames, activation)
+    emit(report, as_json, lines)
+
+
 def evaluate(
     run: Annotated[Path, typer.Argument(help="Folder of a finished run.")],
     split: Annotated[str, typer.Option(help="test or val.")] = "test",
     test_time: Annotated[
-        list[str] | None, typer.Option(help="A trick used only when testing, dsl or views-1x3; repeatable.")
+        list[str] | None,
+        typer.Option(
+            help="A trick used only when testing: dsl, qbnorm, views-1x3, views-4x3 or views-10x3; repeatable."
+        ),
     ] = None,
+    time_probe: Annotated[
+        bool,
+        typer.Option("--time-probe", help="Does time matter? Frames shuffled, reversed, frozen, left out."),
+    ] = False,
     worlds: Worlds = _WORLDS,
     as_json: Json = False,
 ) -> None:
     """Measure a finished run's weights again, on another split or with test-time tricks; its record stays as it is."""
     from stan.evaluate import evaluate as measure_again
+    from stan.time_probe import probe
 
+    if time_probe:
+        with quiet():
+            found = probe(run, split, worlds, test_time or ())
+        return emit(found, as_json, _probe_table)
     with quiet():
         found, _ = measure_again(run, split, test_time or (), worlds)
     emit(found, as_json, lines)
@@ -188,6 +226,23 @@ def ablate(
     }
     emit(document, as_json, _summary)
     return 1 if report.failed else 0
+
+
+def _probe_table(document: dict[str, Any]) -> str:
+    rows = [
+        {
+            "frames are": row["arrangement"],
+            document["headline"]: row["value"],
+            "change": row["change"],
+            "from": row["interval"][0],
+            "to": row["interval"][1],
+            "won": row["won"],
+            "lost": row["lost"],
+            "order": row["order"],
+        }
+        for row in document["arrangements"]
+    ]
+    return table(rows)
 
 
 def _summary(document: dict[str, Any]) -> str:

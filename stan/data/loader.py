@@ -6,6 +6,7 @@ Letters: B clips, V views, T frames, S pixels in `video` and tokens in `levels`,
 
 from __future__ import annotations
 
+import copy
 import os
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -37,13 +38,18 @@ CROP_SCALE = (0.08, 1.0)
 MARGIN = 256 / 224
 """Short side to which training frames are decoded, over the size of the crop, as released."""
 
+CROPS = 3
+"""Crops of every clip in testing with several views."""
+
 _ORDER, _CLIP, _TEMPLATE = 1, 2, 3  # streams of random numbers that never meet
 
 
 class Loader:
     """Batches of one split, for one backbone and number of frames.
 
-    views: 1, or 3 crops along the long side. augment: whether batches with a draw take random frames and crops.
+    views: 1, or three crops along the long side of 1, 4 or 10 clips of a video (3, 12, 30), each clip at its own
+    places in the segments; of one clip the middle crop is the one view.
+    augment: whether batches with a draw take random frames and crops.
     """
 
     def __init__(
@@ -53,6 +59,7 @@ class Loader:
         self.frames = data.frames
         self._preprocessing = (clip.image_size, clip.mean, clip.std)
         self._levels: Levels | None = None
+        self._order: Int[Tensor, "clips n"] | None = None
         self.captions = clip_tokens(clip, [c for v in videos.clips for c in v.captions], data.words)
         self.templates = templates.named(data.templates)
         named = [template.format(name) for template in self.templates for name in videos.classes]
@@ -82,6 +89,12 @@ class Loader:
         self._levels = level_cache(
             root, encoder, identity, (rows, self.frames), wanted, self._all_videos, progress
         )
+
+    def arranged(self, order: Int[np.ndarray, "clips n"]) -> Loader:
+        """The same clips, each with its frames taken in this order, which may repeat some and leave out others."""
+        other = copy.copy(self)
+        other._order = torch.from_numpy(np.ascontiguousarray(order))
+        return other
 
     def batch(self, indices: Sequence[int] | np.ndarray, draw: tuple[int, int] | None = None) -> Batch:
         """The clips at `indices`. draw: (seed, epoch) of what is random in training; None: nothing is."""
@@ -122,10 +135,18 @@ class Loader:
             batch |= {"label": self.labels[indices], "twin_label": self.twin_labels[indices]}
         if self._levels is not None:
             rows = indices[:, None] * self.views + np.arange(self.views)
-            batch["levels"] = self._levels.rows(rows.ravel())
+            levels = self._levels.rows(rows.ravel())
+            batch["levels"] = {i: self._rearranged(level, indices) for i, level in levels.items()}
         else:
-            batch["video"] = torch.cat(list(pool.map(self._video, indices, draws)))
+            videos = torch.cat(list(pool.map(self._video, indices, draws)))
+            batch["video"] = self._rearranged(videos, indices)
         return batch
+
+    def _rearranged(self, frames: Float[Tensor, "BV T *rest"], indices: np.ndarray) -> Tensor:
+        if self._order is None:
+            return frames
+        order = self._order[indices].repeat_interleave(self.views, 0)
+        return frames[torch.arange(len(frames))[:, None], order]
 
     def _caption(self, index: int, rng: np.random.Generator | None) -> int:
         """Index of the clip's first caption, or of one drawn from its captions."""
@@ -137,10 +158,12 @@ class Loader:
         if rng is not None and self.augment:
             drawn = video.decode(path, count, round(self._preprocessing[0] * MARGIN), rng).frames
             return torch.as_tensor(transforms.training(*self._preprocessing, CROP_SCALE)(drawn, rng))[None]
-        frames = video.decode(path, count).frames
         if self.views == 1:
+            frames = video.decode(path, count).frames
             return torch.as_tensor(transforms.evaluation(*self._preprocessing)(frames))[None]
-        return torch.as_tensor(transforms.views(*self._preprocessing)(frames))
+        clips, crops = self.views // CROPS, transforms.views(*self._preprocessing, CROPS)
+        frames = video.decode(path, clips * count).frames
+        return torch.as_tensor(np.concatenate([crops(frames[k::clips]) for k in range(clips)]))
 
     def _all_videos(self) -> Iterator[Float[Tensor, "V T 3 S S"]]:
         with ThreadPoolExecutor(_threads()) as pool:

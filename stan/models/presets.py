@@ -32,6 +32,7 @@ PRESETS: dict[str, tuple[ModelConfig, int]] = {
     "stan-self-b16-k6": _stan("ViT-B-16", layers=6),
     "stan-self-l14": _stan("ViT-L-14"),
     "stan-conv-b16": _stan("ViT-B-16", cross_frame="convolution", convolution="bottleneck"),
+    "stan-conv-b16-k6": _stan("ViT-B-16", cross_frame="convolution", convolution="bottleneck", layers=6),
     "stan-conv-dense-b16": _stan("ViT-B-16", cross_frame="convolution", convolution="dense"),
 }
 """Model and frames. The branch of `stan-self-*` and `stan-conv-*` is untrained; `stan-tiny` is a trained checkpoint."""
@@ -41,8 +42,8 @@ def load_model(name: str | Path, pretrained: str | None = None) -> DualEncoder:
     """A model by name, in evaluation mode.
 
     name: `stan-tiny` (trained, shipped), one of `PRESETS`, a run's folder, or a checkpoint: of a run,
-        converted, or in the released STAN's own layout. pretrained: other weights for a preset's CLIP (see
-        `load_clip`).
+        converted, or in the layout of the released STAN or of a CLIP. pretrained: other weights for a preset's
+        CLIP (see `load_clip`).
 
     Raises ValueError for a name that is none of these and for weights that can't be had.
     """
@@ -113,8 +114,11 @@ def _with_weights(run: Path) -> Path:
 
 def _from_file(path: Path) -> DualEncoder:
     state, metadata = checkpoints.load(path) if path.suffix == ".safetensors" else ({}, {})
-    if "released" in metadata:
-        return checkpoints.assemble_released(metadata["released"], state, path)
+    if "converted" in metadata:
+        whole = {
+            name if name.startswith("encoder.") else f"encoder.clip.{name}": t for name, t in state.items()
+        }
+        return checkpoints.assemble(metadata["converted"], whole, path)
     if "experiment" not in metadata:
         return checkpoints.load_released(path)
     experiment = from_dict(metadata["experiment"])

@@ -8,6 +8,7 @@ arXiv 2301.11116. An empty cell is a dash in print.
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -67,23 +68,34 @@ def number(table: str, row: str, column: str) -> float | None:
     return None if pd.isna(value) else float(value)
 
 
-def numbers(runs: pd.DataFrame | None = None) -> list[dict[str, Any]]:
-    """Every printed number as one item: table, benchmark, row, metric, value, source, status, own.
-
-    status is "printed", or "sources disagree: ..." where slides and paper differ. own is the mean over seeds
-    of the done runs in `runs` (as `results.load` returns them) of the same row of the components study on the
-    real benchmark.
+def notes() -> dict[tuple[str, str, str, str], str]:
+    """What a reader must know about single cells, by (table, benchmark, row, metric): where slides and paper print
+    different numbers, where print can't be matched, or where it contradicts itself.
     """
-    differences = {
-        (item["table"], item["benchmark"], item["row"], item["metric"]): _difference(item)
-        for item in disagreements().to_dict("records")
-    }
+    said: dict[tuple[str, str, str, str], list[str]] = {}
+    written = pd.read_csv(FOLDER / "notes.csv")
+    for item in [*disagreements().to_dict("records"), *written.to_dict("records")]:
+        text = (
+            item["note"]
+            if "note" in item
+            else f"slides print {item['slides']:g}, the paper {item['paper']:g}"
+        )
+        said.setdefault(_cell(item), []).append(text)
+    return {cell: "; ".join(texts) for cell, texts in said.items()}
+
+
+def numbers() -> list[dict[str, Any]]:
+    """Every printed number as one item: table, benchmark, row, metric, value, source, note (None where there is none).
+
+    Where slides and paper differ, the value is that of `source`.
+    """
+    noted = notes()
     items = [item for name, table in tables().items() for item in _items(name, table)]
-    for item in items:
-        key = (item["table"], item["benchmark"], item["row"], item["metric"])
-        item["status"] = differences.get(key, "printed")
-        item["own"] = None if runs is None else _own(item, runs)
-    return items
+    return [item | {"note": noted.get(_cell(item))} for item in items]
+
+
+def _cell(item: Mapping[str, Any]) -> tuple[str, str, str, str]:
+    return item["table"], item["benchmark"], item["row"], item["metric"]
 
 
 @cache
@@ -141,23 +153,3 @@ def _label(method: str, extra: dict[str, Any]) -> str:
     return ", ".join(
         [method, *(words[part].format(value) for part, value in extra.items() if value is not None)]
     )
-
-
-def _difference(item: dict[str, Any]) -> str:
-    return f"sources disagree: slides {item['slides']:g}, paper {item['paper']:g}"
-
-
-def _own(item: dict[str, Any], runs: pd.DataFrame) -> float | None:
-    """Real benchmarks only: a number from the embedded world is no measurement of the printed one."""
-    suites = {
-        "MSR-VTT": "msrvtt",
-        "DiDeMo": "didemo",
-        "Kinetics-400": "kinetics",
-        "Something-Something-v2": "something",
-    }
-    metric = "t2v.R@1" if item["metric"] == "R@1" else item["metric"]
-    if item["table"] != "ablation_components" or metric not in runs.columns:
-        return None
-    wanted = (runs["study"] == "components") & (runs["row"] == item["row"]) & (runs["status"] == "done")
-    values = runs[wanted & (runs["suite"] == suites[item["benchmark"]])][metric].dropna()
-    return float(values.mean()) if len(values) else None

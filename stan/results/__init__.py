@@ -4,7 +4,17 @@ A run is the folder `<root>/<study>/<row>/<config hash>-s<seed>` with `config.js
 `metrics.jsonl`, `eval.json` and `ranks.npz`; a record is `done` only when its own writer said so.
 """
 
-from stan.results.comparison import change_between, changes, differing, per_query, summary
+from stan.results.comparison import (
+    change_between,
+    changes,
+    differing,
+    higher_is_better,
+    paired_queries,
+    per_query,
+    protocol_differences,
+    query_values,
+    summary,
+)
 from stan.results.reader import SHIPPED, find, find_training, history, load, ranks, read, run_folders
 from stan.results.writer import RunWriter, adopt
 
@@ -17,9 +27,13 @@ __all__ = [
     "differing",
     "find",
     "find_training",
+    "higher_is_better",
     "history",
     "load",
+    "paired_queries",
     "per_query",
+    "protocol_differences",
+    "query_values",
     "ranks",
     "read",
     "run_folders",

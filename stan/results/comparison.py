@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -19,7 +19,7 @@ PROTOCOL = (
     *("data.suite", "data.size", "data.world_seed", "data.frames", "split"),
     *("model.backbone", "model.pretrained", "test_time"),
 )
-"""What two rows must share for their numbers to differ by the method alone."""
+"""What two rows must share for their numbers to differ by the method alone. The backbone says the resolution, too."""
 
 _NO_INTERVAL = {"low": None, "high": None}
 
@@ -37,17 +37,21 @@ def differing(df: pd.DataFrame) -> list[str]:
 
 
 def per_query(path: str, metric: str) -> tuple[np.ndarray, np.ndarray]:
-    """(query ids, values) of one run: 100 or 0 for R@K, top-K and order accuracy, the rank itself for MdR and
-    MnR.
-
-    `metric` may start with "seen." or "unseen.". Raises ValueError where the metric has no values per query.
-    """
-    arrays = ranks(path)
-    group, name = _split_group(metric)
+    """`query_values` of the run in the folder `path`, which errors name."""
     try:
-        ids, placed = _placed(arrays, name)
+        return query_values(ranks(path), metric)
     except KeyError as error:
         raise ValueError(f"{metric} has no values per query in {path}: no {error} in ranks.npz") from None
+
+
+def query_values(arrays: Mapping[str, np.ndarray], metric: str) -> tuple[np.ndarray, np.ndarray]:
+    """(query ids, values) of a record's arrays: 100 or 0 for R@K, top-K and order accuracy, the rank itself for MdR
+    and MnR.
+
+    `metric` may start with "seen." or "unseen.". Raises KeyError where the metric has no values per query.
+    """
+    group, name = _split_group(metric)
+    ids, placed = _placed(arrays, name)
     if group is not None:
         chosen = _seen(arrays, ids, name) == (group == "seen")
         ids, placed = ids[chosen], placed[chosen]
@@ -103,17 +107,37 @@ def change_between(
     a: pd.DataFrame, b: pd.DataFrame, metric: str, allow: bool = False, repeats: int = 10000
 ) -> Change:
     """Paired change from runs `a` (seeds of one row) to runs `b`. Raises ValueError where that isn't fair."""
-    differences = [] if allow else _protocol_differences(a, b)
+    differences = [] if allow else protocol_differences(a, b)
     if differences:
         raise ValueError(f"not the same protocol: {'; '.join(differences)}")
+    _, before, after = paired_queries(a, b, metric)
+    better = higher_is_better(metric)
+    return paired(before, after, repeats, statistic=_statistic(metric), higher_is_better=better)
+
+
+def paired_queries(
+    a: pd.DataFrame, b: pd.DataFrame, metric: str
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """(ids (Q,), values of `a` (seeds, Q), of `b` (seeds, Q)). Raises ValueError where the queries differ."""
     ids_a, values_a = _stacked(a, metric)
     ids_b, values_b = _stacked(b, metric)
     if not np.array_equal(ids_a, ids_b):
         raise ValueError(
             f"not the same queries: {len(ids_a)} and {len(ids_b)}, {_shared(ids_a, ids_b)} shared"
         )
-    rank = metric.endswith(("MdR", "MnR"))
-    return paired(values_a, values_b, repeats, statistic=_statistic(metric), higher_is_better=not rank)
+    return ids_a, values_a, values_b
+
+
+def higher_is_better(metric: str) -> bool:
+    """False for ranks."""
+    return not metric.endswith(("MdR", "MnR"))
+
+
+def protocol_differences(a: pd.DataFrame, b: pd.DataFrame) -> list[str]:
+    """What of PROTOCOL the runs `a` and `b` don't share, in words; nothing where they can be compared."""
+    names = [name for name in PROTOCOL if name in a.columns and name in b.columns]
+    told = [(name, _unique(a[name]), _unique(b[name])) for name in names]
+    return [f"{name} {one} against {other}" for name, one, other in told if one != other]
 
 
 def _groups(df: pd.DataFrame, metric: str):
@@ -166,7 +190,7 @@ def _stacked(runs: pd.DataFrame, metric: str) -> tuple[np.ndarray, np.ndarray]:
     return ids, np.stack([values[by_id] for (_, values), by_id in zip(answers, order, strict=True)])
 
 
-def _placed(arrays: dict[str, np.ndarray], name: str) -> tuple[np.ndarray, np.ndarray]:
+def _placed(arrays: Mapping[str, np.ndarray], name: str) -> tuple[np.ndarray, np.ndarray]:
     if name.startswith("t2v."):
         return arrays["query_ids"], arrays["t2v"]
     if name.startswith("v2t."):
@@ -185,7 +209,7 @@ def _values(placed: np.ndarray, name: str) -> np.ndarray:
     return 100.0 * placed if kind == "accuracy" else placed.astype(float)
 
 
-def _seen(arrays: dict[str, np.ndarray], ids: np.ndarray, name: str) -> np.ndarray:
+def _seen(arrays: Mapping[str, np.ndarray], ids: np.ndarray, name: str) -> np.ndarray:
     """Which of the metric's queries are seen; `seen` tells it per text query, or per video in recognition."""
     flags, told = arrays.get("seen"), arrays.get("query_ids", arrays.get("video_ids"))
     if name == "order.accuracy":
@@ -204,12 +228,6 @@ def _split_group(metric: str) -> tuple[str | None, str]:
 
 def _statistic(metric: str):
     return np.median if metric.endswith("MdR") else np.mean
-
-
-def _protocol_differences(a: pd.DataFrame, b: pd.DataFrame) -> list[str]:
-    names = [name for name in PROTOCOL if name in a.columns and name in b.columns]
-    told = [(name, _unique(a[name]), _unique(b[name])) for name in names]
-    return [f"{name} {one} against {other}" for name, one, other in told if one != other]
 
 
 def _unique(values: pd.Series) -> str:

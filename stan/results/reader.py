@@ -60,8 +60,8 @@ def load(roots: str | Path | Sequence[str | Path], shipped: bool = False) -> pd.
     Columns: id, study, row, suite, size, seed, status (done, running, failed, interrupted, died, damaged),
     reason (why it is damaged or failed), shipped, path, hash, training_hash, then provenance, config
     ("model.temporal", "model.options.layers", "train.lr", ...) and metrics ("t2v.R@1", "top-1",
-    "order.accuracy", "seen.t2v.R@1", "last.…", "validation.…") by dotted names. A root that isn't there holds
-    no runs.
+    "order.accuracy", "seen.t2v.R@1", "last.…", "validation.…", "plain.…": without test-time tricks) by dotted
+    names. A root that isn't there holds no runs.
     """
     places = [roots] if isinstance(roots, str | Path) else list(roots)
     paths = [(path, False) for root in places for path in run_folders(root)]
@@ -211,7 +211,7 @@ def _table_row(found: dict[str, Any], shipped: bool) -> dict[str, Any]:
 
 
 def _flat_metrics(evaluation: dict[str, Any]) -> dict[str, Any]:
-    parts = {"": "metrics", "last.": "last", "validation.": "validation"}
+    parts = {"": "metrics", "plain.": "plain", "last.": "last", "validation.": "validation"}
     values = {prefix: evaluation.get(name) for prefix, name in parts.items()}
     return {
         k: v
