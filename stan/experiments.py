@@ -84,9 +84,31 @@ _METHODS = (
     replace(_stan("stan"), printed=("ablation_structures", "STAN")),
 )
 
+_INSIDE = (
+    Row(
+        "message_token",
+        "x_clip",
+        (("layers", 0),),
+        printed=("ablation_structures", "Msg-Token (X-CLIP)"),
+    ),
+    Row("x_clip", "x_clip"),
+    Row("st_adapter", "st_adapter", printed=("ablation_structures", "ST-Adapter")),
+    Row("st_adapter-both", "st_adapter", (("before", "attention and mlp"),)),
+    Row("aim", "aim"),
+    Row("center_clip", "center_clip"),
+    Row("divided_space_time", "divided_space_time"),
+    Row("joint_space_time", "joint_space_time"),
+    Row("token_roll", "token_roll"),
+    Row("token_learner", "token_learner"),
+)
+"""Methods that work inside CLIP's blocks. They decode every clip anew: a frozen tower saves them nothing."""
+
 STUDIES: dict[str, Study] = {
     "components": Study("components", "What each component of STAN gives", _COMPONENTS, "baseline"),
     "methods": Study("methods", "Temporal methods on one backbone and one recipe", _METHODS, "mean"),
+    "structures": Study(
+        "structures", "Where time is modelled: inside, beside and after CLIP", _METHODS + _INSIDE, "mean"
+    ),
 }
 
 

@@ -5,9 +5,17 @@ from __future__ import annotations
 import inspect
 from typing import TYPE_CHECKING, Any
 
+from stan.temporal.aim import Aim
 from stan.temporal.base import Temporal
+from stan.temporal.center_clip import CenterClip
+from stan.temporal.divided_space_time import DividedSpaceTime
+from stan.temporal.joint_space_time import JointSpaceTime
 from stan.temporal.sequence_transformer import SequenceTransformer
+from stan.temporal.st_adapter import StAdapter
 from stan.temporal.stan import Stan
+from stan.temporal.token_learner import TokenLearner
+from stan.temporal.token_roll import TokenRoll
+from stan.temporal.x_clip import XClip
 
 if TYPE_CHECKING:
     from stan.models.clip import Clip
@@ -16,6 +24,14 @@ METHODS: dict[str, type[Temporal]] = {
     "mean": Temporal,
     "sequence_transformer": SequenceTransformer,
     "stan": Stan,
+    "x_clip": XClip,
+    "st_adapter": StAdapter,
+    "aim": Aim,
+    "center_clip": CenterClip,
+    "divided_space_time": DividedSpaceTime,
+    "joint_space_time": JointSpaceTime,
+    "token_roll": TokenRoll,
+    "token_learner": TokenLearner,
 }
 
 
