@@ -65,7 +65,7 @@ class VideoEncoder(nn.Module):
         side = None
         for i, x in outputs:
             side = self.temporal.beside(i, x, side, mask)
-        frames = self.temporal.after(x, side, mask, self.clip.project)
+        frames = self.temporal.after(self.clip.pool(x), side, mask, self.clip.project)
         return VideoOutput(frames, mean_over_frames(frames, mask))
 
     def _require_video(self, video: Tensor, mask: Tensor | None) -> None:
