@@ -12,6 +12,7 @@ from lightning_fabric import Fabric
 
 from stan import experiments
 from stan.config import TrainConfig
+from stan.explain import attention_of
 from stan.models.clip import load_clip
 from stan.models.dual_encoder import DualEncoder
 from stan.models.video_encoder import VideoEncoder
@@ -369,6 +370,21 @@ def test_medoids_of_a_still_video_are_its_patches(clip, video):
     with torch.no_grad():
         out = VideoEncoder(clip, build("center_clip", clip, 4))(still).frames
     torch.testing.assert_close(out, pooled(clip, still), atol=1e-5, rtol=0)
+
+
+# --- beside the harness
+
+
+@pytest.mark.parametrize("name", INSIDE)
+def test_attention_maps_or_a_word_why_not(clip, name, video):
+    model = DualEncoder(clip, build(name, clip, 4)).eval()
+    if name in ("x_clip", "center_clip", "joint_space_time", "token_learner"):
+        with pytest.raises(ValueError, match="no attention maps of .*: its tokens are not each frame's own"):
+            attention_of(model, video[0])
+    else:
+        maps, output = attention_of(model, video[0])
+        assert maps["clip"].shape == (6, 4, 4, 4, 4) and output.frames.shape == (1, 4, WIDTH)
+        assert (maps["temporal"] is not None) == (name == "divided_space_time")
 
 
 # --- their rows, trained
