@@ -27,7 +27,7 @@ class Known(nn.Module):
 
     def __init__(self, texts: torch.Tensor, videos: torch.Tensor):
         super().__init__()
-        self.texts, self.videos, self.similarity = texts, videos, Cosine()
+        self.texts, self.videos, self.similarity = texts, videos, Cosine(None)
         self.device = torch.device("cpu")
 
     def encode_text(self, ids):
@@ -35,7 +35,7 @@ class Known(nn.Module):
 
     def encoder(self, video):
         found = self.videos[video[:, 0, 0, 0, 0].long()]
-        return VideoOutput(found[:, None], found)
+        return VideoOutput(found[:, None], found, torch.ones(len(found), 1).bool())
 
 
 def known_loader(clips: list[Clip], classes: tuple[str, ...] = (), views: int = 1) -> Loader:

@@ -22,7 +22,7 @@ class DualEncoder(nn.Module):
     def __init__(self, clip: Clip, temporal: Temporal, similarity: str = "cosine"):
         super().__init__()
         self.encoder = VideoEncoder(clip, temporal)
-        self.score = similarities.build(similarity)
+        self.score = similarities.build(similarity, clip)
 
     @property
     def clip(self) -> Clip:

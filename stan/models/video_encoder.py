@@ -15,10 +15,11 @@ from stan.temporal.base import Temporal, mean_over_frames
 
 
 class VideoOutput(NamedTuple):
-    """Embedded videos, not normalised; `video` is the mean of `frames` over the real (not padding) ones."""
+    """Embedded videos, not normalised; `video` is the mean of `frames` over the real ones, where `mask` is True."""
 
     frames: Float[Tensor, "B T E"]
     video: Float[Tensor, "B E"]
+    mask: Bool[Tensor, "B T"]
 
 
 class VideoEncoder(nn.Module):
@@ -66,7 +67,8 @@ class VideoEncoder(nn.Module):
         for i, x in outputs:
             side = self.temporal.beside(i, x, side, mask)
         frames = self.temporal.after(self.clip.pool(x), side, mask, self.clip.project)
-        return VideoOutput(frames, mean_over_frames(frames, mask))
+        real = torch.ones(frames.shape[:2], dtype=torch.bool, device=frames.device) if mask is None else mask
+        return VideoOutput(frames, mean_over_frames(frames, mask), real)
 
     def _require_video(self, video: Tensor, mask: Tensor | None) -> None:
         size = self.clip.image_size

@@ -9,12 +9,15 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 if TYPE_CHECKING:
-    from stan.models.clip import TextOutput
+    from stan.models.clip import Clip, TextOutput
     from stan.models.video_encoder import VideoOutput
 
 
 class Cosine(nn.Module):
     """One embedding per text and per video (mean over frames); no scale, no parameters."""
+
+    def __init__(self, clip: Clip):
+        super().__init__()
 
     def forward(self, text: TextOutput, video: VideoOutput) -> Float[Tensor, "texts videos"]:
         return F.normalize(text.text, dim=-1) @ F.normalize(video.video, dim=-1).T
