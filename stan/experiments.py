@@ -91,6 +91,26 @@ _METHODS = (
     replace(_stan("stan"), printed=("ablation_structures", "STAN")),
 )
 
+_INSIDE = (
+    Row(
+        "message_token",
+        "x_clip",
+        (("layers", 0),),
+        printed=("ablation_structures", "Msg-Token (X-CLIP)"),
+    ),
+    Row("x_clip", "x_clip"),
+    Row("x_clip+video_prompts", "x_clip", similarity="video_prompts"),
+    Row("st_adapter", "st_adapter", printed=("ablation_structures", "ST-Adapter")),
+    Row("st_adapter-both", "st_adapter", (("before", "attention and mlp"),)),
+    Row("aim", "aim"),
+    Row("center_clip", "center_clip"),
+    Row("divided_space_time", "divided_space_time"),
+    Row("joint_space_time", "joint_space_time"),
+    Row("token_roll", "token_roll"),
+    Row("token_learner", "token_learner"),
+)
+"""Methods that work inside CLIP's blocks. They decode every clip anew: a frozen tower saves them nothing."""
+
 _STRUCTURES = (
     *_METHODS[:2],
     Row("temporal_difference", "temporal_difference", printed=("ablation_structures", "TDB (CLIP2Video)")),
@@ -108,17 +128,20 @@ _STRUCTURES = (
     Row("actionclip+own-loss", "actionclip", templates="actionclip", train=(("loss", "kl"),)),
     Row("efficient_prompting", "efficient_prompting"),
     Row("factorised_encoder", "factorised_encoder"),
+    *_INSIDE,
     *_METHODS[2:],
     replace(_stan("stan+mug_simple"), similarity="mug_simple", printed=None),
     replace(_stan("stan+mug_full"), similarity="mug_full", printed=None),
 )
-"""CLIP4Clip, CLIP2Video (TDB; TDB and TAB), DRL, ActionCLIP, A6, ViViT, STAN and Mug-STAN, each under the recipe of
-all; rows with a + take what their source adds to it, too."""
+"""CLIP4Clip, CLIP2Video (TDB; TDB and TAB), DRL, ActionCLIP, A6, ViViT, those inside, STAN and Mug-STAN, each under the
+recipe of all; rows with a + take what their source adds to it, too."""
 
 STUDIES: dict[str, Study] = {
     "components": Study("components", "What each component of STAN gives", _COMPONENTS, "baseline"),
     "methods": Study("methods", "Temporal methods on one backbone and one recipe", _METHODS, "mean"),
-    "structures": Study("structures", "Where and how time is modelled on CLIP", _STRUCTURES, "mean"),
+    "structures": Study(
+        "structures", "Where time is modelled: inside, beside and after CLIP", _STRUCTURES, "mean"
+    ),
 }
 
 

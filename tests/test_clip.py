@@ -124,7 +124,7 @@ def test_attention_in_half_precision_agrees_with_the_fused_one(pair):
         ("ViT-B-32", None, "needs pretrained=: one of .*openai.*'random'"),
         ("ViT-B-32", "nobody", "no file and no tag of ViT-B-32"),
         ("RN50", "random", "residual network"),
-        ("coca_ViT-B-32", "random", "multimodal_cfg"),
+        ("coca_roberta-ViT-B-32", "random", "hf_model_name"),
         ("ViT-B-16-SigLIP", "random", "timm_model_name"),
     ],
 )

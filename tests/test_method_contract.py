@@ -24,7 +24,7 @@ from stan.temporal.base import mean_over_frames
 
 FRAMES = 4
 BLIND_TO_ORDER = {"mean"}
-STARTS_AS_MEAN = {"mean"}
+STARTS_AS_MEAN = {"mean", "st_adapter", "aim", "divided_space_time"}
 READS_ORDER_IN_SCORING = {"tight_transformer"}
 CAPTIONS = ["a red square moves to the left", "a circle", "two stars"]
 

@@ -48,7 +48,8 @@ class Attention:
 def attention(model: nn.Module, path: str | Path, frames: int | None = None) -> Attention:
     """The attention of `model` on `frames` frames of the video at `path` (the model's own number if None).
 
-    Raises VideoError for a file that cannot be decoded, ValueError for more frames than the model can place.
+    Raises VideoError for a file that cannot be decoded, ValueError for more frames than the model can place and for
+    a temporal method whose blocks read other tokens than each frame's CLS and patches.
     """
     clip = model.clip
     decoded = video_files.decode(path, frames or model.frames)
@@ -61,13 +62,21 @@ def attention(model: nn.Module, path: str | Path, frames: int | None = None) -> 
 def attention_of(
     model: nn.Module, pixels: Float[Tensor, "T 3 S S"]
 ) -> tuple[dict[str, np.ndarray | None], VideoOutput]:
-    """Attention maps as in `Attention`, by name, and the output that the model gave meanwhile."""
+    """Attention maps as in `Attention`, by name, and the output that the model gave meanwhile.
+
+    Raises ValueError for a temporal method whose blocks read other tokens than each frame's CLS and patches.
+    """
     blocks = list(model.clip.blocks)
     intra = [m for m in model.temporal.modules() if isinstance(m, IntraFrame)]
     cross = [m for m in model.temporal.modules() if isinstance(m, CrossFrameAttention)]
     norms = [block.ln_1 for block in blocks] + [m.block.ln_1 for m in intra] + [m.norm for m in cross]
     with _outputs(norms) as seen:
         output = model.encode_video(pixels[None].to(model.device))
+    if any(seen[block.ln_1].shape[:2] != (len(pixels), 1 + model.clip.patches) for block in blocks):
+        name = type(model.temporal).__name__
+        raise ValueError(
+            f"there are no attention maps of {name}: its tokens are not each frame's own patches"
+        )
     height = model.clip.grid[0]
     spatial = [_to_patches(block.attn, seen[block.ln_1], height) for block in blocks]
     branch = [_to_patches(m.block.attn, seen[m.block.ln_1], height) for m in intra]

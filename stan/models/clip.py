@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import torch
+import torch.nn.functional as F
 from jaxtyping import Bool, Float, Int
 from safetensors import SafetensorError
 from torch import Tensor, nn
@@ -20,6 +21,7 @@ from stan.torchvision_operators import declare
 declare()
 
 import open_clip  # noqa: E402
+from open_clip.coca_model import CoCa  # noqa: E402
 from open_clip.factory import load_checkpoint  # noqa: E402
 from open_clip.model import CustomTextCLIP  # noqa: E402
 from open_clip.pretrained import get_pretrained_cfg  # noqa: E402
@@ -45,7 +47,7 @@ class Clip(nn.Module):
     """Both towers of an open_clip model, under its own names in the state dict (`visual.*`, `text.*`)."""
 
     def __init__(
-        self, model: CustomTextCLIP, mean: tuple[float, ...], std: tuple[float, ...], tokenizer: Any
+        self, model: CustomTextCLIP | CoCa, mean: tuple[float, ...], std: tuple[float, ...], tokenizer: Any
     ):
         super().__init__()
         self.visual = model.visual
@@ -93,9 +95,25 @@ class Clip(nn.Module):
         tokens = torch.cat([cls, patches], 1) + self.visual.positional_embedding.to(patches.dtype)
         return self.visual.ln_pre(tokens)
 
+    def pool(self, x: Float[Tensor, "... S D"]) -> Float[Tensor, "... S D"]:
+        """The last block's tokens with what `project` reads in the CLS's place.
+
+        That is CLIP's CLS itself; of a CoCa it is what its attentional pooler's first query makes of all tokens,
+        filled up with zeros from E to D channels.
+        """
+        pooler = self.visual.attn_pool
+        if pooler is None:
+            return x
+        tokens = pooler.ln_k(x.flatten(0, -3))
+        query = pooler.ln_q(pooler.query[:1]).expand(len(tokens), -1, -1)
+        pooled = pooler.attn(query, tokens, tokens, need_weights=False)[0]
+        pooled = F.pad(pooled, (0, self.width - self.embed_dim)).reshape(*x.shape[:-2], 1, self.width)
+        return torch.cat([pooled, x[..., 1:, :]], -2)
+
     def project(self, cls: Float[Tensor, "... D"]) -> Float[Tensor, "... E"]:
         """CLIP's last LayerNorm and its projection into the space shared with the texts."""
-        return self.visual.ln_post(cls) @ self.visual.proj
+        norm = self.visual.ln_post
+        return norm(cls[..., : norm.normalized_shape[0]]) @ self.visual.proj
 
     def encode_image(self, images: Float[Tensor, "N 3 H W"]) -> Float[Tensor, "N E"]:
         """open_clip's own image embedding, not normalised."""
@@ -110,6 +128,8 @@ class Clip(nn.Module):
         if length > self.context_length:
             raise ValueError(f"{length} tokens per caption; this CLIP reads at most {self.context_length}")
         text = self.text
+        if text.cls_emb is not None:
+            return self._encode_text_at_cls(ids)
         x, end = text.token_embedding(ids), self._end(ids)
         if words is not None:
             x, end = words(x, end)
@@ -129,6 +149,16 @@ class Clip(nn.Module):
             return (ids == self.text.eos_id).int().argmax(1)
         return ids.argmax(1)
 
+    def _encode_text_at_cls(self, ids: Int[Tensor, "B L"]) -> TextOutput:
+        """A CoCa reads a caption at a CLS behind it, which must stand at its one place however long the caption is.
+
+        So there is no room to change its words: a method that would, refuses a CoCa.
+        """
+        length, text = ids.shape[1], self.text
+        pooled, tokens = text(F.pad(ids, (0, self.context_length - length), value=text.pad_id))
+        tokens = _project_text(text.text_projection, text.ln_final(tokens[:, :length]))
+        return TextOutput(tokens, pooled, torch.arange(length, device=ids.device) <= self._end(ids)[:, None])
+
     def attention(self, i: int, x: Float[Tensor, "N S D"]) -> Float[Tensor, "N heads S S"]:
         """Attention weights of block `i` on its own input `x`; rows (queries) sum to one."""
         block = self.blocks[i]
@@ -138,7 +168,8 @@ class Clip(nn.Module):
 def load_clip(backbone: str = "tiny", pretrained: str | None = None) -> Clip:
     """A CLIP by name.
 
-    backbone: `tiny` or a ViT architecture of open_clip (`ViT-B-32`).
+    backbone: `tiny` or a ViT architecture of open_clip (`ViT-B-32`, `coca_ViT-B-32`). Of a CoCa only the two towers
+        are kept, not the decoder that writes captions.
     pretrained: None for the shipped weights (tiny only), `random`, an open_clip tag (`openai`) or a local
         file in open_clip's layout. With a tag, the activation that the tag was trained with is used whatever
         the name says; with a local file of OpenAI's weights name the `-quickgelu` architecture.
@@ -171,10 +202,19 @@ def from_config(
     tokenizer = None
     if config["text_cfg"].get("vocab_size", VOCABULARY) == VOCABULARY:
         tokenizer = open_clip.SimpleTokenizer(context_length=config["text_cfg"].get("context_length", 77))
-    model = CustomTextCLIP(**{key: value for key, value in config.items() if key != "custom_text"})
+    model = _random(config)
     if weights is not None:
         _load_weights(model, weights, name)
     return Clip(model, mean or open_clip.OPENAI_DATASET_MEAN, std or open_clip.OPENAI_DATASET_STD, tokenizer)
+
+
+def _random(config: dict[str, Any]) -> CustomTextCLIP | CoCa:
+    """open_clip's model, set to give a picture's embedding alone, and with a caption's its tokens where need be."""
+    config = {key: value for key, value in config.items() if key != "custom_text"}
+    vision, text = config["vision_cfg"], config["text_cfg"]
+    config["vision_cfg"] = vision | {"output_tokens": False}
+    config["text_cfg"] = text | {"output_tokens": text.get("embed_cls", False)}
+    return (CoCa if "multimodal_cfg" in config else CustomTextCLIP)(**config)
 
 
 def _architecture(backbone: str) -> dict[str, Any]:
@@ -190,7 +230,7 @@ def _architecture(backbone: str) -> dict[str, Any]:
 
 
 def _refuse_unsupported(config: dict[str, Any], name: str) -> None:
-    """Leaves what the wrapper reproduces: plain ViT blocks read at the CLS, causal text at its end token."""
+    """Leaves what the wrapper reproduces: plain ViT blocks read at the CLS, causal text at its end token; CoCas."""
     vision, text = config["vision_cfg"], config["text_cfg"]
     custom = (
         "block_type",
@@ -205,12 +245,12 @@ def _refuse_unsupported(config: dict[str, Any], name: str) -> None:
         "timm_model_name",
         "hf_model_name",
         "hf_tokenizer_name",
-        "attentional_pool",
-        "embed_cls",
         "no_causal_mask",
     )
     unsupported = [key for part in (vision, text) for key in (*custom, *foreign) if part.get(key)]
-    unsupported += ["multimodal_cfg"] * ("multimodal_cfg" in config)
+    pooler = vision.get("attentional_pool")
+    wide = config["embed_dim"] > vision.get("width", 768)
+    unsupported += ["attentional_pool"] * (isinstance(pooler, str) or bool(pooler and wide))
     unsupported += ["residual network"] * isinstance(vision.get("layers"), list)
     unsupported += ["pool_type"] * (vision.get("pool_type", "tok") != "tok")
     unsupported += ["text pool_type"] * (text.get("pool_type", "argmax") not in ("argmax", "eos"))
@@ -218,7 +258,8 @@ def _refuse_unsupported(config: dict[str, Any], name: str) -> None:
         raise ValueError(
             f"{name} is not supported ({', '.join(unsupported)}): choose an open_clip ViT with a CLS token"
             " and a causal"
-            " text tower read at its end token, such as ViT-B-32, ViT-B-16 or ViT-L-14"
+            " text tower read at its end token, such as ViT-B-32, ViT-B-16 or ViT-L-14, or a CoCa such as"
+            " coca_ViT-B-32"
         )
 
 

@@ -66,7 +66,7 @@ class VideoEncoder(nn.Module):
         side = None
         for i, x in outputs:
             side = self.temporal.beside(i, x, side, mask)
-        frames = self.temporal.after(x, side, mask, self.clip.project)
+        frames = self.temporal.after(self.clip.pool(x), side, mask, self.clip.project)
         real = torch.ones(frames.shape[:2], dtype=torch.bool, device=frames.device) if mask is None else mask
         return VideoOutput(frames, mean_over_frames(frames, mask), real)
 

@@ -11,6 +11,7 @@ from stan.similarity.mug import MugFull, MugSimple
 from stan.similarity.temporal_alignment import TemporalAlignment
 from stan.similarity.tight_transformer import TightTransformer
 from stan.similarity.token_interaction import TokenInteraction
+from stan.similarity.video_prompts import VideoPrompts
 
 if TYPE_CHECKING:
     from stan.models.clip import Clip
@@ -22,6 +23,7 @@ SIMILARITIES: dict[str, type[Similarity]] = {
     "token_interaction": TokenInteraction,
     "mug_simple": MugSimple,
     "mug_full": MugFull,
+    "video_prompts": VideoPrompts,
 }
 
 

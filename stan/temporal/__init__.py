@@ -6,12 +6,20 @@ from typing import TYPE_CHECKING, Any
 
 from stan import registry
 from stan.temporal.actionclip import ActionClip, ActionClipShift
+from stan.temporal.aim import Aim
 from stan.temporal.base import Temporal
+from stan.temporal.center_clip import CenterClip
+from stan.temporal.divided_space_time import DividedSpaceTime
 from stan.temporal.efficient_prompting import EfficientPrompting
 from stan.temporal.factorised_encoder import FactorisedEncoder
+from stan.temporal.joint_space_time import JointSpaceTime
 from stan.temporal.sequence_transformer import SequenceTransformer
+from stan.temporal.st_adapter import StAdapter
 from stan.temporal.stan import Stan
 from stan.temporal.temporal_difference import TemporalDifference
+from stan.temporal.token_learner import TokenLearner
+from stan.temporal.token_roll import TokenRoll
+from stan.temporal.x_clip import XClip
 
 if TYPE_CHECKING:
     from stan.models.clip import Clip
@@ -25,6 +33,14 @@ METHODS: dict[str, type[Temporal]] = {
     "actionclip_shift": ActionClipShift,
     "efficient_prompting": EfficientPrompting,
     "factorised_encoder": FactorisedEncoder,
+    "x_clip": XClip,
+    "st_adapter": StAdapter,
+    "aim": Aim,
+    "center_clip": CenterClip,
+    "divided_space_time": DividedSpaceTime,
+    "joint_space_time": JointSpaceTime,
+    "token_roll": TokenRoll,
+    "token_learner": TokenLearner,
 }
 
 

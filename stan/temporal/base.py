@@ -39,7 +39,10 @@ class Temporal(nn.Module):
     def inside(
         self, i: int, block: nn.Module, x: Float[Tensor, "B T S D"], mask: Bool[Tensor, "B T"] | None
     ) -> Float[Tensor, "B T S D"]:
-        """Runs CLIP's block `i`."""
+        """Runs CLIP's block `i`.
+
+        It may give back fewer tokens, or fewer frames where `after` still gives an embedding for every frame.
+        """
         return rearrange(block(rearrange(x, "b t s d -> (b t) s d")), "(b t) s d -> b t s d", t=x.shape[1])
 
     def beside(self, i: int, x: Float[Tensor, "B T S D"], side: Any, mask: Bool[Tensor, "B T"] | None) -> Any:
@@ -49,7 +52,7 @@ class Temporal(nn.Module):
     def after(
         self, x: Float[Tensor, "B T S D"], side: Any, mask: Bool[Tensor, "B T"] | None, project: Project
     ) -> Float[Tensor, "B T E"]:
-        """Frame embeddings from the last block's output; `project` is CLIP's, (..., D) -> (..., E)."""
+        """Frame embeddings from the last block's output, of which `project` reads token 0: (..., D) -> (..., E)."""
         return project(x[:, :, 0])
 
 

@@ -27,6 +27,8 @@ class EfficientPrompting(Temporal):
 
     def __init__(self, clip: Clip, frames: int, *, prefix: int = 16, suffix: int = 16, layers: int = 2):
         super().__init__(clip, frames)
+        if clip.text.cls_emb is not None:
+            raise ValueError("efficient_prompting: a CoCa's text tower takes no learned words; choose a CLIP")
         if min(prefix, suffix) < 0 or prefix + suffix + 3 > clip.context_length:
             raise ValueError(
                 f"prefix={prefix}, suffix={suffix}: with start token, a word and end token they must fit into"

@@ -11,6 +11,7 @@ from torch import Tensor, nn
 
 from stan.temporal.attention import attend, attention_weights
 from stan.temporal.base import mean_over_frames
+from stan.temporal.video_tokens import convolve_over_time, without_padding, zero
 
 
 class DropPath(nn.Module):
@@ -79,7 +80,7 @@ class CrossFrameAttention(nn.Module):
         self.norm = nn.LayerNorm(width)
         self.attention = nn.MultiheadAttention(width, heads, batch_first=True)
         self.drop_path = DropPath(drop_path)
-        self.temporal_fc = _zero(nn.Linear(width, width))
+        self.temporal_fc = zero(nn.Linear(width, width))
 
     def forward(
         self, patches: Float[Tensor, "B T P D"], mask: Bool[Tensor, "B T"] | None
@@ -105,12 +106,12 @@ class DenseConvolution(nn.Module):
         super().__init__()
         self.over_time = nn.Conv3d(width, width, (3, 1, 1), padding=(1, 0, 0))
         self.drop_path = DropPath(drop_path)
-        self.temporal_fc = _zero(nn.Linear(width, width))
+        self.temporal_fc = zero(nn.Linear(width, width))
 
     def forward(
         self, patches: Float[Tensor, "B T P D"], mask: Bool[Tensor, "B T"] | None
     ) -> Float[Tensor, "B T P D"]:
-        y = _convolve(self.over_time, _without_padding(patches, mask))
+        y = convolve_over_time(self.over_time, without_padding(patches, mask))
         return patches + self.temporal_fc(self.drop_path(y))
 
 
@@ -121,13 +122,13 @@ class BottleneckConvolution(nn.Module):
         super().__init__()
         self.down = nn.Linear(width, width // 8)
         self.over_time = nn.Conv3d(width // 8, width // 8, (3, 1, 1), padding=(1, 0, 0))
-        self.up = _zero(nn.Linear(width // 8, width))
+        self.up = zero(nn.Linear(width // 8, width))
         self.drop_path = DropPath(drop_path)
 
     def forward(
         self, patches: Float[Tensor, "B T P D"], mask: Bool[Tensor, "B T"] | None
     ) -> Float[Tensor, "B T P D"]:
-        y = _convolve(self.over_time, _without_padding(self.down(patches), mask))
+        y = convolve_over_time(self.over_time, without_padding(self.down(patches), mask))
         return patches + self.drop_path(self.up(nn.functional.gelu(y)))
 
 
@@ -179,21 +180,3 @@ def _cross_frame(width: int, heads: int, drop_path: float, kind: str, convolutio
             " and convolution dense or bottleneck"
         )
     return convolutions[convolution](width, drop_path)
-
-
-def _convolve(over_time: nn.Conv3d, x: Float[Tensor, "B T P D"]) -> Float[Tensor, "B T P D"]:
-    y = over_time(rearrange(x, "b t p d -> b d t p 1"))
-    return rearrange(y, "b d t p 1 -> b t p d")
-
-
-def _without_padding(
-    x: Float[Tensor, "B T P D"], mask: Bool[Tensor, "B T"] | None
-) -> Float[Tensor, "B T P D"]:
-    """Zeros in padding frames, as the convolution sees beyond a clip's ends."""
-    return x if mask is None else x * mask[:, :, None, None]
-
-
-def _zero(linear: nn.Linear) -> nn.Linear:
-    nn.init.zeros_(linear.weight)
-    nn.init.zeros_(linear.bias)
-    return linear

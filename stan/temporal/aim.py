@@ -1,0 +1,60 @@
+"""AIM: CLIP's own frozen attention used over time as well, with small adapters around it (intermediate)."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import torch.nn.functional as F
+from jaxtyping import Float
+from torch import Tensor, nn
+
+from stan.temporal.base import Temporal
+from stan.temporal.video_tokens import TimePositions, attend_over_time, attend_within, transform, zero
+
+if TYPE_CHECKING:
+    from stan.models.clip import Clip
+
+MLP_SCALE = 0.5  # of the adapter beside the MLP, as released
+
+
+class Aim(Temporal):
+    """Temporal, spatial and joint adaptation of every block (AIM, `vit_clip.py`).
+
+    ratio: width of the bottleneck as a share of CLIP's.
+
+    Each block first attends over time with its own attention, then within frames, then runs its MLP, with an
+    adapter after the first, after the second (beside a skip) and beside the third. All adapters and the times
+    start at zero: it starts as CLIP. The source adds its times before CLIP's first LayerNorm, which comes
+    before the blocks; here they are added after it.
+    """
+
+    changes_clip = True
+
+    def __init__(self, clip: Clip, frames: int, *, ratio: float = 0.25):
+        super().__init__(clip, frames)
+        width = int(ratio * clip.width)
+        if width < 1:
+            raise ValueError(f"aim: ratio={ratio} of a CLIP {clip.width} wide leaves no bottleneck")
+        self.time = TimePositions(frames, clip.width)
+        self.over_time, self.within, self.beside_mlp = (
+            nn.ModuleList(Adapter(clip.width, width) for _ in clip.blocks) for _ in range(3)
+        )
+
+    def inside(self, i: int, block: nn.Module, x: Tensor, mask: Tensor | None) -> Tensor:
+        x = self.time(x) if i == 0 else x
+        x = x + self.over_time[i](attend_over_time(block.attn, block.ln_1(x), mask))
+        seen = attend_within(block, x)
+        x = x + seen + self.within[i](seen)
+        return x + transform(block, x) + MLP_SCALE * self.beside_mlp[i](block.ln_2(x))
+
+
+class Adapter(nn.Module):
+    """Down, GELU, up; up starts at zero."""
+
+    def __init__(self, width: int, bottleneck: int):
+        super().__init__()
+        self.down = nn.Linear(width, bottleneck)
+        self.up = zero(nn.Linear(bottleneck, width))
+
+    def forward(self, x: Float[Tensor, "... D"]) -> Float[Tensor, "... D"]:
+        return self.up(F.gelu(self.down(x)))
