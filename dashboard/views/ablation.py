@@ -77,9 +77,8 @@ def _table(
     grid.show(data.ablation_table(study, metric, summary, changes, every), key="rows", pinned="row")
     st.caption(
         f"{words.metric(metric)} in percent; sd over seeds. Change: against {words.plain(baseline)}, in points, "
-        "paired over identical queries. *order*: order accuracy over twins. *seen*, *unseen*: the same metric on "
-        "concepts that did and did not appear in training videos. *last*: after the last epoch instead of the "
-        "best on validation."
+        "paired over identical queries. *order*: order accuracy over twins. *seen*, *unseen*: on concepts that did "
+        "and did not appear in training videos. *last*: after the last epoch instead of the best on validation."
     )
     if data.printed(study.study) is not None:
         st.caption(
