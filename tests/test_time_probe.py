@@ -28,15 +28,15 @@ class FirstFrame(nn.Module):
 
     def __init__(self):
         super().__init__()
-        self.similarity, self.device = Cosine(), torch.device("cpu")
+        self.similarity, self.device = Cosine(None), torch.device("cpu")
 
     def encode_text(self, ids):
         text = F.one_hot(ids[:, 0], FRAMES).float()
-        return TextOutput(text[:, None], text)
+        return TextOutput(text[:, None], text, torch.ones(len(text), 1, dtype=torch.bool))
 
     def encoder(self, video):
         found = F.one_hot(video[:, 0, 0, 0, 0].long(), FRAMES).float()
-        return VideoOutput(found[:, None], found)
+        return VideoOutput(found[:, None], found, torch.ones(len(found), 1, dtype=torch.bool))
 
 
 @pytest.fixture
