@@ -286,7 +286,7 @@ def _with_order(
     index, hits = metrics.order_hits(scores, own, twins)
     if len(index) == 0:
         return Measured(found, arrays)
-    found = found | {"order": _accuracy(hits)}
+    found = found | {"order": metrics.accuracy(hits)}
     ids, kinds = (np.array([getattr(clips[i], name) or "" for i in index]) for name in ("id", "kind"))
     arrays = arrays | {"order_ids": ids, "order_correct": hits, "order_kinds": kinds}
     seen = _seen(loader)
@@ -295,12 +295,8 @@ def _with_order(
     of_twins = seen[index]
     for group, chosen in (("seen", of_twins), ("unseen", ~of_twins)):
         if group in found and chosen.any():
-            found[group] = found[group] | {"order": _accuracy(hits[chosen])}
+            found[group] = found[group] | {"order": metrics.accuracy(hits[chosen])}
     return Measured(found, arrays | {"order_seen": of_twins})
-
-
-def _accuracy(hits: np.ndarray) -> dict[str, Any]:
-    return {"accuracy": float(100 * hits.mean()), "N": len(hits)}
 
 
 def _seen(loader: Loader) -> np.ndarray | None:

@@ -73,9 +73,8 @@ def protocol(cell: Cell, planned: Mapping[tuple, Experiment] | None = None) -> E
     kind, _, patch = method.rpartition("-B/")
     if kind not in _OF_STAN:
         return None
-    similar = (
-        "MSR-VTT" if cell["benchmark"] == "LSMDC" else cell["benchmark"]
-    )  # frames and words are the same
+    # LSMDC has MSR-VTT's frames and words
+    similar = "MSR-VTT" if cell["benchmark"] == "LSMDC" else cell["benchmark"]
     stan = planned["ablation_components", "stan", similar]
     frames = [int(extra.split()[0]) for extra in extras if extra.endswith("frames")] or [stan.data.frames]
     return with_parts(

@@ -206,6 +206,11 @@ def order_accuracy(
     _, hits = order_hits(similarity, own, twins)
     if len(hits) == 0:
         raise ValueError("no video has a time-reversed twin: order accuracy has nothing to count")
+    return accuracy(hits)
+
+
+def accuracy(hits: Float[np.ndarray, " N"]) -> dict[str, float]:
+    """{"accuracy" in percent, "N"} of hits as `order_hits` gives them; there must be some."""
     return {"accuracy": float(100 * hits.mean()), "N": len(hits)}
 
 

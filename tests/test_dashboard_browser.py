@@ -66,6 +66,7 @@ def test_the_four_pages_are_reached_by_clicking(address, open_page):
     ):
         page.get_by_role("link", name=link, exact=True).first.click()
         settled(page, title)
+        assert page.url.endswith(f"/{link.lower()}")
 
 
 def test_nothing_is_asked_from_outside(address, chromium):
@@ -120,6 +121,7 @@ def test_choices_stand_in_the_address_and_survive_a_reload(address, open_page):
     page.wait_for_url("**baseline=posterior**")
     page.reload()
     page.get_by_role("heading", name="Change against posterior").wait_for()
+    assert "baseline=posterior" in page.url
 
 
 def test_a_run_in_the_address_opens_its_record(address, open_page):
@@ -127,6 +129,7 @@ def test_a_run_in_the_address_opens_its_record(address, open_page):
     page = settled(open_page(f"{address}/runs?run={run}"), "Runs")
     page.get_by_role("heading", name=run).wait_for()
     page.locator(".st-key-curve .js-plotly-plot").wait_for()
+    assert page.get_by_role("heading", name=run).count() == 1
 
 
 def test_ticking_a_run_opens_its_record_and_names_it_in_the_address(address, open_page):
@@ -135,6 +138,8 @@ def test_ticking_a_run_opens_its_record_and_names_it_in_the_address(address, ope
     grid.click(position={"x": 16, "y": 54})
     page.get_by_role("heading", name="Learning curve").wait_for()
     page.wait_for_url("**run=components**")
+    page.locator(".st-key-curve .js-plotly-plot").wait_for()
+    assert "run=components%2Fstan" in page.url or "run=components/stan" in page.url
 
 
 def test_the_latex_table_downloads_with_its_run_ids(address, open_page):

@@ -22,6 +22,7 @@ from stan.temporal.base import Temporal
 from stan.temporal.center_clip import medoids
 from stan.temporal.token_roll import _neighbour
 from stan.train import train
+from tests.moved_weights import moved
 from tests.tiny_experiment import tiny
 
 WIDTH, PATCHES = 64, 16  # of the tiny CLIP
@@ -60,9 +61,7 @@ def setting(request):
 def encoder(clip, setting):
     """With zero-initialised weights perturbed."""
     encoder = encoder_of(clip, setting)
-    with torch.no_grad():
-        for parameter in encoder.temporal.parameters():
-            parameter.add_(0.05 * torch.randn_like(parameter))
+    moved(encoder.temporal)
     return encoder
 
 

@@ -21,6 +21,7 @@ from stan.similarity import SIMILARITIES
 from stan.temporal import METHODS
 from stan.temporal import build as build_method
 from stan.temporal.base import mean_over_frames
+from tests.moved_weights import moved
 
 FRAMES = 4
 BLIND_TO_ORDER = {"mean"}
@@ -38,13 +39,6 @@ def clip():
 @pytest.fixture(params=METHODS)
 def name(request):
     return request.param
-
-
-@torch.no_grad()
-def moved(module: torch.nn.Module) -> None:
-    """As after some training: nothing is zero any more."""
-    for parameter in module.parameters():
-        parameter.add_(0.05 * torch.randn_like(parameter))
 
 
 def started(clip, name: str) -> DualEncoder:

@@ -11,6 +11,7 @@ from stan.models.clip import load_clip
 from stan.models.video_encoder import VideoEncoder
 from stan.temporal import build
 from stan.temporal.stan_layer import DropPath, StanLayer
+from tests.moved_weights import moved
 
 GOLDEN = Path(__file__).parent / "golden" / "stan_released_tiny"
 WIDTH = 64  # of the tiny CLIP
@@ -41,9 +42,7 @@ def encoder(request, clip):
     """Every setting, with zero-initialised weights perturbed."""
     torch.manual_seed(1)
     encoder = VideoEncoder(clip, build("stan", clip, 4, SETTINGS[request.param])).eval()
-    with torch.no_grad():
-        for parameter in encoder.temporal.parameters():
-            parameter.add_(0.05 * torch.randn_like(parameter))
+    moved(encoder.temporal)
     return encoder
 
 

@@ -76,7 +76,10 @@ def test_parameters_that_do_not_fit_are_refused_before_anything_runs(tmp_path, p
 
 
 def test_a_float_parameter_takes_whole_numbers(tmp_path):
-    notebook.check(written(tmp_path, "print(a)", "a: float = 0.5"), {"a": 2})
+    path = written(tmp_path, "print(a)", "a: float = 0.5")
+    notebook.check(path, {"a": 2})
+    with pytest.raises(ValueError, match="a must be float, not str"):
+        notebook.check(path, {"a": "2"})
 
 
 def test_a_cell_that_fails_is_an_error_with_its_words_and_leaves_what_ran(tmp_path):

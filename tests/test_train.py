@@ -170,7 +170,8 @@ def test_prepare_leaves_nothing_to_compute(worlds, runs_root, monkeypatch):
 
     prepare(tiny("retrieval"), worlds, runs_root)
     monkeypatch.setattr(levels, "_compute", lambda *a: pytest.fail("computed again"))
-    train(tiny("retrieval", "stan"), runs_root, worlds)
+    run = train(tiny("retrieval", "stan"), runs_root, worlds)
+    assert document(run, "run.json")["status"] == "done"
 
 
 @pytest.mark.parametrize(

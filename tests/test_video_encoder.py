@@ -7,6 +7,7 @@ from stan.models.clip import load_clip
 from stan.models.video_encoder import VideoEncoder
 from stan.temporal import METHODS, build
 from stan.temporal.base import Temporal
+from tests.moved_weights import moved
 
 WIDTH = 64  # of the tiny CLIP
 
@@ -21,9 +22,7 @@ def perturbed(clip, name, frames=4, **options):
     """An encoder whose zero-initialised weights aren't zero any more."""
     torch.manual_seed(1)
     encoder = VideoEncoder(clip, build(name, clip, frames, options)).eval()
-    with torch.no_grad():
-        for parameter in encoder.temporal.parameters():
-            parameter.add_(0.05 * torch.randn_like(parameter))
+    moved(encoder.temporal)
     return encoder
 
 

@@ -14,6 +14,7 @@ from stan.models.video_encoder import VideoOutput
 from stan.recipe import Objective, batch_loss, freeze, parameter_groups
 from stan.similarity import base
 from stan.similarity.video_prompts import VideoPrompts
+from tests.moved_weights import moved
 
 WIDTH = 64  # of the tiny CLIP
 
@@ -22,9 +23,7 @@ WIDTH = 64  # of the tiny CLIP
 def prompts():
     torch.manual_seed(0)
     prompts = VideoPrompts(load_clip("tiny", "random")).eval()
-    with torch.no_grad():  # large enough to be seen
-        for parameter in prompts.parameters():
-            parameter.add_(0.2 * torch.randn_like(parameter))
+    moved(prompts, by=0.2)  # large enough to be seen
     return prompts
 
 

@@ -192,9 +192,8 @@ def _status(run: dict[str, Any]) -> tuple[str, str | None]:
 
 def _table_row(found: dict[str, Any], shipped: bool) -> dict[str, Any]:
     run, evaluation = found["run"], found["evaluation"]
-    config = (
-        to_dict(found["experiment"]) if found["experiment"] else {}
-    )  # settings that came later by their default
+    # through the experiment, so that settings that came after a record stand there by their default
+    config = to_dict(found["experiment"]) if found["experiment"] else {}
     data = config.get("data", {})
     row = {name: found.get(name) for name in _COLUMNS} | {
         "suite": data.get("suite"),

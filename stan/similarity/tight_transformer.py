@@ -11,7 +11,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from stan.similarity.base import PairSimilarity
-from stan.temporal.frame_blocks import copied_blocks, copied_positions, mix, placed
+from stan.temporal.frame_blocks import copied_blocks, copied_positions, mix, placed, quick_gelu
 
 if TYPE_CHECKING:
     from stan.models.clip import Clip, TextOutput
@@ -49,5 +49,5 @@ class TightTransformer(PairSimilarity):
         real = repeat(F.pad(video.mask, (1, 0), value=True), "b s -> (a b) s", a=texts)
         x = mix(self.blocks, placed(torch.cat([words, frames], 1), self.position), real)
         pooled = self.pool(self.norm(x[:, 0]))
-        logits = self.score(pooled * (1.702 * pooled).sigmoid())
+        logits = self.score(quick_gelu(pooled))
         return rearrange(logits, "(a b) 1 -> a b", a=texts) / self._logit_scale[0].exp()

@@ -11,6 +11,7 @@ from jaxtyping import Bool, Float
 from torch import Tensor, nn
 
 from stan.similarity.base import PairSimilarity
+from stan.temporal.frame_blocks import quick_gelu
 
 if TYPE_CHECKING:
     from stan.models.clip import Clip, TextOutput
@@ -67,4 +68,4 @@ class PromptLayer(nn.Module):
         found = F.scaled_dot_product_attention(q, k, v, attn_mask=mask[:, None, None])
         text = text + self.out(rearrange(found, "b h n c -> b n (h c)"))
         hidden = self.up(self.norm_2(text))
-        return text + self.down(hidden * torch.sigmoid(1.702 * hidden))
+        return text + self.down(quick_gelu(hidden))

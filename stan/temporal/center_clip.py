@@ -70,9 +70,8 @@ class CenterClip(Temporal):
         missing = -frames % self.segment
         x = rearrange(F.pad(x, (0, 0, 0, 0, 0, missing)), "b (n t) s d -> (b n) t s d", t=self.segment)
         real = rearrange(F.pad(real, (0, missing)), "b (n t) -> (b n) t", t=self.segment)
-        cls = mean_over_frames(
-            x[:, :, :1], real | ~real.any(1, keepdim=True)
-        )  # a segment of padding has one, too
+        # a segment of padding has a CLS, too
+        cls = mean_over_frames(x[:, :, :1], real | ~real.any(1, keepdim=True))
         tokens = rearrange(x[:, :, 1:], "n t p d -> n (t p) d")
         chosen = medoids(tokens, real.repeat_interleave(x.shape[2] - 1, 1), self.clusters)
         kept = tokens.gather(1, chosen[..., None].expand(-1, -1, tokens.shape[2]))
@@ -90,9 +89,8 @@ def medoids(
     """
     tokens = tokens.float()
     distance = torch.cdist(tokens, tokens, compute_mode="donot_use_mm_for_euclid_dist")
-    distance.diagonal(dim1=1, dim2=2).fill_(
-        -1
-    )  # nearer to itself than to an equal token: no cluster is empty
+    # nearer to itself than to an equal token: no cluster is empty
+    distance.diagonal(dim1=1, dim2=2).fill_(-1)
     chosen = _first_medoids(tokens, distance, real, clusters)
     for _ in range(ITERATIONS):
         nearest = distance.gather(1, chosen[..., None].expand(-1, -1, distance.shape[2])).argmin(1)  # (N, M)

@@ -74,6 +74,11 @@ def mix(
     return x
 
 
+def quick_gelu(x: Float[Tensor, "*shape"]) -> Float[Tensor, "*shape"]:
+    """The activation of OpenAI's CLIP."""
+    return x * torch.sigmoid(1.702 * x)
+
+
 def _require_width(clip: Clip, method: str) -> None:
     if clip.text.width != clip.embed_dim:
         raise ValueError(

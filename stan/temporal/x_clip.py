@@ -9,6 +9,7 @@ from jaxtyping import Bool, Float
 from torch import Tensor, nn
 
 from stan.temporal.base import Project, Temporal
+from stan.temporal.frame_blocks import quick_gelu
 from stan.temporal.video_tokens import TimePositions, attend_over_time, attend_within, transform
 
 if TYPE_CHECKING:
@@ -79,14 +80,10 @@ class Integration(nn.Module):
 def _block(width: int) -> nn.TransformerEncoderLayer:
     """64 channels per head; matrices from N(0, .02), biases at zero."""
     block = nn.TransformerEncoderLayer(
-        width, max(1, width // 64), 4 * width, 0.0, _quick_gelu, batch_first=True, norm_first=True
+        width, max(1, width // 64), 4 * width, 0.0, quick_gelu, batch_first=True, norm_first=True
     )
     for module in block.modules():
         if isinstance(module, nn.Linear):
             nn.init.normal_(module.weight, std=0.02)
             nn.init.zeros_(module.bias)
     return block
-
-
-def _quick_gelu(x: Tensor) -> Tensor:
-    return x * torch.sigmoid(1.702 * x)
