@@ -208,9 +208,9 @@ def open_split(
     )
     augment = split == "train" and not fixed
     loader = Loader(videos, model.clip, experiment.data, views=views, augment=augment)
-    if fixed and not model.temporal.changes_clip:
+    if fixed:
         shown = stage(progress, f"levels of {experiment.data.suite} {split}")
-        loader.cache_levels(Path(runs_root) / ".levels", model.encoder, model.temporal.levels, shown)
+        loader.cache_levels(Path(runs_root) / ".levels", model.encoder, shown)
     return loader
 
 

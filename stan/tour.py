@@ -94,9 +94,10 @@ def movement(model: DualEncoder, seen: Float[Tensor, "1 T 3 S S"]) -> dict[str, 
     """By block: how far each patch token is from its own mean over time. What stands still is dark."""
     height = model.clip.grid[0]
     shown = {}
-    for i, level in enumerate(model.encoder.levels(seen), 1):
-        patches = rearrange(level[0, :, 1:], "t (h w) d -> t h w d", h=height)
-        shown[f"block {i}"] = (patches - patches.mean(0)).norm(dim=-1).cpu()
+    levels = model.encoder.levels(seen)
+    for i in range(model.clip.layers):
+        patches = rearrange(levels[i][0, :, 1:], "t (h w) d -> t h w d", h=height)
+        shown[f"block {i + 1}"] = (patches - patches.mean(0)).norm(dim=-1).cpu()
     return shown
 
 

@@ -26,16 +26,23 @@ from tests.moved_weights import moved
 from tests.tiny_experiment import tiny
 
 WIDTH, PATCHES = 64, 16  # of the tiny CLIP
-INSIDE = [name for name, method in METHODS.items() if method.changes_clip]
+INSIDE = [name for name, method in METHODS.items() if method.inside is not Temporal.inside]
 OPTIONS = {
     "st_adapter before both": ("st_adapter", {"before": "attention and mlp"}),
+    "aim with adapted input": ("aim", {"adapted_input": True}),
     "x_clip without MIT": ("x_clip", {"layers": 0}),
     "center_clip of three": ("center_clip", {"segment": 3, "clusters": 5, "block": 1}),
     "token_learner early": ("token_learner", {"tokens": 3, "block": 0}),
 }
 SETTINGS = {name: (name, {}) for name in INSIDE} | OPTIONS
 
-START_AS_CLIP = ["st_adapter", "st_adapter before both", "aim", "divided_space_time"]
+START_AS_CLIP = [
+    "st_adapter",
+    "st_adapter before both",
+    "aim",
+    "aim with adapted input",
+    "divided_space_time",
+]
 CLIP_OF_ONE_FRAME = [*START_AS_CLIP, "joint_space_time", "token_roll"]
 ORDER_BLIND = ["x_clip without MIT"]
 
@@ -213,15 +220,20 @@ def test_st_adapter_by_hand(clip):
     assert torch.equal(out[:, :, 0], x[:, :, 0])
 
 
+@pytest.mark.parametrize("adapted", [False, True])
 @torch.no_grad()
-def test_aim_block_by_hand(clip):
+def test_aim_block_by_hand(clip, adapted):
     torch.manual_seed(0)
-    method, block, x = build("aim", clip, 3), clip.blocks[1], torch.randn(1, 3, 17, WIDTH)
-    assert method.within[0].down.out_features == WIDTH // 4
-    for adapter in (method.over_time[1], method.within[1], method.beside_mlp[1]):
+    method, block = build("aim", clip, 3, {"adapted_input": adapted}), clip.blocks[1]
+    x = torch.randn(1, 3, 17, WIDTH)
+    assert method.within[0].down.out_features == WIDTH // 4 and len(method.before_time) == 6 * adapted
+    for adapter in (method.over_time[1], method.within[1], method.beside_mlp[1], *method.before_time[1:2]):
         adapter.up.weight.normal_(std=0.1)
     attention = lambda y: block.attn(y, y, y, need_weights=False)[0]  # noqa: E731
-    over_time = attention(block.ln_1(rearrange(x, "1 t s d -> s t d")))
+    over_time = block.ln_1(rearrange(x, "1 t s d -> s t d"))
+    if adapted:
+        over_time = over_time + method.before_time[1](over_time)
+    over_time = attention(over_time)
     y = x + method.over_time[1](rearrange(over_time, "s t d -> 1 t s d"))
     within = attention(block.ln_1(y[0]))
     y = y + within + method.within[1](within)
@@ -389,7 +401,7 @@ def test_attention_maps_or_a_word_why_not(clip, name, video):
 # --- their rows, trained
 
 
-ROWS = [row for row in experiments.STUDIES["structures"].rows if METHODS[row.temporal].changes_clip]
+ROWS = [row for row in experiments.STUDIES["structures"].rows if row.temporal in INSIDE]
 
 
 def test_every_method_inside_has_a_row():
@@ -421,9 +433,11 @@ def test_every_row_trains_one_step(row, frozen, video):
     assert bool(new & learned) == bool(new)  # medoids and rolled tokens have nothing to learn
 
 
-def test_a_run_inside_a_frozen_clip_keeps_no_levels(tmp_path):
+def test_a_run_inside_a_frozen_clip_keeps_what_its_first_block_reads(tmp_path):
     run = train(tiny("motions", "st_adapter"), tmp_path / "runs", tmp_path / "worlds")
-    assert (run / "checkpoint.safetensors").is_file() and not (tmp_path / "runs" / ".levels").exists()
+    assert (run / "checkpoint.safetensors").is_file()
+    splits = list((tmp_path / "runs" / ".levels").iterdir())
+    assert len(splits) == 3 and all((split / "level-1.npy").is_file() for split in splits)
 
 
 def test_rows_of_the_paper_carry_its_numbers():

@@ -98,7 +98,7 @@ def test_frames_are_taken_in_another_order(clip, videos, tmp_path):
     frames, other = plain.batch([2, 0])["video"], plain.arranged(order).batch([2, 0])["video"]
     assert torch.equal(other[:3], frames[:3, [2, 3]]) and torch.equal(other[3:], frames[3:, [3, 0]])
     assert torch.equal(plain.batch([2])["video"], frames[:3])  # the loader itself is as it was
-    cached.cache_levels(tmp_path, tower(clip), (5,))
+    cached.cache_levels(tmp_path, tower(clip))
     levels = cached.arranged(order).batch([2, 0])["levels"][5]
     assert torch.equal(levels[0], cached.batch([2])["levels"][5][0, [2, 3]])
 
@@ -135,13 +135,15 @@ def test_a_broken_video_is_named(clip, videos, tmp_path):
         list(loader.in_order(2))
 
 
-def tower(clip):
-    return VideoEncoder(clip, Temporal(clip, 4))
+def tower(clip, *levels):
+    temporal = Temporal(clip, 4)
+    temporal.levels = levels or temporal.levels
+    return VideoEncoder(clip, temporal)
 
 
 def test_cached_levels_are_the_towers(clip, videos, tmp_path):
     live, cached = Loader(videos, clip, DATA), Loader(videos, clip, DATA)
-    cached.cache_levels(tmp_path, tower(clip), (2, 5))
+    cached.cache_levels(tmp_path, tower(clip, 2, 5))
     batch = cached.batch([3, 1])
     assert "video" not in batch and set(batch["levels"]) == {2, 5}
     expected = tower(clip).levels(live.batch([3, 1])["video"])
@@ -154,14 +156,14 @@ def test_levels_are_computed_once_and_by_one_of_two(clip, videos, tmp_path, monk
     plain = video.decode
     monkeypatch.setattr(loading.video, "decode", lambda *a, **k: decoded.append(a) or plain(*a, **k))
     loaders = [Loader(videos, clip, DATA) for _ in range(2)]
-    threads = [threading.Thread(target=x.cache_levels, args=(tmp_path, tower(clip), (5,))) for x in loaders]
+    threads = [threading.Thread(target=x.cache_levels, args=(tmp_path, tower(clip))) for x in loaders]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join()
     assert len(decoded) == len(videos.clips)
     assert torch.equal(*(x.batch([1])["levels"][5] for x in loaders))
-    Loader(videos, clip, DATA).cache_levels(tmp_path, tower(clip), (0, 1, 2))
+    Loader(videos, clip, DATA).cache_levels(tmp_path, tower(clip, 0, 1, 2))
     assert len(decoded) == len(videos.clips)  # another method's levels were kept along
 
 
@@ -174,7 +176,7 @@ def test_other_weights_frames_or_views_have_their_own_levels(clip, videos, tmp_p
         (clip, replace(DATA, frames=2), 1),
         (clip, DATA, 3),
     ):
-        Loader(videos, one, data, views=views).cache_levels(tmp_path, tower(one), (5,))
+        Loader(videos, one, data, views=views).cache_levels(tmp_path, tower(one))
     assert len([p for p in tmp_path.iterdir() if p.is_dir()]) == 4
 
 
@@ -185,17 +187,17 @@ def test_what_was_cut_off_is_computed_again(clip, videos, tmp_path, monkeypatch)
     with monkeypatch.context() as patch:
         patch.setattr(level_files.os, "replace", dies)
         with pytest.raises(KeyboardInterrupt):
-            Loader(videos, clip, DATA).cache_levels(tmp_path, tower(clip), (5,))
+            Loader(videos, clip, DATA).cache_levels(tmp_path, tower(clip))
     assert list(Path(tmp_path).rglob("*.part")) and not list(Path(tmp_path).rglob("*.npy"))
     loader = Loader(videos, clip, DATA)
-    loader.cache_levels(tmp_path, tower(clip), (5,))
+    loader.cache_levels(tmp_path, tower(clip))
     assert loader.batch([4])["levels"][5].abs().sum() > 0
     assert not list(Path(tmp_path).rglob("*.part"))
 
 
 def test_large_towers_keep_only_what_is_asked_for(clip, videos, tmp_path, monkeypatch):
     monkeypatch.setattr(level_files, "ALL_LEVELS_BELOW", 0)
-    Loader(videos, clip, DATA).cache_levels(tmp_path, tower(clip), (1, 5))
+    Loader(videos, clip, DATA).cache_levels(tmp_path, tower(clip, 1, 5))
     assert sorted(p.name for p in tmp_path.rglob("*.npy")) == ["level1.npy", "level5.npy"]
 
 

@@ -65,7 +65,7 @@ def test_reproduces_the_released_model():
     ours = {
         "frame_embeddings": video.frames,
         "video_embedding": video.video,
-        "branch_tokens": model.temporal.branch_tokens(dict(enumerate(levels))),
+        "branch_tokens": model.temporal.branch_tokens(levels),
         "text_embedding": text.text,
         "text_token_embeddings": text.tokens,
     }

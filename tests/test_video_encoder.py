@@ -26,7 +26,7 @@ def perturbed(clip, name, frames=4, **options):
     return encoder
 
 
-@pytest.fixture(params=[name for name, method in METHODS.items() if not method.changes_clip])
+@pytest.fixture(params=METHODS)
 def encoder(request, clip):
     return perturbed(clip, request.param)
 
@@ -47,17 +47,18 @@ def test_mean_of_one_frame_is_clip_itself(clip, video):
 @torch.no_grad()
 def test_levels_are_the_blocks_outputs(clip, video):
     levels = VideoEncoder(clip, build("mean", clip, 4)).levels(video)
-    assert [tuple(x.shape) for x in levels] == [(2, 4, 17, WIDTH)] * 6
+    assert {i: tuple(x.shape) for i, x in levels.items()} == dict.fromkeys(range(-1, 6), (2, 4, 17, WIDTH))
     x = clip.embed(video[1])
-    for level, block in zip(levels, clip.blocks, strict=True):
+    torch.testing.assert_close(levels[-1][1], x, atol=1e-5, rtol=0)
+    for i, block in enumerate(clip.blocks):
         x = block(x)
-        torch.testing.assert_close(level[1], x, atol=1e-5, rtol=0)
+        torch.testing.assert_close(levels[i][1], x, atol=1e-5, rtol=0)
 
 
 @torch.no_grad()
 def test_from_levels_equals_live(encoder, video):
     levels = encoder.levels(video)
-    kept = {i: levels[i] for i in encoder.temporal.levels}
+    kept = {i: levels[i] for i in encoder.levels_to_keep}
     for masked in (None, torch.tensor([[1, 1, 1, 0], [1, 1, 1, 1]], dtype=torch.bool)):
         live, cached = encoder(video, masked), encoder.from_levels(kept, masked)
         torch.testing.assert_close(cached.frames, live.frames, atol=1e-6, rtol=0)
@@ -91,15 +92,26 @@ def test_missing_levels(clip):
         encoder.from_levels({5: torch.zeros(1, 4, 17, WIDTH)})
 
 
-class Inside(Temporal):
-    changes_clip = True
+class FromBlockThree(Temporal):
+    def __init__(self, clip, frames):
+        super().__init__(clip, frames)
+        self.changes_from, self.levels = 3, (0, 4, 5)
 
     def inside(self, i, block, x, mask):
-        return super().inside(i, block, x, mask).flip(-1)
+        x = super().inside(i, block, x, mask)
+        return x.flip(-1) if i >= 3 else x
 
 
-def test_methods_inside_clip_have_no_kept_levels(clip, video):
-    encoder = VideoEncoder(clip, Inside(clip, 4))
-    assert (encoder(video).video - VideoEncoder(clip, Temporal(clip, 4))(video).video).abs().max() > 1e-3
-    with pytest.raises(ValueError, match="Inside works inside CLIP's blocks"):
-        encoder.levels(video)
+def test_of_a_method_inside_clip_the_levels_before_it_are_kept(clip):
+    assert VideoEncoder(clip, FromBlockThree(clip, 4)).levels_to_keep == (0, 2)
+    assert VideoEncoder(clip, build("aim", clip, 4)).levels_to_keep == (-1,)
+    assert VideoEncoder(clip, build("center_clip", clip, 4)).levels_to_keep == (2,)
+    assert VideoEncoder(clip, build("mean", clip, 4)).levels_to_keep == (5,)
+
+
+@torch.no_grad()
+def test_levels_are_clips_own_whatever_the_method(clip, video):
+    plain, inside = (VideoEncoder(clip, method(clip, 4)) for method in (Temporal, FromBlockThree))
+    assert (inside(video).video - plain(video).video).abs().max() > 1e-3
+    for i, level in inside.levels(video).items():
+        assert torch.equal(level, plain.levels(video)[i])

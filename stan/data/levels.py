@@ -1,7 +1,8 @@
 """Clips and a frozen image tower in, its blocks' outputs out: computed once, kept on disk, shared by all runs.
 
-A cache is the folder `<root>/<key>` with one `level<i>.npy` per block: float16 (clips x views, T, S, D), S = 1 + P
-tokens, CLS first. The key names what it depends on: the tower's weights, the clips, T and the views.
+A cache is the folder `<root>/<key>` with one `level<i>.npy` per block, and `level-1.npy` for what the first one reads:
+float16 (clips x views, T, S, D), S = 1 + P tokens, CLS first. The key names what it depends on: the tower's weights,
+the clips, T and the views.
 """
 
 from __future__ import annotations
@@ -49,11 +50,10 @@ def level_cache(
     encoder: VideoEncoder,
     identity: str,
     shape: tuple[int, int],
-    wanted: Iterable[int],
     videos: Callable[[], Iterator[Float[Tensor, "V T 3 S S"]]],
     progress: Progress | None = None,
 ) -> Levels:
-    """The wanted levels, computed where they aren't kept yet; a second process that wants them then waits.
+    """The levels that the encoder needs, computed where they aren't kept yet; a second process then waits for them.
 
     identity: names the clips and how they were sampled. shape: number of rows (clips x views) and T.
     videos: called where something is missing; yields every clip's prepared frames, views first.
@@ -62,7 +62,7 @@ def level_cache(
     clip = encoder.clip
     folder = Path(root) / _key(clip, identity, shape)
     folder.mkdir(parents=True, exist_ok=True)
-    wanted = sorted(wanted)
+    wanted = encoder.levels_to_keep
     with FileLock(folder / ".lock"):
         if any(not _file(folder, i).exists() for i in wanted):
             _compute(folder, encoder, shape, _to_keep(clip, shape, wanted), videos(), progress)
@@ -107,9 +107,9 @@ def _batches(videos: Iterator[Tensor], frames: int) -> Iterator[Float[Tensor, "B
         yield torch.cat(waiting)
 
 
-def _to_keep(clip: Clip, shape: tuple[int, int], wanted: list[int]) -> list[int]:
-    everything = 2 * shape[0] * shape[1] * (1 + clip.patches) * clip.width * clip.layers
-    return list(range(clip.layers)) if everything <= ALL_LEVELS_BELOW else wanted
+def _to_keep(clip: Clip, shape: tuple[int, int], wanted: tuple[int, ...]) -> list[int]:
+    everything = 2 * shape[0] * shape[1] * (1 + clip.patches) * clip.width * (1 + clip.layers)
+    return list(range(-1, clip.layers)) if everything <= ALL_LEVELS_BELOW else list(wanted)
 
 
 def _key(clip: Clip, identity: str, shape: tuple[int, int]) -> str:

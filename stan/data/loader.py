@@ -79,16 +79,12 @@ class Loader:
     def __len__(self) -> int:
         return len(self.videos.clips)
 
-    def cache_levels(
-        self, root: str | Path, encoder: VideoEncoder, wanted: Iterable[int], progress: Progress | None = None
-    ) -> None:
-        """From now on batches hold the wanted levels of a frozen image tower, computed where they aren't kept."""
+    def cache_levels(self, root: str | Path, encoder: VideoEncoder, progress: Progress | None = None) -> None:
+        """From now on batches hold the levels of a frozen image tower, computed where they aren't kept."""
         assert not self.augment, "what is computed once cannot be drawn anew"
         identity = f"{self.videos.hash} {self.videos.split} segment centres, {self.views} views"
         rows = len(self) * self.views
-        self._levels = level_cache(
-            root, encoder, identity, (rows, self.frames), wanted, self._all_videos, progress
-        )
+        self._levels = level_cache(root, encoder, identity, (rows, self.frames), self._all_videos, progress)
 
     def arranged(self, order: Int[np.ndarray, "clips n"]) -> Loader:
         """The same clips, each with its frames taken in this order, which may repeat some and leave out others."""

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from itertools import chain
 from typing import NamedTuple
 
 import torch
@@ -11,7 +12,7 @@ from jaxtyping import Bool, Float
 from torch import Tensor, nn
 
 from stan.models.clip import Clip
-from stan.temporal.base import Temporal, mean_over_frames
+from stan.temporal.base import Temporal, frame_by_frame, mean_over_frames
 
 
 class VideoOutput(NamedTuple):
@@ -30,39 +31,54 @@ class VideoEncoder(nn.Module):
         self.clip = clip
         self.temporal = temporal
 
+    @property
+    def levels_to_keep(self) -> tuple[int, ...]:
+        """Levels that `from_levels` needs: those read beside unchanged blocks, and what the first changed one reads."""
+        start = self.temporal.changes_from
+        read = {i for i in self.temporal.levels if i < start}
+        return tuple(sorted(read | ({start - 1} if start < self.clip.layers else set())))
+
     def forward(
         self, video: Float[Tensor, "B T 3 H W"], mask: Bool[Tensor, "B T"] | None = None
     ) -> VideoOutput:
         """Embeds videos; `mask` is False where a frame is padding. Raises ValueError for another shape."""
-        return self._read(self._live(video, mask), mask)
+        self._require_video(video, mask)
+        return self._read(self._blocks(0, self._embed(video), mask), mask)
 
     def from_levels(
         self, levels: Mapping[int, Float[Tensor, "B T S D"]], mask: Bool[Tensor, "B T"] | None = None
     ) -> VideoOutput:
-        """The same from block outputs computed earlier; needs at least `temporal.levels`."""
-        self._require_unchanged_clip()
-        missing = sorted(set(self.temporal.levels) - set(levels))
+        """The same from what `levels` computed earlier; needs at least `levels_to_keep`."""
+        kept = self.levels_to_keep
+        missing = sorted(set(kept) - set(levels))
         if missing:
-            raise ValueError(
-                f"levels {missing} are missing: this method reads the outputs of {self.temporal.levels}"
-            )
-        return self._read(((i, levels[i]) for i in self.temporal.levels), mask)
+            raise ValueError(f"levels {missing} are missing: this method reads {kept}")
+        start = self.temporal.changes_from
+        changed = () if start == self.clip.layers else self._blocks(start, levels[start - 1], mask)
+        return self._read(chain(((i, levels[i]) for i in kept if i >= 0), changed), mask)
 
     @torch.no_grad()
-    def levels(self, video: Float[Tensor, "B T 3 H W"]) -> list[Float[Tensor, "B T S D"]]:
-        """Every block's output, without gradient: what `from_levels` may be given later."""
-        self._require_unchanged_clip()
-        return [x for _, x in self._live(video, None)]
+    def levels(self, video: Float[Tensor, "B T 3 H W"]) -> dict[int, Float[Tensor, "B T S D"]]:
+        """What CLIP alone makes of the frames, without gradient: every block's output by its index.
 
-    def _live(self, video: Tensor, mask: Tensor | None) -> Iterator[tuple[int, Tensor]]:
-        self._require_video(video, mask)
-        x = self.clip.embed(rearrange(video, "b t c h w -> (b t) c h w"))
-        x = rearrange(x, "(b t) s d -> b t s d", t=video.shape[1])
+        At -1 stands what the first block reads.
+        """
+        self._require_video(video, None)
+        levels = {-1: self._embed(video)}
         for i, block in enumerate(self.clip.blocks):
-            x = self.temporal.inside(i, block, x, mask)
+            levels[i] = frame_by_frame(block, levels[i - 1])
+        return levels
+
+    def _embed(self, video: Tensor) -> Float[Tensor, "B T S D"]:
+        x = self.clip.embed(rearrange(video, "b t c h w -> (b t) c h w"))
+        return rearrange(x, "(b t) s d -> b t s d", t=video.shape[1])
+
+    def _blocks(self, first: int, x: Tensor, mask: Tensor | None) -> Iterator[tuple[int, Tensor]]:
+        for i in range(first, self.clip.layers):
+            x = self.temporal.inside(i, self.clip.blocks[i], x, mask)
             yield i, x
 
-    def _read(self, outputs: Iterator[tuple[int, Tensor]], mask: Tensor | None) -> VideoOutput:
+    def _read(self, outputs: Iterable[tuple[int, Tensor]], mask: Tensor | None) -> VideoOutput:
         side = None
         for i, x in outputs:
             side = self.temporal.beside(i, x, side, mask)
@@ -80,12 +96,4 @@ class VideoEncoder(nn.Module):
             raise ValueError(
                 f"mask of shape {tuple(mask.shape)}: expected {tuple(video.shape[:2])} with a True in each"
                 " row"
-            )
-
-    def _require_unchanged_clip(self) -> None:
-        if self.temporal.changes_clip:
-            raise ValueError(
-                f"{type(self.temporal).__name__} works inside CLIP's blocks, so their outputs cannot be"
-                " computed once:"
-                " train it without cached levels"
             )

@@ -20,7 +20,8 @@ MLP_SCALE = 0.5  # of the adapter beside the MLP, as released
 class Aim(Temporal):
     """Temporal, spatial and joint adaptation of every block (AIM, `vit_clip.py`).
 
-    ratio: width of the bottleneck as a share of CLIP's.
+    ratio: width of the bottleneck as a share of CLIP's. adapted_input: one more adapter, with a skip, before attention
+    over time (the source's choice for Something-Something).
 
     Each block first attends over time with its own attention, then within frames, then runs its MLP, with an
     adapter after the first, after the second (beside a skip) and beside the third. All adapters and the times
@@ -28,10 +29,9 @@ class Aim(Temporal):
     before the blocks; here they are added after it.
     """
 
-    changes_clip = True
-
-    def __init__(self, clip: Clip, frames: int, *, ratio: float = 0.25):
+    def __init__(self, clip: Clip, frames: int, *, ratio: float = 0.25, adapted_input: bool = False):
         super().__init__(clip, frames)
+        self.changes_from = 0
         width = int(ratio * clip.width)
         if width < 1:
             raise ValueError(f"aim: ratio={ratio} of a CLIP {clip.width} wide leaves no bottleneck")
@@ -39,10 +39,16 @@ class Aim(Temporal):
         self.over_time, self.within, self.beside_mlp = (
             nn.ModuleList(Adapter(clip.width, width) for _ in clip.blocks) for _ in range(3)
         )
+        self.before_time = nn.ModuleList()
+        if adapted_input:
+            self.before_time.extend(Adapter(clip.width, width) for _ in clip.blocks)
 
     def inside(self, i: int, block: nn.Module, x: Tensor, mask: Tensor | None) -> Tensor:
         x = self.time(x) if i == 0 else x
-        x = x + self.over_time[i](attend_over_time(block.attn, block.ln_1(x), mask))
+        y = block.ln_1(x)
+        if self.before_time:
+            y = y + self.before_time[i](y)
+        x = x + self.over_time[i](attend_over_time(block.attn, y, mask))
         seen = attend_within(block, x)
         x = x + seen + self.within[i](seen)
         return x + transform(block, x) + MLP_SCALE * self.beside_mlp[i](block.ln_2(x))

@@ -21,12 +21,11 @@ class Temporal(nn.Module):
     A method overrides the hooks it needs. Options are keyword arguments with plain JSON values.
     """
 
-    changes_clip = False
-    """True for a method that overrides `inside`: its levels cannot be computed once and kept."""
-
     def __init__(self, clip: Clip, frames: int):
         super().__init__()
         self.frames = frames
+        self.changes_from = clip.layers
+        """First block that `inside` doesn't run as CLIP alone does: what lies before can be computed once."""
         self.levels: tuple[int, ...] = (clip.layers - 1,)
         """Blocks whose outputs are read, in order; the last block is always among them."""
 
@@ -43,7 +42,7 @@ class Temporal(nn.Module):
 
         It may give back fewer tokens, or fewer frames where `after` still gives an embedding for every frame.
         """
-        return rearrange(block(rearrange(x, "b t s d -> (b t) s d")), "(b t) s d -> b t s d", t=x.shape[1])
+        return frame_by_frame(block, x)
 
     def beside(self, i: int, x: Float[Tensor, "B T S D"], side: Any, mask: Bool[Tensor, "B T"] | None) -> Any:
         """Reads block `i`'s output; `side` is what the previous call returned, None at first."""
@@ -54,6 +53,11 @@ class Temporal(nn.Module):
     ) -> Float[Tensor, "B T E"]:
         """Frame embeddings from the last block's output, of which `project` reads token 0: (..., D) -> (..., E)."""
         return project(x[:, :, 0])
+
+
+def frame_by_frame(block: nn.Module, x: Float[Tensor, "B T S D"]) -> Float[Tensor, "B T S D"]:
+    """CLIP's block on every frame by itself."""
+    return rearrange(block(rearrange(x, "b t s d -> (b t) s d")), "(b t) s d -> b t s d", t=x.shape[1])
 
 
 def mean_over_frames(

@@ -29,8 +29,6 @@ class CenterClip(Temporal):
     All it knows of order is that of two equally central tokens the first is kept.
     """
 
-    changes_clip = True
-
     def __init__(
         self,
         clip: Clip,
@@ -43,7 +41,7 @@ class CenterClip(Temporal):
         super().__init__(clip, frames)
         self.segment = segment
         self.clusters = clip.patches if clusters is None else clusters
-        self.block = clip.layers // 2 if block is None else block
+        self.block = self.changes_from = clip.layers // 2 if block is None else block
         if segment < 1 or not 1 <= self.clusters <= clip.patches:
             raise ValueError(
                 f"center_clip: segment={segment}, clusters={clusters}: choose segments of at least 1 frame and 1 to"

@@ -23,15 +23,14 @@ class DividedSpaceTime(Temporal):
     in spatial attention only; in the sources one CLS serves all frames.
     """
 
-    changes_clip = True
-
     def __init__(self, clip: Clip, frames: int):
         super().__init__(clip, frames)
+        self.changes_from = 0
         self.time = TimePositions(frames, clip.width)
         self.over_time = nn.ModuleList(_temporal_attention(block, clip.heads) for block in clip.blocks)
 
     def inside(self, i: int, block: nn.Module, x: Tensor, mask: Tensor | None) -> Tensor:
-        cls, patches = x[:, :, :1], x[:, :, 1:]
+        cls, patches = x.split([1, x.shape[2] - 1], 2)
         patches = self.over_time[i](self.time(patches) if i == 0 else patches, mask)
         return super().inside(i, block, torch.cat([cls, patches], 2), mask)
 

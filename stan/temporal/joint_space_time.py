@@ -20,10 +20,9 @@ class JointSpaceTime(Temporal):
     Every frame keeps a CLS of its own; in the sources one CLS serves all frames.
     """
 
-    changes_clip = True
-
     def __init__(self, clip: Clip, frames: int):
         super().__init__(clip, frames)
+        self.changes_from = 0
         self.time = TimePositions(frames, clip.width)
 
     def inside(self, i: int, block: nn.Module, x: Tensor, mask: Tensor | None) -> Tensor:

@@ -33,10 +33,9 @@ class StAdapter(Temporal):
     changes patches that nobody reads any more, so it is left out.
     """
 
-    changes_clip = True
-
     def __init__(self, clip: Clip, frames: int, *, before: str = "mlp", width: int | None = None):
         super().__init__(clip, frames)
+        self.changes_from = 0
         if before not in PLACEMENTS:
             raise ValueError(f"st_adapter: before={before!r}: choose one of {PLACEMENTS}")
         width = clip.width // 2 if width is None else width
@@ -72,6 +71,6 @@ class Adapter(nn.Module):
     def forward(
         self, x: Float[Tensor, "B T S D"], mask: Bool[Tensor, "B T"] | None
     ) -> Float[Tensor, "B T S D"]:
-        cls, patches = x[:, :, :1], x[:, :, 1:]
+        cls, patches = x.split([1, x.shape[2] - 1], 2)
         y = convolve_over_time(self.over_time, without_padding(self.down(patches), mask))
         return torch.cat([cls, patches + self.up(y)], 2)

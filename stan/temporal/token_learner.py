@@ -26,13 +26,11 @@ class TokenLearner(Temporal):
     added to the learned tokens start at zero: the source has neither.
     """
 
-    changes_clip = True
-
     def __init__(
         self, clip: Clip, frames: int, *, tokens: int = 8, bottleneck: int = 64, block: int | None = None
     ):
         super().__init__(clip, frames)
-        self.block = clip.layers // 2 if block is None else block
+        self.block = self.changes_from = clip.layers // 2 if block is None else block
         if not 0 <= self.block < clip.layers:
             raise ValueError(f"token_learner: block={block}: this CLIP has blocks 0 to {clip.layers - 1}")
         if not 1 <= tokens <= clip.patches or bottleneck < 1:

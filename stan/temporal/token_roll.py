@@ -22,10 +22,9 @@ class TokenRoll(Temporal):
     The last frame's neighbour is the first. No parameters; of one frame it is CLIP.
     """
 
-    changes_clip = True
-
     def __init__(self, clip: Clip, frames: int, *, share: float = 0.125):
         super().__init__(clip, frames)
+        self.changes_from = 0
         self.rolled = int(share * (1 + clip.patches))
         if not 1 <= self.rolled <= clip.patches // 2:
             raise ValueError(

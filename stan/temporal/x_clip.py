@@ -25,10 +25,9 @@ class XClip(Temporal):
     in the source, at random.
     """
 
-    changes_clip = True
-
     def __init__(self, clip: Clip, frames: int, *, layers: int = 1):
         super().__init__(clip, frames)
+        self.changes_from = 0
         if layers < 0:
             raise ValueError(f"x_clip: layers={layers}: it can't be negative")
         self.messages = nn.ModuleList(Message(clip.width, clip.heads) for _ in clip.blocks)
