@@ -190,7 +190,8 @@ def printed(study: str) -> pd.DataFrame | None:
     """The paper's numbers by row, with component ticks, one column per benchmark; None where none is printed."""
     if study not in experiments.STUDIES:
         return None
-    return tables.printed_beside(experiments.STUDIES[study].rows, published.tables(), published.number)
+    components = published.tables()["ablation_components"]
+    return tables.printed_beside(experiments.STUDIES[study].rows, components)
 
 
 @dataclass(frozen=True)

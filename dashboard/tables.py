@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -66,22 +66,21 @@ def _change(line: Any) -> str | None:
     return None if np.isnan(line.low) else words.interval(line.change, line.low, line.high)
 
 
-def printed_beside(
-    rows: Sequence[Any], tables: Mapping[str, pd.DataFrame], number: Callable
-) -> pd.DataFrame | None:
-    """The paper's numbers by row, with component ticks where printed. `rows`: of a `stan.experiments.Study`."""
-    found = []
-    for row in rows:
-        if row.printed is None:
-            continue
-        table, label = row.printed
-        known = [column for column in words.BENCHMARKS if column in tables[table]]
-        found.append({"row": row.name, **{column: number(table, label, column) for column in known}})
-    if not found:
+def printed_beside(rows: Sequence[Any], components: pd.DataFrame) -> pd.DataFrame | None:
+    """The paper's numbers by row, one column per benchmark; with ticks where all rows are the components'.
+
+    rows: of a `stan.studies.Study`. components: the printed table of them.
+    """
+    found = pd.DataFrame(
+        {"row": row.name, **{column: row.number(column) for column in words.BENCHMARKS}}
+        for row in rows
+        if row.printed
+    )
+    if found.empty:
         return None
-    printed = pd.DataFrame(found)
-    if {row.printed[0] for row in rows if row.printed} == {"ablation_components"}:
-        printed = printed.merge(ticked(tables["ablation_components"])[["row", *words.COMPONENTS]])
+    printed = found.dropna(axis=1, how="all")
+    if set(found["row"]) == set(components["row"]):
+        printed = printed.merge(ticked(components)[["row", *words.COMPONENTS]])
     return printed.rename(columns=words.COMPONENTS)
 
 

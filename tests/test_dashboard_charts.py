@@ -148,9 +148,8 @@ def test_curves_of_an_empty_log_are_empty():
 
 
 def test_the_papers_numbers_stand_in_columns_of_their_own():
-    printed = tables.printed_beside(
-        experiments.STUDIES["components"].rows, published.tables(), published.number
-    )
+    components = published.tables()["ablation_components"]
+    printed = tables.printed_beside(experiments.STUDIES["components"].rows, components)
     means = pd.DataFrame({"row": ["baseline", "stan"], "order": [50.0, 90.0]})
     summary = SUMMARY.assign(row=["baseline", "stan"])
     changes = CHANGES.iloc[:1].assign(row="stan")
