@@ -12,7 +12,7 @@ ROOT = Path(__file__).resolve().parents[1]
 
 # A module imports from its own layer and from those above it in this list, never from one below.
 LAYERS = (
-    "config registry torchvision_operators progress layouts calibration losses metrics statistics published serve",
+    "config registry torchvision_operators progress layouts calibration losses metrics statistics published studies serve",
     "data",
     "temporal similarity",
     "models checkpoints",
