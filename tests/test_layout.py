@@ -12,13 +12,13 @@ ROOT = Path(__file__).resolve().parents[1]
 
 # A module imports from its own layer and from those above it in this list, never from one below.
 LAYERS = (
-    "config registry torchvision_operators progress layouts calibration losses metrics statistics published studies serve",
-    "data",
+    "config registry torchvision_operators progress layouts calibration losses metrics statistics serve",
+    "published studies data",
     "temporal similarity",
     "models checkpoints",
     "results experiments figures",
     "recipe resumption cost train evaluate time_probe probes pretrain",
-    "sweep sweep_display notebook",
+    "sweep sweep_display engines plan notebook",
     "store library explain report ledger tour",
     "doctor cli",
 )

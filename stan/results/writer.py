@@ -176,6 +176,17 @@ def adopt(
     return folder
 
 
+def being_written(folder: Path) -> bool:
+    """Whether some process has the run in this folder open."""
+    if not folder.is_dir():
+        return False
+    try:
+        _unlock(_lock(folder))
+    except ValueError:
+        return True
+    return False
+
+
 def write_bytes(path: Path, content: bytes) -> None:
     """Replaces the file as a whole: a reader, or a crash, sees the old content or the new, never a part."""
     temporary = path.with_name(f".{path.name}.{os.getpid()}.{threading.get_ident()}.part")
