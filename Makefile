@@ -21,7 +21,7 @@ PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11 python; do \
 UV ?= $(shell uv --version >/dev/null 2>&1 && echo uv)
 PACKAGES := -c constraints.txt -e '.[all]'
 
-.PHONY: run install ablation library serve dashboard demo test lint check-real pictures
+.PHONY: run install ablation library serve lab dashboard demo test lint check-real pictures
 .DEFAULT_GOAL := run
 
 run: install
@@ -57,6 +57,9 @@ library: install
 
 serve: install
 	@$(BIN)/stan serve --library $(LIBRARY)
+
+lab: install
+	@$(BIN)/jupyter lab notebooks
 
 dashboard: install
 	@$(BIN)/stan dashboard
