@@ -42,7 +42,7 @@ def transcode(source: Path, target: Path, size: int) -> None:
             stream = container.add_stream("libx264", rate=rate, options=ENCODING)
             stream.pix_fmt, stream.codec_context.time_base = "yuv420p", CLOCK
             for frame in _frames(source, shrunk):
-                if not stream.width:
+                if not stream.codec_context.is_open:
                     stream.width, stream.height = frame.width, frame.height
                 container.mux(stream.encode(frame))
             container.mux(stream.encode())
