@@ -76,8 +76,8 @@ test: lint
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n $(WORKERS) --dist loadfile $(PYTEST)
 
 check-real: install
-	@test -n "$(CLIPS)" || { echo "make check-real CLIPS=FOLDER [ANNOTATIONS=FOLDER]" >&2; exit 2; }
-	$(BIN)/python tests/real/check_real.py --clips "$(CLIPS)" $(if $(ANNOTATIONS),--annotations "$(ANNOTATIONS)")
+	@test -n "$(CLIPS)$(ANNOTATIONS)" || { echo "make check-real [CLIPS=FOLDER] [ANNOTATIONS=FOLDER]" >&2; exit 2; }
+	$(BIN)/python tests/real/check_real.py $(if $(CLIPS),--clips "$(CLIPS)") $(if $(ANNOTATIONS),--annotations "$(ANNOTATIONS)")
 
 # The README's pictures, from the library and the runs that are there.
 pictures: install

@@ -26,6 +26,7 @@ from stan.calibration import (
     query_bank_norm,
 )
 from stan.config import Experiment
+from stan.data.broken import without_broken
 from stan.data.loader import Batch, Loader
 from stan.data.sources import video_set
 from stan.experiments import task as task_of
@@ -200,12 +201,16 @@ def open_split(
 ) -> Loader:
     """A split as the experiment reads it: cached levels where the image tower is frozen, else decoded anew.
 
-    `model` must still have its backbone's own image tower. Levels are kept in `<runs_root>/.levels`.
+    `model` must still have its backbone's own image tower. Levels are kept in `<runs_root>/.levels`, the names of
+    broken clips that are skipped in `<runs_root>/.broken`.
     """
     fixed = experiment.train.frozen != "nothing"
     videos = video_set(
         experiment.data, split, worlds_root, stage(progress, f"rendering {experiment.data.suite}")
     )
+    if experiment.data.skip_broken:
+        shown = stage(progress, f"decoding {experiment.data.suite} {split}")
+        videos = without_broken(videos, Path(runs_root) / ".broken", shown)
     augment = split == "train" and not fixed
     loader = Loader(videos, model.clip, experiment.data, views=views, augment=augment)
     if fixed:

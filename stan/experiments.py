@@ -18,6 +18,7 @@ LEARNING_RATES = (3e-4, 1e-3, 3e-3)
 
 RATES_FILE = Path(__file__).resolve().parent / "learning_rates.json"
 CLASS_SUITES = ("scenes", "motions", "kinetics", "something")
+CLASS_SUITES += ("ucf101", "ucf101-2", "ucf101-3", "hmdb51", "hmdb51-2", "hmdb51-3")
 
 
 @dataclass(frozen=True)

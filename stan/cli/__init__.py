@@ -14,7 +14,7 @@ from typing import NoReturn
 
 import typer
 
-from stan.cli import pages, records, training, videos
+from stan.cli import data, pages, records, training, videos
 from stan.cli.output import say
 
 app = typer.Typer(
@@ -32,7 +32,7 @@ for _command in (
     *(pages.dashboard, pages.demo, pages.serve, pages.doctor),
 ):
     app.command()(_command)
-app.add_typer(records.data, name="data")
+app.add_typer(data.data, name="data")
 
 _USAGE_ERROR = typer.BadParameter.__base__
 _COMMAND_ERROR = (
