@@ -107,10 +107,12 @@ def recognise(
 def distinct(labels: Iterable[str]) -> tuple[list[str], list[list[Any]]]:
     """Labels without empty ones and repetitions, whatever their case and spaces; [first, again, 1.0] of the latter."""
     first: dict[str, str] = {}
-    repeated = []
-    for label in (" ".join(label.split()) for label in labels):
-        if label and first.setdefault(label.lower(), label) is not label:
-            repeated.append([first[label.lower()], label, 1.0])
+    repeated: list[list[Any]] = []
+    for label in filter(None, (" ".join(label.split()) for label in labels)):
+        key = label.lower()
+        if key in first:
+            repeated.append([first[key], label, 1.0])
+        first.setdefault(key, label)
     return list(first.values()), repeated
 
 
