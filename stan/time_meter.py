@@ -17,11 +17,9 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from stan.data.transforms import evaluation
-from stan.data.video import decode
 from stan.models.dual_encoder import DualEncoder
 from stan.models.video_encoder import VideoOutput
-from stan.recognition import distinct
+from stan.recognition import distinct, prepared
 from stan.statistics import INTERVAL
 from stan.temperature import temperature_of
 from stan.time_probe import AS_GIVEN, arrangements
@@ -61,13 +59,13 @@ def time_meter(
     can't be decoded.
     """
     queries = [queries] if isinstance(queries, str) else list(queries)
-    queries, (labels, _) = [" ".join(query.split()) for query in queries], distinct(labels)
-    if not any(queries) and not labels:
+    queries, (labels, _) = [query.strip() for query in queries if query.strip()], distinct(labels)
+    if not queries and not labels:
         raise ValueError("nothing is asked: give a sentence, or labels")
     if draws < 1 / SURE - 1:
         raise ValueError(f"{draws} shuffled orders can never be sure: take at least {round(1 / SURE - 1)}")
     started = time.perf_counter()
-    frames = video if isinstance(video, Tensor) else _prepared(model, video)
+    frames = video if isinstance(video, Tensor) else prepared(model, video, model.frames)[0]
     orders = _orders(len(frames), draws, seed)
     shown = _in_orders(model, frames, np.concatenate(list(orders.values())))
     encoded = time.perf_counter()
@@ -171,13 +169,6 @@ def _recognised(
     best = int(wins.argmax())
     share = float(wins[best] / wins.sum())
     return {"order": order, "label": labels[best], "probability": float(chances[best].mean()), "share": share}
-
-
-def _prepared(model: DualEncoder, path: str | Path) -> Float[Tensor, "T 3 S S"]:
-    clip = model.clip
-    return torch.as_tensor(
-        evaluation(clip.image_size, clip.mean, clip.std)(decode(path, model.frames).frames)
-    )
 
 
 def _ms(seconds: float) -> float:

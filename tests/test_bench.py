@@ -34,7 +34,7 @@ def test_vectors_have_length_one_and_come_from_their_seed(vectors):
 def test_exact_engines_find_the_true_nearest_in_order(vectors, queries, tmp_path):
     expected = naive(vectors, queries)
     assert (searching.numpy_fp32(vectors)(queries) == expected).all()
-    assert (searching.lancedb_flat(vectors, str(tmp_path))(queries) == expected).all()
+    assert (searching.lancedb_flat(vectors, tmp_path)(queries) == expected).all()
 
 
 def test_half_precision_finds_the_same_nearest_for_one_query_and_for_several(vectors, queries):
@@ -68,10 +68,11 @@ def test_a_bench_says_what_where_and_how_often(monkeypatch):
 
 def test_calls_take_turns_and_only_repeats_are_counted():
     order = []
-    calls = {name: lambda k, name=name: order.append((name, k)) for name in "ab"}
-    taken = bench.interleaved(calls, repeats=3, warm_up=1)
+    calls = {name: lambda k, name=name: order.append((name, k)) or f"{name}{k}" for name in "ab"}
+    measured = bench.interleaved(calls, repeats=3, warm_up=1)
     assert order == [("a", 0), ("b", 0)] + [(name, k) for k in range(3) for name in "ab"]
-    assert {name: len(times) for name, times in taken.items()} == {"a": 3, "b": 3}
+    assert {name: len(taken) for name, (taken, _) in measured.items()} == {"a": 3, "b": 3}
+    assert measured["b"][1] == ["b0", "b1", "b2"]
 
 
 def test_a_row_holds_the_median_and_the_distance_of_the_quartiles():

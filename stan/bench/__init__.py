@@ -23,21 +23,22 @@ def document(what: str, precision: str, rows: list[dict[str, Any]], **more: Any)
 
 def interleaved(
     calls: Mapping[str, Callable[[int], Any]], repeats: int, warm_up: int = 2
-) -> dict[str, np.ndarray]:
-    """Milliseconds (repeats,) of each call, which is given the number of the repeat.
+) -> dict[str, tuple[np.ndarray, list[Any]]]:
+    """Milliseconds (repeats,) of each call, which is given the number of the repeat, and what it returned.
 
     One after the other in every repeat, so that whatever else slows the machine slows them alike.
     """
     for k in range(warm_up):
         for call in calls.values():
             call(k)
-    taken = {name: np.zeros(repeats) for name in calls}
+    measured = {name: (np.zeros(repeats), []) for name in calls}
     for k in range(repeats):
         for name, call in calls.items():
+            taken, returned = measured[name]
             started = time.perf_counter()
-            call(k)
-            taken[name][k] = 1000 * (time.perf_counter() - started)
-    return taken
+            returned.append(call(k))
+            taken[k] = 1000 * (time.perf_counter() - started)
+    return measured
 
 
 def row(name: str, milliseconds: np.ndarray, **more: Any) -> dict[str, Any]:

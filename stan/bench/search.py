@@ -8,6 +8,8 @@ from __future__ import annotations
 import importlib.util
 import tempfile
 from collections.abc import Callable, Sequence
+from functools import partial
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -15,6 +17,7 @@ import torch
 from jaxtyping import Float, Int
 
 from stan import bench
+from stan.results import provenance
 
 SIZES = (10_000, 100_000, 1_000_000)
 WIDTH = 512
@@ -22,6 +25,8 @@ TOP = 10
 BATCH = 32
 REPEATS = 100
 """Of one query: enough for a p99; a batch is repeated a tenth as often."""
+
+STORE = "LanceDB flat fp32"
 
 Engine = Callable[[Float[np.ndarray, "Q E"]], Int[np.ndarray, "Q top"]]
 """Queries to the rows of their nearest vectors, best first."""
@@ -33,53 +38,57 @@ def search(
     """Times of one query and of a batch of 32, by engine and number of vectors.
 
     Each row has beside median and spread: engine, vectors, queries, p50, p99, memory (MB that holding the vectors
-    added to the process), agreement (percent of the exact top 10, by numpy in fp32, that it finds), precision, note.
+    adds to the process), agreement (percent of the exact top 10, by numpy in fp32, that it finds), precision, note.
     A row of an engine that isn't installed says so in its note and has no times. Engines take turns in every repeat.
     """
-    rows = []
-    for size in sizes:
-        rows += _rows(size, width, repeats, seed, with_store=size == min(sizes))
-    peak = bench.resident()
-    return bench.document(
-        "exact search", "fp16 and fp32, by row", rows, width=width, top=TOP, resident_mb=peak
-    )
+    rows = [row for size in sizes for row in _rows(size, width, repeats, seed, with_store=size == min(sizes))]
+    more = {"width": width, "top": TOP, "peak_mb": provenance.peak_memory_mb()}
+    return bench.document("exact search", "by row", rows, **more)
 
 
 def _rows(size: int, width: int, repeats: int, seed: int, with_store: bool) -> list[dict[str, Any]]:
     queries = unit_vectors(repeats + BATCH, width, seed + 1)
     with tempfile.TemporaryDirectory(prefix="stan-bench-") as folder:
-        engines, memory, missing = {}, {}, []
-        exact = unit_vectors(size, width, seed)
-        builders = {"torch fp16": torch_fp16, "numpy fp32": numpy_fp32, "faiss fp16": faiss_fp16}
-        if with_store:
-            builders["LanceDB flat fp32"] = lambda vectors: lancedb_flat(vectors, folder)
-        for name, build in builders.items():
-            before = bench.resident()
-            engine = build(exact)
-            if engine is None:
-                missing.append(_missing(name, size))
-                continue
-            engines[name] = engine
-            memory[name] = None if before is None else bench.resident() - before
-        memory["numpy fp32"] = exact.nbytes / 1e6  # it was there before the others
+        engines, memory, missing = _engines(
+            unit_vectors(size, width, seed), Path(folder) if with_store else None
+        )
         truth = engines["numpy fp32"](queries)
         rows = []
         for count, times in ((1, repeats), (BATCH, max(2, repeats // 10))):
             calls = {
-                name: lambda k, engine=engine, n=count: engine(queries[k : k + n])
+                name: lambda k, engine=engine, count=count: engine(queries[k : k + count])
                 for name, engine in engines.items()
-                if count == 1 or not name.startswith("LanceDB")
+                if count == 1 or name != STORE  # which takes one query at a time
             }
-            for name, taken in bench.interleaved(calls, times).items():
-                found = engines[name](queries[:repeats] if count == 1 else queries[:BATCH])
-                rows.append(_row(name, size, count, taken, memory[name], agreement(found, truth)))
-    return rows + missing
+            expected = np.concatenate([truth[k : k + count] for k in range(times)])
+            for name, (taken, found) in bench.interleaved(calls, times).items():
+                agreed = agreement(np.concatenate(found), expected)
+                rows.append(_row(name, size, count, taken, memory[name], agreed))
+    return rows + [_missing(name, size) for name in missing]
 
 
-def agreement(found: Int[np.ndarray, "Q top"], truth: Int[np.ndarray, "Q2 top"]) -> float:
-    """Percent of the true nearest that were found, over the queries in `found`."""
-    shared = [len(set(a) & set(b)) for a, b in zip(found.tolist(), truth.tolist(), strict=False)]
-    return 100 * sum(shared) / found.size
+def _engines(
+    vectors: Float[np.ndarray, "N E"], folder: Path | None
+) -> tuple[dict[str, Engine], dict[str, float | None], list[str]]:
+    """Engines that hold the vectors, what each added to the process's memory in MB, and those not installed."""
+    builders = {"torch fp16": torch_fp16, "faiss fp16": faiss_fp16, "numpy fp32": numpy_fp32}
+    if folder:
+        builders[STORE] = partial(lancedb_flat, folder=folder)
+    engines, memory = {}, {}
+    for name, build in builders.items():
+        before = bench.resident()
+        engine = build(vectors)
+        if engine is not None:
+            engines[name], after = engine, bench.resident()
+            memory[name] = None if before is None or after is None else after - before
+    memory["numpy fp32"] = vectors.nbytes / 1e6  # it holds what was there before the others
+    return engines, memory, [name for name in builders if name not in engines]
+
+
+def agreement(found: Int[np.ndarray, "Q top"], truth: Int[np.ndarray, "Q top"]) -> float:
+    """Percent of the true nearest that were found."""
+    shared = [len(set(a) & set(b)) for a, b in zip(found.tolist(), truth.tolist(), strict=True)]
+    return 100 * sum(shared) / truth.size
 
 
 def unit_vectors(count: int, width: int, seed: int) -> Float[np.ndarray, "N E"]:
@@ -127,7 +136,7 @@ def faiss_fp16(vectors: Float[np.ndarray, "N E"]) -> Engine | None:
     return lambda queries: index.search(queries, TOP)[1]
 
 
-def lancedb_flat(vectors: Float[np.ndarray, "N E"], folder: str) -> Engine:
+def lancedb_flat(vectors: Float[np.ndarray, "N E"], folder: Path) -> Engine:
     """The store's own scan on disk, without an index; one query at a time."""
     import lancedb
     import pyarrow as pa
