@@ -19,10 +19,12 @@ import torch
 import torch.nn.functional as F
 from jaxtyping import Float
 
+from stan import recognition
 from stan.data import video as video_files
 from stan.data.transforms import evaluation
 from stan.models.dual_encoder import DualEncoder
 from stan.models.presets import digest, load_model
+from stan.recognition import EmbeddedVideo
 from stan.similarity.cosine import Cosine
 from stan.store import COLUMNS, Entry, Maker, Row, Store, is_id
 
@@ -232,35 +234,24 @@ class Library:
 
     # ---- recognising
 
-    @torch.inference_mode()
-    def recognise(self, video: str | Path, labels: list[str], top: int = 5) -> dict[str, Any]:
-        """How likely each of `labels` is for `video`: a path, or the id of a video of this library.
+    def recognise(self, video: str | Path, labels: list[str], top: int = 5, **options: Any) -> dict[str, Any]:
+        """How likely each of `labels` is for `video`: a path, or the id of a video of this library, not decoded again.
 
-        Returns {"video", "labels": [{"label", "probability"}] (best first, `top` of them), "none", "ms"}; the
-        probabilities of all labels sum to one. "none" is None: whether no label fits is not decided here.
-        Raises ValueError without labels, VideoError for a file that cannot be decoded.
+        What it returns, raises and what `options` there are: see `stan.recognition.recognise`.
         """
-        labels = list(dict.fromkeys(label.strip() for label in labels if label.strip()))
-        if not labels:
-            raise ValueError("there are no labels: give at least one, one per line")
-        started = time.perf_counter()
-        embedding = self._video_embedding(video)
-        encoded = time.perf_counter()
-        chances = (self._encode_text(labels) @ embedding * self.model.logit_scale.exp().cpu()).softmax(dim=0)
-        ended = time.perf_counter()
-        order = chances.topk(min(top, len(labels))).indices.tolist()
-        ranked = [{"label": labels[i], "probability": float(chances[i])} for i in order]
-        milliseconds = {"encode": _ms(encoded - started), "labels": _ms(ended - encoded)}
-        return {"video": str(video), "labels": ranked, "none": None, "ms": milliseconds}
+        return recognition.recognise(self.model, self._embedded_video(video), labels, top=top, **options)
 
-    def _video_embedding(self, video: str | Path) -> Float[torch.Tensor, " E"]:
-        """Stored for the library's own videos, computed for any other."""
-        if isinstance(video, str) and is_id(video):
-            self.require_model()
-            rows = self._store.rows([video], ["video"])
-            if rows:
-                return torch.tensor(rows[0]["video"])
-        return self._encode(Path(video))[0]
+    def _embedded_video(self, video: str | Path) -> str | Path | EmbeddedVideo:
+        """What is stored of the library's own videos; any other as it is."""
+        if not (isinstance(video, str) and is_id(video)):
+            return video
+        self.require_model()
+        rows = self._store.rows([video], ["path", "video", "frames", "times"])
+        if not rows:
+            return video
+        times = np.asarray(rows[0]["times"])
+        frames = torch.from_numpy(np.asarray(rows[0]["frames"], np.float32)).reshape(len(times), -1)
+        return EmbeddedVideo(video, rows[0]["path"], torch.tensor(rows[0]["video"]), frames, times)
 
     # ---- the model
 

@@ -12,14 +12,16 @@ ROOT = Path(__file__).resolve().parents[1]
 
 # A module imports from its own layer and from those above it in this list, never from one below.
 LAYERS = (
-    "config registry torchvision_operators progress layouts calibration losses metrics statistics serve",
+    "config registry torchvision_operators progress layouts serve",
+    "calibration temperature losses metrics statistics",
     "published studies data",
     "temporal similarity",
     "models checkpoints",
     "results experiments figures",
-    "recipe resumption cost train evaluate time_probe probes pretrain",
+    "recipe resumption cost train evaluate time_probe probes pretrain reliability",
     "sweep sweep_display engines plan notebook",
-    "store library explain report ledger tour",
+    "recognition time_meter store",
+    "library explain report ledger tour bench",
     "doctor cli",
 )
 PLACE = {name: i for i, layer in enumerate(LAYERS) for name in layer.split()}

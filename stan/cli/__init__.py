@@ -14,7 +14,7 @@ from typing import NoReturn
 
 import typer
 
-from stan.cli import data, pages, records, training, videos
+from stan.cli import data, measuring, pages, records, training, videos
 from stan.cli.output import say
 
 app = typer.Typer(
@@ -28,11 +28,12 @@ for _command in (
     *(training.world, training.pretrain, training.train, training.export, training.convert),
     *(training.evaluate, training.ablate),
     *(records.runs, records.compare, records.published, records.cost, records.metrics),
-    *(videos.index, videos.search, videos.recognise, videos.explain),
+    *(videos.index, videos.search, videos.recognise, videos.explain, measuring.time),
     *(pages.dashboard, pages.demo, pages.serve, pages.doctor),
 ):
     app.command()(_command)
 app.add_typer(data.data, name="data")
+app.add_typer(measuring.bench, name="bench")
 
 _USAGE_ERROR = typer.BadParameter.__base__
 _COMMAND_ERROR = (
