@@ -14,7 +14,7 @@ from typing import NoReturn
 
 import typer
 
-from stan.cli import pages, records, training, videos
+from stan.cli import explanations, pages, records, training, videos
 from stan.cli.output import say
 
 app = typer.Typer(
@@ -29,6 +29,7 @@ for _command in (
     *(training.evaluate, training.ablate),
     *(records.runs, records.compare, records.published, records.cost, records.metrics),
     *(videos.index, videos.search, videos.recognise, videos.explain),
+    *(explanations.faithfulness,),
     *(pages.dashboard, pages.demo, pages.serve, pages.doctor),
 ):
     app.command()(_command)
