@@ -28,8 +28,8 @@ for _command in (
     *(training.world, training.pretrain, training.train, training.export, training.convert),
     *(training.evaluate, training.ablate),
     *(records.runs, records.compare, records.published, records.cost, records.metrics),
-    *(videos.index, videos.search, videos.recognise, videos.explain),
-    *(explanations.faithfulness,),
+    *(videos.index, videos.search, videos.recognise),
+    *(explanations.explain, explanations.faithfulness),
     *(pages.dashboard, pages.demo, pages.serve, pages.doctor),
 ):
     app.command()(_command)

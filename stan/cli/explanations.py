@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
@@ -9,6 +10,32 @@ import typer
 from stan.cli.output import Json, emit, quiet, say, table
 
 Model = Annotated[str, typer.Option(help="A preset, a run's folder or a checkpoint.")]
+
+
+def explain(
+    video: Annotated[Path, typer.Argument(help="A video file.")],
+    query: Annotated[str, typer.Argument(help="The sentence whose score with the video is explained.")],
+    out: Annotated[Path, typer.Option(help="Folder for the pictures and the JSON.")],
+    model: Model = "stan-tiny",
+    frames: Annotated[
+        int | None, typer.Option(help="Frames of the video; the model's own number by default.", min=1)
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """Show why a video and a sentence score as they do: maps over the frames, each tested, and what each word gives.
+
+    Raw attention, of CLIP and of the branch, is drawn too, as attention.png: it is no explanation.
+    """
+    from stan import figures, load_model
+    from stan.explain import attention, pictures
+    from stan.explain import explain as explanation_of
+
+    with quiet():
+        loaded = load_model(model)
+        found = explanation_of(loaded, video, query, frames, progress=_progress)
+        document = pictures.write(found, out, {"video": str(video), "model": model})
+        figures.save(figures.attention(attention(loaded, video, frames)), out / "attention.png")
+    emit(document | {"attention": "attention.png", "out": out}, as_json, _explained)
 
 
 def faithfulness(
@@ -33,6 +60,20 @@ def faithfulness(
 def _progress(done: int, total: int) -> None:
     if done % 10 == 0 or done == total:
         say(f"{done}/{total}")
+
+
+def _explained(document: dict[str, Any]) -> str:
+    maps = [
+        {name: one[name] for name in ("name", "is_explanation")}
+        | {name: one["faithfulness"][name] for name in ("deletion", "insertion", "better")}
+        for one in document["maps"]
+    ]
+    tested = document["maps"][0]["faithfulness"]
+    areas = (
+        f"random maps: deletion {tested['random_deletion']:.2f}, insertion {tested['random_insertion']:.2f}"
+    )
+    parts = [f"score {document['score']:.3f}", table(document["words"]), table(maps), areas]
+    return "\n\n".join([*parts, f"wrote pictures and explanation.json into {document['out']}"])
 
 
 def _study(document: dict[str, Any]) -> str:
