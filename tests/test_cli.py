@@ -286,7 +286,7 @@ def test_explain_writes_pictures_and_a_document(stan, tmp_path, monkeypatch):
     assert made["query"] == query and made["model"] == "stan-tiny" and made["video"] == str(clip)
     assert len(made["times"]) == 3 and [one["word"] for one in made["words"]] == query.split()
     pictures = [one["picture"] for one in made["maps"]] + [*made["pictures"].values(), made["attention"]]
-    assert len(set(pictures)) == len(pictures) == 5 + len(made["pictures"])
+    assert len(set(pictures)) == len(pictures) == 9 + 2 + 1  # maps, words and difference, attention
     assert all((out / name).read_bytes().startswith(b"\x89PNG") for name in pictures)
     assert {path.name for path in out.iterdir()} == {*pictures, made["strip"], "explanation.json"}
     written = json.loads((out / "explanation.json").read_text())

@@ -59,6 +59,16 @@ def attention(model: nn.Module, path: str | Path, frames: int | None = None) -> 
     return Attention(shown(pixels, model.clip), times, **maps)
 
 
+def prepared(
+    model: nn.Module, path: str | Path, frames: int | None
+) -> tuple[Float[Tensor, "T 3 S S"], Float[np.ndarray, " T"]]:
+    """Frames of a file as the model reads them (its own number if None), and their times in seconds."""
+    clip = model.clip
+    decoded = video_files.decode(path, frames or model.frames)
+    pixels = evaluation(clip.image_size, clip.mean, clip.std)(decoded.frames)
+    return torch.as_tensor(pixels), np.asarray(decoded.times)
+
+
 @torch.inference_mode()
 def attention_of(
     model: nn.Module, pixels: Float[Tensor, "T 3 S S"]
@@ -121,16 +131,6 @@ def _over_time(
 
 def _stacked(layers: list[np.ndarray]) -> np.ndarray | None:
     return np.stack(layers) if layers else None
-
-
-def prepared(
-    model: nn.Module, path: str | Path, frames: int | None
-) -> tuple[Float[Tensor, "T 3 S S"], Float[np.ndarray, " T"]]:
-    """Frames of a file as the model reads them (its own number if None), and their times in seconds."""
-    clip = model.clip
-    decoded = video_files.decode(path, frames or model.frames)
-    pixels = evaluation(clip.image_size, clip.mean, clip.std)(decoded.frames)
-    return torch.as_tensor(pixels), np.asarray(decoded.times)
 
 
 def shown(pixels: Float[Tensor, "T 3 S S"], clip: Clip) -> UInt8[np.ndarray, "T S S 3"]:

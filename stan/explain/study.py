@@ -43,7 +43,7 @@ def faithfulness_study(
     """Every map of `clips` clips with their own first captions, drawn from a split (all of it if it has fewer).
 
     {"data", "split", "clips", "steps", "draws", "seed", "baseline", "random": {"deletion", "insertion"}, "area": the
-    share of all patches that objects cover, "rows": one a map, with "map", "is_explanation", mean "deletion" and
+    share of the picture that objects cover, "rows": one a map, with "map", "is_explanation", mean "deletion" and
     "insertion", "better": share of clips on which the map passes its own test, "deletion_change" and
     "insertion_change" against random maps, "inside": mean share of the map on the objects, "inside_change" against the
     area and "inside_against_attention"}. Changes are paired over clips with 95 % intervals (`statistics.Change`).
