@@ -18,7 +18,7 @@ from stan.explain.faithfulness import BASELINE, DRAWS, STEPS, Faithfulness, fait
 from stan.explain.gradients import layers_of
 from stan.explain.maps import EXPLANATIONS, maps_of
 
-NOT_BETTER = "Not better than random maps: what it marks, taken away or brought in, moves the score no more than chance does."
+NOT_BETTER = "Not better than random maps: the score follows what it marks no more than any other patches."
 
 
 @dataclass(frozen=True)
