@@ -12,12 +12,12 @@ import typer
 
 from stan.cli.output import Json, emit, quiet, say, table
 
-Library = Annotated[Path, typer.Option(help="Folder of the library.")]
+Library = Annotated[str, typer.Option(help="Folder of the library, or an address such as s3://BUCKET/NAME.")]
 Model = Annotated[
     str | None, typer.Option(help="A preset, a run's folder or a checkpoint; the library's own by default.")
 ]
 
-_LIBRARY = Path("libraries/own")
+_LIBRARY = "libraries/own"
 _SECONDS_BETWEEN_WORDS = 2.0
 
 
@@ -133,7 +133,7 @@ def explain(
     emit(document, as_json, lambda document: f"wrote {document['picture']}")
 
 
-def _open(library: Path, model: str | None) -> Any:
+def _open(library: str, model: str | None) -> Any:
     from stan.library import Library as Videos
 
     opened = Videos(library, model)

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 import torch
 import torch.nn.functional as F
 from jaxtyping import Float, Int
@@ -17,6 +18,9 @@ from stan.library.store import COLUMNS, Entry, Store
 
 HALF_PRECISION_FROM = 200_000
 """From so many windows on the matrices are kept in fp16: half the memory, scores right to about 1e-3."""
+
+UPPER_PART = 0.6
+"""From which share of the way from a curve's lowest to its highest point on a moment counts as found."""
 
 
 def at_gain(
@@ -70,7 +74,7 @@ def read_matrix(store: Store) -> Matrix:
         none, empty = torch.zeros(0), torch.zeros(0, 0)
         return Matrix(version, [], torch.zeros(0, dtype=torch.int64), empty, empty, none, none, none)
     entries = [Entry(**row) for row in table.select(COLUMNS).to_pylist()]
-    counts = torch.from_numpy(table["clip"].combine_chunks().value_lengths().to_numpy())
+    counts = torch.from_numpy(pc.list_value_length(table["clip"]).to_numpy().copy())
     owner = torch.repeat_interleave(torch.arange(len(entries)), counts)
     half = len(owner) >= HALF_PRECISION_FROM
     parts = [_unit(batch, half) for batch in table.select(["clip", "video"]).to_batches()]
@@ -95,12 +99,12 @@ def _vectors(column: pa.ListArray) -> Float[torch.Tensor, "W E"]:
 def moment(
     curve: Float[np.ndarray, " F"], times: Float[np.ndarray, " F"], duration: float
 ) -> tuple[float, float]:
-    """Start and end, in seconds, of the stretch around the curve's peak that stays in its upper half.
+    """Start and end, in seconds, of the stretch around the curve's peak that stays in its upper part.
 
     A frame stands for the time up to halfway to its neighbours; a flat curve gives the whole video.
     """
     edges = np.concatenate([[0.0], (times[1:] + times[:-1]) / 2, [max(duration, times[-1])]])
-    high = curve >= (curve.max() + curve.min()) / 2
+    high = curve >= curve.min() + UPPER_PART * (curve.max() - curve.min())
     first = last = int(curve.argmax())
     while first > 0 and high[first - 1]:
         first -= 1
