@@ -24,7 +24,7 @@ from stan.library.indexing import Progress, update
 from stan.library.store import Maker, Store
 
 KILLS = 50
-FILES = 10
+FILES = 6
 MAKER = Maker("made up", "2", "2", "0")
 
 
@@ -97,9 +97,8 @@ def main(root: Path) -> None:
         (folder / f"{i}.mp4").write_bytes(bytes([i]))
     kills, files, longest = 0, FILES, 0.0
     while kills < KILLS:
-        if (
-            files >= FILES - 1
-        ):  # the next run ends as an undisturbed one, and the next kills meet an empty library
+        if files >= FILES - 1:
+            # The next run ends as an undisturbed one does, and the next kills meet an empty library.
             started = time.monotonic()
             done = forked(lambda: (index(folder, address), holds(folder, address, FILES)))
             assert os.waitpid(done, 0)[1] == 0, f"after {kills} kills the library was not completed"

@@ -256,6 +256,7 @@ def test_an_address_serves_as_a_folder_does(tmp_path, folder, scheme):
     assert (tmp_path / "the library").exists() == (scheme == "file")
 
 
+@pytest.mark.timeout(900)  # fifty processes: half a minute, unless the machine is busy
 @pytest.mark.skipif(sys.platform != "linux", reason="needs fork")
 def test_fifty_kills_lose_no_more_than_what_was_in_hand(tmp_path):
     command = [sys.executable, "-m", "tests.killed_indexing", str(tmp_path)]

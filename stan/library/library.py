@@ -12,7 +12,8 @@ import torch
 import torch.nn.functional as F
 from jaxtyping import Float
 
-from stan.library import bank, embedding
+from stan.library import bank
+from stan.library.embedding import SECONDS_PER_FRAME, Embedded, embed
 from stan.library.filters import Filters
 from stan.library.indexing import Progress, columns, update
 from stan.library.query import parse
@@ -137,7 +138,7 @@ class Library:
         """The `top` videos most like another, which is left out: as `search`, with a video in the query's place.
 
         to: the id of a video of the library, or a Path to a video or picture file. start, end: seconds, for one
-        moment of it.
+        moment of it. The bank is one of sentences, so that any video's percentile and prominence are high here.
         Raises ValueError for an unknown id, VideoError (a ValueError) for a file that cannot be decoded.
         """
         row = self._row(to) if isinstance(to, str) else None
@@ -217,7 +218,7 @@ class Library:
 
     def _who_we_are(self, made: Maker | None) -> Maker:
         frames = self.model.frames
-        window = self._window or (float(made.window) if made else embedding.SECONDS_PER_FRAME * frames)
+        window = self._window or (float(made.window) if made else SECONDS_PER_FRAME * frames)
         return Maker(self._name(), str(frames), f"{window:g}", digest(self.model.state_dict()))
 
     def _load_model(self) -> DualEncoder:
@@ -236,8 +237,8 @@ class Library:
         name = str(self._wanted or self.made_by or DEFAULT_MODEL)
         return str(Path(name).resolve()) if Path(name).exists() else name
 
-    def _embed(self, file: Path) -> embedding.Embedded:
-        return embedding.embed(self.model, file, float(self.require_model().window))
+    def _embed(self, file: Path) -> Embedded:
+        return embed(self.model, file, float(self.require_model().window))
 
     def _encode(self, texts: list[str]) -> Float[torch.Tensor, "N E"]:
         return F.normalize(self.model.encode_text(texts).text, dim=-1).float().cpu()
