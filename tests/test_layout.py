@@ -20,7 +20,7 @@ LAYERS = (
     "results experiments figures",
     "recipe resumption cost train evaluate time_probe probes pretrain reliability",
     "sweep sweep_display engines plan notebook",
-    "recognition time_meter store",
+    "recognition time_meter",
     "library explain report ledger tour bench",
     "doctor cli",
 )

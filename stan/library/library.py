@@ -1,0 +1,258 @@
+"""A folder of videos in, an indexed library out: add, search by words or by example, recognise."""
+
+from __future__ import annotations
+
+import math
+import time
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from jaxtyping import Float
+
+from stan import recognition
+from stan.library import bank
+from stan.library.embedding import SECONDS_PER_FRAME, Embedded, embed
+from stan.library.filters import Filters
+from stan.library.indexing import Progress, columns, update
+from stan.library.query import parse
+from stan.library.scoring import at_gain
+from stan.library.search import Options, Results, Search, frame_parts, stretch, window_parts
+from stan.library.store import COLUMNS, Entry, Maker, Row, Store, is_id
+from stan.models.dual_encoder import DualEncoder
+from stan.models.presets import digest, load_model
+from stan.recognition import EmbeddedVideo
+from stan.similarity.cosine import Cosine
+
+DEFAULT_MODEL = "stan-tiny"
+TEXTS_KEPT = 1024
+"""Encoded texts that are kept for the next query."""
+
+
+class Library:
+    """An indexed set of videos at `path`, searched with `model`.
+
+    path: a folder, made by the first `add`; or an address of object storage (`s3://BUCKET/NAME`).
+    model: a name that `stan.load_model` knows, a model already loaded, or None: the one that made the library,
+        `stan-tiny` for a new one. It is loaded when first needed.
+    window: seconds that a window of a long video covers; None: as the library was made, one second per frame of
+        the model for a new one.
+
+    Adding and searching raise ValueError when the library was made by another model or with other windows.
+    """
+
+    def __init__(
+        self,
+        path: str | Path,
+        model: str | Path | DualEncoder | None = None,
+        window: float | None = None,
+    ):
+        if window is not None and not 0 < window < math.inf:
+            raise ValueError(f"a window of {window} seconds: take a number above 0")
+        self._store = Store(path)
+        self._wanted = model
+        self._window = window
+        self._model: DualEncoder | None = None
+        self._maker: Maker | None = None
+        self._searches: Search | None = None
+        self._encoded = lru_cache(TEXTS_KEPT)(self._encode_one)
+
+    @property
+    def path(self) -> Path | str:
+        """The library's folder, or its address on object storage."""
+        return self._store.path or self._store.address
+
+    @property
+    def made_by(self) -> str | None:
+        """Name of the model that made the library; None while it is empty."""
+        maker = self._store.maker
+        return maker.model if maker else None
+
+    def entries(self) -> list[Entry]:
+        """All videos, by folder and name."""
+        return self._store.entries()
+
+    def entry(self, id: str) -> Entry:
+        """The video with this opaque id. Raises ValueError when there is none."""
+        return Entry(**self._row(id, COLUMNS))
+
+    def add(self, folder: str | Path, progress: Progress | None = None) -> dict[str, Any]:
+        """Indexes what is new or changed below `folder` and drops what is gone from it or no longer decodes.
+
+        Returns {"indexed", "unchanged", "removed", "skipped": [{"file", "reason", "remedy"}], "seconds"}.
+        A file that was moved or only touched keeps its embeddings. `progress(done, total, name)` is called before
+        each file. Interrupted at any moment, it goes on from there when called again.
+        Raises ValueError when `folder` is no folder, the library belongs to another model, another process is
+        writing to it, or it cannot be written to.
+        """
+        root = Path(folder).resolve()
+        if not root.is_dir():
+            raise ValueError(f"{folder} is not a folder: give a folder that holds videos")
+        self.require_model()
+        with self._store.writing():
+            maker = self.require_model()  # another process may have made the library meanwhile
+            self._store.create(self.model.clip.embed_dim, maker)
+            return update(self._store, root, self._embed, progress)
+
+    # ---- searching
+
+    def search(
+        self,
+        query: str,
+        top: int = 10,
+        *,
+        gain: float = 1.0,
+        where: Filters | None = None,
+        correct_hubs: bool = False,
+    ) -> Results:
+        """The `top` videos that fit `query` best, each with the moment that fits best.
+
+        query: words; or weighted terms, `2:a red circle + moving up - striped` (see `stan.library.query`).
+        gain: of the branch; 0 is CLIP alone, 1 the model as trained. Another gain costs no encoding.
+        correct_hubs: rank by QB-Norm with the bank, which on the embedded world found no more first.
+
+        score: cosine of the query and the video's best window. percentile: how many percent of a bank of unrelated
+        sentences fit this video less; prominence: by how many of their standard deviations it stands above them.
+        start, end and the curve's times: seconds. `.ms`: milliseconds spent on encoding and on searching.
+        `.no_match` is True where the best result's prominence is one that unrelated sentences reach.
+        Raises ValueError for a query that cannot be read.
+        """
+        options = Options(top, gain, where or Filters(), correct_hubs=correct_hubs)
+        terms, find = parse(query), self._search()
+        started = time.perf_counter()
+        wanted = sum(term.weight * self._encoded(term.text) for term in terms)
+        if wanted.norm() < 1e-4:
+            raise ValueError(f"the terms of {query!r} cancel each other out: nothing is left to look for")
+        return _timed(query, find, F.normalize(wanted, dim=-1), options, started)
+
+    def similar(
+        self,
+        to: str | Path,
+        top: int = 10,
+        *,
+        start: float | None = None,
+        end: float | None = None,
+        gain: float = 1.0,
+        where: Filters | None = None,
+    ) -> Results:
+        """The `top` videos most like another, which is left out: as `search`, with a video in the query's place.
+
+        to: the id of a video of the library, or a Path to a video or picture file. start, end: seconds, for one
+        moment of it. The bank is one of sentences, so that any video's percentile and prominence are high here.
+        Raises ValueError for an unknown id, VideoError (a ValueError) for a file that cannot be decoded.
+        """
+        row = self._row(to) if isinstance(to, str) else None
+        options = Options(top, gain, where or Filters(), row and row["id"])
+        find = self._search()
+        started = time.perf_counter()
+        row = row or {"name": to.name, **columns(self._embed(to))}
+        parts = window_parts(row)
+        if start is not None or end is not None:
+            span = start or 0.0, math.inf if end is None else end
+            parts = stretch(frame_parts(row), torch.tensor(row["times"]), *span)
+        wanted = F.normalize(at_gain(*parts, gain).mean(0), dim=-1)
+        return _timed(row["name"], find, wanted, options, started)
+
+    def _search(self) -> Search:
+        """What searches this library, with the bank's sentences encoded once."""
+        self.require_model()
+        if self._searches is None:
+            self._searches = Search(self._store, self._encode(bank.sentences()))
+        return self._searches
+
+    # ---- recognising
+
+    def recognise(self, video: str | Path, labels: list[str], top: int = 5, **options: Any) -> dict[str, Any]:
+        """How likely each of `labels` is for `video`: a path, or the id of a video of this library, not decoded again.
+
+        What it returns, raises and what `options` there are: see `stan.recognition.recognise`.
+        """
+        return recognition.recognise(self.model, self._embedded(video), labels, top=top, **options)
+
+    def _embedded(self, video: str | Path) -> str | Path | EmbeddedVideo:
+        """What is stored of the library's own videos, the mean of its windows where there are several; any other as it is."""
+        if not (isinstance(video, str) and is_id(video)):
+            return video
+        self.require_model()
+        row = self._row(video)
+        whole = F.normalize(window_parts(row)[1], dim=-1).mean(0)
+        frames = F.normalize(frame_parts(row)[1].float(), dim=-1)
+        return EmbeddedVideo(video, row["path"], F.normalize(whole, dim=-1), frames, np.asarray(row["times"]))
+
+    # ---- the model
+
+    @property
+    def model(self) -> DualEncoder:
+        """The loaded model."""
+        if self._model is None:
+            self._model = self._load_model()
+        return self._model
+
+    def require_model(self) -> Maker:
+        """Loads the model: who we are to the store. Raises ValueError when the library is another's."""
+        made = self._store.maker
+        if self._maker is None:
+            self._maker = self._who_we_are(made)
+        ours = self._maker
+        if made and (made.signature, made.frames, made.window) != (ours.signature, ours.frames, ours.window):
+            raise ValueError(
+                f"the library {self.path} was made by {made.model}, {made.frames} frames to windows of"
+                f" {made.window} s, not by {ours.model} with these weights, {ours.frames} frames to windows of"
+                f" {ours.window} s; embeddings of two models or samplings cannot be compared. Use what made it, or"
+                " index into a new library"
+            )
+        return ours
+
+    def _who_we_are(self, made: Maker | None) -> Maker:
+        frames = self.model.frames
+        window = self._window or (float(made.window) if made else SECONDS_PER_FRAME * frames)
+        return Maker(self._name(), str(frames), f"{window:g}", digest(self.model.state_dict()))
+
+    def _load_model(self) -> DualEncoder:
+        model = self._wanted.eval() if isinstance(self._wanted, DualEncoder) else load_model(self._name())
+        if not isinstance(model.score, Cosine):
+            raise ValueError(
+                f"{self._name()} scores by {type(model.score).__name__}, but a library keeps one embedding per window"
+                " and searches by cosine: take a model that was trained with similarity cosine"
+            )
+        return model
+
+    def _name(self) -> str:
+        """What `load_model` calls the model; a folder or file by its full path, found from anywhere."""
+        if isinstance(self._wanted, DualEncoder):
+            return type(self._wanted).__name__
+        name = str(self._wanted or self.made_by or DEFAULT_MODEL)
+        return str(Path(name).resolve()) if Path(name).exists() else name
+
+    def _embed(self, file: Path) -> Embedded:
+        return embed(self.model, file, float(self.require_model().window))
+
+    def _encode(self, texts: list[str]) -> Float[torch.Tensor, "N E"]:
+        return F.normalize(self.model.encode_text(texts).text, dim=-1).float().cpu()
+
+    def _encode_one(self, text: str) -> Float[torch.Tensor, " E"]:
+        return self._encode([text])[0]
+
+    def _row(self, id: str, columns: list[str] | None = None) -> Row:
+        rows = self._store.rows([id], columns) if is_id(id) else []
+        if not rows:
+            raise ValueError(
+                f"the library has no video {id!r}: it may have been removed; load the page again"
+            )
+        return rows[0]
+
+
+def _timed(
+    query: str, find: Search, wanted: Float[torch.Tensor, " E"], options: Options, started: float
+) -> Results:
+    encoded = time.perf_counter()
+    found, no_match = find(wanted, options)
+    ended = time.perf_counter()
+    return Results(query, found, no_match, {"encode": _ms(encoded - started), "search": _ms(ended - encoded)})
+
+
+def _ms(seconds: float) -> float:
+    return round(1000 * seconds, 2)
