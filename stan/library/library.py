@@ -173,7 +173,7 @@ class Library:
         return recognition.recognise(self.model, self._embedded(video), labels, top=top, **options)
 
     def _embedded(self, video: str | Path) -> str | Path | EmbeddedVideo:
-        """What is stored of the library's own videos, the mean of its windows where there are several; any other as it is."""
+        """What is stored of the library's own videos, the mean of their windows; any other as it is."""
         if not (isinstance(video, str) and is_id(video)):
             return video
         self.require_model()

@@ -30,6 +30,13 @@ def at_gain(
     return F.normalize(clip + gain * (video - clip), dim=-1)
 
 
+def products(
+    queries: Float[torch.Tensor, "Q E"], vectors: Float[torch.Tensor, "N E"]
+) -> Float[torch.Tensor, "Q N"]:
+    """Inner products; of one query with a vector rather than a matrix of one column, which is several times faster."""
+    return (vectors @ queries[0])[None] if len(queries) == 1 else queries @ vectors.T
+
+
 @dataclass(frozen=True)
 class Matrix:
     """All windows' embeddings, normalised, beside the videos that they belong to."""
@@ -57,13 +64,13 @@ class Matrix:
     def _by_window(self, queries: torch.Tensor, gain: float) -> Float[torch.Tensor, "Q W"]:
         """The mixture's cosine from those of its parts, so that no gain needs a matrix of its own."""
         if gain == 1:
-            return (queries @ self.video.T).float()
-        clip = (queries @ self.clip.T).float()
+            return products(queries, self.video).float()
+        clip = products(queries, self.clip).float()
         if gain == 0:
             return clip
         a, b = (1 - gain) * self.clip_length, gain * self.video_length
         length = (a**2 + b**2 + 2 * a * b * self.cosine).clamp_min(0).sqrt().clamp_min(1e-12)
-        return (a * clip + b * (queries @ self.video.T).float()) / length
+        return (a * clip + b * products(queries, self.video).float()) / length
 
 
 def read_matrix(store: Store) -> Matrix:

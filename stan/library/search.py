@@ -145,12 +145,14 @@ def _admitted(matrix: Matrix, options: Options) -> torch.Tensor:
 
 def window_parts(row: Row) -> tuple[Float[torch.Tensor, "W E"], Float[torch.Tensor, "W E"]]:
     """CLIP's and the model's embeddings of a stored video's windows."""
-    return torch.tensor(row["clip"]), torch.tensor(row["video"])
+    return tuple(torch.from_numpy(np.asarray(row[part], np.float32)) for part in ("clip", "video"))
 
 
 def frame_parts(row: Row) -> tuple[Float[torch.Tensor, "F E"], Float[torch.Tensor, "F E"]]:
     """CLIP's and the model's embeddings of a stored video's frames."""
-    clip, video = (torch.tensor(row[part], dtype=torch.float32) for part in ("frame_clip", "frame_video"))
+    clip, video = (
+        torch.from_numpy(np.asarray(row[part], np.float32)) for part in ("frame_clip", "frame_video")
+    )
     return clip.reshape(len(row["times"]), -1), video.reshape(len(row["times"]), -1)
 
 
