@@ -21,7 +21,6 @@ from stan.data.transforms import evaluation
 from stan.data.world import suites
 from stan.data.world.folder import MARKER
 from stan.data.world.render import cover
-from stan.explain.attention import prepared
 from stan.explain.explanation import Map, explain_pixels
 from stan.explain.faithfulness import BASELINE, DRAWS, STEPS
 
@@ -58,7 +57,7 @@ def faithfulness_study(
     found: list[dict[str, Map]] = []
     covers: list[np.ndarray] = []
     for done, clip in enumerate((videos.clips[i] for i in drawn), 1):
-        pixels, _ = prepared(model, clip.path, None)
+        pixels, _ = model.decode(clip.path)
         maps, _ = explain_pixels(model, pixels, clip.captions[0], steps=steps, draws=draws, seed=seed + done)
         found.append(maps)
         if covered is not None:
