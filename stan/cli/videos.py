@@ -60,6 +60,9 @@ def search(
     gain: Annotated[
         float, typer.Option(help="Of the branch: 0 is CLIP alone, 1 the model as trained.", min=0)
     ] = 1.0,
+    correct_hubs: Annotated[
+        bool, typer.Option("--correct-hubs", help="Let videos that suit every sentence count less (QB-Norm).")
+    ] = False,
     folder: Annotated[
         str | None,
         typer.Option(help="Only below this folder: its full path, or its path inside the indexed one."),
@@ -87,7 +90,7 @@ def search(
     with quiet():
         videos = _open(library, model)
         if like is None:
-            found = videos.search(query, **chosen)
+            found = videos.search(query, correct_hubs=correct_hubs, **chosen)
         else:
             example = Path(like) if Path(like).is_file() else like
             found = videos.similar(example, start=at, end=at, **chosen)

@@ -112,7 +112,7 @@ class Library:
 
         query: words; or weighted terms, `2:a red circle + moving up - striped` (see `stan.library.query`).
         gain: of the branch; 0 is CLIP alone, 1 the model as trained. Another gain costs no encoding.
-        correct_hubs: rank by QB-Norm with the bank, which on the embedded world found no more first.
+        correct_hubs: rank by QB-Norm with the bank. Not the default: on the embedded world fewer videos are then right.
 
         score: cosine of the query and the video's best window. percentile: how many percent of a bank of unrelated
         sentences fit this video less; prominence: by how many of their standard deviations it stands above them.
