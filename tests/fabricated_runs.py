@@ -55,6 +55,18 @@ def write_run(
     return folder
 
 
+def write_probe(folder: Path) -> None:
+    """A time probe beside the run, whose score falls when its frames are reversed."""
+    names = ("as given", "reversed", "1 frame")
+    lines = [
+        {"arrangement": name, "frames": 8, "value": value, "value_interval": [value - 6, value + 6]}
+        | {"change": value - 52, "interval": [value - 60, value - 45], "order": None}
+        for name, value in zip(names, (52.0, 31.0, 20.0), strict=True)
+    ]
+    probe = {"split": "test", "test_time": [], "headline": "t2v.R@1", "arrangements": lines}
+    (folder / "time_probe.json").write_text(json.dumps(probe))
+
+
 def write_study(
     root: Path, suite: str = "retrieval", seeds=(0, 1, 2), rows=tuple(QUALITY), shipped: bool = False
 ) -> Path:
@@ -133,9 +145,23 @@ def _arrays(wanted: Experiment, queries: int) -> dict[str, np.ndarray]:
         "order_kinds": np.array([KINDS[i % len(KINDS)] for i in range(40)]),
         "seen": np.arange(queries) % 2 == 0,
     }
+    own = np.arange(queries)
     if _headline(wanted) == "top-1":
-        return arrays | {"video_ids": ids, "ranks": ranks}
-    return arrays | {"query_ids": ids, "t2v": ranks, "video_ids": ids, "v2t": ranks[::-1].copy()}
+        told = {
+            "classes": np.array(KINDS),
+            "labels": own % len(KINDS),
+            "answers": _answers(own % len(KINDS), ranks, len(KINDS)),
+        }
+        return arrays | told | {"video_ids": ids, "ranks": ranks}
+    captions = np.array([f"thing {i} {KINDS[i % len(KINDS)]}" for i in range(queries)])
+    told = {"captions": captions, "owner": own, "answers": _answers(own, ranks, queries)}
+    return arrays | told | {"query_ids": ids, "t2v": ranks, "video_ids": ids, "v2t": ranks[::-1].copy()}
+
+
+def _answers(own: np.ndarray, ranks: np.ndarray, candidates: int) -> np.ndarray:
+    """The right one first where it was found, second otherwise."""
+    others = (own[:, None] + np.arange(1, 6)) % candidates
+    return np.where(ranks[:, None] == 1, np.column_stack([own, others[:, :4]]), others)
 
 
 def _recalls(ranks: np.ndarray) -> dict[str, float]:

@@ -16,10 +16,10 @@ LAYERS = (
     "data",
     "temporal similarity",
     "models checkpoints",
-    "results experiments figures",
+    "results experiments figures study_figures export",
     "recipe resumption cost train evaluate time_probe probes pretrain",
     "sweep sweep_display notebook",
-    "store library explain report ledger tour",
+    "store library explain report report_files failures ledger tour",
     "doctor cli",
 )
 PLACE = {name: i for i, layer in enumerate(LAYERS) for name in layer.split()}
