@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import hashlib
 import os
 import sys
 from collections.abc import Sequence
@@ -44,8 +45,9 @@ def runs() -> pd.DataFrame:
 
     One table for all who ask: never change it.
     """
-    found, key = _runs(roots(), stamps(), 0), _minute()
-    return _runs(roots(), stamps(), key) if (found["status"] == "running").any() else found
+    places, written = roots(), stamps()
+    found = _runs(places, written, 0)
+    return _runs(places, written, _minute()) if (found["status"] == "running").any() else found
 
 
 def _minute() -> int:
@@ -53,16 +55,24 @@ def _minute() -> int:
     return int(datetime.now(UTC).timestamp() // 60)
 
 
-def stamps() -> tuple[tuple[str, int], ...]:
-    """When each run's folder last changed: a record's files are replaced as a whole, which its folder remembers."""
+def stamps() -> str:
+    """Another text whenever a run's folder has changed: files of a record are replaced whole, which it remembers."""
     found = [
-        (run.path, run.stat().st_mtime_ns)
+        (run.path, _written(run))
         for place in (*roots(), results.SHIPPED)
         for study in _folders(place)
         for row in _folders(study)
         for run in _folders(row)
     ]
-    return tuple(sorted(found))
+    # one text, because Streamlit takes its time to hash thousands of tuples
+    return hashlib.sha256(repr(sorted(found)).encode()).hexdigest()
+
+
+def _written(folder: os.DirEntry[str]) -> int:
+    try:
+        return folder.stat().st_mtime_ns
+    except OSError:  # gone meanwhile
+        return 0
 
 
 def _folders(place: str | os.PathLike[str]) -> list[os.DirEntry[str]]:
@@ -74,7 +84,7 @@ def _folders(place: str | os.PathLike[str]) -> list[os.DirEntry[str]]:
 
 
 @st.cache_resource(show_spinner="Reading the records ...", max_entries=2)
-def _runs(places: tuple[str, ...], stamps: tuple, minute: int) -> pd.DataFrame:
+def _runs(places: tuple[str, ...], stamps: str, minute: int) -> pd.DataFrame:
     table = results.load(places, shipped=True)
     shipped = table["shipped"].astype(bool)
     origin = np.where(shipped, "shipped", "yours")
@@ -286,7 +296,7 @@ def ledger(counted: bool = False) -> list[dict[str, Any]]:
 
 
 @st.cache_data(show_spinner="Looking for runs that answer print ...", max_entries=4)
-def _ledger(key: tuple, counted: bool, _runs: pd.DataFrame) -> list[dict[str, Any]]:
+def _ledger(key: str, counted: bool, _runs: pd.DataFrame) -> list[dict[str, Any]]:
     return printed_and_own.ledger(_runs[~_runs["shipped"]], _gmacs if counted else None)
 
 

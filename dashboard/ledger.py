@@ -38,7 +38,7 @@ def lines(items: Sequence[Mapping[str, Any]], printed: pd.DataFrame) -> pd.DataF
     "status METRIC"; a printed and an own number never share a column. items: of one table of `stan.ledger.ledger`.
     """
     keys = ["benchmark", "row"] if "benchmark" in printed else ["row"]
-    cells = pd.DataFrame(items)
+    cells = pd.DataFrame(items).drop(columns="interval")  # of the own number; levels print another
     told = printed[[name for name in _TOLD if name in printed]].reset_index(drop=True)
     rows = cells[keys].drop_duplicates(ignore_index=True)
     assert len(rows) == len(told), "every printed row has a number, in the table's order"

@@ -60,6 +60,8 @@ def _queries(path: str, arrays: Mapping[str, np.ndarray]) -> pd.DataFrame:
     lines = _retrieval(arrays) if "t2v" in arrays else _recognition(arrays)
     facts = pd.DataFrame([_facts(plans.get(video)) for video in lines["video"]], columns=list(_FACTS))
     table = lines.join(facts)
+    kinds = dict(zip(arrays.get("order_ids", []), arrays.get("order_kinds", []), strict=False))
+    table["motion"] = _told(table["motion"], table["video"].map(kinds))
     order = dict(zip(arrays.get("order_ids", []), arrays.get("order_correct", []), strict=True))
     table["order"] = [ORDERS.get(float(order[video])) if video in order else None for video in table["video"]]
     table["lost"] = ~found(table["rank"].to_numpy(float), 1)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -74,6 +75,17 @@ def write_study(
     for row in rows:
         for seed in seeds:
             write_run(root, experiment(row, seed, suite), shipped=shipped)
+    return root
+
+
+def write_many(root: Path, count: int = 5000) -> Path:
+    """So many done runs, of three seeds of every row in two suites of as many studies as it takes."""
+    places = ((f"trial-{n:03}", suite) for n in itertools.count() for suite in ("retrieval", "motions"))
+    runs = (
+        experiment(row, seed, suite, study) for study, suite in places for row in QUALITY for seed in range(3)
+    )
+    for wanted in itertools.islice(runs, count):
+        write_run(root, wanted, queries=40)
     return root
 
 

@@ -32,9 +32,9 @@ def open_dashboard(runs_root, nothing_shipped, monkeypatch):
     def open_page(page: str = "", **address) -> AppTest:
         script = f"from dashboard.views import {page}\n{page}.show()"
         test = (
-            AppTest.from_string(script, default_timeout=60)
+            AppTest.from_string(script, default_timeout=240)
             if page
-            else AppTest.from_file(str(APP), default_timeout=60)
+            else AppTest.from_file(str(APP), default_timeout=240)
         )
         for name, value in address.items():
             test.query_params[name] = value
@@ -221,12 +221,12 @@ def test_every_printed_table_is_there_without_numbers_of_the_world(open_dashboar
 
 
 def test_runs_on_the_benchmark_stand_beside_print(open_dashboard, runs_root):
-    wanted = next(row for row in experiments.study("components", "msrvtt") if row.row == "stan")
+    wanted = experiments.study("components", "msrvtt")[0]
     write_run(runs_root, wanted, queries=400)
     page = open_dashboard("benchmarks", table="Ablation: components", benchmark="MSR-VTT")
-    row = page.dataframe[0].value.set_index("row").loc["stan"]
+    row = page.dataframe[0].value.set_index("row").loc["baseline"]
     own = results.load(runs_root)["t2v.R@1"].iloc[0]
-    assert (row["R@1"], row["own R@1"], row["status R@1"]) == (46.9, own, "outside the interval")
+    assert (row["R@1"], row["own R@1"], row["status R@1"]) == (43.1, own, "outside the interval")
     assert wanted.id in table(page, "reason")["runs"].iloc[0]
 
 

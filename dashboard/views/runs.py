@@ -21,8 +21,8 @@ def show() -> None:
         st.code("stan ablate components --suite motions --size quick --seeds 0", language="bash")
         return
     shown = _filtered(table)
-    _damaged(shown)
     chosen = _select(shown)
+    _damaged(shown)
     if len(chosen) == 1:
         _detail(chosen.iloc[0])
     elif len(chosen) > 1:
