@@ -144,21 +144,26 @@ def gains(before: Sequence[pd.Series], after: Sequence[pd.Series]) -> pd.DataFra
 
 
 def curves(log: pd.DataFrame, headline: str) -> tuple[pd.DataFrame, pd.DataFrame, str]:
-    """(epoch, loss) of every step, (epoch, value) of every validation, and the metric of those, from a run's log."""
+    """(epoch, loss) of every step, (epoch, value) of every validation, and the metric of those, from a run's log.
+
+    With step and time (seconds), where the log has them; a validation stands at the last step of its epoch.
+    """
     empty = pd.DataFrame(columns=["epoch", "loss"])
     if "loss" not in log:
         return empty, empty.rename(columns={"loss": "value"}), headline
-    steps = log.dropna(subset=["loss"])
-    within = steps.groupby("epoch")["loss"]
+    logged = log.dropna(subset=["loss"])
+    clocks = [name for name in ("step", "time") if name in logged]
+    within = logged.groupby("epoch")["loss"]
     part = within.cumcount() / within.transform("size")
-    steps = pd.DataFrame({"epoch": steps["epoch"] + part, "loss": steps["loss"]})
+    steps = logged[clocks].assign(epoch=logged["epoch"] + part, loss=logged["loss"])
     measured = [name for name in words.METRICS if f"validation.{name}" in log]
     chosen = headline if headline in measured else next(iter(measured), headline)
     if f"validation.{chosen}" not in log:
         return steps, empty.rename(columns={"loss": "value"}), chosen
     values = log.dropna(subset=[f"validation.{chosen}"])
     ends = pd.DataFrame({"epoch": values["epoch"] + 1, "value": values[f"validation.{chosen}"]})
-    return steps, ends, chosen
+    last = logged.groupby("epoch")[clocks].max()
+    return steps, ends.assign(**{name: values["epoch"].map(last[name]) for name in clocks}), chosen
 
 
 def metrics(best: Mapping[str, Any], last: Mapping[str, Any]) -> pd.DataFrame:
@@ -226,21 +231,3 @@ def _short(value: object) -> str:
     if isinstance(value, float):
         return "" if np.isnan(value) else f"{value:.1f}" if abs(value) >= 1 else f"{value:.4g}"
     return "" if value is None else str(value)
-
-
-def with_tricks(printed: pd.DataFrame) -> pd.DataFrame:
-    """Printed retrieval rows whose method says which test-time tricks it used: no two lines look alike."""
-    tricks = printed["test_time"].fillna("")
-    return printed.assign(method=printed["method"] + tricks.map(lambda trick: f" · {trick}" if trick else ""))
-
-
-def labelled(printed: pd.DataFrame) -> pd.DataFrame:
-    """A printed ablation table with one `label` per line, whatever its own first column is called."""
-    if "levels" not in printed:
-        return printed.assign(label=printed["row"] if "row" in printed else printed["method"])
-    levels = printed["levels"].fillna("")
-    label = [
-        f"interval {line.interval}" if line.kind == "interval" else f"levels {level}"
-        for line, level in zip(printed.itertuples(), levels, strict=True)
-    ]
-    return printed.assign(label=label)

@@ -38,6 +38,8 @@ from stan.progress import Report, stage
 
 CLIPS_AT_ONCE = 64
 TEXTS_AT_ONCE = 256
+ANSWERS = 5
+"""Kept for every query."""
 
 
 @dataclass(frozen=True)
@@ -271,6 +273,9 @@ def _retrieval(scores: Calibrated, loader: Loader) -> Measured:
         "t2v": t2v,
         "video_ids": np.array([c.id for c in clips]),
         "v2t": v2t,
+        "captions": np.array([caption for c in clips for caption in c.captions]),
+        "owner": owner.astype(np.int32),
+        "answers": _best(scores.t2v),
     }
     if seen is not None:
         arrays["seen"] = seen[owner]
@@ -280,11 +285,22 @@ def _retrieval(scores: Calibrated, loader: Loader) -> Measured:
 def _recognition(logits: Float[np.ndarray, "clips classes"], loader: Loader) -> Measured:
     clips, seen = loader.videos.clips, _seen(loader)
     names, labels = [c.id for c in clips], np.array([c.label for c in clips])
-    arrays = {"video_ids": np.array(names), "ranks": metrics.ranks(logits, labels, names)}
+    arrays = {
+        "video_ids": np.array(names),
+        "ranks": metrics.ranks(logits, labels, names),
+        "classes": np.array(loader.videos.classes),
+        "labels": labels.astype(np.int32),
+        "answers": _best(logits),
+    }
     if seen is not None:
         arrays["seen"] = seen
     found = metrics.recognition(logits, labels, seen, names)
     return _with_order(found, arrays, logits, labels, loader)
+
+
+def _best(scores: Float[np.ndarray, "Q C"]) -> Int[np.ndarray, "Q 5"]:
+    """The first answers to every query, the best first: what `stan.failures` shows beside the right one."""
+    return np.argsort(-scores, axis=1, kind="stable")[:, :ANSWERS].astype(np.int32)
 
 
 def _with_order(

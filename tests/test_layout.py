@@ -17,11 +17,11 @@ LAYERS = (
     "published studies data",
     "temporal similarity",
     "models checkpoints",
-    "results experiments figures",
+    "results experiments figures study_figures export",
     "recipe resumption cost train evaluate time_probe probes pretrain reliability",
     "sweep sweep_display engines plan notebook",
     "recognition time_meter",
-    "library explain report ledger tour bench",
+    "library explain report report_files failures ledger tour bench",
     "doctor cli",
 )
 PLACE = {name: i for i, layer in enumerate(LAYERS) for name in layer.split()}

@@ -27,7 +27,7 @@ app = typer.Typer(
 for _command in (
     *(training.world, training.pretrain, training.train, training.export, training.convert),
     *(training.evaluate, training.ablate),
-    *(records.runs, records.compare, records.published, records.cost, records.metrics),
+    *(records.runs, records.compare, records.report, records.published, records.cost, records.metrics),
     *(videos.index, videos.search, videos.recognise, measuring.time),
     *(explanations.explain, explanations.faithfulness),
     *(pages.dashboard, pages.demo, pages.serve, pages.doctor),

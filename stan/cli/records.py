@@ -19,6 +19,7 @@ SizeFilter = Annotated[str | None, typer.Option("--size", help="Only this size."
 StudyFilter = Annotated[str | None, typer.Option("--study", help="Only this study.")]
 
 _RUNS = Path("runs")
+_REPORT = Path("report")
 
 
 def runs(
@@ -76,6 +77,28 @@ def compare(
         "differing": results.protocol_differences(*sides),
     }
     emit(document, as_json, _change)
+
+
+def report(
+    study: Annotated[str, typer.Argument(help="Which study, e.g. components.")],
+    suite: Annotated[
+        str, typer.Option(help="These suites, separated by commas; all that have done runs by default.")
+    ] = "",
+    size: Annotated[str, typer.Option(help="Size of the suites.")] = "quick",
+    out: Annotated[Path, typer.Option(help="Folder for the files.")] = _REPORT,
+    shipped: Annotated[
+        bool, typer.Option(help="Also the runs that come with the package, for rows that were not run here.")
+    ] = True,
+    runs: Runs = _RUNS,
+    as_json: Json = False,
+) -> None:
+    """Write a study's report: its table as LaTeX and CSV, its figures as PNG and PDF, each with run ids and command."""
+    from stan import report_files
+
+    suites = [name for name in suite.split(",") if name]
+    with quiet():
+        document = report_files.write(study, out, runs, suites, size, shipped)
+    emit(document, as_json, _report)
 
 
 def published(
@@ -148,6 +171,23 @@ def metrics(
     found = measures.retrieval(t2v, caption_names=names, v2t_similarity=v2t, **given)
     conventions = {name: words for name, words in measures.CONVENTIONS.items() if name in found}
     emit(found | {"conventions": conventions} | said, as_json, lines)
+
+
+def _report(document: dict[str, Any]) -> str:
+    columns = (
+        "suite",
+        "row",
+        "n",
+        "metric",
+        "mean",
+        "low",
+        "high",
+        "change",
+        "change_low",
+        "change_high",
+        "paper",
+    )
+    return "\n".join([table(document["rows"], columns), "", *document["files"]])
 
 
 def _calibrated(

@@ -174,13 +174,17 @@ def evaluate(
     worlds: Worlds = _WORLDS,
     as_json: Json = False,
 ) -> None:
-    """Measure a finished run's weights again, on another split or with test-time tricks; its record stays as it is."""
+    """Measure a finished run's weights again, on another split or with test-time tricks; its record stays as it is.
+
+    A time probe of the test split without tricks is kept beside it, for report and dashboard.
+    """
     from stan.evaluate import evaluate as measure_again
-    from stan.time_probe import probe
+    from stan.time_probe import keep, probe
 
     if time_probe:
         with quiet():
             found = probe(run, split, worlds, test_time or ())
+        found["kept"] = keep(run, found)
         return emit(found, as_json, _probe_table)
     with quiet():
         found, _ = measure_again(run, split, test_time or (), worlds)
