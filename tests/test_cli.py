@@ -326,7 +326,7 @@ def test_doctor_reports_and_fails_only_for_what_is_needed(stan, monkeypatch):
     [
         (["nothing"], "No such command 'nothing'"),
         (["runs", "--nothing"], "No such option: --nothing"),
-        (["search"], "Missing argument"),
+        (["search"], "either words, or an example"),
         (["search", "x", "--top", "0"], "--top"),
         (["search", "x", "--library", "none"], "stan index FOLDER"),
         (["recognise", "x.mp4"], "there are no labels"),

@@ -19,7 +19,7 @@ LAYERS = (
     "results experiments figures",
     "recipe resumption cost train evaluate time_probe probes pretrain",
     "sweep sweep_display notebook",
-    "store library explain report ledger tour",
+    "library explain report ledger tour",
     "doctor cli",
 )
 PLACE = {name: i for i, layer in enumerate(LAYERS) for name in layer.split()}

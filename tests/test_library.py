@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 import torch
 
-from stan import library as library_module
 from stan.config import ModelConfig
 from stan.data import video as video_files
-from stan.library import Library, moment
+from stan.library import Library
+from stan.library.scoring import moment
 from stan.models.dual_encoder import DualEncoder, build
 from tests.small_clips import write_clip
 
@@ -58,8 +58,8 @@ def test_a_second_look_embeds_nothing(filled, folder):
 
 def test_a_changed_file_costs_one_embedding(filled, folder, model, monkeypatch):
     write_clip(folder / "red.mp4", (200, 200, 0), frames=9)
-    calls, real = [], model.encode_video
-    monkeypatch.setattr(model, "encode_video", lambda video: calls.append(1) or real(video))
+    calls, real = [], model.encoder.from_levels
+    monkeypatch.setattr(model.encoder, "from_levels", lambda levels: calls.append(1) or real(levels))
     assert counts(filled.add(folder)) == (1, 2, 0)
     assert len(calls) == 1
     assert len(names(filled)) == 3
@@ -123,8 +123,7 @@ def test_names_with_quotes_and_markup_are_only_names(tmp_path, folder, model):
     assert library.add(folder)["removed"] == 1
 
 
-def test_an_interruption_loses_only_what_was_in_hand(tmp_path, folder, model, monkeypatch):
-    monkeypatch.setattr(library_module, "ROWS_PER_WRITE", 1)
+def test_an_interruption_loses_only_what_was_in_hand(tmp_path, folder, model):
     library = Library(tmp_path / "library", model)
 
     def interrupt(done: int, total: int, name: str) -> None:
@@ -158,7 +157,7 @@ def test_a_moment_lies_within_its_video(filled):
 
 def test_half_precision_finds_the_same(filled, monkeypatch):
     exact = filled.search("a red square", top=3)
-    monkeypatch.setattr("stan.store.HALF_PRECISION_FROM", 1)
+    monkeypatch.setattr("stan.library.scoring.HALF_PRECISION_FROM", 1)
     rounded = Library(filled.path, filled.model).search("a red square", top=3)
     assert {r["id"]: r["score"] for r in rounded} == pytest.approx(
         {r["id"]: r["score"] for r in exact}, abs=2e-3

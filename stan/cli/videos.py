@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import time
+from collections.abc import Callable
+from datetime import datetime
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -15,34 +18,80 @@ Model = Annotated[
 ]
 
 _LIBRARY = Path("libraries/own")
+_SECONDS_BETWEEN_WORDS = 2.0
 
 
 def index(
     folder: Annotated[Path, typer.Argument(help="Folder of videos, searched with all its subfolders.")],
     library: Library = _LIBRARY,
     model: Model = None,
+    window: Annotated[
+        float | None,
+        typer.Option(
+            help="Seconds of a window that long videos are cut into: the length of the clips that the model was"
+            " trained on. By default one second per frame of the model."
+        ),
+    ] = None,
     as_json: Json = False,
 ) -> None:
     """Index a folder of videos: what is new or changed is embedded, what is gone is dropped."""
     from stan.library import Library as Videos
 
     with quiet():
-        report = Videos(library, model).add(folder, progress=_progress)
+        report = Videos(library, model, window).add(folder, progress=_progress())
     emit(report, as_json, _indexed)
 
 
 def search(
-    query: Annotated[str, typer.Argument(help="What should be seen.")],
+    query: Annotated[
+        str | None,
+        typer.Argument(
+            help="What should be seen; or weighted terms: `2:a red circle + moving up - striped`."
+        ),
+    ] = None,
     library: Library = _LIBRARY,
     top: Annotated[int, typer.Option(help="How many results.", min=1)] = 10,
+    like: Annotated[
+        str | None, typer.Option(help="Search by example: a video's id, or a video or picture file.")
+    ] = None,
+    at: Annotated[
+        float | None, typer.Option(help="With --like: the moment of that video, in seconds.", min=0)
+    ] = None,
+    gain: Annotated[
+        float, typer.Option(help="Of the branch: 0 is CLIP alone, 1 the model as trained.", min=0)
+    ] = 1.0,
+    folder: Annotated[
+        str | None,
+        typer.Option(help="Only below this folder: its full path, or its path inside the indexed one."),
+    ] = None,
+    longer_than: Annotated[float | None, typer.Option(help="Seconds.", min=0)] = None,
+    shorter_than: Annotated[float | None, typer.Option(help="Seconds.", min=0)] = None,
+    since: Annotated[
+        datetime | None, typer.Option(formats=["%Y-%m-%d"], help="Changed then or later.")
+    ] = None,
+    until: Annotated[
+        datetime | None, typer.Option(formats=["%Y-%m-%d"], help="Changed then or earlier.")
+    ] = None,
     model: Model = None,
     as_json: Json = False,
 ) -> None:
-    """Search a library by words."""
+    """Search a library by words, or by example."""
+    from stan.library import Filters
+
+    if (query is None) == (like is None):
+        raise ValueError("say what to look for: either words, or an example with --like")
+    if at is not None and like is None:
+        raise ValueError("--at names a moment of the example: give --like, too")
+    days = [None if day is None else day.date() for day in (since, until)]
+    chosen = {"top": top, "gain": gain, "where": Filters(folder, longer_than, shorter_than, *days)}
     with quiet():
-        found = _open(library, model).search(query, top=top).document()
-    columns = ("name", "score", "percentile", "start", "end")
-    emit(found, as_json, lambda document: table(document["results"], columns))
+        videos = _open(library, model)
+        if like is None:
+            found = videos.search(query, **chosen)
+        else:
+            example = Path(like) if Path(like).is_file() else like
+            found = videos.similar(example, start=at, end=at, **chosen)
+    emit(found.document(), as_json, _found)
 
 
 def recognise(
@@ -93,12 +142,36 @@ def _open(library: Path, model: str | None) -> Any:
     return opened
 
 
-def _progress(done: int, total: int, name: str) -> None:
-    if done % 25 == 0:
-        say(f"{done}/{total}  {name}")
+def _progress() -> Callable[[int, int, str], None]:
+    """Says every few seconds how far the indexing has come, how fast it goes and how long it will take."""
+    started = said = time.monotonic()
+
+    def progress(done: int, total: int, name: str) -> None:
+        nonlocal said
+        now = time.monotonic()
+        if now - said < _SECONDS_BETWEEN_WORDS or done == 0:
+            return
+        said, rate = now, done / (now - started)
+        say(f"{done}/{total}  {rate:.1f} videos/s, {(total - done) / rate:.0f} s left  {_printable(name)}")
+
+    return progress
 
 
 def _indexed(report: dict[str, Any]) -> str:
     counts = ", ".join(f"{report[name]} {name}" for name in ("indexed", "unchanged", "removed"))
-    skipped = [f"skipped {one['file']}: {one['reason']}" for one in report["skipped"]]
-    return "\n".join([f"{counts}, {len(skipped)} skipped in {report['seconds']:.1f} s", *skipped])
+    told = f"{counts}, {len(report['skipped'])} skipped in {report['seconds']:.1f} s"
+    rows = [{name: _printable(value) for name, value in one.items()} for one in report["skipped"]]
+    return "\n".join([told, *([table(rows)] if rows else [])])
+
+
+def _found(document: dict[str, Any]) -> str:
+    rows = [{**result, "name": _printable(result["name"])} for result in document["results"]]
+    shown = table(rows, ("name", "score", "percentile", "start", "end"))
+    return (
+        f"{shown}\nno good match: nothing fits better than chance" if document["no_match"] and rows else shown
+    )
+
+
+def _printable(text: str) -> str:
+    """A file may be named so that a terminal would take its name for a command."""
+    return "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in text)

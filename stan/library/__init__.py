@@ -1,0 +1,7 @@
+"""A folder of videos in, an indexed library out, searched by words, by example and by moment."""
+
+from stan.library.filters import Filters
+from stan.library.library import DEFAULT_MODEL, Library, Results
+from stan.library.store import Entry
+
+__all__ = ["DEFAULT_MODEL", "Entry", "Filters", "Library", "Results"]

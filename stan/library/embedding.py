@@ -1,0 +1,122 @@
+"""A video or picture file in, its embeddings out: of every window and frame what CLIP gives alone and what the model gives.
+
+A short video is one window: the frames that the model itself takes. A longer one is cut into windows of equal length,
+each half over the next. Letters: W windows, T frames of a window, F frames of the video, E embedding width.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from jaxtyping import Float
+from PIL import Image, UnidentifiedImageError
+
+from stan.data import video as video_files
+from stan.data.sampling import segments
+from stan.data.transforms import evaluation
+from stan.models.dual_encoder import DualEncoder
+
+SECONDS_PER_FRAME = 1.0
+"""Of a window, unless its length is given: clips of MSR-VTT last 10 to 30 s and are read by 12 frames."""
+FRAMES_AT_ONCE = 64
+"""Frames of a long video that are held at a time, so that memory stays flat."""
+BYTES_AT_ONCE = 512 << 20
+"""Decoded pictures asked for at a time."""
+PICTURES = {".png": "PNG", ".jpg": "JPEG", ".jpeg": "JPEG", ".webp": "WEBP", ".bmp": "BMP"}
+
+
+@dataclass(frozen=True)
+class Embedded:
+    """One file's embeddings, not normalised; `video` and `frame_video` are the model's, `clip` and `frame_clip` CLIP's."""
+
+    duration: float
+    """Seconds."""
+    clip: Float[np.ndarray, "W E"]
+    video: Float[np.ndarray, "W E"]
+    times: Float[np.ndarray, " F"]
+    """Seconds."""
+    frame_clip: Float[np.ndarray, "F E"]
+    frame_video: Float[np.ndarray, "F E"]
+    """Mean over the windows that a frame lies in."""
+
+
+def embed(model: DualEncoder, path: str | Path, window: float) -> Embedded:
+    """Embeds a video file in windows of `window` seconds, or a picture as a video in which nothing moves.
+
+    Raises VideoError (a ValueError) for a file that cannot be decoded.
+    """
+    if Path(path).suffix.lower() in PICTURES:
+        return _embed_picture(model, Path(path))
+    info = video_files.probe(path)
+    grid, starts = windows(info.frames, info.duration, model.frames, window)
+    times = np.empty(len(grid), np.float32)
+    width = model.clip.embed_dim
+    clip, video = (np.empty((len(starts), width), np.float32) for _ in range(2))
+    frame_clip, frame_video = (np.zeros((len(grid), width), np.float32) for _ in range(2))
+    covered = np.zeros((len(grid), 1), np.float32)
+    for group in _groups(starts, model.frames):
+        first, last = starts[group[0]], starts[group[-1]] + model.frames
+        pixels, times[first:last] = _decoded(model, info, grid[first:last])
+        alone, whole = _both(model, pixels, [starts[i] - first for i in group])
+        frame_clip[first:last] = alone
+        for i, frames in zip(group, whole, strict=True):
+            span = slice(starts[i], starts[i] + model.frames)
+            clip[i], video[i] = frame_clip[span].mean(0), frames.mean(0)
+            frame_video[span] += frames
+            covered[span] += 1
+    return Embedded(float(info.duration), clip, video, times, frame_clip, frame_video / covered)
+
+
+def windows(total: int, duration: float, frames: int, window: float) -> tuple[np.ndarray, list[int]]:
+    """Frames to decode (F,) of `total`, evenly spread, and where among them each window of `frames` begins.
+
+    The windows start half a window apart, the last one ends with the video.
+    """
+    count = max(frames, round(frames * duration / window))
+    return segments(total, count), [*range(0, count - frames, max(1, frames // 2)), count - frames]
+
+
+def _groups(starts: list[int], frames: int) -> Iterator[range]:
+    """Windows that are embedded together."""
+    size = max(1, (FRAMES_AT_ONCE - frames) // max(1, frames // 2) + 1)
+    return (range(i, min(i + size, len(starts))) for i in range(0, len(starts), size))
+
+
+def _decoded(
+    model: DualEncoder, info: video_files.VideoInfo, indices: np.ndarray
+) -> tuple[Float[torch.Tensor, "F 3 S S"], Float[np.ndarray, " F"]]:
+    most = max(1, BYTES_AT_ONCE // (3 * info.width * info.height))
+    parts = [video_files.decode(info.path, indices[i : i + most]) for i in range(0, len(indices), most)]
+    prepare = evaluation(model.clip.image_size, model.clip.mean, model.clip.std)
+    pixels = torch.cat([torch.as_tensor(prepare(part.frames)) for part in parts])
+    return pixels, np.concatenate([part.times for part in parts])
+
+
+@torch.inference_mode()
+def _both(
+    model: DualEncoder, pixels: Float[torch.Tensor, "F 3 S S"], starts: list[int]
+) -> tuple[Float[np.ndarray, "F E"], Float[np.ndarray, "W T E"]]:
+    """CLIP's embedding of every frame, and the model's of every frame of every window; CLIP runs once a frame."""
+    clip, encoder = model.clip, model.encoder
+    levels = encoder.levels(pixels[None].to(model.device))
+    alone = clip.project(clip.pool(levels[clip.layers - 1])[0, :, 0])
+    cut = {i: torch.stack([x[0, s : s + model.frames] for s in starts]) for i, x in levels.items()}
+    whole = encoder.from_levels(cut).frames
+    return alone.float().cpu().numpy(), whole.float().cpu().numpy()
+
+
+def _embed_picture(model: DualEncoder, path: Path) -> Embedded:
+    try:
+        with Image.open(path, formats=sorted(set(PICTURES.values()))) as picture:
+            frame = np.asarray(picture.convert("RGB"))
+    except (OSError, UnidentifiedImageError, Image.DecompressionBombError) as error:
+        reason = getattr(error, "strerror", None) or "is no picture that can be read"
+        raise video_files.VideoError(path, reason, "give a PNG, JPEG, WebP or BMP file") from None
+    pixels = evaluation(model.clip.image_size, model.clip.mean, model.clip.std)(frame[None])
+    alone, whole = _both(model, torch.as_tensor(pixels).expand(model.frames, -1, -1, -1), [0])
+    frame_clip, frame_video = alone[:1], whole[0].mean(0, keepdims=True)
+    return Embedded(0.0, frame_clip, frame_video, np.zeros(1, np.float32), frame_clip, frame_video)

@@ -1,0 +1,88 @@
+"""A folder in, the video files below it out, and why others are not even opened."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import stat
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+VIDEOS = frozenset(
+    [".mp4", ".m4v", ".mov", ".mkv", ".webm", ".avi", ".mpg", ".mpeg", ".ts", ".flv", ".wmv", ".3gp"]
+)
+PLAYLISTS = frozenset([".m3u", ".m3u8", ".pls", ".xspf", ".mpd", ".ffconcat"])
+
+Skip = Callable[[str, str, str], None]
+"""Told of every file that is passed over: its name, the reason, a remedy."""
+
+
+def video_files(root: Path, skip: Skip, leave_out: Path | None = None) -> list[Path]:
+    """Regular files with a video's extension below `root` (resolved), sorted; links resolved, each file once.
+
+    Nothing outside `root` is opened, no link to a folder is followed, and `leave_out`, a folder, isn't entered.
+    """
+    found = set()
+    for file in _walk(root, skip, leave_out):
+        name = within(file, root)
+        problem = _problem(file, root)
+        if problem:
+            skip(name, *problem)
+        else:
+            found.add(file.resolve())
+    return sorted(found)
+
+
+def within(file: Path, root: Path) -> str:
+    """The file's path below `root` as text that can be written anywhere."""
+    return os.fsencode(file.relative_to(root)).decode(errors="replace")
+
+
+def digest(file: Path) -> str:
+    """SHA-256 of a regular file's bytes, as hex digits. Raises OSError where it isn't one any more."""
+    descriptor = os.open(file, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
+    with open(descriptor, "rb") as stream:
+        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+            raise OSError("it is no regular file any more")
+        return hashlib.file_digest(stream, "sha256").hexdigest()
+
+
+def _walk(root: Path, skip: Skip, leave_out: Path | None) -> Iterator[Path]:
+    """Whatever is named like a video or a playlist, and links to folders that lead out."""
+
+    def unreadable(error: OSError) -> None:
+        skip(within(Path(error.filename), root), error.strerror, "make the folder readable")
+
+    for folder, folders, names in os.walk(root, onerror=unreadable):
+        yield from (Path(folder, name) for name in names if _is_named_as_video(name))
+        yield from (link for link in _links(folder, folders) if not _is_inside(link, root))
+        folders[:] = [name for name in folders if Path(folder, name) != leave_out]
+
+
+def _is_named_as_video(name: str) -> bool:
+    return Path(name).suffix.lower() in VIDEOS | PLAYLISTS
+
+
+def _links(folder: str, names: list[str]) -> list[Path]:
+    return [path for path in (Path(folder, name) for name in names) if path.is_symlink()]
+
+
+def _is_inside(path: Path, root: Path) -> bool:
+    return path.resolve().is_relative_to(root)
+
+
+def _problem(file: Path, root: Path) -> tuple[str, str] | None:
+    """Why a file is not even opened, and what to do; None when it may be."""
+    try:
+        str(file).encode()
+    except UnicodeEncodeError:
+        return "its name is not valid Unicode", "rename the file"
+    if not _is_inside(file, root):
+        return "it is a link that leads out of the folder", "copy what it points to into the folder"
+    if file.suffix.lower() in PLAYLISTS:
+        return "it is a playlist, which names other files", "put the videos themselves into the folder"
+    if not file.exists():
+        return "it is a link that leads nowhere", "take it away"
+    if not file.is_file():
+        return "it is not a regular file", "take it away"
+    return None

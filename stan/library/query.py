@@ -1,0 +1,46 @@
+"""A query as it is typed in, its weighted terms out: `2:a red circle + moving up - striped`.
+
+Terms are parted by a plus or a minus with space on both sides, so that hyphens stay within words; a number and a
+colon before a term weigh it, 1 otherwise.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+_SIGN = re.compile(r"(?:^|(?<=\s))([+-])(?=\s|$)")
+_WEIGHT = re.compile(r"(\d+\.?\d*|\.\d+)\s*:(?!\d)\s*(.*)", re.DOTALL)
+
+
+@dataclass(frozen=True)
+class Term:
+    text: str
+    weight: float
+    """Negative for what should not be seen."""
+
+
+def parse(query: str) -> list[Term]:
+    """The terms in order. Raises ValueError for an empty query or term and for a weight of zero."""
+    if not query.strip():
+        raise ValueError("the query is empty: describe what should be seen")
+    first, *rest = _SIGN.split(query)
+    signs, texts = ["+", *rest[::2]], [first, *rest[1::2]]
+    if not first.strip():  # the query begins with a sign
+        signs, texts = signs[1:], texts[1:]
+    return [_term(sign, text.strip(), query) for sign, text in zip(signs, texts, strict=True)]
+
+
+def _term(sign: str, text: str, query: str) -> Term:
+    weighed = _WEIGHT.fullmatch(text)
+    weight, text = (float(weighed[1]), weighed[2]) if weighed else (1.0, text)
+    if not text:
+        raise ValueError(
+            f"the query {query!r} has a term without words: write `2:one thing + another - a third`, and no sign"
+            " at the end"
+        )
+    if not 0 < weight < 1000:
+        raise ValueError(
+            f"the query {query!r} weighs {text!r} by {weight:g}: take a number between 0 and 1000"
+        )
+    return Term(text, weight if sign == "+" else -weight)

@@ -1,0 +1,237 @@
+"""Rows of embedded videos in, the same rows out: a LanceDB table in a folder or on object storage.
+
+One row per video, written and replaced in one transaction, so that a reader sees a video whole or not at all.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, fields
+from datetime import date, datetime, timedelta
+from pathlib import Path
+from typing import Any
+from urllib.parse import unquote, urlsplit
+
+import lancedb
+import pyarrow as pa
+from filelock import FileLock, Timeout
+
+TABLE = "videos"
+LOCK = ".writing"
+"""Locked by the process that writes, freed by the system when that ends, however it ends."""
+LAYOUT = "2"
+"""Changes with the columns: a table of another layout is refused."""
+WRITES_PER_TIDY = 100
+"""Every write adds a small file and a version, which makes the next one slower (18 ms at first, 35 ms after 400)."""
+KEEP_VERSIONS = timedelta(minutes=10)
+"""Older ones are removed when tidying; a reader that began with one of them has long ended."""
+
+Row = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Entry:
+    """What is known of one video, embeddings aside."""
+
+    id: str
+    """Opaque: tells nothing of where the file lies."""
+    path: str
+    folder: str
+    """The folder that was indexed."""
+    name: str
+    """Path within `folder`."""
+    size: int
+    mtime_ns: int
+    hash: str
+    duration: float
+    """Seconds."""
+
+    @property
+    def date(self) -> date:
+        """Day of the file's last change, in local time."""
+        return datetime.fromtimestamp(self.mtime_ns / 1e9).date()
+
+
+COLUMNS = [column.name for column in fields(Entry)]
+
+
+@dataclass(frozen=True)
+class Maker:
+    """What made a store's embeddings."""
+
+    model: str
+    frames: str
+    """Frames per window."""
+    window: str
+    """Seconds that a window covers."""
+    signature: str
+    """Hash of the model's weights."""
+    layout: str = LAYOUT
+
+
+class Store:
+    """The table at `address`, a folder or an address of object storage; made by `create`.
+
+    Raises ValueError for an address that is a file.
+    """
+
+    def __init__(self, address: str | Path):
+        self.path = _local(address)
+        if self.path is not None and self.path.exists() and not self.path.is_dir():
+            raise ValueError(f"{self.path} is a file: give a folder for the library, it is made if missing")
+        self.address = str(self.path or address)
+        self._database: Any = None
+        self._opened: Any = None
+        self._writes = 0
+
+    @property
+    def maker(self) -> Maker | None:
+        """None while nothing has been written. Raises ValueError for a table of another layout."""
+        table = self._table()
+        if table is None:
+            return None
+        made = {key.decode(): value.decode() for key, value in (table.schema.metadata or {}).items()}
+        if made.get("layout") != LAYOUT:
+            raise ValueError(
+                f"the library {self.address} was made by another version of stan, which kept other columns: index"
+                " its folders into a new library, then remove this one"
+            )
+        return Maker(**{field.name: made[field.name] for field in fields(Maker)})
+
+    @property
+    def version(self) -> int:
+        """Rises with every change of the table; 0 while there is none."""
+        table = self._table()
+        return 0 if table is None else table.version
+
+    def entries(self) -> list[Entry]:
+        """All videos, by folder and name."""
+        rows = self.read(COLUMNS)
+        found = [] if rows is None else [Entry(**row) for row in rows.to_pylist()]
+        return sorted(found, key=lambda entry: (entry.folder, entry.name))
+
+    def read(self, columns: list[str]) -> pa.Table | None:
+        """Some columns of all rows; None while there is no table."""
+        table = self._table()
+        return None if table is None else table.search().select(columns).to_arrow()
+
+    def rows(self, ids: list[str], columns: list[str] | None = None) -> list[Row]:
+        """Rows with these ids, in any order; ids that are not there are left out."""
+        table = self._table()
+        if table is None or not ids:
+            return []
+        query = table.search().where(_where(ids)).limit(len(ids))
+        return (query.select(columns) if columns else query).to_arrow().to_pylist()
+
+    @contextmanager
+    def writing(self) -> Iterator[None]:
+        """The right to write, one process at a time; on object storage nothing keeps two apart.
+
+        Raises ValueError when another has it, and where the folder cannot be written to or its disk is full; what
+        was written before stands then.
+        """
+        try:
+            if self.path is None:
+                yield
+                return
+            with self._lock():
+                yield
+        except RuntimeError as error:
+            if "LanceError(IO)" not in str(error):
+                raise
+            raise self._unwritable(_reason(error)) from error
+
+    def _lock(self) -> FileLock:
+        try:
+            self.path.mkdir(parents=True, exist_ok=True)
+            return FileLock(self.path / LOCK, timeout=0).acquire()
+        except Timeout:
+            raise ValueError(
+                f"another process is indexing into {self.path}: wait until it has ended, then try again"
+            ) from None
+        except OSError as error:
+            raise self._unwritable(error.strerror) from error
+
+    def _unwritable(self, reason: str) -> ValueError:
+        return ValueError(
+            f"the library {self.address} cannot be written to ({reason}): make room or change its permissions, then"
+            " index again; what it holds stands"
+        )
+
+    def create(self, width: int, maker: Maker) -> None:
+        """Makes the table, if there is none, for embeddings of `width` channels."""
+        if self._table() is None:
+            self._connect().create_table(TABLE, schema=_schema(width, maker))
+
+    def write(self, row: Row, replace: bool) -> None:
+        """Adds one row, or replaces the one with the same id, in one transaction."""
+        table = self._table()
+        new = pa.Table.from_pylist([row], schema=table.schema)
+        if replace:
+            table.merge_insert("id").when_matched_update_all().when_not_matched_insert_all().execute(new)
+        else:
+            table.add(new)
+        self._writes += 1
+        if self._writes % WRITES_PER_TIDY == 0:
+            self.tidy()
+
+    def drop(self, ids: list[str]) -> None:
+        """Removes these videos."""
+        self._table().delete(_where(ids))
+
+    def tidy(self) -> None:
+        """Joins the small pieces that many writes leave behind, and removes what only old versions need."""
+        self._table().optimize(cleanup_older_than=KEEP_VERSIONS)
+
+    def _table(self) -> Any:
+        if self._opened is None:
+            if self.path is not None and not self.path.is_dir():
+                return None
+            database = self._connect()
+            if TABLE not in database.list_tables().tables:
+                return None
+            self._opened = database.open_table(TABLE)
+        return self._opened
+
+    def _connect(self) -> Any:
+        if self._database is None:
+            # Every read looks for what other processes have written.
+            self._database = lancedb.connect(self.address, read_consistency_interval=timedelta(0))
+        return self._database
+
+
+def _reason(error: RuntimeError) -> str:
+    """The system's words for what LanceDB could not write."""
+    code = re.search(r"os error (\d+)", str(error))
+    return os.strerror(int(code[1])) if code else str(error).partition(", /")[0]
+
+
+def is_id(text: str) -> bool:
+    """Whether `text` has the form of a video's id: 16 hex digits."""
+    return len(text) == 16 and all(character in "0123456789abcdef" for character in text)
+
+
+def _local(address: str | Path) -> Path | None:
+    """The folder of an address, None for one of object storage (`s3://`, `gs://`, `az://`, `memory://`)."""
+    scheme, separator, _ = str(address).partition("://")
+    if not separator or isinstance(address, Path):
+        return Path(address)
+    return Path(unquote(urlsplit(str(address)).path)) if scheme == "file" else None
+
+
+def _where(ids: list[str]) -> str:
+    assert all(map(is_id, ids)), "ids are hex digits, so that they need no quoting"
+    return "id IN (" + ", ".join(f"'{id}'" for id in ids) + ")"
+
+
+def _schema(width: int, maker: Maker) -> pa.Schema:
+    types = dict.fromkeys(("id", "path", "folder", "name", "hash"), pa.string())
+    types |= dict.fromkeys(("size", "mtime_ns"), pa.int64())
+    types |= {"duration": pa.float64()}
+    types |= dict.fromkeys(("clip", "video"), pa.list_(pa.list_(pa.float32(), width)))
+    types |= {"times": pa.list_(pa.float32())}
+    types |= dict.fromkeys(("frame_clip", "frame_video"), pa.list_(pa.float16()))
+    return pa.schema([pa.field(name, kind) for name, kind in types.items()], metadata=vars(maker))
