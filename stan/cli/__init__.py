@@ -14,7 +14,7 @@ from typing import NoReturn
 
 import typer
 
-from stan.cli import pages, records, training, videos
+from stan.cli import explanations, pages, records, training, videos
 from stan.cli.output import say
 
 app = typer.Typer(
@@ -28,7 +28,8 @@ for _command in (
     *(training.world, training.pretrain, training.train, training.export, training.convert),
     *(training.evaluate, training.ablate),
     *(records.runs, records.compare, records.published, records.cost, records.metrics),
-    *(videos.index, videos.search, videos.recognise, videos.explain),
+    *(videos.index, videos.search, videos.recognise),
+    *(explanations.explain, explanations.faithfulness),
     *(pages.dashboard, pages.demo, pages.serve, pages.doctor),
 ):
     app.command()(_command)

@@ -116,23 +116,6 @@ def recognise(
     emit(found, as_json, lambda document: table(document["labels"]))
 
 
-def explain(
-    video: Annotated[Path, typer.Argument(help="A video file.")],
-    out: Annotated[Path, typer.Option(help="The picture to write, .png or .pdf.")] = Path("attention.png"),
-    model: Annotated[str, typer.Option(help="A preset, a run's folder or a checkpoint.")] = "stan-tiny",
-    as_json: Json = False,
-) -> None:
-    """Draw where CLIP and the branch look, frame by frame, and which frames look at which."""
-    from stan import figures, load_model
-    from stan.explain.attention import attention
-
-    with quiet():
-        maps = attention(load_model(model), video)
-        figures.save(figures.attention(maps), out)
-    document = {"video": video, "model": model, "picture": out, "times": [float(t) for t in maps.times]}
-    emit(document, as_json, lambda document: f"wrote {document['picture']}")
-
-
 def _open(library: Path, model: str | None) -> Any:
     from stan.library import Library as Videos
 

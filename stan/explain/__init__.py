@@ -1,5 +1,16 @@
-"""A model and a video in, maps of where the model looks out."""
+"""A model, a video and a sentence in, tested maps of why they score as they do out; and raw attention."""
 
 from stan.explain.attention import NOTE, Attention, attention, attention_of
+from stan.explain.explanation import Explanation, Map, explain
+from stan.explain.faithfulness import Faithfulness
 
-__all__ = ["NOTE", "Attention", "attention", "attention_of"]
+__all__ = [
+    "NOTE",
+    "Attention",
+    "Explanation",
+    "Faithfulness",
+    "Map",
+    "attention",
+    "attention_of",
+    "explain",
+]

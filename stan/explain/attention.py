@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
@@ -21,9 +21,12 @@ from torch import Tensor, nn
 
 from stan.data import video as video_files
 from stan.data.transforms import evaluation
-from stan.models.video_encoder import VideoOutput
 from stan.temporal.attention import attention_weights
 from stan.temporal.stan_layer import CrossFrameAttention, IntraFrame
+
+if TYPE_CHECKING:
+    from stan.models.clip import Clip
+    from stan.models.video_encoder import VideoOutput
 
 NOTE = "This is attention, not an explanation: it shows what a layer mixes, not why the score is what it is."
 
@@ -51,11 +54,9 @@ def attention(model: nn.Module, path: str | Path, frames: int | None = None) -> 
     Raises VideoError for a file that cannot be decoded, ValueError for more frames than the model can place and for
     a temporal method whose blocks read other tokens than each frame's CLS and patches.
     """
-    clip = model.clip
-    decoded = video_files.decode(path, frames or model.frames)
-    pixels = torch.as_tensor(evaluation(clip.image_size, clip.mean, clip.std)(decoded.frames))
+    pixels, times = prepared(model, path, frames)
     maps, _ = attention_of(model, pixels)
-    return Attention(_shown(pixels, clip.mean, clip.std), np.asarray(decoded.times), **maps)
+    return Attention(shown(pixels, model.clip), times, **maps)
 
 
 @torch.inference_mode()
@@ -70,13 +71,9 @@ def attention_of(
     intra = [m for m in model.temporal.modules() if isinstance(m, IntraFrame)]
     cross = [m for m in model.temporal.modules() if isinstance(m, CrossFrameAttention)]
     norms = [block.ln_1 for block in blocks] + [m.block.ln_1 for m in intra] + [m.norm for m in cross]
-    with _outputs(norms) as seen:
+    with noted_outputs(norms) as seen:
         output = model.encode_video(pixels[None].to(model.device))
-    if any(seen[block.ln_1].shape[:2] != (len(pixels), 1 + model.clip.patches) for block in blocks):
-        name = type(model.temporal).__name__
-        raise ValueError(
-            f"there are no attention maps of {name}: its tokens are not each frame's own patches"
-        )
+    require_own_patches(model, len(pixels), seen)
     height = model.clip.grid[0]
     spatial = [_to_patches(block.attn, seen[block.ln_1], height) for block in blocks]
     branch = [_to_patches(m.block.attn, seen[m.block.ln_1], height) for m in intra]
@@ -85,12 +82,21 @@ def attention_of(
     return maps, output
 
 
-@contextmanager
-def _outputs(modules: list[nn.Module]) -> Iterator[dict[nn.Module, Tensor]]:
-    """What each module returned last, while this is open."""
-    seen: dict[nn.Module, Tensor] = {}
+def require_own_patches(model: nn.Module, frames: int, seen: dict[nn.Module, Any]) -> None:
+    """Raises ValueError where CLIP's blocks read other tokens than each frame's CLS and patches."""
+    if any(seen[block.ln_1].shape[:2] != (frames, 1 + model.clip.patches) for block in model.clip.blocks):
+        name = type(model.temporal).__name__
+        raise ValueError(
+            f"there are no attention maps of {name}: its tokens are not each frame's own patches"
+        )
 
-    def note(module: nn.Module, _: Any, output: Tensor) -> None:
+
+@contextmanager
+def noted_outputs(modules: list[nn.Module]) -> Iterator[dict[nn.Module, Any]]:
+    """What each module returned last, while this is open."""
+    seen: dict[nn.Module, Any] = {}
+
+    def note(module: nn.Module, _: Any, output: Any) -> None:
         seen[module] = output
 
     with ExitStack() as stack:
@@ -117,9 +123,17 @@ def _stacked(layers: list[np.ndarray]) -> np.ndarray | None:
     return np.stack(layers) if layers else None
 
 
-def _shown(
-    pixels: Float[Tensor, "T 3 S S"], mean: tuple[float, ...], std: tuple[float, ...]
-) -> UInt8[np.ndarray, "T S S 3"]:
+def prepared(
+    model: nn.Module, path: str | Path, frames: int | None
+) -> tuple[Float[Tensor, "T 3 S S"], Float[np.ndarray, " T"]]:
+    """Frames of a file as the model reads them (its own number if None), and their times in seconds."""
+    clip = model.clip
+    decoded = video_files.decode(path, frames or model.frames)
+    pixels = evaluation(clip.image_size, clip.mean, clip.std)(decoded.frames)
+    return torch.as_tensor(pixels), np.asarray(decoded.times)
+
+
+def shown(pixels: Float[Tensor, "T 3 S S"], clip: Clip) -> UInt8[np.ndarray, "T S S 3"]:
     """The model's input as pictures again."""
-    restored = pixels * torch.tensor(std)[:, None, None] + torch.tensor(mean)[:, None, None]
+    restored = pixels * torch.tensor(clip.std)[:, None, None] + torch.tensor(clip.mean)[:, None, None]
     return (rearrange(restored, "t c h w -> t h w c").clamp(0, 1) * 255).round().byte().numpy()

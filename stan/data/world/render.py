@@ -75,6 +75,12 @@ def render(scene: Scene) -> np.ndarray:
     return np.rint(frames).clip(0, 255).astype(np.uint8)
 
 
+def cover(scene: Scene) -> np.ndarray:
+    """(T, HEIGHT, WIDTH) in 0..1: how much of each pixel the scene's shapes cover together."""
+    y, x = np.mgrid[0:HEIGHT, 0:WIDTH].astype(np.float32) + 0.5
+    return 1 - np.prod([1 - _coverage(track, x, y) for track in scene.tracks], axis=0)
+
+
 def _coverage(track: Track, x: Field, y: Field) -> Field:
     """(T, H, W): how much of each pixel the shape covers."""
 

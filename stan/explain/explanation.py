@@ -1,0 +1,144 @@
+"""A model, a video and a sentence in; tested maps of why they score as they do, and what each word gives, out."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from einops import rearrange
+from jaxtyping import Float, UInt8
+from torch import Tensor, nn
+
+from stan.explain.attention import NOTE, prepared, shown
+from stan.explain.faithfulness import BASELINE, DRAWS, STEPS, Faithfulness, faithfulness, scorer
+from stan.explain.gradients import layers_of
+from stan.explain.maps import EXPLANATIONS, maps_of
+
+NOT_BETTER = (
+    "Not better than random maps: taking away what it marks changes the score no more than chance does."
+)
+
+
+@dataclass(frozen=True)
+class Map:
+    """Where one method says that the score comes from, and whether that holds."""
+
+    method: str
+    """grad-eclip, gradient-attention, attention or rollout."""
+    part: str
+    """clip, branch or both."""
+    values: Float[np.ndarray, "T h w"]
+    """Not negative. In units of the score for an explanation, shares of attention otherwise."""
+    faithfulness: Faithfulness
+    is_explanation: bool
+    """False for attention and rollout, which know nothing of the text."""
+
+    @property
+    def notes(self) -> list[str]:
+        """What has to stand beside its picture."""
+        return [NOTE] * (not self.is_explanation) + [NOT_BETTER] * (not self.faithfulness["better"])
+
+
+@dataclass(frozen=True)
+class Explanation:
+    """Why a video and a sentence score as they do."""
+
+    query: str
+    score: float
+    pixels: UInt8[np.ndarray, "T S S 3"]
+    times: Float[np.ndarray, " T"]
+    """Seconds."""
+    maps: dict[str, Map]
+    """By METHOD-PART; the first is the default, Grad-ECLIP of all parts."""
+    words: list[dict[str, Any]]
+    """{"word", "change"}: what the score changes by when the word is left out, so negative for a word that helps."""
+
+    @property
+    def default(self) -> Map:
+        return next(iter(self.maps.values()))
+
+    @property
+    def difference(self) -> Float[np.ndarray, "T h w"] | None:
+        """Grad-ECLIP of the branch minus CLIP's; None where there is no branch."""
+        if "grad-eclip-branch" not in self.maps:
+            return None
+        return self.maps["grad-eclip-branch"].values - self.maps["grad-eclip-clip"].values
+
+    def document(self) -> dict[str, Any]:
+        """JSON values of everything but the pixels."""
+        maps = [
+            {"name": name, **{key: getattr(one, key) for key in _MAP_KEYS}, "values": one.values.tolist()}
+            for name, one in self.maps.items()
+        ]
+        return {
+            "query": self.query,
+            "score": self.score,
+            "times": self.times.tolist(),
+            "default": next(iter(self.maps)),
+            "baseline": BASELINE,
+            "maps": maps,
+            "difference": None if self.difference is None else self.difference.tolist(),
+            "words": self.words,
+        }
+
+
+_MAP_KEYS = ("method", "part", "is_explanation", "faithfulness", "notes")
+
+
+def explain(
+    model: nn.Module,
+    path: str | Path,
+    query: str,
+    frames: int | None = None,
+    *,
+    steps: int = STEPS,
+    draws: int = DRAWS,
+    seed: int = 0,
+    progress: Callable[[int, int], None] = lambda done, total: None,
+) -> Explanation:
+    """Why `model` scores the video at `path` as it does with `query`, on `frames` frames (its own number if None).
+
+    steps, draws, seed, progress: of `faithfulness`, which takes nearly all the time.
+    Raises VideoError for a file that cannot be decoded, ValueError for an empty query, for more frames than the model
+    can place, for a CoCa and for a temporal method whose blocks read other tokens than each frame's CLS and patches.
+    """
+    pixels, times = prepared(model, path, frames)
+    maps, score = explain_pixels(model, pixels, query, steps=steps, draws=draws, seed=seed, progress=progress)
+    words = leave_one_out(model, pixels, query)
+    return Explanation(query, score, shown(pixels, model.clip), times, maps, words)
+
+
+def explain_pixels(
+    model: nn.Module, pixels: Float[Tensor, "T 3 S S"], query: str, **testing: Any
+) -> tuple[dict[str, Map], float]:
+    """The tested maps of frames as the model reads them, by name, and the score. testing: as in `faithfulness`."""
+    if not query.split():
+        raise ValueError("the query is empty: say in words what the video should be explained for")
+    text = model.encode_text(query)
+    layers = layers_of(model, pixels, text)
+    height = model.clip.grid[0]
+    found = {one.name: one for one in maps_of(layers)}
+    values = {
+        name: rearrange(one.values.float().cpu().numpy(), "t (h w) -> t h w", h=height)
+        for name, one in found.items()
+    }
+    tested = faithfulness(scorer(model, text), pixels, values, **testing)
+    maps = {
+        name: Map(one.method, one.part, values[name], tested[name], one.method in EXPLANATIONS)
+        for name, one in found.items()
+    }
+    return maps, layers.score
+
+
+@torch.no_grad()
+def leave_one_out(model: nn.Module, pixels: Float[Tensor, "T 3 S S"], query: str) -> list[dict[str, Any]]:
+    """{"word", "change"} for every word of the query, in order: the score without it minus the score with it."""
+    words = query.split()
+    texts = [query, *(" ".join(words[:i] + words[i + 1 :]) for i in range(len(words)))]
+    video = model.encode_video(pixels[None].to(model.device))
+    whole, *without = model.similarity(model.encode_text(texts), video)[:, 0].tolist()
+    return [{"word": word, "change": score - whole} for word, score in zip(words, without, strict=True)]

@@ -1,0 +1,129 @@
+"""Maps over a video's patches in; how much the score follows them, beside random maps, out.
+
+Patches of all frames, ranked by a map, are taken away (deletion: a faithful map makes the score fall early, a low area
+is good) or brought in (insertion: a high area is good), as Petsiuk et al. (RISE, 2018) do with an image's pixels.
+
+What is taken away becomes the video's mean colour: it tells nothing of place, shape or time. A blur would keep a
+large object's colour where it is, and a dark patch would be an object itself.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import TypedDict
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from jaxtyping import Bool, Float, Int
+from torch import Tensor, nn
+
+from stan.models.clip import TextOutput
+
+BASELINE = "the video's mean colour"
+STEPS, DRAWS = 8, 8
+MARGIN = 2.0
+"""Standard deviations of the random maps by which a map must beat their mean."""
+FRAMES_AT_ONCE = 256
+
+Score = Callable[[Float[Tensor, "N T 3 S S"]], Float[np.ndarray, " N"]]
+
+
+class Faithfulness(TypedDict):
+    """Areas under the score over the share of patches, 0 to 1, so in units of the score."""
+
+    deletion: float
+    insertion: float
+    random_deletion: float
+    """Mean over random maps."""
+    random_insertion: float
+    deletion_spread: float
+    """Standard deviation over random maps."""
+    insertion_spread: float
+    better: bool
+    """Deletion is below random and insertion above, both by more than `MARGIN` spreads."""
+
+
+def scorer(model: nn.Module, text: TextOutput) -> Score:
+    """What scores many versions of a video against one text, some at a time."""
+
+    @torch.inference_mode()
+    def score(videos: Float[Tensor, "N T 3 S S"]) -> Float[np.ndarray, " N"]:
+        batches = videos.split(max(1, FRAMES_AT_ONCE // videos.shape[1]))
+        found = [model.similarity(text, model.encode_video(batch.to(model.device)))[0] for batch in batches]
+        return torch.cat(found).double().cpu().numpy()
+
+    return score
+
+
+def faithfulness(
+    score: Score,
+    pixels: Float[Tensor, "T 3 S S"],
+    maps: Mapping[str, Float[np.ndarray, "T h w"]],
+    *,
+    steps: int = STEPS,
+    draws: int = DRAWS,
+    seed: int = 0,
+    progress: Callable[[int, int], None] = lambda done, total: None,
+) -> dict[str, Faithfulness]:
+    """Each map's areas by name, beside those of `draws` random maps that all of them meet.
+
+    steps: in how many parts the patches go. `progress(done, total)` counts maps, random ones too.
+    """
+    rng = np.random.default_rng(seed)
+    shape = next(iter(maps.values())).shape
+    orders = [ranks(values, rng) for values in [*maps.values(), *rng.random((draws, *shape))]]
+    whole, nothing = score(masked(pixels, np.stack([np.ones(shape, bool), np.zeros(shape, bool)])))
+    found = []
+    for order in orders:
+        found.append(areas(score, pixels, order, (whole, nothing), steps))
+        progress(len(found), len(orders))
+    random = np.array(found[len(maps) :])
+    return {name: _beside(random, *own) for name, own in zip(maps, found, strict=False)}
+
+
+def ranks(values: Float[np.ndarray, "T h w"], rng: np.random.Generator) -> Int[np.ndarray, "T h w"]:
+    """0 for the highest value, 1 for the next, ...; equal values in random order."""
+    order = np.lexsort((rng.random(values.size), -values.ravel()))
+    found = np.empty(values.size, dtype=int)
+    found[order] = np.arange(values.size)
+    return found.reshape(values.shape)
+
+
+def areas(
+    score: Score,
+    pixels: Float[Tensor, "T 3 S S"],
+    rank: Int[np.ndarray, "T h w"],
+    ends: tuple[float, float],
+    steps: int = STEPS,
+) -> tuple[float, float]:
+    """(deletion, insertion) of the patches by rising rank; ends: scores of the whole video and of none of it."""
+    cuts = np.unique(np.linspace(0, rank.size, steps + 1).round())
+    first = rank < cuts[1:-1, None, None, None]
+    falling, rising = np.split(score(masked(pixels, np.concatenate([~first, first]))), 2)
+    whole, nothing = ends
+    share = cuts / rank.size
+    deletion = np.trapezoid([whole, *falling, nothing], share)
+    return float(deletion), float(np.trapezoid([nothing, *rising, whole], share))
+
+
+def masked(
+    pixels: Float[Tensor, "T 3 S S"], shown: Bool[np.ndarray, "N T h w"]
+) -> Float[Tensor, "N T 3 S S"]:
+    """Versions of a video whose patches have the video's mean colour where they are not `shown`."""
+    where = F.interpolate(torch.from_numpy(shown).float(), size=pixels.shape[-2:])[:, :, None] > 0
+    return torch.where(where.to(pixels.device), pixels, pixels.mean((0, 2, 3), keepdim=True))
+
+
+def _beside(random: Float[np.ndarray, "draws 2"], deletion: float, insertion: float) -> Faithfulness:
+    mean, spread = random.mean(0), random.std(0, ddof=1)
+    gain = mean[0] - deletion, insertion - mean[1]
+    return {
+        "deletion": deletion,
+        "insertion": insertion,
+        "random_deletion": float(mean[0]),
+        "random_insertion": float(mean[1]),
+        "deletion_spread": float(spread[0]),
+        "insertion_spread": float(spread[1]),
+        "better": bool(np.all(gain > MARGIN * spread)),
+    }
