@@ -17,9 +17,10 @@ LAYERS = (
     "temporal similarity",
     "models checkpoints",
     "results experiments figures",
-    "recipe resumption cost train evaluate time_probe probes pretrain",
+    "recipe resumption cost train evaluate time_probe probes pretrain temperature",
     "sweep sweep_display notebook",
-    "library explain report ledger tour",
+    "recognition time_meter",
+    "library explain report ledger tour bench",
     "doctor cli",
 )
 PLACE = {name: i for i, layer in enumerate(LAYERS) for name in layer.split()}

@@ -98,22 +98,40 @@ def recognise(
     video: Annotated[str, typer.Argument(help="A video file, or the id of a video of the library.")],
     label: Annotated[list[str] | None, typer.Option(help="A label; repeat it for several.")] = None,
     labels: Annotated[Path | None, typer.Option(help="A text file, one label per line.")] = None,
+    label_set: Annotated[
+        str | None, typer.Option("--set", help="kinetics-400, something-something-v2 or motions.")
+    ] = None,
+    templates: Annotated[
+        str,
+        typer.Option(help="plain, actionclip, or a text file with one sentence per line, {} for the label."),
+    ] = "plain",
+    pieces: Annotated[
+        int | None,
+        typer.Option(help="See so many parts of the video apart, so that the strip tells motions.", min=1),
+    ] = None,
     library: Library = _LIBRARY,
     top: Annotated[int, typer.Option(help="How many labels to show.", min=1)] = 5,
     model: Model = None,
     as_json: Json = False,
 ) -> None:
-    """Tell which of the given labels fits a video."""
+    """Tell which of the given labels fits a video, or that none does."""
+    from stan.data import label_sets
+    from stan.data import templates as prompts
     from stan.library import Library as Videos
 
-    wanted = [*(label or []), *(labels.read_text(encoding="utf-8").splitlines() if labels else [])]
+    wanted = [
+        *(label or []),
+        *(labels.read_text(encoding="utf-8").splitlines() if labels else []),
+        *(label_sets.named(label_set) if label_set else []),
+    ]
     if not wanted:
         raise ValueError(
-            "there are no labels: give --label several times, or --labels FILE with one per line"
+            "there are no labels: give --label several times, --labels FILE with one per line, or --set NAME"
         )
+    sentences = prompts.TEMPLATES.get(templates) or prompts.read(Path(templates))
     with quiet():
-        found = Videos(library, model).recognise(video, wanted, top=top)
-    emit(found, as_json, lambda document: table(document["labels"]))
+        found = Videos(library, model).recognise(video, wanted, top=top, templates=sentences, pieces=pieces)
+    emit(found, as_json, _recognised)
 
 
 def _open(library: Path, model: str | None) -> Any:
@@ -158,3 +176,15 @@ def _found(document: dict[str, Any]) -> str:
 def _printable(text: str) -> str:
     """A file may be named so that a terminal would take its name for a command."""
     return "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in text)
+
+
+def _recognised(document: dict[str, Any]) -> str:
+    none, strip = document["none"], document["over_time"]
+    kind = "" if document["calibrated"] else ", relative: no temperature was fitted"
+    said = [
+        table(document["labels"]),
+        f"none of these: {none['probability']:.2f}{', so none fits' if none['rejected'] else ''}{kind}",
+        *(f"too alike to tell: {a!r} and {b!r} ({cosine:.3f})" for a, b, cosine in document["alike"]),
+        *(f"{moment:8.2f} s  {best}" for moment, best in zip(strip["times"], strip["best"], strict=True)),
+    ]
+    return "\n".join(said)

@@ -1,6 +1,8 @@
-"""The name of a set of templates in; sentences with a gap for a class's name out."""
+"""The name of a set of templates, or a file of them, in; sentences with a gap for a class's name out."""
 
 from __future__ import annotations
+
+from pathlib import Path
 
 TEMPLATES: dict[str, tuple[str, ...]] = {
     "plain": ("{}",),
@@ -19,3 +21,25 @@ def named(name: str) -> tuple[str, ...]:
     if name not in TEMPLATES:
         raise ValueError(f"data.templates is {name!r}; it can be {', '.join(TEMPLATES)}")
     return TEMPLATES[name]
+
+
+def read(path: Path) -> tuple[str, ...]:
+    """The templates in a text file, one a line with `{}` where the name goes; empty lines are left out.
+
+    Raises ValueError naming the line that has no gap or several, and for a file without any.
+    """
+    lines = path.read_text(encoding="utf-8").splitlines()
+    for number, line in enumerate(lines, 1):
+        if line.strip() and line.count("{}") != 1:
+            raise ValueError(
+                f"{path}:{number}: {line.strip()!r} has {line.count('{}')} places for a name: write {{}} once"
+            )
+    found = tuple(line.strip() for line in lines if line.strip())
+    if not found:
+        raise ValueError(f"{path} holds no template: write one per line, such as: a video of {{}}")
+    return found
+
+
+def fill(template: str, name: str) -> str:
+    """The sentence of `name`; other braces, in either of them, are only text."""
+    return template.replace("{}", name)

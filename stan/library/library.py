@@ -15,6 +15,7 @@ import torch
 import torch.nn.functional as F
 from jaxtyping import Float
 
+from stan import recognition
 from stan.library import bank, embedding
 from stan.library.filters import Filters
 from stan.library.indexing import Progress, update
@@ -23,6 +24,7 @@ from stan.library.scoring import Matrix, at_gain, moment, read_matrix
 from stan.library.store import COLUMNS, Entry, Maker, Row, Store, is_id
 from stan.models.dual_encoder import DualEncoder
 from stan.models.presets import digest, load_model
+from stan.recognition import EmbeddedVideo
 from stan.similarity.cosine import Cosine
 
 DEFAULT_MODEL = "stan-tiny"
@@ -234,35 +236,26 @@ class Library:
 
     # ---- recognising
 
-    @torch.inference_mode()
-    def recognise(self, video: str | Path, labels: list[str], top: int = 5) -> dict[str, Any]:
-        """How likely each of `labels` is for `video`: a path, or the id of a video of this library.
+    def recognise(self, video: str | Path, labels: list[str], top: int = 5, **options: Any) -> dict[str, Any]:
+        """How likely each of `labels` is for `video`: a path, or the id of a video of this library, not decoded again.
 
-        Returns {"video", "labels": [{"label", "probability"}] (best first, `top` of them), "none", "ms"}; the
-        probabilities of all labels sum to one. "none" is None: whether no label fits is not decided here.
-        Raises ValueError without labels, VideoError for a file that cannot be decoded.
+        What it returns, raises and what `options` there are: see `stan.recognition.recognise`.
         """
-        labels = list(dict.fromkeys(label.strip() for label in labels if label.strip()))
-        if not labels:
-            raise ValueError("there are no labels: give at least one, one per line")
-        started = time.perf_counter()
-        embedding = self._video_embedding(video)
-        encoded = time.perf_counter()
-        chances = (self._encode(labels) @ embedding * self.model.logit_scale.exp().cpu()).softmax(dim=0)
-        ended = time.perf_counter()
-        order = chances.topk(min(top, len(labels))).indices.tolist()
-        ranked = [{"label": labels[i], "probability": float(chances[i])} for i in order]
-        milliseconds = {"encode": _ms(encoded - started), "labels": _ms(ended - encoded)}
-        return {"video": str(video), "labels": ranked, "none": None, "ms": milliseconds}
+        return recognition.recognise(self.model, self._embedded_video(video), labels, top=top, **options)
 
-    def _video_embedding(self, video: str | Path) -> Float[torch.Tensor, " E"]:
-        """Stored for the library's own videos, computed for any other; a long video's is the mean of its windows'."""
-        if isinstance(video, str) and is_id(video):
-            self.require_model()
-            rows = self._store.rows([video], ["video"])
-            if rows:
-                return F.normalize(torch.tensor(rows[0]["video"]), dim=-1).mean(0)
-        return F.normalize(torch.as_tensor(self._embed(Path(video)).video), dim=-1).mean(0)
+    def _embedded_video(self, video: str | Path) -> str | Path | EmbeddedVideo:
+        """What is stored of the library's own videos, a long one's windows averaged; any other as it is."""
+        if not (isinstance(video, str) and is_id(video)):
+            return video
+        self.require_model()
+        rows = self._store.rows([video])
+        if not rows:
+            return video
+        whole = F.normalize(torch.tensor(rows[0]["video"]), dim=-1).mean(0)
+        frames = F.normalize(torch.as_tensor(_frames(rows[0])[1]), dim=-1)
+        return EmbeddedVideo(
+            video, rows[0]["path"], F.normalize(whole, dim=-1), frames, np.array(rows[0]["times"])
+        )
 
     # ---- the model
 

@@ -30,6 +30,8 @@ class DualEncoder(nn.Module):
         super().__init__()
         self.encoder = VideoEncoder(clip, temporal)
         self.score = similarities.build(similarity, clip, options)
+        self.temperature: float | None = None
+        """What cosines are divided by where they become probabilities; None while nobody has fitted it."""
 
     @property
     def clip(self) -> Clip:

@@ -66,12 +66,15 @@ def save_model(path: str | Path, model: DualEncoder, experiment: Experiment) -> 
     checkpoints.save(path, kept, {"experiment": to_dict(experiment), "backbone": digest(left_out)})
 
 
-def export(name: str | Path, path: str | Path) -> None:
+def export(name: str | Path, path: str | Path, temperature: float | None = None) -> None:
     """Writes the weights of a run, or of a checkpoint, in half precision: what `stan-tiny` was made by.
 
-    Raises ValueError where there are none.
+    temperature: kept with them, as fitted by `stan.temperature`; None: what is there stays. Raises ValueError where
+    there are no weights.
     """
     state, metadata = checkpoints.load(_file(name))
+    if temperature is not None:
+        metadata = metadata | {"temperature": temperature}
     checkpoints.save(path, {key: tensor.half() for key, tensor in state.items()}, metadata)
 
 
@@ -131,4 +134,5 @@ def _from_file(path: Path) -> DualEncoder:
         raise ValueError(
             f"{path} was trained on other weights of {backbone} than those at hand: train it again"
         )
+    model.temperature = metadata.get("temperature")
     return model.eval()
