@@ -90,7 +90,9 @@ def _fill(calls: Calls, library: str) -> list[Any]:
         known, places = calls.videos(library), calls.places(library)
     except ValueError as error:
         return [failure(error), failure(error), *[gr.skip()] * 4]
-    told = message(f"{len(known)} videos in the library.") if known else search_tab.NOTHING
+    told = (
+        message(f"{library_tab.counted(len(known), 'video')} in the library") if known else search_tab.NOTHING
+    )
     choices = gr.Dropdown(known, value=known[0][1] if known else None)
     return [told, library_tab.holding(known, places), choices, choices, choices, search_tab.folders(places)]
 

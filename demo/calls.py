@@ -5,9 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from demo.wish import Wish
+
+if TYPE_CHECKING:
+    from stan.explain import Attention, Explanation
+    from stan.library import Results
 
 Progress = Callable[[int, int, str], None]
 
@@ -30,20 +34,20 @@ class Calls:
     videos: Callable[[str], list[tuple[str, str]]]
     """videos(library) -> (name, id) of each."""
     places: Callable[[str], list[str]]
-    """places(library) -> folders that its videos lie in, as filters may name them."""
-    search: Callable[[Wish], Any]
+    """places(library) -> names of the folders that its videos lie in, for filters."""
+    search: Callable[[Wish], Results]
     """search(wish) -> `stan.library.Results`."""
     recognise: Callable[..., dict[str, Any]]
     """recognise(library, video, labels, templates) -> as `stan.recognition.recognise`."""
-    explain: Callable[[str, str, str, int], Any]
+    explain: Callable[[str, str, str, int], Explanation]
     """explain(library, id, query, frames) -> `stan.explain.Explanation`."""
-    attention: Callable[[str, str, int], Any]
+    attention: Callable[[str, str, int], Attention]
     """attention(library, id, frames) -> `stan.explain.Attention`."""
-    time: Callable[[str, str, str], Any]
-    """time(library, id, query) -> as `stan.time_meter`."""
+    time: Callable[[str, str, str], dict[str, Any]]
+    """time(library, id, query) -> as `stan.time_meter.time_meter`."""
     index: Callable[[str, str | None, str, Progress], dict[str, Any]]
     """index(library, folder, below, progress) -> the report of `Library.add`; None: all folders it holds."""
     media: Callable[[str, str], Path]
     """media(id, kind) -> the file to play (mp4) or the strip to show (webp)."""
     admit: Callable[[Path], str]
-    """admit(upload) -> an id by which `media` knows it."""
+    """admit(upload) -> an id by which `media` knows it, which tells nothing of where it lies."""

@@ -43,8 +43,8 @@ def _card(rank: int, result: dict[str, Any], scale: tuple[float, float]) -> str:
  style="--still:{max(still, 0):.1f}%"></div>
 {_curve(result, length, scale)}
 <h3><span>{rank}.</span> <bdi>{name}</bdi></h3>
-<p class="facts">score <b>{result["score"]:.3f}</b>,
- at or above <b>{result["percentile"]:.0f}&nbsp;%</b> of the library</p>
+<p class="facts">score <b>{result["score"]:.3f}</b>, better than <b>{result["percentile"]:.0f}&nbsp;%</b>
+ of unrelated queries</p>
 <div class="actions">
 <button type="button" class="play" aria-label="Play {name} from {start:.1f} seconds">▶ {moment}</button>
 <button type="button" {like} aria-label="More like {name}">More like this</button>

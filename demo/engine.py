@@ -9,25 +9,26 @@ import os
 import secrets
 import tempfile
 import threading
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from datetime import date
-from importlib import resources
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from demo.calls import Calls, Progress
 from demo.media import Proxies
 from demo.wish import Wish
+from stan.data.label_sets import LABEL_SETS
 from stan.data.templates import TEMPLATES
-from stan.data.world import suites
 
 if TYPE_CHECKING:
-    from stan.explain import Attention
+    from stan.explain import Attention, Explanation
     from stan.library import Entry, Library, Results
 
 LABELS = 10
 """Recognised labels shown at most."""
+PIECES = 6
+"""Parts of a video that are recognised by themselves."""
 REMEMBERED = 256
 """Uploads that can still be played; older ones are forgotten."""
 
@@ -55,7 +56,7 @@ class Engine:
         return Calls(
             libraries=list(self._openers),
             folders=list(self._folders),
-            labels=label_sets(),
+            labels={name: list(labels()) for name, labels in LABEL_SETS.items()},
             templates={name: list(sentences) for name, sentences in TEMPLATES.items()},
             videos=self.videos,
             places=self.places,
@@ -74,15 +75,17 @@ class Engine:
         return [(entry.name, entry.id) for entry in self._library(library).entries()]
 
     def places(self, library: str) -> list[str]:
-        """Folders that videos lie in, as `Filters` take them, without where on this machine they are."""
-        return sorted({entry.folder for entry in self._library(library).entries()})
+        """Names of the folders that videos lie in; they do not tell where on this machine those are."""
+        return list(_places(self._library(library).entries()))
 
     def search(self, wish: Wish) -> Results:
         """Raises ValueError for a query that cannot be read and an id that is not known."""
         from stan.library import Filters
 
         library = self._library(wish.library)
-        where = Filters(wish.folder or None, wish.shortest, wish.longest, _day(wish.since), _day(wish.until))
+        where = Filters(
+            self._place(library, wish.folder), wish.shortest, wish.longest, _day(wish.since), _day(wish.until)
+        )
         if wish.like:
             id = library.entry(wish.like).id
             return library.similar(id, wish.top, start=wish.start, end=wish.end, gain=wish.gain, where=where)
@@ -94,9 +97,10 @@ class Engine:
         """`video`: the id of one of the library's, or an upload."""
         opened = self._library(library)
         known = video if isinstance(video, Path) else opened.entry(video).id
-        return opened.recognise(known, labels, templates=templates, top=LABELS)
+        sentences = templates or TEMPLATES["plain"]
+        return opened.recognise(known, labels, LABELS, templates=sentences, pieces=PIECES)
 
-    def explain(self, library: str, id: str, query: str, frames: int) -> Any:
+    def explain(self, library: str, id: str, query: str, frames: int) -> Explanation:
         from stan.explain import explain
 
         opened = self._library(library)
@@ -108,11 +112,11 @@ class Engine:
         opened = self._library(library)
         return attention(opened.model, opened.entry(id).path, frames)
 
-    def time(self, library: str, id: str, query: str) -> Any:
-        from stan.time_meter import measure
+    def time(self, library: str, id: str, query: str) -> dict[str, Any]:
+        from stan.time_meter import time_meter
 
         opened = self._library(library)
-        return measure(opened.model, opened.entry(id).path, query)
+        return time_meter(opened.model, opened.entry(id).path, query)
 
     def index(self, library: str, folder: str | None, below: str, progress: Progress) -> dict[str, Any]:
         """Indexes an allowed folder, or one below it; None: again all folders that the library holds.
@@ -171,6 +175,15 @@ class Engine:
             raise ValueError(f"{folder} has no folder {below}: name one that is there, or leave it empty")
         return wanted
 
+    def _place(self, library: Library, name: str) -> str | None:
+        """The path of a folder that is named as in `places`."""
+        if not name:
+            return None
+        places = _places(library.entries())
+        if name not in places:
+            raise ValueError(f"no video of the library lies in a folder {name!r}: choose one of the list")
+        return places[name]
+
     def _held(self, library: Library) -> list[str]:
         return sorted({entry.folder for entry in library.entries() if os.path.isdir(entry.folder)})
 
@@ -201,14 +214,24 @@ def open_library(path: Path, model: str | None) -> Library:
     return library
 
 
-def label_sets() -> dict[str, list[str]]:
-    """Labels to recognise, by the name of their set."""
-    shipped = resources.files("stan.data") / "labels"
-    return {
-        "motions (the embedded world)": list(suites.labels("motions")),
-        "Kinetics-400": (shipped / "kinetics400.txt").read_text(encoding="utf-8").splitlines(),
-        "Something-Something v2": (shipped / "something_v2.txt").read_text(encoding="utf-8").splitlines(),
-    }
+def _places(entries: Iterable[Entry]) -> dict[str, str]:
+    """Every folder that videos lie in, from each indexed folder downwards: its path by a name to show."""
+    entries = list(entries)
+    roots = sorted({entry.folder for entry in entries})
+    named = dict(zip(roots, _distinct([Path(root).name for root in roots]), strict=True))
+    places = {}
+    for entry in entries:
+        for above in Path(entry.name).parents:
+            places[str(Path(named[entry.folder], above))] = os.path.join(entry.folder, above)
+    return dict(sorted(places.items()))
+
+
+def _distinct(names: list[str]) -> list[str]:
+    """The names, numbered where the same comes again."""
+    return [
+        name if names.index(name) == place else f"{name} ({names[: place + 1].count(name)})"
+        for place, name in enumerate(names)
+    ]
 
 
 def _day(text: str) -> date | None:

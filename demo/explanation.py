@@ -3,46 +3,44 @@
 from __future__ import annotations
 
 import html
-from typing import Any
-
-import numpy as np
+from typing import TYPE_CHECKING, Any
 
 from demo import heat
 from demo.page import bar, message
 
+if TYPE_CHECKING:
+    from stan.explain import Explanation, Faithfulness, Map
+
 PARTS = {"clip": "CLIP", "branch": "branch", "both": "CLIP and branch"}
+DIFFERENCE = "branch − CLIP"
 NO_BETTER = "no better than random: not to be trusted"
-NOT_AN_EXPLANATION = (
-    "attention, not an explanation: it shows what a layer mixes, not why the score is what it is"
-)
 
 
-def methods(seen: Any) -> list[str]:
-    """Names of the methods that there are maps of, the default one first."""
-    return list(dict.fromkeys(one.method for one in seen.maps))
+def methods(seen: Explanation) -> list[tuple[str, str]]:
+    """(shown, name) of the methods that there are maps of, the default one first."""
+    explains = {one.method: one.is_explanation for one in seen.maps.values()}
+    return [(name if good else f"{name} (not an explanation)", name) for name, good in explains.items()]
 
 
-def show(seen: Any, method: str) -> str:
+def show(seen: Explanation, method: str) -> str:
     """Frames, and below them the maps of one method on one scale, then the difference and the figures."""
-    maps = [one for one in seen.maps if one.method == method]
+    maps = [one for one in seen.maps.values() if one.method == method]
     rows = {_title(one): one.values for one in maps}
     dim = {_title(one) for one in maps if not one.faithfulness["better"]}
     by_part = {one.part: one for one in maps}
     signed = {}
     if {"clip", "branch"} <= by_part.keys():
-        signed["branch − CLIP"] = by_part["branch"].values - by_part["clip"].values
-        if dim & {_title(by_part["clip"]), _title(by_part["branch"])}:
-            dim.add("branch − CLIP")
-    notes = [] if all(one.is_explanation for one in maps) else [message(NOT_AN_EXPLANATION, "warn")]
-    if dim:
-        grey = ", ".join(sorted(dim - signed.keys()))
-        notes.append(message(f"Greyed out, {NO_BETTER}: {html.escape(grey)}.", "warn"))
-    table = heat.table(seen.pixels, seen.times, rows, signed, dim, what="share in the score")
-    return f"{''.join(notes)}{table}{faithfulness(maps)}"
+        signed[DIFFERENCE] = by_part["branch"].values - by_part["clip"].values
+        if dim & {PARTS["clip"], PARTS["branch"]}:
+            dim.add(DIFFERENCE)
+    notes = [f"{_title(one)}: {note}" for one in maps for note in one.notes]
+    told = message("<br>".join(map(html.escape, notes)), "warn") if notes else ""
+    unit = "part of the score" if maps[0].is_explanation else "share of attention"
+    return f"{told}{heat.table(seen.pixels, seen.times, rows, signed, dim, unit)}{faithfulness(maps)}"
 
 
-def faithfulness(maps: list[Any]) -> str:
-    """How the score falls and rises when patches go and come in the map's order, against random orders."""
+def faithfulness(maps: list[Map]) -> str:
+    """How the score falls and rises when patches go and come in the map's order, beside random orders."""
     rows = "".join(
         f'<tr><th scope="row">{html.escape(_title(one))}</th>{_figures(one.faithfulness)}</tr>'
         for one in maps
@@ -86,17 +84,13 @@ def words(changes: list[dict[str, Any]]) -> str:
     return f"<p class='facts'>{told}</p><div class='bars'>{rows}</div>"
 
 
-def _title(one: Any) -> str:
+def _title(one: Map) -> str:
     return PARTS[one.part]
 
 
-def _figures(found: dict[str, Any]) -> str:
-    names = ("deletion", "random_deletion", "insertion", "random_insertion")
-    verdict = "better than random" if found["better"] else NO_BETTER
-    return "".join(f"<td>{_figure(found[name])}</td>" for name in names) + f"<td>{verdict}</td>"
-
-
-def _figure(value: Any) -> str:
-    """A number, or a number with its interval."""
-    values = np.atleast_1d(np.asarray(value, float))
-    return " to ".join(f"{one:.3f}" for one in values)
+def _figures(found: Faithfulness) -> str:
+    cells = "".join(
+        f"<td>{found[name]:.3f}</td><td>{found[f'random_{name}']:.3f} ± {found[f'{name}_spread']:.3f}</td>"
+        for name in ("deletion", "insertion")
+    )
+    return f"{cells}<td>{'better than random' if found['better'] else NO_BETTER}</td>"

@@ -78,11 +78,11 @@ def start(calls: Calls, library: str, video: str | None, query: str, frames: int
     return [
         seen,
         message(
-            f"Score <b>{seen.score:.3f}</b>. Brighter patches make more of it; below each map is its proof.",
+            f"Score <b>{seen.score:.3f}</b>. Brighter patches make more of it; the table says whether that holds.",
             "done",
         ),
         gr.Column(visible=True),
-        gr.Dropdown(names, value=names[0]),
-        explanation.show(seen, names[0]),
+        gr.Dropdown(names, value=names[0][1]),
+        explanation.show(seen, names[0][1]),
         explanation.words(seen.words),
     ]

@@ -72,7 +72,11 @@ def holding(videos: list[tuple[str, str]], places: list[str]) -> str:
     """How much a library holds, in words."""
     if not videos:
         return message("This library holds no videos yet: index a folder below.", "warn")
-    return message(f"{len(videos)} videos in {len(places)} {'folder' if len(places) == 1 else 'folders'}.")
+    return message(f"{counted(len(videos), 'video')} in {counted(len(places), 'folder')}.")
+
+
+def counted(count: int, what: str) -> str:
+    return f"{count} {what}" if count == 1 else f"{count} {what}s"
 
 
 def indexing(calls: Calls, library: str, folder: str | None, below: str) -> Iterator[str]:
@@ -91,10 +95,10 @@ def indexing(calls: Calls, library: str, folder: str | None, below: str) -> Iter
     def work() -> None:
         try:
             news.put(report(calls.index(library, folder, below, progress)))
-        except (ValueError, OSError) as error:
+        except ValueError as error:
             news.put(failure(error))
-        except Stopped:
-            pass
+        except Exception as error:  # whoever waits must hear of it
+            news.put(error)
 
     started = time.monotonic()
     threading.Thread(target=work, name="index", daemon=True).start()
@@ -102,6 +106,8 @@ def indexing(calls: Calls, library: str, folder: str | None, below: str) -> Iter
         yield message("Looking through the folder …")
         while isinstance(now := _latest(news), tuple):
             yield running(*now, time.monotonic() - started)
+        if isinstance(now, Exception):
+            raise now
         yield now
     finally:
         stopped.set()

@@ -16,6 +16,7 @@ from demo.page import MODEL, bar, failure, message, took
 EMPTY = message("Choose a video or upload one, choose labels, then press <b>Recognise</b>.")
 CHOOSE = message("Choose a video of the library or upload one first.", "warn")
 OWN = "my own"
+UNCALIBRATED = "Nobody has calibrated this model: its probabilities compare these labels, no more."
 
 
 def tab(calls: Calls, library: gr.components.Component) -> gr.Dropdown:
@@ -103,17 +104,16 @@ def result(found: dict[str, Any]) -> str:
         bar(one["label"], one["probability"], f"{100 * one['probability']:.1f}&nbsp;%")
         for one in found["labels"]
     )
+    told = "" if found["calibrated"] else UNCALIBRATED
     return (
-        f"{_none(found.get('none'))}<div class='bars'>{rows}</div>{_alike(found.get('alike') or [])}"
-        f"{_over_time(found.get('over_time'))}<p class='facts'>{took(found['ms'])}</p>"
+        f"{_none(found['none'])}<div class='bars'>{rows}</div>{_alike(found['alike'])}"
+        f"{_over_time(found['over_time'])}<p class='facts'>{told} {took(found['ms'])}</p>"
     )
 
 
-def _over_time(found: dict[str, Any] | None) -> str:
+def _over_time(found: dict[str, Any]) -> str:
     """A strip of the best label at each moment, equal neighbours joined."""
-    if not found or not found["times"]:
-        return ""
-    moments = list(zip(found["times"], found["labels"], strict=True))
+    moments = list(zip(found["times"], found["best"], strict=True))
     stretches = [list(part) for _, part in groupby(moments, key=lambda moment: moment[1])]
     items = "".join(
         f'<li style="flex-grow:{len(part)}"><bdi>{html.escape(part[0][1])}</bdi><br>'
@@ -124,11 +124,14 @@ def _over_time(found: dict[str, Any] | None) -> str:
     return f'{told}<ol class="track" aria-label="labels over time">{items}</ol>'
 
 
-def _none(found: dict[str, Any] | None) -> str:
-    """How likely it is that no label fits."""
-    if not found:
-        return ""
-    return message(f"None of these: <b>{100 * found['probability']:.1f}&nbsp;%</b>.", "warn")
+def _none(found: dict[str, Any]) -> str:
+    """Whether no label fits, and how likely that is."""
+    chance = f"<b>{100 * found['probability']:.0f}&nbsp;%</b>"
+    if found["rejected"]:
+        return message(
+            f"Probably <b>none of these</b> ({chance}): give other labels, or another video.", "warn"
+        )
+    return message(f"Chance that none of these fits: {chance}.")
 
 
 def _alike(pairs: list[Any]) -> str:

@@ -179,8 +179,8 @@ def _summary(wish: Wish, name: str, found: Any, links: str, times: dict[str, flo
     count = f"{len(found)} best {sought}"
     if found.no_match:
         count = (
-            f"<b>No good match</b> {sought}: nothing here fits much better than it fits any other query. "
-            f"Try other or fewer words; these are the nearest"
+            f"<b>No good match</b> {sought}: nothing here fits it better than it fits unrelated queries. "
+            "Try other or fewer words; these are the nearest"
         )
     place = html.escape(wish.address)
     rest = f'<a class="permalink" href="{place}">Link to this search</a> {links}'

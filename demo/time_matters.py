@@ -54,28 +54,31 @@ def show(calls: Calls, library: str, video: str | None, query: str) -> list[str]
         found = calls.time(library, video, query)
     except ValueError as error:
         return [failure(error), ""]
-    return [verdict(found), drawn(found)]
+    measured = found["queries"][0]
+    told = message(html.escape(measured["says"]), "done" if measured["sure"] else "warn")
+    return [told, f"{drawn(measured, found['draws'])}<p class='facts'>{took(found['ms'])}</p>"]
 
 
-def drawn(found: dict[str, Any]) -> str:
-    """One bar per order of the frames, all from zero on one scale, with the spread over draws as a whisker."""
-    ends = [end for row in found["rows"] for end in (row["score"], *(row["interval"] or ()))]
-    low, high = min(0.0, *ends), max(0.0, *ends)
-    span = high - low or 1.0
-    share = lambda value: (value - low) / span  # noqa: E731
+def drawn(measured: dict[str, Any], draws: int) -> str:
+    """One bar per order of the frames, from the same zero; a whisker spans 95 % of the shuffled ones."""
+    shuffled = measured["shuffled"]
+    scores = {
+        "as filmed": measured["forwards"],
+        f"shuffled, mean of {draws} draws": shuffled["mean"],
+        "reversed": measured["reversed"],
+        "frozen at the middle frame": measured["frozen"],
+    }
+    ends = [0.0, *scores.values(), *shuffled["interval"]]
+    low, span = min(ends), (max(ends) - min(ends)) or 1.0
+    whisker = [(end - low) / span for end in shuffled["interval"]]
     rows = "".join(
         bar(
-            row["name"],
-            share(row["score"]),
-            f"{row['score']:.3f}",
-            "" if place == 0 else "less",
-            *(share(end) for end in row["interval"] or ()),
+            name,
+            (score - low) / span,
+            f"{score:.3f}",
+            "" if name == "as filmed" else "less",
+            *(whisker if name.startswith("shuffled") else ()),
         )
-        for place, row in enumerate(found["rows"])
+        for name, score in scores.items()
     )
-    return f"<div class='bars'>{rows}</div><p class='facts'>{took(found['ms'])}</p>"
-
-
-def verdict(found: dict[str, Any]) -> str:
-    """Whether the order of the frames mattered, in words."""
-    return message(html.escape(found["verdict"]), "done" if found["matters"] else "warn")
+    return f"<div class='bars'>{rows}</div>"

@@ -1,4 +1,4 @@
-"""Calls to a page in, made-up answers out: what the demo's tests run it over when no model is needed."""
+"""Changes in, calls with made-up answers out: what the demo's page is tested over when no model is needed."""
 
 from __future__ import annotations
 
@@ -29,12 +29,12 @@ RESULT = {
 
 def results(*changes: dict[str, Any], query: str = "a cat", no_match: bool = False) -> Results:
     """One result per change of `RESULT`."""
-    found = Results(query, [{**RESULT, **change} for change in changes], {"encode": 1.0, "search": 0.5})
-    found.no_match = no_match
-    return found
+    found = [{**RESULT, **change} for change in changes]
+    return Results(query, found, no_match, {"encode": 1.0, "search": 0.5})
 
 
 def attention(branch: bool = True, temporal: bool = True) -> SimpleNamespace:
+    """3 frames of 48 pixels, 2 CLIP blocks, 1 branch layer, 4 heads, 6 x 6 patches."""
     rng = np.random.default_rng(0)
     return SimpleNamespace(
         pixels=rng.integers(0, 255, (3, 48, 48, 3), dtype=np.uint8),
@@ -44,6 +44,63 @@ def attention(branch: bool = True, temporal: bool = True) -> SimpleNamespace:
         temporal=rng.random((1, 4, 6, 6, 3, 3)) if temporal else None,
         note="attention, not an explanation",
     )
+
+
+def one_map(method: str, part: str, better: bool = True, explains: bool = True) -> SimpleNamespace:
+    figures = dict.fromkeys(("deletion", "insertion", "random_deletion", "random_insertion"), 0.25)
+    return SimpleNamespace(
+        method=method,
+        part=part,
+        values=np.random.default_rng(len(part)).random((3, 6, 6)),
+        faithfulness={**figures, "deletion_spread": 0.01, "insertion_spread": 0.02, "better": better},
+        is_explanation=explains,
+        notes=[] if better else ["Not better than random maps"],
+    )
+
+
+def explanation(**changes: Any) -> SimpleNamespace:
+    """The maps of Grad-ECLIP for both parts and of raw attention."""
+    maps = [
+        one_map("grad-eclip", "clip"),
+        one_map("grad-eclip", "branch"),
+        one_map("attention", "clip", explains=False),
+    ]
+    seen = attention()
+    return SimpleNamespace(
+        **{
+            "pixels": seen.pixels,
+            "times": seen.times,
+            "score": 0.31,
+            "maps": {f"{one.method}-{one.part}": one for one in maps},
+            "words": [{"word": "red", "change": -0.2}, {"word": HOSTILE, "change": 0.05}],
+            **changes,
+        }
+    )
+
+
+def recognised(**changes: Any) -> dict[str, Any]:
+    return {
+        "labels": [{"label": "one", "probability": 0.75}, {"label": HOSTILE, "probability": 0.25}],
+        "none": {"probability": 0.12, "rejected": False},
+        "alike": [["one", HOSTILE, 0.98]],
+        "over_time": {"times": [0.1, 0.5, 1.0], "best": ["one", "one", HOSTILE]},
+        "calibrated": True,
+        "ms": {"encode": 2.0},
+        **changes,
+    }
+
+
+def timed(**changes: Any) -> dict[str, Any]:
+    measured = {
+        "forwards": 0.4,
+        "reversed": 0.1,
+        "frozen": -0.1,
+        "shuffled": {"mean": 0.2, "interval": [0.15, 0.3]},
+        "sure": True,
+        "says": f"Time matters {HOSTILE}",
+        **changes,
+    }
+    return {"queries": [measured], "draws": 99, "ms": {"encode": 5.0}}
 
 
 def refuse(*_: Any, **__: Any) -> Any:
@@ -58,12 +115,12 @@ def calls(**changes: Any) -> Calls:
         labels={"few": ["one", "two"], "others": ["three"]},
         templates={"plain": ["{}"], "more": ["a video of {}", "{}"]},
         videos=lambda library: [("a.mp4", ID)],
-        places=lambda library: ["/srv/private"],
+        places=lambda library: ["mine", "mine/below"],
         search=lambda wish: results({}, query=wish.q),
-        recognise=refuse,
-        explain=refuse,
-        attention=lambda library, id, frames: attention(),
-        time=refuse,
+        recognise=lambda *_: recognised(),
+        explain=lambda *_: explanation(),
+        attention=lambda *_: attention(),
+        time=lambda *_: timed(),
         index=refuse,
         media=refuse,
         admit=lambda upload: OTHER,
