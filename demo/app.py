@@ -65,7 +65,8 @@ def build(calls: Calls) -> gr.Blocks:
 
         opened = page.load(open_address, None, [library, form.asked, *form.inputs.values()], api_name=False)
         filled = opened.then(fill, library, lists, api_name=False)
-        filled.then(partial(_first, calls), form.asked, form.outputs, api_name=False, **MODEL)
+        first = partial(_first, calls)
+        filled.then(first, form.asked, form.outputs, api_name=False, show_progress="hidden", **MODEL)
     return page.queue(max_size=WAITING)
 
 

@@ -6,7 +6,6 @@ Only what the page needs is reached: its own parts, the queue, uploads, and `med
 from __future__ import annotations
 
 import base64
-import binascii
 import hmac
 import ipaddress
 from collections.abc import Awaitable, Callable
@@ -82,6 +81,6 @@ def _knows(request: Request, password: tuple[str, str]) -> bool:
     kind, _, given = request.headers.get("Authorization", "").partition(" ")
     try:
         told = base64.b64decode(given, validate=True)
-    except binascii.Error:
+    except ValueError:
         return False
     return kind.lower() == "basic" and hmac.compare_digest(told, ":".join(password).encode())

@@ -30,13 +30,18 @@ def tab(calls: Calls, library: gr.components.Component) -> gr.Dropdown:
             )
             known = gr.Dropdown([*calls.labels, OWN], value=first, label="Labels", elem_id="label-set")
             words = gr.Textbox(
-                "\n".join(calls.labels[first]), label="Labels, one per line", lines=6, max_lines=12
+                "\n".join(calls.labels[first]),
+                label="Labels, one per line",
+                lines=6,
+                max_lines=12,
+                elem_id="labels-text",
             )
             with gr.Accordion("Sentences around the labels", open=False):
                 style = gr.Dropdown(list(calls.templates), label="Ready-made")
                 templates = gr.Textbox(
                     "\n".join(next(iter(calls.templates.values()))),
                     label="One per line, {} stands for the label; their embeddings are averaged",
+                    elem_id="sentences",
                     lines=4,
                     max_lines=12,
                 )

@@ -35,7 +35,7 @@ def draw_demo(page: Page, query: str, out: Path) -> None:
     page.get_by_label("What should be seen?").fill(query)
     page.get_by_role("button", name="Search", exact=True).click()
     page.get_by_text("best for").wait_for()
-    page.wait_for_function("[...document.querySelectorAll('video[src]')].every(v => v.readyState >= 2)")
+    page.wait_for_function("[...document.querySelectorAll('img.strip')].every(i => i.naturalWidth > 0)")
     page.screenshot(path=out, full_page=True)
 
 
@@ -50,12 +50,12 @@ def draw_dashboard(page: Page, out: Path) -> None:
 
 
 @contextlib.contextmanager
-def served(page: serve.Page) -> Iterator[str]:
-    """The page's address while its server runs."""
+def served(page: serve.Page) -> Iterator[tuple[str, int]]:
+    """The page's address and its server's process while it runs."""
     server = subprocess.Popen(page.command, cwd=ROOT, env={**os.environ, **page.environment})
     try:
         wait_for(page.address, server)
-        yield page.address
+        yield page.address, server.pid
     finally:
         server.terminate()
         server.wait()
@@ -95,9 +95,9 @@ def main() -> int:
         picture.parent.mkdir(exist_ok=True)
     with sync_playwright() as driver:
         browser = driver.chromium.launch(executable_path=executable, args=OPTIONS)
-        with served(serve.demo_command(given.library)) as address:
+        with served(serve.demo_command(given.library)) as (address, _):
             draw_demo(opened(browser, address), given.query, demo)
-        with served(serve.dashboard_command(given.runs)) as address:
+        with served(serve.dashboard_command(given.runs)) as (address, _):
             draw_dashboard(opened(browser, f"{address}/ablation"), dashboard)
     return 0
 
