@@ -26,7 +26,7 @@ from demo import search as search_tab  # noqa: E402
 from demo import time_matters as time_tab  # noqa: E402
 from demo.calls import Calls  # noqa: E402
 from demo.door import guard, is_loopback  # noqa: E402
-from demo.engine import Engine, open_library  # noqa: E402
+from demo.engine import Engine, distinct, open_library  # noqa: E402
 from demo.page import MODEL, STYLE, THEME, failure, message  # noqa: E402
 from demo.wish import Wish  # noqa: E402
 
@@ -138,10 +138,9 @@ def _password(host: str, without: bool) -> tuple[str, str] | None:
     return None
 
 
-def named(paths: list[Path]) -> dict[str, Path]:
-    """Libraries by their folders' names, by their whole paths where two have the same."""
-    names = [path.name for path in paths]
-    return {path.name if path.name and names.count(path.name) == 1 else str(path): path for path in paths}
+def named(libraries: list[str]) -> dict[str, str]:
+    """Libraries by their folders' names, numbered where the same comes again."""
+    return dict(zip(distinct([Path(one).resolve().name for one in libraries]), libraries, strict=True))
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -149,12 +148,15 @@ def main(arguments: list[str] | None = None) -> int:
     given = _parser().parse_args(arguments)
     try:
         libraries: dict[str, Callable[[], Any]] = {
-            name: partial(open_library, path, given.model) for name, path in named(given.library).items()
+            name: partial(open_library, address, given.model, bool(given.allow_folders))
+            for name, address in named(given.library).items()
         }
         for folder in given.allow_folders:
             if not folder.is_dir():
                 raise ValueError(f"--allow-folders {folder} is no folder: name one that is there")
-        engine = Engine(libraries, given.library[0].resolve() / "proxies", given.allow_folders)
+        first = given.library[0]
+        cache = None if "://" in first else Path(first).resolve() / "proxies"
+        engine = Engine(libraries, cache, given.allow_folders)
         calls = engine.calls()
         options = settings(calls, given.host, given.port, given.without_password)
     except (ValueError, OSError) as error:
@@ -168,10 +170,9 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m demo.app", description=__doc__.splitlines()[0])
     parser.add_argument(
         "--library",
-        type=Path,
         required=True,
         action="append",
-        help="folder made by stan index; may be repeated",
+        help="folder made by stan index, or an address on object storage; may be repeated",
     )
     parser.add_argument(
         "--model", help="preset, run or checkpoint; the one that made the library if left out"

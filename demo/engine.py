@@ -36,19 +36,23 @@ REMEMBERED = 256
 class Engine:
     """Libraries by name, each opened when first needed, and what the operator lets visitors index.
 
-    cache: where the libraries' small videos and strips are kept; those of uploads go when the process ends.
+    cache: where the libraries' small videos and strips are kept; those of uploads go when the process ends, and so do
+    all where it is None.
     """
 
     def __init__(
-        self, libraries: Mapping[str, Callable[[], Library]], cache: Path, folders: Sequence[Path] = ()
+        self,
+        libraries: Mapping[str, Callable[[], Library]],
+        cache: Path | None = None,
+        folders: Sequence[Path] = (),
     ):
         self._openers = dict(libraries)
         self._opened: dict[str, Future[Library]] = {}
         self._opening = threading.Lock()
         self._folders = {str(folder): folder.resolve() for folder in folders}
-        self._proxies = Proxies(cache)
         self._visits = tempfile.TemporaryDirectory(prefix="stan-demo-")
         self._uploaded = Proxies(Path(self._visits.name))
+        self._proxies = Proxies(cache) if cache else self._uploaded
         self._uploads: dict[str, Path] = {}
         self._start(next(iter(self._openers)))
 
@@ -203,13 +207,15 @@ class Engine:
             return self._opened[name]
 
 
-def open_library(path: Path, model: str | None) -> Library:
+def open_library(address: str, model: str | None, may_be_new: bool = False) -> Library:
     """The library with its model loaded. Raises ValueError where there is none, or no such model."""
-    if not path.is_dir():
-        raise ValueError(f"there is no library at {path}: make one with stan index FOLDER --library {path}")
     from stan.library import Library
 
-    library = Library(path, model)
+    library = Library(address, model)
+    if library.made_by is None and not may_be_new:
+        raise ValueError(
+            f"there is no library at {address}: make one with stan index FOLDER --library {address}"
+        )
     library.require_model()
     return library
 
@@ -218,7 +224,7 @@ def _places(entries: Iterable[Entry]) -> dict[str, str]:
     """Every folder that videos lie in, from each indexed folder downwards: its path by a name to show."""
     entries = list(entries)
     roots = sorted({entry.folder for entry in entries})
-    named = dict(zip(roots, _distinct([Path(root).name for root in roots]), strict=True))
+    named = dict(zip(roots, distinct([Path(root).name for root in roots]), strict=True))
     places = {}
     for entry in entries:
         for above in Path(entry.name).parents:
@@ -226,7 +232,7 @@ def _places(entries: Iterable[Entry]) -> dict[str, str]:
     return dict(sorted(places.items()))
 
 
-def _distinct(names: list[str]) -> list[str]:
+def distinct(names: list[str]) -> list[str]:
     """The names, numbered where the same comes again."""
     return [
         name if names.index(name) == place else f"{name} ({names[: place + 1].count(name)})"

@@ -49,7 +49,6 @@ class Proxies:
     """Small videos and strips in a folder of their own, each made when first asked for."""
 
     def __init__(self, folder: Path):
-        folder.mkdir(parents=True, exist_ok=True)
         self.folder = folder
         self._making = threading.Semaphore(MAKING)
         self._locks = [threading.Lock() for _ in range(64)]
@@ -63,6 +62,7 @@ class Proxies:
         made = self.folder / f"{name}.{kind}"
         with self._locks[int(name, 16) % len(self._locks)]:
             if not made.exists():
+                self.folder.mkdir(parents=True, exist_ok=True)
                 with self._making:
                     _whole(made, lambda unfinished: MAKERS[kind](path, unfinished))
         return made
@@ -79,8 +79,10 @@ def route(media: Callable[[str, str], Path]) -> Route:
             made = media(id, kind)
         except ValueError as error:
             return PlainTextResponse(told(error), status_code=404)
-        except OSError:
+        except FileNotFoundError:
             return PlainTextResponse("the file is gone: index its folder again", status_code=404)
+        except OSError as error:
+            return PlainTextResponse(f"it cannot be shown: {error.strerror}", status_code=404)
         return FileResponse(made, headers={"Cache-Control": "private, max-age=600"})
 
     return Route("/media/{id}.{kind}", serve, methods=["GET", "HEAD"])

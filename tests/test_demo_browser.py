@@ -231,7 +231,6 @@ def test_a_video_that_is_gone_says_so_in_its_card(address, open_page, folder):
     gone = folder / "videos" / NAMES[0]
     kept = gone.rename(folder / "kept.mp4")
     shutil.rmtree(folder / "library" / "proxies")
-    (folder / "library" / "proxies").mkdir()
     try:
         page = ready(open_page(address))
         search(page, "a blue square")

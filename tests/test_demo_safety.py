@@ -97,12 +97,14 @@ def engine_over(folder: Path, library, **options) -> Engine:
     return Engine({"mine": lambda: library}, folder / "proxies", **options)
 
 
-def test_an_engine_says_why_it_has_no_library(tmp_path):
-    engine = Engine({"none": lambda: open_library(tmp_path / "none", None)}, tmp_path / "proxies")
+def test_an_engine_says_why_it_has_no_library_and_makes_none(tmp_path):
+    missing = tmp_path / "none"
+    engine = Engine({"none": lambda: open_library(str(missing), None)}, missing / "proxies")
     with pytest.raises(ValueError, match="stan index"):
         engine.videos("none")
     with pytest.raises(ValueError, match="no library 'other'"):
         engine.videos("other")
+    assert not missing.exists()
 
 
 def test_a_visitor_cannot_name_a_path(tmp_path):
@@ -211,8 +213,11 @@ def test_what_the_operator_can_mend_ends_with_one_line(tmp_path, monkeypatch, ca
 
 
 def test_libraries_of_the_same_name_are_told_apart():
-    paths = [Path("a/mine"), Path("b/mine"), Path("other")]
-    assert list(app.named(paths)) == ["a/mine", "b/mine", "other"]
+    assert app.named(["a/mine", "b/mine", "s3://bucket/other"]) == {
+        "mine": "a/mine",
+        "mine (2)": "b/mine",
+        "other": "s3://bucket/other",
+    }
 
 
 def test_settings_keep_the_floor():

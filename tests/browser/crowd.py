@@ -122,7 +122,7 @@ def main() -> int:
         "--pause", type=float, default=1.0, help="mean seconds between an answer and the next query"
     )
     given = parser.parse_args()
-    with served(serve.demo_command(given.library)) as (address, process):
+    with served(serve.demo_command([given.library])) as (address, process):
         crowd(address, given.people, 5.0, given.pause)  # loads the model, warms the stores
         warm = resident(process)
         found = crowd(address, given.people, given.seconds, given.pause)

@@ -95,7 +95,7 @@ def main() -> int:
         picture.parent.mkdir(exist_ok=True)
     with sync_playwright() as driver:
         browser = driver.chromium.launch(executable_path=executable, args=OPTIONS)
-        with served(serve.demo_command(given.library)) as (address, _):
+        with served(serve.demo_command([given.library])) as (address, _):
             draw_demo(opened(browser, address), given.query, demo)
         with served(serve.dashboard_command(given.runs)) as (address, _):
             draw_dashboard(opened(browser, f"{address}/ablation"), dashboard)
