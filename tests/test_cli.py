@@ -272,7 +272,7 @@ def test_index_search_and_recognise(stan, tmp_path, monkeypatch):
     assert code == 2 and "broken.mp4" in err
 
 
-def test_explain_draws_a_picture(stan, tmp_path, monkeypatch):
+def test_explain_writes_pictures_and_a_document(stan, tmp_path, monkeypatch):
     import stan as package
     from stan.config import ModelConfig
     from stan.models.dual_encoder import build
@@ -280,10 +280,18 @@ def test_explain_draws_a_picture(stan, tmp_path, monkeypatch):
     monkeypatch.setattr(
         package, "load_model", lambda name: build(ModelConfig(pretrained="random"), 4).eval(), raising=False
     )
-    drawn = tmp_path / "drawn" / "attention.png"
-    made = document(stan("explain", write_clip(tmp_path / "clip.mp4"), "--out", drawn, "--json"))
-    assert drawn.read_bytes().startswith(b"\x89PNG") and len(made["times"]) == 4
-    assert stan("explain", tmp_path / "clip.mp4", "--out", tmp_path / "attention.txt")[0] == 2
+    out, query = tmp_path / "why", "a <b>$5 square</b>_{ $moves"
+    clip = write_clip(tmp_path / "clip.mp4")
+    made = document(stan("explain", clip, query, "--out", out, "--frames", 3, "--json"))
+    assert made["query"] == query and made["model"] == "stan-tiny" and made["video"] == str(clip)
+    assert len(made["times"]) == 3 and [one["word"] for one in made["words"]] == query.split()
+    pictures = [one["picture"] for one in made["maps"]] + [*made["pictures"].values(), made["attention"]]
+    assert len(set(pictures)) == len(pictures) == 5 + len(made["pictures"])
+    assert all((out / name).read_bytes().startswith(b"\x89PNG") for name in pictures)
+    assert {path.name for path in out.iterdir()} == {*pictures, made["strip"], "explanation.json"}
+    written = json.loads((out / "explanation.json").read_text())
+    assert written["maps"] == made["maps"] and np.array(written["maps"][0]["values"]).shape == (3, 4, 4)
+    assert stan("explain", clip, "a square", "--out", clip)[0] == 2
 
 
 def test_ablate_fails_with_the_run_that_failed(stan, monkeypatch, tmp_path):
@@ -342,7 +350,10 @@ def test_doctor_reports_and_fails_only_for_what_is_needed(stan, monkeypatch):
         (["ablate", "--seeds", "a"], "--seeds a"),
         (["ablate", "--jobs", "0"], "--jobs"),
         (["evaluate", "none"], "none"),
-        (["explain", "none.mp4", "--model", "none"], "no model 'none'"),
+        (["explain", "none.mp4", "a", "--out", "why", "--model", "none"], "no model 'none'"),
+        (["explain", "none.mp4"], "Missing argument"),
+        (["faithfulness", "--data", "nothing"], "names no data set"),
+        (["faithfulness", "--clips", "1"], "--clips"),
         (["data", "summary", "nothing:none"], "nothing"),
     ],
 )

@@ -142,10 +142,11 @@ def _rows(rows: dict[str, np.ndarray], explanation: Explanation, notes: list[str
 
 def _areas(one: Map) -> str:
     tested = one.faithfulness
-    return ", ".join(
-        f"{kind} {tested[kind]:.3f} (random {tested[f'random_{kind}']:.3f} ± {tested[f'{kind}_spread']:.3f})"
+    areas = (
+        f"{kind} {tested[kind]:.3f} (random {tested[f'random_{kind}']:.3f})"
         for kind in ("deletion", "insertion")
     )
+    return ", ".join(areas)
 
 
 def _captioned(picture: UInt8[np.ndarray, "H W 3"], time: str, one: Map) -> Image.Image:

@@ -23,10 +23,8 @@ from stan.data.world.folder import MARKER
 from stan.data.world.render import cover
 from stan.explain.attention import prepared
 from stan.explain.explanation import Map, explain_pixels
-from stan.explain.faithfulness import BASELINE
+from stan.explain.faithfulness import BASELINE, DRAWS, STEPS
 
-STEPS, DRAWS = 8, 4
-"""Fewer random maps than for one video: they are averaged over all clips."""
 RAW = "attention-clip"
 """What people look at where there is nothing better, so what the others are compared with."""
 
