@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 import torch
-from jaxtyping import Float
+from jaxtyping import Float, Int
 from torch import Tensor
 
 from stan import metrics, results
@@ -140,6 +140,18 @@ def measure(
     if banks is not None:
         return _retrieval(query_bank_norm(scores, *banks), loader)
     return _retrieval(dual_softmax(scores) if "dsl" in test_time else Calibrated(scores, scores), loader)
+
+
+@torch.no_grad()
+def class_scores(
+    model: DualEncoder, loader: Loader
+) -> tuple[Float[Tensor, "clips classes"], Int[Tensor, " clips"]]:
+    """Similarity of every clip to every class, and which is right; without classes: to every clip's first caption."""
+    model.eval()
+    scores = torch.from_numpy(_scores(model, _texts(model, loader), _videos(model, loader), loader).T)
+    if loader.videos.task == "recognition":
+        return scores, loader.labels
+    return scores[:, loader.first_caption], torch.arange(len(loader))
 
 
 def evaluate(

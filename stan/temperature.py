@@ -25,7 +25,7 @@ def temperature_of(model: DualEncoder) -> tuple[float, bool]:
     """What cosines are divided by, and whether it was fitted: else it is CLIP's own, one over its logit scale."""
     if model.temperature is not None:
         return model.temperature, True
-    return float((-model.logit_scale).exp()), False
+    return float((-model.logit_scale.detach()).exp()), False
 
 
 def fit(scores: Float[Tensor, "N C"], labels: Int[Tensor, " N"]) -> float:

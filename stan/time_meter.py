@@ -17,11 +17,9 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from stan.data.transforms import evaluation
-from stan.data.video import decode
 from stan.models.dual_encoder import DualEncoder
 from stan.models.video_encoder import VideoOutput
-from stan.recognition import distinct
+from stan.recognition import distinct, prepared
 from stan.statistics import INTERVAL
 from stan.temperature import temperature_of
 from stan.time_probe import AS_GIVEN, arrangements
@@ -48,24 +46,26 @@ def time_meter(
     """Scores of each query, and the best of `labels`, for `video` (a file, or prepared frames) in every order.
 
     {"video", "frames", "draws", "seed", "queries": [{"query", "forwards", "reversed", "frozen", "shuffled": {"mean",
-    "interval", "scores"}, "change", "p", "blind", "sure", "says"}], "labels": [{"order", "label", "probability", "share"}],
-    "ms"}. Scores are the model's similarities (cosines). frozen: the middle frame throughout. shuffled: `draws` orders
-    drawn with `seed`, "interval" holds 95 % of their scores. change: forwards minus their mean. p: how many of all
-    orders, the true one included, lie at least as far from that mean as the true one does: an exact permutation test.
-    sure: p is at most 0.05. blind: no order changes the score at all. labels: best label and its probability in every order; for the shuffled, the label that
-    is best most often, its mean probability, and the share of draws in which it is best.
+    "interval", "scores"}, "change", "p", "blind", "sure", "says"}], "labels": [{"order", "label", "probability",
+    "share"}], "ms"}.
+
+    queries: scores are the model's similarities (cosines). frozen: the middle frame throughout. shuffled: `draws`
+    orders drawn with `seed`; "interval" holds 95 % of their scores. change: forwards minus their mean. p: of
+    `permutation_test`; sure: it is at most 0.05. blind: no order changes the score at all.
+    labels: the best one in every order, and its probability; of the shuffled orders the one that is best most often,
+    its mean probability, and the share of orders in which it is best.
 
     Raises ValueError where nothing is asked, or fewer than 19 draws (which can't be sure); VideoError for a video that
     can't be decoded.
     """
     queries = [queries] if isinstance(queries, str) else list(queries)
-    queries, (labels, _) = [" ".join(query.split()) for query in queries], distinct(labels)
-    if not any(queries) and not labels:
+    queries, (labels, _) = [query.strip() for query in queries if query.strip()], distinct(labels)
+    if not queries and not labels:
         raise ValueError("nothing is asked: give a sentence, or labels")
     if draws < 1 / SURE - 1:
         raise ValueError(f"{draws} shuffled orders can never be sure: take at least {round(1 / SURE - 1)}")
     started = time.perf_counter()
-    frames = video if isinstance(video, Tensor) else _prepared(model, video)
+    frames = video if isinstance(video, Tensor) else prepared(model, video, model.frames)[0]
     orders = _orders(len(frames), draws, seed)
     shown = _in_orders(model, frames, np.concatenate(list(orders.values())))
     encoded = time.perf_counter()
@@ -122,13 +122,13 @@ def _split(scores: Float[Tensor, "texts N"], counts: dict[str, int]) -> dict[str
 def _measured(query: str, scores: dict[str, Float[np.ndarray, " n"]]) -> dict[str, Any]:
     shuffled = scores.pop("shuffled").astype(float)
     single = {name: float(value[0]) for name, value in scores.items()}
-    change, p = single["forwards"] - float(shuffled.mean()), permutation_test(single["forwards"], shuffled)
+    change, p = single["forwards"] - shuffled.mean(), permutation_test(single["forwards"], shuffled)
     of_shuffled = {
         "mean": float(shuffled.mean()),
         "interval": np.percentile(shuffled, INTERVAL).tolist(),
         "scores": shuffled.tolist(),
     }
-    blind = float(np.ptp([*single.values(), *shuffled])) < ROUNDING
+    blind = bool(np.ptp([single["forwards"], single["reversed"], *shuffled]) < ROUNDING)
     return {
         "query": query,
         **single,
@@ -142,10 +142,12 @@ def _measured(query: str, scores: dict[str, Float[np.ndarray, " n"]]) -> dict[st
 
 
 def permutation_test(value: float, drawn: Float[np.ndarray, " n"]) -> float:
-    """Share of all values, `value` among them, that lie at least as far from the mean of the drawn as it does."""
-    mean = drawn.mean()
-    as_far = np.abs(drawn - mean) >= abs(value - mean) - ROUNDING
-    return float((1 + as_far.sum()) / (1 + len(drawn)))
+    """Share of all values, `value` among them, that lie at least as far from their mean as it does; exact.
+
+    Where order means nothing, the true order is one of many equal ones, and this is at most p in a share p of cases.
+    """
+    distances = np.abs(np.array([value, *drawn]) - np.mean([value, *drawn]))
+    return float((distances >= distances[0] - ROUNDING).mean())
 
 
 def _words(forwards: float, change: float, interval: list[float], p: float, blind: bool) -> str:
@@ -167,13 +169,6 @@ def _recognised(
     best = int(wins.argmax())
     share = float(wins[best] / wins.sum())
     return {"order": order, "label": labels[best], "probability": float(chances[best].mean()), "share": share}
-
-
-def _prepared(model: DualEncoder, path: str | Path) -> Float[Tensor, "T 3 S S"]:
-    clip = model.clip
-    return torch.as_tensor(
-        evaluation(clip.image_size, clip.mean, clip.std)(decode(path, model.frames).frames)
-    )
 
 
 def _ms(seconds: float) -> float:

@@ -223,6 +223,15 @@ def test_train_then_evaluate_then_nothing_to_do(stan, tmp_path):
     assert "reversed" in stan("evaluate", run["path"], "--time-probe", *folders)[1]
     code, _, err = stan("evaluate", run["path"], "--test-time", "dsl", *folders)
     assert code == 2 and "dsl" in err
+    kept = tmp_path / "kept.safetensors"
+    fitted = document(stan("export", run["path"], "--out", kept, "--calibrate", "--json", *folders))
+    calibration = fitted["calibration"]
+    assert (calibration["val"]["N"], calibration["test"]["N"]) == (16, 24)
+    assert calibration["val"]["after"]["nll"] <= calibration["val"]["before"]["nll"]
+    assert calibration["test"]["after"]["accuracy"] == pytest.approx(run["metrics"]["top-1"])
+    from stan.models.presets import load_model
+
+    assert load_model(kept).temperature == calibration["temperature"]
 
 
 def test_convert_writes_what_load_model_reads(stan, tmp_path):
@@ -268,8 +277,45 @@ def test_index_search_and_recognise(stan, tmp_path, monkeypatch):
     labelled = document(stan("recognise", videos / "red.mp4", "--label", "red", "--label", "blue", *place))
     assert {one["label"] for one in labelled["labels"]} == {"red", "blue"}
     assert sum(one["probability"] for one in labelled["labels"]) == pytest.approx(1, abs=1e-5)
+    assert (
+        set(labelled["none"]) == {"probability", "rejected", "bank"}
+        and len(labelled["over_time"]["best"]) == 4
+    )
+    (tmp_path / "templates.txt").write_text("a clip of {}\n{} moves\n")
+    asked = ("recognise", videos / "red.mp4", "--set", "motions", "--templates", tmp_path / "templates.txt")
+    of_set = document(stan(*asked, "--pieces", 2, "--top", 3, *place))
+    assert len(of_set["labels"]) == 3 and of_set["over_time"]["of"] == "pieces"
+    assert "none of these" in stan(*asked, *place[:2])[1]
+    (tmp_path / "templates.txt").write_text("a clip\n")
+    code, _, err = stan(*asked, *place)
+    assert code == 2 and "templates.txt:1" in err
     code, _, err = stan("recognise", videos / "broken.mp4", "--label", "red", *place)
     assert code == 2 and "broken.mp4" in err
+
+
+def test_time_tells_whether_order_matters(stan, tmp_path, monkeypatch):
+    import stan as package
+    from stan.config import ModelConfig
+    from stan.models.dual_encoder import build
+
+    model = build(ModelConfig(pretrained="random", temporal="mean"), 4).eval()
+    monkeypatch.setattr(package, "load_model", lambda name: model, raising=False)
+    (tmp_path / "labels.txt").write_text("red\nblue\n")
+    asked = ("time", write_clip(tmp_path / "clip.mp4"), "a red square", "--labels", tmp_path / "labels.txt")
+    found = document(stan(*asked, "--draws", 19, "--json"))
+    assert found["queries"][0]["query"] == "a red square" and found["queries"][0]["blind"]
+    assert [row["order"] for row in found["labels"]] == ["forwards", "reversed", "frozen", "shuffled"]
+    assert "changes nothing" in stan(*asked, "--draws", 19)[1]
+    assert stan("time", tmp_path / "clip.mp4")[0] == 2
+
+
+def test_bench_search_in_the_agreed_form(stan):
+    found = document(stan("bench", "search", "--vectors", 300, "--repeats", 3, "--json"))
+    assert set(found) >= {"what", "machine", "threads", "precision", "rows"}
+    assert all(set(row) >= {"name", "median", "spread", "unit"} for row in found["rows"])
+    assert (
+        "torch fp16, 300 vectors, 32 queries" in stan("bench", "search", "--vectors", 300, "--repeats", 3)[1]
+    )
 
 
 def test_explain_writes_pictures_and_a_document(stan, tmp_path, monkeypatch):

@@ -17,7 +17,7 @@ from stan.config import DataConfig
 from stan.data.datasets import Clip, VideoSet
 from stan.data.loader import Loader
 from stan.data.templates import TEMPLATES
-from stan.evaluate import Measured, check_tricks, description, measure, views_of
+from stan.evaluate import Measured, check_tricks, class_scores, description, measure, views_of
 from stan.models.clip import TextOutput
 from stan.models.video_encoder import VideoOutput
 from stan.similarity.cosine import Cosine
@@ -196,3 +196,15 @@ def test_measuring_leaves_the_mode_as_it_was():
     texts = F.one_hot(torch.tensor([0, 1, 2, 2])).float()
     model = Known(texts, torch.eye(3)).train()
     assert isinstance(measure(model, known_loader(retrieval_clips())), Measured) and model.training
+
+
+def test_class_scores_are_of_every_clip_and_name_the_right_one():
+    texts, videos = torch.eye(4), torch.tensor([[1.0, 0, 0, 0], [0, 1, 0, 0], [0, 0, 0.6, 0.8]])
+    scores, right = class_scores(Known(texts, videos), known_loader(retrieval_clips()))
+    # Of clip c, which has two captions, the first stands for its class.
+    torch.testing.assert_close(scores.float(), videos[:, :3])
+    assert right.tolist() == [0, 1, 2]
+    labelled = [Clip("a", Path("a"), label=1), Clip("b", Path("b"), label=0)]
+    scores, right = class_scores(Known(texts, videos), known_loader(labelled, ("x", "y")))
+    torch.testing.assert_close(scores.float(), videos[:2, :2])
+    assert right.tolist() == [1, 0]

@@ -12,12 +12,13 @@ ROOT = Path(__file__).resolve().parents[1]
 
 # A module imports from its own layer and from those above it in this list, never from one below.
 LAYERS = (
-    "config registry torchvision_operators progress layouts calibration losses metrics statistics published serve",
+    "config registry torchvision_operators progress layouts published serve",
+    "calibration temperature losses metrics statistics",
     "data",
     "temporal similarity",
     "models checkpoints",
     "results experiments figures",
-    "recipe resumption cost train evaluate time_probe probes pretrain temperature",
+    "recipe resumption cost train evaluate time_probe probes pretrain reliability",
     "sweep sweep_display notebook",
     "recognition time_meter",
     "library explain report ledger tour bench",

@@ -14,7 +14,7 @@ from typing import NoReturn
 
 import typer
 
-from stan.cli import explanations, pages, records, training, videos
+from stan.cli import explanations, measuring, pages, records, training, videos
 from stan.cli.output import say
 
 app = typer.Typer(
@@ -28,12 +28,13 @@ for _command in (
     *(training.world, training.pretrain, training.train, training.export, training.convert),
     *(training.evaluate, training.ablate),
     *(records.runs, records.compare, records.published, records.cost, records.metrics),
-    *(videos.index, videos.search, videos.recognise),
+    *(videos.index, videos.search, videos.recognise, measuring.time),
     *(explanations.explain, explanations.faithfulness),
     *(pages.dashboard, pages.demo, pages.serve, pages.doctor),
 ):
     app.command()(_command)
 app.add_typer(records.data, name="data")
+app.add_typer(measuring.bench, name="bench")
 
 _USAGE_ERROR = typer.BadParameter.__base__
 _COMMAND_ERROR = (

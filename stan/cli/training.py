@@ -111,13 +111,25 @@ def train(
 def export(
     run: Annotated[Path, typer.Argument(help="Folder of a finished run, or a checkpoint.")],
     out: Annotated[Path, typer.Option(help="The checkpoint to write (safetensors, half precision).")],
+    calibrate: Annotated[
+        bool,
+        typer.Option(
+            "--calibrate",
+            help="With a temperature fitted on the run's validation split: recognition uses it.",
+        ),
+    ] = False,
+    worlds: Worlds = _WORLDS,
     as_json: Json = False,
 ) -> None:
     """Write a run's weights as one small file that every command and `stan.load_model` reads."""
     from stan.models.presets import export as write
+    from stan.reliability import calibrate as fit
 
-    write(run, out)
-    emit({"run": run, "out": out, "bytes": out.stat().st_size}, as_json, lines)
+    with quiet():
+        fitted = fit(run, worlds) if calibrate else None
+    write(run, out, fitted and fitted["temperature"])
+    document = {"run": run, "out": out, "bytes": out.stat().st_size}
+    emit(document | ({"calibration": fitted} if fitted else {}), as_json, lines)
 
 
 def convert(

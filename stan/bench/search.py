@@ -1,0 +1,173 @@
+"""Sizes in, how long exact search takes by each engine out: torch in fp16 as in `stan.store`, others beside it.
+
+Letters: N vectors, Q queries, E width. Vectors are drawn at random, of length one.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import tempfile
+from collections.abc import Callable, Sequence
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from jaxtyping import Float, Int
+
+from stan import bench
+from stan.results import provenance
+
+SIZES = (10_000, 100_000, 1_000_000)
+WIDTH = 512
+TOP = 10
+BATCH = 32
+REPEATS = 100
+"""Of one query: enough for a p99; a batch is repeated a tenth as often."""
+
+STORE = "LanceDB flat fp32"
+
+Engine = Callable[[Float[np.ndarray, "Q E"]], Int[np.ndarray, "Q top"]]
+"""Queries to the rows of their nearest vectors, best first."""
+
+
+def search(
+    sizes: Sequence[int] = SIZES, width: int = WIDTH, repeats: int = REPEATS, seed: int = 0
+) -> dict[str, Any]:
+    """Times of one query and of a batch of 32, by engine and number of vectors.
+
+    Each row has beside median and spread: engine, vectors, queries, p50, p99, memory (MB that holding the vectors
+    adds to the process), agreement (percent of the exact top 10, by numpy in fp32, that it finds), precision, note.
+    A row of an engine that isn't installed says so in its note and has no times. Engines take turns in every repeat.
+    """
+    rows = [row for size in sizes for row in _rows(size, width, repeats, seed, with_store=size == min(sizes))]
+    more = {"width": width, "top": TOP, "peak_mb": provenance.peak_memory_mb()}
+    return bench.document("exact search", "by row", rows, **more)
+
+
+def _rows(size: int, width: int, repeats: int, seed: int, with_store: bool) -> list[dict[str, Any]]:
+    queries = unit_vectors(repeats + BATCH, width, seed + 1)
+    with tempfile.TemporaryDirectory(prefix="stan-bench-") as folder:
+        engines, memory, missing = _engines(
+            unit_vectors(size, width, seed), Path(folder) if with_store else None
+        )
+        truth = engines["numpy fp32"](queries)
+        rows = []
+        for count, times in ((1, repeats), (BATCH, max(2, repeats // 10))):
+            calls = {
+                name: lambda k, engine=engine, count=count: engine(queries[k : k + count])
+                for name, engine in engines.items()
+                if count == 1 or name != STORE  # which takes one query at a time
+            }
+            expected = np.concatenate([truth[k : k + count] for k in range(times)])
+            for name, (taken, found) in bench.interleaved(calls, times).items():
+                agreed = agreement(np.concatenate(found), expected)
+                rows.append(_row(name, size, count, taken, memory[name], agreed))
+    return rows + [_missing(name, size) for name in missing]
+
+
+def _engines(
+    vectors: Float[np.ndarray, "N E"], folder: Path | None
+) -> tuple[dict[str, Engine], dict[str, float | None], list[str]]:
+    """Engines that hold the vectors, what each added to the process's memory in MB, and those not installed."""
+    builders = {"torch fp16": torch_fp16, "faiss fp16": faiss_fp16, "numpy fp32": numpy_fp32}
+    if folder:
+        builders[STORE] = partial(lancedb_flat, folder=folder)
+    engines, memory = {}, {}
+    for name, build in builders.items():
+        before = bench.resident()
+        engine = build(vectors)
+        if engine is not None:
+            engines[name], after = engine, bench.resident()
+            memory[name] = None if before is None or after is None else after - before
+    memory["numpy fp32"] = vectors.nbytes / 1e6  # it holds what was there before the others
+    return engines, memory, [name for name in builders if name not in engines]
+
+
+def agreement(found: Int[np.ndarray, "Q top"], truth: Int[np.ndarray, "Q top"]) -> float:
+    """Percent of the true nearest that were found."""
+    shared = [len(set(a) & set(b)) for a, b in zip(found.tolist(), truth.tolist(), strict=True)]
+    return 100 * sum(shared) / truth.size
+
+
+def unit_vectors(count: int, width: int, seed: int) -> Float[np.ndarray, "N E"]:
+    """Random directions in fp32."""
+    vectors = np.random.default_rng(seed).standard_normal((count, width), np.float32)
+    vectors /= np.sqrt(np.einsum("ne,ne->n", vectors, vectors))[:, None]  # nothing as large beside them
+    return vectors
+
+
+def torch_fp16(vectors: Float[np.ndarray, "N E"]) -> Engine:
+    """As a library scores from 200,000 videos on."""
+    matrix = torch.empty(vectors.shape, dtype=torch.float16)
+    matrix.copy_(torch.from_numpy(vectors))
+
+    def nearest(queries: np.ndarray) -> np.ndarray:
+        half = torch.from_numpy(queries).half()
+        # One query is a product with a vector, several times faster than one with a matrix of one column.
+        scores = (matrix @ half[0])[None] if len(half) == 1 else half @ matrix.T
+        return scores.float().topk(TOP).indices.numpy()
+
+    return nearest
+
+
+def numpy_fp32(vectors: Float[np.ndarray, "N E"]) -> Engine:
+    def nearest(queries: np.ndarray) -> np.ndarray:
+        scores = queries @ vectors.T
+        best = np.argpartition(-scores, TOP, axis=1)[:, :TOP]
+        order = np.argsort(-np.take_along_axis(scores, best, 1), axis=1, kind="stable")
+        return np.take_along_axis(best, order, 1)
+
+    return nearest
+
+
+def faiss_fp16(vectors: Float[np.ndarray, "N E"]) -> Engine | None:
+    """No part of this package: measured where it is at hand."""
+    if importlib.util.find_spec("faiss") is None:
+        return None
+    import faiss
+
+    index = faiss.IndexScalarQuantizer(
+        vectors.shape[1], faiss.ScalarQuantizer.QT_fp16, faiss.METRIC_INNER_PRODUCT
+    )
+    index.train(vectors[:1])
+    index.add(vectors)
+    return lambda queries: index.search(queries, TOP)[1]
+
+
+def lancedb_flat(vectors: Float[np.ndarray, "N E"], folder: Path) -> Engine:
+    """The store's own scan on disk, without an index; one query at a time."""
+    import lancedb
+    import pyarrow as pa
+
+    column = pa.FixedSizeListArray.from_arrays(pa.array(vectors.ravel()), vectors.shape[1])
+    rows = pa.table({"row": pa.array(np.arange(len(vectors))), "vector": column})
+    table = lancedb.connect(folder).create_table("vectors", rows)
+
+    def nearest(queries: np.ndarray) -> np.ndarray:
+        scans = (
+            table.search(q).distance_type("dot").select(["row", "_distance"]).limit(TOP) for q in queries
+        )
+        return np.stack([scan.to_arrow()["row"].to_numpy() for scan in scans])
+
+    return nearest
+
+
+def _row(
+    engine: str, size: int, queries: int, taken: np.ndarray, memory: float | None, agreed: float
+) -> dict[str, Any]:
+    p50, p99 = np.percentile(taken, (50, 99))
+    facts = {"engine": engine, "vectors": size, "queries": queries, "p50": float(p50), "p99": float(p99)}
+    facts |= {"memory": memory, "agreement": agreed, "precision": engine.rsplit(" ", 1)[1], "note": ""}
+    return bench.row(_name(engine, size, queries), taken, **facts)
+
+
+def _missing(engine: str, size: int) -> dict[str, Any]:
+    times = dict.fromkeys(("median", "spread", "p50", "p99", "memory", "agreement"))
+    facts = {"engine": engine, "vectors": size, "queries": 1, "note": "not installed"}
+    return {"name": _name(engine, size, 1)} | times | {"unit": "ms"} | facts
+
+
+def _name(engine: str, size: int, queries: int) -> str:
+    return f"{engine}, {size:,} vectors, {queries} {'query' if queries == 1 else 'queries'}"

@@ -1,0 +1,73 @@
+"""A video and a sentence in: whether the order of frames matters; and how fast this machine does what, out."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from stan.cli.output import Json, emit, quiet, table
+
+bench = typer.Typer(help="Measure speed and memory on this machine.", no_args_is_help=True)
+
+
+def time(
+    video: Annotated[Path, typer.Argument(help="A video file.")],
+    query: Annotated[list[str] | None, typer.Argument(help="What is seen; one or several sentences.")] = None,
+    labels: Annotated[
+        Path | None, typer.Option(help="A text file, one label per line: the best one in every order.")
+    ] = None,
+    model: Annotated[str, typer.Option(help="A preset, a run's folder or a checkpoint.")] = "stan-tiny",
+    draws: Annotated[int, typer.Option(help="Shuffled orders.")] = 99,
+    seed: Annotated[int, typer.Option(help="Seed of the shuffling.", min=0)] = 0,
+    as_json: Json = False,
+) -> None:
+    """Does time matter? What a video scores when its frames run backwards, stand still or are shuffled."""
+    from stan import load_model
+    from stan.time_meter import time_meter
+
+    listed = labels.read_text(encoding="utf-8").splitlines() if labels else []
+    with quiet():
+        found = time_meter(load_model(model), video, query or [], labels=listed, draws=draws, seed=seed)
+    emit(found, as_json, _time)
+
+
+@bench.command("search")
+def bench_search(
+    vectors: Annotated[
+        list[int] | None,
+        typer.Option(
+            help="How many vectors; repeat it for several sizes. By default 10,000 to a million.", min=10
+        ),
+    ] = None,
+    repeats: Annotated[int, typer.Option(help="Single queries for each engine.", min=2)] = 100,
+    as_json: Json = False,
+) -> None:
+    """Time exact search over random vectors by several engines, side by side; OMP_NUM_THREADS sets the threads."""
+    from stan.bench.search import SIZES, search
+
+    with quiet():
+        found = search(vectors or SIZES, repeats=repeats)
+    emit(found, as_json, _bench)
+
+
+def _time(document: dict[str, Any]) -> str:
+    blocks = []
+    for one in document["queries"]:
+        low, high = one["shuffled"]["interval"]
+        rows = [{"frames run": name, "score": one[name]} for name in ("forwards", "reversed", "frozen")]
+        rows.append(
+            {"frames run": f"shuffled, {document['draws']} times", "score": one["shuffled"]["mean"]}
+            | {"from": low, "to": high}
+        )
+        blocks.append(f"{one['query']}\n{table(rows, ('frames run', 'score', 'from', 'to'))}\n{one['says']}")
+    if document["labels"]:
+        blocks.append(table(document["labels"]))
+    return "\n\n".join(blocks)
+
+
+def _bench(document: dict[str, Any]) -> str:
+    columns = ("name", "median", "spread", "unit", "p50", "p99", "memory", "agreement", "note")
+    where = f"{document['what']} on {document['machine']}, {document['threads']} threads"
+    return f"{where}\n\n{table(document['rows'], columns)}"
