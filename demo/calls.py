@@ -39,8 +39,8 @@ class Calls:
     """search(wish) -> `stan.library.Results`."""
     recognise: Callable[..., dict[str, Any]]
     """recognise(library, video, labels, templates) -> as `stan.recognition.recognise`."""
-    explain: Callable[[str, str, str, int], Explanation]
-    """explain(library, id, query, frames) -> `stan.explain.Explanation`."""
+    explain: Callable[[str, str, str, int, Callable[[int, int], None]], Explanation]
+    """explain(library, id, query, frames, progress) -> `stan.explain.Explanation`; progress(done, total)."""
     attention: Callable[[str, str, int], Attention]
     """attention(library, id, frames) -> `stan.explain.Attention`."""
     time: Callable[[str, str, str], dict[str, Any]]

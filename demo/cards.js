@@ -63,9 +63,14 @@ document.addEventListener('keydown', (event) => {
   if (event.key !== '/' || event.target.closest('input, textarea, select, [contenteditable]')) return
   event.preventDefault()
   document.querySelector('[role=tab]').click()
-  query.focus()
-  query.select()
+  focusOnceShown(query)
 })
+
+function focusOnceShown(field) {
+  if (!field.offsetParent) return requestAnimationFrame(() => focusOnceShown(field))
+  field.focus()
+  field.select()
+}
 
 // The address holds what was searched for, so that it can be kept and sent.
 watch('value', () => {

@@ -104,11 +104,13 @@ class Engine:
         sentences = templates or TEMPLATES["plain"]
         return opened.recognise(known, labels, LABELS, templates=sentences, pieces=PIECES)
 
-    def explain(self, library: str, id: str, query: str, frames: int) -> Explanation:
+    def explain(
+        self, library: str, id: str, query: str, frames: int, progress: Callable[[int, int], None]
+    ) -> Explanation:
         from stan.explain import explain
 
         opened = self._library(library)
-        return explain(opened.model, opened.entry(id).path, query, frames)
+        return explain(opened.model, opened.entry(id).path, query, frames, progress=progress)
 
     def attention(self, library: str, id: str, frames: int) -> Attention:
         from stan.explain import attention
@@ -217,6 +219,10 @@ def open_library(address: str, model: str | None, may_be_new: bool = False) -> L
             f"there is no library at {address}: make one with stan index FOLDER --library {address}"
         )
     library.require_model()
+    if library.made_by:
+        library.search(
+            "anything", top=1
+        )  # what is encoded and read once, is so before the first visitor searches
     return library
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import gradio as gr
@@ -45,8 +46,17 @@ def tab(calls: Calls, library: gr.components.Component) -> gr.Dropdown:
         words = gr.HTML(elem_id="words")
     raw = attention.views()
 
-    def explain(library: str, video: str | None, words: str, frames: int) -> list[Any]:
-        return start(calls, library, video, words, int(frames))
+    def explain(
+        library: str,
+        video: str | None,
+        words: str,
+        frames: int,
+        bar: gr.Progress = gr.Progress(),  # noqa: B008 - how gradio is asked for one
+    ) -> list[Any]:
+        def progress(done: int, total: int) -> None:
+            bar((done, total), desc="testing the maps")
+
+        return start(calls, library, video, words, int(frames), progress)
 
     asked = [library, chosen, query, count]
     shown = [seen, status, explained, method, maps, words]
@@ -63,7 +73,14 @@ def tab(calls: Calls, library: gr.components.Component) -> gr.Dropdown:
     return chosen
 
 
-def start(calls: Calls, library: str, video: str | None, query: str, frames: int) -> list[Any]:
+def start(
+    calls: Calls,
+    library: str,
+    video: str | None,
+    query: str,
+    frames: int,
+    progress: Callable[[int, int], None],
+) -> list[Any]:
     """The explanation, and its parts on the page; a message in their place where there is none."""
     nothing = [gr.Column(visible=False), gr.skip(), "", ""]
     if not video:
@@ -71,7 +88,7 @@ def start(calls: Calls, library: str, video: str | None, query: str, frames: int
     if not query.strip():
         return [None, NO_QUERY, *nothing]
     try:
-        seen = calls.explain(library, video, query, frames)
+        seen = calls.explain(library, video, query, frames, progress)
     except ValueError as error:
         return [None, failure(error), *nothing]
     names = explanation.methods(seen)

@@ -27,6 +27,8 @@ THEME = gr.themes.Default(
     block_label_text_color="*body_text_color",
     block_title_text_color="*body_text_color",
     block_info_text_color="*body_text_color",
+    body_text_color_subdued="*neutral_600",
+    body_text_color_subdued_dark="*neutral_300",
     input_placeholder_color="*neutral_500",
     input_placeholder_color_dark="*neutral_400",
 )

@@ -229,7 +229,7 @@ def test_words_that_help_and_harm_are_told_apart():
     [(None, "a", inside.CHOOSE), (ID, " ", inside.NO_QUERY), (ID, "a", "no such thing")],
 )
 def test_without_an_explanation_the_page_says_what_to_do(video, query, says):
-    seen, said, shown, *_ = inside.start(calls(explain=refuse), "mine", video, query, 8)
+    seen, said, shown, *_ = inside.start(calls(explain=refuse), "mine", video, query, 8, print)
     assert seen is None and says in said and shown.visible is False
 
 

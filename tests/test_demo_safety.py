@@ -112,7 +112,7 @@ def test_a_visitor_cannot_name_a_path(tmp_path):
     attempts = (
         lambda path: engine.media(path, "mp4"),
         lambda path: engine.recognise("mine", path, ["a"], []),
-        lambda path: engine.explain("mine", path, "a", 4),
+        lambda path: engine.explain("mine", path, "a", 4, print),
         lambda path: engine.attention("mine", path, 4),
         lambda path: engine.time("mine", path, "a"),
         lambda path: engine.search(Wish(like=path)),
