@@ -20,12 +20,9 @@ from typing import Any
 import numpy as np
 
 ROOT = Path(__file__).resolve().parents[2]
-if __name__ == "__main__":
-    sys.path.insert(0, str(ROOT))
-
-from stan import serve  # noqa: E402
-from tests.browser.pictures import served  # noqa: E402
-from tests.browser.visitor import PATIENCE, Visitor  # noqa: E402
+from stan import serve
+from tests.browser.server import served
+from tests.browser.visitor import PATIENCE, Visitor
 
 WORDS = (
     ("a red", "a blue", "a green", "a yellow", "a striped"),

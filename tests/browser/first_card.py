@@ -15,13 +15,10 @@ import sys
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
-if __name__ == "__main__":
-    sys.path.insert(0, str(ROOT))
-
-from stan import serve  # noqa: E402
-from stan.data.datasets import load  # noqa: E402
-from tests.browser.pictures import served  # noqa: E402
-from tests.browser.visitor import Visitor  # noqa: E402
+from stan import serve
+from stan.data.datasets import load
+from tests.browser.server import served
+from tests.browser.visitor import Visitor
 
 
 def first_name(cards: str) -> str | None:

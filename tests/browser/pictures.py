@@ -3,18 +3,13 @@
 from __future__ import annotations
 
 import argparse
-import contextlib
-import os
-import subprocess
 import sys
-import time
-import urllib.request
-from collections.abc import Iterator
 from pathlib import Path
 
 from playwright.sync_api import Browser, Page, sync_playwright
 
 from stan import doctor, serve
+from tests.browser.server import PATIENCE, served
 
 ROOT = Path(__file__).resolve().parents[2]
 OPTIONS = [
@@ -25,8 +20,6 @@ OPTIONS = [
     "--disable-sync",
 ]
 SIZE = {"width": 1280, "height": 940}
-PATIENCE = 180
-"""Seconds for a server to answer."""
 
 
 def draw_demo(page: Page, query: str, out: Path) -> None:
@@ -47,28 +40,6 @@ def draw_dashboard(page: Page, out: Path) -> None:
         raise ValueError("the dashboard has no study to show: run make ablation first")
     page.locator(".js-plotly-plot:visible").first.wait_for()
     page.screenshot(path=out)
-
-
-@contextlib.contextmanager
-def served(page: serve.Page) -> Iterator[tuple[str, int]]:
-    """The page's address and its server's process while it runs."""
-    server = subprocess.Popen(page.command, cwd=ROOT, env={**os.environ, **page.environment})
-    try:
-        wait_for(page.address, server)
-        yield page.address, server.pid
-    finally:
-        server.terminate()
-        server.wait()
-
-
-def wait_for(address: str, server: subprocess.Popen) -> None:
-    """Returns once the address answers. Raises ValueError when its server ended, or says nothing for too long."""
-    end = time.monotonic() + PATIENCE
-    while time.monotonic() < end and server.poll() is None:
-        with contextlib.suppress(OSError), urllib.request.urlopen(address, timeout=5):
-            return
-        time.sleep(0.2)
-    raise ValueError(f"{address} does not answer: start it by hand and look at what it says")
 
 
 def opened(browser: Browser, address: str) -> Page:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import http.client
 import json
 import uuid
-from typing import Any
 from urllib.parse import urlsplit
 
 PATIENCE = 60.0
