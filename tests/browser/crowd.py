@@ -19,9 +19,8 @@ from typing import Any
 
 import numpy as np
 
-ROOT = Path(__file__).resolve().parents[2]
 from stan import serve
-from tests.browser.server import served
+from tests.browser.server import ROOT, served
 from tests.browser.visitor import PATIENCE, Visitor
 
 WORDS = (

@@ -14,10 +14,9 @@ import re
 import sys
 from pathlib import Path
 
-ROOT = Path(__file__).resolve().parents[2]
 from stan import serve
 from stan.data.datasets import load
-from tests.browser.server import served
+from tests.browser.server import ROOT, served
 from tests.browser.visitor import Visitor
 
 

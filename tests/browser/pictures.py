@@ -9,9 +9,8 @@ from pathlib import Path
 from playwright.sync_api import Browser, Page, sync_playwright
 
 from stan import doctor, serve
-from tests.browser.server import PATIENCE, served
+from tests.browser.server import PATIENCE, ROOT, served
 
-ROOT = Path(__file__).resolve().parents[2]
 OPTIONS = [
     "--no-sandbox",
     "--disable-gpu",
