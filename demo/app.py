@@ -1,12 +1,11 @@
-"""A library and a model in, the demo's page out: python -m demo.app --library PATH [--model NAME].
+"""Libraries and a model in, the demo's page out: python -m demo.app --library PATH [--model NAME].
 
-Safe by default: listens on this machine only, serves only proxies of its own making, keeps nothing.
+Safe by default: listens on this machine only, serves only small videos and pictures of its own making, keeps nothing.
 """
 
 from __future__ import annotations
 
 import argparse
-import ipaddress
 import os
 import sys
 from collections.abc import Callable
@@ -20,119 +19,180 @@ import gradio as gr  # noqa: E402
 from starlette.middleware import Middleware  # noqa: E402
 from starlette.middleware.base import BaseHTTPMiddleware  # noqa: E402
 
-from demo import attention as attention_tab  # noqa: E402
+from demo import inside, media  # noqa: E402
+from demo import library as library_tab  # noqa: E402
 from demo import recognise as recognise_tab  # noqa: E402
 from demo import search as search_tab  # noqa: E402
-from demo.engine import Engine, open_library  # noqa: E402
-from demo.page import STYLE, THEME, failure, guard, message  # noqa: E402
+from demo import time_matters as time_tab  # noqa: E402
+from demo.calls import Calls  # noqa: E402
+from demo.door import guard, is_loopback  # noqa: E402
+from demo.engine import Engine, distinct, open_library  # noqa: E402
+from demo.page import MODEL, STYLE, THEME, failure, message  # noqa: E402
+from demo.wish import Wish  # noqa: E402
 
 PASSWORD = "STAN_DEMO_AUTH"
 LARGEST_UPLOAD = "200mb"
 WAITING = 64
 """Requests that may queue for the model; more are told to come back."""
+KEPT = (15 * 60, 60 * 60)
+"""Seconds between looks for uploads to delete, and their age by then."""
 
 
-def build(
-    videos: Callable[[], list[tuple[str, str]]],
-    search: search_tab.Search,
-    recognise: recognise_tab.Recognise,
-    attention: attention_tab.Look,
-    proxy: Callable[[str | Path], Any],
-    labels: list[str],
-) -> gr.Blocks:
-    """The page over plain callables.
-
-    videos() -> [(name, id)]; search(query, top), recognise(video, labels) and attention(id, frames) as in
-    `stan.library` and `stan.explain`; proxy(id or upload) -> a file to play.
-    All may raise ValueError: its words are shown.
-    """
-    with gr.Blocks(title="stan", analytics_enabled=False, delete_cache=(3600, 24 * 3600)) as page:
+def build(calls: Calls) -> gr.Blocks:
+    """The page over plain callables."""
+    with gr.Blocks(title="stan", analytics_enabled=False, delete_cache=KEPT) as page:
         gr.Markdown("# stan: search your videos", elem_id="title")
         state = gr.HTML(message("Opening the library and loading the model …"), elem_id="library-status")
+        library = gr.Radio(calls.libraries, value=calls.libraries[0], label="Library", render=False)
         with gr.Tabs():
             with gr.Tab("Search"):
-                search_tab.tab(search, proxy)
+                form = search_tab.tab(calls, library)
             with gr.Tab("Recognise"):
-                recognised = recognise_tab.tab(recognise, proxy, labels)
+                recognised = recognise_tab.tab(calls, library)
             with gr.Tab("Look inside"):
-                looked_into = attention_tab.tab(attention)
-        page.load(partial(_fill, videos), outputs=[state, recognised, looked_into], api_name=False)
+                looked_into = inside.tab(calls, library)
+            with gr.Tab("Library"):
+                holds, indexed = library_tab.tab(calls, library)
+            with gr.Tab("Does time matter?"):
+                timed = time_tab.tab(calls, library)
+        lists = [state, holds, recognised, looked_into, timed, form.inputs["folder"]]
+        fill = partial(_fill, calls)
+        library.input(fill, library, lists, api_name=False)
+        indexed.then(fill, library, lists, api_name=False)
+
+        def open_address(request: gr.Request) -> list[Any]:
+            return _open(calls, form, dict(request.query_params))
+
+        opened = page.load(open_address, None, [library, form.asked, *form.inputs.values()], api_name=False)
+        filled = opened.then(fill, library, lists, api_name=False)
+        first = partial(_first, calls)
+        filled.then(first, form.asked, form.outputs, api_name=False, show_progress="hidden", **MODEL)
     return page.queue(max_size=WAITING)
 
 
-def _fill(videos: Callable[[], list[tuple[str, str]]]) -> list[Any]:
-    """What the library holds, for those who have just come."""
+def _open(calls: Calls, form: search_tab.Form, address: dict[str, str]) -> list[Any]:
+    """The form as the address asks for it; an address that cannot be meant leaves it as it is."""
     try:
-        known = videos()
+        wish = Wish.of(address)
     except ValueError as error:
-        return [failure(error), gr.skip(), gr.skip()]
-    told = f"{len(known)} videos in the library." if known else search_tab.NOTHING
+        gr.Warning(f"The address cannot be read: {error}")
+        wish = Wish()
+    name = wish.library if wish.library in calls.libraries else calls.libraries[0]
+    return [name, wish, *form.values(wish)]
+
+
+def _first(calls: Calls, wish: Wish) -> list[Any]:
+    return search_tab.show(calls, wish) if wish.asks else [gr.skip(), gr.skip()]
+
+
+def _fill(calls: Calls, library: str) -> list[Any]:
+    """What the library holds, for those who have just come or chosen another."""
+    try:
+        known, places = calls.videos(library), calls.places(library)
+    except ValueError as error:
+        return [failure(error), failure(error), *[gr.skip()] * 4]
+    told = (
+        message(f"{library_tab.counted(len(known), 'video')} in the library") if known else search_tab.NOTHING
+    )
     choices = gr.Dropdown(known, value=known[0][1] if known else None)
-    return [message(told) if known else told, choices, choices]
+    return [told, library_tab.holding(known, places), choices, choices, choices, search_tab.folders(places)]
 
 
-def settings(host: str, port: int | None, proxies: Path) -> dict[str, Any]:
+def settings(
+    calls: Calls, host: str = "127.0.0.1", port: int | None = None, without_password: bool = False
+) -> dict[str, Any]:
     """Arguments of `launch`: the security floor. Raises ValueError for an open address without a password."""
+    password = _password(host, without_password)
+    door = guard(password, local_only=is_loopback(host) and not password)
     return {
         "server_name": host,
         "server_port": port,
-        "auth": _password(host),
         "share": False,
         "max_file_size": LARGEST_UPLOAD,
-        "allowed_paths": [str(proxies)],
+        "allowed_paths": [],
         "run_history": False,
         "enable_monitoring": False,
         "footer_links": [],
         "ssr_mode": False,
         "show_error": False,
+        "mcp_server": False,
         "theme": THEME,
-        "css": STYLE,
-        "app_kwargs": {"middleware": [Middleware(BaseHTTPMiddleware, dispatch=guard)], "docs_url": None},
+        "css_paths": STYLE,
+        "app_kwargs": {
+            "middleware": [Middleware(BaseHTTPMiddleware, dispatch=door)],
+            "routes": [media.route(calls.media)],
+            "docs_url": None,
+        },
     }
 
 
-def _password(host: str) -> tuple[str, str] | None:
+def _password(host: str, without: bool) -> tuple[str, str] | None:
     name, _, word = os.environ.get(PASSWORD, "").partition(":")
     if name and word:
         return name, word
-    if host != "localhost" and not _is_loopback(host):
+    if not is_loopback(host) and not without:
         raise ValueError(
-            f"--host {host} lets others in: set {PASSWORD}=NAME:PASSWORD first, or leave --host at 127.0.0.1"
+            f"--host {host} lets others in: set {PASSWORD}=NAME:PASSWORD first, or leave --host at 127.0.0.1; "
+            "--without-password if everyone there may see the library's videos and use this machine"
         )
     return None
 
 
-def _is_loopback(host: str) -> bool:
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False
+def named(libraries: list[str]) -> dict[str, str]:
+    """Libraries by their folders' names, numbered where the same comes again."""
+    return dict(zip(distinct([Path(one).resolve().name for one in libraries]), libraries, strict=True))
 
 
 def main(arguments: list[str] | None = None) -> int:
     """Serves the page until Ctrl-C. Exit code 2 and one line for what the user can mend."""
+    given = _parser().parse_args(arguments)
+    try:
+        libraries: dict[str, Callable[[], Any]] = {
+            name: partial(open_library, address, given.model, bool(given.allow_folders))
+            for name, address in named(given.library).items()
+        }
+        for folder in given.allow_folders:
+            if not folder.is_dir():
+                raise ValueError(f"--allow-folders {folder} is no folder: name one that is there")
+        first = given.library[0]
+        cache = None if "://" in first else Path(first).resolve() / "proxies"
+        engine = Engine(libraries, cache, given.allow_folders)
+        calls = engine.calls()
+        options = settings(calls, given.host, given.port, given.without_password)
+    except (ValueError, OSError) as error:
+        print(error, file=sys.stderr)
+        return 2
+    build(calls).launch(**options)
+    return 0
+
+
+def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m demo.app", description=__doc__.splitlines()[0])
-    parser.add_argument("--library", type=Path, required=True, help="folder made by stan index")
+    parser.add_argument(
+        "--library",
+        required=True,
+        action="append",
+        help="folder made by stan index, or an address on object storage; may be repeated",
+    )
     parser.add_argument(
         "--model", help="preset, run or checkpoint; the one that made the library if left out"
+    )
+    parser.add_argument(
+        "--allow-folders",
+        type=Path,
+        action="extend",
+        nargs="+",
+        default=[],
+        help="folders that visitors may index, with all below them (default: none)",
     )
     parser.add_argument(
         "--host", default="127.0.0.1", help="address to listen on (default: this machine only)"
     )
     parser.add_argument("--port", type=int, help="port (default: 7860 or the next free one)")
-    given = parser.parse_args(arguments)
-    proxies = given.library.resolve() / "proxies"
-    try:
-        options = settings(given.host, given.port, proxies)
-        engine = Engine(partial(open_library, given.library, given.model), proxies)
-    except ValueError as error:
-        print(error, file=sys.stderr)
-        return 2
-    page = build(
-        engine.videos, engine.search, engine.recognise, engine.attention, engine.proxy, engine.labels
+    parser.add_argument(
+        "--without-password", action="store_true", help="serve others although STAN_DEMO_AUTH is not set"
     )
-    page.launch(**options)
-    return 0
+    return parser
 
 
 if __name__ == "__main__":

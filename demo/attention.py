@@ -2,39 +2,52 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import gradio as gr
 import numpy as np
 
 from demo import heat
+from demo.calls import Calls
 from demo.page import MODEL, failure, message
 
 if TYPE_CHECKING:
     from stan.explain import Attention
 
-FRAMES = [4, 8, 12, 16]
 MEAN = "mean of all heads"
 NO_BRANCH = "This model has no attention of its own within frames beside CLIP's: only CLIP's maps are shown."
 NO_TIME = "This model has no attention across frames, so there is no matrix over time to show."
-EMPTY = message("Choose a video and press <b>Look inside</b>.")
-
-Look = Callable[[str, int], "Attention"]
 
 
-def tab(look: Look) -> gr.Dropdown:
-    """Adds the tab's components and returns its list of videos, to be filled.
+@dataclass(frozen=True)
+class Views:
+    """The components that attention is drawn in."""
 
-    `look(id, frames)` gives the attention on one of the library's videos.
-    """
+    whole: gr.Accordion
+    seen: gr.State
+    note: gr.HTML
+    choices: list[gr.components.Component]
+    drawn: list[gr.components.Component]
+
+    def run(self, calls: Calls, after: Any, asked: list[gr.components.Component]) -> None:
+        """Looks and draws once `after`, an event, has ended; asked: library, video and number of frames."""
+        looked = after.then(
+            lambda library, video, frames: start(calls, library, video, int(frames)),
+            asked,
+            [self.seen, self.note, self.whole, *self.choices],
+            api_name=False,
+            show_progress_on=self.note,
+            **MODEL,
+        )
+        looked.then(draw, [self.seen, *self.choices], self.drawn, api_name=False)
+
+
+def views() -> Views:
+    """Adds the components, hidden until there is something to see, and draws anew what is chosen in them."""
     seen = gr.State(None, time_to_live=3600)
-    with gr.Row():
-        chosen = gr.Dropdown([], label="Video", scale=3, min_width=220, elem_id="attention-video")
-        count = gr.Dropdown(FRAMES, value=FRAMES[1], label="Frames", scale=1, min_width=110)
-        button = gr.Button("Look inside", variant="primary", scale=1, min_width=160, elem_classes="go")
-    status = gr.HTML(EMPTY, elem_id="attention-status")
-    with gr.Column(visible=False) as views:
+    with gr.Accordion("Raw attention, layer by layer and head by head", visible=False) as whole:
+        note = gr.HTML(elem_id="attention-note")
         with gr.Row():
             block = gr.Dropdown([], label="CLIP block", min_width=110)
             layer = gr.Dropdown([], label="Branch layer", min_width=110)
@@ -57,39 +70,28 @@ def tab(look: Look) -> gr.Dropdown:
                 missing = gr.HTML()
     choices = [block, layer, head, row, column]
     drawn = [space, place, over_time, missing]
-    run = button.click(
-        lambda video, n: start(look, video, n),
-        [chosen, count],
-        [seen, status, views, *choices],
-        api_name=False,
-        show_progress_on=status,
-        **MODEL,
-    )
-    run.then(draw, [seen, *choices], drawn, api_name=False)
     for choice in choices:
         choice.input(draw, [seen, *choices], drawn, api_name=False, show_progress="hidden")
     picked = place.select(pick, seen, [row, column], api_name=False, show_progress="hidden")
     picked.then(draw, [seen, *choices], drawn, api_name=False, show_progress="hidden")
-    return chosen
+    return Views(whole, seen, note, choices, drawn)
 
 
-def start(look: Look, video: str | None, frames: int) -> list[Any]:
+def start(calls: Calls, library: str, video: str | None, frames: int) -> list[Any]:
     """Runs the model; what there is to choose from, or a message saying what to mend."""
-    nothing = [gr.Column(visible=False), *[gr.skip()] * 5]
     if not video:
-        return [None, message("Choose a video of the library first.", "warn"), *nothing]
+        return [None, "", gr.Accordion(visible=False), *[gr.skip()] * 5]
     try:
-        seen = look(video, int(frames))
+        seen = calls.attention(library, video, frames)
     except ValueError as error:
-        return [None, failure(error), *nothing]
+        return [None, failure(error), gr.Accordion(visible=True), *[gr.skip()] * 5]
     blocks, heads = seen.clip.shape[0], seen.clip.shape[2]
     layers = next((len(maps) for maps in (seen.branch, seen.temporal) if maps is not None), 0)
     height, width = seen.clip.shape[3:]
-    told = message(seen.note if seen.branch is not None else f"{seen.note} {NO_BRANCH}")
     return [
         seen,
-        told,
-        gr.Column(visible=True),
+        message(seen.note if seen.branch is not None else f"{seen.note} {NO_BRANCH}", "warn"),
+        gr.Accordion(visible=True),
         gr.Dropdown(list(range(1, blocks + 1)), value=blocks),
         gr.Dropdown(list(range(1, layers + 1)), value=layers or None, visible=layers > 0),
         gr.Dropdown([MEAN, *map(str, range(1, heads + 1))], value=MEAN),

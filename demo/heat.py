@@ -1,16 +1,20 @@
-"""Attention weights and frames in, pictures out: overlays, a table of them, a matrix over time."""
+"""Maps and frames in, pictures out: overlays, a table of them, a matrix over time."""
 
 from __future__ import annotations
 
 import base64
+import html
 import io
+from collections.abc import Collection
 
 import matplotlib
 import numpy as np
+from matplotlib.colors import Colormap
 from matplotlib.figure import Figure
 from PIL import Image, ImageDraw
 
 COLOURS = matplotlib.colormaps["inferno"]
+SIGNED = matplotlib.colormaps["coolwarm"]
 SIDE = 144
 """Pixels: smaller pictures are enlarged to about this."""
 
@@ -24,28 +28,55 @@ def enlarged(picture: np.ndarray, side: int = SIDE) -> np.ndarray:
 
 def overlay(picture: np.ndarray, heat: np.ndarray, most: float) -> np.ndarray:
     """`picture` (S, S, 3) in grey under `heat` (h, w), of which `most` is the brightest colour."""
-    base = enlarged(picture)
     share = np.clip(heat / most, 0, 1)
-    share = share.repeat(base.shape[0] // heat.shape[0], 0).repeat(base.shape[1] // heat.shape[1], 1)[
-        ..., None
-    ]
-    grey = base.mean(-1, keepdims=True)
+    return _tinted(picture, heat, COLOURS(share)[..., :3], share)
+
+
+def _tinted(picture: np.ndarray, heat: np.ndarray, colours: np.ndarray, share: np.ndarray) -> np.ndarray:
+    """`picture` in grey under `colours` (h, w, 3) from 0 to 1, the stronger the larger `share` (h, w)."""
+    base = enlarged(picture)
+    down, across = (base.shape[i] // heat.shape[i] for i in (0, 1))
+    colours, share = (x.repeat(down, 0).repeat(across, 1) for x in (colours, np.clip(share, 0, 1)[..., None]))
     weight = 0.3 + 0.6 * share
-    return ((1 - weight) * grey + weight * 255 * COLOURS(share[..., 0])[..., :3]).round().astype(np.uint8)
+    grey = base.mean(-1, keepdims=True)
+    return ((1 - weight) * grey + weight * 255 * colours).round().astype(np.uint8)
 
 
-def table(pixels: np.ndarray, times: np.ndarray, rows: dict[str, np.ndarray]) -> str:
-    """HTML: frames (T, S, S, 3), below them one row of heat maps (T, h, w) per name, all on one scale."""
-    most = max(float(heat.max()) for heat in rows.values())
+def difference(picture: np.ndarray, change: np.ndarray, most: float) -> np.ndarray:
+    """`picture` (S, S, 3) in grey under `change` (h, w): red above zero, blue below, `most` the strongest."""
+    return _tinted(
+        picture, change, SIGNED(0.5 + np.clip(change / most, -1, 1) / 2)[..., :3], np.abs(change) / most
+    )
+
+
+def table(
+    pixels: np.ndarray,
+    times: np.ndarray,
+    rows: dict[str, np.ndarray],
+    signed: dict[str, np.ndarray] | None = None,
+    dim: Collection[str] = (),
+    what: str = "share of the CLS token's attention",
+) -> str:
+    """HTML: frames (T, S, S, 3), below them one row of heat maps (T, h, w) per name, all on one scale.
+
+    signed: rows of differences, on the same scale to both sides of zero; dim: names of rows to grey out; what: the
+    scale's meaning.
+    """
+    signed = signed or {}
+    most = max((float(np.abs(heat).max()) for heat in [*rows.values(), *signed.values()]), default=1.0) or 1.0
     head = "".join(f'<th scope="col">{time:.2f} s</th>' for time in times)
     lines = [_row("video", [enlarged(picture) for picture in pixels])]
-    for name, heat in rows.items():
-        pictures = [overlay(picture, one, most) for picture, one in zip(pixels, heat, strict=True)]
-        lines.append(_row(name, pictures))
-    label = "Frames and attention maps, scrolls sideways"
+    for drawn, draw in ((rows, overlay), (signed, difference)):
+        for name, heat in drawn.items():
+            pictures = [draw(picture, one, most) for picture, one in zip(pixels, heat, strict=True)]
+            lines.append(_row(name, pictures, name in dim))
+    label = "Frames and maps, scrolls sideways"
+    scales = _scale(COLOURS, 0, most, f"{what}, one scale for all maps")
+    if signed:
+        scales += _scale(SIGNED, -most, most, "difference")
     return (
         f'<div class="maps" tabindex="0" role="region" aria-label="{label}"><table>'
-        f"<thead><tr><td></td>{head}</tr></thead><tbody>{''.join(lines)}</tbody></table></div>{_scale(most)}"
+        f"<thead><tr><td></td>{head}</tr></thead><tbody>{''.join(lines)}</tbody></table></div>{scales}"
     )
 
 
@@ -80,18 +111,21 @@ def over_time(weights: np.ndarray, times: np.ndarray, title: str) -> Figure:
     return figure
 
 
-def _row(name: str, pictures: list[np.ndarray]) -> str:
+def _row(name: str, pictures: list[np.ndarray], dim: bool = False) -> str:
     cells = "".join(
-        f'<td><img src="{_uri(p)}" alt="{name}, frame {i}"></td>' for i, p in enumerate(pictures, 1)
+        f'<td><img src="{_uri(p)}" alt="{html.escape(name)}, frame {i}"></td>'
+        for i, p in enumerate(pictures, 1)
     )
-    return f'<tr><th scope="row">{name}</th>{cells}</tr>'
+    kind = ' class="dim"' if dim else ""
+    return f'<tr{kind}><th scope="row">{html.escape(name)}</th>{cells}</tr>'
 
 
-def _scale(most: float) -> str:
-    ramp = np.tile((COLOURS(np.linspace(0, 1, 160))[None, :, :3] * 255).astype(np.uint8), (8, 1, 1))
+def _scale(colours: Colormap, least: float, most: float, what: str) -> str:
+    ramp = np.tile((colours(np.linspace(0, 1, 160))[None, :, :3] * 255).astype(np.uint8), (8, 1, 1))
+    low = f"{least:.3f}" if least else "0"
     return (
-        f'<div class="scale"><span>0</span><img src="{_uri(ramp)}" alt="colour scale"><span>{most:.3f}</span>'
-        "<span>share of the CLS token's attention, one scale for all maps</span></div>"
+        f'<div class="scale"><span>{low}</span><img src="{_uri(ramp)}" alt="colour scale"><span>{most:.3f}</span>'
+        f"<span>{html.escape(what)}</span></div>"
     )
 
 

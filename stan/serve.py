@@ -10,6 +10,7 @@ import subprocess
 import sys
 import tempfile
 import time
+import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
@@ -33,10 +34,14 @@ class Page:
     command: tuple[str, ...]
     port: int
     environment: dict[str, str] = field(default_factory=dict)
+    host: str = HOST
+    """Where it listens."""
 
     @property
     def address(self) -> str:
-        return f"http://{HOST}:{self.port}"
+        """Where this machine reaches it."""
+        host = {"0.0.0.0": HOST, "::": "::1"}.get(self.host, self.host)
+        return f"http://{f'[{host}]' if ':' in host else host}:{self.port}"
 
 
 def project_folder(name: str) -> Path:
@@ -78,20 +83,30 @@ def dashboard_command(runs: Sequence[Path | str], port: int | None = None) -> Pa
     return Page("dashboard", (sys.executable, "-m", "streamlit", "run", app, *options, "--", *roots), port)
 
 
-def demo_command(library: Path | str, port: int | None = None) -> Page:
-    """The demo over one library. Without `port`: 7860, or a free one where that is taken."""
+def demo_command(
+    libraries: Sequence[Path | str],
+    port: int | None = None,
+    folders: Sequence[Path] = (),
+    host: str = HOST,
+    without_password: bool = False,
+) -> Page:
+    """The demo over these libraries. Without `port`: 7860, or a free one where that is taken.
+
+    folders: what its visitors may index. host, without_password: as of `demo.app`.
+    """
     port = port or free_port(DEMO_PORT)
     project_folder("demo")
-    command = (
-        sys.executable,
-        "-m",
-        "demo.app",
-        "--library",
-        str(Path(library).resolve()),
-        "--port",
-        str(port),
-    )
-    return Page("demo", command, port, {"GRADIO_ANALYTICS_ENABLED": "False"})
+    named = [argument for library in libraries for argument in ("--library", _from_anywhere(library))]
+    allowed = ["--allow-folders", *(str(folder.resolve()) for folder in folders)] if folders else []
+    open_to_all = ["--without-password"] if without_password else []
+    where = ["--host", host, "--port", str(port)]
+    command = (sys.executable, "-m", "demo.app", *named, *allowed, *open_to_all, *where)
+    return Page("demo", command, port, {"GRADIO_ANALYTICS_ENABLED": "False"}, host)
+
+
+def _from_anywhere(library: Path | str) -> str:
+    """A folder's full path; an address on object storage as it is."""
+    return str(library) if "://" in str(library) else str(Path(library).resolve())
 
 
 def serve(pages: Sequence[Page], say: Callable[[str], None] = print) -> None:
@@ -174,6 +189,8 @@ def _answers(address: str) -> bool:
     try:
         with urllib.request.urlopen(address, timeout=5) as reply:
             return reply.status == 200
+    except urllib.error.HTTPError as error:
+        return error.code == 401  # it stands, and asks for a password
     except OSError:
         return False
 

@@ -113,10 +113,21 @@ def test_commands_bind_loopback_turn_telemetry_off_and_name_absolute_folders(tmp
         "--runs",
         str(tmp_path / "others"),
     )
-    demo = serve.demo_command("libraries/world", port=9002)
-    assert demo.command[-4:] == ("--library", str(tmp_path / "libraries/world"), "--port", "9002")
+    demo = serve.demo_command(["libraries/world"], port=9002)
+    assert "--host 127.0.0.1 --port 9002" in " ".join(demo.command)
+    assert demo.command[2:5] == ("demo.app", "--library", str(tmp_path / "libraries/world"))
     assert demo.environment["GRADIO_ANALYTICS_ENABLED"] == "False"
     assert (dashboard.address, demo.address) == ("http://127.0.0.1:9001", "http://127.0.0.1:9002")
+
+
+def test_a_shared_demo_listens_where_it_is_told_and_is_found_from_here(tmp_path):
+    page = serve.demo_command(["s3://bucket/a", tmp_path], 9002, [tmp_path], "0.0.0.0", True)
+    words = " ".join(page.command)
+    assert (
+        f"--library s3://bucket/a --library {tmp_path} --allow-folders {tmp_path} --without-password" in words
+    )
+    assert page.address == "http://127.0.0.1:9002"
+    assert serve.demo_command(["a"], 9002, host="::").address == "http://[::1]:9002"
 
 
 def test_a_missing_folder_of_the_clone_is_refused():

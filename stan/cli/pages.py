@@ -9,11 +9,11 @@ import typer
 
 from stan.cli.output import Json, Runs, emit, say
 
-Library = Annotated[Path, typer.Option(help="Folder of the library that the demo searches.")]
+Library = Annotated[str, typer.Option(help="The library that the demo searches: a folder, or an address.")]
 Port = Annotated[int | None, typer.Option(help="Port; a free one by default.", min=1, max=65535)]
 
 _RUNS = Path("runs")
-_LIBRARY = Path("libraries/world")
+_LIBRARY = "libraries/world"
 
 
 def dashboard(runs: Runs = _RUNS, port: Port = None) -> None:
@@ -23,18 +23,35 @@ def dashboard(runs: Runs = _RUNS, port: Port = None) -> None:
     servers.serve([servers.dashboard_command([runs], port)], say)
 
 
-def demo(library: Library = _LIBRARY, port: Port = None) -> None:
+def demo(
+    library: Annotated[
+        list[str] | None, typer.Option(help="A library: a folder, or an address; repeat it for several.")
+    ] = None,
+    allow_folders: Annotated[
+        list[Path] | None,
+        typer.Option(help="A folder that visitors may index, with all below it; repeat it for several."),
+    ] = None,
+    port: Port = None,
+    host: Annotated[
+        str,
+        typer.Option(help="Address to listen on; beyond this machine it needs STAN_DEMO_AUTH=NAME:PASSWORD."),
+    ] = "127.0.0.1",
+    without_password: Annotated[
+        bool, typer.Option("--without-password", help="Let in whoever reaches the address.")
+    ] = False,
+) -> None:
     """Search, recognise and explain videos in a browser, until Ctrl-C."""
     from stan import serve as servers
 
-    servers.serve([servers.demo_command(library, port)], say)
+    page = servers.demo_command(library or [_LIBRARY], port, allow_folders or [], host, without_password)
+    servers.serve([page], say)
 
 
 def serve(library: Library = _LIBRARY, runs: Runs = _RUNS) -> None:
     """Serve dashboard and demo together, until Ctrl-C."""
     from stan import serve as servers
 
-    servers.serve([servers.dashboard_command([runs]), servers.demo_command(library)], say)
+    servers.serve([servers.dashboard_command([runs]), servers.demo_command([library])], say)
 
 
 def doctor(as_json: Json = False) -> int:

@@ -3,20 +3,14 @@
 from __future__ import annotations
 
 import argparse
-import contextlib
-import os
-import subprocess
 import sys
-import time
-import urllib.request
-from collections.abc import Iterator
 from pathlib import Path
 
 from playwright.sync_api import Browser, Page, sync_playwright
 
 from stan import doctor, serve
+from tests.browser.server import PATIENCE, ROOT, served
 
-ROOT = Path(__file__).resolve().parents[2]
 OPTIONS = [
     "--no-sandbox",
     "--disable-gpu",
@@ -25,8 +19,6 @@ OPTIONS = [
     "--disable-sync",
 ]
 SIZE = {"width": 1280, "height": 940}
-PATIENCE = 180
-"""Seconds for a server to answer."""
 
 
 def draw_demo(page: Page, query: str, out: Path) -> None:
@@ -35,7 +27,7 @@ def draw_demo(page: Page, query: str, out: Path) -> None:
     page.get_by_label("What should be seen?").fill(query)
     page.get_by_role("button", name="Search", exact=True).click()
     page.get_by_text("best for").wait_for()
-    page.wait_for_function("[...document.querySelectorAll('video[src]')].every(v => v.readyState >= 2)")
+    page.wait_for_function("[...document.querySelectorAll('img.strip')].every(i => i.naturalWidth > 0)")
     page.screenshot(path=out, full_page=True)
 
 
@@ -47,28 +39,6 @@ def draw_dashboard(page: Page, out: Path) -> None:
         raise ValueError("the dashboard has no study to show: run make ablation first")
     page.locator(".js-plotly-plot:visible").first.wait_for()
     page.screenshot(path=out)
-
-
-@contextlib.contextmanager
-def served(page: serve.Page) -> Iterator[str]:
-    """The page's address while its server runs."""
-    server = subprocess.Popen(page.command, cwd=ROOT, env={**os.environ, **page.environment})
-    try:
-        wait_for(page.address, server)
-        yield page.address
-    finally:
-        server.terminate()
-        server.wait()
-
-
-def wait_for(address: str, server: subprocess.Popen) -> None:
-    """Returns once the address answers. Raises ValueError when its server ended, or says nothing for too long."""
-    end = time.monotonic() + PATIENCE
-    while time.monotonic() < end and server.poll() is None:
-        with contextlib.suppress(OSError), urllib.request.urlopen(address, timeout=5):
-            return
-        time.sleep(0.2)
-    raise ValueError(f"{address} does not answer: start it by hand and look at what it says")
 
 
 def opened(browser: Browser, address: str) -> Page:
@@ -95,9 +65,9 @@ def main() -> int:
         picture.parent.mkdir(exist_ok=True)
     with sync_playwright() as driver:
         browser = driver.chromium.launch(executable_path=executable, args=OPTIONS)
-        with served(serve.demo_command(given.library)) as address:
+        with served(serve.demo_command([given.library])) as (address, _):
             draw_demo(opened(browser, address), given.query, demo)
-        with served(serve.dashboard_command(given.runs)) as address:
+        with served(serve.dashboard_command(given.runs)) as (address, _):
             draw_dashboard(opened(browser, f"{address}/ablation"), dashboard)
     return 0
 

@@ -1,0 +1,80 @@
+// Search results: what a click, a key and a new answer do. Runs once; `element` holds the cards, whatever they are.
+const cards = () => [...element.querySelectorAll('.card')]
+const video = (card) => card.querySelector('video')
+
+function play(card, seconds) {
+  for (const other of cards()) if (other !== card) video(other)?.pause()
+  if (!video(card)) {
+    const player = document.createElement('video')
+    Object.assign(player, {controls: true, muted: true, playsInline: true, src: `media/${card.dataset.id}.mp4`})
+    player.setAttribute('aria-label', card.querySelector('h3').innerText)
+    player.addEventListener('timeupdate', () => {
+      const now = 100 * player.currentTime / card.dataset.duration
+      card.querySelector('.now').setAttribute('transform', `translate(${now} 0)`)
+    })
+    card.querySelector('.screen').replaceChildren(player)
+  }
+  video(card).currentTime = seconds
+  video(card).play()
+}
+
+// What cannot be shown says why, in the place of the picture.
+async function explain(broken) {
+  const reply = await fetch(broken.src)
+  const told = document.createElement('p')
+  told.className = 'message error'
+  told.textContent = reply.ok ? 'This browser cannot show it.' : await reply.text()
+  broken.replaceWith(told)
+}
+
+element.addEventListener('error', (event) => explain(event.target), true)
+
+element.addEventListener('click', (event) => {
+  const card = event.target.closest('.card')
+  if (!card) return
+  const similar = event.target.closest('button.quiet')
+  const curve = event.target.closest('.curve')
+  if (similar) trigger('similar', {...similar.dataset})
+  else if (curve) {
+    const box = curve.getBoundingClientRect()
+    play(card, card.dataset.duration * (event.clientX - box.left) / box.width)
+  } else if (event.target.closest('.play, .strip')) play(card, Number(card.dataset.start))
+})
+
+// Left and right go by one card, up and down by one row; `/` goes to the query from anywhere.
+function neighbour(card, key) {
+  const all = cards()
+  const columns = all.filter((other) => other.offsetTop === all[0].offsetTop).length
+  const step = {ArrowLeft: -1, ArrowRight: 1, ArrowUp: -columns, ArrowDown: columns}[key]
+  return step && all[all.indexOf(card) + step]
+}
+
+element.addEventListener('keydown', (event) => {
+  const button = event.target.closest('.card button')
+  const next = button && neighbour(button.closest('.card'), event.key)
+  if (!next) return
+  event.preventDefault()
+  next.querySelector('.play').focus()
+})
+
+document.addEventListener('keydown', (event) => {
+  const query = document.querySelector('#query textarea, #query input')
+  if (event.key === 'ArrowDown' && event.target === query) cards()[0]?.querySelector('.play').focus()
+  if (event.key !== '/' || event.target.closest('input, textarea, select, [contenteditable]')) return
+  event.preventDefault()
+  document.querySelector('[role=tab]').click()
+  focusOnceShown(query)
+})
+
+function focusOnceShown(field) {
+  if (!field.offsetParent) return requestAnimationFrame(() => focusOnceShown(field))
+  field.focus()
+  field.select()
+}
+
+// The address holds what was searched for, so that it can be kept and sent.
+watch('value', () => {
+  const shown = element.querySelector('[data-address]')
+  if (shown) history.replaceState(null, '', shown.dataset.address)
+  for (const line of element.querySelectorAll('.now')) line.removeAttribute('transform')
+})
