@@ -186,7 +186,7 @@ def test_without_gain_the_score_is_clips_alone(filled, folder, model):
     paths = [folder / name for name in sorted(COLOURS)]
     with torch.no_grad():
         text = torch.nn.functional.normalize(model.encode_text(["a red square"]).text[0], dim=0)
-        pixels = torch.stack([model._prepare(path) for path in paths])
+        pixels = torch.stack([model.decode(path)[0] for path in paths])
         frames = model.clip.encode_image(pixels.flatten(0, 1)).unflatten(0, pixels.shape[:2])
         expected = torch.nn.functional.normalize(frames.mean(1), dim=-1) @ text
     found = {result["name"]: result["score"] for result in filled.search("a red square", gain=0)}

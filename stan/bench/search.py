@@ -5,6 +5,7 @@ Letters: N vectors, Q queries, E width. Vectors are drawn at random, of length o
 
 from __future__ import annotations
 
+import importlib
 import importlib.util
 import tempfile
 from collections.abc import Callable, Sequence
@@ -125,8 +126,7 @@ def faiss_fp16(vectors: Float[np.ndarray, "N E"]) -> Engine | None:
     """No part of this package: measured where it is at hand."""
     if importlib.util.find_spec("faiss") is None:
         return None
-    import faiss
-
+    faiss = importlib.import_module("faiss")
     index = faiss.IndexScalarQuantizer(
         vectors.shape[1], faiss.ScalarQuantizer.QT_fp16, faiss.METRIC_INNER_PRODUCT
     )
