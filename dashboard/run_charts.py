@@ -93,6 +93,7 @@ def time_probe(table: pd.DataFrame, metric: str) -> go.Figure:
             y=printable(part["arrangement"]),
             name=escape(str(run)),
             mode="markers",
+            orientation="h",  # or runs would be set apart along the values
             error_x=error,
             marker={"color": colour, "symbol": palette.SYMBOLS[index % len(palette.SYMBOLS)], "size": 10},
             hovertemplate="%{y}: %{x:.1f}",

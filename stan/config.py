@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from dataclasses import asdict, dataclass, field, fields, replace
+from functools import cache
 from typing import Any
 
 
@@ -137,6 +138,12 @@ def _refuse_unknown(values: dict[str, Any], kind: type) -> None:
         raise ValueError(f"{kind.__name__} has no {', '.join(unknown)}; it has {', '.join(known)}")
 
 
+@cache
+def _defaults() -> dict[str, Any]:
+    """Of everything that a digest reads: none of it depends on study and row."""
+    return to_dict(Experiment("", ""))
+
+
 def _differing(value: Any, default: Any) -> Any:
     if not isinstance(default, dict):
         return value
@@ -148,7 +155,7 @@ def _digest(experiment: Experiment, parts: tuple[str, ...]) -> str:
 
     A default must therefore never change: whoever wants another value names it in `experiments`.
     """
-    values, defaults = to_dict(experiment), to_dict(Experiment(experiment.study, experiment.row))
+    values, defaults = to_dict(experiment), _defaults()
     identity = {name: _differing(values[name], defaults[name]) for name in parts}
     identity["data"].pop("root", None)
     return hashlib.sha256(json.dumps(identity, sort_keys=True).encode()).hexdigest()[:10]

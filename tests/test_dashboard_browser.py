@@ -148,7 +148,7 @@ def test_ticking_a_run_opens_its_record_and_names_it_in_the_address(address, ope
 def test_the_latex_table_downloads_with_its_run_ids(address, open_page):
     page = settled(open_page(f"{address}/ablation"), "Ablation")
     with page.expect_download() as download:
-        page.get_by_role("button", name="Table, LaTeX").click()
+        page.get_by_role("button", name="Table, LaTeX").last.click()
     text = Path(download.value.path()).read_text()
     assert r"\toprule" in text and f"% run: {experiment('stan', 0, 'motions').id}" in text
 

@@ -185,7 +185,9 @@ def test_cost_time_and_lost_have_a_mark_each():
     probes = pd.DataFrame(
         {"run": ["a", "b"], "arrangement": ["as given"] * 2, "value": 50.0, "low": 40.0, "high": 60.0}
     )
-    assert len({part.marker.symbol for part in run_charts.time_probe(probes, "R@1").data}) == 2
+    drawn = run_charts.time_probe(probes, "R@1").data
+    assert len({part.marker.symbol for part in drawn}) == 2
+    assert {part.orientation for part in drawn} == {"h"}, "set apart across the values, never along them"
     groups = pd.DataFrame({"group": ["rise"], "queries": [4], "lost": [3], "share": [75.0], "confused": [1]})
     confused, otherwise = run_charts.lost(groups).data
     assert (list(confused.x), list(otherwise.x)) == ([25.0], [50.0]) and confused.marker.pattern.shape == "/"
