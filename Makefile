@@ -21,7 +21,7 @@ PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11 python; do \
 UV ?= $(shell uv --version >/dev/null 2>&1 && echo uv)
 PACKAGES := -c constraints.txt -e '.[all]'
 
-.PHONY: run install ablation library serve dashboard demo test lint check-real pictures
+.PHONY: run install ablation library serve lab dashboard demo test lint check-real pictures
 .DEFAULT_GOAL := run
 
 run: install
@@ -58,6 +58,9 @@ library: install
 serve: install
 	@$(BIN)/stan serve --library $(LIBRARY)
 
+lab: install
+	@$(BIN)/jupyter lab notebooks
+
 dashboard: install
 	@$(BIN)/stan dashboard
 
@@ -73,8 +76,8 @@ test: lint
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n $(WORKERS) --dist loadfile $(PYTEST)
 
 check-real: install
-	@test -n "$(CLIPS)" || { echo "make check-real CLIPS=FOLDER [ANNOTATIONS=FOLDER]" >&2; exit 2; }
-	$(BIN)/python tests/real/check_real.py --clips "$(CLIPS)" $(if $(ANNOTATIONS),--annotations "$(ANNOTATIONS)")
+	@test -n "$(CLIPS)$(ANNOTATIONS)" || { echo "make check-real [CLIPS=FOLDER] [ANNOTATIONS=FOLDER]" >&2; exit 2; }
+	$(BIN)/python tests/real/check_real.py $(if $(CLIPS),--clips "$(CLIPS)") $(if $(ANNOTATIONS),--annotations "$(ANNOTATIONS)")
 
 # The README's pictures, from the library and the runs that are there.
 pictures: install

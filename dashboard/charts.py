@@ -4,10 +4,8 @@ from __future__ import annotations
 
 from html import escape
 
-import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
-from plotly.subplots import make_subplots
 
 from dashboard import palette
 
@@ -17,12 +15,13 @@ CONFIG = {"displayModeBar": False, "scrollZoom": False, "responsive": True}
 """Plotly's own options for every figure: no toolbar; a finger that scrolls the page doesn't drag the plot."""
 
 
-def _names(values) -> list[str]:
+def printable(values) -> list[str]:
     """Names as plotly should print them: it reads a little HTML, and names come from folders."""
     return [escape(str(value), quote=False) for value in values]
 
 
-def _layout(figure: go.Figure, rows: int, x_title: str = "", y_title: str = "") -> go.Figure:
+def layout(figure: go.Figure, rows: int, x_title: str = "", y_title: str = "") -> go.Figure:
+    """Height for so many rows, legend on top, titles of the axes."""
     figure.update_layout(
         height=90 + ROW_HEIGHT * max(rows, 2),
         margin={"l": 8, "r": 12, "t": 34, "b": 8},
@@ -35,7 +34,7 @@ def _layout(figure: go.Figure, rows: int, x_title: str = "", y_title: str = "") 
     return figure
 
 
-def _top_down(figure: go.Figure, names: list[str]) -> go.Figure:
+def top_down(figure: go.Figure, names: list[str]) -> go.Figure:
     """First table row on top, as in the table itself."""
     figure.update_yaxes(categoryorder="array", categoryarray=names[::-1], type="category")
     return figure
@@ -56,7 +55,7 @@ _VERDICTS = {
 def forest(changes: pd.DataFrame, metric: str) -> go.Figure:
     """Forest plot of paired changes. `changes`: row, change, low, high (points of `metric`), won, lost (queries)."""
     figure = go.Figure()
-    names = _names(changes["row"])
+    names = printable(changes["row"])
     table = changes.assign(name=names, verdict=list(map(verdict, changes["low"], changes["high"])))
     for says, (colour, symbol) in _VERDICTS.items():
         part = table[table["verdict"] == says]
@@ -80,17 +79,17 @@ def forest(changes: pd.DataFrame, metric: str) -> go.Figure:
             "<br>%{customdata[2]} won, %{customdata[3]} lost<extra></extra>",
         )
     figure.add_vline(x=0, line={"color": palette.GREY, "width": 1, "dash": "dot"})
-    _layout(figure, len(table), x_title=f"points of {escape(metric)}")
-    return _top_down(figure, names)
+    layout(figure, len(table), x_title=f"points of {escape(metric)}")
+    return top_down(figure, names)
 
 
 def rows(summary: pd.DataFrame, runs: pd.DataFrame, metric: str) -> go.Figure:
     """Mean with interval, and every seed. `summary`: row, mean, low, high, n; `runs`: row, seed, value; percent."""
     figure = go.Figure()
-    names = _names(summary["row"])
+    names = printable(summary["row"])
     figure.add_scatter(
         x=runs["value"],
-        y=_names(runs["row"]),
+        y=printable(runs["row"]),
         mode="markers",
         name="one seed",
         marker={"color": palette.GREY, "symbol": "line-ns-open", "size": 12, "line": {"width": 2}},
@@ -114,14 +113,14 @@ def rows(summary: pd.DataFrame, runs: pd.DataFrame, metric: str) -> go.Figure:
         hovertemplate="<b>%{y}</b>: %{x:.1f} [%{customdata[0]:.1f}, %{customdata[1]:.1f}]"
         "<br>%{customdata[2]} seeds<extra></extra>",
     )
-    _layout(figure, len(summary), x_title=escape(metric) + ", percent")
-    return _top_down(figure, names)
+    layout(figure, len(summary), x_title=escape(metric) + ", percent")
+    return top_down(figure, names)
 
 
 def seen_unseen(summary: pd.DataFrame, metric: str) -> go.Figure:
     """Dumbbells. `summary`: row, seen, unseen (percent): the gap is lost on concepts that never moved in training."""
     figure = go.Figure()
-    names = _names(summary["row"])
+    names = printable(summary["row"])
     for name, seen, unseen in zip(names, summary["seen"], summary["unseen"], strict=True):
         figure.add_scatter(
             x=[seen, unseen],
@@ -140,14 +139,14 @@ def seen_unseen(summary: pd.DataFrame, metric: str) -> go.Figure:
             marker={"color": colour, "symbol": symbol, "size": 12},
             hovertemplate=f"<b>%{{y}}</b>, {column}: %{{x:.1f}}<extra></extra>",
         )
-    _layout(figure, len(summary), x_title=escape(metric) + ", percent")
-    return _top_down(figure, names)
+    layout(figure, len(summary), x_title=escape(metric) + ", percent")
+    return top_down(figure, names)
 
 
 def order(summary: pd.DataFrame) -> go.Figure:
     """Order accuracy over twins. `summary`: row, mean, low, high, n (percent); a line where guessing lies."""
     figure = go.Figure()
-    names = _names(summary["row"])
+    names = printable(summary["row"])
     figure.add_scatter(
         x=summary["mean"],
         y=names,
@@ -170,9 +169,9 @@ def order(summary: pd.DataFrame) -> go.Figure:
         annotation={"text": "chance", "font": {"color": palette.VERMILION}, "yanchor": "bottom", "y": 1.0},
         annotation_position="top",
     )
-    _layout(figure, len(summary), x_title="order accuracy over twins, percent")
+    layout(figure, len(summary), x_title="order accuracy over twins, percent")
     figure.update_xaxes(range=[min(35.0, float(summary["low"].min()) - 5), 103])
-    return _top_down(figure, names)
+    return top_down(figure, names)
 
 
 def order_by_kind(table: pd.DataFrame) -> go.Figure:
@@ -184,8 +183,8 @@ def order_by_kind(table: pd.DataFrame) -> go.Figure:
     figure = go.Figure(
         go.Heatmap(
             z=grid.to_numpy(),
-            x=_names(kinds),
-            y=_names(names),
+            x=printable(kinds),
+            y=printable(names),
             customdata=count.to_numpy(),
             colorscale=palette.DIVERGING,
             zmin=0,
@@ -197,72 +196,72 @@ def order_by_kind(table: pd.DataFrame) -> go.Figure:
             showscale=False,
         )
     )
-    _layout(figure, len(names), x_title="kind of motion")
+    layout(figure, len(names), x_title="kind of motion")
     # an ordered list of categories, as elsewhere, would leave each cell's number in another row
     figure.update_yaxes(autorange="reversed", type="category")
     return figure
 
 
-def learning_curve(steps: pd.DataFrame, validation: pd.DataFrame, metric: str) -> go.Figure:
-    """Loss over validation. `steps`: epoch (fractional), loss; `validation`: epoch, value (percent)."""
-    figure = make_subplots(rows=2, cols=1, shared_xaxes=True, vertical_spacing=0.1, row_heights=[0.5, 0.5])
-    line = {"color": palette.OWN, "width": 2}
-    figure.add_scatter(x=steps["epoch"], y=steps["loss"], mode="lines", line=line, row=1, col=1, name="loss")
-    figure.add_scatter(
-        x=validation["epoch"],
-        y=validation["value"],
-        mode="lines+markers",
-        line={"color": palette.ORANGE, "width": 2},
-        row=2,
-        col=1,
-        name="validation",
-    )
-    _layout(figure, 8)
-    figure.update_layout(showlegend=False, hovermode="x")
-    figure.update_yaxes(title="loss", row=1, col=1)
-    figure.update_yaxes(title=escape(metric), row=2, col=1)
-    figure.update_xaxes(title="epoch", row=2, col=1)
-    return figure
-
-
-def accuracy_over_cost(recognition: pd.DataFrame) -> go.Figure:
-    """Printed accuracy over printed GFLOPs (log). Columns: method, group, frames, views, GFLOPs, top1."""
+def accuracy_over_cost(table: pd.DataFrame, metric: str) -> go.Figure:
+    """Printed accuracy over printed GFLOPs (log), one's own numbers as stars. table: `dashboard.ledger.lines`."""
     figure = go.Figure()
-    printed = recognition.dropna(subset=["GFLOPs", "top1"])
-    for index, (group, part) in enumerate(printed.groupby("group", sort=False)):
+    printed = table.dropna(subset=["GFLOPs", metric])
+    for index, (group, part) in enumerate(_groups(printed)):
         figure.add_scatter(
             x=part["GFLOPs"],
-            y=part["top1"],
+            y=part[metric],
             mode="markers",
-            name=escape(group),
-            marker={
-                "color": palette.SERIES[index],
-                "symbol": palette.SYMBOLS[index],
-                "size": 13 if group == "STAN" else 10,
-            },
-            customdata=np.stack([_names(part["method"]), part["frames"], part["views"]], axis=1),
-            hovertemplate="<b>%{customdata[0]}</b>, %{customdata[1]} frames, %{customdata[2]} views"
-            "<br>top-1 %{y:.1f} at %{x:,.0f} GFLOPs<extra></extra>",
+            name=escape(str(group)),
+            marker={**_mark(index), "size": 13 if group == "STAN" else 10},
+            customdata=printable(part["row"]),
+            hovertemplate="<b>%{customdata}</b><br>%{y:.1f} at %{x:,.0f} GFLOPs<extra></extra>",
         )
-    _layout(figure, 9, x_title="GFLOPs as printed, all views (log)", y_title="top-1, percent")
+    own = table.assign(at=table["own GFLOPs"].fillna(table["GFLOPs"])).dropna(subset=["at", f"own {metric}"])
+    if len(own):
+        _add_own(figure, own["at"], own[f"own {metric}"], own["row"])
+    layout(figure, 9, x_title="GFLOPs, all views (log)", y_title=f"{escape(metric)}, percent")
     figure.update_xaxes(type="log", dtick=1)
     return figure
 
 
-def printed_rows(table: pd.DataFrame, label: str, metric: str, group: str | None = None) -> go.Figure:
-    """Printed numbers of one metric as dots, one line per table row; cells that print a dash are left out."""
+def printed_and_own(table: pd.DataFrame, metric: str) -> go.Figure:
+    """Printed numbers of one metric as dots, one's own as stars, one line per row; dashes are left out."""
     figure = go.Figure()
     printed = table.dropna(subset=[metric])
-    groups = printed.groupby(group, sort=False) if group else [("", printed)]
-    for index, (name, part) in enumerate(groups):
+    for index, (group, part) in enumerate(_groups(printed)):
         figure.add_scatter(
             x=part[metric],
-            y=_names(part[label]),
+            y=printable(part["row"]),
             mode="markers",
-            name=escape(str(name)),
-            showlegend=group is not None,
-            marker={"color": palette.SERIES[index], "symbol": palette.SYMBOLS[index], "size": 11},
-            hovertemplate="<b>%{y}</b>: %{x:.1f}<extra></extra>",
+            name=escape(str(group)),
+            marker={**_mark(index), "size": 11},
+            hovertemplate="<b>%{y}</b>: %{x:.1f} as printed<extra></extra>",
         )
-    _layout(figure, len(printed), x_title=f"{escape(metric)}, as printed")
-    return _top_down(figure, list(dict.fromkeys(_names(printed[label]))))
+    own = printed.dropna(subset=[f"own {metric}"])
+    if len(own):
+        _add_own(figure, own[f"own {metric}"], printable(own["row"]), own["row"])
+    layout(figure, len(printed), x_title=f"{escape(metric)}, as printed")
+    return top_down(figure, list(dict.fromkeys(printable(printed["row"]))))
+
+
+def _groups(printed: pd.DataFrame):
+    return printed.groupby("group", sort=False) if "group" in printed else [("printed", printed)]
+
+
+def _mark(index: int) -> dict:
+    return {
+        "color": palette.SERIES[index % len(palette.SERIES)],
+        "symbol": palette.SYMBOLS[index % len(palette.SYMBOLS)],
+    }
+
+
+def _add_own(figure: go.Figure, x, y, rows) -> None:
+    figure.add_scatter(
+        x=x,
+        y=y,
+        mode="markers",
+        name="your runs",
+        marker={"symbol": "star-open", "size": 15, "color": palette.VERMILION, "line": {"width": 2}},
+        customdata=printable(rows),
+        hovertemplate="<b>%{customdata}</b>, your runs<extra></extra>",
+    )

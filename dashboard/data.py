@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import hashlib
 import os
 import sys
 from collections.abc import Sequence
@@ -15,44 +16,95 @@ import numpy as np
 import pandas as pd
 import streamlit as st
 
-from dashboard import tables, words
-from stan import experiments, published, results
-from stan.results.reader import flatten
+from dashboard import marks, tables, words
+from stan import experiments, published, report, results
+from stan import ledger as printed_and_own
+from stan.results.reader import PROBE, flatten
 from stan.statistics import Change
-
-_WATCHED = ("run.json", "eval.json", "ranks.npz")
 
 
 def roots() -> tuple[str, ...]:
     """Folders named by `--runs` (several allowed), else by STAN_RUNS (separated like PATH), else `runs`."""
+    return tuple(_arguments().runs or os.environ.get("STAN_RUNS", "runs").split(os.pathsep))
+
+
+def worlds() -> Path:
+    """Folder of rendered worlds, whose videos pages show: `--worlds`, else STAN_WORLDS, else `worlds`."""
+    return Path(_arguments().worlds or os.environ.get("STAN_WORLDS", "worlds"))
+
+
+def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="streamlit run dashboard/app.py --")
     parser.add_argument("--runs", action="append", help="folder of runs; several allowed")
-    named = parser.parse_args(sys.argv[1:]).runs
-    return tuple(named or os.environ.get("STAN_RUNS", "runs").split(os.pathsep))
+    parser.add_argument("--worlds", help="folder of rendered worlds")
+    return parser.parse_args(sys.argv[1:])
 
 
 def runs() -> pd.DataFrame:
-    """`stan.results.load` over the roots and the shipped records, with `origin`: `yours` or `shipped`."""
-    return _runs(roots(), _times([*roots(), results.SHIPPED]), _minute())
+    """`stan.results.load` over the roots and the shipped records, with `origin`: `yours` or `shipped`.
+
+    One table for all who ask: never change it.
+    """
+    places, written = roots(), stamps()
+    found = _runs(places, written, 0)
+    return _runs(places, written, _minute()) if (found["status"] == "running").any() else found
 
 
 def _minute() -> int:
-    """Part of the cache's key: a run dies by its heartbeat growing old, which changes no file."""
+    """Part of the cache's key where a run is under way: it dies by its heartbeat growing old, which changes no file."""
     return int(datetime.now(UTC).timestamp() // 60)
 
 
-def _times(places: Sequence[str | Path]) -> tuple[tuple[str, int], ...]:
-    """When each watched file under the roots was last written."""
-    files = (file for place in places for name in _WATCHED for file in Path(place).glob(f"*/*/*/{name}"))
-    return tuple(sorted((str(file), file.stat().st_mtime_ns) for file in files))
+def stamps() -> str:
+    """Another text whenever a run's folder has changed: files of a record are replaced whole, which it remembers."""
+    found = [
+        (run.path, _written(run))
+        for place in (*roots(), results.SHIPPED)
+        for study in _folders(place)
+        for row in _folders(study)
+        for run in _folders(row)
+    ]
+    # one text, because Streamlit takes its time to hash thousands of tuples
+    return hashlib.sha256(repr(sorted(found)).encode()).hexdigest()
 
 
-@st.cache_data(show_spinner=False, max_entries=4)
-def _runs(places: tuple[str, ...], times: tuple, minute: int) -> pd.DataFrame:
+def _written(folder: os.DirEntry[str]) -> int:
+    try:
+        return folder.stat().st_mtime_ns
+    except OSError:  # gone meanwhile
+        return 0
+
+
+def _folders(place: str | os.PathLike[str]) -> list[os.DirEntry[str]]:
+    try:
+        with os.scandir(place) as entries:
+            return [entry for entry in entries if entry.is_dir()]
+    except OSError:  # not there, or gone meanwhile
+        return []
+
+
+@st.cache_resource(show_spinner="Reading the records ...", max_entries=2)
+def _runs(places: tuple[str, ...], stamps: str, minute: int) -> pd.DataFrame:
     table = results.load(places, shipped=True)
-    table["shipped"] = table["shipped"].astype(bool)
-    table["origin"] = np.where(table["shipped"], "shipped", "yours")
-    return table
+    shipped = table["shipped"].astype(bool)
+    origin = np.where(shipped, "shipped", "yours")
+    return pd.concat([table.assign(shipped=shipped), pd.Series(origin, table.index, name="origin")], axis=1)
+
+
+def marked(table: pd.DataFrame) -> pd.DataFrame:
+    """The table of runs with `tags` (one text) and `note` of the reader's own."""
+    kept = marks.read(roots())
+    found = [kept.get(run, marks.Marks()) for run in table["id"]]
+    told = pd.DataFrame(
+        {"tags": [", ".join(one.tags) for one in found], "note": [one.note for one in found]},
+        index=table.index,
+    )
+    return pd.concat([table, told], axis=1)
+
+
+def mark(run: str, tags: str, note: str) -> None:
+    """Keeps a run's tags (separated by commas) and note in the first root."""
+    marks.write(roots()[0], run, marks.Marks(marks.parsed(tags), note.strip()))
 
 
 @dataclass(frozen=True)
@@ -190,7 +242,8 @@ def printed(study: str) -> pd.DataFrame | None:
     """The paper's numbers by row, with component ticks, one column per benchmark; None where none is printed."""
     if study not in experiments.STUDIES:
         return None
-    return tables.printed_beside(experiments.STUDIES[study].rows, published.tables(), published.number)
+    components = published.tables()["ablation_components"]
+    return tables.printed_beside(experiments.STUDIES[study].rows, components)
 
 
 @dataclass(frozen=True)
@@ -226,9 +279,10 @@ def record(path: str) -> Record:
 
 
 def executed_notebooks(path: str) -> list[Path]:
-    """HTML files of a run's folder; a link that leads out of the folder is none of them."""
+    """Notebooks of a run's folder and their HTML; a link that leads out of the folder is none of them."""
     folder = Path(path).resolve()
-    return [page for page in sorted(folder.glob("*.html")) if page.resolve().parent == folder]
+    files = (page for page in sorted(folder.iterdir()) if page.suffix in (".html", ".ipynb"))
+    return [page for page in files if page.resolve().parent == folder]
 
 
 @st.cache_data(show_spinner=False)
@@ -236,8 +290,44 @@ def published_tables() -> dict[str, pd.DataFrame]:
     return published.tables()
 
 
-def disagreements() -> pd.DataFrame:
-    return published.disagreements()
+def ledger(counted: bool = False) -> list[dict[str, Any]]:
+    """`stan.ledger.ledger` of one's own runs; counted: with STAN's cost counted on the model."""
+    return _ledger(stamps(), counted, runs())
+
+
+@st.cache_data(show_spinner="Looking for runs that answer print ...", max_entries=4)
+def _ledger(key: str, counted: bool, _runs: pd.DataFrame) -> list[dict[str, Any]]:
+    return printed_and_own.ledger(_runs[~_runs["shipped"]], _gmacs if counted else None)
+
+
+def _gmacs(preset: str, frames: int, views: int) -> float:
+    from stan.cost import cost
+
+    return cost(preset, frames, views)["gmacs_linear"]
+
+
+def costs(study: Study, metric: str) -> pd.DataFrame:
+    """`stan.report.costs` in the study's order."""
+    return tables.in_order(_costs(study.key, metric, study.runs), rows(study))
+
+
+@st.cache_data(show_spinner="Counting on the models ...", max_entries=32)
+def _costs(key: tuple, metric: str, _runs: pd.DataFrame) -> pd.DataFrame:
+    return report.costs(_runs, metric)
+
+
+def probed(studies: Sequence[Study]) -> list[Study]:
+    """Those of which a run has a time probe beside it."""
+    files = {
+        file.parent for place in (*roots(), results.SHIPPED) for file in Path(place).glob(f"*/*/*/{PROBE}")
+    }
+    folders = {str(folder) for folder in files}
+    return [study for study in studies if study.runs["path"].isin(folders).any()]
+
+
+def time_probes(study: Study) -> pd.DataFrame:
+    """`stan.report.time_probes`, read afresh: a probe is written when its run is long done."""
+    return report.time_probes(study.runs)
 
 
 @dataclass(frozen=True)

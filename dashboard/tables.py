@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -66,22 +66,21 @@ def _change(line: Any) -> str | None:
     return None if np.isnan(line.low) else words.interval(line.change, line.low, line.high)
 
 
-def printed_beside(
-    rows: Sequence[Any], tables: Mapping[str, pd.DataFrame], number: Callable
-) -> pd.DataFrame | None:
-    """The paper's numbers by row, with component ticks where printed. `rows`: of a `stan.experiments.Study`."""
-    found = []
-    for row in rows:
-        if row.printed is None:
-            continue
-        table, label = row.printed
-        known = [column for column in words.BENCHMARKS if column in tables[table]]
-        found.append({"row": row.name, **{column: number(table, label, column) for column in known}})
-    if not found:
+def printed_beside(rows: Sequence[Any], components: pd.DataFrame) -> pd.DataFrame | None:
+    """The paper's numbers by row, one column per benchmark; with ticks where all rows are the components'.
+
+    rows: of a `stan.studies.Study`. components: the printed table of them.
+    """
+    found = pd.DataFrame(
+        {"row": row.name, **{column: row.number(column) for column in words.BENCHMARKS}}
+        for row in rows
+        if row.printed
+    )
+    if found.empty:
         return None
-    printed = pd.DataFrame(found)
-    if {row.printed[0] for row in rows if row.printed} == {"ablation_components"}:
-        printed = printed.merge(ticked(tables["ablation_components"])[["row", *words.COMPONENTS]])
+    printed = found.dropna(axis=1, how="all")
+    if set(found["row"]) == set(components["row"]):
+        printed = printed.merge(ticked(components)[["row", *words.COMPONENTS]])
     return printed.rename(columns=words.COMPONENTS)
 
 
@@ -145,21 +144,26 @@ def gains(before: Sequence[pd.Series], after: Sequence[pd.Series]) -> pd.DataFra
 
 
 def curves(log: pd.DataFrame, headline: str) -> tuple[pd.DataFrame, pd.DataFrame, str]:
-    """(epoch, loss) of every step, (epoch, value) of every validation, and the metric of those, from a run's log."""
+    """(epoch, loss) of every step, (epoch, value) of every validation, and the metric of those, from a run's log.
+
+    With step and time (seconds), where the log has them; a validation stands at the last step of its epoch.
+    """
     empty = pd.DataFrame(columns=["epoch", "loss"])
     if "loss" not in log:
         return empty, empty.rename(columns={"loss": "value"}), headline
-    steps = log.dropna(subset=["loss"])
-    within = steps.groupby("epoch")["loss"]
+    logged = log.dropna(subset=["loss"])
+    clocks = [name for name in ("step", "time") if name in logged]
+    within = logged.groupby("epoch")["loss"]
     part = within.cumcount() / within.transform("size")
-    steps = pd.DataFrame({"epoch": steps["epoch"] + part, "loss": steps["loss"]})
+    steps = logged[clocks].assign(epoch=logged["epoch"] + part, loss=logged["loss"])
     measured = [name for name in words.METRICS if f"validation.{name}" in log]
     chosen = headline if headline in measured else next(iter(measured), headline)
     if f"validation.{chosen}" not in log:
         return steps, empty.rename(columns={"loss": "value"}), chosen
     values = log.dropna(subset=[f"validation.{chosen}"])
     ends = pd.DataFrame({"epoch": values["epoch"] + 1, "value": values[f"validation.{chosen}"]})
-    return steps, ends, chosen
+    last = logged.groupby("epoch")[clocks].max()
+    return steps, ends.assign(**{name: values["epoch"].map(last[name]) for name in clocks}), chosen
 
 
 def metrics(best: Mapping[str, Any], last: Mapping[str, Any]) -> pd.DataFrame:
@@ -227,21 +231,3 @@ def _short(value: object) -> str:
     if isinstance(value, float):
         return "" if np.isnan(value) else f"{value:.1f}" if abs(value) >= 1 else f"{value:.4g}"
     return "" if value is None else str(value)
-
-
-def with_tricks(printed: pd.DataFrame) -> pd.DataFrame:
-    """Printed retrieval rows whose method says which test-time tricks it used: no two lines look alike."""
-    tricks = printed["test_time"].fillna("")
-    return printed.assign(method=printed["method"] + tricks.map(lambda trick: f" · {trick}" if trick else ""))
-
-
-def labelled(printed: pd.DataFrame) -> pd.DataFrame:
-    """A printed ablation table with one `label` per line, whatever its own first column is called."""
-    if "levels" not in printed:
-        return printed.assign(label=printed["row"] if "row" in printed else printed["method"])
-    levels = printed["levels"].fillna("")
-    label = [
-        f"interval {line.interval}" if line.kind == "interval" else f"levels {level}"
-        for line, level in zip(printed.itertuples(), levels, strict=True)
-    ]
-    return printed.assign(label=label)

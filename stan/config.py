@@ -13,7 +13,7 @@ class DataConfig:
     """Which videos and words: a suite of the embedded world, or a real set under `root`."""
 
     suite: str = "retrieval"
-    """retrieval, paragraph, scenes, motions (made); msrvtt, didemo, lsmdc, kinetics, something (under `root`)."""
+    """retrieval, paragraph, scenes, motions (made); or one that `stan data list` names (under `root`)."""
     size: str = "quick"
     """Size of the embedded world: quick or full; ignored by real sets."""
     frames: int = 8
@@ -23,6 +23,8 @@ class DataConfig:
     templates: str = "plain"
     """Sentences around a class's name: plain (none), or ActionCLIP's kinds: one drawn in training, all when testing."""
     world_seed: int = 0
+    skip_broken: bool = False
+    """Leave out clips that have a frame which cannot be decoded, and count them; else such a file is an error."""
     root: str | None = None
     """Folder of the data; where it lies is no part of a config's identity."""
 

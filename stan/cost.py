@@ -1,4 +1,4 @@
-"""A preset, frames and views in; parameters, and multiply-accumulates by part, counted on the model itself, out.
+"""A model, frames and views in; parameters, and multiply-accumulates by part, counted on the model itself, out.
 
 The model runs on torch's meta device, where nothing is computed, under torch's own counter. Two conventions:
 - linear: linear layers and the patch embedding, as the paper prints (its "GFLOPs" are these multiply-accumulates);
@@ -17,7 +17,7 @@ import torch
 from torch import Tensor
 from torch.utils.flop_counter import FlopCounterMode
 
-from stan.config import TrainConfig
+from stan.config import ModelConfig, TrainConfig
 from stan.models.dual_encoder import DualEncoder, build
 from stan.models.presets import PRESETS
 from stan.models.video_encoder import VideoEncoder
@@ -33,25 +33,29 @@ Macs = dict[str, int]
 
 
 def cost(name: str, frames: int = 8, views: int = 1) -> dict[str, Any]:
-    """{"preset", "frames", "views", "gmacs_linear", "gmacs_all", "gmacs_run", "parts", "params", ...}.
+    """{"preset"} and `of_model`'s items. Raises ValueError for an unknown preset, or a number below one."""
+    if name not in PRESETS:
+        raise ValueError(f"no preset {name!r}; there are {', '.join(PRESETS)}")
+    return {"preset": name} | of_model(PRESETS[name][0], frames, views)
+
+
+def of_model(config: ModelConfig, frames: int, views: int = 1) -> dict[str, Any]:
+    """{"frames", "views", "gmacs_linear", "gmacs_all", "gmacs_run", "parts", "params", "params_added", ...}.
 
     Of one video, all its views counted, without the text; `parts` has each part's share ("clip", "intra_frame",
     "cross_frame", "head") and "text": one caption of full length. `params_added`: what the temporal method brings;
-    `params_trainable`: by what the recipe freezes. Raises ValueError for an unknown preset, or a number below one.
+    `params_trainable`: by what the recipe freezes. Raises ValueError for a number below one.
     """
-    if name not in PRESETS:
-        raise ValueError(f"no preset {name!r}; there are {', '.join(PRESETS)}")
     if min(frames, views) < 1:
         raise ValueError(f"frames={frames}, views={views}: there must be at least one of each")
     with torch.device("meta"):
-        model = build(replace(PRESETS[name][0], pretrained="random"), frames).eval()
+        model = build(replace(config, pretrained="random"), frames).eval()
     parts = {name: _gmacs(macs, views) for name, macs in _parts(model, frames).items()}
     total = {c: sum(part[c] for part in parts.values()) for c in ("linear", "all")}
     run = _count(lambda: model.encoder(_video(model, frames)))["Global"]
     ids = torch.zeros(1, model.clip.context_length, dtype=torch.long, device="meta")
     parts["text"] = _gmacs(_count(lambda: model.clip.encode_text(ids))["Global"])
     return {
-        "preset": name,
         "frames": frames,
         "views": views,
         "gmacs_linear": total["linear"],

@@ -26,6 +26,7 @@ from stan.calibration import (
     query_bank_norm,
 )
 from stan.config import Experiment
+from stan.data.broken import without_broken
 from stan.data.loader import Batch, Loader
 from stan.data.sources import video_set
 from stan.experiments import task as task_of
@@ -37,6 +38,8 @@ from stan.progress import Report, stage
 
 CLIPS_AT_ONCE = 64
 TEXTS_AT_ONCE = 256
+ANSWERS = 5
+"""Kept for every query."""
 
 
 @dataclass(frozen=True)
@@ -212,12 +215,16 @@ def open_split(
 ) -> Loader:
     """A split as the experiment reads it: cached levels where the image tower is frozen, else decoded anew.
 
-    `model` must still have its backbone's own image tower. Levels are kept in `<runs_root>/.levels`.
+    `model` must still have its backbone's own image tower. Levels are kept in `<runs_root>/.levels`, the names of
+    broken clips that are skipped in `<runs_root>/.broken`.
     """
     fixed = experiment.train.frozen != "nothing"
     videos = video_set(
         experiment.data, split, worlds_root, stage(progress, f"rendering {experiment.data.suite}")
     )
+    if experiment.data.skip_broken:
+        shown = stage(progress, f"decoding {experiment.data.suite} {split}")
+        videos = without_broken(videos, Path(runs_root) / ".broken", shown)
     augment = split == "train" and not fixed
     loader = Loader(videos, model.clip, experiment.data, views=views, augment=augment)
     if fixed:
@@ -266,6 +273,9 @@ def _retrieval(scores: Calibrated, loader: Loader) -> Measured:
         "t2v": t2v,
         "video_ids": np.array([c.id for c in clips]),
         "v2t": v2t,
+        "captions": np.array([caption for c in clips for caption in c.captions]),
+        "owner": owner.astype(np.int32),
+        "answers": _best(scores.t2v),
     }
     if seen is not None:
         arrays["seen"] = seen[owner]
@@ -275,11 +285,22 @@ def _retrieval(scores: Calibrated, loader: Loader) -> Measured:
 def _recognition(logits: Float[np.ndarray, "clips classes"], loader: Loader) -> Measured:
     clips, seen = loader.videos.clips, _seen(loader)
     names, labels = [c.id for c in clips], np.array([c.label for c in clips])
-    arrays = {"video_ids": np.array(names), "ranks": metrics.ranks(logits, labels, names)}
+    arrays = {
+        "video_ids": np.array(names),
+        "ranks": metrics.ranks(logits, labels, names),
+        "classes": np.array(loader.videos.classes),
+        "labels": labels.astype(np.int32),
+        "answers": _best(logits),
+    }
     if seen is not None:
         arrays["seen"] = seen
     found = metrics.recognition(logits, labels, seen, names)
     return _with_order(found, arrays, logits, labels, loader)
+
+
+def _best(scores: Float[np.ndarray, "Q C"]) -> Int[np.ndarray, "Q 5"]:
+    """The first answers to every query, the best first: what `stan.failures` shows beside the right one."""
+    return np.argsort(-scores, axis=1, kind="stable")[:, :ANSWERS].astype(np.int32)
 
 
 def _with_order(

@@ -1,4 +1,4 @@
-"""A study's name, a suite and a size in; its rows as experiments out. Every row is a Python value."""
+"""A study's name, a suite and a size in; its rows as experiments out."""
 
 from __future__ import annotations
 
@@ -9,140 +9,16 @@ from typing import Any
 
 import pandas as pd
 
-from stan import published
 from stan.config import DataConfig, Experiment, ModelConfig, TrainConfig
 from stan.metrics import HEADLINE
+from stan.studies import STUDIES, Row, Study
 
 LEARNING_RATES = (3e-4, 1e-3, 3e-3)
 """What every row may choose from, on validation."""
 
 RATES_FILE = Path(__file__).resolve().parent / "learning_rates.json"
 CLASS_SUITES = ("scenes", "motions", "kinetics", "something")
-
-
-@dataclass(frozen=True)
-class Row:
-    """One row of a study: a temporal method with its options, a similarity, and what testing adds."""
-
-    name: str
-    temporal: str
-    options: tuple[tuple[str, Any], ...] = ()
-    similarity: str = "cosine"
-    templates: str = "plain"
-    """Sentences around the names of classes."""
-    train: tuple[tuple[str, Any], ...] = ()
-    """What the method's own loss changes of the recipe."""
-    testing: bool = False
-    """Test-time tricks on: dual softmax for retrieval, three views for recognition."""
-    rate_of: str | None = None
-    """Row whose learning rate this one takes, where both train the same; its own name when left out."""
-    printed: tuple[str, str] | None = None
-    """(table, row) of the paper's numbers beside it."""
-
-    def paper(self, suite: str) -> float | None:
-        """The printed number for the benchmark that the suite mirrors, in percent, or None."""
-        column = published.COLUMN_OF_SUITE.get(suite)
-        if self.printed is None or column is None:
-            return None
-        table, row = self.printed
-        return published.number(table, row, column) if column in published.tables()[table].columns else None
-
-
-@dataclass(frozen=True)
-class Study:
-    """Rows that are trained and read together; `baseline` is the row that changes are counted from."""
-
-    name: str
-    title: str
-    rows: tuple[Row, ...]
-    baseline: str
-
-
-_STAN = {"cross_frame": "attention", "intra_frame": True, "branch": True, "multi_level": True}
-
-
-def _stan(
-    name: str, testing: bool = False, rate_of: str | None = None, row: str | None = None, **changed: Any
-) -> Row:
-    options = tuple((_STAN | changed).items())
-    return Row(
-        name, "stan", options, testing=testing, rate_of=rate_of, printed=("ablation_components", row or name)
-    )
-
-
-_COMPONENTS = (
-    Row("baseline", "mean", printed=("ablation_components", "baseline")),
-    _stan("posterior", branch=False, multi_level=False),
-    _stan("branch", multi_level=False),
-    _stan("no-cross-frame", cross_frame="none"),
-    _stan("no-intra-frame", intra_frame=False),
-    _stan("stan"),
-    _stan("stan+testing", testing=True, rate_of="stan"),
-)
-
-_METHODS = (
-    Row("mean", "mean", rate_of="baseline", printed=("ablation_structures", "baseline (mean pooling)")),
-    Row(
-        "sequence_transformer",
-        "sequence_transformer",
-        printed=("ablation_structures", "SeqTrans (CLIP4Clip)"),
-    ),
-    _stan("stan-posterior", rate_of="posterior", row="posterior", branch=False, multi_level=False),
-    replace(_stan("stan"), printed=("ablation_structures", "STAN")),
-)
-
-_INSIDE = (
-    Row(
-        "message_token",
-        "x_clip",
-        (("layers", 0),),
-        printed=("ablation_structures", "Msg-Token (X-CLIP)"),
-    ),
-    Row("x_clip", "x_clip"),
-    Row("x_clip+video_prompts", "x_clip", similarity="video_prompts"),
-    Row("st_adapter", "st_adapter", printed=("ablation_structures", "ST-Adapter")),
-    Row("st_adapter-both", "st_adapter", (("before", "attention and mlp"),)),
-    Row("aim", "aim"),
-    Row("center_clip", "center_clip"),
-    Row("divided_space_time", "divided_space_time"),
-    Row("joint_space_time", "joint_space_time"),
-    Row("token_roll", "token_roll"),
-    Row("token_learner", "token_learner"),
-)
-"""Methods that work inside CLIP's blocks. They decode every clip anew: a frozen tower saves them nothing."""
-
-_STRUCTURES = (
-    *_METHODS[:2],
-    Row("temporal_difference", "temporal_difference", printed=("ablation_structures", "TDB (CLIP2Video)")),
-    Row("temporal_alignment", "temporal_difference", similarity="temporal_alignment"),
-    Row("tight_transformer", "mean", similarity="tight_transformer"),
-    Row("token_interaction", "sequence_transformer", similarity="token_interaction"),
-    Row(
-        "token_interaction+decorrelation",
-        "sequence_transformer",
-        similarity="token_interaction",
-        train=(("decorrelation", 1.1e-4),),
-    ),
-    Row("actionclip", "actionclip"),
-    Row("actionclip_shift", "actionclip_shift"),
-    Row("actionclip+own-loss", "actionclip", templates="actionclip", train=(("loss", "kl"),)),
-    Row("efficient_prompting", "efficient_prompting"),
-    Row("factorised_encoder", "factorised_encoder"),
-    *_INSIDE,
-    *_METHODS[2:],
-    replace(_stan("stan+mug_simple"), similarity="mug_simple", printed=None),
-    replace(_stan("stan+mug_full"), similarity="mug_full", printed=None),
-)
-"""CLIP4Clip, CLIP2Video (TDB; TDB and TAB), DRL, ActionCLIP, A6, ViViT, those inside, STAN and Mug-STAN, each under the
-recipe of all; rows with a + take what their source adds to it, too."""
-
-STUDIES: dict[str, Study] = {
-    "components": Study("components", "What each component of STAN gives", _COMPONENTS, "baseline"),
-    "methods": Study("methods", "Temporal methods on one backbone and one recipe", _METHODS, "mean"),
-    "structures": Study(
-        "structures", "Where time is modelled: inside, beside and after CLIP", _STRUCTURES, "mean"
-    ),
-}
+CLASS_SUITES += ("ucf101", "ucf101-2", "ucf101-3", "hmdb51", "hmdb51-2", "hmdb51-3")
 
 
 @dataclass(frozen=True)
@@ -154,9 +30,11 @@ class _Setting:
     layers: int
     """Layers of the branch (K)."""
     backbone: str = "tiny"
+    depth: int = 6
+    """The backbone's blocks."""
     pretrained: str | None = None
     options: tuple[tuple[str, Any], ...] = ()
-    """Of every STAN row."""
+    """Of every STAN row that doesn't say otherwise."""
 
 
 _STAN_IN_WORLD = (("interval", 2), ("drop_path", 0.0), ("merge", "zero_projection"))
@@ -176,7 +54,7 @@ def _world(suite: str, size: str, words: int, epochs: int, frames: int = 8, laye
 def _real(suite: str, frames: int, words: int, backbone: str, layers: int = 4, epochs: int = 10) -> _Setting:
     data = DataConfig(suite=suite, size="full", frames=frames, words=words)
     train = TrainConfig(frozen="nothing", epochs=epochs, batch=128, lr=2e-5, temperature=0.01)
-    return _Setting(data, train, layers, backbone, "openai")
+    return _Setting(data, train, layers, backbone, 12, "openai")
 
 
 SETTINGS: dict[tuple[str, str], _Setting] = {
@@ -204,7 +82,8 @@ def study(name: str, suite: str, size: str = "quick", root: str | None = None) -
     `root`: folder of a real data set. Raises ValueError for a study, suite or size that isn't known.
     """
     setting = _setting(suite, size)
-    return [_experiment(_study(name), row, setting, root) for row in _study(name).rows]
+    rows = [row for row in _study(name).rows if row.serves(task(suite))]
+    return [_experiment(_study(name), row, setting, root) for row in rows]
 
 
 def row(name: str, row_name: str) -> Row:
@@ -292,16 +171,16 @@ def choose_rates(runs: pd.DataFrame, trials: list[Experiment] | None = None) -> 
 def _experiment(study: Study, row: Row, setting: _Setting, root: str | None) -> Experiment:
     options = dict(row.options)
     if row.temporal == "stan":
-        options |= {"layers": setting.layers, **dict(setting.options)}
-    model = ModelConfig(setting.backbone, setting.pretrained, row.temporal, options, row.similarity)
-    tricks = ("views-1x3",) if task(setting.data.suite) == "recognition" else ("dsl",)
+        options = {"layers": setting.layers, **dict(setting.options)} | options
+    if row.at_depth is not None:
+        options |= row.at_depth(setting.depth)
     bare = Experiment(
         study.name,
         row.name,
-        replace(setting.data, root=root, templates=row.templates),
-        model,
+        replace(setting.data, root=root, templates=row.templates, **dict(row.data)),
+        ModelConfig(setting.backbone, setting.pretrained, row.temporal, options, row.similarity),
         replace(setting.train, **dict(row.train)),
-        test_time=tricks if row.testing else (),
+        test_time=row.tricks(task(setting.data.suite)),
     )
     chosen = chosen_rates().get(rate_key(bare))
     return bare if chosen is None else replace(bare, train=replace(bare.train, lr=chosen["lr"]))

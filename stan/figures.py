@@ -26,48 +26,64 @@ CHANCE = 50.0
 _ROW_HEIGHT = 0.42
 
 
-def ablation(summary: pd.DataFrame, metric: str, paper: Mapping[str, float | None] | None = None) -> Figure:
+def ablation(
+    summary: pd.DataFrame,
+    metric: str,
+    paper: Mapping[str, float | None] | None = None,
+    seeds: pd.DataFrame | None = None,
+) -> Figure:
     """Bars of every row's mean with its 95 % interval, first row on top, the paper's numbers as diamonds beside.
 
     summary: row, n, mean, low, high (`results.summary`). paper: printed number by row; None for a dash.
+    seeds: row, value; every run as a point of its own.
     """
-    figure, axes = _rows(summary["row"])
+    figure, axes = canvas(summary["row"])
     place = np.arange(len(summary))
     axes.barh(place, summary["mean"], height=0.6, color=BLUE, label="here: mean and 95 % interval")
     error = [summary["mean"] - summary["low"], summary["high"] - summary["mean"]]
     axes.errorbar(summary["mean"], place, xerr=error, fmt="none", ecolor="black", capsize=3)
+    if seeds is not None:
+        at = seeds["row"].map({row: i for i, row in enumerate(summary["row"])}).to_numpy(float)
+        axes.plot(seeds["value"], at + 0.2, "o", color="black", markerfacecolor="white", label="one seed")
     printed = [(paper or {}).get(row) for row in summary["row"]]
     known = [(i, value) for i, value in enumerate(printed) if value is not None]
     if known:
         axes.scatter(
-            *reversed(list(zip(*known, strict=True))), marker="D", color=ORANGE, zorder=3, label=_PAPER
+            *reversed(list(zip(*known, strict=True))),
+            marker="D",
+            color=ORANGE,
+            edgecolor="black",
+            zorder=3,
+            label=_PAPER,
         )
     axes.set(xlabel=f"{metric}, percent", xlim=(0, None))
-    return _finished(figure, axes)
+    return finished(figure, axes)
 
 
 _PAPER = "printed, on the benchmark this suite mirrors"
 
 
 def forest(changes: pd.DataFrame, metric: str, baseline: str) -> Figure:
-    """Paired changes against `baseline` with their 95 % intervals; filled where the interval leaves zero out.
+    """Paired changes against `baseline` with their 95 % intervals; filled where the interval leaves zero out: a circle
+    above it, a diamond below, so that print without colour tells them apart, too.
 
     changes: row, change, low, high, won, lost (`results.changes`); rows without numbers are left out.
     """
     known = changes[changes["change"].notna()]
-    figure, axes = _rows(known["row"])
+    figure, axes = canvas(known["row"])
     for place, (_, row) in enumerate(known.iterrows()):
         decided = row["low"] > 0 or row["high"] < 0
         colour = (GREEN if row["low"] > 0 else VERMILION) if decided else GREY
         axes.plot([row["low"], row["high"]], [place, place], color=colour, linewidth=2)
-        axes.plot(row["change"], place, "o", color=colour, markerfacecolor=colour if decided else "white")
+        mark = "D" if row["high"] < 0 else "o"
+        axes.plot(row["change"], place, mark, color=colour, markerfacecolor=colour if decided else "white")
         text = f"{int(row['won'])} won, {int(row['lost'])} lost"
         axes.annotate(
             text, (1.01, place), xycoords=("axes fraction", "data"), va="center", fontsize=8, color=GREY
         )
     axes.axvline(0, color="black", linewidth=0.8)
     axes.set_xlabel(f"change in {metric} against {baseline}, points")
-    return _finished(figure, axes)
+    return finished(figure, axes)
 
 
 def order_accuracy(summary: pd.DataFrame) -> Figure:
@@ -75,7 +91,7 @@ def order_accuracy(summary: pd.DataFrame) -> Figure:
 
     summary: of the metric order.accuracy.
     """
-    figure, axes = _rows(summary["row"])
+    figure, axes = canvas(summary["row"])
     place = np.arange(len(summary))
     error = [summary["mean"] - summary["low"], summary["high"] - summary["mean"]]
     axes.errorbar(
@@ -83,7 +99,7 @@ def order_accuracy(summary: pd.DataFrame) -> Figure:
     )
     axes.axvline(CHANCE, color=GREY, linestyle="--", label="blind to order")
     axes.set(xlabel="order accuracy, percent", xlim=(0, 102))
-    return _finished(figure, axes)
+    return finished(figure, axes)
 
 
 def time_probe(table: pd.DataFrame, metric: str) -> Figure:
@@ -91,7 +107,7 @@ def time_probe(table: pd.DataFrame, metric: str) -> Figure:
 
     table: of the arrangements of `stan.time_probe.probe`: arrangement, value, value_interval, order (may be None).
     """
-    figure, axes = _rows(table["arrangement"])
+    figure, axes = canvas(table["arrangement"])
     place = np.arange(len(table))
     low, high = np.array(table["value_interval"].tolist()).T
     error = [table["value"] - low, high - table["value"]]
@@ -104,7 +120,7 @@ def time_probe(table: pd.DataFrame, metric: str) -> Figure:
     if table["order"].notna().any():
         axes.plot(table["order"].astype(float), place, "D", color=ORANGE, label="order accuracy")
     axes.set(xlabel=f"{metric}, percent", xlim=(0, 102))
-    return _finished(figure, axes)
+    return finished(figure, axes)
 
 
 def seen_unseen(seen: pd.DataFrame, unseen: pd.DataFrame, metric: str) -> Figure:
@@ -113,7 +129,7 @@ def seen_unseen(seen: pd.DataFrame, unseen: pd.DataFrame, metric: str) -> Figure
     seen, unseen: `results.summary` of "seen.METRIC" and "unseen.METRIC".
     """
     both = seen.merge(unseen, on="row", suffixes=("_seen", "_unseen"), sort=False)
-    figure, axes = _rows(both["row"])
+    figure, axes = canvas(both["row"])
     place = np.arange(len(both))
     axes.hlines(place, both["mean_unseen"], both["mean_seen"], color=GREY)
     for name, colour, marker in (("seen", BLUE, "o"), ("unseen", ORANGE, "D")):
@@ -122,7 +138,7 @@ def seen_unseen(seen: pd.DataFrame, unseen: pd.DataFrame, metric: str) -> Figure
             both[f"mean_{name}"], place, xerr=error, fmt=marker, color=colour, capsize=3, label=name
         )
     axes.set(xlabel=f"{metric}, percent", xlim=(0, None))
-    return _finished(figure, axes)
+    return finished(figure, axes)
 
 
 def learning_curves(histories: Mapping[str, pd.DataFrame], metric: str) -> Figure:
@@ -138,7 +154,7 @@ def learning_curves(histories: Mapping[str, pd.DataFrame], metric: str) -> Figur
     left.set(xlabel="step", ylabel="loss", title="training")
     right.set(xlabel="epoch", ylabel=f"{metric}, percent", title="validation")
     for axes in (left, right):
-        _bare(axes)
+        bare(axes)
     if len(histories) > 1:
         right.legend(fontsize=8, frameon=False)
     return figure
@@ -149,7 +165,7 @@ def losses(lines: Sequence[Mapping[str, float]]) -> Figure:
     figure, axes = plt.subplots(figsize=(6, 3), layout="constrained")
     axes.plot([line["step"] for line in lines], [line["loss"] for line in lines], color=BLUE)
     axes.set(xlabel="step", ylabel="loss")
-    _bare(axes)
+    bare(axes)
     return figure
 
 
@@ -162,7 +178,7 @@ def probes(scores: Mapping[str, Mapping[str, Sequence[float]]]) -> Figure:
         for target, values in by_target.items():
             axes.plot(range(len(values)), values, marker="o", label=target)
         axes.set(title=tokens, xlabel="level (0: input of the first block)", ylim=(-0.1, 1.05))
-        _bare(axes)
+        bare(axes)
     panels[0][0].set_ylabel("R2")
     panels[0][-1].legend(frameon=False, fontsize=9)
     return figure
@@ -225,10 +241,10 @@ def time_by_time(weights: Float[np.ndarray, "T T"], title: str = "") -> Figure:
 def scores(values: Mapping[str, float], xlabel: str = "cosine") -> Figure:
     """One bar per text, highest on top."""
     ordered = dict(sorted(values.items(), key=lambda item: -item[1]))
-    figure, axes = _rows(list(ordered))
+    figure, axes = canvas(list(ordered))
     axes.barh(np.arange(len(ordered)), list(ordered.values()), height=0.6, color=BLUE)
     axes.set_xlabel(xlabel)
-    return _finished(figure, axes)
+    return finished(figure, axes)
 
 
 def save(figure: Figure, path: str | Path) -> None:
@@ -241,7 +257,7 @@ def save(figure: Figure, path: str | Path) -> None:
     plt.close(figure)
 
 
-def _rows(names: Sequence[Any] | pd.Series) -> tuple[Figure, Axes]:
+def canvas(names: Sequence[Any] | pd.Series) -> tuple[Figure, Axes]:
     """Axes with one named place per row, the first on top."""
     figure, axes = plt.subplots(figsize=(8, 1.2 + _ROW_HEIGHT * len(names)), layout="constrained")
     axes.set_yticks(np.arange(len(names)), [str(name) for name in names])
@@ -249,14 +265,16 @@ def _rows(names: Sequence[Any] | pd.Series) -> tuple[Figure, Axes]:
     return figure, axes
 
 
-def _finished(figure: Figure, axes: Axes) -> Figure:
-    _bare(axes)
+def finished(figure: Figure, axes: Axes) -> Figure:
+    """Bare axes, and a legend below where anything is named."""
+    bare(axes)
     if axes.get_legend_handles_labels()[0]:
         figure.legend(loc="outside lower center", ncols=2, frameon=False, fontsize=9)
     return figure
 
 
-def _bare(axes: Axes) -> None:
+def bare(axes: Axes) -> None:
+    """Without a frame above and on the right."""
     axes.spines[["top", "right"]].set_visible(False)
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import replace
-from typing import Any
+from typing import Any, NamedTuple
 
 import pandas as pd
 
@@ -34,11 +34,45 @@ Cell = Mapping[str, Any]
 Count = Callable[[str, int, int], float]
 """(preset, frames, views) -> multiply-accumulates, in units of 10^9, of linear and patch layers."""
 
-_CONVOLUTION = {"cross_frame": "convolution", "convolution": "bottleneck"}
-_OF_STAN = {"A-STA": {}, "STAN-self": {}, "C-STA": _CONVOLUTION, "STAN-conv": _CONVOLUTION}
-"""Printed names of STAN in the tables of results, with what differs from the row `stan` of the components study."""
 
-_TRICKS = {"DSL/QB-Norm": "dsl", "1x3 views": "views-1x3"}
+class _Method(NamedTuple):
+    """What a printed name stands for."""
+
+    row: str
+    """Of the study `structures`."""
+    backbone: str
+    frozen: str = "nothing"
+    options: Mapping[str, Any] = {}
+    """What differs from the row's."""
+
+
+_CONVOLUTION = {"cross_frame": "convolution", "convolution": "bottleneck"}
+_METHODS = {
+    f"{name}-B/{patch}": _Method("stan", f"ViT-B-{patch}", options=options)
+    for name, options in {
+        "A-STA": {},
+        "STAN-self": {},
+        "C-STA": _CONVOLUTION,
+        "STAN-conv": _CONVOLUTION,
+    }.items()
+    for patch in (16, 32)
+} | {
+    "CenterCLIP": _Method("center_clip", "ViT-B-32"),
+    "DRL-B/16": _Method("token_interaction+decorrelation", "ViT-B-16"),
+    "CLIP-B/16": _Method("mean", "ViT-B-16"),
+    "Action-CLIP-B/16": _Method("actionclip+own-loss", "ViT-B-16"),
+    "A6": _Method("efficient_prompting", "ViT-B-16", "clip"),
+    "STadapter-CLIP-B/16": _Method("st_adapter", "ViT-B-16", "clip"),
+    "X-CLIP-B/16": _Method("x_clip+video_prompts", "ViT-B-16"),
+    "X-CLIP-B/16 (re-implemented)": _Method("x_clip+video_prompts", "ViT-B-16"),
+}
+"""Names in the tables of results. Clip4Clip isn't among them, because only the table of structures says with which of
+its heads."""
+
+_ON_SOMETHING = {"STadapter-CLIP-B/16": _Method("st_adapter-both", "ViT-B-16", "clip")}
+"""What a name stands for on Something-Something v2, where that is another thing."""
+
+_TRICKS = {"DSL/QB-Norm": "dsl"} | {f"{views} views": f"views-{views}" for views in ("1x3", "4x3", "10x3")}
 _PRINTED_WITH = {("ablation_structures", "STAN", "Kinetics-400"): ("views-1x3",)}
 """Test-time tricks that a table doesn't name: its number is the one that another prints with them."""
 
@@ -69,18 +103,23 @@ def protocol(cell: Cell, planned: Mapping[tuple, Experiment] | None = None) -> E
     if cell["table"].startswith("ablation"):
         found = planned.get(place)
         return found and replace(found, test_time=_PRINTED_WITH.get(place, found.test_time))
-    method, *extras = cell["row"].split(", ")
-    kind, _, patch = method.rpartition("-B/")
-    if kind not in _OF_STAN:
+    name, *extras = cell["row"].split(", ")
+    tricks = tuple(_TRICKS[extra] for extra in extras if extra in _TRICKS)
+    frames = [int(extra.split()[0]) for extra in extras if extra.endswith("frames")]
+    known = _METHODS | (_ON_SOMETHING if cell["benchmark"] == "Something-Something-v2" else {})
+    if name not in known or (
+        "dsl" in tricks and known[name].row != "stan"
+    ):  # of others print says: one of two
         return None
+    method, suite = known[name], SUITES[cell["benchmark"]]
     # LSMDC has MSR-VTT's frames and words
-    similar = "MSR-VTT" if cell["benchmark"] == "LSMDC" else cell["benchmark"]
-    stan = planned["ablation_components", "stan", similar]
-    frames = [int(extra.split()[0]) for extra in extras if extra.endswith("frames")] or [stan.data.frames]
+    similar = suite if (suite, "full") in experiments.SETTINGS else "msrvtt"
+    row = next(one for one in experiments.study("structures", similar) if one.row == method.row)
     return with_parts(
-        replace(stan, test_time=tuple(_TRICKS[extra] for extra in extras if extra in _TRICKS)),
-        data={"suite": SUITES[cell["benchmark"]], "frames": frames[0]},
-        model={"backbone": f"ViT-B-{patch}", "options": stan.model.options | _OF_STAN[kind]},
+        replace(row, test_time=tricks),
+        data={"suite": suite, "frames": frames[0] if frames else row.data.frames},
+        model={"backbone": method.backbone, "options": row.model.options | method.options},
+        train={"frozen": method.frozen},
     )
 
 
@@ -90,9 +129,9 @@ def _planned() -> dict[tuple, Experiment]:
     found = {}
     for study in experiments.STUDIES.values():
         for benchmark, suite in suites.items():
-            for row, experiment in zip(study.rows, experiments.study(study.name, suite), strict=True):
-                if row.printed is not None:
-                    found.setdefault((*row.printed, benchmark), experiment)
+            for experiment in experiments.study(study.name, suite):
+                for printed in experiments.row(study.name, experiment.row).printed:
+                    found.setdefault((*printed, benchmark), experiment)
     return found
 
 
@@ -108,6 +147,8 @@ def _entry(
     if wanted is None:
         return nothing | {"protocol": None, "reason": "a method or a protocol that no study here runs"}
     nothing["protocol"] = _words(wanted)
+    if cell["metric"] == "GFLOPs" and wanted.model.temporal != "stan":
+        return nothing | {"reason": "its authors' count, by a convention that print doesn't name"}
     if cell["metric"] == "GFLOPs":
         return nothing | (_counted(cell, wanted, count) if count else {"reason": "not counted (--count)"})
     alike = done.loc[[i for experiment, i in own if _method(experiment) == _method(wanted)]]

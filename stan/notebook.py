@@ -25,7 +25,7 @@ from stan.results.provenance import COMMAND, started_by
 KERNEL = "python3"
 LOG = "notebook.log"
 
-_GRACE_SECONDS = 10
+GRACE_SECONDS = 10
 _TYPES: dict[str, tuple[type, ...]] = {
     "str": (str,),
     "int": (int,),
@@ -106,15 +106,20 @@ class Running:
         if self.process.poll() is None:
             self.interrupt()
             with contextlib.suppress(subprocess.TimeoutExpired):
-                self.process.wait(_GRACE_SECONDS)
+                self.process.wait(GRACE_SECONDS)
         if self.process.poll() is None:
             self.process.kill()  # the kernel sees that its parent is gone and ends itself
             self.process.wait()
 
     def tail(self, lines: int = 12) -> str:
         """The end of what notebook and kernel said."""
-        said = self.log.read_text(errors="replace") if self.log.exists() else ""
-        return "\n".join(said.strip().splitlines()[-lines:])
+        return tail(self.log, lines)
+
+
+def tail(log: Path, lines: int) -> str:
+    """The last lines of a log, nothing where there is none."""
+    said = log.read_text(errors="replace") if log.exists() else ""
+    return "\n".join(said.strip().splitlines()[-lines:])
 
 
 def start(
@@ -253,7 +258,7 @@ def _end_with_parent(parent: int) -> None:
     while os.getppid() == parent:
         time.sleep(1)
     os.kill(os.getpid(), signal.SIGINT)
-    time.sleep(_GRACE_SECONDS)
+    time.sleep(GRACE_SECONDS)
     os._exit(1)
 
 

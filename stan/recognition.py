@@ -19,10 +19,8 @@ from jaxtyping import Float
 from torch import Tensor
 
 from stan.data import templates as prompts
-from stan.data import video as video_files
 from stan.data.label_sets import unrelated
 from stan.data.loader import clip_tokens
-from stan.data.transforms import evaluation
 from stan.models.dual_encoder import DualEncoder
 from stan.similarity.cosine import Cosine
 from stan.temperature import temperature_of
@@ -121,19 +119,10 @@ def distinct(labels: Iterable[str]) -> tuple[list[str], list[list[Any]]]:
 
 def embed(model: DualEncoder, path: str | Path) -> EmbeddedVideo:
     """A video file as the model sees it. Raises VideoError for one that can't be decoded."""
-    frames, times = prepared(model, path, model.frames)
-    output = model.encode_video(frames[None])
+    frames, times = model.decode(path)
+    output = model.encode_video(frames[None].to(model.device))
     video, frames = (F.normalize(part[0], dim=-1).float().cpu() for part in (output.video, output.frames))
     return EmbeddedVideo(str(path), str(path), video, frames, times)
-
-
-def prepared(
-    model: DualEncoder, path: str | Path, count: int
-) -> tuple[Float[Tensor, "T 3 S S"], Float[np.ndarray, " T"]]:
-    """So many frames of a video file, as the model takes them, and their times in seconds."""
-    clip, decoded = model.clip, video_files.decode(path, count)
-    frames = evaluation(clip.image_size, clip.mean, clip.std)(decoded.frames)
-    return torch.as_tensor(frames).to(model.device), np.asarray(decoded.times)
 
 
 def class_vectors(
@@ -224,8 +213,8 @@ def _pieces(
     model: DualEncoder, path: str, pieces: int
 ) -> tuple[str, Float[Tensor, "N E"], Float[np.ndarray, " N"]]:
     """Embeddings of so many equal parts of a video, and the times of their middles."""
-    frames, times = prepared(model, path, pieces * model.frames)
-    each = [model.encode_video(part[None]).video[0] for part in frames.split(model.frames)]
+    frames, times = model.decode(path, pieces * model.frames)
+    each = [model.encode_video(part[None].to(model.device)).video[0] for part in frames.split(model.frames)]
     parts = F.normalize(torch.stack(each), dim=-1).float().cpu()
     return "pieces", parts, times.reshape(pieces, -1).mean(1)
 

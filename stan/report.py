@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
+from functools import lru_cache
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 import pandas as pd
 
-from stan import experiments, results
+from stan import experiments, published, results
+from stan.config import ModelConfig, to_dict
 from stan.metrics import HEADLINE
 
 
@@ -16,9 +21,16 @@ def study_runs(
 ) -> pd.DataFrame:
     """The study's runs, as `results.load`. Shipped runs of a row that was run here with another config are left out.
 
-    Raises ValueError where there is no done run, because a report of nothing would look like one of zeros.
+    Raises ValueError for an unknown study, and where there is no done run, because a report of nothing would look like
+    one of zeros.
     """
-    found = results.load(runs, shipped)
+    return of_study(results.load(runs, shipped), study, suite, size, f"in {runs}")
+
+
+def of_study(found: pd.DataFrame, study: str, suite: str, size: str, where: str) -> pd.DataFrame:
+    """`study_runs` of a table that is loaded already; `where` says in messages which one."""
+    if study not in experiments.STUDIES:
+        raise ValueError(f"no study {study!r}; there are {', '.join(experiments.STUDIES)}")
     found = found[(found["study"] == study) & (found["suite"] == suite) & (found["size"] == size)]
     own = found[~found["shipped"].astype(bool) & (found["status"] == "done")]
     outdated = (
@@ -27,7 +39,7 @@ def study_runs(
     found = found[~outdated]
     if not (found["status"] == "done").any():
         raise ValueError(
-            f"no done run of {study} on {suite}, size {size}, in {runs}: run `stan ablate {study}` first"
+            f"no done run of {study} on {suite}, size {size}, {where}: run `stan ablate {study}` first"
         )
     return _in_order(found, study)
 
@@ -56,6 +68,89 @@ def changes(runs: pd.DataFrame, metric: str, baseline: str = "") -> pd.DataFrame
 def printed(study: str, suite: str) -> dict[str, float | None]:
     """The paper's number by row, on the benchmark that the suite mirrors."""
     return {row.name: row.paper(suite) for row in experiments.STUDIES[study].rows}
+
+
+def seeds(runs: pd.DataFrame, metric: str) -> pd.DataFrame:
+    """row, seed, value, id: every done run by itself."""
+    done = runs[(runs["status"] == "done") & runs[metric].notna()]
+    return done[["row", "seed", metric, "id"]].rename(columns={metric: "value"}).reset_index(drop=True)
+
+
+def components(study: str) -> pd.DataFrame | None:
+    """row and a tick for each component, as the paper's table has them; None for studies of something else."""
+    ticks = published.tables()["ablation_components"]
+    if {row.name for row in experiments.STUDIES[study].rows} != set(ticks["row"]):
+        return None
+    names = ["cross_frame", "intra_frame", "branch", "multi_level"]
+    return ticks[["row", *names]].astype(dict.fromkeys(names, bool))
+
+
+def costs(runs: pd.DataFrame, metric: str) -> pd.DataFrame:
+    """row, hash, n, mean, low, high of `metric`, and what it costs, counted on the model of the run's own config.
+
+    gmacs: of one video, all views, linear and patch layers as the paper counts, in 10^9; gmacs_all: with attention's
+    products; params and params_added: numbers of parameters, and of those that the method brings; seconds: of training,
+    averaged over seeds, the longest of the runs that share their weights; empty where runs are of several machines.
+    Counts are empty where this version can't build the run's model.
+    """
+    table = rows(runs, metric)[["row", "hash", "n", "mean", "low", "high"]].reset_index(drop=True)
+    done = runs[runs["status"] == "done"]
+    of_config = done.drop_duplicates("hash").set_index("hash")["path"]
+    counted = pd.DataFrame([_counted(of_config[one]) for one in table["hash"]], index=table.index)
+    trained = done["seconds"].groupby([done["training_hash"], done["seed"]]).transform("max")
+    seconds = trained.groupby(done["hash"]).mean()
+    alike = len(done[["machine", "device", "threads"]].drop_duplicates()) == 1
+    return table.join(counted).assign(seconds=table["hash"].map(seconds) if alike else np.nan)
+
+
+def time_probes(runs: pd.DataFrame) -> pd.DataFrame:
+    """run (row and seed), id, row, seed, arrangement, frames, value, low, high, change, change_low, change_high, order:
+    one line per arrangement of every done run that was probed (`stan evaluate RUN --time-probe`), on the test split
+    without further tricks.
+    """
+    done = runs[runs["status"] == "done"]
+    lines = [
+        {"run": f"{run.row}, seed {run.seed}", "id": run.id, "row": run.row, "seed": run.seed} | line
+        for run in done.itertuples()
+        for line in _arrangements(results.time_probe(run.path))
+    ]
+    columns = ["run", "id", "row", "seed", "arrangement", "frames", "value", "low", "high"]
+    return pd.DataFrame(lines, columns=[*columns, "change", "change_low", "change_high", "order"])
+
+
+def _arrangements(probed: dict[str, Any] | None) -> list[dict[str, Any]]:
+    return [
+        {name: one[name] for name in ("arrangement", "frames", "value", "change", "order")}
+        | dict(zip(("low", "high"), one["value_interval"], strict=True))
+        | dict(zip(("change_low", "change_high"), one["interval"], strict=True))
+        for one in (probed or {}).get("arrangements", [])
+    ]
+
+
+def _counted(path: str) -> dict[str, float]:
+    from stan.evaluate import views_of
+
+    experiment = results.read(path)["experiment"]
+    model = json.dumps(to_dict(experiment)["model"], sort_keys=True)
+    return _count(model, experiment.data.frames, views_of(experiment.test_time))
+
+
+@lru_cache(maxsize=512)
+def _count(model: str, frames: int, views: int) -> dict[str, float]:
+    """By a config's JSON, because a config with a dict inside is no key."""
+    from stan.cost import of_model
+
+    names = {
+        "gmacs": "gmacs_linear",
+        "gmacs_all": "gmacs_all",
+        "params": "params",
+        "params_added": "params_added",
+    }
+    try:
+        found = of_model(ModelConfig(**json.loads(model)), frames, views)
+    except ValueError:  # a record of another version, whose model has options that this one hasn't
+        return dict.fromkeys(names, np.nan)
+    return {name: float(found[key]) for name, key in names.items()}
 
 
 def overview(runs: pd.DataFrame, suite: str) -> pd.DataFrame:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import contextlib
 import json
-import os
 import signal
 import time
 from collections.abc import Iterator, Mapping, Sequence
@@ -16,14 +15,13 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from stan import experiments, notebook, results
+from stan import engines, experiments, notebook, results
 from stan.config import Experiment, from_dict, to_dict
+from stan.engines import Engine, Execution
 from stan.results.writer import write_json
 from stan.sweep_display import Display, open_display
 
 _TICK_SECONDS = 0.5
-_MOST_AT_ONCE = 4
-"""Runs at once, however many cores there are: each holds most of a GB, and all of them shall stay well below six."""
 
 
 @dataclass
@@ -35,7 +33,7 @@ class Run:
     status: str = "waiting"
     """waiting, running, done, done before, failed, interrupted."""
     reason: str = ""
-    running: notebook.Running | None = None
+    running: Execution | None = None
     started: float = 0.0
     seconds: float = 0.0
 
@@ -103,6 +101,7 @@ def ablate(
     size: str = "quick",
     seeds: Sequence[int] = (0,),
     *,
+    engine: str = "local",
     jobs: int | None = None,
     runs: str | Path = "runs",
     worlds: str | Path = "worlds",
@@ -114,31 +113,59 @@ def ablate(
 ) -> Report:
     """Trains and tests every row with every seed, then executes the ablation notebook into `runs/STUDY/`.
 
-    only: names of the rows to run, all if empty. jobs: runs at once, by default one per core; each gets its share of
-    the cores as threads. root: folder of a real set. choose_rates: first try `experiments.LEARNING_RATES` for every
-    row, take the best on validation and write the choices to `runs/learning_rates.json`; with ship_rates also into the
-    package, where studies find them.
+    only: names of the rows to run, all if empty. engine: one of `engines.ENGINES`. jobs: runs at once, by default one
+    per core; each gets its share of the cores as threads. root: folder of a real set. choose_rates: first try
+    `experiments.LEARNING_RATES` for every row, take the best on validation and write the choices to
+    `runs/learning_rates.json`; with ship_rates also into the package, where studies find them.
     Raises ValueError for what isn't known. After Ctrl-C all runs have ended, each to be resumed by the next call.
     """
-    for name in only:
-        experiments.row(study, name)
-    chosen = [row for row in experiments.study(study, suite, size, root) if not only or row.row in only]
-    rows = [changed(row, overrides or {}) for row in chosen]
+    rows = rows_of(study, suite, size, root, overrides, only)
     if not seeds:
         raise ValueError("no seeds: give at least one")
     rates: dict[str, Any] = {}
     if choose_rates:
-        trials = _choose(study, rows, suite, size, runs, worlds, jobs, overrides or {})
-        if trials.failed:
-            return trials
-        rates, rows = trials.rates, [_with_rate(row, trials.rates) for row in rows]
+        report = train_all(trials_of(rows, overrides), runs, worlds, jobs, engine)
+        if report.failed:
+            return report
+        rates = experiments.choose_rates(results.load(runs), [run.experiment for run in report.runs])
+        _add_rates(Path(runs) / experiments.RATES_FILE.name, rates)
+        rows = [with_rate(row, rates) for row in rows]
         if ship_rates:  # before the rows are run, so that their records tell how the rates were chosen
             _add_rates(experiments.RATES_FILE, rates)
     wanted = [replace(row, seed=seed) for seed in dict.fromkeys(seeds) for row in rows]
-    report = replace(train_all(wanted, runs, worlds, jobs), rates=rates)
+    report = replace(train_all(wanted, runs, worlds, jobs, engine), rates=rates)
     if not report.failed:
         report.notebook = report_on(study, rows[0].data.suite, rows[0].data.size, runs)
     return report
+
+
+def rows_of(
+    study: str,
+    suite: str,
+    size: str,
+    root: str | None = None,
+    overrides: Mapping[str, Mapping[str, Any]] | None = None,
+    only: Sequence[str] = (),
+) -> list[Experiment]:
+    """The study's rows with seed 0, or `only` those named, with `overrides`. Raises ValueError for unknown names."""
+    for name in only:
+        experiments.row(study, name)
+    chosen = [row for row in experiments.study(study, suite, size, root) if not only or row.row in only]
+    return [changed(row, overrides or {}) for row in chosen]
+
+
+def trials_of(
+    rows: Sequence[Experiment], overrides: Mapping[str, Mapping[str, Any]] | None = None
+) -> list[Experiment]:
+    """The trials of learning rates that the rows need, with `overrides` of everything but the rate."""
+    kept = {
+        part: {k: v for k, v in fields.items() if (part, k) != ("train", "lr")}
+        for part, fields in (overrides or {}).items()
+    }
+    data, keys = rows[0].data, {experiments.rate_key(row) for row in rows}
+    trials = experiments.rate_trials(rows[0].study, data.suite, data.size)
+    trials = [changed(trial, kept) for trial in trials if experiments.rate_key(trial) in keys]
+    return [replace(trial, data=replace(trial.data, root=data.root)) for trial in trials]
 
 
 def train_all(
@@ -146,6 +173,7 @@ def train_all(
     runs: str | Path,
     worlds: str | Path,
     jobs: int | None = None,
+    engine: str = "local",
 ) -> Report:
     """A finished run for every experiment, several at once. Shows progress on stderr; see `ablate`."""
     queue = [Run(one, Path(runs) / one.id) for one in wanted]
@@ -154,9 +182,10 @@ def train_all(
             run.status = "done before"
     pending = [run for run in queue if not run.over]
     if pending:
+        where = engines.engine(engine, jobs, len(pending))
         _prepare([run.experiment for run in pending], worlds, runs)
         with open_display(queue) as display, _ending_signals():
-            _work(queue, _at_once(jobs, len(pending)), Path(runs), Path(worlds), display)
+            _work(queue, where, Path(runs), Path(worlds), display)
     return Report(queue)
 
 
@@ -167,37 +196,11 @@ def report_on(study: str, suite: str, size: str, runs: str | Path) -> Path:
     return notebook.run_notebook(notebook.find("ablation"), parameters, folder)
 
 
-def _choose(
-    study: str,
-    rows: Sequence[Experiment],
-    suite: str,
-    size: str,
-    runs: str | Path,
-    worlds: str | Path,
-    jobs: int | None,
-    overrides: Mapping[str, Mapping[str, Any]],
-) -> Report:
-    """Runs every row's trials and writes the choices to `runs/learning_rates.json`."""
-    kept = {
-        part: {k: v for k, v in fields.items() if (part, k) != ("train", "lr")}
-        for part, fields in overrides.items()
-    }
-    keys = {experiments.rate_key(row) for row in rows}
-    trials = [t for t in experiments.rate_trials(study, suite, size) if experiments.rate_key(t) in keys]
-    trials = [changed(trial, kept) for trial in trials]
-    trials = [replace(trial, data=replace(trial.data, root=rows[0].data.root)) for trial in trials]
-    report = train_all(trials, runs, worlds, jobs)
-    if not report.failed:
-        report.rates = experiments.choose_rates(results.load(runs), trials)
-        _add_rates(Path(runs) / experiments.RATES_FILE.name, report.rates)
-    return report
-
-
 def _add_rates(file: Path, rates: Mapping[str, Any]) -> None:
     write_json(file, experiments.chosen_rates(file) | rates)
 
 
-def _with_rate(row: Experiment, rates: Mapping[str, Any]) -> Experiment:
+def with_rate(row: Experiment, rates: Mapping[str, Any]) -> Experiment:
     return replace(row, train=replace(row.train, lr=rates[experiments.rate_key(row)]["lr"]))
 
 
@@ -215,13 +218,13 @@ def _shared(one: Experiment) -> str:
     )
 
 
-def _work(queue: Sequence[Run], at_once: int, runs: Path, worlds: Path, display: Display) -> None:
+def _work(queue: Sequence[Run], where: Engine, runs: Path, worlds: Path, display: Display) -> None:
     try:
         while not all(run.over for run in queue):
             for run in [run for run in queue if run.status == "running"]:
                 _reap(run)
-            for run in _ready(queue)[: at_once - _count(queue, "running")]:
-                _start(run, at_once, runs, worlds)
+            for run in _ready(queue)[: where.at_once - _count(queue, "running")]:
+                _start(run, where, runs, worlds)
             display.show()
             time.sleep(_TICK_SECONDS)
     finally:
@@ -250,11 +253,9 @@ def _ready(queue: Sequence[Run]) -> list[Run]:
     return ready
 
 
-def _start(run: Run, at_once: int, runs: Path, worlds: Path) -> None:
+def _start(run: Run, where: Engine, runs: Path, worlds: Path) -> None:
     parameters = {"experiment": to_dict(run.experiment), "runs": str(runs), "worlds": str(worlds)}
-    threads = str(max(1, cores() // at_once))
-    environment = dict.fromkeys(("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"), threads)
-    run.running = notebook.start(notebook.find("train"), parameters, run.folder, environment)
+    run.running = where.start(notebook.find("train"), parameters, run.folder)
     run.status, run.started = "running", time.monotonic()
 
 
@@ -268,25 +269,13 @@ def _reap(run: Run) -> None:
         run.status = "done"
     else:
         run.status = "failed"
-        run.reason = (
-            f"{record['reason'] or record['status']}\n{run.running.log} ends with:\n{run.running.tail()}"
-        )
+        said = f"{run.folder / notebook.LOG} ends with:\n{run.running.tail()}"
+        run.reason = f"{record['reason'] or record['status']}\n{said}"
     run.running = None
 
 
 def _count(queue: Sequence[Run], status: str) -> int:
     return sum(run.status == status for run in queue)
-
-
-def _at_once(jobs: int | None, pending: int) -> int:
-    if jobs is not None and jobs < 1:
-        raise ValueError(f"jobs is {jobs}: run at least one at a time")
-    return min(jobs or min(cores(), _MOST_AT_ONCE), pending)
-
-
-def cores() -> int:
-    """Cores that this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 @contextlib.contextmanager

@@ -47,12 +47,16 @@ def open_display(runs: Sequence[Run]) -> Iterator[Display]:
 
 
 def where(run: Run) -> dict[str, Any]:
-    """Progress of a running run: epoch, epochs, step, loss, elapsed and eta in seconds (None where not known)."""
+    """Progress of a running run: epoch, epochs, step, loss, rate (clips per second), elapsed and eta in seconds.
+
+    None where it isn't known.
+    """
     line = last_step(run.folder / "metrics.jsonl")
     epochs, epoch = run.experiment.train.epochs, line.get("epoch")
     spent = line.get("time") or run.seconds
     eta = spent * (epochs - epoch) / epoch if epoch else None
     known = {"epoch": epoch, "epochs": epochs, "step": line.get("step"), "loss": line.get("loss")}
+    known |= {"rate": line.get("clips_per_second")}
     return known | {"elapsed": run.seconds, "eta": eta}
 
 
@@ -79,7 +83,8 @@ def words(run: Run) -> str:
     if at["epoch"] is None:
         return "starting"
     eta = f", {_clock(at['eta'])} to go" if at["eta"] is not None else ""
-    return f"epoch {at['epoch'] + 1}/{at['epochs']}, step {at['step']}, loss {at['loss']:.3f}{eta}"
+    speed = f"loss {at['loss']:.3f}, {at['rate']:.0f} clips/s"
+    return f"epoch {at['epoch'] + 1}/{at['epochs']}, step {at['step']}, {speed}{eta}"
 
 
 class _Live:

@@ -19,7 +19,7 @@ from torch import Tensor
 
 from stan.models.dual_encoder import DualEncoder
 from stan.models.video_encoder import VideoOutput
-from stan.recognition import distinct, prepared
+from stan.recognition import distinct
 from stan.statistics import INTERVAL
 from stan.temperature import temperature_of
 from stan.time_probe import AS_GIVEN, arrangements
@@ -65,7 +65,7 @@ def time_meter(
     if draws < 1 / SURE - 1:
         raise ValueError(f"{draws} shuffled orders can never be sure: take at least {round(1 / SURE - 1)}")
     started = time.perf_counter()
-    frames = video if isinstance(video, Tensor) else prepared(model, video, model.frames)[0]
+    frames = video if isinstance(video, Tensor) else model.decode(video)[0].to(model.device)
     orders = _orders(len(frames), draws, seed)
     shown = _in_orders(model, frames, np.concatenate(list(orders.values())))
     encoded = time.perf_counter()

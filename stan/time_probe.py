@@ -5,7 +5,8 @@ Where levels are cached, the cached frames are taken in another order: a frozen 
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import json
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,8 @@ from jaxtyping import Int
 from stan import results, statistics
 from stan.data.sampling import segments
 from stan.evaluate import Measured, description, measure, open_split, stored, views_of
+from stan.results.reader import PROBE
+from stan.results.writer import write_json
 
 AS_GIVEN = "as given"
 
@@ -55,6 +58,17 @@ def probe(
         "arrangements": rows,
         "queries": _queries(measured, loader.videos.task),
     }
+
+
+def keep(run: str | Path, probed: Mapping[str, Any]) -> bool:
+    """Writes a probe beside the run's record, where report and dashboard find it; the record stays as it is.
+
+    Kept, and True, is only what can be compared across runs: of the test split, with no test-time tricks.
+    """
+    if probed["split"] != "test" or probed["test_time"]:
+        return False
+    write_json(Path(run) / PROBE, json.loads(json.dumps(probed, default=float)))
+    return True
 
 
 def arrangements(frames: int, clips: int, seed: int = 0) -> dict[str, Int[np.ndarray, "clips n"]]:

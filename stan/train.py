@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -132,7 +132,10 @@ class _Run:
     def open(self, split: str, views: int = 1) -> Loader:
         """A split, its levels at hand where the image tower is frozen."""
         roots = (self.worlds_root, self.runs_root)
-        return open_split(self.experiment, self.model, split, *roots, views=views, progress=self.report)
+        loader = open_split(self.experiment, self.model, split, *roots, views=views, progress=self.report)
+        if self.record is not None and self.experiment.data.skip_broken:
+            self.record.skip(split, loader.videos.broken)
+        return loader
 
     def measure(self, loader: Loader, test_time: tuple[str, ...] = ()) -> Measured:
         bank = self.open("train") if "qbnorm" in test_time else None
@@ -302,6 +305,9 @@ class _Follower:
         pass
 
     def note(self, **notes: Any) -> None:
+        pass
+
+    def skip(self, split: str, broken: Mapping[str, str]) -> None:
         pass
 
     def log(self, line: dict[str, Any]) -> None:

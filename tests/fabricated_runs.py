@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -55,6 +56,18 @@ def write_run(
     return folder
 
 
+def write_probe(folder: Path) -> None:
+    """A time probe beside the run, whose score falls when its frames are reversed."""
+    names = ("as given", "reversed", "1 frame")
+    lines = [
+        {"arrangement": name, "frames": 8, "value": value, "value_interval": [value - 6, value + 6]}
+        | {"change": value - 52, "interval": [value - 60, value - 45], "order": None}
+        for name, value in zip(names, (52.0, 31.0, 20.0), strict=True)
+    ]
+    probe = {"split": "test", "test_time": [], "headline": "t2v.R@1", "arrangements": lines}
+    (folder / "time_probe.json").write_text(json.dumps(probe))
+
+
 def write_study(
     root: Path, suite: str = "retrieval", seeds=(0, 1, 2), rows=tuple(QUALITY), shipped: bool = False
 ) -> Path:
@@ -62,6 +75,17 @@ def write_study(
     for row in rows:
         for seed in seeds:
             write_run(root, experiment(row, seed, suite), shipped=shipped)
+    return root
+
+
+def write_many(root: Path, count: int = 5000) -> Path:
+    """So many done runs, of three seeds of every row in two suites of as many studies as it takes."""
+    places = ((f"trial-{n:03}", suite) for n in itertools.count() for suite in ("retrieval", "motions"))
+    runs = (
+        experiment(row, seed, suite, study) for study, suite in places for row in QUALITY for seed in range(3)
+    )
+    for wanted in itertools.islice(runs, count):
+        write_run(root, wanted, queries=40)
     return root
 
 
@@ -133,9 +157,23 @@ def _arrays(wanted: Experiment, queries: int) -> dict[str, np.ndarray]:
         "order_kinds": np.array([KINDS[i % len(KINDS)] for i in range(40)]),
         "seen": np.arange(queries) % 2 == 0,
     }
+    own = np.arange(queries)
     if _headline(wanted) == "top-1":
-        return arrays | {"video_ids": ids, "ranks": ranks}
-    return arrays | {"query_ids": ids, "t2v": ranks, "video_ids": ids, "v2t": ranks[::-1].copy()}
+        told = {
+            "classes": np.array(KINDS),
+            "labels": own % len(KINDS),
+            "answers": _answers(own % len(KINDS), ranks, len(KINDS)),
+        }
+        return arrays | told | {"video_ids": ids, "ranks": ranks}
+    captions = np.array([f"thing {i} {KINDS[i % len(KINDS)]}" for i in range(queries)])
+    told = {"captions": captions, "owner": own, "answers": _answers(own, ranks, queries)}
+    return arrays | told | {"query_ids": ids, "t2v": ranks, "video_ids": ids, "v2t": ranks[::-1].copy()}
+
+
+def _answers(own: np.ndarray, ranks: np.ndarray, candidates: int) -> np.ndarray:
+    """The right one first where it was found, second otherwise."""
+    others = (own[:, None] + np.arange(1, 6)) % candidates
+    return np.where(ranks[:, None] == 1, np.column_stack([own, others[:, :4]]), others)
 
 
 def _recalls(ranks: np.ndarray) -> dict[str, float]:

@@ -268,12 +268,16 @@ def test_index_search_and_recognise(stan, tmp_path, monkeypatch):
     ]
     assert document(stan("index", videos, *place))["unchanged"] == 1
     found = document(stan("search", "a red square", *place))
-    assert (
-        found["query"] == "a red square"
-        and not found["no_match"]
-        and set(found["ms"]) == {"encode", "search"}
-    )
+    assert found["query"] == "a red square" and set(found["ms"]) == {"encode", "search"}
+    assert isinstance(found["no_match"], bool)
     assert set(found["results"][0]) >= {"video", "score", "percentile", "start", "end"}
+    like = document(stan("search", "--like", videos / "red.mp4", "--at", "1", "--gain", "0", *place))
+    assert [one["name"] for one in like["results"]] == ["red.mp4"]
+    none = document(stan("search", "a red square", "--shorter-than", "1", *place))
+    assert none["results"] == [] and none["no_match"]
+    (videos / "b\x1b[2J.mp4").write_text("no video, and a name that clears a terminal")
+    code, out, _ = stan("index", videos, *place[:2])
+    assert code == 0 and "0 indexed, 1 unchanged, 0 removed, 2 skipped" in out and "\x1b" not in out
     labelled = document(stan("recognise", videos / "red.mp4", "--label", "red", "--label", "blue", *place))
     assert {one["label"] for one in labelled["labels"]} == {"red", "blue"}
     assert sum(one["probability"] for one in labelled["labels"]) == pytest.approx(1, abs=1e-5)
@@ -332,7 +336,7 @@ def test_explain_writes_pictures_and_a_document(stan, tmp_path, monkeypatch):
     assert made["query"] == query and made["model"] == "stan-tiny" and made["video"] == str(clip)
     assert len(made["times"]) == 3 and [one["word"] for one in made["words"]] == query.split()
     pictures = [one["picture"] for one in made["maps"]] + [*made["pictures"].values(), made["attention"]]
-    assert len(set(pictures)) == len(pictures) == 5 + len(made["pictures"])
+    assert len(set(pictures)) == len(pictures) == 9 + 2 + 1  # maps, words and difference, attention
     assert all((out / name).read_bytes().startswith(b"\x89PNG") for name in pictures)
     assert {path.name for path in out.iterdir()} == {*pictures, made["strip"], "explanation.json"}
     written = json.loads((out / "explanation.json").read_text())
@@ -383,6 +387,10 @@ def test_doctor_reports_and_fails_only_for_what_is_needed(stan, monkeypatch):
         (["search"], "either words, or an example"),
         (["search", "x", "--top", "0"], "--top"),
         (["search", "x", "--library", "none"], "stan index FOLDER"),
+        (["search", "x", "--like", "y.mp4"], "either words, or an example"),
+        (["search", "x", "--at", "1"], "give --like"),
+        (["search", "x", "--since", "yesterday"], "--since"),
+        (["index", "none", "--window", "0"], "above 0"),
         (["recognise", "x.mp4"], "there are no labels"),
         (["index", "none"], "none is not a folder"),
         (["metrics", "none.npz"], "none.npz: No such file or directory"),

@@ -3,11 +3,12 @@
 import json
 from pathlib import Path
 
+import numpy as np
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from stan import results
-from tests.fabricated_runs import experiment, write_run, write_study
+from stan import experiments, results
+from tests.fabricated_runs import experiment, write_probe, write_run, write_study
 
 APP = Path(__file__).resolve().parents[1] / "dashboard" / "app.py"
 
@@ -31,9 +32,9 @@ def open_dashboard(runs_root, nothing_shipped, monkeypatch):
     def open_page(page: str = "", **address) -> AppTest:
         script = f"from dashboard.views import {page}\n{page}.show()"
         test = (
-            AppTest.from_string(script, default_timeout=60)
+            AppTest.from_string(script, default_timeout=240)
             if page
-            else AppTest.from_file(str(APP), default_timeout=60)
+            else AppTest.from_file(str(APP), default_timeout=240)
         )
         for name, value in address.items():
             test.query_params[name] = value
@@ -61,7 +62,7 @@ def metric_values(test: AppTest) -> dict[str, str]:
     return {part.label: part.value for part in test.metric}
 
 
-@pytest.mark.parametrize("page", ["", "ablation", "runs"])
+@pytest.mark.parametrize("page", ["", "ablation", "runs", "failures"])
 def test_without_runs_every_page_says_which_command_to_type(open_dashboard, page):
     assert "stan ablate components" in texts(open_dashboard(page))
 
@@ -177,6 +178,9 @@ def test_runs_of_another_suite_are_refused_with_the_reason(open_dashboard, runs_
     page = open_dashboard("runs", run=[run.id for run in runs])
     assert "Not compared, because these differ: data\\.suite \\(motions, retrieval\\)" in texts(page)
     assert not any("what" in frame.value for frame in page.dataframe)
+    next(part for part in page.toggle if part.key == "anyway").set_value(True)
+    assert "Compared all the same, although these differ: data\\.suite" in texts(shown(page))
+    assert any("what" in frame.value for frame in page.dataframe)
 
 
 def test_the_run_table_filters(open_dashboard, runs_root):
@@ -192,7 +196,7 @@ def test_a_hostile_run_folder_is_listed_and_harms_nothing(open_dashboard, runs_r
     folder.mkdir(parents=True)
     (folder / "run.json").write_text("[" * 100)
     write_run(runs_root, experiment("stan", 0))
-    for name in ("", "ablation", "runs", "benchmarks"):
+    for name in ("", "ablation", "runs", "failures", "time_probe", "benchmarks"):
         page = open_dashboard(name)
         assert not any(part.allow_html for part in page.markdown)
     assert "damaged" in set(table(open_dashboard("runs"), "id")["status"])
@@ -204,20 +208,123 @@ def test_a_hostile_run_folder_is_listed_and_harms_nothing(open_dashboard, runs_r
         ("Text-to-video retrieval", "R@10"),
         ("Recognition", "GFLOPs"),
         ("Ablation: components", "multi-level"),
-        ("Ablation: structures", "K400 top-1"),
+        ("Ablation: structures", "R@1"),
         ("Ablation: levels", "interval"),
     ],
 )
-def test_every_printed_table_is_there_and_says_it_is_printed(open_dashboard, runs_root, name, column):
+def test_every_printed_table_is_there_without_numbers_of_the_world(open_dashboard, runs_root, name, column):
     write_study(runs_root, seeds=(0,), rows=("stan",))
     page = open_dashboard("benchmarks", table=name)
     assert column in page.dataframe[0].value
-    assert "Nothing here was measured by this suite" in texts(page)
+    assert not any(header.startswith("own") for header in page.dataframe[0].value)
+    assert metric_values(page)["reproduced"] == "0"
 
 
-def test_disagreements_between_slides_and_paper_are_told(open_dashboard):
-    cells = table(open_dashboard("benchmarks", table="Ablation: components"), "slides").set_index("row")
-    assert cells.loc["stan+testing", ["slides", "paper"]].tolist() == [49.7, 49.0]
+def test_runs_on_the_benchmark_stand_beside_print(open_dashboard, runs_root):
+    wanted = experiments.study("components", "msrvtt")[0]
+    write_run(runs_root, wanted, queries=400)
+    page = open_dashboard("benchmarks", table="Ablation: components", benchmark="MSR-VTT")
+    row = page.dataframe[0].value.set_index("row").loc["baseline"]
+    own = results.load(runs_root)["t2v.R@1"].iloc[0]
+    assert (row["R@1"], row["own R@1"], row["status R@1"]) == (43.1, own, "outside the interval")
+    assert wanted.id in table(page, "reason")["runs"].iloc[0]
+
+
+def test_benchmarks_are_filtered_and_sorted_by_the_address(open_dashboard):
+    page = open_dashboard("benchmarks", tricks="none", order="R@1")
+    cells = page.dataframe[0].value
+    assert set(cells["tricks"]) == {"none"} and cells["R@1"].is_monotonic_decreasing
+
+
+def test_what_slides_and_paper_disagree_about_is_told(open_dashboard):
+    cells = table(open_dashboard("benchmarks", table="Ablation: components"), "note").set_index("row")
+    assert "slides print 49.7, the paper 49" in cells.loc["stan+testing", "note"]
+
+
+def test_failures_are_grouped_with_answers_and_a_way_into_the_demo(open_dashboard, runs_root):
+    write_study(runs_root, seeds=(0,), rows=("baseline", "stan"))
+    page = open_dashboard("failures", row="stan")
+    lost = results.load(runs_root).set_index("row").loc["stan"]
+    cells = table(page, "demo")
+    assert len(cells) == round(80 * (1 - lost["t2v.R@1"] / 100))
+    assert cells["demo"].str.startswith("http://127.0.0.1:7860/?query=thing%20").all()
+    assert (cells["1"] != cells["text"]).all() and cells["5"].notna().all()
+    only = open_dashboard("failures", row="stan", by="order (twin)", only="confused with its twin")
+    assert set(table(only, "demo")["order"]) == {"confused with its twin"}
+
+
+def test_records_without_answers_say_so(open_dashboard, runs_root):
+    folder = write_run(runs_root, experiment("stan", 0))
+    arrays = results.ranks(folder)
+    np.savez(
+        folder / "ranks.npz",
+        **{name: arrays[name] for name in arrays if name not in ("answers", "captions", "owner")},
+    )
+    page = open_dashboard("failures")
+    assert "before the first five answers were kept" in texts(page)
+    np.savez(folder / "ranks.npz", nothing=np.ones(1))
+    assert "This run's answers can't be read" in texts(open_dashboard("failures"))
+
+
+def test_time_probes_are_compared_across_runs_of_one_protocol(open_dashboard, runs_root):
+    assert "--time-probe" in texts(open_dashboard("time_probe"))
+    for seed in (0, 1):
+        write_probe(write_run(runs_root, experiment("stan", seed)))
+    cells = table(open_dashboard("time_probe"), "arrangement")
+    assert cells["run"].tolist() == ["stan, seed 0"] * 3 + ["stan, seed 1"] * 3
+    assert cells["value"].tolist() == [52.0, 31.0, 20.0] * 2
+    write_probe(write_run(runs_root, experiment("stan+testing", 0)))
+    page = open_dashboard("time_probe")
+    assert "Not compared, because these differ: test\\_time" in texts(page)
+    assert not page.dataframe
+    assert len(table(open_dashboard("time_probe", rows="stan"), "arrangement")) == 6
+
+
+def test_tags_and_notes_are_kept_beside_a_run(open_dashboard, runs_root, nothing_shipped):
+    run = experiment("stan", 0)
+    folder = write_run(nothing_shipped, run, shipped=True)
+    before = sorted(path.name for path in folder.iterdir())
+    page = open_dashboard("runs", run=run.id)
+    page.text_input(key=f"tags {run.id}").set_value("odd, paper")
+    page.text_area(key=f"note {run.id}").set_value("look again")
+    page.button[0].click()
+    shown(page)
+    assert table(page, "id")["tags"].tolist() == ["odd, paper"]
+    assert sorted(path.name for path in folder.iterdir()) == before, "a record is never written to"
+    assert table(open_dashboard("runs", filter="paper"), "id")["tags"].tolist() == ["odd, paper"]
+
+
+def test_damaged_records_are_listed_with_the_reason(open_dashboard, runs_root):
+    write_run(runs_root, experiment("stan", 0))
+    (write_run(runs_root, experiment("stan", 1)) / "eval.json").write_text("{")
+    page = open_dashboard("runs")
+    assert "eval.json is not JSON" in table(page, "reason")["reason"].iloc[0]
+    assert table(open_dashboard("ablation"), "95 %").set_index("row").loc["stan", "seeds"] == 1
+
+
+def test_a_world_run_shows_the_videos_of_a_query_that_moved(runs_root, tmp_path, monkeypatch):
+    from dashboard import data, queries
+    from stan.data.world import suites
+
+    plans = [plan for plan in suites.plans("retrieval", "tiny") if plan.split == "test" and plan.twin][:2]
+    run = experiment("stan", 0)
+    folder = write_run(runs_root, run, queries=40)
+    config = json.loads((folder / "config.json").read_text())
+    config["data"]["size"] = "tiny"
+    monkeypatch.setenv("STAN_WORLDS", str(tmp_path))
+    monkeypatch.setattr("sys.argv", ["app.py"])
+    videos = tmp_path / "retrieval-tiny" / "videos" / "test"
+    videos.mkdir(parents=True)
+    for plan in plans:
+        (videos / f"{plan.id}.mp4").write_bytes(b"")
+    runs = results.load(runs_root).assign(**{"data.world_seed": 0})
+    study = data.Study("components", "retrieval", "tiny", False, runs)
+    found = queries.videos(study, plans[0].id, ["stan"])
+    assert [(name, file.stem) for name, file in found] == [
+        ("right", plans[0].id),
+        ("its twin, reversed in time", plans[0].twin),
+    ]
+    assert queries.videos(study, "../../secret", ["stan"]) == []
 
 
 def test_a_link_out_of_a_run_folder_is_no_notebook(runs_root, tmp_path):

@@ -12,11 +12,11 @@ from pathlib import Path
 import pytest
 
 from stan.serve import dashboard_command, free_port
-from tests.fabricated_runs import experiment, write_run, write_study
+from tests.fabricated_runs import experiment, write_probe, write_run, write_study
 
 pytestmark = pytest.mark.browser
 
-PAGES = ("", "ablation", "runs", "benchmarks")
+PAGES = ("", "ablation", "runs", "failures", "time", "benchmarks")
 
 
 @pytest.fixture(scope="module")
@@ -26,6 +26,7 @@ def address(tmp_path_factory) -> Iterator[str]:
     write_study(root)
     write_study(root, "motions", seeds=(0,))
     write_run(root, experiment("stan", 9), "running")
+    write_probe(root / experiment("stan", 0).id)
     page = dashboard_command([root], port=free_port(0))
     log = root.parent / "log.txt"
     with log.open("w") as file:
@@ -57,12 +58,14 @@ def settled(page, title: str):
     return page
 
 
-def test_the_four_pages_are_reached_by_clicking(address, open_page):
+def test_the_pages_are_reached_by_clicking(address, open_page):
     page = settled(open_page(address), "What carries CLIP over to video?")
     for link, title in (
         ("Ablation", "Ablation"),
         ("Runs", "Runs"),
-        ("Benchmarks", "Printed benchmark tables"),
+        ("Failures", "Failures"),
+        ("Time", "Time"),
+        ("Benchmarks", "Benchmarks"),
     ):
         page.get_by_role("link", name=link, exact=True).first.click()
         settled(page, title)
@@ -151,6 +154,28 @@ def test_the_latex_table_downloads_with_its_run_ids(address, open_page):
 
 
 def test_recognition_is_drawn_over_its_cost(address, open_page):
-    page = settled(open_page(f"{address}/benchmarks?table=Recognition"), "Printed benchmark tables")
+    page = settled(open_page(f"{address}/benchmarks?table=Recognition"), "Benchmarks")
     page.locator(".st-key-cost .js-plotly-plot").wait_for()
-    assert page.locator(".st-key-cost .xtitle").text_content().startswith("GFLOPs as printed")
+    assert page.locator(".st-key-cost .xtitle").text_content().startswith("GFLOPs, all views")
+
+
+def test_a_lost_query_leads_into_the_demo(address, open_page):
+    page = settled(open_page(f"{address}/failures", height=1600), "Failures")
+    page.locator(".st-key-groups .js-plotly-plot").wait_for()
+    with page.expect_download() as download:
+        page.get_by_role("button", name="Table, CSV").click()
+    text = Path(download.value.path()).read_text()
+    assert "http://127.0.0.1:7860/?query=" in text and "# run: components/stan/" in text
+
+
+def test_the_time_probe_is_drawn(address, open_page):
+    page = settled(open_page(f"{address}/time"), "Time")
+    page.locator(".st-key-probe .js-plotly-plot").wait_for()
+    assert "reversed" in page.locator(".st-key-probe .yaxislayer-above").text_content()
+
+
+def test_two_ticked_runs_share_their_curves(address, open_page):
+    runs = "&".join(f"run={experiment('stan', seed).id}" for seed in (0, 1))
+    page = settled(open_page(f"{address}/runs?{runs}&smooth=5%20steps", height=2400), "Runs")
+    page.locator(".st-key-curve .js-plotly-plot .legendtext").nth(1).wait_for()
+    assert page.locator(".st-key-curve .legendtext").count() == 2

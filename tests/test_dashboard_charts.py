@@ -1,14 +1,14 @@
 """Small tables in; what the dashboard's figures, joined tables and exported files hold."""
 
-import io
+from functools import cache
 
 import numpy as np
 import pandas as pd
 import pytest
-from PIL import Image
 
-from dashboard import charts, export, tables, words
+from dashboard import charts, ledger, marks, queries, run_charts, tables, words
 from stan import experiments, published
+from stan.ledger import ledger as printed_and_own
 
 CHANGES = pd.DataFrame(
     {
@@ -97,35 +97,138 @@ def test_seen_unseen_has_one_mark_each():
     assert list(trace(figure, "unseen concepts").x) == [20.0]
 
 
+@cache
+def items_without_runs() -> list[dict]:
+    return printed_and_own(pd.DataFrame(columns=["status", "suite", "path"]))
+
+
+def lines_of(name: str, own: dict | None = None) -> pd.DataFrame:
+    """The dashboard's lines of a printed table; own: what the first item gets of one's own."""
+    items = [item for item in items_without_runs() if item["table"] == name]
+    return ledger.lines([items[0] | (own or {}), *items[1:]], published.tables()[name])
+
+
 def test_accuracy_over_cost_leaves_out_what_prints_a_dash():
-    printed = published.tables()["recognition"]
-    figure = charts.accuracy_over_cost(printed)
+    lines = lines_of("recognition")
+    figure = charts.accuracy_over_cost(lines, "top-1")
     assert sum(len(part.x) for part in figure.data) == int(
-        (printed["GFLOPs"].notna() & printed["top1"].notna()).sum()
+        (lines["GFLOPs"].notna() & lines["top-1"].notna()).sum()
     )
     assert figure.layout.xaxis.type == "log"
 
 
-def test_printed_retrieval_rows_have_names_of_their_own():
-    printed = published.tables()["retrieval"]
-    msrvtt = tables.with_tricks(printed[printed["benchmark"] == "MSR-VTT"])
-    assert msrvtt["method"].is_unique
-    assert "A-STA-B/16 · DSL/QB-Norm" in set(msrvtt["method"])
+@pytest.mark.parametrize("name", list(published.SOURCES))
+def test_every_printed_number_stands_once_in_the_lines(name):
+    lines = lines_of(name)
+    printed = [item for item in published.numbers() if item["table"] == name]
+    assert lines[ledger.metrics(lines)].notna().sum().sum() == len(printed)
+    assert not lines.duplicated(["benchmark", "row"]).any()
+    assert lines[[column for column in lines if column.startswith(ledger.OWN)]].isna().all(axis=None)
+    assert not any(column.startswith(ledger.STATUS) for column in ledger.filled(lines))
 
 
-@pytest.mark.parametrize("name", ["ablation_components", "ablation_structures", "ablation_levels"])
-def test_printed_ablations_have_a_label_per_line(name):
-    labelled = tables.labelled(published.tables()[name])
-    assert labelled["label"].is_unique and labelled["label"].notna().all()
-    figure = charts.printed_rows(labelled, "label", "msrvtt_R@1")
-    assert len(figure.data[0].x) == len(labelled)
+def test_lines_tell_what_print_tells():
+    lines = lines_of("retrieval").set_index(["benchmark", "row"])
+    told = lines.loc[("MSR-VTT", "A-STA-B/16, DSL/QB-Norm")]
+    assert told[["group", "backbone", "tricks", "R@1"]].tolist() == ["STAN", "ViT-B-16", "DSL/QB-Norm", 55.1]
+    assert lines.loc[("MSR-VTT", "ClipBERT"), "backbone"] == "not stated"
+    components = lines_of("ablation_components").set_index(["benchmark", "row"])
+    assert components.loc[("MSR-VTT", "no-cross-frame"), ["cross_frame", "branch"]].tolist() == [False, True]
+    assert components.loc[("MSR-VTT", "stan+testing"), "tricks"] == "DSL or 1x3 views"
 
 
-def test_learning_curve_draws_both():
-    steps = pd.DataFrame({"epoch": [0.0, 0.5], "loss": [2.0, 1.0]})
-    values = pd.DataFrame({"epoch": [1], "value": [30.0]})
-    figure = charts.learning_curve(steps, values, "R@1")
-    assert [list(part.y) for part in figure.data] == [[2.0, 1.0], [30.0]]
+def test_an_own_number_never_moves_the_printed_one():
+    own = {"own": 12.3, "status": "outside the interval", "interval": [10.0, 14.0], "runs": ["s/r/h-s0"]}
+    plain, with_own = lines_of("retrieval"), lines_of("retrieval", own)
+    metric = published.numbers()[0]["metric"]
+    assert with_own[metric].equals(plain[metric]) and with_own[f"own {metric}"].dropna().tolist() == [12.3]
+    figure = charts.printed_and_own(with_own[with_own["benchmark"] == "MSR-VTT"], metric)
+    assert list(trace(figure, "your runs").x) == [12.3]
+
+
+def test_lines_are_narrowed_and_ranked():
+    lines = ledger.narrowed(lines_of("retrieval"), "MSR-VTT", {"tricks": ["none"], "backbone": []})
+    assert set(lines["tricks"]) == {"none"} and set(lines["benchmark"]) == {"MSR-VTT"}
+    assert ledger.ranked(lines, "R@1")["R@1"].is_monotonic_decreasing
+    assert ledger.ranked(lines, "MdR")["MdR"].dropna().is_monotonic_increasing
+    assert ledger.ranked(lines, None) is lines
+
+
+def test_curves_are_drawn_for_every_run_along_any_clock():
+    steps = pd.DataFrame({"epoch": [0.0, 0.5], "step": [1, 2], "loss": [2.0, 1.0]})
+    values = pd.DataFrame({"epoch": [1], "step": [2], "value": [30.0]})
+    figure = run_charts.curves({"a": (steps, values), "b": (steps, values)}, "R@1", by="step", log=True)
+    assert [list(part.x) for part in figure.data] == [[1, 2], [2]] * 2
+    assert [list(part.y) for part in figure.data[:2]] == [[2.0, 1.0], [30.0]]
+    assert figure.layout.yaxis.type == "log" and figure.layout.showlegend
+    smooth = run_charts.curves({"a": (steps, values)}, "R@1", smooth=3).data[0].y
+    assert 1 < smooth[1] < 1.5, "weights fall: two thirds on the last step's 1, a third on the 2 before"
+    assert len(run_charts.curves({"a": (steps, values)}, "R@1", by="time").data) == 0
+
+
+def test_parallel_coordinates_turn_words_into_places():
+    runs = pd.DataFrame(
+        {"model.temporal": ["stan", "mean", None], "train.lr": [1e-3, 3e-4, 1e-3], "top-1": [50.0, 30.0, 1.0]}
+    )
+    (lines,) = run_charts.parallel(runs, ["model.temporal", "top-1", "train.lr"], "top-1").data
+    assert [axis.label for axis in lines.dimensions] == ["temporal", "lr", "top-1"]
+    assert lines.dimensions[0].ticktext == ("mean", "none", "stan") and list(lines.dimensions[0].values) == [
+        2,
+        0,
+        1,
+    ]
+
+
+def test_cost_time_and_lost_have_a_mark_each():
+    table = SUMMARY.assign(gmacs=[1.0, np.nan])
+    assert [part.name for part in run_charts.cost(table, "gmacs", "GMACs", "R@1").data] == ["baseline"]
+    probes = pd.DataFrame(
+        {"run": ["a", "b"], "arrangement": ["as given"] * 2, "value": 50.0, "low": 40.0, "high": 60.0}
+    )
+    assert len({part.marker.symbol for part in run_charts.time_probe(probes, "R@1").data}) == 2
+    groups = pd.DataFrame({"group": ["rise"], "queries": [4], "lost": [3], "share": [75.0], "confused": [1]})
+    confused, otherwise = run_charts.lost(groups).data
+    assert (list(confused.x), list(otherwise.x)) == ([25.0], [50.0]) and confused.marker.pattern.shape == "/"
+
+
+def test_lost_queries_stand_with_their_answers_and_the_demos_address():
+    table = pd.DataFrame(
+        {
+            "query": ["a", "b", "c"],
+            "text": ["a red ring & more", "x", None],
+            "right": ["a", "b", "c"],
+            "rank": [2.0, 1.0, 9.0],
+            "lost": [True, False, True],
+            "order": [None] * 3,
+            "objects": [("red ring",), ("x",), None],
+            "answers": [("one", "two"), ("x", "y"), ()],
+        }
+    )
+    shown = queries.lost(table, "objects", None)
+    assert (
+        shown["query"].tolist() == ["c", "a"] and pd.isna(shown["1"].iloc[0]) and shown["1"].iloc[1] == "one"
+    )
+    assert shown["demo"].iloc[1] == "http://127.0.0.1:7860/?query=a%20red%20ring%20%26%20more"
+    assert queries.lost(table, "objects", "red ring")["query"].tolist() == ["a"]
+    assert queries.groupings(table.assign(motion=None, count=None, seen=True)) == ["objects", "right"]
+
+
+def test_marks_are_kept_beside_the_run_and_read_back(tmp_path):
+    kept = marks.Marks(marks.parsed("odd, for the paper, odd, "), "looked at it")
+    marks.write(tmp_path, "s/r/0123456789-s0", kept)
+    assert kept.tags == ("odd", "for the paper")
+    assert marks.read([tmp_path / "none", tmp_path]) == {"s/r/0123456789-s0": kept}
+    assert [path.name for path in (tmp_path / "s/r").iterdir()] == ["0123456789-s0.marks.json"]
+    (tmp_path / "s/r/1123456789-s0.marks.json").write_text('{"tags": 1}')
+    assert list(marks.read([tmp_path])) == ["s/r/0123456789-s0"]
+    marks.write(tmp_path, "s/r/0123456789-s0", marks.Marks())
+    assert marks.read([tmp_path]) == {}
+
+
+@pytest.mark.parametrize("run", ["../x", "s/../../r"])
+def test_marks_never_leave_their_folder(tmp_path, run):
+    with pytest.raises(ValueError, match="no run's id"):
+        marks.write(tmp_path / "runs", run, marks.Marks(("x",)))
 
 
 def test_curves_place_steps_within_their_epoch():
@@ -148,9 +251,8 @@ def test_curves_of_an_empty_log_are_empty():
 
 
 def test_the_papers_numbers_stand_in_columns_of_their_own():
-    printed = tables.printed_beside(
-        experiments.STUDIES["components"].rows, published.tables(), published.number
-    )
+    components = published.tables()["ablation_components"]
+    printed = tables.printed_beside(experiments.STUDIES["components"].rows, components)
     means = pd.DataFrame({"row": ["baseline", "stan"], "order": [50.0, 90.0]})
     summary = SUMMARY.assign(row=["baseline", "stan"])
     changes = CHANGES.iloc[:1].assign(row="stan")
@@ -218,32 +320,6 @@ def test_side_by_side_keeps_only_what_differs():
 def test_plain_names_are_no_markdown():
     assert words.plain("![x](https://example.org)").startswith(r"\!\[x\]\(https\:")
     assert words.plain("a\nb $x$ :red[y]") == r"a b \$x\$ \:red\[y\]"
-
-
-def test_csv_reads_back_and_names_its_runs():
-    content = export.csv(SUMMARY.assign(row=["=1+1", "up"]), ["s/r/h-s0"], "stan ablate\nx").decode()
-    back = pd.read_csv(io.StringIO(content), comment="#")
-    assert list(back["mean"]) == [30.0, 35.0]
-    assert back["row"][0] == "'=1+1", "no spreadsheet computes a name"
-    assert content.splitlines()[-2:] == ["# regenerate: stan ablate x", "# run: s/r/h-s0"]
-
-
-def test_latex_is_booktabs_with_its_origin_in_comments():
-    table = pd.DataFrame({"row": ["a_b%"], "branch": [True], "top-1": [43.25], "sd": [np.nan]})
-    lines = export.latex(table, ["s/r/h-s0"], "stan ablate components").decode().splitlines()
-    assert lines[:2] == ["% regenerate: stan ablate components", "% run: s/r/h-s0"]
-    assert lines[2] == r"\begin{tabular}{lrrr}"
-    assert r"a\_b\% & $\checkmark$ & 43.2 & -- \\" in lines
-    assert [line for line in lines if "rule" in line] == [r"\toprule", r"\midrule", r"\bottomrule"]
-
-
-def test_png_and_pdf_carry_run_ids_and_command():
-    figure = export.forest(CHANGES.assign(row=["$x_{$", "down", "open"]), "baseline", "R@1")
-    picture = Image.open(io.BytesIO(export.png(figure, ["s/r/h-s0"], "stan ablate components")))
-    assert picture.info["Description"] == "regenerate: stan ablate components; runs: s/r/h-s0"
-    assert picture.width > 600
-    document = export.pdf(figure, ["s/r/h-s0"], "stan ablate components")
-    assert document.startswith(b"%PDF") and b"s/r/h-s0" in document
 
 
 @pytest.mark.parametrize(("seconds", "text"), [(4.4, "4 s"), (1234, "20 min 34 s"), (7260, "2 h 1 min")])

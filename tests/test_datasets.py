@@ -2,45 +2,16 @@
 
 import json
 import warnings
-from pathlib import Path
 
 import pytest
 
-from stan.data import datasets
-from stan.data.datasets import base, didemo, kinetics, lsmdc, msrvtt, something
-
-
-def put(root: Path, files: dict[str, object], videos: list[str] = ()) -> Path:
-    """Writes files (text, or values as JSON) and empty-looking videos."""
-    for name, content in files.items():
-        path = root / name
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(content if isinstance(content, str) else json.dumps(content), encoding="utf-8")
-    for name in videos:
-        path = root / name
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_bytes(b"video")
-    return root
-
-
-def msrvtt_folder(root: Path, training: int = 60, **more: object) -> Path:
-    names = [f"video{i}" for i in range(training)]
-    sentences = [
-        {"video_id": n, "caption": f"caption {k} of {n}", "sen_id": k} for k in (0, 1) for n in names
-    ]
-    test = 'key,vid_key,video_id,sentence\nret0,msr1,video901,"a dog, running"\nret1,msr2,video902,a cat\n'
-    files = {
-        "MSRVTT_train.9k.csv": "video_id\n" + "\n".join(names) + "\n",
-        "MSRVTT_JSFUSION_test.csv": test,
-        "MSRVTT_data.json": {"videos": [{"video_id": n, "url": "x"} for n in names], "sentences": sentences},
-        **more,
-    }
-    return put(root, files, [f"videos/{n}.mp4" for n in [*names, "video901", "video902"]])
+from stan.data.datasets import base, didemo, files, kinetics, load, something
+from tests.data_folders import msrvtt_folder, put
 
 
 def test_msrvtt(tmp_path):
     root = msrvtt_folder(tmp_path)
-    train, val, test = (datasets.load(f"msrvtt:{root}", split) for split in base.SPLITS)
+    train, val, test = (load(f"msrvtt:{root}", split) for split in base.SPLITS)
     assert (test.name, test.task, test.classes, test.missing) == ("msrvtt", "retrieval", (), ())
     assert [clip.captions for clip in test.clips] == [("a dog, running",), ("a cat",)]
     assert test.clips[0].path == root / "videos/video901.mp4" and test.clips[0].seen is None
@@ -55,8 +26,8 @@ def test_msrvtt(tmp_path):
 def test_msrvtt_with_a_validation_file_of_its_own(tmp_path):
     extra = {"MSRVTT_val.csv": "key,vid_key,video_id,sentence\nv,v,video901,a\nv,v,video901,b\n"}
     root = msrvtt_folder(tmp_path, **extra)
-    assert len(datasets.load(f"msrvtt:{root}", "train").clips) == 60
-    val = datasets.load(f"msrvtt:{root}", "val")
+    assert len(load(f"msrvtt:{root}", "train").clips) == 60
+    val = load(f"msrvtt:{root}", "val")
     assert [(clip.id, clip.captions) for clip in val.clips] == [("video901", ("a", "b"))]
 
 
@@ -69,7 +40,7 @@ def test_didemo_joins_descriptions(tmp_path):
     ]
     files = {"test_data.json": items, "test_list.txt": "1@N_a.avi\n2@N_b\n"}
     root = put(tmp_path, files, ["videos/1@N_a.mp4", "videos/deep/2@N_b.mov.mp4", "videos/3@N_c.mov"])
-    found = datasets.load(f"didemo:{root}", "test")
+    found = load(f"didemo:{root}", "test")
     assert [(c.id, c.captions) for c in found.clips] == [
         ("1@N_a", ("a dog sits. it runs.",)),
         ("2@N_b", ("a cat",)),
@@ -77,9 +48,23 @@ def test_didemo_joins_descriptions(tmp_path):
     assert found.clips[1].path.name == "2@N_b.mov.mp4"
     (root / "test_list.txt").write_text("1@N_a.avi\nnobody.mp4\n")
     with pytest.raises(ValueError, match=r"test_list.txt:2: nobody.mp4 has no description"):
-        datasets.load(f"didemo:{root}", "test")
+        load(f"didemo:{root}", "test")
     (root / "test_list.txt").unlink()
-    assert len(datasets.load(f"didemo:{root}", "test").clips) == 3
+    assert len(load(f"didemo:{root}", "test").clips) == 3
+
+
+def test_a_didemo_video_of_two_endings_is_one(tmp_path):
+    items = [
+        {"video": name, "description": text, "times": []}
+        for name, text in (("1@N.mov", "a"), ("2@N.avi", "b"), ("1@N.mp4", "c"))
+    ]
+    root = put(tmp_path, {"val_data.json": items}, ["1@N.mp4", "2@N.avi"])
+    assert [clip.captions for clip in load(f"didemo:{root}", "val").clips] == [("a c",), ("b",)]
+    # A list that names one of the two means its own sentences.
+    (root / "val_list.txt").write_text("1@N.mov\n")
+    assert [clip.captions for clip in load(f"didemo:{root}", "val").clips] == [("a",)]
+    (root / "val_list.txt").write_text("1@N\n")
+    assert [clip.captions for clip in load(f"didemo:{root}", "val").clips] == [("a c",)]
 
 
 def test_lsmdc(tmp_path):
@@ -90,12 +75,12 @@ def test_lsmdc(tmp_path):
         {name: line.format("1_A_00.01") + line.format("2_B_00.02")},
         ["F/1_A_00.01.avi", "2_B_00.02.avi"],
     )
-    found = datasets.load(f"lsmdc:{root}", "test")
+    found = load(f"lsmdc:{root}", "test")
     assert [clip.id for clip in found.clips] == ["1_A_00.01", "2_B_00.02"]
     assert found.clips[0].captions == ("SOMEONE opens a door.",)
     (root / name).write_text("x\t1\n")
     with pytest.raises(ValueError, match=f"{name}:1: 2 tab-separated columns where 6"):
-        lsmdc.read(root, "test")
+        load(f"lsmdc:{root}", "test")
 
 
 def test_kinetics_as_published_has_no_labelled_test(tmp_path):
@@ -106,7 +91,7 @@ def test_kinetics_as_published_has_no_labelled_test(tmp_path):
     }
     videos = [f"videos/abseiling/t{i}.mp4" for i in range(50)] + ["videos/v 1.mp4", "videos/v2.mkv"]
     root = put(tmp_path, files, videos)
-    train, val, test = (datasets.load(f"kinetics:{root}", split) for split in base.SPLITS)
+    train, val, test = (load(f"kinetics:{root}", split) for split in base.SPLITS)
     assert [(clip.id, clip.label, clip.captions) for clip in test.clips] == [("v 1", 0, ()), ("v2", 399, ())]
     assert (test.task, len(test.classes)) == ("recognition", 400)
     assert (test.classes[0], test.classes[399]) == ("abseiling", "zumba")
@@ -121,7 +106,7 @@ def test_kinetics_with_three_lists_and_own_classes(tmp_path):
         [f"{s}.mp4" for s in base.SPLITS],
     )
     for split in base.SPLITS:
-        found = datasets.load(f"world/scenes:{root}", split)
+        found = load(f"world/scenes:{root}", split)
         assert [clip.id for clip in found.clips] == [split] and found.name == "scenes"
         assert found.classes == ("red circle", "blue square")
 
@@ -153,15 +138,15 @@ def test_something(tmp_path):
         "test.json": [{"id": "1420"}],
     }
     root = put(tmp_path, files, [f"videos/{i}.webm" for i in [*range(40), 74225]])
-    test = something.read(root, "test")  # the published test items carry no template
+    test = load(f"something:{root}", "test")  # the published test items carry no template
     assert test.classes == ("Spinning something", "Throwing something")
     assert [(clip.id, clip.label) for clip in test.clips] == [("74225", 0), ("7", 1)]
     (root / "test.json").write_text(json.dumps([item]))
-    assert len(something.read(root, "test").clips) == 1 and len(something.read(root, "val").clips) == 2
-    assert len(something.read(root, "train").clips) == 40
+    counts = [len(load(f"something:{root}", split).clips) for split in base.SPLITS]
+    assert counts == [40, 2, 1]
     put(root, {"train.json": [item, item | {"template": "Eating [something]"}]})
     with pytest.raises(ValueError, match=r"train.json: item 1 .*Eating something"):
-        something.read(root, "train")
+        load(f"something:{root}", "train")
 
 
 def test_shipped_class_names():
@@ -176,41 +161,41 @@ def test_sidecar_facts_reach_their_clips(tmp_path):
         {"id": "video902", "split": "test", "seen": False, "twin": None, "kind": "turn", "events": []},
     ]
     root = msrvtt_folder(tmp_path, **{"clips.jsonl": "\n".join(map(json.dumps, lines))})
-    first, second = datasets.load(f"world/retrieval:{root}", "test").clips
+    first, second = load(f"world/retrieval:{root}", "test").clips
     assert (first.seen, first.twin, first.kind) == (True, "video902", "slide")
     assert (second.seen, second.twin, second.kind) == (False, None, "turn")
     (root / "clips.jsonl").write_text('{"id": "video901"}\n{"seen": true}\n')
     with pytest.raises(ValueError, match="clips.jsonl:2: no JSON object with an id"):
-        datasets.load(f"world/retrieval:{root}", "test")
+        load(f"world/retrieval:{root}", "test")
 
 
 def test_missing_videos_are_counted_and_named(tmp_path):
     root = msrvtt_folder(tmp_path)
     (root / "videos/video902.mp4").unlink()
     with pytest.warns(UserWarning, match="msrvtt test: 1 of 2 videos are missing: video902"):
-        found = msrvtt.read(root, "test")
+        found = load(f"msrvtt:{root}", "test")
     assert found.missing == ("video902",) and [clip.id for clip in found.clips] == ["video901"]
     (root / "videos/video901.mp4").unlink()
     with pytest.raises(ValueError, match=r"no video of msrvtt's test split is here \(video901, video902\)"):
-        msrvtt.read(root, "test")
+        load(f"msrvtt:{root}", "test")
 
 
 def test_annotations_cannot_reach_out_of_the_folder(tmp_path):
     put(tmp_path, {}, ["secret.mp4"])
-    folder = base.VideoFolder(put(tmp_path / "set", {}, ["videos/a.mp4"]))
+    folder = files.VideoFolder(put(tmp_path / "set", {}, ["videos/a.mp4"]))
     assert folder.find("../../secret.mp4") is None and folder.find("a.avi") is not None
 
 
 def test_the_hash_follows_what_is_learnt(tmp_path):
     root = msrvtt_folder(tmp_path)
-    before = msrvtt.read(root, "test").hash
-    assert msrvtt.read(root, "test").hash == before != msrvtt.read(root, "train").hash
+    before = load(f"msrvtt:{root}", "test").hash
+    assert load(f"msrvtt:{root}", "test").hash == before != load(f"msrvtt:{root}", "train").hash
     (root / "videos/video901.mp4").write_bytes(b"another video")
-    changed = msrvtt.read(root, "test").hash
+    changed = load(f"msrvtt:{root}", "test").hash
     assert changed != before
     text = (root / "MSRVTT_JSFUSION_test.csv").read_text()
     (root / "MSRVTT_JSFUSION_test.csv").write_text(text.replace("a cat", "a cow"))
-    assert msrvtt.read(root, "test").hash not in (before, changed)
+    assert load(f"msrvtt:{root}", "test").hash not in (before, changed)
 
 
 @pytest.mark.parametrize(
@@ -224,7 +209,8 @@ def test_the_hash_follows_what_is_learnt(tmp_path):
         ),
         ("MSRVTT_data.json", '{"sentences": [\n{]}', "MSRVTT_data.json:2: is no JSON"),
         ("MSRVTT_data.json", '{"sentences": [{"video_id": "a"}]}', "item 0 is unusable .KeyError.'caption'"),
-        ("MSRVTT_data.json", "[]", "an object with `sentences`"),
+        ("MSRVTT_data.json", "[]", "an object is expected, not list"),
+        ("MSRVTT_data.json", "{}", "an object with `sentences`"),
         ("MSRVTT_data.json", '{"sentences": []}', "no sentence for 60 videos"),
         ("MSRVTT_train.9k.csv", "video_id\nvideo1\nvideo1\n", "video video1 stands twice"),
     ],
@@ -232,24 +218,27 @@ def test_the_hash_follows_what_is_learnt(tmp_path):
 def test_broken_annotations_are_named(tmp_path, name, content, reason):
     root = msrvtt_folder(tmp_path, **{name: content, "MSRVTT_val.csv": "video_id,sentence\nvideo901,a\n"})
     with pytest.raises(ValueError, match=reason):
-        msrvtt.read(root, "test")
-        msrvtt.read(root, "train")
+        load(f"msrvtt:{root}", "test")
+        load(f"msrvtt:{root}", "train")
 
 
 def test_specs_that_name_nothing(tmp_path):
-    for spec in ("imagenet:x", "msrvtt", "msrvtt:", "world/nothing:x", "retrieval:x"):
-        with pytest.raises(ValueError, match="write NAME:FOLDER with a name of msrvtt, didemo"):
-            datasets.load(spec, "test")
+    for spec in ("msrvtt", "msrvtt:"):
+        with pytest.raises(ValueError, match="write NAME:FOLDER with a name of msrvtt, msrvtt-7k"):
+            load(spec, "test")
+    for spec in ("imagenet:x", "world/nothing:x", "retrieval:x"):
+        with pytest.raises(ValueError, match="no data set .*; there are msrvtt, .*, world/retrieval"):
+            load(spec, "test")
     with pytest.raises(ValueError, match="no split 'dev'"):
-        datasets.load(f"msrvtt:{tmp_path}", "dev")
+        load(f"msrvtt:{tmp_path}", "dev")
     with pytest.raises(ValueError, match="there is no MSRVTT_JSFUSION_test.csv"):
-        datasets.load(f"msrvtt:{tmp_path}", "test")
+        load(f"msrvtt:{tmp_path}", "test")
     with pytest.raises(ValueError, match="is no folder"):
-        datasets.load(f"didemo:{tmp_path / 'none'}", "test")
+        load(f"didemo:{tmp_path / 'none'}", "test")
 
 
 def test_no_warning_when_all_is_there(tmp_path):
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        assert didemo.paragraphs(put(tmp_path, {"a.json": []}) / "a.json") == []
-        assert msrvtt.read(msrvtt_folder(tmp_path), "test").missing == ()
+        assert didemo.paragraphs(put(tmp_path, {"a.json": []}) / "a.json") == ()
+        assert load(f"msrvtt:{msrvtt_folder(tmp_path)}", "test").missing == ()

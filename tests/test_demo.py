@@ -172,7 +172,7 @@ def test_an_upload_must_be_named_like_a_video():
 
 
 def test_an_upload_is_played_under_an_id_of_its_own():
-    player, _ = recognise.show(calls(), "mine", Path("/tmp/secret/mine.mp4"), ["a"], [])
+    player, _ = recognise.show(calls(), "mine", Path("/elsewhere/secret/mine.mp4"), ["a"], [])
     assert f'src="media/{OTHER}.mp4"' in player and "secret" not in player
 
 

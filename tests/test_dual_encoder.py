@@ -68,8 +68,9 @@ def test_files_are_decoded_and_prepared(model, monkeypatch, tmp_path):
 
     class Decoded:
         frames = np.full((4, 60, 80, 3), 127, np.uint8)
+        times = [0.5, 1.5, 2.5, 3.5]
 
-    def decode(path, frames, size):
+    def decode(path, frames):
         asked.append((path, frames))
         return Decoded
 
@@ -80,6 +81,9 @@ def test_files_are_decoded_and_prepared(model, monkeypatch, tmp_path):
     expected = model.encode_video(torch.as_tensor(prepared)[None]).video[0]
     torch.testing.assert_close(out.video[1], expected, atol=1e-5, rtol=0)
     torch.testing.assert_close(model.encode_video(tmp_path / "a.mp4").video[0], expected, atol=1e-5, rtol=0)
+    pixels, times = model.decode(tmp_path / "a.mp4", 2)
+    assert asked[-1] == (tmp_path / "a.mp4", 2) and pixels.shape == (4, 3, 48, 48)
+    assert times.tolist() == Decoded.times
 
 
 def test_unknown_similarity(model):

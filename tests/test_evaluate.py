@@ -80,6 +80,9 @@ def test_a_perfect_model_is_perfect_everywhere():
     assert found.metrics["order"] == {"accuracy": 100.0, "N": 2}
     assert found.arrays["query_ids"].tolist() == ["a", "b", "c#0", "c#1"]
     assert found.arrays["seen"].tolist() == [True, False, True, True]
+    assert found.arrays["captions"].tolist() == ["left", "right", "one", "two"]
+    assert found.arrays["owner"].tolist() == [0, 1, 2, 2]
+    assert found.arrays["answers"][:, 0].tolist() == [0, 1, 2, 2]
     assert found.arrays["order_kinds"].tolist() == ["moves", "moves"]
     assert found.headline("retrieval") == 100
 
@@ -101,6 +104,9 @@ def test_recognition_ranks_classes_and_tells_twins_apart():
     videos = torch.tensor([[1.0, 0.5, 0], [1, 0.5, 0], [0, 1, 0]])
     found = measure(Known(torch.eye(3), videos), known_loader(clips, ("up", "down", "still")))
     assert found.arrays["ranks"].tolist() == [1, 2, 1]
+    assert found.arrays["classes"].tolist() == ["up", "down", "still"]
+    assert found.arrays["labels"].tolist() == [0, 1, 1]
+    assert found.arrays["answers"].tolist() == [[0, 1, 2], [0, 1, 2], [1, 0, 2]]
     assert found.metrics["top-1"] == pytest.approx(200 / 3)
     assert (found.metrics["seen"]["top-1"], found.metrics["unseen"]["top-1"]) == (100, 0)
     assert found.metrics["order"] == {"accuracy": 50.0, "N": 2}

@@ -10,6 +10,8 @@ import pytest
 
 from stan import experiments, published, temporal
 from stan.config import from_dict, to_dict, with_parts
+from stan.models.clip import _architecture as architecture
+from stan.models.clip import load_clip
 
 WORLD = ("retrieval", "paragraph", "scenes", "motions")
 
@@ -111,6 +113,71 @@ def test_rows_differ_in_model_rate_and_testing_only():
 )
 def test_paper_numbers_stand_beside_their_suite(study, row, suite, value):
     assert experiments.row(study, row).paper(suite) == value
+
+
+@pytest.mark.parametrize(
+    ("study", "row", "suite", "value"),
+    [
+        ("levels", "interval-3", "motions", 54.4),
+        ("levels", "middle-third", "retrieval", 43.9),
+        ("levels", "layers-4", "retrieval", None),
+        ("temporal", "convolution-bottleneck", "didemo", 46.5),
+        ("temporal", "convolution-bottleneck", "motions", None),
+        ("frames", "stan-frames-16+views-1x3", "kinetics", 84.9),
+        ("frames", "stan-frames-8+views-1x3", "something", 67.6),
+        ("test-time", "stan+dsl", "retrieval", 49.7),
+        ("test-time", "stan+views-1x3", "motions", 67.6),
+        ("recipe", "full-ratio-0.1", "msrvtt", 46.9),
+    ],
+)
+def test_further_studies_carry_the_papers_numbers(study, row, suite, value):
+    assert experiments.row(study, row).paper(suite) == value
+
+
+@pytest.mark.parametrize(("suite", "depth"), [("motions", 6), ("msrvtt", 12)])
+def test_levels_are_thirds_of_the_backbone(suite, depth):
+    rows = by_row("levels", suite)
+    options = {name: row.model.options for name, row in rows.items()}
+    thirds = [options[f"{place}-third"]["levels"] for place in ("first", "middle")]
+    assert thirds == [list(range(depth // 3)), list(range(depth // 3, 2 * depth // 3))]
+    assert {options[f"interval-{n}"]["layers"] for n in (1, 2, 3)} == {depth // 3}
+    assert rows["last-third"].hash == rows["interval-1"].hash and options["interval-1"]["interval"] == 1
+    assert [options[f"layers-{n}"]["layers"] for n in (1, 2, 3, 4, 6)] == [1, 2, 3, 4, 6]
+
+
+def test_the_depth_of_a_setting_is_that_of_its_backbone():
+    depths = {setting.backbone: setting.depth for setting in experiments.SETTINGS.values()}
+    assert depths["tiny"] == load_clip("tiny", "random").layers
+    for backbone in set(depths) - {"tiny"}:
+        assert depths[backbone] == architecture(backbone)["vision_cfg"]["layers"]
+
+
+def test_tricks_stand_with_their_task_only():
+    recognition, retrieval = by_row("test-time", "motions"), by_row("test-time", "retrieval")
+    assert set(recognition) & set(retrieval) == {"baseline", "stan"}
+    assert retrieval["stan+qbnorm"].test_time == ("qbnorm",)
+    assert recognition["stan+views-10x3"].test_time == ("views-10x3",)
+    assert len({row.training_hash for row in retrieval.values()}) == 2
+    assert not any("views" in name for name in by_row("frames", "retrieval"))
+
+
+@pytest.mark.parametrize("suite", ["motions", "msrvtt"])
+def test_rows_of_data_and_recipe_vary_what_they_say(suite):
+    frames, recipe = by_row("frames", suite), by_row("recipe", suite)
+    assert [frames[f"stan-frames-{n}"].data.frames for n in (1, 2, 4, 8, 16)] == [1, 2, 4, 8, 16]
+    trained = {name: (row.train.frozen, row.train.clip_lr_ratio) for name, row in recipe.items()}
+    assert trained["full-ratio-0.01"] == ("nothing", 0.01) and trained["mean-full"] == ("nothing", 0.1)
+    assert trained["clip-frozen"][0] == "clip" and trained["vision-frozen"][0] == "vision"
+
+
+def test_one_name_is_one_training_in_all_studies():
+    """Learning rates are chosen by name."""
+    chosen = {}
+    for study in experiments.STUDIES:
+        for experiment in experiments.study(study, "motions"):
+            row = experiments.row(study, experiment.row)
+            chosen.setdefault(row.rate_of or row.name, set()).add(experiment.training_hash)
+    assert {name: hashes for name, hashes in chosen.items() if len(hashes) > 1} == {}
 
 
 def test_every_component_has_paper_numbers():

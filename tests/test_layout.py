@@ -12,16 +12,16 @@ ROOT = Path(__file__).resolve().parents[1]
 
 # A module imports from its own layer and from those above it in this list, never from one below.
 LAYERS = (
-    "config registry torchvision_operators progress layouts published serve",
+    "config registry torchvision_operators progress layouts serve",
     "calibration temperature losses metrics statistics",
-    "data",
+    "published studies data",
     "temporal similarity",
     "models checkpoints",
-    "results experiments figures",
+    "results experiments figures study_figures export",
     "recipe resumption cost train evaluate time_probe probes pretrain reliability",
-    "sweep sweep_display notebook",
+    "sweep sweep_display engines plan notebook",
     "recognition time_meter",
-    "library explain report ledger tour bench",
+    "library explain report report_files failures ledger tour bench",
     "doctor cli",
 )
 PLACE = {name: i for i, layer in enumerate(LAYERS) for name in layer.split()}

@@ -142,5 +142,29 @@ def test_a_printed_row_says_its_protocol():
         (),
     )
     assert protocol(cell | {"row": "Frozen"}) is None
+    assert protocol(cell | {"row": "Clip4Clip"}) is None, "print doesn't say with which head"
+    assert protocol(cell | {"row": "DRL-B/16, DSL/QB-Norm"}) is None, (
+        "print doesn't say with which of the two"
+    )
     cell = {"table": "ablation_structures", "benchmark": "Kinetics-400", "row": "STAN"}
     assert protocol(cell).test_time == ("views-1x3",)
+
+
+def test_other_authors_rows_name_the_method_that_runs_here():
+    cell = {"table": "recognition", "benchmark": "Kinetics-400", "row": "X-CLIP-B/16, 16 frames, 4x3 views"}
+    wanted = protocol(cell)
+    assert (wanted.model.temporal, wanted.model.similarity) == ("x_clip", "video_prompts")
+    assert (wanted.data.frames, wanted.test_time, wanted.train.frozen) == (16, ("views-4x3",), "nothing")
+    adapter = cell | {"row": "STadapter-CLIP-B/16, 8 frames, 1x3 views"}
+    assert protocol(adapter).train.frozen == "clip" and protocol(adapter).model.options == {}
+    adapter["benchmark"] = "Something-Something-v2"
+    assert protocol(adapter).model.options == {"before": "attention and mlp"}
+    cell = {"table": "retrieval", "benchmark": "LSMDC", "row": "DRL-B/16"}
+    assert (protocol(cell).train.decorrelation, protocol(cell).data.suite) == (1.1e-4, "lsmdc")
+
+
+def test_every_ablation_cell_has_a_protocol():
+    """Except structures on Something-Something, which no table prints."""
+    nothing = pd.DataFrame(columns=["status", "suite", "path"])
+    cells = [cell for cell in ledger(nothing) if cell["table"].startswith("ablation")]
+    assert len(cells) == 52 and all(cell["protocol"] for cell in cells)

@@ -164,7 +164,7 @@ def test_a_file_is_seen_whole_and_in_pieces(model, monkeypatch, tmp_path):
     assert len(whole["over_time"]["times"]) == 4
     assert parts["over_time"]["of"] == "pieces"
     np.testing.assert_allclose(parts["over_time"]["times"], [0.25, 0.917, 1.583], atol=0.1)
-    pixels, _ = recognition.prepared(model, clip, 12)
+    pixels, _ = model.decode(clip, 12)
     with torch.no_grad():
         middle = F.normalize(model.encode_video(pixels[None, 4:8]).video[0], dim=-1)
     expected = (class_vectors(model, ["red", "green"]) @ middle * model.logit_scale.exp()).softmax(0)

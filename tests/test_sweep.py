@@ -7,13 +7,17 @@ import signal
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import nbformat
 import pytest
 
-from stan import experiments, notebook, results, sweep, sweep_display
+from stan import engines, experiments, notebook, results, sweep, sweep_display
 from stan.config import to_dict
+from stan.plan import hours, plan
+from stan.results.writer import being_written
+from stan.train import RESUME
 from tests.fabricated_runs import experiment as made_up
 from tests.fabricated_runs import write_run
 from tests.written_runs import done
@@ -210,7 +214,7 @@ def test_rates_are_chosen_on_validation_and_written(tmp_path, monkeypatch):
     """Three trials a row, the middle rate best; the study's rows are then run with it."""
     asked = []
 
-    def pretend(wanted, runs, worlds, jobs=None):
+    def pretend(wanted, runs, worlds, jobs, engine):
         asked.append(wanted)
         for one in wanted:
             if one.study == "learning-rates":
@@ -248,8 +252,8 @@ def test_progress_is_read_from_the_end_of_the_log(tmp_path):
 
 def test_jobs_and_seeds_are_checked():
     with pytest.raises(ValueError, match="jobs is 0"):
-        sweep._at_once(0, 3)
-    assert sweep._at_once(8, 3) == 3
+        engines.engine("local", 0, 3)
+    assert engines.engine("local", 8, 3).at_once == 3
     with pytest.raises(ValueError, match="no seeds"):
         sweep.ablate("components", "motions", seeds=())
     with pytest.raises(ValueError, match="no study"):
@@ -282,7 +286,7 @@ def test_a_run_goes_through_its_notebook_dies_and_is_resumed(tmp_path):
     report = sweep.train_all([longer], runs, worlds, jobs=1)
     assert [run.status for run in report.runs] == ["done"], report.runs[0].reason
     record = results.read(folder)["run"]
-    assert (record["resumed"], record["threads"]) == (1, sweep.cores())
+    assert (record["resumed"], record["threads"]) == (1, engines.cores())
     assert "top-1" in (folder / "train.html").read_text()
     assert [run.status for run in sweep.train_all([longer], runs, worlds).runs] == ["done before"]
 
@@ -327,3 +331,69 @@ sys.exit(cli.run(["ablate"]))
     assert process.returncode == 130, stderr
     assert "Traceback" not in stderr
     assert all(_ends(pid) for pid in pids)
+
+
+# --- before and elsewhere
+
+
+def test_a_plan_says_what_is_done_and_what_is_left(tmp_path):
+    def steps(**changed):
+        return {s.experiment.row: s for s in plan("components", "motions", runs=tmp_path, **changed)}
+
+    fresh = steps()
+    assert [step.what for step in fresh.values()] == ["trained"] * 6 + ["tested"]
+    rows = {one.row: one for one in experiments.study("components", "motions")}
+    done(tmp_path, rows["baseline"])
+    done(tmp_path, replace(rows["posterior"], study="mine", row="copy"))
+    left = tmp_path / rows["branch"].id / RESUME
+    left.parent.mkdir(parents=True)
+    left.touch()
+    after = {row: step.what for row, step in steps().items()}
+    assert after == dict.fromkeys(rows, "trained") | {
+        "baseline": "done",
+        "posterior": "taken over",
+        "branch": "resumed",
+        "stan+testing": "tested",
+    }
+    assert steps()["posterior"].seconds == 0 and steps()["baseline"].seconds == 0
+
+
+def test_a_plan_estimates_from_records_like_it(tmp_path):
+    """Shipped records first, because there are no others; then the mean pooling that was run here."""
+    shipped = {s.experiment.row: s.seconds for s in plan("components", "motions", runs=tmp_path)}
+    assert all(shipped[row] > 10 for row in ("baseline", "stan", "stan+testing"))
+    rows = {one.row: one for one in experiments.study("components", "motions")}
+    record = done(tmp_path, replace(rows["baseline"], seed=7)) / "run.json"
+    record.write_text(json.dumps(json.loads(record.read_text()) | {"seconds": 5.0}))
+    here = {s.experiment.row: s.seconds for s in plan("components", "motions", runs=tmp_path)}
+    assert here == shipped | {"baseline": 5.0}
+    steps = plan("components", "motions", runs=tmp_path)
+    assert hours(steps, 2) == pytest.approx(sum(here.values()) / 7200)
+    unknown = plan("components", "scenes", runs=tmp_path)
+    assert unknown[0].seconds is None and hours(unknown, 2) is None
+
+
+def test_a_plan_counts_trials_and_takes_one_over_for_its_row(tmp_path):
+    steps = plan("components", "motions", seeds=(0, 1), runs=tmp_path, choose_rates=True)
+    assert len(steps) == 3 * 6 + 2 * 7
+    by_name = {(s.experiment.study, s.experiment.row, s.experiment.seed): s.what for s in steps}
+    assert by_name["components", "stan", 0] == "taken over" and by_name["components", "stan", 1] == "trained"
+    with pytest.raises(ValueError, match="it has baseline"):
+        plan("components", "motions", runs=tmp_path, only=["nothing"])
+
+
+def test_engines_are_named_and_ray_says_how_to_get_it(monkeypatch):
+    with pytest.raises(ValueError, match="no engine 'slurm'; there are local, ray"):
+        engines.engine("slurm", None, 1)
+    monkeypatch.setitem(sys.modules, "ray", None)
+    with pytest.raises(ValueError, match=r"pip install 'stan-video\[cluster\]'"):
+        engines.engine("ray", None, 1)
+
+
+def test_a_folder_is_being_written_while_its_record_is_open(tmp_path):
+    one = made_up("stan", 0)
+    assert not being_written(tmp_path / one.id)
+    writer = results.RunWriter.start(tmp_path, one)
+    assert being_written(tmp_path / one.id)
+    writer.fail("made up")
+    assert not being_written(tmp_path / one.id)

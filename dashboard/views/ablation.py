@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import pandas as pd
 import streamlit as st
 
-from dashboard import charts, data, words
+from dashboard import charts, data, queries, run_charts, words
 from dashboard.views import downloads, grid, pick
+from stan import export, figures, study_figures
 
 
 def show() -> None:
@@ -27,7 +30,9 @@ def show() -> None:
         changes = _change(study, changes, baseline, metric)
     with right:
         _knowledge(study, metric)
+    _seeds(study, metric, summary)
     _twins(study)
+    _cost(study, metric)
     _queries(study, metric, baseline)
     _export(study, metric, baseline, summary, changes)
 
@@ -140,6 +145,32 @@ def _twins(study: data.Study) -> None:
             st.plotly_chart(charts.order_by_kind(kinds), key="kinds", config=charts.CONFIG)
 
 
+def _seeds(study: data.Study, metric: str, summary: pd.DataFrame) -> None:
+    st.subheader("Seeds")
+    figure = charts.rows(summary, data.seeds(study, metric), words.metric(metric))
+    st.plotly_chart(figure, key="seeds", config=charts.CONFIG)
+
+
+def _cost(study: data.Study, metric: str) -> None:
+    st.subheader("Quality against cost")
+    if not pick.switch("Count it on the models", "cost", help="Some seconds, the first time."):
+        return
+    table = data.costs(study, metric)
+    known = [name for name in study_figures.COSTS if table[name].notna().any()]
+    if not known:
+        st.info("No model of these runs can be built here, and their seconds are of several machines.")
+        return
+    column = pick.one("Cost", known, "costs", format_func=study_figures.COSTS.get)
+    figure = run_charts.cost(table, column, study_figures.COSTS[column], words.metric(metric))
+    st.plotly_chart(figure, key="cost-figure", config=charts.CONFIG)
+    st.caption(
+        "Multiply-accumulates of one video with all its views, linear and patch layers only, as the paper counts. "
+        "Rows that share their weights share their seconds; seconds of several machines are left out."
+    )
+    grid.show(table.drop(columns="hash"), key="costs-table", decimals="%.4g", pinned="row")
+    downloads.table("cost", table, study.ids, study.command)
+
+
 def _queries(study: data.Study, metric: str, baseline: str) -> None:
     others = [row for row in data.rows(study) if row != baseline]
     if not others:
@@ -147,17 +178,35 @@ def _queries(study: data.Study, metric: str, baseline: str) -> None:
     st.subheader("Queries won and lost")
     row = pick.one("Row", others, "row", default="stan")
     try:
-        table = data.won_lost(study, baseline, row, metric)
+        table = queries.moved(study, baseline, row, metric)
     except ValueError as error:
         st.caption(f"Not compared: {words.plain(error)}.")
         return
     won, lost = int((table["gain"] > 0).sum()), int((table["gain"] < 0).sum())
     st.caption(
-        f"**{words.plain(row)}** against {words.plain(baseline)}: {won} queries won, {lost} lost, "
-        f"{len(table) - won - lost} alike. Numbers are the percentage of seeds that answer the query right."
+        f"**{words.plain(row)}** against {words.plain(baseline)}: {won} queries won, {lost} lost. Numbers are the "
+        "percentage of seeds that answer the query right."
     )
-    moved = table[table["gain"] != 0].rename(columns={"before": baseline, "after": row})
-    grid.show(moved, key="queries", decimals="%.0f", height=280)
+    shown = table.rename(columns={"before": baseline, "after": row})
+    grid.show(shown, key="queries", decimals="%.0f", height=280)
+    downloads.table("queries", shown, study.ids, study.command)
+    if len(table):
+        _videos(study, table, (baseline, row))
+
+
+def _videos(study: data.Study, table: pd.DataFrame, rows: tuple[str, str]) -> None:
+    query = pick.one("Look at", list(table["query"]), "query")
+    files = queries.videos(study, query, rows)
+    if not files:
+        st.caption(
+            "Its videos aren't here. Where the suite is rendered (`stan world`), `STAN_WORLDS` names the folder: "
+            f"looked for in {words.plain(data.worlds())}."
+        )
+        return
+    for column, (name, file) in zip(st.columns(len(files)), files, strict=True):
+        with column:
+            st.caption(words.plain(name))
+            st.video(str(file), loop=True, muted=True)
 
 
 def _export(
@@ -168,4 +217,5 @@ def _export(
     table = data.ablation_table(study, metric, summary, shown, every=True)
     downloads.table("ablation", table, study.ids, study.command)
     if not shown.empty:
-        downloads.forest("changes", shown, baseline, words.metric(metric), study.ids, study.command)
+        draw = partial(figures.forest, export.unmathed(shown), words.metric(metric), baseline)
+        downloads.figure("changes", draw, study.ids, study.command)

@@ -1,12 +1,15 @@
-"""The numbers that the paper and its slides print, filtered and drawn; one's own runs never enter here."""
+"""The ledger: what the paper and its slides print, and in columns of their own what one's runs measured."""
 
 from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import pandas as pd
 import streamlit as st
 
-from dashboard import charts, data, tables, words
-from dashboard.views import grid, pick
+from dashboard import charts, data, ledger, words
+from dashboard.views import downloads, grid, pick
 
 _TITLES = {
     "retrieval": "Text-to-video retrieval",
@@ -15,65 +18,97 @@ _TITLES = {
     "ablation_structures": "Ablation: structures",
     "ablation_levels": "Ablation: levels",
 }
+_AS_PRINTED = "as printed"
+
+Items = Sequence[Mapping[str, Any]]
 
 
 def show() -> None:
-    st.title("Printed benchmark tables")
+    st.title("Benchmarks")
     st.caption(
-        "What the paper (R. Liu et al., CVPR 2023, arXiv 2301.11116) and its slides print; a dash is a dash in "
-        "print. Nothing here was measured by this suite: your own runs stand under *Ablation* and *Runs*."
+        "What the paper (R. Liu et al., CVPR 2023, arXiv 2301.11116) and its slides print, and beside it, in columns "
+        "of their own, what your runs measured on the same benchmark. The embedded world mirrors benchmarks but "
+        "doesn't measure them: its runs stand under *Ablation* and never here. A dash is a dash in print."
     )
-    tables = data.published_tables()
-    name = pick.one("Table", [name for name in _TITLES if name in tables], "table", format_func=_TITLES.get)
-    {"retrieval": _retrieval, "recognition": _recognition}.get(name, _ablation)(tables[name])
-    _disagreements(name)
-
-
-def _disagreements(name: str) -> None:
-    cells = data.disagreements()
-    cells = cells[cells["table"] == name].drop(columns="table")
-    if cells.empty:
+    name = pick.one("Table", list(_TITLES), "table", format_func=_TITLES.get)
+    counted = pick.switch("Count what STAN costs on the model", "count", help="Some seconds, the first time.")
+    items = [item for item in data.ledger(counted) if item["table"] == name]
+    _statuses(items)
+    table, metric = _chosen(ledger.lines(items, data.published_tables()[name]))
+    if table.empty:
+        st.info("No printed row has all that. Take a filter away.")
         return
-    st.subheader("Where slides and paper disagree")
-    st.caption("This table shows what its source prints; these cells differ in the other.")
-    grid.show(cells, key="disagreements")
+    benchmark = str(table["benchmark"].iloc[0])
+    _figure(table, metric)
+    shown = ledger.filled(table.drop(columns="benchmark")).rename(columns=words.COMPONENTS)
+    grid.show(shown, key="cells", pinned="row")
+    _answers(items, benchmark)
+    _remarks(items, benchmark)
+    runs = sorted({run for item in items for run in item["runs"]})
+    downloads.table(f"benchmark-{name}", shown, runs, f"stan published --table {name} --json")
 
 
-def _filters(table: pd.DataFrame) -> pd.DataFrame:
-    left, right = st.columns(2)
+def _statuses(items: Items) -> None:
+    counts = ledger.statuses(items)
+    with st.container(horizontal=True):
+        for status, count in counts.items():
+            st.metric(status, count, border=True)
+    if counts["not run"] == len(items):
+        st.caption(
+            "No run of yours answers a number of this table yet. With real weights and real data, this does:"
+        )
+        st.code(
+            "stan ablate components --data msrvtt:ROOT --backbone ViT-B-32 --pretrained openai",
+            language="bash",
+        )
+
+
+def _chosen(table: pd.DataFrame) -> tuple[pd.DataFrame, str]:
+    """The lines that the filters leave, in the chosen order, and the metric to draw."""
+    left, middle, right = st.columns(3)
     with left:
         benchmark = pick.one("Benchmark", list(table["benchmark"].unique()), "benchmark")
-    table = table[table["benchmark"] == benchmark]
+    known = ledger.metrics(table[table["benchmark"] == benchmark])
+    with middle:
+        metric = pick.one("Metric", [name for name in known if name != "GFLOPs"], "metric")
     with right:
-        groups = pick.several("Groups", list(table["group"].unique()), "group")
-    return table[table["group"].isin(groups)] if groups else table
+        order = pick.one("Order", [_AS_PRINTED, *known], "order")
+    filters = [name for name in ledger.FILTERS if name in table and table[name].nunique() > 1]
+    wanted = {}
+    for name, column in zip(filters, st.columns(len(filters) or 1), strict=False):
+        with column:
+            wanted[name] = pick.several(name.capitalize(), sorted(table[name].dropna().unique()), name)
+    return ledger.ranked(
+        ledger.narrowed(table, benchmark, wanted), None if order == _AS_PRINTED else order
+    ), metric
 
 
-def _retrieval(table: pd.DataFrame) -> None:
-    shown = _filters(table)
-    named = tables.with_tricks(shown)
-    st.plotly_chart(
-        charts.printed_rows(named, "method", "R@1", "group"), key="retrieval", config=charts.CONFIG
-    )
-    grid.show(shown.drop(columns="benchmark").rename(columns=words.PRINTED), key="cells")
+def _figure(table: pd.DataFrame, metric: str) -> None:
+    if "GFLOPs" in table and table["GFLOPs"].notna().any():
+        figure = charts.accuracy_over_cost(table, metric)
+        st.plotly_chart(figure, key="cost", config=charts.CONFIG)
+        st.caption(
+            "GFLOPs as printed, all views. The STAN rows count multiply-accumulates of linear and patch layers only; "
+            "their convolutional figures agree neither with the paper's bottleneck equation (541 and 610) nor with "
+            "the first released code (849 and 1071). Methods printed without GFLOPs are in the table only."
+        )
+    if table[metric].notna().any():
+        st.plotly_chart(charts.printed_and_own(table, metric), key="printed", config=charts.CONFIG)
 
 
-def _recognition(table: pd.DataFrame) -> None:
-    shown = _filters(table)
-    st.plotly_chart(charts.accuracy_over_cost(shown), key="cost", config=charts.CONFIG)
-    st.caption(
-        "GFLOPs as printed, all views. The STAN rows count multiply-accumulates of linear and patch layers only; "
-        "their convolutional figures agree neither with the paper's bottleneck equation (541 and 610) nor with the "
-        "first released code (849 and 1071). Methods printed without GFLOPs are in the table only."
-    )
-    grid.show(shown.drop(columns="benchmark").rename(columns=words.PRINTED), key="cells")
+def _answers(items: Items, benchmark: str) -> None:
+    answers = ledger.answered(items, benchmark)
+    if answers.empty:
+        return
+    st.subheader("What your runs say")
+    st.caption("*reproduced*: the printed number lies in the 95 % interval of runs under the same protocol.")
+    grid.show(answers, key="answers", pinned="row")
 
 
-def _ablation(table: pd.DataFrame) -> None:
-    columns = [column for column in words.BENCHMARKS if column in table]
-    column = pick.one("Benchmark", columns, "column", format_func=words.BENCHMARKS.get)
-    named = tables.labelled(table).rename(columns=words.BENCHMARKS)
-    figure = charts.printed_rows(named, "label", words.BENCHMARKS[column])
-    st.plotly_chart(figure, key="printed", config=charts.CONFIG)
-    headers = words.BENCHMARKS | words.COMPONENTS | words.PRINTED
-    grid.show(tables.ticked(table).rename(columns=headers), key="cells")
+def _remarks(items: Items, benchmark: str) -> None:
+    remarks = ledger.remarks(items, benchmark)
+    if remarks.empty:
+        return
+    st.subheader("What to know about single cells")
+    st.caption("Where slides and paper disagree, the table shows what its own source prints.")
+    grid.show(remarks, key="remarks")

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 
 import pandas as pd
 import streamlit as st
+from matplotlib.figure import Figure
 
-from dashboard import export
+from stan import export
 
 
 def table(name: str, shown: pd.DataFrame, ids: Sequence[str], command: str) -> None:
@@ -17,15 +18,15 @@ def table(name: str, shown: pd.DataFrame, ids: Sequence[str], command: str) -> N
         _button("Table, LaTeX", f"{name}.tex", partial(export.latex, shown, ids, command), "text/x-tex")
 
 
-def forest(
-    name: str, changes: pd.DataFrame, baseline: str, metric: str, ids: Sequence[str], command: str
-) -> None:
-    def draw(save) -> bytes:
-        return save(export.forest(changes, baseline, metric), ids, command)
+def figure(name: str, draw: Callable[[], Figure], ids: Sequence[str], command: str) -> None:
+    """`draw` is called when a button is pressed."""
+
+    def made(save: Callable[..., bytes]) -> bytes:
+        return save(draw(), ids, command)
 
     with st.container(horizontal=True):
-        _button("Figure, PNG", f"{name}.png", partial(draw, export.png), "image/png")
-        _button("Figure, PDF", f"{name}.pdf", partial(draw, export.pdf), "application/pdf")
+        _button("Figure, PNG", f"{name}.png", partial(made, export.png), "image/png")
+        _button("Figure, PDF", f"{name}.pdf", partial(made, export.pdf), "application/pdf")
 
 
 def _button(label: str, file: str, make, mime: str) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import pandas as pd
@@ -9,7 +10,7 @@ import streamlit as st
 
 from dashboard import words
 
-_COUNTS = ("seeds", "seed", "GFLOPs", "frames", "epoch", "N")
+_COUNTS = ("seeds", "seed", "GFLOPs", "frames", "epoch", "N", "lost", "queries")
 
 
 def show(
@@ -18,11 +19,16 @@ def show(
     decimals: str = "%.1f",
     pinned: str | None = None,
     pinned_width: int | None = None,
+    links: Mapping[str, str] | None = None,
     **options: Any,
 ) -> Any:
-    """`st.dataframe` with this suite's formats; returns its event where `options` ask for one."""
+    """`st.dataframe` with this suite's formats; returns its event where `options` ask for one.
+
+    links: words to show instead of the addresses in a column.
+    """
     config = {column: _column(column, decimals) for column in table.select_dtypes("number")}
     config |= {name: _tick(name) for name in words.COMPONENTS.values() if name in table}
+    config |= {name: st.column_config.LinkColumn(display_text=text) for name, text in (links or {}).items()}
     if pinned:
         config[pinned] = st.column_config.TextColumn(pinned, pinned=True, width=pinned_width)
     options = {"height": "content"} | options

@@ -14,6 +14,9 @@ compared with on one backbone, by one recipe, and shows what each part of them i
 run's record and can be traced to its command, commit and data.
 """
 
+_AT_ONCE, _LINKS = 4, 20
+"""Studies drawn on the page, and further ones named below: intervals of more would take too long."""
+
 
 def show() -> None:
     st.title("What carries CLIP over to video?")
@@ -33,9 +36,23 @@ def _counts(table: pd.DataFrame) -> None:
         st.metric("running", int(counts.get("running", 0)), border=True)
         st.metric("died or failed", broken, border=True)
         st.metric("shipped reference", int(table["shipped"].sum()), border=True)
+    _next_step(own, broken)
+
+
+def _next_step(own: pd.DataFrame, broken: int) -> None:
+    """What a newcomer would do now."""
     if own.empty:
         st.info("No runs of your own yet. This trains the component ablation, one seed:")
         st.code("stan ablate components --suite motions --size quick --seeds 0", language="bash")
+    elif broken:
+        st.info(
+            "Runs that died or failed stand under *Runs*, each with its reason; the same `stan ablate` resumes them."
+        )
+    elif (own["status"] == "done").any():
+        st.caption(
+            "Next: *Ablation* compares rows, *Failures* shows what was lost; this writes a report to take along:"
+        )
+        st.code("stan report components --out report", language="bash")
 
 
 @st.fragment(run_every=2)
@@ -59,11 +76,16 @@ def _at_a_glance(studies: list[data.Study]) -> None:
     st.subheader("Studies at a glance")
     if not studies:
         st.info("No run is done yet. `stan runs` lists what there is.")
-    for left, right in zip(studies[::2], [*studies[1::2], None], strict=False):
+    shown, others = studies[:_AT_ONCE], studies[_AT_ONCE:]
+    for left, right in zip(shown[::2], [*shown[1::2], None], strict=False):
         for column, study in zip(st.columns(2), (left, right), strict=True):
             if study is not None:
                 with column, st.container(border=True):
                     _glance(study)
+    for study in others[:_LINKS]:
+        _link(study, words.plain(study.label))
+    if len(others) > _LINKS:
+        st.caption(f"{len(others) - _LINKS} more stand under *Ablation*.")
 
 
 def _glance(study: data.Study) -> None:
@@ -73,7 +95,9 @@ def _glance(study: data.Study) -> None:
     st.caption(f"{len(study.runs)} runs · {words.metric(metric)}, test split, best on validation")
     figure = charts.rows(summary, data.seeds(study, metric), words.metric(metric))
     st.plotly_chart(figure, key=f"glance {study.label}", config=charts.CONFIG)
+    _link(study, "Open the ablation")
+
+
+def _link(study: data.Study, label: str) -> None:
     page = st.Page(ablation.show, title="Ablation", url_path="ablation")
-    st.page_link(
-        page, label="Open the ablation", icon=":material/arrow_forward:", query_params={"study": study.label}
-    )
+    st.page_link(page, label=label, icon=":material/arrow_forward:", query_params={"study": study.label})

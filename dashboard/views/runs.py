@@ -5,37 +5,54 @@ from __future__ import annotations
 import pandas as pd
 import streamlit as st
 
-from dashboard import charts, data, tables, words
-from dashboard.views import downloads, grid, pick
+from dashboard import charts, data, marks, run_charts, tables, words
+from dashboard.views import downloads, fair, grid, pick
 
-_COLUMNS = ["status", "origin", "suite", "size", "t2v.R@1", "top-1", "order.accuracy", "seconds"]
+_COLUMNS = ["status", "origin", "tags", "suite", "size", "t2v.R@1", "top-1", "order.accuracy", "seconds"]
+_SMOOTH = (1, 5, 20, 100)
+_AXES = ["model.temporal", "train.lr", "seed", "seconds"]
 
 
 def show() -> None:
     st.title("Runs")
-    table = data.runs()
+    table = data.marked(data.runs())
     if table.empty:
         st.info(f"No records under {words.plain(', '.join(data.roots()))}. This makes some:")
         st.code("stan ablate components --suite motions --size quick --seeds 0", language="bash")
         return
-    chosen = _select(_filtered(table))
+    shown = _filtered(table)
+    chosen = _select(shown)
+    _damaged(shown)
     if len(chosen) == 1:
         _detail(chosen.iloc[0])
     elif len(chosen) > 1:
         _compare(chosen)
     else:
         st.caption("Tick a run to see its record; tick two or more to compare them.")
+    _parallel(chosen if len(chosen) > 1 else shown)
+
+
+def _damaged(table: pd.DataFrame) -> None:
+    """Records that can't be read, each with the reason."""
+    damaged = table[table["status"] == "damaged"]
+    if len(damaged):
+        with st.expander(f"{len(damaged)} damaged {'record' if len(damaged) == 1 else 'records'}"):
+            st.caption("They count nowhere. Delete the folder, or run the row again.")
+            grid.show(damaged[["id", "reason"]], key="damaged")
 
 
 def _filtered(table: pd.DataFrame) -> pd.DataFrame:
     left, right = st.columns([2, 1])
     with left:
         text = st.text_input(
-            "Filter", key="filter", placeholder="part of an id or suite: motions, stan/", bind="query-params"
+            "Filter",
+            key="filter",
+            placeholder="part of an id, suite or tag: motions, stan/",
+            bind="query-params",
         )
     with right:
         statuses = pick.several("Status", sorted(table["status"].unique()), "status")
-    names = table["id"] + " " + table["suite"].fillna("")
+    names = table["id"] + " " + table["suite"].fillna("") + " " + table["tags"]
     kept = names.str.contains(text.strip(), case=False, regex=False)
     return table[kept & (table["status"].isin(statuses) if statuses else True)]
 
@@ -64,7 +81,7 @@ def _columns(table: pd.DataFrame) -> list[str]:
     with st.expander("Columns"):
         columns = pick.several("Columns", tables.columns(table), "columns", default=_COLUMNS)
         if pick.switch("Only what differs", "differ"):
-            columns = [column for column in columns if column in tables.differing(table)]
+            columns = tables.differing(table[columns])
     return columns
 
 
@@ -74,15 +91,33 @@ def _detail(run: pd.Series) -> None:
     _state(run, record)
     left, right = st.columns(2)
     with left:
-        _curve(record)
+        st.markdown("##### Learning curve")
+        _curves({run["id"]: record})
     with right:
         _metrics(record)
+    _marks(run)
     with st.expander("Provenance", expanded=True):
         st.code(str(record.run.get("command") or ""), language="bash", wrap_lines=True)
         grid.show(tables.pairs(record.provenance), key="provenance")
     with st.expander("Configuration"):
         grid.show(tables.pairs(record.config), key="config")
     _notebook(run)
+
+
+def _marks(run: pd.Series) -> None:
+    """Tags and a note, kept beside the run and never in it."""
+    with st.form("marks", border=True):
+        st.markdown("##### Tags and note")
+        tags = st.text_input(
+            "Tags",
+            run["tags"],
+            key=f"tags {run['id']}",
+            placeholder="separated by commas: for the paper, odd",
+        )
+        note = st.text_area("Note", run["note"], key=f"note {run['id']}", max_chars=marks.LONGEST)
+        if st.form_submit_button("Keep"):
+            data.mark(run["id"], tags, note)
+            st.rerun()
 
 
 def _state(run: pd.Series, record: data.Record) -> None:
@@ -98,13 +133,23 @@ def _state(run: pd.Series, record: data.Record) -> None:
         )
 
 
-def _curve(record: data.Record) -> None:
-    st.markdown("##### Learning curve")
-    if record.steps.empty:
+def _curves(records: dict[str, data.Record]) -> None:
+    logged = {name: record for name, record in records.items() if not record.steps.empty}
+    if not logged:
         st.caption("Nothing logged.")
         return
-    figure = charts.learning_curve(record.steps, record.validation, words.metric(record.headline))
-    st.plotly_chart(figure, key="curve", config=charts.CONFIG)
+    first, second, third = st.columns(3)
+    with first:
+        by = pick.one("Along", list(run_charts.CLOCKS), "along", format_func=run_charts.CLOCKS.get)
+    with second:
+        smooth = pick.one(
+            "Smoothed over", _SMOOTH, "smooth", format_func=lambda n: f"{n} step{'s' * (n > 1)}"
+        )
+    with third:
+        log = pick.switch("Loss on a log scale", "log")
+    lines = {name: (record.steps, record.validation) for name, record in logged.items()}
+    metric = words.metric(next(iter(logged.values())).headline)
+    st.plotly_chart(run_charts.curves(lines, metric, by, smooth, log), key="curve", config=charts.CONFIG)
 
 
 def _metrics(record: data.Record) -> None:
@@ -149,12 +194,23 @@ def _paired(chosen: pd.DataFrame) -> None:
 
 def _compare(chosen: pd.DataFrame) -> None:
     st.subheader(f"{len(chosen)} runs beside each other")
-    reasons = tables.not_comparable(chosen)
-    if reasons:
-        st.error("Not compared, because these differ: " + words.plain("; ".join(reasons)))
-        if not pick.switch("Compare them anyway", "anyway"):
-            return
+    if not fair.allowed(chosen):
+        return
     _paired(chosen)
     beside = tables.side_by_side(chosen)
     grid.show(beside, key="beside", pinned="what")
     downloads.table("runs", beside, list(chosen["id"]), "; ".join(chosen["command"].dropna().astype(str)))
+    st.markdown("##### Learning curves")
+    _curves({run["id"]: data.record(run["path"]) for _, run in chosen.iterrows()})
+
+
+def _parallel(runs: pd.DataFrame) -> None:
+    """Parallel coordinates of the ticked runs, or of all that the filter leaves."""
+    measured = [name for name in words.METRICS if name in runs and runs[name].notna().sum() > 1]
+    if not measured:
+        return
+    with st.expander("Parallel coordinates"):
+        metric = pick.one("Metric", measured, "metric", format_func=words.metric)
+        axes = pick.several("Axes", tables.columns(runs), "axes", default=_AXES)
+        figure = run_charts.parallel(runs, axes, metric)
+        st.plotly_chart(figure, key="parallel", config=charts.CONFIG)

@@ -1,10 +1,11 @@
-"""Sizes in, how long exact search takes by each engine out: torch in fp16 as in `stan.store`, others beside it.
+"""Sizes in, how long exact search takes by each engine out: torch in fp16 as in `stan.library`, others beside it.
 
 Letters: N vectors, Q queries, E width. Vectors are drawn at random, of length one.
 """
 
 from __future__ import annotations
 
+import importlib
 import importlib.util
 import tempfile
 from collections.abc import Callable, Sequence
@@ -17,6 +18,7 @@ import torch
 from jaxtyping import Float, Int
 
 from stan import bench
+from stan.library.scoring import products
 from stan.results import provenance
 
 SIZES = (10_000, 100_000, 1_000_000)
@@ -104,9 +106,7 @@ def torch_fp16(vectors: Float[np.ndarray, "N E"]) -> Engine:
     matrix.copy_(torch.from_numpy(vectors))
 
     def nearest(queries: np.ndarray) -> np.ndarray:
-        half = torch.from_numpy(queries).half()
-        # One query is a product with a vector, several times faster than one with a matrix of one column.
-        scores = (matrix @ half[0])[None] if len(half) == 1 else half @ matrix.T
+        scores = products(torch.from_numpy(queries).half(), matrix)
         return scores.float().topk(TOP).indices.numpy()
 
     return nearest
@@ -126,8 +126,7 @@ def faiss_fp16(vectors: Float[np.ndarray, "N E"]) -> Engine | None:
     """No part of this package: measured where it is at hand."""
     if importlib.util.find_spec("faiss") is None:
         return None
-    import faiss
-
+    faiss = importlib.import_module("faiss")
     index = faiss.IndexScalarQuantizer(
         vectors.shape[1], faiss.ScalarQuantizer.QT_fp16, faiss.METRIC_INNER_PRODUCT
     )

@@ -14,7 +14,7 @@ from typing import NoReturn
 
 import typer
 
-from stan.cli import explanations, measuring, pages, records, training, videos
+from stan.cli import data, explanations, measuring, pages, records, training, videos
 from stan.cli.output import say
 
 app = typer.Typer(
@@ -27,13 +27,13 @@ app = typer.Typer(
 for _command in (
     *(training.world, training.pretrain, training.train, training.export, training.convert),
     *(training.evaluate, training.ablate),
-    *(records.runs, records.compare, records.published, records.cost, records.metrics),
+    *(records.runs, records.compare, records.report, records.published, records.cost, records.metrics),
     *(videos.index, videos.search, videos.recognise, measuring.time),
     *(explanations.explain, explanations.faithfulness),
     *(pages.dashboard, pages.demo, pages.serve, pages.doctor),
 ):
     app.command()(_command)
-app.add_typer(records.data, name="data")
+app.add_typer(data.data, name="data")
 app.add_typer(measuring.bench, name="bench")
 
 _USAGE_ERROR = typer.BadParameter.__base__

@@ -69,10 +69,8 @@ def _explained(document: dict[str, Any]) -> str:
         for one in document["maps"]
     ]
     tested = document["maps"][0]["faithfulness"]
-    areas = (
-        f"random maps: deletion {tested['random_deletion']:.2f}, insertion {tested['random_insertion']:.2f}"
-    )
-    parts = [f"score {document['score']:.3f}", table(document["words"]), table(maps), areas]
+    random = "random maps: deletion {random_deletion:.2f}, insertion {random_insertion:.2f}".format(**tested)
+    parts = [f"score {document['score']:.3f}", table(document["words"]), table(maps), random]
     return "\n\n".join([*parts, f"wrote pictures and explanation.json into {document['out']}"])
 
 
@@ -93,24 +91,19 @@ def _study(document: dict[str, Any]) -> str:
         f" {document['baseline']} (deletion: low is good) or come back; random maps:"
         f" {document['random']['deletion']:.3f}, {document['random']['insertion']:.3f}"
     )
-    area = (
-        "" if document["area"] is None else f"\nobjects cover {100 * document['area']:.1f} % of the patches"
-    )
-    return f"{said}{area}\n\n{table(rows)}"
+    if document["area"] is not None:
+        said += f"\nobjects cover {100 * document['area']:.1f} % of the picture"
+    return f"{said}\n\n{table(rows)}"
 
 
 def _places(row: dict[str, Any]) -> dict[str, str]:
     return {
         "on objects": f"{100 * row['inside']:.1f} %",
-        "- area": _interval(row["inside_change"], 100),
-        "- raw attention": _interval(row["inside_against_attention"], 100),
+        "- area": _interval(row["inside_change"], 100, 1),
+        "- raw attention": _interval(row["inside_against_attention"], 100, 1),
     }
 
 
-def _interval(change: dict[str, Any], scale: float = 1) -> str:
-    values = [scale * change[name] for name in ("change", "low", "high")]
-    return (
-        "{:+.3f} [{:+.3f}, {:+.3f}]".format(*values)
-        if scale == 1
-        else "{:+.1f} [{:+.1f}, {:+.1f}]".format(*values)
-    )
+def _interval(change: dict[str, Any], scale: int = 1, digits: int = 3) -> str:
+    value, low, high = (f"{scale * change[name]:+.{digits}f}" for name in ("change", "low", "high"))
+    return f"{value} [{low}, {high}]"

@@ -1,8 +1,7 @@
-"""Folders of runs, score matrices and data sets in; tables of runs, paired changes, metrics and counts out."""
+"""Folders of runs and score matrices in; tables of runs, paired changes, metrics and counts out."""
 
 from __future__ import annotations
 
-import warnings
 import zipfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -20,6 +19,7 @@ SizeFilter = Annotated[str | None, typer.Option("--size", help="Only this size."
 StudyFilter = Annotated[str | None, typer.Option("--study", help="Only this study.")]
 
 _RUNS = Path("runs")
+_REPORT = Path("report")
 
 
 def runs(
@@ -77,6 +77,28 @@ def compare(
         "differing": results.protocol_differences(*sides),
     }
     emit(document, as_json, _change)
+
+
+def report(
+    study: Annotated[str, typer.Argument(help="Which study, e.g. components.")],
+    suite: Annotated[
+        str, typer.Option(help="These suites, separated by commas; all that have done runs by default.")
+    ] = "",
+    size: Annotated[str, typer.Option(help="Size of the suites.")] = "quick",
+    out: Annotated[Path, typer.Option(help="Folder for the files.")] = _REPORT,
+    shipped: Annotated[
+        bool, typer.Option(help="Also the runs that come with the package, for rows that were not run here.")
+    ] = True,
+    runs: Runs = _RUNS,
+    as_json: Json = False,
+) -> None:
+    """Write a study's report: its table as LaTeX and CSV, its figures as PNG and PDF, each with run ids and command."""
+    from stan import report_files
+
+    suites = [name for name in suite.split(",") if name]
+    with quiet():
+        document = report_files.write(study, out, runs, suites, size, shipped)
+    emit(document, as_json, _report)
 
 
 def published(
@@ -151,6 +173,23 @@ def metrics(
     emit(found | {"conventions": conventions} | said, as_json, lines)
 
 
+def _report(document: dict[str, Any]) -> str:
+    columns = (
+        "suite",
+        "row",
+        "n",
+        "metric",
+        "mean",
+        "low",
+        "high",
+        "change",
+        "change_low",
+        "change_high",
+        "paper",
+    )
+    return "\n".join([table(document["rows"], columns), "", *document["files"]])
+
+
 def _calibrated(
     similarity: Any, arrays: dict[str, Any], dsl: bool, qbnorm: bool
 ) -> tuple[Any, dict[str, Any]]:
@@ -182,46 +221,6 @@ def _calibrated(
         "bank": {"t2v": f"{len(banks[0])} texts", "v2t": of_videos},
     }
     return calibration.query_bank_norm(similarity, *banks), {"calibration": said}
-
-
-data = typer.Typer(help="Look at data sets before training on them.", no_args_is_help=True)
-
-
-@data.command("summary")
-def summary(
-    spec: Annotated[str, typer.Argument(help="world/SUITE:ROOT or SET:ROOT, e.g. msrvtt:/data/msrvtt.")],
-    as_json: Json = False,
-) -> int:
-    """Count clips, captions, classes and missing files of every split; exit code 1 where files are missing."""
-    from stan.data import datasets
-
-    with quiet(), warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # of missing videos, which the table counts
-        splits = [_split(datasets.load(spec, split)) for split in ("train", "val", "test")]
-    emit(
-        {"data": spec, "splits": splits}, as_json, lambda document: table(document["splits"], _SPLIT_COLUMNS)
-    )
-    return 1 if any(split["missing"] for split in splits) else 0
-
-
-_SPLIT_COLUMNS = ("split", "task", "clips", "captions", "classes", "seen", "unseen", "twins", "missing")
-
-
-def _split(videos: Any) -> dict[str, Any]:
-    clips = videos.clips
-    return {
-        "split": videos.split,
-        "task": videos.task,
-        "clips": len(clips),
-        "captions": sum(len(clip.captions) for clip in clips),
-        "classes": len(videos.classes),
-        "seen": sum(clip.seen is True for clip in clips),
-        "unseen": sum(clip.seen is False for clip in clips),
-        "twins": sum(clip.twin is not None for clip in clips),
-        "missing": len(videos.missing),
-        "first_missing": videos.missing[:10],
-        "hash": videos.hash,
-    }
 
 
 def _load(root: Path, shipped: bool, wanted: dict[str, str | None]) -> pd.DataFrame:

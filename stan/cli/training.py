@@ -174,13 +174,17 @@ def evaluate(
     worlds: Worlds = _WORLDS,
     as_json: Json = False,
 ) -> None:
-    """Measure a finished run's weights again, on another split or with test-time tricks; its record stays as it is."""
+    """Measure a finished run's weights again, on another split or with test-time tricks; its record stays as it is.
+
+    A time probe of the test split without tricks is kept beside it, for report and dashboard.
+    """
     from stan.evaluate import evaluate as measure_again
-    from stan.time_probe import probe
+    from stan.time_probe import keep, probe
 
     if time_probe:
         with quiet():
             found = probe(run, split, worlds, test_time or ())
+        found["kept"] = keep(run, found)
         return emit(found, as_json, _probe_table)
     with quiet():
         found, _ = measure_again(run, split, test_time or (), worlds)
@@ -193,7 +197,13 @@ def ablate(
     size: Size = "quick",
     seeds: Annotated[str, typer.Option(help="Seeds, separated by commas.")] = "0",
     rows: Annotated[str, typer.Option(help="Only these rows, separated by commas.")] = "",
+    engine: Annotated[
+        str, typer.Option(help="local, or ray: the cluster that RAY_ADDRESS names, else one started here.")
+    ] = "local",
     jobs: Annotated[int | None, typer.Option(help="Runs at once; one per core by default.", min=1)] = None,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Say what would be run and how long it may take; run nothing.")
+    ] = False,
     backbone: Backbone = None,
     pretrained: Pretrained = None,
     settings: Set = None,
@@ -215,19 +225,22 @@ def ablate(
     from stan import sweep
 
     suite, _, root = suite.partition(":")
+    asked: dict[str, Any] = {
+        "runs": runs,
+        "root": root or None,
+        "choose_rates": choose_rates or ship_rates,
+        "overrides": _overrides(settings, backbone, pretrained),
+        "only": [name for name in rows.split(",") if name],
+    }
+    if dry_run:
+        return _planned((study, suite, size, _seeds(seeds)), asked, jobs, as_json)
     report = sweep.ablate(
-        study,
-        suite,
-        size,
-        _seeds(seeds),
+        *(study, suite, size, _seeds(seeds)),
+        engine=engine,
         jobs=jobs,
-        runs=runs,
         worlds=worlds,
-        root=root or None,
-        choose_rates=choose_rates or ship_rates,
         ship_rates=ship_rates,
-        overrides=_overrides(settings, backbone, pretrained),
-        only=[name for name in rows.split(",") if name],
+        **asked,
     )
     for run in report.failed:
         say(f"{run.experiment.id} failed: {run.reason}")
@@ -238,6 +251,31 @@ def ablate(
     }
     emit(document, as_json, _summary)
     return 1 if report.failed else 0
+
+
+def _planned(names: tuple[Any, ...], asked: dict[str, Any], jobs: int | None, as_json: bool) -> int:
+    from stan import engines, plan
+
+    steps = plan.plan(*names, **asked)
+    at_once = engines.engine("local", jobs, len(steps)).at_once
+    hours = plan.hours(steps, at_once)
+    document = {
+        "runs": [{"id": s.experiment.id, "what": s.what, "seconds": s.seconds} for s in steps],
+        "counts": {what: sum(step.what == what for step in steps) for what in plan.WHAT},
+        "at_once": at_once,
+        "hours": hours,
+    }
+    emit(document, as_json, _plan_table)
+    return 0
+
+
+def _plan_table(document: dict[str, Any]) -> str:
+    counts = ", ".join(f"{count} {what}" for what, count in document["counts"].items() if count)
+    hours = document["hours"]
+    took = (
+        "how long it takes is not known from records" if hours is None else f"about {60 * hours:.0f} minutes"
+    )
+    return f"{table(document['runs'])}\n\n{counts}; {document['at_once']} at once, {took}"
 
 
 def _probe_table(document: dict[str, Any]) -> str:

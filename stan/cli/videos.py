@@ -12,12 +12,12 @@ import typer
 
 from stan.cli.output import Json, emit, quiet, say, table
 
-Library = Annotated[Path, typer.Option(help="Folder of the library.")]
+Library = Annotated[str, typer.Option(help="Folder of the library, or an address such as s3://BUCKET/NAME.")]
 Model = Annotated[
     str | None, typer.Option(help="A preset, a run's folder or a checkpoint; the library's own by default.")
 ]
 
-_LIBRARY = Path("libraries/own")
+_LIBRARY = "libraries/own"
 _SECONDS_BETWEEN_WORDS = 2.0
 
 
@@ -60,6 +60,9 @@ def search(
     gain: Annotated[
         float, typer.Option(help="Of the branch: 0 is CLIP alone, 1 the model as trained.", min=0)
     ] = 1.0,
+    correct_hubs: Annotated[
+        bool, typer.Option("--correct-hubs", help="Let videos that suit every sentence count less (QB-Norm).")
+    ] = False,
     folder: Annotated[
         str | None,
         typer.Option(help="Only below this folder: its full path, or its path inside the indexed one."),
@@ -87,7 +90,7 @@ def search(
     with quiet():
         videos = _open(library, model)
         if like is None:
-            found = videos.search(query, **chosen)
+            found = videos.search(query, correct_hubs=correct_hubs, **chosen)
         else:
             example = Path(like) if Path(like).is_file() else like
             found = videos.similar(example, start=at, end=at, **chosen)
@@ -134,7 +137,7 @@ def recognise(
     emit(found, as_json, _recognised)
 
 
-def _open(library: Path, model: str | None) -> Any:
+def _open(library: str, model: str | None) -> Any:
     from stan.library import Library as Videos
 
     opened = Videos(library, model)

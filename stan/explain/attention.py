@@ -19,8 +19,6 @@ from einops import rearrange
 from jaxtyping import Float, UInt8
 from torch import Tensor, nn
 
-from stan.data import video as video_files
-from stan.data.transforms import evaluation
 from stan.temporal.attention import attention_weights
 from stan.temporal.stan_layer import CrossFrameAttention, IntraFrame
 
@@ -54,7 +52,7 @@ def attention(model: nn.Module, path: str | Path, frames: int | None = None) -> 
     Raises VideoError for a file that cannot be decoded, ValueError for more frames than the model can place and for
     a temporal method whose blocks read other tokens than each frame's CLS and patches.
     """
-    pixels, times = prepared(model, path, frames)
+    pixels, times = model.decode(path, frames)
     maps, _ = attention_of(model, pixels)
     return Attention(shown(pixels, model.clip), times, **maps)
 
@@ -121,16 +119,6 @@ def _over_time(
 
 def _stacked(layers: list[np.ndarray]) -> np.ndarray | None:
     return np.stack(layers) if layers else None
-
-
-def prepared(
-    model: nn.Module, path: str | Path, frames: int | None
-) -> tuple[Float[Tensor, "T 3 S S"], Float[np.ndarray, " T"]]:
-    """Frames of a file as the model reads them (its own number if None), and their times in seconds."""
-    clip = model.clip
-    decoded = video_files.decode(path, frames or model.frames)
-    pixels = evaluation(clip.image_size, clip.mean, clip.std)(decoded.frames)
-    return torch.as_tensor(pixels), np.asarray(decoded.times)
 
 
 def shown(pixels: Float[Tensor, "T 3 S S"], clip: Clip) -> UInt8[np.ndarray, "T S S 3"]:

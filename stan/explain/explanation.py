@@ -13,14 +13,12 @@ from einops import rearrange
 from jaxtyping import Float, UInt8
 from torch import Tensor, nn
 
-from stan.explain.attention import NOTE, prepared, shown
+from stan.explain.attention import NOTE, shown
 from stan.explain.faithfulness import BASELINE, DRAWS, STEPS, Faithfulness, faithfulness, scorer
 from stan.explain.gradients import layers_of
 from stan.explain.maps import EXPLANATIONS, maps_of
 
-NOT_BETTER = (
-    "Not better than random maps: taking away what it marks changes the score no more than chance does."
-)
+NOT_BETTER = "Not better than random maps: the score follows what it marks no more than any other patches."
 
 
 @dataclass(frozen=True)
@@ -106,7 +104,7 @@ def explain(
     Raises VideoError for a file that cannot be decoded, ValueError for an empty query, for more frames than the model
     can place, for a CoCa and for a temporal method whose blocks read other tokens than each frame's CLS and patches.
     """
-    pixels, times = prepared(model, path, frames)
+    pixels, times = model.decode(path, frames)
     maps, score = explain_pixels(model, pixels, query, steps=steps, draws=draws, seed=seed, progress=progress)
     words = leave_one_out(model, pixels, query)
     return Explanation(query, score, shown(pixels, model.clip), times, maps, words)

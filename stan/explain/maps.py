@@ -1,7 +1,8 @@
 """Attention layers with their pull on the score in; maps over frames and patches out.
 
 Grad-ECLIP and gradient x attention are in units of the score, so the maps of CLIP and of the branch stand on one
-scale and add up; raw attention and rollout are shares, know nothing of the text, and explain nothing.
+scale and add up; raw attention and rollout are shares, know nothing of the text, and explain nothing. A patch counts
+in the frame where its token stands, though a method such as token roll may have brought it from another.
 """
 
 from __future__ import annotations

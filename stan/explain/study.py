@@ -21,7 +21,6 @@ from stan.data.transforms import evaluation
 from stan.data.world import suites
 from stan.data.world.folder import MARKER
 from stan.data.world.render import cover
-from stan.explain.attention import prepared
 from stan.explain.explanation import Map, explain_pixels
 from stan.explain.faithfulness import BASELINE, DRAWS, STEPS
 
@@ -43,7 +42,7 @@ def faithfulness_study(
     """Every map of `clips` clips with their own first captions, drawn from a split (all of it if it has fewer).
 
     {"data", "split", "clips", "steps", "draws", "seed", "baseline", "random": {"deletion", "insertion"}, "area": the
-    share of all patches that objects cover, "rows": one a map, with "map", "is_explanation", mean "deletion" and
+    share of the picture that objects cover, "rows": one a map, with "map", "is_explanation", mean "deletion" and
     "insertion", "better": share of clips on which the map passes its own test, "deletion_change" and
     "insertion_change" against random maps, "inside": mean share of the map on the objects, "inside_change" against the
     area and "inside_against_attention"}. Changes are paired over clips with 95 % intervals (`statistics.Change`).
@@ -58,7 +57,7 @@ def faithfulness_study(
     found: list[dict[str, Map]] = []
     covers: list[np.ndarray] = []
     for done, clip in enumerate((videos.clips[i] for i in drawn), 1):
-        pixels, _ = prepared(model, clip.path, None)
+        pixels, _ = model.decode(clip.path)
         maps, _ = explain_pixels(model, pixels, clip.captions[0], steps=steps, draws=draws, seed=seed + done)
         found.append(maps)
         if covered is not None:

@@ -1,4 +1,4 @@
-"""A video or picture file in, its embeddings out: of every window and frame what CLIP gives alone and what the model gives.
+"""A video or picture file in, the embeddings of its windows and frames out: CLIP's alone and the model's.
 
 A short video is one window: the frames that the model itself takes. A longer one is cut into windows of equal length,
 each half over the next. Letters: W windows, T frames of a window, F frames of the video, E embedding width.
@@ -31,7 +31,7 @@ PICTURES = {".png": "PNG", ".jpg": "JPEG", ".jpeg": "JPEG", ".webp": "WEBP", ".b
 
 @dataclass(frozen=True)
 class Embedded:
-    """One file's embeddings, not normalised; `video` and `frame_video` are the model's, `clip` and `frame_clip` CLIP's."""
+    """One file's embeddings, not normalised: `clip`, `frame_clip` are CLIP's, `video`, `frame_video` the model's."""
 
     duration: float
     """Seconds."""

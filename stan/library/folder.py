@@ -68,7 +68,7 @@ def _links(folder: str, names: list[str]) -> list[Path]:
 
 
 def _is_inside(path: Path, root: Path) -> bool:
-    return path.resolve().is_relative_to(root)
+    return Path(os.path.realpath(path)).is_relative_to(root)  # Path.resolve raises where links go round
 
 
 def _problem(file: Path, root: Path) -> tuple[str, str] | None:

@@ -50,7 +50,8 @@ def update(store: Store, root: Path, embed: Embed, progress: Progress | None = N
     started = time.perf_counter()
     report, known = Report(), {entry.path: entry for entry in store.entries()}
     by_hash = {entry.hash: entry.id for entry in known.values()}
-    files = folders.video_files(root, report.skip, leave_out=store.path)
+    own = store.path.resolve() if store.path else None
+    files = folders.video_files(root, report.skip, leave_out=own)
     version = store.version
     for done, file in enumerate(files):
         name = str(file.relative_to(root))
@@ -90,7 +91,7 @@ def _take(
         place = _place(root, file, state.st_size, state.st_mtime_ns, folders.digest(file))
         twin = by_hash.get(place["hash"])
         embedded = twin is None
-        row = _columns(embed(file)) if embedded else store.rows([twin])[0]
+        row = columns(embed(file)) if embedded else store.rows([twin])[0]
         store.write({**row, **place}, replace=before is not None)
         if before and by_hash.get(before.hash) == before.id:
             del by_hash[before.hash]  # that row has just been replaced
@@ -112,7 +113,7 @@ def _place(root: Path, file: Path, size: int, mtime_ns: int, digest: str) -> Row
     }
 
 
-def _columns(embedded: Embedded) -> Row:
+def columns(embedded: Embedded) -> Row:
     return {
         "duration": embedded.duration,
         "clip": list(embedded.clip),

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable
-from dataclasses import asdict
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -16,11 +14,13 @@ import torch.nn.functional as F
 from jaxtyping import Float
 
 from stan import recognition
-from stan.library import bank, embedding
+from stan.library import bank
+from stan.library.embedding import SECONDS_PER_FRAME, Embedded, embed
 from stan.library.filters import Filters
-from stan.library.indexing import Progress, update
+from stan.library.indexing import Progress, columns, update
 from stan.library.query import parse
-from stan.library.scoring import Matrix, at_gain, moment, read_matrix
+from stan.library.scoring import at_gain
+from stan.library.search import Options, Results, Search, frame_parts, stretch, window_parts
 from stan.library.store import COLUMNS, Entry, Maker, Row, Store, is_id
 from stan.models.dual_encoder import DualEncoder
 from stan.models.presets import digest, load_model
@@ -30,25 +30,6 @@ from stan.similarity.cosine import Cosine
 DEFAULT_MODEL = "stan-tiny"
 TEXTS_KEPT = 1024
 """Encoded texts that are kept for the next query."""
-
-
-class Results(list[dict[str, Any]]):
-    """Results, best first: one dict per video.
-
-    video (path), id, name, folder, score, percentile, start, end, duration, curve: {"times", "scores"}.
-    """
-
-    def __init__(
-        self, query: str, found: list[dict[str, Any]], no_match: bool, milliseconds: dict[str, float]
-    ):
-        super().__init__(found)
-        self.query = query
-        self.no_match = no_match
-        self.ms = milliseconds
-
-    def document(self) -> dict[str, Any]:
-        """The same as one JSON document."""
-        return {"query": self.query, "results": list(self), "no_match": self.no_match, "ms": self.ms}
 
 
 class Library:
@@ -76,8 +57,7 @@ class Library:
         self._window = window
         self._model: DualEncoder | None = None
         self._maker: Maker | None = None
-        self._matrix: Matrix | None = None
-        self._encoded_bank: torch.Tensor | None = None
+        self._searches: Search | None = None
         self._encoded = lru_cache(TEXTS_KEPT)(self._encode_one)
 
     @property
@@ -111,33 +91,42 @@ class Library:
         root = Path(folder).resolve()
         if not root.is_dir():
             raise ValueError(f"{folder} is not a folder: give a folder that holds videos")
-        maker = self.require_model()
+        self.require_model()
         with self._store.writing():
+            maker = self.require_model()  # another process may have made the library meanwhile
             self._store.create(self.model.clip.embed_dim, maker)
             return update(self._store, root, self._embed, progress)
 
     # ---- searching
 
     def search(
-        self, query: str, top: int = 10, *, gain: float = 1.0, where: Filters | None = None
+        self,
+        query: str,
+        top: int = 10,
+        *,
+        gain: float = 1.0,
+        where: Filters | None = None,
+        correct_hubs: bool = False,
     ) -> Results:
         """The `top` videos that fit `query` best, each with the moment that fits best.
 
         query: words; or weighted terms, `2:a red circle + moving up - striped` (see `stan.library.query`).
         gain: of the branch; 0 is CLIP alone, 1 the model as trained. Another gain costs no encoding.
-        score: cosine of the query and the video's best window; percentile: how many percent of a bank of unrelated
-        sentences fit this video less; start, end and the curve's times: seconds; `.ms`: milliseconds spent on
-        encoding and on searching. `.no_match` is True when nothing found fits better than chance.
+        correct_hubs: rank by QB-Norm with the bank. Not the default: on the embedded world fewer videos are then right.
+
+        score: cosine of the query and the video's best window. percentile: how many percent of a bank of unrelated
+        sentences fit this video less; prominence: by how many of their standard deviations it stands above them.
+        start, end and the curve's times: seconds. `.ms`: milliseconds spent on encoding and on searching.
+        `.no_match` is True where the best result's prominence is one that unrelated sentences reach.
         Raises ValueError for a query that cannot be read.
         """
-        _require(top, gain)
-        terms = parse(query)
-        self.require_model()
+        options = Options(top, gain, where or Filters(), correct_hubs=correct_hubs)
+        terms, find = parse(query), self._search()
         started = time.perf_counter()
         wanted = sum(term.weight * self._encoded(term.text) for term in terms)
         if wanted.norm() < 1e-4:
             raise ValueError(f"the terms of {query!r} cancel each other out: nothing is left to look for")
-        return self._results(query, F.normalize(wanted, dim=-1), top, gain, where, None, started)
+        return _timed(query, find, F.normalize(wanted, dim=-1), options, started)
 
     def similar(
         self,
@@ -152,87 +141,27 @@ class Library:
         """The `top` videos most like another, which is left out: as `search`, with a video in the query's place.
 
         to: the id of a video of the library, or a Path to a video or picture file. start, end: seconds, for one
-        moment of it.
+        moment of it. The bank is one of sentences, so that any video's percentile and prominence are high here.
         Raises ValueError for an unknown id, VideoError (a ValueError) for a file that cannot be decoded.
         """
-        _require(top, gain)
-        self.require_model()
+        row = self._row(to) if isinstance(to, str) else None
+        options = Options(top, gain, where or Filters(), row and row["id"])
+        find = self._search()
         started = time.perf_counter()
-        if isinstance(to, Path):
-            shown, name, own = self._embed(to), to.name, None
-            clip, video = shown.clip, shown.video
-            frames = shown.frame_clip, shown.frame_video, shown.times
-        else:
-            row = self._row(to)
-            name, own = row["name"], to
-            clip, video = (np.array(row[part], np.float32) for part in ("clip", "video"))
-            frames = *_frames(row), np.array(row["times"])
+        row = row or {"name": to.name, **columns(self._embed(to))}
+        parts = window_parts(row)
         if start is not None or end is not None:
-            clip, video = _stretch(*frames, start or 0.0, math.inf if end is None else end)
-        wanted = at_gain(torch.as_tensor(clip), torch.as_tensor(video), gain).mean(0)
-        return self._results(name, F.normalize(wanted, dim=-1), top, gain, where, own, started)
+            span = start or 0.0, math.inf if end is None else end
+            parts = stretch(frame_parts(row), torch.tensor(row["times"]), *span)
+        wanted = F.normalize(at_gain(*parts, gain).mean(0), dim=-1)
+        return _timed(row["name"], find, wanted, options, started)
 
-    @torch.inference_mode()
-    def _results(
-        self,
-        query: str,
-        wanted: Float[torch.Tensor, " E"],
-        top: int,
-        gain: float,
-        where: Filters | None,
-        left_out: str | None,
-        started: float,
-    ) -> Results:
-        encoded = time.perf_counter()
-        matrix = self._read()
-        if not matrix.entries:
-            found, no_match = [], True
-        else:
-            scores = matrix.scores(wanted[None], gain)[0]
-            admitted = [
-                i
-                for i, entry in enumerate(matrix.entries)
-                if entry.id != left_out and (where is None or where.admit(entry))
-            ]
-            places = torch.tensor(admitted, dtype=torch.int64)
-            best = places[scores[places].topk(min(top, len(places))).indices].tolist()
-            found = self._found([matrix.entries[i] for i in best], scores[best].tolist(), wanted, gain)
-            no_match = not found
-        ended = time.perf_counter()
-        return Results(
-            query, found, no_match, {"encode": _ms(encoded - started), "search": _ms(ended - encoded)}
-        )
-
-    def _found(
-        self, entries: list[Entry], scores: list[float], wanted: Float[torch.Tensor, " E"], gain: float
-    ) -> list[dict[str, Any]]:
-        rows = {row["id"]: row for row in self._store.rows([entry.id for entry in entries])}
-        return [
-            self._result(entry, score, rows[entry.id], wanted, gain)
-            for entry, score in zip(entries, scores, strict=True)
-            if entry.id in rows  # gone since the matrix was read
-        ]
-
-    def _result(
-        self, entry: Entry, score: float, row: Row, wanted: Float[torch.Tensor, " E"], gain: float
-    ) -> dict[str, Any]:
-        frames = at_gain(*(torch.as_tensor(part) for part in _frames(row)), gain)
-        curve, times = (frames @ wanted).numpy(), np.array(row["times"])
-        clip, video = (torch.tensor(row[part]) for part in ("clip", "video"))
-        unrelated = (self._bank() @ at_gain(clip, video, gain).T).amax(1)
-        start, end = moment(curve, times, entry.duration)
-        return {
-            **{"video": entry.path, "id": entry.id, "name": entry.name, "folder": entry.folder},
-            **{"score": score, "percentile": bank.percentile(score, unrelated)},
-            **{"start": start, "end": end, "duration": entry.duration},
-            "curve": {"times": times.tolist(), "scores": curve.tolist()},
-        }
-
-    def _read(self) -> Matrix:
-        """The scoring matrix, read again when the library has changed on disk."""
-        if self._matrix is None or self._matrix.version != self._store.version:
-            self._matrix = read_matrix(self._store)
-        return self._matrix
+    def _search(self) -> Search:
+        """What searches this library, with the bank's sentences encoded once."""
+        self.require_model()
+        if self._searches is None:
+            self._searches = Search(self._store, self._encode(bank.sentences()))
+        return self._searches
 
     # ---- recognising
 
@@ -241,21 +170,17 @@ class Library:
 
         What it returns, raises and what `options` there are: see `stan.recognition.recognise`.
         """
-        return recognition.recognise(self.model, self._embedded_video(video), labels, top=top, **options)
+        return recognition.recognise(self.model, self._embedded(video), labels, top=top, **options)
 
-    def _embedded_video(self, video: str | Path) -> str | Path | EmbeddedVideo:
-        """What is stored of the library's own videos, a long one's windows averaged; any other as it is."""
+    def _embedded(self, video: str | Path) -> str | Path | EmbeddedVideo:
+        """What is stored of the library's own videos, the mean of their windows; any other as it is."""
         if not (isinstance(video, str) and is_id(video)):
             return video
         self.require_model()
-        rows = self._store.rows([video])
-        if not rows:
-            return video
-        whole = F.normalize(torch.tensor(rows[0]["video"]), dim=-1).mean(0)
-        frames = F.normalize(torch.as_tensor(_frames(rows[0])[1]), dim=-1)
-        return EmbeddedVideo(
-            video, rows[0]["path"], F.normalize(whole, dim=-1), frames, np.array(rows[0]["times"])
-        )
+        row = self._row(video)
+        whole = F.normalize(window_parts(row)[1], dim=-1).mean(0)
+        frames = F.normalize(frame_parts(row)[1].float(), dim=-1)
+        return EmbeddedVideo(video, row["path"], F.normalize(whole, dim=-1), frames, np.asarray(row["times"]))
 
     # ---- the model
 
@@ -283,7 +208,7 @@ class Library:
 
     def _who_we_are(self, made: Maker | None) -> Maker:
         frames = self.model.frames
-        window = self._window or (float(made.window) if made else embedding.SECONDS_PER_FRAME * frames)
+        window = self._window or (float(made.window) if made else SECONDS_PER_FRAME * frames)
         return Maker(self._name(), str(frames), f"{window:g}", digest(self.model.state_dict()))
 
     def _load_model(self) -> DualEncoder:
@@ -302,20 +227,14 @@ class Library:
         name = str(self._wanted or self.made_by or DEFAULT_MODEL)
         return str(Path(name).resolve()) if Path(name).exists() else name
 
-    def _embed(self, file: Path) -> embedding.Embedded:
-        return embedding.embed(self.model, file, float(self.require_model().window))
+    def _embed(self, file: Path) -> Embedded:
+        return embed(self.model, file, float(self.require_model().window))
 
     def _encode(self, texts: list[str]) -> Float[torch.Tensor, "N E"]:
         return F.normalize(self.model.encode_text(texts).text, dim=-1).float().cpu()
 
     def _encode_one(self, text: str) -> Float[torch.Tensor, " E"]:
         return self._encode([text])[0]
-
-    def _bank(self) -> Float[torch.Tensor, "Q E"]:
-        """The bank's sentences, encoded once."""
-        if self._encoded_bank is None:
-            self._encoded_bank = self._encode(bank.sentences())
-        return self._encoded_bank
 
     def _row(self, id: str, columns: list[str] | None = None) -> Row:
         rows = self._store.rows([id], columns) if is_id(id) else []
@@ -326,34 +245,13 @@ class Library:
         return rows[0]
 
 
-def _frames(row: Row) -> tuple[np.ndarray, np.ndarray]:
-    """CLIP's and the model's embeddings (F, E) of the frames of a stored video."""
-    count = len(row["times"])
-    clip, video = (
-        np.array(row[part], np.float32).reshape(count, -1) for part in ("frame_clip", "frame_video")
-    )
-    return clip, video
-
-
-def _stretch(
-    clip: Float[np.ndarray, "F E"],
-    video: Float[np.ndarray, "F E"],
-    times: Float[np.ndarray, " F"],
-    start: float,
-    end: float,
-) -> tuple[Float[np.ndarray, "1 E"], Float[np.ndarray, "1 E"]]:
-    """Both embeddings of the frames from `start` to `end`, of the nearest one where there is none."""
-    inside = (times >= start) & (times <= end)
-    if not inside.any():
-        inside[np.abs(times - start).argmin()] = True
-    return clip[inside].mean(0, keepdims=True), video[inside].mean(0, keepdims=True)
-
-
-def _require(top: int, gain: float) -> None:
-    if top < 1:
-        raise ValueError(f"top is {top}: ask for at least one result")
-    if not 0 <= gain < math.inf:
-        raise ValueError(f"the branch gain is {gain}: take 0 (CLIP alone), 1 (as trained) or more")
+def _timed(
+    query: str, find: Search, wanted: Float[torch.Tensor, " E"], options: Options, started: float
+) -> Results:
+    encoded = time.perf_counter()
+    found, no_match = find(wanted, options)
+    ended = time.perf_counter()
+    return Results(query, found, no_match, {"encode": _ms(encoded - started), "search": _ms(ended - encoded)})
 
 
 def _ms(seconds: float) -> float:

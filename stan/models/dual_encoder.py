@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor, nn
@@ -68,7 +69,7 @@ class DualEncoder(nn.Module):
             return self.encoder(video, mask)
         paths = video if isinstance(video, list) else [video]
         with torch.no_grad():
-            return self.encoder(torch.stack([self._prepare(path) for path in paths]).to(self.device))
+            return self.encoder(torch.stack([self.decode(path)[0] for path in paths]).to(self.device))
 
     def encode_text(self, text: str | list[str] | Int[Tensor, "B L"]) -> TextOutput:
         """Embeds captions (without gradient) or token ids."""
@@ -81,13 +82,19 @@ class DualEncoder(nn.Module):
         """Scores every text against every video, as cosines do: without logit scale."""
         return self.score(text, video)
 
-    def _prepare(self, path: str | Path) -> Float[Tensor, "T 3 S S"]:
+    def decode(
+        self, path: str | Path, count: int | None = None
+    ) -> tuple[Float[Tensor, "T 3 S S"], Float[np.ndarray, " T"]]:
+        """`count` frames of a video file (the model's own number if None) as the model reads them; times in seconds.
+
+        Raises VideoError (a ValueError) for a file that cannot be decoded.
+        """
         from stan.data.transforms import evaluation  # only who reads files needs decoders
         from stan.data.video import decode
 
-        clip = self.clip
-        frames = evaluation(clip.image_size, clip.mean, clip.std)(decode(path, self.frames, None).frames)
-        return torch.as_tensor(frames)
+        clip, decoded = self.clip, decode(path, count or self.frames)
+        frames = evaluation(clip.image_size, clip.mean, clip.std)(decoded.frames)
+        return torch.as_tensor(frames), np.asarray(decoded.times)
 
 
 def build(config: ModelConfig, frames: int) -> DualEncoder:

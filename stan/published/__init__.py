@@ -68,6 +68,24 @@ def number(table: str, row: str, column: str) -> float | None:
     return None if pd.isna(value) else float(value)
 
 
+def beside(table: str, row: str, column: str) -> float | None:
+    """What a row of any table prints for an ablation's column (`msrvtt_R@1`), or None where it prints nothing.
+
+    Raises ValueError for a row that isn't printed.
+    """
+    place = _ablation_place(column)
+    assert place is not None, column
+    cells = _cells()
+    if (table, row) not in {cell[:2] for cell in cells}:
+        raise ValueError(f"no printed row {row!r} in table {table!r}")
+    return cells.get((table, row, *place))
+
+
+@cache
+def _cells() -> dict[tuple[str, ...], float]:
+    return {(c["table"], c["row"], c["benchmark"], c["metric"]): c["value"] for c in numbers()}
+
+
 def notes() -> dict[tuple[str, str, str, str], str]:
     """What a reader must know about single cells, by (table, benchmark, row, metric): where slides and paper print
     different numbers, where print can't be matched, or where it contradicts itself.

@@ -15,7 +15,17 @@ from stan.results.comparison import (
     query_values,
     summary,
 )
-from stan.results.reader import SHIPPED, find, find_training, history, load, ranks, read, run_folders
+from stan.results.reader import (
+    SHIPPED,
+    find,
+    find_training,
+    history,
+    load,
+    ranks,
+    read,
+    run_folders,
+    time_probe,
+)
 from stan.results.writer import RunWriter, adopt
 
 __all__ = [
@@ -38,4 +48,5 @@ __all__ = [
     "read",
     "run_folders",
     "summary",
+    "time_probe",
 ]

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import zipfile
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -18,9 +20,13 @@ from stan.config import Experiment, from_dict, to_dict
 SHIPPED = Path(__file__).resolve().parent.parent / "reference"
 """Run records that come with the package, without weights."""
 
+PROBE = "time_probe.json"
+"""Beside a record whose run was asked whether time matters."""
+
 STALE_SECONDS = 120.0
 """A record that says `running` with an older heartbeat is read as `died`."""
 
+_DOCUMENTS = ("config.json", "run.json", "eval.json", "ranks.npz")
 _FOLDER = re.compile(r"[0-9a-f]{10}-s\d+")
 _COLUMNS = (
     "id",
@@ -68,8 +74,28 @@ def load(roots: str | Path | Sequence[str | Path], shipped: bool = False) -> pd.
     known = {path.resolve() for path, _ in paths}
     if shipped:
         paths += [(path, True) for path in run_folders(SHIPPED) if path.resolve() not in known]
-    rows = [_table_row(read(path), comes_with) for path, comes_with in paths]
+    rows = [_row(path, comes_with) for path, comes_with in paths]
     return pd.DataFrame(rows, columns=None if rows else list(_COLUMNS))
+
+
+def _row(path: Path, shipped: bool) -> dict[str, Any]:
+    """A run's row; read again only where a file has changed, and where the heartbeat's age decides."""
+    stamp = tuple(_stamp(path / name) for name in _DOCUMENTS)
+    row = _row_at(str(path), shipped, stamp)
+    return row if row["status"] not in ("running", "died") else _table_row(read(path), shipped)
+
+
+@lru_cache(maxsize=20_000)
+def _row_at(path: str, shipped: bool, stamp: tuple) -> dict[str, Any]:
+    return _table_row(read(path), shipped)
+
+
+def _stamp(file: Path) -> tuple[int, int, int] | None:
+    try:
+        found = os.stat(file)
+    except OSError:
+        return None
+    return found.st_mtime_ns, found.st_size, found.st_ino
 
 
 def run_folders(root: str | Path) -> Iterator[Path]:
@@ -111,6 +137,34 @@ def ranks(path: str | Path) -> dict[str, np.ndarray]:
             return {name: archive[name] for name in archive.files}
     except (OSError, ValueError, EOFError, KeyError, zipfile.BadZipFile) as error:
         raise ValueError(f"{file} can't be read ({error}); evaluate the run again") from error
+
+
+def time_probe(path: str | Path) -> dict[str, Any] | None:
+    """What `stan.time_probe.keep` wrote beside the run's record; None where nothing can be read."""
+    try:
+        found = _document(Path(path) / PROBE)
+    except (OSError, ValueError):
+        return None
+    return found if _is_probe(found) else None
+
+
+def _is_probe(found: dict[str, Any]) -> bool:
+    """Whether every arrangement has its numbers: a run's folder may come from anywhere."""
+    lines = found.get("arrangements")
+    if not isinstance(lines, list) or not isinstance(found.get("headline"), str):
+        return False
+    return all(
+        isinstance(line, dict)
+        and isinstance(line.get("arrangement"), str)
+        and all(isinstance(line.get(name), int | float) for name in ("frames", "value", "change"))
+        and isinstance(line.get("order"), int | float | None)
+        and all(_is_interval(line.get(name)) for name in ("value_interval", "interval"))
+        for line in lines
+    )
+
+
+def _is_interval(value: Any) -> bool:
+    return isinstance(value, list) and len(value) == 2 and all(isinstance(end, int | float) for end in value)
 
 
 def history(path: str | Path) -> pd.DataFrame:

@@ -84,6 +84,20 @@ class RunWriter:
             raise ValueError(f"a run's record has no {', '.join(unknown)}; it has {', '.join(NOTES)}")
         self._update(**notes)
 
+    def skip(self, split: str, broken: Mapping[str, str]) -> None:
+        """Adds to the record how many clips of a split were left out, and why, by id.
+
+        Raises ValueError where a run that is resumed began without other clips than these: it could not go on exactly.
+        """
+        skipped = self._record["skipped"] or {}
+        if split in skipped and skipped[split]["clips"] != dict(broken):
+            raise ValueError(
+                f"{self.folder}: this run began without {skipped[split]['count']} broken clips of {split}, now there"
+                f" are {len(broken)}: bring the videos back as they were, or delete the run"
+            )
+        told = {"count": len(broken), "clips": dict(broken)}
+        self._update(skipped=skipped | {split: told})
+
     def log(self, line: Mapping[str, Any]) -> None:
         """Appends one line to `metrics.jsonl`. Raises ValueError naming a value that is NaN or infinite."""
         text = json.dumps(_plain(line, "line")) + "\n"
@@ -176,6 +190,17 @@ def adopt(
     return folder
 
 
+def being_written(folder: Path) -> bool:
+    """Whether some process has the run in this folder open."""
+    if not folder.is_dir():
+        return False
+    try:
+        _unlock(_lock(folder))
+    except ValueError:
+        return True
+    return False
+
+
 def write_bytes(path: Path, content: bytes) -> None:
     """Replaces the file as a whole: a reader, or a crash, sees the old content or the new, never a part."""
     temporary = path.with_name(f".{path.name}.{os.getpid()}.{threading.get_ident()}.part")
@@ -218,7 +243,10 @@ def _opening_record(folder: Path) -> dict[str, Any]:
         "resumed": 0,
     }
     fresh |= (
-        provenance() | {"peak_memory_mb": None, "error": None} | dict.fromkeys(NOTES) | {"shipped": False}
+        provenance()
+        | {"peak_memory_mb": None, "error": None, "skipped": None}
+        | dict.fromkeys(NOTES)
+        | {"shipped": False}
     )
     if previous is None:
         return fresh
@@ -226,6 +254,7 @@ def _opening_record(folder: Path) -> dict[str, Any]:
         "start": previous["start"],
         "seconds": previous["seconds"],
         "resumed": previous.get("resumed", 0) + 1,
+        "skipped": previous.get("skipped"),
     }
     return fresh | kept
 

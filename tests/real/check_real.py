@@ -1,6 +1,6 @@
 """Folders of other people's clips and annotation files in, one line a file out; exit code 1 where one is not right.
 
-`python tests/real/check_real.py --clips FOLDER [--annotations FOLDER]`. Clips in a folder named `hostile` may fail,
+`python tests/real/check_real.py [--clips FOLDER] [--annotations FOLDER]`. Clips in a folder named `hostile` may fail,
 with one clear VideoError; all others must decode, with the frames, time stamps and orientation that FFmpeg sees.
 """
 
@@ -10,14 +10,15 @@ import argparse
 import os
 import sys
 from collections.abc import Callable, Iterator
+from itertools import chain
 from pathlib import Path
 
 import av
 import numpy as np
 
 from stan.data import video
-from stan.data.datasets import didemo, kinetics, msrvtt, something
-from stan.data.datasets.base import EXTENSIONS
+from stan.data.datasets import SETS, SPLITS, Annotations, DataSet, kinetics, something
+from stan.data.datasets.files import EXTENSIONS, Absent
 from stan.data.decoding_pool import POOL
 
 ASKED = 12
@@ -88,34 +89,42 @@ def clips(folder: Path) -> Iterator[tuple[str, Callable[[], str]]]:
 
 
 def annotations(folder: Path) -> Iterator[tuple[str, Callable[[], str]]]:
-    for name, (read, expected) in ANNOTATIONS.items():
+    """Every split of every set whose files are there, and the class names that the package ships."""
+    for name, shipped in {"label_map_k400.txt": kinetics, "label_map_sthv2.txt": something}.items():
         if (folder / name).is_file():
-            yield name, lambda path=folder / name, read=read, expected=expected: counted(read(path), expected)
+            yield name, lambda path=folder / name, shipped=shipped: same_names(shipped.class_names(), path)
+    for dataset in SETS.values():
+        for split in SPLITS:
+            try:
+                told = dataset.annotations(folder, split)
+            except Absent:
+                continue
+            except ValueError as error:
+                yield f"{dataset.name} {split}", lambda error=error: fail(error)
+            else:
+                yield f"{dataset.name} {split}", lambda told=told, d=dataset, s=split: counted(told, d, s)
 
 
-def counted(found: list, expected: int) -> str:
-    require(len(found) == expected, f"{len(found)} entries, {expected} expected")
-    require(len({str(entry) for entry in found}) == expected, "entries repeat")
-    return f"{expected} entries"
+def fail(error: ValueError) -> str:
+    raise error
 
 
-ANNOTATIONS = {
-    "MSRVTT_JSFUSION_test.csv": (msrvtt.pairs, 1000),
-    "didemo_test_data.json": (didemo.paragraphs, 1037),
-    "didemo_val_data.json": (didemo.paragraphs, 1094),
-    "kinetics_video_val_se320.txt": (lambda path: kinetics.labelled(path, 400), 19796),
-    "label_map_k400.txt": (lambda path: shipped(kinetics, path), 400),
-    "label_map_sthv2.txt": (lambda path: shipped(something, path), 174),
-}
-"""Reader and number of videos (or classes) of the published files."""
+def counted(told: Annotations, dataset: DataSet, split: str) -> str:
+    """Whole entries that don't repeat, as many as are known to be published."""
+    entries, known = told.entries, dataset.sizes.get(split)
+    require(len({entry.id for entry in entries}) == len(entries), "videos repeat")
+    require(all(entry.captions or entry.label is not None for entry in entries), "an entry says nothing")
+    if known is None or told.held_out:  # a part of the training list: its size follows from the names
+        return f"{len(entries)} entries, of unknown size"
+    require(len(entries) in known, f"{len(entries)} entries, {' or '.join(map(str, known))} expected")
+    return f"{len(entries)} entries, as published"
 
 
-def shipped(reader, path: Path) -> list[str]:
-    """The class names of the file, which must be those that the package ships."""
-    names = tuple(path.read_text(encoding="utf-8").split("\n"))
-    names = tuple(name.strip() for name in names if name.strip())
-    require(names == reader.class_names(), "other class names than shipped")
-    return list(names)
+def same_names(shipped: tuple[str, ...], path: Path) -> str:
+    """The class names of the file must be those that the package ships."""
+    names = tuple(name.strip() for name in path.read_text(encoding="utf-8").split("\n") if name.strip())
+    require(names == shipped, "other class names than shipped")
+    return f"{len(names)} names, as shipped"
 
 
 def run(checks: Iterator[tuple[str, Callable[[], str]]]) -> tuple[int, int]:
@@ -139,13 +148,12 @@ def remaining_children() -> list[str]:
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
-    parser.add_argument("--clips", type=Path, required=True)
+    parser.add_argument("--clips", type=Path)
     parser.add_argument("--annotations", type=Path)
     arguments = parser.parse_args()
-    looked, wrong = run(clips(arguments.clips))
-    if arguments.annotations:
-        more, bad = run(annotations(arguments.annotations))
-        looked, wrong = looked + more, wrong + bad
+    checks = [clips(arguments.clips)] if arguments.clips else []
+    checks += [annotations(arguments.annotations)] if arguments.annotations else []
+    looked, wrong = run(chain.from_iterable(checks))
     workers = len(POOL.pids)
     video.close()
     left = remaining_children()

@@ -2,20 +2,77 @@
 
 from __future__ import annotations
 
-from stan.data.datasets import didemo, kinetics, lsmdc, msrvtt, something
-from stan.data.datasets.base import SPLITS, Clip, VideoSet
+from pathlib import Path
 
-__all__ = ["READERS", "WORLD", "Clip", "VideoSet", "load"]
+from stan.data.datasets import (
+    activitynet,
+    didemo,
+    hmdb51,
+    kinetics,
+    lsmdc,
+    msrvtt,
+    msvd,
+    prepared,
+    something,
+    ucf101,
+)
+from stan.data.datasets.base import SPLITS, Annotations, Clip, DataSet, VideoSet, assemble
 
-READERS = {
-    "msrvtt": msrvtt.read,
-    "didemo": didemo.read,
-    "lsmdc": lsmdc.read,
-    "kinetics": kinetics.read,
-    "something": something.read,
+__all__ = [
+    "SETS",
+    "SPLITS",
+    "WORLD",
+    "Annotations",
+    "Clip",
+    "DataSet",
+    "VideoSet",
+    "annotations",
+    "load",
+    "named",
+]
+
+SETS: dict[str, DataSet] = {
+    one.name: one
+    for one in (
+        *msrvtt.SETS,
+        didemo.SET,
+        lsmdc.SET,
+        msvd.SET,
+        *activitynet.SETS,
+        kinetics.SET,
+        something.SET,
+        *ucf101.SETS,
+        *hmdb51.SETS,
+    )
 }
 WORLD = {"retrieval": "msrvtt", "paragraph": "didemo", "scenes": "kinetics", "motions": "something"}
 """Suites of the embedded world, and the data set whose layout each has."""
+
+
+def named(name: str) -> tuple[DataSet, str]:
+    """The data set whose layout `name` has (`msrvtt`, or `world/retrieval` for a made world), and the suite's name.
+
+    Raises ValueError listing those there are.
+    """
+    suite = name.removeprefix("world/")
+    known = WORLD.get(suite) if name.startswith("world/") else name
+    if known not in SETS:
+        there = ", ".join([*SETS, *(f"world/{suite}" for suite in WORLD)])
+        raise ValueError(f"there is no data set {name!r}; there are {there}")
+    return SETS[known], suite
+
+
+def annotations(dataset: DataSet, root: str | Path, split: str) -> Annotations:
+    """What the files in `root` say of a split: the set's own, or those of `stan data prepare`.
+
+    Raises Absent for a file that isn't there, ValueError for what cannot be used and for an unknown split.
+    """
+    if split not in SPLITS:
+        raise ValueError(f"no split {split!r}; there are {', '.join(SPLITS)}")
+    root = Path(root)
+    if prepared.is_prepared(root):
+        return prepared.annotations(root, split, dataset.name)
+    return dataset.annotations(root, split)
 
 
 def load(spec: str, split: str) -> VideoSet:
@@ -24,11 +81,7 @@ def load(spec: str, split: str) -> VideoSet:
     Warns about missing videos. Raises ValueError for an unknown set or split and for annotations that cannot be used.
     """
     name, colon, root = spec.partition(":")
-    suite = name.removeprefix("world/")
-    reader = WORLD.get(suite) if name.startswith("world/") else name
-    if reader not in READERS or not colon or not root:
-        known = ", ".join([*READERS, *(f"world/{suite}" for suite in WORLD)])
-        raise ValueError(f"{spec!r} names no data set: write NAME:FOLDER with a name of {known}")
-    if split not in SPLITS:
-        raise ValueError(f"no split {split!r}; there are {', '.join(SPLITS)}")
-    return READERS[reader](root, split, name=suite)
+    if not colon or not root:
+        raise ValueError(f"{spec!r} names no data set: write NAME:FOLDER with a name of {', '.join(SETS)}")
+    dataset, suite = named(name)
+    return assemble(suite, split, dataset.task, Path(root), annotations(dataset, root, split))

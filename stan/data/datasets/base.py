@@ -1,23 +1,20 @@
-"""Annotation entries and a folder in, a `VideoSet` out: what the readers of all data sets share."""
+"""What annotation files say of a split, and a folder of videos, in; a `VideoSet` out: what all data sets share."""
 
 from __future__ import annotations
 
-import csv
 import hashlib
 import json
 import os
 import warnings
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+from stan.data.datasets.files import VideoFolder, lines
+
 SPLITS = ("train", "val", "test")
-EXTENSIONS = frozenset(
-    [".mp4", ".m4v", ".mov", ".mkv", ".webm", ".avi", ".mpg", ".mpeg", ".wmv"]
-    + [".flv", ".3gp", ".3g2", ".mts", ".m2ts", ".ts", ".ogv", ".asf", ".gif"]
-)
 SIDECAR = "clips.jsonl"
 """Beside the annotations of a made world: one JSON object a clip, with id, seen, twin and kind."""
 HELD_OUT = 20
@@ -51,6 +48,8 @@ class VideoSet:
     classes: tuple[str, ...] = ()
     missing: tuple[str, ...] = ()
     """Videos that the annotations name and the folder does not hold; their clips are left out."""
+    broken: Mapping[str, str] = field(default_factory=dict)
+    """Why clips were left out whose file gives no frames, by id; only where that was asked for."""
 
     @cached_property
     def hash(self) -> str:
@@ -71,41 +70,50 @@ class Entry:
     """Name or relative path of the file, with or without its extension."""
     captions: tuple[str, ...] = ()
     label: int | None = None
+    other_name: str | None = None
+    """What the file is called in some copies of the set."""
+
+    def file(self, folder: VideoFolder) -> Path | None:
+        return folder.find(self.video, *([self.other_name] if self.other_name else []))
 
 
-@dataclass
-class VideoFolder:
-    """All video files under a folder, found by relative path, by name, or by either without the extension."""
+@dataclass(frozen=True)
+class Annotations:
+    """One split as its annotation files tell it."""
 
-    root: Path
-    _files: dict[str, Path] = field(init=False)
-
-    def __post_init__(self) -> None:
-        top = self.root / "videos" if (self.root / "videos").is_dir() else self.root
-        self._files = {}
-        for file in sorted(_video_files(top)):
-            relative = file.relative_to(top).as_posix()
-            stems = (relative.removesuffix(file.suffix), file.stem)
-            for key in (relative, file.name, *stems):
-                self._files.setdefault(key, file)
-
-    def find(self, video: str) -> Path | None:
-        """The file that an annotation means; another extension will do, as sets are often re-encoded."""
-        name = video.removeprefix("./").removeprefix("videos/")
-        keys = (name, Path(name).name, name.removesuffix(Path(name).suffix), Path(name).stem)
-        return next((self._files[key] for key in keys if key in self._files), None)
+    entries: tuple[Entry, ...]
+    files: tuple[Path, ...]
+    classes: tuple[str, ...] = ()
+    held_out: bool = False
+    """Whether train and val are parts of one training list, parted by `held_out`."""
 
 
-def assemble(
-    name: str, split: str, task: str, root: Path, entries: Sequence[Entry], classes: Sequence[str] = ()
-) -> VideoSet:
+@dataclass(frozen=True)
+class DataSet:
+    """A public data set under one protocol: how its annotation files are read, and what a whole copy of it holds."""
+
+    name: str
+    task: str
+    annotations: Callable[[Path, str], Annotations]
+    """A folder and a split to what the files say. Raises Absent for a file that isn't there, ValueError for others."""
+    layout: str
+    """Which files must lie in the folder, beside the videos."""
+    source: str
+    """Where they come from."""
+    sizes: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
+    """Known numbers of videos by split, the usual one first; where validation is held out, train's are of both."""
+    shrinks: bool = False
+    """Whether copies differ in size, because videos vanish from where they are fetched."""
+
+
+def assemble(name: str, split: str, task: str, root: Path, told: Annotations) -> VideoSet:
     """The set of all entries whose video is there, with the sidecar's facts where there is one.
 
     Warns with number and names of the missing videos; raises ValueError when ids repeat or none is there.
     """
-    _refuse_repeated(name, split, entries)
+    _refuse_repeated(name, split, told.entries)
     folder, facts = VideoFolder(root), _sidecar(root)
-    found = [(entry, folder.find(entry.video)) for entry in entries]
+    found = [(entry, entry.file(folder)) for entry in told.entries]
     missing = tuple(entry.video for entry, path in found if path is None)
     if len(missing) == len(found):
         shown = ", ".join(missing[:3]) or "none is named"
@@ -122,79 +130,27 @@ def assemble(
         for entry, path in found
         if path is not None
     )
-    return VideoSet(name, split, task, clips, tuple(classes), missing)
+    return VideoSet(name, split, task, clips, told.classes, missing)
 
 
-def held_out(video: str) -> bool:
-    """Whether a training video is kept for validation; depends on its name alone, so it never changes sides."""
-    return int.from_bytes(hashlib.sha256(video.encode()).digest()[:8], "big") % HELD_OUT == 0
+def held_out(name: str) -> bool:
+    """Whether a training video is kept for validation; depends on this name alone, so it never changes sides."""
+    return int.from_bytes(hashlib.sha256(name.encode()).digest()[:8], "big") % HELD_OUT == 0
 
 
-def of_training(split: str, entries: Iterable[Entry]) -> list[Entry]:
-    """The part of all training entries that is `train`, or the part held out as `val`."""
-    return [entry for entry in entries if held_out(entry.id) == (split == "val")]
+def of_training(
+    split: str, entries: Iterable[Entry], source: Callable[[Entry], str] = lambda entry: entry.id
+) -> tuple[Entry, ...]:
+    """The part of all training entries that is `train`, or the part held out as `val`.
+
+    source: what an entry's clip was cut from, where clips of one video must stay on one side.
+    """
+    return tuple(entry for entry in entries if held_out(source(entry)) == (split == "val"))
 
 
-def annotation(root: Path, *names: str) -> Path:
-    """The first of `names` in `root` or a folder in it. Raises ValueError naming them all."""
-    found = optional_annotation(root, *names)
-    if found is None:
-        raise ValueError(f"{root}: there is no {' or '.join(names)}, neither here nor one folder down")
-    return found
-
-
-def optional_annotation(root: Path, *names: str) -> Path | None:
-    """As `annotation`, None where there is none. Raises ValueError where `root` is no folder."""
-    if not root.is_dir():
-        raise ValueError(f"{root} is no folder: give the one that holds the annotation files and the videos")
-    folders = [root, *sorted(path for path in root.iterdir() if path.is_dir())]
-    return next((folder / name for name in names for folder in folders if (folder / name).is_file()), None)
-
-
-def lines(path: Path) -> list[tuple[int, str]]:
-    """(line number, text) of every line that is not blank. Raises ValueError for what is no UTF-8 text."""
-    try:
-        text = path.read_text(encoding="utf-8-sig")
-    except UnicodeDecodeError as error:
-        raise ValueError(f"{path}: is no UTF-8 text ({error.reason} at byte {error.start})") from error
-    return [(number, line.strip()) for number, line in enumerate(text.split("\n"), 1) if line.strip()]
-
-
-def rows(path: Path, columns: Sequence[str]) -> list[dict[str, str]]:
-    """The rows of a CSV file with a header. Raises ValueError for absent columns or short rows, naming the line."""
-    with path.open(newline="", encoding="utf-8-sig") as file:
-        reader = csv.DictReader(file)
-        absent = [column for column in columns if column not in (reader.fieldnames or ())]
-        if absent:
-            raise ValueError(f"{path}:1: no column {', '.join(absent)}; the header is {reader.fieldnames}")
-        found = []
-        for row in reader:
-            if any(not row[column] for column in columns):
-                raise ValueError(f"{path}:{reader.line_num}: a row without {', '.join(columns)}: {row}")
-            found.append(row)
-    return found
-
-
-def document(path: Path) -> Any:
-    """The JSON document. Raises ValueError naming the line where it breaks."""
-    try:
-        return json.loads(path.read_text(encoding="utf-8-sig"))
-    except json.JSONDecodeError as error:
-        raise ValueError(f"{path}:{error.lineno}: is no JSON ({error.msg})") from error
-
-
-def items(path: Path, convert: Callable[[dict[str, Any]], Any], values: Any | None = None) -> list[Any]:
-    """`convert` of each object of the JSON list in `path`. Raises ValueError naming the item that lacks a key."""
-    values = document(path) if values is None else values
-    if not isinstance(values, list):
-        raise ValueError(f"{path}: a list of objects is expected, not {type(values).__name__}")
-    found = []
-    for number, value in enumerate(values):
-        try:
-            found.append(convert(value))
-        except (KeyError, TypeError, ValueError) as error:
-            raise ValueError(f"{path}: item {number} is unusable ({error!r}): {str(value)[:120]}") from error
-    return found
+def paragraph(sentences: Iterable[str]) -> str:
+    """The sentences about a video in their order, joined by a space."""
+    return " ".join(sentence.strip() for sentence in sentences)
 
 
 def _sidecar(root: Path) -> dict[str, dict[str, Any]]:
@@ -209,14 +165,9 @@ def _sidecar(root: Path) -> dict[str, dict[str, Any]]:
     return facts
 
 
-def _refuse_repeated(name: str, split: str, entries: Sequence[Entry]) -> None:
+def _refuse_repeated(name: str, split: str, entries: Iterable[Entry]) -> None:
     met = set()
     for entry in entries:
         if entry.id in met:
             raise ValueError(f"{name} {split}: video {entry.id} stands twice in the annotations; remove one")
         met.add(entry.id)
-
-
-def _video_files(top: Path) -> Iterator[Path]:
-    for folder, _, names in os.walk(top):
-        yield from (Path(folder, name) for name in names if Path(name).suffix.lower() in EXTENSIONS)

@@ -1,4 +1,4 @@
-"""A folder in DiDeMo's layout in, a VideoSet out: all descriptions of a video joined to one paragraph.
+"""A folder in DiDeMo's layout in, its splits as entries out: all descriptions of a video joined to one paragraph.
 
 `{train,val,test}_list.txt` (a video file a line; all videos of the JSON file where there is none) and
 `{train,val,test}_data.json` or `didemo_{...}_data.json` ([{"video", "description", "times", ...}]).
@@ -8,41 +8,53 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from stan.data.datasets.base import (
-    Entry,
-    VideoSet,
-    annotation,
-    assemble,
-    items,
-    lines,
-    optional_annotation,
-)
+from stan.data.datasets.base import Annotations, DataSet, Entry, paragraph
+from stan.data.datasets.files import annotation, items, lines, optional_annotation
 
 
-def read(root: str | Path, split: str, name: str = "didemo") -> VideoSet:
-    """The split train, val or test. Raises ValueError naming file and line of what cannot be used."""
-    root = Path(root)
+def annotations(root: Path, split: str) -> Annotations:
+    """The split train, val or test."""
     data = annotation(root, f"{split}_data.json", f"didemo_{split}_data.json")
-    entries = paragraphs(data, optional_annotation(root, f"{split}_list.txt"))
-    return assemble(name, split, "retrieval", root, entries)
+    listed = optional_annotation(root, f"{split}_list.txt")
+    return Annotations(paragraphs(data, listed), (data, *([listed] if listed else [])))
 
 
-def paragraphs(data: Path, listed: Path | None = None) -> list[Entry]:
-    """One entry a video, its descriptions joined by a space in the file's order."""
-    sentences: dict[str, list[str]] = {}
+def paragraphs(data: Path, listed: Path | None = None) -> tuple[Entry, ...]:
+    """One entry a video, its descriptions joined by a space in the file's order.
+
+    Some videos stand in the published files under two endings (`x.mov`, `x.mp4`): they are one video with all
+    descriptions, except where a list names one of the two: then its own are meant, as in other code for the lists.
+    """
+    by_name: dict[str, list[str]] = {}
+    by_stem: dict[str, list[str]] = {}
+    first: dict[str, str] = {}
     for video, description in items(data, lambda item: (item["video"], item["description"])):
-        sentences.setdefault(video, []).append(description.strip())
-    names = list(sentences) if listed is None else _listed(listed, data, sentences)
-    return [Entry(Path(video).stem, video, (" ".join(sentences[video]),)) for video in names]
-
-
-def _listed(listed: Path, data: Path, sentences: dict[str, list[str]]) -> list[str]:
-    """The listed videos by the names they have in the JSON file; lists often leave out or change the extension."""
-    by_stem = {Path(video).stem: video for video in sentences}
-    names = []
+        stem = Path(video).stem
+        by_name.setdefault(video, []).append(description)
+        by_stem.setdefault(stem, []).append(description)
+        first.setdefault(stem, video)
+    if listed is None:
+        return tuple(_entry(first[stem], sentences) for stem, sentences in by_stem.items())
+    entries = []
     for number, line in lines(listed):
-        video = line if line in sentences else by_stem.get(line) or by_stem.get(Path(line).stem)
-        if video is None:
+        stem = line if line in by_stem else Path(line).stem  # lists often leave out or change the ending
+        if stem not in by_stem:
             raise ValueError(f"{listed}:{number}: {line} has no description in {data.name}")
-        names.append(video)
-    return names
+        entries.append(_entry(line if line in by_name else first[stem], by_name.get(line, by_stem[stem])))
+    return tuple(entries)
+
+
+def _entry(video: str, sentences: list[str]) -> Entry:
+    return Entry(Path(video).stem, video, (paragraph(sentences),))
+
+
+SET = DataSet(
+    "didemo",
+    "retrieval",
+    annotations,
+    "train_data.json, val_data.json, test_data.json; train_list.txt, val_list.txt, test_list.txt, without which all"
+    " videos of the JSON files are taken",
+    "github.com/LisaAnne/LocalizingMoments; lists: github.com/albanie/collaborative-experts",
+    # Without the lists, val and test hold some videos more.
+    {"train": (8392,), "val": (1065, 1067), "test": (1004, 1010)},
+)

@@ -1,4 +1,4 @@
-"""A folder in Kinetics' layout in, a VideoSet out: lines `path label`.
+"""A folder in Kinetics' layout in, its splits as entries out: lines `path label`.
 
 `kinetics400_{train,val,test}_list_videos.txt`, or `kinetics_video_{train,val,test}_se320.txt`; class names from
 `label_map_k400.txt` beside them, else Kinetics-400's own. Where no test list with labels is there, as in the published
@@ -10,28 +10,21 @@ from __future__ import annotations
 from importlib import resources
 from pathlib import Path
 
-from stan.data.datasets.base import (
-    Entry,
-    VideoSet,
-    annotation,
-    assemble,
-    lines,
-    of_training,
-    optional_annotation,
-)
+from stan.data.datasets.base import Annotations, DataSet, Entry, of_training
+from stan.data.datasets.files import annotation, lines, optional_annotation
 
 
-def read(root: str | Path, split: str, name: str = "kinetics") -> VideoSet:
-    """The split train, val or test. Raises ValueError naming file and line of what cannot be used."""
-    root = Path(root)
-    classes = class_names(optional_annotation(root, "label_map_k400.txt"))
-    if optional_annotation(root, *_names("test")):
-        entries = labelled(annotation(root, *_names(split)), len(classes))
-    elif split == "test":
-        entries = labelled(annotation(root, *_names("val")), len(classes))
-    else:
-        entries = of_training(split, labelled(annotation(root, *_names("train")), len(classes)))
-    return assemble(name, split, "recognition", root, entries, classes)
+def annotations(root: Path, split: str) -> Annotations:
+    """The split train, val or test."""
+    names = optional_annotation(root, "label_map_k400.txt")
+    classes = class_names(names)
+    whole = optional_annotation(root, *_names("test")) is not None
+    wanted = split if whole else {"train": "train", "val": "train", "test": "val"}[split]
+    file = annotation(root, *_names(wanted))
+    entries, files = labelled(file, len(classes)), (file, *([names] if names else []))
+    if whole or split == "test":
+        return Annotations(entries, files, classes)
+    return Annotations(of_training(split, entries), files, classes, held_out=True)
 
 
 def class_names(path: Path | None = None) -> tuple[str, ...]:
@@ -42,18 +35,30 @@ def class_names(path: Path | None = None) -> tuple[str, ...]:
     return tuple(shipped.read_text(encoding="utf-8").split("\n")[:400])
 
 
-def labelled(path: Path, classes: int) -> list[Entry]:
-    """One entry a line."""
+def labelled(path: Path, classes: int, first: int = 0) -> tuple[Entry, ...]:
+    """One entry a line; `first`: the label of the first class."""
     entries = []
     for number, line in lines(path):
         video, _, label = line.rpartition(" ")
         if not video or not label.isdecimal():
             raise ValueError(f"{path}:{number}: `path label` is expected, not {line[:80]!r}")
-        if int(label) >= classes:
+        if not first <= int(label) < classes + first:
             raise ValueError(f"{path}:{number}: label {label} where there are {classes} classes")
-        entries.append(Entry(video.rpartition(".")[0] or video, video, label=int(label)))
-    return entries
+        entries.append(Entry(video.rpartition(".")[0] or video, video, label=int(label) - first))
+    return tuple(entries)
 
 
 def _names(split: str) -> tuple[str, str]:
     return f"kinetics400_{split}_list_videos.txt", f"kinetics_video_{split}_se320.txt"
+
+
+SET = DataSet(
+    "kinetics",
+    "recognition",
+    annotations,
+    "kinetics400_train_list_videos.txt, kinetics400_val_list_videos.txt (or kinetics_video_*_se320.txt); optionally"
+    " label_map_k400.txt",
+    "github.com/cvdfoundation/kinetics-dataset; lists: mmaction2's tools/data/kinetics",
+    {"train": (240_436,), "test": (19_796,)},
+    shrinks=True,
+)

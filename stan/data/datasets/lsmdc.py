@@ -1,4 +1,4 @@
-"""A folder in LSMDC's layout in, a VideoSet out: one sentence a clip of a film.
+"""A folder in LSMDC's layout in, its splits as entries out: one sentence a clip of a film.
 
 `LSMDC16_annos_training.csv`, `LSMDC16_annos_val.csv`, `LSMDC16_challenge_1000_publictect.csv` (so spelt), tab-separated
 without a header: clip_id, start_aligned, end_aligned, start_extracted, end_extracted, sentence.
@@ -8,7 +8,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from stan.data.datasets.base import Entry, VideoSet, annotation, assemble, lines
+from stan.data.datasets.base import Annotations, DataSet, Entry
+from stan.data.datasets.files import annotation, lines
 
 FILES = {
     "train": ("LSMDC16_annos_training.csv",),
@@ -18,13 +19,13 @@ FILES = {
 COLUMNS = 6
 
 
-def read(root: str | Path, split: str, name: str = "lsmdc") -> VideoSet:
-    """The split train, val or test. Raises ValueError naming file and line of what cannot be used."""
-    root = Path(root)
-    return assemble(name, split, "retrieval", root, sentences(annotation(root, *FILES[split])))
+def annotations(root: Path, split: str) -> Annotations:
+    """The split train, val or test."""
+    file = annotation(root, *FILES[split])
+    return Annotations(sentences(file), (file,))
 
 
-def sentences(path: Path) -> list[Entry]:
+def sentences(path: Path) -> tuple[Entry, ...]:
     """One entry a clip; a clip named in several lines keeps all its sentences."""
     found: dict[str, list[str]] = {}
     for number, line in lines(path):
@@ -34,4 +35,16 @@ def sentences(path: Path) -> list[Entry]:
                 f"{path}:{number}: {len(columns)} tab-separated columns where {COLUMNS} are expected"
             )
         found.setdefault(columns[0], []).append(columns[-1].strip())
-    return [Entry(clip, clip, tuple(texts)) for clip, texts in found.items()]
+    return tuple(Entry(clip, clip, tuple(texts)) for clip, texts in found.items())
+
+
+SET = DataSet(
+    "lsmdc",
+    "retrieval",
+    annotations,
+    ", ".join(names[0] for names in FILES.values()),
+    "sites.google.com/site/describingmovies/download, after asking its makers for access",
+    {
+        "test": (1000,)
+    },  # clips of training and validation stand in several lines, and published counts are of lines
+)

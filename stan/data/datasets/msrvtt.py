@@ -1,65 +1,113 @@
-"""A folder in MSR-VTT's 1k-A layout in, a VideoSet out: one sentence a test video, many a training video.
+"""A folder in MSR-VTT's layouts in, its splits as entries out, by three protocols.
 
-`MSRVTT_train.9k.csv` (video_id), `MSRVTT_JSFUSION_test.csv` (key,vid_key,video_id,sentence) and `MSRVTT_data.json`
-({"videos": [{"video_id", ...}], "sentences": [{"video_id", "caption"}]}). The set has no validation split of its own
-beside these 9,000 and 1,000: `MSRVTT_val.csv`, in the test file's columns, is taken where it is there; otherwise a
-twentieth of the training videos, chosen by the hash of their ids, is held out of training.
+`msrvtt` (1k-A): `MSRVTT_train.9k.csv` (video_id), `MSRVTT_JSFUSION_test.csv` (key,vid_key,video_id,sentence; one
+sentence a video) and `MSRVTT_data.json` ({"videos": [{"video_id", "split", ...}], "sentences": [{"video_id",
+"caption"}]}). `msrvtt-7k`: the same test with the smaller `MSRVTT_train.7k.csv`. Neither has a validation split of its
+own: `MSRVTT_val.csv`, in the test file's columns, is taken where it is there; otherwise a twentieth of the training
+videos, chosen by the hash of their ids, is held out of training.
+`msrvtt-full`: the published split, by the `split` (train, validate, test) of each video in `MSRVTT_data.json`, or in
+`train_val_videodatainfo.json` and `test_videodatainfo.json`; all sentences of a test video count.
 """
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
+from typing import Any
 
-from stan.data.datasets.base import (
-    Entry,
-    VideoSet,
-    annotation,
-    assemble,
-    document,
-    items,
-    of_training,
-    optional_annotation,
-    rows,
-)
+from stan.data.datasets.base import Annotations, DataSet, Entry, of_training
+from stan.data.datasets.files import annotation, document, items, optional_annotation, rows
 
-VALIDATION = "MSRVTT_val.csv"
+TEST, DATA, VALIDATION = "MSRVTT_JSFUSION_test.csv", "MSRVTT_data.json", "MSRVTT_val.csv"
+PUBLISHED = {
+    "train": "train_val_videodatainfo.json",
+    "val": "train_val_videodatainfo.json",
+    "test": "test_videodatainfo.json",
+}
+SPLIT_WORDS = {"train": "train", "val": "validate", "test": "test"}
 
 
-def read(root: str | Path, split: str, name: str = "msrvtt") -> VideoSet:
-    """The split train, val or test. Raises ValueError naming file and line of what cannot be used."""
-    root = Path(root)
+def of_thousand(training_list: str, root: Path, split: str) -> Annotations:
+    """A split of the protocols that test on 1k-A."""
     validation = optional_annotation(root, VALIDATION)
-    if split == "test":
-        entries = pairs(annotation(root, "MSRVTT_JSFUSION_test.csv"))
-    elif split == "val" and validation:
-        entries = pairs(validation)
-    else:
-        listed = annotation(root, "MSRVTT_train.9k.csv", "MSRVTT_train.7k.csv")
-        entries = training(listed, annotation(root, "MSRVTT_data.json"))
-        entries = entries if validation else of_training(split, entries)
-    return assemble(name, split, "retrieval", root, entries)
+    if split == "test" or split == "val" and validation:
+        file = annotation(root, TEST) if split == "test" else validation
+        return Annotations(pairs(file), (file,))
+    files = annotation(root, training_list), annotation(root, DATA)
+    entries = training(*files)
+    return Annotations(entries if validation else of_training(split, entries), files, held_out=not validation)
 
 
-def pairs(path: Path) -> list[Entry]:
+def published(root: Path, split: str) -> Annotations:
+    """A split as the videos' own `split` tells it."""
+    file = annotation(root, DATA, PUBLISHED[split])
+    values = document(file, dict)
+    videos = items(file, lambda v: (v["video_id"], v["split"]), values.get("videos"))
+    captions = sentences(file, values)
+    wanted = [video for video, own in videos if own == SPLIT_WORDS[split]]
+    return Annotations(_with_captions(wanted, captions, file, f"the {split} split"), (file,))
+
+
+def pairs(path: Path) -> tuple[Entry, ...]:
     """One entry a video; the sentences of a video that stands in several rows stay together."""
     captions: dict[str, list[str]] = {}
     for row in rows(path, ("video_id", "sentence")):
         captions.setdefault(row["video_id"], []).append(row["sentence"])
-    return [Entry(video, video, tuple(sentences)) for video, sentences in captions.items()]
+    return tuple(Entry(video, video, tuple(sentences)) for video, sentences in captions.items())
 
 
-def training(listed: Path, data: Path) -> list[Entry]:
+def training(listed: Path, data: Path) -> tuple[Entry, ...]:
     """One entry a listed video, with all its sentences."""
-    values = document(data)
-    if not isinstance(values, dict) or "sentences" not in values:
-        raise ValueError(f"{data}: an object with `sentences` is expected")
-    captions: dict[str, list[str]] = {}
-    for video, caption in items(data, lambda s: (s["video_id"], s["caption"]), values["sentences"]):
-        captions.setdefault(video, []).append(caption)
+    captions = sentences(data, document(data, dict))
     wanted = [row["video_id"] for row in rows(listed, ("video_id",))]
+    return _with_captions(wanted, captions, data, listed.name)
+
+
+def sentences(path: Path, values: dict[str, Any]) -> dict[str, list[str]]:
+    """Captions by video."""
+    if "sentences" not in values:
+        raise ValueError(f"{path}: an object with `sentences` is expected")
+    captions: dict[str, list[str]] = {}
+    for video, caption in items(path, lambda s: (s["video_id"], s["caption"]), values["sentences"]):
+        captions.setdefault(video, []).append(caption)
+    return captions
+
+
+def _with_captions(
+    wanted: list[str], captions: dict[str, list[str]], data: Path, listed: str
+) -> tuple[Entry, ...]:
     silent = [video for video in wanted if video not in captions]
     if silent:
-        raise ValueError(
-            f"{data}: no sentence for {len(silent)} videos of {listed.name}, such as {silent[0]}"
-        )
-    return [Entry(video, video, tuple(captions[video])) for video in wanted]
+        raise ValueError(f"{data}: no sentence for {len(silent)} videos of {listed}, such as {silent[0]}")
+    return tuple(Entry(video, video, tuple(captions[video])) for video in wanted)
+
+
+_SOURCE = (
+    "github.com/ArrowLuo/CLIP4Clip (msrvtt_data.zip); videos: www.robots.ox.ac.uk/~maxbain/frozen-in-time"
+)
+SETS = (
+    DataSet(
+        "msrvtt",
+        "retrieval",
+        partial(of_thousand, "MSRVTT_train.9k.csv"),
+        f"MSRVTT_train.9k.csv, {TEST}, {DATA}; optionally {VALIDATION}",
+        _SOURCE,
+        {"train": (9000,), "test": (1000,)},
+    ),
+    DataSet(
+        "msrvtt-7k",
+        "retrieval",
+        partial(of_thousand, "MSRVTT_train.7k.csv"),
+        f"MSRVTT_train.7k.csv, {TEST}, {DATA}; optionally {VALIDATION}",
+        _SOURCE,
+        {"train": (7010,), "test": (1000,)},
+    ),
+    DataSet(
+        "msrvtt-full",
+        "retrieval",
+        published,
+        f"{DATA}, or train_val_videodatainfo.json and test_videodatainfo.json",
+        _SOURCE,
+        {"train": (6513,), "val": (497,), "test": (2990,)},
+    ),
+)

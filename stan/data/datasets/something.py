@@ -1,4 +1,4 @@
-"""A folder in Something-Something v2's layout in, a VideoSet out: the class is a template of what happens.
+"""A folder in Something-Something v2's layout in, its splits as entries out: the class is a template of what happens.
 
 `labels.json` ({text: index}; v2's own 174 where there is none), `train.json`, `validation.json` and `test.json`
 ([{"id", "template", ...}]), also named `something-something-v2-*.json`. A template's brackets are stripped: it is then
@@ -12,31 +12,23 @@ from importlib import resources
 from pathlib import Path
 from typing import Any
 
-from stan.data.datasets.base import (
-    Entry,
-    VideoSet,
-    annotation,
-    assemble,
-    document,
-    items,
-    of_training,
-    optional_annotation,
-)
+from stan.data.datasets.base import Annotations, DataSet, Entry, of_training
+from stan.data.datasets.files import annotation, document, items, optional_annotation
 
 FILES = {"train": "train", "val": "validation", "test": "test"}
 
 
-def read(root: str | Path, split: str, name: str = "something") -> VideoSet:
-    """The split train, val or test. Raises ValueError naming file and item of what cannot be used."""
-    root = Path(root)
-    classes = class_names(optional_annotation(root, *_names("labels")))
-    if _has_templates(optional_annotation(root, *_names("test"))):
-        entries = labelled(annotation(root, *_names(FILES[split])), classes)
-    elif split == "test":
-        entries = labelled(annotation(root, *_names(FILES["val"])), classes)
-    else:
-        entries = of_training(split, labelled(annotation(root, *_names("train")), classes))
-    return assemble(name, split, "recognition", root, entries, classes)
+def annotations(root: Path, split: str) -> Annotations:
+    """The split train, val or test."""
+    labels = optional_annotation(root, *_names("labels"))
+    classes = class_names(labels)
+    whole = _has_templates(optional_annotation(root, *_names("test")))
+    wanted = split if whole else {"train": "train", "val": "train", "test": "val"}[split]
+    file = annotation(root, *_names(FILES[wanted]))
+    entries, files = labelled(file, classes), (file, *([labels] if labels else []))
+    if whole or split == "test":
+        return Annotations(entries, files, classes)
+    return Annotations(of_training(split, entries), files, classes, held_out=True)
 
 
 def class_names(path: Path | None = None) -> tuple[str, ...]:
@@ -54,7 +46,7 @@ def class_names(path: Path | None = None) -> tuple[str, ...]:
     return tuple(sorted(values, key=lambda text: int(values[text])))
 
 
-def labelled(path: Path, classes: tuple[str, ...]) -> list[Entry]:
+def labelled(path: Path, classes: tuple[str, ...]) -> tuple[Entry, ...]:
     """One entry an item."""
     index = {text: i for i, text in enumerate(classes)}
 
@@ -64,7 +56,7 @@ def labelled(path: Path, classes: tuple[str, ...]) -> list[Entry]:
             raise ValueError(f"the labels do not hold {text!r}")
         return Entry(str(item["id"]), str(item["id"]), label=index[text])
 
-    return items(path, entry)
+    return tuple(items(path, entry))
 
 
 def plain(template: str) -> str:
@@ -80,3 +72,13 @@ def _has_templates(path: Path | None) -> bool:
 
 def _names(part: str) -> tuple[str, str]:
     return f"{part}.json", f"something-something-v2-{part}.json"
+
+
+SET = DataSet(
+    "something",
+    "recognition",
+    annotations,
+    "train.json, validation.json; optionally labels.json and test.json (or something-something-v2-*.json)",
+    "developer.qualcomm.com (Something-Something v2)",
+    {"train": (168_913,), "test": (24_777,)},
+)

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import io
 from collections.abc import Sequence
+from itertools import groupby
 
 import pandas as pd
 from matplotlib import pyplot as plt
 from matplotlib.figure import Figure
-
-from stan import figures
 
 _TEX = {
     "\\": r"\textbackslash{}",
@@ -36,20 +35,41 @@ def _no_formula(value: object) -> object:
 
 
 def latex(table: pd.DataFrame, ids: Sequence[str], command: str) -> bytes:
-    """The table for `\\usepackage{booktabs}`; numbers to one decimal, command and run ids as comments."""
-    numeric = [pd.api.types.is_numeric_dtype(table[column]) for column in table]
+    """The table for `\\usepackage{booktabs}`; numbers to one decimal, command and run ids as comments.
+
+    Columns of two levels become headers that span their group, each over a rule of its own.
+    """
     lines = [
         f"% regenerate: {_one_line(command)}",
         *(f"% run: {_one_line(run)}" for run in ids),
-        rf"\begin{{tabular}}{{{''.join('r' if number else 'l' for number in numeric)}}}",
+        rf"\begin{{tabular}}{{{''.join(_alignment(table[name]) for name in table)}}}",
         r"\toprule",
-        _tex_row(table.columns),
+        *(_tex_groups(table.columns) if table.columns.nlevels > 1 else []),
+        _tex_row(table.columns.get_level_values(-1)),
         r"\midrule",
-        *(_tex_row(values) for values in table.itertuples(index=False)),
+        *(_tex_row(values) for values in table.itertuples(index=False, name=None)),
         r"\bottomrule",
         r"\end{tabular}",
     ]
     return ("\n".join(lines) + "\n").encode()
+
+
+def _alignment(column: pd.Series) -> str:
+    """Ticks in the middle, numbers to the right."""
+    if pd.api.types.is_bool_dtype(column):
+        return "c"
+    return "r" if pd.api.types.is_numeric_dtype(column) else "l"
+
+
+def _tex_groups(columns: pd.MultiIndex) -> list[str]:
+    cells, rules, place = [], [], 1
+    for name, group in groupby(columns.get_level_values(0)):
+        width = len(list(group))
+        cells.append(rf"\multicolumn{{{width}}}{{c}}{{{_tex_cell(name)}}}")
+        if name:
+            rules.append(rf"\cmidrule(lr){{{place}-{place + width - 1}}}")
+        place += width
+    return [" & ".join(cells) + r" \\", " ".join(rules)]
 
 
 def _tex_row(values) -> str:
@@ -65,16 +85,9 @@ def _tex_cell(value) -> str:
     return "".join(_TEX.get(character, character) for character in text)
 
 
-def forest(changes: pd.DataFrame, baseline: str, metric: str) -> Figure:
-    """`stan.figures.forest` of names that come from folders: no dollar sign starts matplotlib's mathematics."""
-    named = changes.assign(row=[_unmathed(row) for row in changes["row"]])
-    figure = figures.forest(named, _unmathed(metric), _unmathed(baseline))
-    plt.close(figure)  # forgotten by pyplot, still there to be saved
-    return figure
-
-
-def _unmathed(text: str) -> str:
-    return _one_line(text).replace("$", r"\$")
+def unmathed(table: pd.DataFrame) -> pd.DataFrame:
+    """A table whose rows' names, which come from folders, start none of matplotlib's mathematics."""
+    return table.assign(row=[_one_line(row).replace("$", r"\$") for row in table["row"]])
 
 
 def png(figure: Figure, ids: Sequence[str], command: str) -> bytes:
@@ -83,15 +96,16 @@ def png(figure: Figure, ids: Sequence[str], command: str) -> bytes:
 
 
 def pdf(figure: Figure, ids: Sequence[str], command: str) -> bytes:
-    """PDF; run ids and command stand in its `Subject`."""
-    return _saved(figure, "pdf", {"Subject": _origin(ids, command)})
+    """PDF; run ids and command stand in its `Subject`, and no date, so that equal figures are equal files."""
+    return _saved(figure, "pdf", {"Subject": _origin(ids, command), "CreationDate": None})
 
 
 def _origin(ids: Sequence[str], command: str) -> str:
     return f"regenerate: {_one_line(command)}; runs: {', '.join(map(_one_line, ids))}"
 
 
-def _saved(figure: Figure, kind: str, metadata: dict[str, str]) -> bytes:
+def _saved(figure: Figure, kind: str, metadata: dict[str, str | None]) -> bytes:
     target = io.BytesIO()
     figure.savefig(target, format=kind, metadata=metadata, dpi=200)
+    plt.close(figure)
     return target.getvalue()

@@ -1,0 +1,127 @@
+"""A run's queries in; those that were lost, what they have in common, and the videos they are about out."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from urllib.parse import quote
+
+import numpy as np
+import pandas as pd
+import streamlit as st
+
+from dashboard import data
+from stan import failures, results
+from stan.data.world import suites
+from stan.serve import DEMO_PORT, HOST
+
+GROUPS = {
+    "motion": "motion",
+    "objects": "object",
+    "order": "order (twin)",
+    "count": "number of objects",
+    "seen": "seen in training",
+    "right": "right answer",
+}
+"""What lost queries may be grouped by, and what it is called."""
+
+MOST = 40
+"""Groups on one figure."""
+
+
+def of_run(path: str) -> pd.DataFrame:
+    """`stan.failures.queries`. Raises ValueError where the record's ranks can't be used."""
+    return _of_run(path, (Path(path) / "ranks.npz").stat().st_mtime_ns)
+
+
+@st.cache_data(show_spinner="Reading what was answered ...", max_entries=16)
+def _of_run(path: str, written: int) -> pd.DataFrame:
+    return failures.queries(path)
+
+
+def groupings(table: pd.DataFrame) -> list[str]:
+    """Keys of GROUPS that tell this run's queries apart."""
+    return [name for name in GROUPS if table[name].notna().any() and table[name].astype(str).nunique() > 1]
+
+
+def values(table: pd.DataFrame, by: str) -> list[str]:
+    """Groups in which a query was lost, as text, most lost first."""
+    counted = failures.groups(table, by)
+    return [str(value) for value in counted.loc[counted["lost"] > 0, "group"]]
+
+
+def lost(table: pd.DataFrame, by: str, value: str | None) -> pd.DataFrame:
+    """query, text, right, rank, order, the first answers 1 to 5 where they are recorded, and the demo's address."""
+    chosen = table[table["lost"]]
+    if value is not None:
+        chosen = chosen[[value in _texts(told) for told in chosen[by]]]
+    shown = chosen[["query", "text", "right", "rank", "order"]].sort_values(
+        "rank", ascending=False, kind="stable"
+    )
+    for place in range(max(map(len, chosen["answers"]), default=0)):
+        shown[str(place + 1)] = chosen["answers"].map(
+            lambda answers, place=place: answers[place] if place < len(answers) else None
+        )
+    return shown.assign(demo=[demo_address(text) for text in shown["text"].fillna(shown["query"])])
+
+
+def demo_address(query: str) -> str:
+    """Where the demo, once started by `stan demo`, searches for these words."""
+    return f"http://{HOST}:{DEMO_PORT}/?query={quote(query, safe='')}"
+
+
+def moved(study: data.Study, baseline: str, row: str, metric: str) -> pd.DataFrame:
+    """`data.won_lost` of the queries that moved, with their words."""
+    table = data.won_lost(study, baseline, row, metric)
+    table = table[table["gain"] != 0].reset_index(drop=True)
+    told = of_run(_first_run(study, row)).set_index("query")["text"]
+    return table.assign(text=table["query"].map(told)).dropna(axis=1, how="all")
+
+
+def videos(study: data.Study, query: str, rows: Sequence[str]) -> list[tuple[str, Path]]:
+    """(what it is, file) of the query's own video, its time-reversed twin and, where the first seed's answers are
+    recorded, the video that each row answered first. Only files of the rendered world, looked up by its plan.
+    """
+    plans = {plan.id: plan for plan in _plans(study)}
+    own = plans.get(query.partition("#")[0])
+    if own is None:
+        return []
+    wanted = [("right", own.id), ("its twin, reversed in time", own.twin)]
+    wanted += [(f"{row} answers", _answer(study, row, query)) for row in rows]
+    files = ((name, _file(study, video)) for name, video in wanted if video in plans)
+    return [(name, file) for name, file in files if file.is_file()]
+
+
+def _answer(study: data.Study, row: str, query: str) -> str | None:
+    """Id of the video that the row's first seed puts first; None where the record doesn't tell."""
+    try:
+        arrays = results.ranks(_first_run(study, row))
+        place = int(np.flatnonzero(arrays["query_ids"] == query)[0])
+        return str(arrays["video_ids"][arrays["answers"][place][0]])
+    except (KeyError, IndexError, ValueError):
+        return None
+
+
+def _first_run(study: data.Study, row: str) -> str:
+    return str(study.runs[study.runs["row"] == row].sort_values("seed")["path"].iloc[0])
+
+
+def _file(study: data.Study, video: str) -> Path:
+    seed = int(study.runs["data.world_seed"].iloc[0])
+    folder = f"{study.suite}-{study.size}" + (f"-s{seed}" if seed else "")
+    return data.worlds() / folder / "videos" / "test" / f"{video}.mp4"
+
+
+def _plans(study: data.Study) -> list[suites.Plan]:
+    if study.suite not in suites.SUITES or study.size not in suites.SIZES:
+        return []
+    return _world(study.suite, study.size, int(study.runs["data.world_seed"].iloc[0]))
+
+
+@st.cache_resource(show_spinner=False, max_entries=8)
+def _world(suite: str, size: str, seed: int) -> list[suites.Plan]:
+    return [plan for plan in suites.plans(suite, size, seed) if plan.split == "test"]
+
+
+def _texts(told: object) -> tuple[str, ...]:
+    return tuple(map(str, told)) if isinstance(told, tuple) else (str(told),)

@@ -1,0 +1,125 @@
+"""A data set's folder in; its annotation files as lines, rows and documents, its video files by name out."""
+
+from __future__ import annotations
+
+import csv
+import json
+import os
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+EXTENSIONS = frozenset(
+    [".mp4", ".m4v", ".mov", ".mkv", ".webm", ".avi", ".mpg", ".mpeg", ".wmv"]
+    + [".flv", ".3gp", ".3g2", ".mts", ".m2ts", ".ts", ".ogv", ".asf", ".gif"]
+)
+
+
+class Absent(ValueError):
+    """An annotation file that isn't there, and so has to be fetched; other ValueErrors are of what has to be mended."""
+
+
+@dataclass
+class VideoFolder:
+    """All video files under a folder, found by relative path, by name, or by either without the extension."""
+
+    root: Path
+    top: Path = field(init=False)
+    """`videos` in the root where there is one, else the root."""
+    _files: dict[str, Path] = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.top = self.root / "videos" if (self.root / "videos").is_dir() else self.root
+        self._files = {}
+        for file in sorted(_video_files(self.top)):
+            relative = file.relative_to(self.top).as_posix()
+            stems = (relative.removesuffix(file.suffix), file.stem)
+            for key in (relative, file.name, *stems):
+                self._files.setdefault(key, file)
+
+    def find(self, *names: str) -> Path | None:
+        """The file that an annotation means; another extension will do, as sets are often re-encoded."""
+        for video in names:
+            name = video.removeprefix("./").removeprefix("videos/")
+            for key in (name, Path(name).name, name.removesuffix(Path(name).suffix), Path(name).stem):
+                if key in self._files:
+                    return self._files[key]
+        return None
+
+
+def annotation(root: Path, *names: str) -> Path:
+    """The first of `names` in `root` or a folder in it. Raises Absent naming them all."""
+    found = optional_annotation(root, *names)
+    if found is None:
+        raise Absent(f"{root}: there is no {' or '.join(names)}, neither here nor one folder down")
+    return found
+
+
+def optional_annotation(root: Path, *names: str) -> Path | None:
+    """As `annotation`, None where there is none. Raises ValueError where `root` is no folder."""
+    return next(
+        (folder / name for name in names for folder in folders(root) if (folder / name).is_file()), None
+    )
+
+
+def folders(root: Path) -> list[Path]:
+    """Where annotation files may lie: in `root` or one folder down. Raises ValueError where `root` is no folder."""
+    if not root.is_dir():
+        raise ValueError(f"{root} is no folder: give the one that holds the annotation files and the videos")
+    return [root, *sorted(path for path in root.iterdir() if path.is_dir())]
+
+
+def lines(path: Path) -> list[tuple[int, str]]:
+    """(line number, text) of every line that is not blank. Raises ValueError for what is no UTF-8 text."""
+    try:
+        text = path.read_text(encoding="utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise ValueError(f"{path}: is no UTF-8 text ({error.reason} at byte {error.start})") from error
+    return [(number, line.strip()) for number, line in enumerate(text.split("\n"), 1) if line.strip()]
+
+
+def rows(path: Path, columns: Sequence[str]) -> list[dict[str, str]]:
+    """The rows of a CSV file with a header. Raises ValueError for absent columns or short rows, naming the line."""
+    with path.open(newline="", encoding="utf-8-sig") as file:
+        reader = csv.DictReader(file)
+        absent = [column for column in columns if column not in (reader.fieldnames or ())]
+        if absent:
+            raise ValueError(f"{path}:1: no column {', '.join(absent)}; the header is {reader.fieldnames}")
+        found = []
+        for row in reader:
+            if any(not row[column] for column in columns):
+                raise ValueError(f"{path}:{reader.line_num}: a row without {', '.join(columns)}: {row}")
+            found.append(row)
+    return found
+
+
+def document(path: Path, kind: type | None = None) -> Any:
+    """The JSON document. Raises ValueError naming the line where it breaks, or where it is of another kind."""
+    try:
+        found = json.loads(path.read_text(encoding="utf-8-sig"))
+    except json.JSONDecodeError as error:
+        raise ValueError(f"{path}:{error.lineno}: is no JSON ({error.msg})") from error
+    if kind is not None and not isinstance(found, kind):
+        words = {dict: "an object", list: "a list"}[kind]
+        raise ValueError(f"{path}: {words} is expected, not {type(found).__name__}")
+    return found
+
+
+def items(path: Path, convert: Callable[[dict[str, Any]], Any], values: Any | None = None) -> list[Any]:
+    """`convert` of each object of the JSON list in `path`. Raises ValueError naming the item that lacks a key."""
+    values = document(path) if values is None else values
+    if not isinstance(values, list):
+        raise ValueError(f"{path}: a list of objects is expected, not {type(values).__name__}")
+    found = []
+    for number, value in enumerate(values):
+        try:
+            found.append(convert(value))
+        except (KeyError, TypeError, ValueError) as error:
+            raise ValueError(f"{path}: item {number} is unusable ({error!r}): {str(value)[:120]}") from error
+    return found
+
+
+def _video_files(top: Path) -> Iterator[Path]:
+    for folder, _, names in os.walk(top):
+        yield from (Path(folder, name) for name in names if Path(name).suffix.lower() in EXTENSIONS)

@@ -1,0 +1,73 @@
+"""A folder in MSVD's layout in, its splits as entries out: some forty sentences a video, all of them count in testing.
+
+`{train,val,test}_list.txt` (a video a line, such as `-4wsuPCjDBc_5_15`) and the English sentences:
+`AllVideoDescriptions.txt` (`video sentence`, lines with # are comments), else `video_corpus.csv` (VideoID, Start, End,
+Language, Description, ...), under that name or as `MSR Video Description Corpus.csv`. The pickle `raw-captions.pkl`,
+which other code takes, is not read: a pickle can run code.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from stan.data.datasets.base import Annotations, DataSet, Entry
+from stan.data.datasets.files import Absent, annotation, lines, optional_annotation, rows
+
+TEXT = "AllVideoDescriptions.txt"
+TABLES = ("video_corpus.csv", "MSR Video Description Corpus.csv")
+
+
+def annotations(root: Path, split: str) -> Annotations:
+    """The split train, val or test."""
+    listed, corpus = annotation(root, f"{split}_list.txt"), optional_annotation(root, TEXT, *TABLES)
+    if corpus is None:
+        pickled = optional_annotation(root, "raw-captions.pkl")
+        why = f"; {pickled.name} is a pickle, which could run code and is not read" if pickled else ""
+        raise Absent(f"{root}: there is no {TEXT} or {' or '.join(TABLES)}{why}")
+    return Annotations(captioned(listed, corpus), (listed, corpus))
+
+
+def captioned(listed: Path, corpus: Path) -> tuple[Entry, ...]:
+    """One entry a listed video, with all its English sentences."""
+    captions = from_text(corpus) if corpus.suffix == ".txt" else from_table(corpus)
+    entries = []
+    for number, video in lines(listed):
+        if video not in captions:
+            raise ValueError(f"{listed}:{number}: {video} has no English sentence in {corpus.name}")
+        entries.append(Entry(video, video, tuple(captions[video])))
+    return tuple(entries)
+
+
+def from_text(path: Path) -> dict[str, list[str]]:
+    """Sentences by video."""
+    captions: dict[str, list[str]] = {}
+    for number, line in lines(path):
+        if line.startswith("#"):
+            continue
+        video, _, sentence = line.partition(" ")
+        if not sentence.strip():
+            raise ValueError(f"{path}:{number}: `video sentence` is expected, not {line[:80]!r}")
+        captions.setdefault(video, []).append(sentence.strip())
+    return captions
+
+
+def from_table(path: Path) -> dict[str, list[str]]:
+    """Sentences by video; the corpus has rows in other languages and some without a sentence."""
+    captions: dict[str, list[str]] = {}
+    for row in rows(path, ("VideoID", "Start", "End", "Language")):
+        sentence = (row.get("Description") or "").strip()
+        if row["Language"] == "English" and sentence:
+            captions.setdefault("_".join(row[key] for key in ("VideoID", "Start", "End")), []).append(
+                sentence
+            )
+    return captions
+
+
+SET = DataSet(
+    "msvd",
+    "retrieval",
+    annotations,
+    f"train_list.txt, val_list.txt, test_list.txt; {TEXT} or {TABLES[0]}",
+    "www.cs.utexas.edu/users/ml/clamp/videoDescription; lists: github.com/albanie/collaborative-experts",
+    {"train": (1200,), "val": (100,), "test": (670,)},
+)

@@ -1,0 +1,52 @@
+"""A folder that `stan data prepare` wrote in, its splits as entries out, whichever data set they are of.
+
+`manifest.json` ({"set", "classes", "held_out", "videos": {file: {"bytes", "sha256"}}, ...}) and
+`{train,val,test}.jsonl` (an object a line: id, video, captions, label).
+"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+from stan.data.datasets.base import Annotations, Entry
+from stan.data.datasets.files import annotation, document, lines
+
+MANIFEST = "manifest.json"
+
+
+def is_prepared(root: Path) -> bool:
+    return (root / MANIFEST).is_file()
+
+
+def manifest(root: Path, name: str) -> dict[str, Any]:
+    """The manifest. Raises ValueError where it is of another set than `name`."""
+    found = document(root / MANIFEST, dict)
+    if found.get("set") != name:
+        raise ValueError(f"{root / MANIFEST}: was prepared as {found.get('set')}, not as {name}")
+    return found
+
+
+def annotations(root: Path, split: str, name: str) -> Annotations:
+    """The split train, val or test of the set `name`."""
+    told, file = manifest(root, name), annotation(root, f"{split}.jsonl")
+    entries = tuple(_entry(file, number, line) for number, line in lines(file))
+    held_out = told["held_out"] and split != "test"
+    return Annotations(entries, (file, root / MANIFEST), tuple(told["classes"]), held_out)
+
+
+def line(entry: Entry, video: str) -> str:
+    """The entry as a line that `annotations` reads."""
+    values = {"id": entry.id, "video": video, "captions": entry.captions, "label": entry.label}
+    return json.dumps(values, ensure_ascii=False)
+
+
+def _entry(file: Path, number: int, line: str) -> Entry:
+    try:
+        told = json.loads(line)
+        return Entry(told["id"], told["video"], tuple(told["captions"]), told["label"])
+    except (json.JSONDecodeError, KeyError, TypeError) as error:
+        raise ValueError(
+            f"{file}:{number}: no JSON object with id, video, captions, label ({error!r})"
+        ) from error

@@ -1,0 +1,170 @@
+"""A direction in the embedding space in, the videos and moments that lie nearest to it out, and whether any fits."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import torch
+from jaxtyping import Float
+
+from stan.calibration import query_bank_norm
+from stan.library import bank
+from stan.library.filters import Filters
+from stan.library.scoring import Matrix, at_gain, moment, read_matrix
+from stan.library.store import Entry, Row, Store
+
+
+class Results(list[dict[str, Any]]):
+    """Results, best first: one dict per video.
+
+    video (path), id, name, folder, score, percentile, start, end, duration, curve: {"times", "scores"}.
+    """
+
+    def __init__(
+        self, query: str, found: list[dict[str, Any]], no_match: bool, milliseconds: dict[str, float]
+    ):
+        super().__init__(found)
+        self.query = query
+        self.no_match = no_match
+        self.ms = milliseconds
+
+    def document(self) -> dict[str, Any]:
+        """The same as one JSON document."""
+        return {"query": self.query, "results": list(self), "no_match": self.no_match, "ms": self.ms}
+
+
+@dataclass(frozen=True)
+class Options:
+    """How to search. Raises ValueError for what cannot be."""
+
+    top: int = 10
+    gain: float = 1.0
+    where: Filters = field(default_factory=Filters)
+    left_out: str | None = None
+    """Id of a video that is not to be found."""
+    correct_hubs: bool = False
+
+    def __post_init__(self):
+        if self.top < 1:
+            raise ValueError(f"top is {self.top}: ask for at least one result")
+        if not 0 <= self.gain < math.inf:
+            raise ValueError(f"the branch gain is {self.gain}: take 0 (CLIP alone), 1 (as trained) or more")
+
+
+class Search:
+    """Searches what a store holds, against a `bank` of unrelated sentences' embeddings (Q, E), normalised."""
+
+    def __init__(self, store: Store, unrelated: Float[torch.Tensor, "Q E"]):
+        self._store, self._unrelated = store, unrelated
+        self._matrix: Matrix | None = None
+        self._chance: dict[tuple[int, float], float] = {}
+
+    @torch.inference_mode()
+    def __call__(
+        self, wanted: Float[torch.Tensor, " E"], options: Options
+    ) -> tuple[list[dict[str, Any]], bool]:
+        """Results for a normalised direction, and True where none fits better than chance."""
+        matrix = self._read()
+        places = _admitted(matrix, options)
+        if not len(places):
+            return [], True
+        scores = matrix.scores(wanted[None], options.gain)[0]
+        order = self._without_hubs(matrix, scores, options.gain) if options.correct_hubs else scores
+        best = places[order[places].topk(min(options.top, len(places))).indices].tolist()
+        found = self._found([matrix.entries[i] for i in best], scores[best].tolist(), wanted, options.gain)
+        return found, not found or self._is_chance(matrix, found[0], options.gain)
+
+    def _read(self) -> Matrix:
+        """The scoring matrix, read again when the library has changed on disk."""
+        if self._matrix is None or self._matrix.version != self._store.version:
+            self._matrix = read_matrix(self._store)
+        return self._matrix
+
+    def _without_hubs(
+        self, matrix: Matrix, scores: Float[torch.Tensor, " V"], gain: float
+    ) -> Float[torch.Tensor, " V"]:
+        """Scores for ranking alone, by QB-Norm: a video that many of the bank's sentences find first counts less."""
+        unrelated = matrix.scores(self._unrelated, gain).numpy()
+        return torch.from_numpy(query_bank_norm(scores[None].numpy(), unrelated).t2v[0])
+
+    def _found(
+        self, entries: list[Entry], scores: list[float], wanted: Float[torch.Tensor, " E"], gain: float
+    ) -> list[dict[str, Any]]:
+        rows = {row["id"]: row for row in self._store.rows([entry.id for entry in entries])}
+        return [
+            self._result(entry, score, rows[entry.id], wanted, gain)
+            for entry, score in zip(entries, scores, strict=True)
+            if entry.id in rows  # else it was dropped a moment ago
+        ]
+
+    def _result(
+        self, entry: Entry, score: float, row: Row, wanted: Float[torch.Tensor, " E"], gain: float
+    ) -> dict[str, Any]:
+        curve, times = (at_gain(*frame_parts(row), gain) @ wanted).numpy(), np.array(row["times"])
+        start, end = moment(curve, times, entry.duration)
+        unrelated = self._of_bank(row, gain)
+        return {
+            "video": entry.path,
+            "id": entry.id,
+            "name": entry.name,
+            "folder": entry.folder,
+            "score": score,
+            "percentile": bank.percentile(score, unrelated),
+            "prominence": float(bank.prominence(torch.tensor(score), unrelated)),
+            "start": start,
+            "end": end,
+            "duration": entry.duration,
+            "curve": {"times": times.tolist(), "scores": curve.tolist()},
+        }
+
+    def _of_bank(self, row: Row, gain: float) -> Float[torch.Tensor, " Q"]:
+        return (self._unrelated @ at_gain(*window_parts(row), gain).T).amax(1)
+
+    def _is_chance(self, matrix: Matrix, best: dict[str, Any], gain: float) -> bool:
+        """Whether the best result stands out no more than what unrelated sentences find in this library."""
+        key = matrix.version, gain
+        if key not in self._chance:
+            self._chance[key] = bank.chance(matrix.scores(self._unrelated, gain))
+        return best["prominence"] <= self._chance[key]
+
+
+def _admitted(matrix: Matrix, options: Options) -> torch.Tensor:
+    """Indices of the videos that may be found."""
+    if options.where == Filters() and options.left_out is None:
+        return torch.arange(len(matrix.entries))
+    admitted = [
+        i
+        for i, entry in enumerate(matrix.entries)
+        if entry.id != options.left_out and options.where.admit(entry)
+    ]
+    return torch.tensor(admitted, dtype=torch.int64)
+
+
+def window_parts(row: Row) -> tuple[Float[torch.Tensor, "W E"], Float[torch.Tensor, "W E"]]:
+    """CLIP's and the model's embeddings of a stored video's windows."""
+    return tuple(torch.from_numpy(np.asarray(row[part], np.float32)) for part in ("clip", "video"))
+
+
+def frame_parts(row: Row) -> tuple[Float[torch.Tensor, "F E"], Float[torch.Tensor, "F E"]]:
+    """CLIP's and the model's embeddings of a stored video's frames."""
+    clip, video = (
+        torch.from_numpy(np.asarray(row[part], np.float32)) for part in ("frame_clip", "frame_video")
+    )
+    return clip.reshape(len(row["times"]), -1), video.reshape(len(row["times"]), -1)
+
+
+def stretch(
+    parts: tuple[Float[torch.Tensor, "F E"], Float[torch.Tensor, "F E"]],
+    times: Float[torch.Tensor, " F"],
+    start: float,
+    end: float,
+) -> tuple[Float[torch.Tensor, "1 E"], Float[torch.Tensor, "1 E"]]:
+    """The means over the frames from `start` to `end` seconds, the nearest frame where there is none."""
+    inside = (times >= start) & (times <= end)
+    if not inside.any():
+        inside[(times - start).abs().argmin()] = True
+    clip, video = parts
+    return clip[inside].mean(0, keepdim=True), video[inside].mean(0, keepdim=True)

@@ -1,0 +1,77 @@
+"""Small tables and figures in; what the exported files hold, their run ids and command among it."""
+
+import io
+
+import numpy as np
+import pandas as pd
+from PIL import Image
+
+from stan import export, figures
+
+IDS = ["s/r/h-s0"]
+CHANGES = pd.DataFrame(
+    {
+        "row": ["$x_{$", "down", "open"],
+        "change": [5.0, -4.0, 0.5],
+        "low": [2.0, -6.0, -1.0],
+        "high": [8.0, -2.0, 2.0],
+        "won": [10, 1, 3],
+        "lost": [2, 9, 2],
+    }
+)
+
+
+def rules(lines: list[str]) -> list[str]:
+    return [line for line in lines if "rule" in line]
+
+
+def test_csv_reads_back_and_names_its_runs():
+    table = pd.DataFrame({"row": ["=1+1", "up"], "mean": [30.0, 35.0]})
+    content = export.csv(table, IDS, "stan ablate\nx").decode()
+    back = pd.read_csv(io.StringIO(content), comment="#")
+    assert list(back["mean"]) == [30.0, 35.0]
+    assert back["row"][0] == "'=1+1", "no spreadsheet computes a name"
+    assert content.splitlines()[-2:] == ["# regenerate: stan ablate x", "# run: s/r/h-s0"]
+
+
+def test_latex_is_booktabs_with_its_origin_in_comments():
+    table = pd.DataFrame({"row": ["a_b%"], "branch": [True], "top-1": [43.25], "sd": [np.nan]})
+    lines = export.latex(table, IDS, "stan ablate components").decode().splitlines()
+    assert lines[:2] == ["% regenerate: stan ablate components", "% run: s/r/h-s0"]
+    assert lines[2] == r"\begin{tabular}{lcrr}"
+    assert r"a\_b\% & $\checkmark$ & 43.2 & -- \\" in lines
+    assert rules(lines) == [r"\toprule", r"\midrule", r"\bottomrule"]
+
+
+def test_groups_of_columns_span_their_rule():
+    columns = pd.MultiIndex.from_tuples([("", "row"), ("motions", "own"), ("motions", "paper"), ("x", "own")])
+    table = pd.DataFrame([["stan", 1.0, 2.0, 3.0]], columns=columns)
+    lines = export.latex(table, IDS, "stan report x").decode().splitlines()
+    heads = r"\multicolumn{1}{c}{} & \multicolumn{2}{c}{motions} & \multicolumn{1}{c}{x} \\"
+    assert rules(lines) == [
+        r"\toprule",
+        r"\cmidrule(lr){2-3} \cmidrule(lr){4-4}",
+        r"\midrule",
+        r"\bottomrule",
+    ]
+    assert lines[lines.index(r"\toprule") + 1] == heads
+    assert lines[-4:-2] == [r"\midrule", r"stan & 1.0 & 2.0 & 3.0 \\"]
+
+
+def test_png_and_pdf_carry_run_ids_and_command_and_are_the_same_each_time():
+    def figure():
+        return figures.forest(export.unmathed(CHANGES), "R@1", "baseline")
+
+    picture = Image.open(io.BytesIO(export.png(figure(), IDS, "stan ablate components")))
+    assert picture.info["Description"] == "regenerate: stan ablate components; runs: s/r/h-s0"
+    assert picture.width > 600
+    document = export.pdf(figure(), IDS, "stan ablate components")
+    assert document.startswith(b"%PDF") and b"s/r/h-s0" in document
+    assert document == export.pdf(figure(), IDS, "stan ablate components")
+
+
+def test_what_is_decided_is_told_without_colour():
+    (axes,) = figures.forest(CHANGES, "R@1", "baseline").axes
+    points = [line for line in axes.lines if line.get_marker() in ("o", "D")]
+    hollow = [line.get_markerfacecolor() == "white" for line in points]
+    assert [line.get_marker() for line in points] == ["o", "D", "o"] and hollow == [False, False, True]
