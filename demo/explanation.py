@@ -92,7 +92,8 @@ def _title(one: Map) -> str:
 def _figures(found: Faithfulness) -> str:
     low, high = found["random_range"]
     areas = "".join(
-        f"<td>{found[name]:.3f}</td><td>{found[f'random_{name}']:.3f}</td>" for name in ("deletion", "insertion")
+        f"<td>{found[name]:.3f}</td><td>{found[f'random_{name}']:.3f}</td>"
+        for name in ("deletion", "insertion")
     )
     verdict = "better than every random map" if found["better"] else NO_BETTER
     return f"{areas}<td>{low:.3f} to {high:.3f}</td><td>{verdict}</td>"
