@@ -59,7 +59,7 @@ def views() -> Views:
                     interactive=False,
                     label="Click a patch (middle frame)",
                     buttons=[],
-                    height=340,
+                    height=280,
                     elem_id="patch",
                 )
                 with gr.Row():

@@ -327,6 +327,8 @@ def test_look_inside(address, open_page, width):
     first = page.locator("#over-time img").get_attribute("src")
     row = page.get_by_label("number input for Patch row")
     assert row.input_value() == "2"
+    page.locator("#patch").scroll_into_view_if_needed()
+    page.wait_for_function("document.querySelector('#patch img').naturalWidth > 0")
     picture = page.locator("#patch img")
     box = picture.bounding_box()
     picture.click(position={"x": box["width"] / 2 + 100, "y": box["height"] / 2 + 100})
