@@ -34,6 +34,8 @@ PASSWORD = "STAN_DEMO_AUTH"
 LARGEST_UPLOAD = "200mb"
 WAITING = 64
 """Requests that may queue for the model; more are told to come back."""
+SESSIONS = 256
+"""Visitors whose state is kept, some 0.3 MB each; who comes back after so many others starts anew."""
 KEPT = (15 * 60, 60 * 60)
 """Seconds between looks for uploads to delete, and their age by then."""
 
@@ -109,6 +111,7 @@ def settings(
         "server_port": port,
         "share": False,
         "max_file_size": LARGEST_UPLOAD,
+        "state_session_capacity": SESSIONS,
         "allowed_paths": [],
         "run_history": False,
         "enable_monitoring": False,

@@ -59,7 +59,7 @@ def views() -> Views:
                     interactive=False,
                     label="Click a patch (middle frame)",
                     buttons=[],
-                    height=340,
+                    height=280,
                     elem_id="patch",
                 )
                 with gr.Row():
@@ -121,9 +121,10 @@ def draw(
     return [space, place, gr.Plot(heat.over_time(weights, seen.times, title), visible=True), ""]
 
 
-def pick(seen: Any, event: gr.SelectData) -> tuple[int, int]:
+def pick(seen: Any, event: gr.SelectData) -> tuple[Any, Any]:
     """Row and column, from 1, of the patch that was clicked."""
-    assert seen is not None, "there is nothing to click before the first look"
+    if seen is None:  # it was looked at so long ago that it is kept no more
+        return gr.skip(), gr.skip()
     height, width = seen.clip.shape[3:]
     x, y = event.index
     side = heat.patch(seen.pixels[0], (height, width), 0, 0).shape[0]

@@ -53,6 +53,7 @@ def faithfulness(maps: list[Map]) -> str:
             "deletion, random",
             "insertion, map",
             "insertion, random",
+            "all random maps",
             "verdict",
         )
     )
@@ -89,8 +90,10 @@ def _title(one: Map) -> str:
 
 
 def _figures(found: Faithfulness) -> str:
-    cells = "".join(
-        f"<td>{found[name]:.3f}</td><td>{found[f'random_{name}']:.3f} ± {found[f'{name}_spread']:.3f}</td>"
+    low, high = found["random_range"]
+    areas = "".join(
+        f"<td>{found[name]:.3f}</td><td>{found[f'random_{name}']:.3f}</td>"
         for name in ("deletion", "insertion")
     )
-    return f"{cells}<td>{'better than random' if found['better'] else NO_BETTER}</td>"
+    verdict = "better than every random map" if found["better"] else NO_BETTER
+    return f"{areas}<td>{low:.3f} to {high:.3f}</td><td>{verdict}</td>"

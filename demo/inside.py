@@ -18,6 +18,7 @@ EMPTY = message(
     "rests on, and whether that holds."
 )
 CHOOSE = message("Choose a video of the library first.", "warn")
+FORGOTTEN = message("This was too long ago: press <b>Look inside</b> again.", "warn")
 NO_QUERY = message(
     "Without a query there is no score to explain: below is where the model looks. Write one to see why it fits.",
     "warn",
@@ -64,7 +65,7 @@ def tab(calls: Calls, library: gr.components.Component) -> gr.Dropdown:
         explaining = trigger(explain, asked, shown, api_name=False, show_progress_on=status, **MODEL)
         raw.run(calls, explaining, [library, chosen, count])
     method.input(
-        lambda seen, name: explanation.show(seen, name),
+        lambda seen, name: explanation.show(seen, name) if seen else FORGOTTEN,
         [seen, method],
         maps,
         api_name=False,

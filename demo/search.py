@@ -87,7 +87,7 @@ def tab(calls: Calls, library: gr.components.Component) -> Form:
     with gr.Accordion("Filters", open=False), gr.Row():
         filters = _filters()
     with gr.Accordion("How to ask", open=False):
-        gr.Markdown(HELP)
+        gr.Markdown(HELP, elem_classes="plain")
     gr.Examples([[example] for example in EXAMPLES], inputs=query, label="For example")
     status = gr.HTML(EMPTY, elem_id="search-status")
     found = gr.HTML("", elem_id="cards", js_on_load=Path(__file__).with_name("cards.js").read_text())

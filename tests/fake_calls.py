@@ -52,7 +52,7 @@ def one_map(method: str, part: str, better: bool = True, explains: bool = True) 
         method=method,
         part=part,
         values=np.random.default_rng(len(part)).random((3, 6, 6)),
-        faithfulness={**figures, "deletion_spread": 0.01, "insertion_spread": 0.02, "better": better},
+        faithfulness={**figures, "random_range": (0.125, 0.375), "better": better},
         is_explanation=explains,
         notes=[] if better else ["Not better than random maps"],
     )

@@ -16,6 +16,7 @@ from stan.config import ModelConfig
 from stan.library import Library
 from stan.models.dual_encoder import build
 from tests.browser.crowd import crowd
+from tests.browser.visitor import Visitor
 from tests.small_clips import write_clip
 
 pytestmark = pytest.mark.browser
@@ -327,6 +328,8 @@ def test_look_inside(address, open_page, width):
     first = page.locator("#over-time img").get_attribute("src")
     row = page.get_by_label("number input for Patch row")
     assert row.input_value() == "2"
+    page.locator("#patch").scroll_into_view_if_needed()
+    page.wait_for_function("document.querySelector('#patch img').naturalWidth > 0")
     picture = page.locator("#patch img")
     box = picture.bounding_box()
     picture.click(position={"x": box["width"] / 2 + 100, "y": box["height"] / 2 + 100})
@@ -436,5 +439,5 @@ def test_the_page_asks_nobody_else(address, chromium):
 
 
 def test_many_search_at_once_without_error(address):
-    found = crowd(address, people=8, seconds=3, pause=0.1)
+    found = crowd([Visitor(address) for _ in range(8)], seconds=3, pause=0.1)
     assert found["errors"] == [] and found["queries"] >= 8

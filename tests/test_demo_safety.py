@@ -224,6 +224,7 @@ def test_settings_keep_the_floor():
     settings = app.settings(calls())
     assert settings["share"] is False and settings["run_history"] is False and settings["max_file_size"]
     assert settings["allowed_paths"] == [] and settings["mcp_server"] is False
+    assert settings["state_session_capacity"] <= 1000  # each visitor's state takes memory
 
 
 @pytest.mark.parametrize(

@@ -30,11 +30,10 @@ WORDS = (
 )
 
 
-def crowd(address: str, people: int, seconds: float, pause: float) -> dict[str, Any]:
+def crowd(visitors: list[Visitor], seconds: float, pause: float) -> dict[str, Any]:
     """{"queries", "errors", "p50", "p95", "slowest"}: times in seconds; errors in words. Each asks at least once."""
     taken: list[float] = []
     errors: list[str] = []
-    visitors = [Visitor(address) for _ in range(people)]
     end = time.monotonic() + seconds
 
     def ask(number: int) -> None:
@@ -54,7 +53,7 @@ def crowd(address: str, people: int, seconds: float, pause: float) -> dict[str, 
                 break
             time.sleep(rng.uniform(0.5, 1.5) * pause)
 
-    everyone = [threading.Thread(target=ask, args=(number,), daemon=True) for number in range(people)]
+    everyone = [threading.Thread(target=ask, args=(number,), daemon=True) for number in range(len(visitors))]
     for one in everyone:
         one.start()
     for one in everyone:
@@ -79,9 +78,10 @@ def main() -> int:
     parser.add_argument("--pause", type=float, default=1.0, help="mean seconds between answer and next query")
     given = parser.parse_args()
     with served(serve.demo_command([given.library])) as (address, process):
-        crowd(address, given.people, 5.0, given.pause)  # loads the model, warms the stores
+        visitors = [Visitor(address) for _ in range(given.people)]
+        crowd(visitors, 5.0, given.pause)  # loads the model, warms the stores
         memory = [resident(process)]
-        found = crowd(address, given.people, given.seconds, given.pause)
+        found = crowd(visitors, given.seconds, given.pause)
         memory.append(resident(process))
     machine = {"cores": os.cpu_count(), "load": os.getloadavg()[1]}
     told = {"people": given.people, "pause": given.pause, **found, "MB before and after": memory, **machine}

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import subprocess
+import sys
 import time
 import urllib.request
 from collections.abc import Iterator
@@ -20,7 +21,9 @@ PATIENCE = 180
 @contextlib.contextmanager
 def served(page: serve.Page) -> Iterator[tuple[str, int]]:
     """The page's address and its server's process while it runs."""
-    server = subprocess.Popen(page.command, cwd=ROOT, env={**os.environ, **page.environment})
+    server = subprocess.Popen(
+        page.command, cwd=ROOT, env={**os.environ, **page.environment}, stdout=sys.stderr
+    )
     try:
         wait_for(page.address, server)
         yield page.address, server.pid
