@@ -10,7 +10,7 @@ from stan import experiments, report, results
 README = Path(__file__).resolve().parents[1] / "README.md"
 AGAINST = {
     "components": {"baseline": "change"},
-    "methods": {"mean": "against mean", "sequence_transformer": "against sequence_transformer"},
+    "structures": {"mean": "against mean", "stan": "against stan"},
 }
 """Rows that changes are counted from, by study, and how the README's columns call them."""
 MARKS = "<!-- tables: .*? -->\n(.*)<!-- end of tables -->"
