@@ -72,7 +72,7 @@ def test_ablation_shows_every_row_with_interval_and_the_papers_number(tmp_path, 
     write_study(tmp_path / "runs", suite, seeds=(0, 1))
     parameters = {"suite": suite, "runs": str(tmp_path / "runs"), "shipped": False}
     executed = notebook.run_notebook(notebook.find("ablation"), parameters, tmp_path / "out", ONE_THREAD)
-    assert pictures(executed) == 4
+    assert pictures(executed) == 5
     said = text(executed)
     table = next(line for line in said.splitlines() if line.startswith("no-cross-frame "))
     assert "[" in table

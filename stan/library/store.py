@@ -164,7 +164,7 @@ class Store:
     def create(self, width: int, maker: Maker) -> None:
         """Makes the table, if there is none, for embeddings of `width` channels."""
         if self._table() is None:
-            self._connect().create_table(TABLE, schema=_schema(width, maker))
+            self._connect().create_table(TABLE, schema=_schema(width, maker), mode="overwrite")
 
     def write(self, row: Row, replace: bool) -> None:
         """Adds one row, or replaces the one with the same id, in one transaction."""
@@ -193,7 +193,10 @@ class Store:
             database = self._connect()
             if TABLE not in database.list_tables().tables:
                 return None
-            self._opened = database.open_table(TABLE)
+            try:
+                self._opened = database.open_table(TABLE)
+            except ValueError:  # whoever began to make the table was killed: its folder is there, the table isn't
+                return None
         return self._opened
 
     def _connect(self) -> Any:
