@@ -195,7 +195,9 @@ class Store:
                 return None
             try:
                 self._opened = database.open_table(TABLE)
-            except ValueError:  # whoever began to make the table was killed: its folder is there, the table isn't
+            except (
+                ValueError
+            ):  # whoever began to make the table was killed: its folder is there, the table isn't
                 return None
         return self._opened
 
