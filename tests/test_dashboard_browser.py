@@ -112,8 +112,9 @@ def test_the_ablation_draws_its_plots_and_its_table(address, open_page):
     for key in ("forest", "knowledge", "order", "kinds"):
         page.locator(f".st-key-{key} .js-plotly-plot").wait_for()
     assert page.get_by_test_id("stDataFrame").first.locator("canvas").count() > 0
-    cells = page.get_by_test_id("stDataFrame").first.locator("td", has_text="stan").all_inner_texts()
-    assert "stan" in cells
+    cells = page.get_by_test_id("stDataFrame").first.locator("td", has_text="stan")
+    cells.first.wait_for(state="attached")  # drawn first, written out for readers after that
+    assert "stan" in cells.all_inner_texts()
 
 
 def test_choices_stand_in_the_address_and_survive_a_reload(address, open_page):
