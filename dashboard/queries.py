@@ -67,7 +67,7 @@ def lost(table: pd.DataFrame, by: str, value: str | None) -> pd.DataFrame:
 
 def demo_address(query: str) -> str:
     """Where the demo, once started by `stan demo`, searches for these words."""
-    return f"http://{HOST}:{DEMO_PORT}/?query={quote(query, safe='')}"
+    return f"http://{HOST}:{DEMO_PORT}/?q={quote(query, safe='')}"
 
 
 def moved(study: data.Study, baseline: str, row: str, metric: str) -> pd.DataFrame:

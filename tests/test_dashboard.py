@@ -247,7 +247,7 @@ def test_failures_are_grouped_with_answers_and_a_way_into_the_demo(open_dashboar
     lost = results.load(runs_root).set_index("row").loc["stan"]
     cells = table(page, "demo")
     assert len(cells) == round(80 * (1 - lost["t2v.R@1"] / 100))
-    assert cells["demo"].str.startswith("http://127.0.0.1:7860/?query=thing%20").all()
+    assert cells["demo"].str.startswith("http://127.0.0.1:7860/?q=thing%20").all()
     assert (cells["1"] != cells["text"]).all() and cells["5"].notna().all()
     only = open_dashboard("failures", row="stan", by="order (twin)", only="confused with its twin")
     assert set(table(only, "demo")["order"]) == {"confused with its twin"}

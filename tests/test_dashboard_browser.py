@@ -166,7 +166,7 @@ def test_a_lost_query_leads_into_the_demo(address, open_page):
     with page.expect_download() as download:
         page.get_by_role("button", name="Table, CSV").click()
     text = Path(download.value.path()).read_text()
-    assert "http://127.0.0.1:7860/?query=" in text and "# run: components/stan/" in text
+    assert "http://127.0.0.1:7860/?q=" in text and "# run: components/stan/" in text
 
 
 def test_the_time_probe_is_drawn(address, open_page):

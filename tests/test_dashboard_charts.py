@@ -1,12 +1,14 @@
 """Small tables in; what the dashboard's figures, joined tables and exported files hold."""
 
 from functools import cache
+from urllib.parse import parse_qsl, urlsplit
 
 import numpy as np
 import pandas as pd
 import pytest
 
 from dashboard import charts, ledger, marks, queries, run_charts, tables, words
+from demo.wish import Wish
 from stan import experiments, published
 from stan.ledger import ledger as printed_and_own
 
@@ -210,7 +212,9 @@ def test_lost_queries_stand_with_their_answers_and_the_demos_address():
     assert (
         shown["query"].tolist() == ["c", "a"] and pd.isna(shown["1"].iloc[0]) and shown["1"].iloc[1] == "one"
     )
-    assert shown["demo"].iloc[1] == "http://127.0.0.1:7860/?query=a%20red%20ring%20%26%20more"
+    assert shown["demo"].iloc[1] == "http://127.0.0.1:7860/?q=a%20red%20ring%20%26%20more"
+    asked = dict(parse_qsl(urlsplit(shown["demo"].iloc[1]).query))
+    assert Wish.of(asked).q == "a red ring & more"  # what the demo reads in its address
     assert queries.lost(table, "objects", "red ring")["query"].tolist() == ["a"]
     assert queries.groupings(table.assign(motion=None, count=None, seen=True)) == ["objects", "right"]
 
