@@ -10,7 +10,7 @@ import gradio as gr
 from demo import attention, explanation
 from demo.calls import Calls
 from demo.page import MODEL, failure, message
-from demo.wish import LONGEST_QUERY
+from demo.question import video_and_query
 
 FRAMES = [4, 8, 12, 16]
 EMPTY = message(
@@ -29,15 +29,7 @@ def tab(calls: Calls, library: gr.components.Component) -> gr.Dropdown:
     """Adds the tab's components and returns its list of videos, to be filled."""
     seen = gr.State(None, time_to_live=3600)
     with gr.Row():
-        chosen = gr.Dropdown([], label="Video", scale=3, min_width=220, elem_id="inside-video")
-        query = gr.Textbox(
-            label="What should it show?",
-            placeholder="a red circle moves up",
-            max_length=LONGEST_QUERY,
-            scale=3,
-            min_width=220,
-            elem_id="inside-query",
-        )
+        chosen, query = video_and_query("inside", "What should it show?")
         count = gr.Dropdown(FRAMES, value=FRAMES[1], label="Frames", scale=1, min_width=110)
         button = gr.Button("Look inside", variant="primary", scale=1, min_width=160, elem_classes="go")
     status = gr.HTML(EMPTY, elem_id="inside-status")

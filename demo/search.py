@@ -91,10 +91,16 @@ def tab(calls: Calls, library: gr.components.Component) -> Form:
     gr.Examples([[example] for example in EXAMPLES], inputs=query, label="For example")
     status = gr.HTML(EMPTY, elem_id="search-status")
     found = gr.HTML("", elem_id="cards", js_on_load=Path(__file__).with_name("cards.js").read_text())
-    asked = gr.State(Wish())
-    form = Form({"q": query, "gain": gain, "top": top, **filters}, asked, [status, found])
-    inputs, outputs = [library, *form.inputs.values()], [asked, *form.outputs]
-    names = ["library", *form.inputs]
+    form = Form({"q": query, "gain": gain, "top": top, **filters}, gr.State(Wish()), [status, found])
+    _answering(calls, library, form, button)
+    return form
+
+
+def _answering(calls: Calls, library: gr.components.Component, form: Form, button: gr.Button) -> None:
+    """What searches: Enter and the button; a card's "more like this"; and, for what was searched last, all the rest."""
+    names, inputs = ["library", *form.inputs], [library, *form.inputs.values()]
+    status, found = form.outputs
+    outputs = [form.asked, *form.outputs]
 
     def new(*values: Any) -> list[Any]:
         return _answer(calls, dict(zip(names, values, strict=True)))
@@ -114,20 +120,21 @@ def tab(calls: Calls, library: gr.components.Component) -> Form:
         }
         return _answer(calls, {**dict(zip(names, values, strict=True)), **like, "q": ""})
 
+    query, *others = form.inputs.values()
+    asking = {"api_name": False, "show_progress_on": status, **MODEL}
     for trigger in (query.submit, button.click):
-        trigger(new, inputs, outputs, api_name=False, show_progress_on=status, **MODEL)
-    found.similar(similar, [asked, *inputs], outputs, api_name=False, show_progress_on=status, **MODEL)
-    for changed in (gain, top, *filters.values()):
+        trigger(new, inputs, outputs, **asking)
+    found.similar(similar, [form.asked, *inputs], outputs, **asking)
+    for changed in others:
         changed.input(
             again,
-            [asked, *inputs],
+            [form.asked, *inputs],
             outputs,
             api_name=False,
             show_progress="hidden",
             trigger_mode="always_last",
             **MODEL,
         )
-    return form
 
 
 def _filters() -> dict[str, gr.components.Component]:

@@ -9,7 +9,7 @@ import gradio as gr
 
 from demo.calls import Calls
 from demo.page import MODEL, bar, failure, message, took
-from demo.wish import LONGEST_QUERY
+from demo.question import video_and_query
 
 EMPTY = message(
     "Choose a video and write what it shows: the same frames are scored as filmed, shuffled, reversed and frozen. "
@@ -22,15 +22,7 @@ NO_QUERY = message("Write what the video shows, then press <b>Measure</b>.", "wa
 def tab(calls: Calls, library: gr.components.Component) -> gr.Dropdown:
     """Adds the tab's components and returns its list of videos, to be filled."""
     with gr.Row():
-        chosen = gr.Dropdown([], label="Video", scale=3, min_width=220, elem_id="time-video")
-        query = gr.Textbox(
-            label="What does it show?",
-            placeholder="a red circle moves up",
-            max_length=LONGEST_QUERY,
-            scale=3,
-            min_width=220,
-            elem_id="time-query",
-        )
+        chosen, query = video_and_query("time", "What does it show?")
         button = gr.Button("Measure", variant="primary", scale=1, min_width=130, elem_classes="go")
     status = gr.HTML(EMPTY, elem_id="time-status")
     bars = gr.HTML("", elem_id="time-bars")

@@ -205,6 +205,8 @@ def test_an_address_runs_its_search(address, open_page):
 def test_an_address_that_cannot_be_read_says_so(address, open_page):
     page = open_page(f"{address}?q=a&gain=much")
     page.get_by_text("gain is 'much'").wait_for()
+    assert page.get_by_label("What should be seen?").input_value() == ""  # and nothing is searched for
+    assert page.locator(".card").count() == 0
 
 
 def test_downloads_hold_what_is_shown(address, open_page, tmp_path):
