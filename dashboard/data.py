@@ -242,8 +242,7 @@ def printed(study: str) -> pd.DataFrame | None:
     """The paper's numbers by row, with component ticks, one column per benchmark; None where none is printed."""
     if study not in experiments.STUDIES:
         return None
-    components = published.tables()["ablation_components"]
-    return tables.printed_beside(experiments.STUDIES[study].rows, components)
+    return tables.printed_beside(experiments.STUDIES[study].rows, report.components(study))
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from stan.results.writer import write_json
+from stan.files import write_json
 
 SUFFIX = ".marks.json"
 LONGEST = 2000

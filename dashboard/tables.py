@@ -66,10 +66,10 @@ def _change(line: Any) -> str | None:
     return None if np.isnan(line.low) else words.interval(line.change, line.low, line.high)
 
 
-def printed_beside(rows: Sequence[Any], components: pd.DataFrame) -> pd.DataFrame | None:
-    """The paper's numbers by row, one column per benchmark; with ticks where all rows are the components'.
+def printed_beside(rows: Sequence[Any], ticks: pd.DataFrame | None) -> pd.DataFrame | None:
+    """The paper's numbers by row, one column per benchmark, and the components' ticks (`stan.report.components`).
 
-    rows: of a `stan.studies.Study`. components: the printed table of them.
+    rows: of a `stan.studies.Study`. None where nothing is printed.
     """
     found = pd.DataFrame(
         {"row": row.name, **{column: row.number(column) for column in words.BENCHMARKS}}
@@ -79,14 +79,7 @@ def printed_beside(rows: Sequence[Any], components: pd.DataFrame) -> pd.DataFram
     if found.empty:
         return None
     printed = found.dropna(axis=1, how="all")
-    if set(found["row"]) == set(components["row"]):
-        printed = printed.merge(ticked(components)[["row", *words.COMPONENTS]])
-    return printed.rename(columns=words.COMPONENTS)
-
-
-def ticked(printed: pd.DataFrame) -> pd.DataFrame:
-    """The 0 and 1 of component columns as truth values, which tables show as ticks."""
-    return printed.astype({column: bool for column in words.COMPONENTS if column in printed})
+    return (printed if ticks is None else printed.merge(ticks)).rename(columns=words.COMPONENTS)
 
 
 def means(runs: pd.DataFrame, metric: str) -> pd.DataFrame:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import math
 import os
@@ -17,6 +16,7 @@ from safetensors.torch import save_file
 from torch import Tensor, nn
 
 from stan import layouts
+from stan.files import digest
 from stan.models.clip import from_config
 from stan.models.dual_encoder import DualEncoder
 from stan.temporal import build as build_temporal
@@ -169,11 +169,9 @@ def _report(
 ) -> dict[str, Any]:
     parts = design["architecture"]
     vision, text, options = parts["vision_cfg"], parts["text_cfg"], design["options"]
-    with path.open("rb") as file:
-        digest = hashlib.file_digest(file, "sha256").hexdigest()
     return {
         "source": path.name,
-        "sha256": digest,
+        "sha256": digest(path),
         "layout": layouts.NAMES[layout][0],
         "sizes": {
             "embedding": parts["embed_dim"],

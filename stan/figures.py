@@ -102,27 +102,6 @@ def order_accuracy(summary: pd.DataFrame) -> Figure:
     return finished(figure, axes)
 
 
-def time_probe(table: pd.DataFrame, metric: str) -> Figure:
-    """The score with its 95 % interval for every arrangement of the frames; the line is the frames as given.
-
-    table: of the arrangements of `stan.time_probe.probe`: arrangement, value, value_interval, order (may be None).
-    """
-    figure, axes = canvas(table["arrangement"])
-    place = np.arange(len(table))
-    low, high = np.array(table["value_interval"].tolist()).T
-    error = [table["value"] - low, high - table["value"]]
-    axes.errorbar(
-        table["value"], place, xerr=error, fmt="o", color=BLUE, capsize=3, label="mean and 95 % interval"
-    )
-    axes.axvline(
-        table["value"].iloc[0], color=GREY, linestyle="--", label=f"frames {table['arrangement'].iloc[0]}"
-    )
-    if table["order"].notna().any():
-        axes.plot(table["order"].astype(float), place, "D", color=ORANGE, label="order accuracy")
-    axes.set(xlabel=f"{metric}, percent", xlim=(0, 102))
-    return finished(figure, axes)
-
-
 def seen_unseen(seen: pd.DataFrame, unseen: pd.DataFrame, metric: str) -> Figure:
     """For every row the score on concepts that moved in training and on those it knows from stills alone.
 

@@ -20,11 +20,11 @@ from stan import checkpoints, probes
 from stan.data.transforms import evaluation
 from stan.data.world.reading import draw_readings
 from stan.data.world.stills import draw_stills
+from stan.files import write_json
 from stan.losses import info_nce
 from stan.metrics import retrieval
 from stan.models.clip import Clip, load_clip
 from stan.results.provenance import provenance
-from stan.results.writer import write_json
 
 CHUNK = 1000
 """Stills drawn at a time, before they are shrunk to what CLIP sees."""

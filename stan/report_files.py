@@ -11,7 +11,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from stan import experiments, export, figures, published, report, results, study_figures
-from stan.results.writer import write_bytes
+from stan.files import write_bytes
 
 _BENCHMARKS = {"msrvtt_R@1": "MSR-VTT", "didemo_R@1": "DiDeMo", "k400_top1": "K400", "ssv2_top1": "SSv2"}
 _TICKS = {"cross_frame": "cross", "intra_frame": "intra", "branch": "branch", "multi_level": "multi"}

@@ -49,7 +49,7 @@ class Row:
 
     def number(self, column: str) -> float | None:
         """The printed number for a benchmark's column, one of `published.COLUMN_OF_SUITE`, in percent, or None."""
-        found = [published.beside(table, row, column) for table, row in self.printed]
+        found = [published.number(table, row, column) for table, row in self.printed]
         return next((value for value in found if value is not None), None)
 
 

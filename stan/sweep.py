@@ -18,7 +18,7 @@ from typing import Any
 from stan import engines, experiments, notebook, results
 from stan.config import Experiment, from_dict, to_dict
 from stan.engines import Engine, Execution
-from stan.results.writer import write_json
+from stan.files import write_json
 from stan.sweep_display import Display, open_display
 
 _TICK_SECONDS = 0.5

@@ -16,8 +16,8 @@ from jaxtyping import Int
 from stan import results, statistics
 from stan.data.sampling import segments
 from stan.evaluate import Measured, description, measure, open_split, stored, views_of
+from stan.files import write_json
 from stan.results.reader import PROBE
-from stan.results.writer import write_json
 
 AS_GIVEN = "as given"
 

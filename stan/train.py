@@ -7,7 +7,6 @@ weights, bit for bit.
 
 from __future__ import annotations
 
-import hashlib
 import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -24,6 +23,7 @@ from stan.config import Experiment
 from stan.data.loader import Batch, Loader, order
 from stan.evaluate import Measured, check_tricks, description, measure, open_split, to_device, views_of
 from stan.experiments import learning_rate, task
+from stan.files import digest
 from stan.losses import LOSSES
 from stan.models.dual_encoder import DualEncoder, build
 from stan.models.presets import CHECKPOINT, save_model
@@ -80,7 +80,7 @@ def train(
             epoch = source["evaluation"]["epoch"]
             record.note(same_as=source["id"])
         if fabric.is_global_zero:
-            record.note(checkpoint_hash=_hash(weights / CHECKPOINT))
+            record.note(checkpoint_hash=digest(weights / CHECKPOINT)[:16])
             record.finish(*_test(run, validation, test, weights, epoch))
             (record.folder / RESUME).unlink(missing_ok=True)
         fabric.barrier()
@@ -277,11 +277,6 @@ def _trained_alike(runs_root: str | Path, experiment: Experiment) -> Path | None
     """A done run with the same weights that still has them."""
     found = results.find_training(runs_root, experiment)
     return found if found is not None and (found / CHECKPOINT).exists() else None
-
-
-def _hash(file: Path) -> str:
-    with file.open("rb") as stream:
-        return hashlib.file_digest(stream, "sha256").hexdigest()[:16]
 
 
 def _record(fabric: Fabric, runs_root: str | Path, experiment: Experiment) -> Any:

@@ -9,7 +9,7 @@ import pytest
 
 from dashboard import charts, ledger, marks, queries, run_charts, tables, words
 from demo.wish import Wish
-from stan import experiments, published
+from stan import experiments, published, report
 from stan.ledger import ledger as printed_and_own
 
 CHANGES = pd.DataFrame(
@@ -257,8 +257,7 @@ def test_curves_of_an_empty_log_are_empty():
 
 
 def test_the_papers_numbers_stand_in_columns_of_their_own():
-    components = published.tables()["ablation_components"]
-    printed = tables.printed_beside(experiments.STUDIES["components"].rows, components)
+    printed = tables.printed_beside(experiments.STUDIES["components"].rows, report.components("components"))
     means = pd.DataFrame({"row": ["baseline", "stan"], "order": [50.0, 90.0]})
     summary = SUMMARY.assign(row=["baseline", "stan"])
     changes = CHANGES.iloc[:1].assign(row="stan")

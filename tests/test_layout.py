@@ -12,7 +12,7 @@ ROOT = Path(__file__).resolve().parents[1]
 
 # A module imports from its own layer and from those above it in this list, never from one below.
 LAYERS = (
-    "config registry torchvision_operators progress layouts serve",
+    "config registry torchvision_operators progress layouts files serve",
     "calibration temperature losses metrics statistics",
     "published studies data",
     "temporal similarity",

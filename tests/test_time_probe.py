@@ -12,7 +12,7 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from stan import figures, time_probe
+from stan import study_figures, time_probe
 from stan.config import DataConfig, Experiment
 from stan.data.datasets import Clip, VideoSet
 from stan.data.loader import Loader
@@ -88,7 +88,8 @@ def test_a_bank_has_no_frames_to_rearrange(probed):
 
 def test_the_figure_has_a_place_for_every_arrangement(probed):
     rows = pd.DataFrame(probed()["arrangements"])
-    figure = figures.time_probe(rows, "R@1")
+    low, high = zip(*rows["value_interval"], strict=True)
+    figure = study_figures.time_probes(rows.assign(run="stan, seed 0", low=low, high=high), "R@1")
     axes = figure.axes[0]
     assert [label.get_text() for label in axes.get_yticklabels()] == rows["arrangement"].tolist()
     assert axes.lines[0].get_xdata().tolist() == rows["value"].tolist()

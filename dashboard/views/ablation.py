@@ -41,7 +41,7 @@ def _choose(studies: list[data.Study]) -> tuple[data.Study, str, str]:
     """Study, metric and baseline, each kept in the address."""
     first, second, third = st.columns([2, 1, 1])
     with first:
-        study = pick.one("Study", studies, "study", format_func=lambda study: study.label)
+        study = pick.study(studies)
     with second:
         metric = pick.one("Metric", data.metrics(study), "metric", format_func=words.metric)
     with third:

@@ -19,6 +19,8 @@ _TITLES = {
     "ablation_levels": "Ablation: levels",
 }
 _AS_PRINTED = "as printed"
+_REPRODUCED = "*reproduced*: the printed number lies in the 95 % interval of runs under the same protocol."
+_DISAGREE = "Where slides and paper disagree, the table shows what its own source prints."
 
 Items = Sequence[Mapping[str, Any]]
 
@@ -42,8 +44,8 @@ def show() -> None:
     _figure(table, metric)
     shown = ledger.filled(table.drop(columns="benchmark")).rename(columns=words.COMPONENTS)
     grid.show(shown, key="cells", pinned="row")
-    _answers(items, benchmark)
-    _remarks(items, benchmark)
+    _section(ledger.answered(items, benchmark), "What your runs say", _REPRODUCED, "answers", pinned="row")
+    _section(ledger.remarks(items, benchmark), "What to know about single cells", _DISAGREE, "remarks")
     runs = sorted({run for item in items for run in item["runs"]})
     downloads.table(f"benchmark-{name}", shown, runs, f"stan published --table {name} --json")
 
@@ -96,19 +98,10 @@ def _figure(table: pd.DataFrame, metric: str) -> None:
         st.plotly_chart(charts.printed_and_own(table, metric), key="printed", config=charts.CONFIG)
 
 
-def _answers(items: Items, benchmark: str) -> None:
-    answers = ledger.answered(items, benchmark)
-    if answers.empty:
+def _section(table: pd.DataFrame, title: str, caption: str, key: str, pinned: str | None = None) -> None:
+    """A table under its title, or nothing where it is empty."""
+    if table.empty:
         return
-    st.subheader("What your runs say")
-    st.caption("*reproduced*: the printed number lies in the 95 % interval of runs under the same protocol.")
-    grid.show(answers, key="answers", pinned="row")
-
-
-def _remarks(items: Items, benchmark: str) -> None:
-    remarks = ledger.remarks(items, benchmark)
-    if remarks.empty:
-        return
-    st.subheader("What to know about single cells")
-    st.caption("Where slides and paper disagree, the table shows what its own source prints.")
-    grid.show(remarks, key="remarks")
+    st.subheader(title)
+    st.caption(caption)
+    grid.show(table, key=key, pinned=pinned)

@@ -38,7 +38,7 @@ def show() -> None:
 def _choose(studies: list[data.Study]) -> pd.Series:
     first, second, third = st.columns([2, 1, 1])
     with first:
-        study = pick.one("Study", studies, "study", format_func=lambda study: study.label)
+        study = pick.study(studies)
     with second:
         row = pick.one("Row", data.rows(study), "row", default="stan")
     seeds = study.runs[study.runs["row"] == row].sort_values("seed")

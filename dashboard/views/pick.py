@@ -7,6 +7,8 @@ from typing import TypeVar
 
 import streamlit as st
 
+from dashboard.data import Study
+
 V = TypeVar("V")
 
 
@@ -20,6 +22,11 @@ def one(
     """A drop-down list; starts at what the address says, else at `default` or the first option."""
     index = options.index(default) if default in options else 0
     return st.selectbox(label, options, index=index, key=key, format_func=format_func, bind="query-params")
+
+
+def study(studies: Sequence[Study]) -> Study:
+    """The study that a page is about."""
+    return one("Study", studies, "study", format_func=lambda study: study.label)
 
 
 def several(label: str, options: Sequence[V], key: str, default: Sequence[V] = ()) -> list[V]:

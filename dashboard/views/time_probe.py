@@ -25,7 +25,7 @@ def show() -> None:
         )
         st.code("stan evaluate runs/STUDY/ROW/HASH-s0 --time-probe", language="bash")
         return
-    study = pick.one("Study", studies, "study", format_func=lambda study: study.label)
+    study = pick.study(studies)
     table = data.time_probes(study)
     rows = pick.several("Rows", list(dict.fromkeys(table["row"])), "rows")
     table = table[table["row"].isin(rows)] if rows else table

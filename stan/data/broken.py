@@ -7,7 +7,6 @@ the set's hash: so all rows of a study, and a run that is resumed, see the same 
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
@@ -20,6 +19,7 @@ from stan.data import video
 from stan.data.datasets import VideoSet
 from stan.data.decoding_pool import POOL
 from stan.data.video import VideoError
+from stan.files import write_json
 
 Progress = Callable[[int, int], None]
 
@@ -88,8 +88,5 @@ def without_broken(videos: VideoSet, root: str | Path, progress: Progress | None
 
 
 def _keep(file: Path, videos: VideoSet, found: dict[Path, VideoError]) -> None:
-    """Written whole or not at all: an unfinished list would pass for a shorter one."""
-    broken = {clip.id: found[clip.path].reason for clip in videos.clips if clip.path in found}
-    part = file.with_suffix(".part")
-    part.write_text(json.dumps(broken, indent=1), encoding="utf-8")
-    os.replace(part, file)
+    """Whole or not at all: an unfinished list would pass for a shorter one."""
+    write_json(file, {clip.id: found[clip.path].reason for clip in videos.clips if clip.path in found})

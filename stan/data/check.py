@@ -7,7 +7,6 @@ captions or videos that stand twice, captions of the test set that training has,
 
 from __future__ import annotations
 
-import hashlib
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import asdict, dataclass
@@ -20,6 +19,7 @@ import numpy as np
 from stan.data.broken import faults
 from stan.data.datasets import SPLITS, Annotations, DataSet, annotations, named, prepared
 from stan.data.datasets.files import Absent, VideoFolder
+from stan.files import digest
 
 Report = Callable[[str, int, int], None]
 """Called with a split, the files decoded and all files to decode."""
@@ -227,12 +227,6 @@ def _changed(root: Path, dataset: DataSet, hashes: bool) -> Iterator[Finding]:
         yield _finding(
             "changed since prepared", "all", True, changed, "run stan data prepare again, into a new folder"
         )
-
-
-def digest(file: Path) -> str:
-    """SHA-256 of a file's bytes, in hexadecimal."""
-    with file.open("rb") as stream:
-        return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
 def _same_content(files: Iterable[Path]) -> list[list[Path]]:

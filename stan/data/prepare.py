@@ -15,12 +15,12 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
-from stan.data.check import digest
 from stan.data.datasets import SETS, SPLITS, Annotations, DataSet, annotations, prepared
 from stan.data.datasets.files import VideoFolder
 from stan.data.decoding_pool import POOL
 from stan.data.transcode import ENCODING, is_small, transcode
 from stan.data.video import VideoError
+from stan.files import digest, write_bytes
 
 Progress = Callable[[int, int], None]
 
@@ -187,6 +187,4 @@ def _manifest(
 
 
 def _write(file: Path, lines: Iterator[str] | list[str]) -> None:
-    part = file.with_name(f".{file.name}.part")
-    part.write_text("".join(line + "\n" for line in lines), encoding="utf-8")
-    os.replace(part, file)
+    write_bytes(file, "".join(line + "\n" for line in lines).encode())

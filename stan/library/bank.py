@@ -6,10 +6,10 @@ Q sentences, V videos.
 
 from __future__ import annotations
 
-from importlib import resources
-
 import torch
 from jaxtyping import Float
+
+from stan.data.datasets import kinetics
 
 EVERY = 4
 """A hundred sentences: enough to tell the 95th percentile, and quick to score against a million videos."""
@@ -18,8 +18,7 @@ UNRELATED = 0.98
 
 
 def sentences() -> list[str]:
-    labels = resources.files("stan.data") / "labels" / "kinetics400.txt"
-    return labels.read_text(encoding="utf-8").splitlines()[::EVERY]
+    return list(kinetics.class_names()[::EVERY])
 
 
 def percentile(score: float, bank: Float[torch.Tensor, " Q"]) -> float:

@@ -57,27 +57,15 @@ def disagreements() -> pd.DataFrame:
 
 
 def number(table: str, row: str, column: str) -> float | None:
-    """One cell of a table, None for a dash. Raises ValueError for a table, row or column that isn't there."""
+    """What a row of any table prints for a benchmark's column (`msrvtt_R@1`), None where it prints nothing.
+
+    Raises ValueError for a table, row or column that isn't there.
+    """
     if table not in SOURCES:
         raise ValueError(f"no printed table {table!r}; there are {', '.join(SOURCES)}")
-    printed = _table(table)
-    rows = printed[_labels(table, printed) == row]
-    if column not in printed.columns or rows.empty:
+    place, cells = _ablation_place(column), _cells()
+    if place is None or (table, row) not in {cell[:2] for cell in cells}:
         raise ValueError(f"table {table} has no row {row!r} with a column {column!r}")
-    value = rows[column].iloc[0]
-    return None if pd.isna(value) else float(value)
-
-
-def beside(table: str, row: str, column: str) -> float | None:
-    """What a row of any table prints for an ablation's column (`msrvtt_R@1`), or None where it prints nothing.
-
-    Raises ValueError for a row that isn't printed.
-    """
-    place = _ablation_place(column)
-    assert place is not None, column
-    cells = _cells()
-    if (table, row) not in {cell[:2] for cell in cells}:
-        raise ValueError(f"no printed row {row!r} in table {table!r}")
     return cells.get((table, row, *place))
 
 

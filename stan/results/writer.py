@@ -16,6 +16,7 @@ from typing import Any, Self
 import numpy as np
 
 from stan.config import Experiment, to_dict
+from stan.files import write_bytes, write_json
 from stan.results.provenance import peak_memory_mb, provenance
 from stan.results.reader import read
 
@@ -199,21 +200,6 @@ def being_written(folder: Path) -> bool:
     except ValueError:
         return True
     return False
-
-
-def write_bytes(path: Path, content: bytes) -> None:
-    """Replaces the file as a whole: a reader, or a crash, sees the old content or the new, never a part."""
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.{threading.get_ident()}.part")
-    with temporary.open("wb") as file:
-        file.write(content)
-        file.flush()
-        os.fsync(file.fileno())
-    os.replace(temporary, path)
-
-
-def write_json(path: Path, values: Mapping[str, Any]) -> None:
-    """`write_bytes` of indented JSON."""
-    write_bytes(path, (json.dumps(values, indent=1, allow_nan=False) + "\n").encode())
 
 
 def write_arrays(path: Path, arrays: Mapping[str, np.ndarray]) -> None:
