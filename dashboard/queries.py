@@ -12,7 +12,7 @@ import streamlit as st
 
 from dashboard import data
 from stan import failures, results
-from stan.data.world import suites
+from stan.data.world import folder as world
 from stan.serve import DEMO_PORT, HOST
 
 GROUPS = {
@@ -82,7 +82,7 @@ def videos(study: data.Study, query: str, rows: Sequence[str]) -> list[tuple[str
     """(what it is, file) of the query's own video, its time-reversed twin and, where the first seed's answers are
     recorded, the video that each row answered first. Only files of the rendered world, looked up by its plan.
     """
-    plans = {plan.id: plan for plan in _plans(study)}
+    plans = failures.plans_by_id(study.suite, study.size, _world_seed(study))
     own = plans.get(query.partition("#")[0])
     if own is None:
         return []
@@ -107,20 +107,12 @@ def _first_run(study: data.Study, row: str) -> str:
 
 
 def _file(study: data.Study, video: str) -> Path:
-    seed = int(study.runs["data.world_seed"].iloc[0])
-    folder = f"{study.suite}-{study.size}" + (f"-s{seed}" if seed else "")
-    return data.worlds() / folder / "videos" / "test" / f"{video}.mp4"
+    folder = data.worlds() / world.name(study.suite, study.size, _world_seed(study))
+    return folder / "videos" / "test" / f"{video}.mp4"
 
 
-def _plans(study: data.Study) -> list[suites.Plan]:
-    if study.suite not in suites.SUITES or study.size not in suites.SIZES:
-        return []
-    return _world(study.suite, study.size, int(study.runs["data.world_seed"].iloc[0]))
-
-
-@st.cache_resource(show_spinner=False, max_entries=8)
-def _world(suite: str, size: str, seed: int) -> list[suites.Plan]:
-    return [plan for plan in suites.plans(suite, size, seed) if plan.split == "test"]
+def _world_seed(study: data.Study) -> int:
+    return int(study.runs["data.world_seed"].iloc[0])
 
 
 def _texts(told: object) -> tuple[str, ...]:

@@ -56,7 +56,7 @@ def groups(table: pd.DataFrame, by: str) -> pd.DataFrame:
 
 def _queries(path: str, arrays: Mapping[str, np.ndarray]) -> pd.DataFrame:
     config = results.read(path)["experiment"].data
-    plans = _plans(config.suite, config.size, config.world_seed) if config.suite in suites.SUITES else {}
+    plans = plans_by_id(config.suite, config.size, config.world_seed)
     lines = _retrieval(arrays) if "t2v" in arrays else _recognition(arrays)
     facts = pd.DataFrame([_facts(plans.get(video)) for video in lines["video"]], columns=list(_FACTS))
     table = lines.join(facts)
@@ -113,8 +113,8 @@ def _facts(plan: suites.Plan | None) -> tuple[Any, ...]:
 
 
 @lru_cache(maxsize=8)
-def _plans(suite: str, size: str, seed: int) -> dict[str, suites.Plan]:
-    """The test split's clips by id; none for a size that this version doesn't know."""
-    if size not in suites.SIZES:
+def plans_by_id(suite: str, size: str, seed: int) -> dict[str, suites.Plan]:
+    """The test split's clips by id; none for a real set, and for a size that this version doesn't know."""
+    if suite not in suites.SUITES or size not in suites.SIZES:
         return {}
     return {plan.id: plan for plan in suites.plans(suite, size, seed) if plan.split == "test"}

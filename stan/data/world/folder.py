@@ -39,7 +39,7 @@ def write(
     A complete folder is left as it is; an incomplete one is made anew. `progress(done, total)` is called as clips are
     finished. Raises ValueError for an unknown suite or size, and where the folder holds another world.
     """
-    folder = Path(root) / (f"{suite}-{size}" + (f"-s{seed}" if seed else ""))
+    folder = Path(root) / name(suite, size, seed)
     made = {"suite": suite, "size": size, "seed": seed, "version": VERSION}
     if (folder / MARKER).is_file():
         _require_same(folder, made)
@@ -54,6 +54,11 @@ def write(
     _write_lines(folder / "clips.jsonl", (json.dumps(_facts(plan)) for plan in clips))
     _write_json(folder / MARKER, made)
     return folder
+
+
+def name(suite: str, size: str, seed: int = 0) -> str:
+    """What a suite's folder is called among the worlds."""
+    return f"{suite}-{size}" + (f"-s{seed}" if seed else "")
 
 
 def encode(frames: np.ndarray, path: str | Path, fps: int = FPS) -> None:
