@@ -1,12 +1,10 @@
-"""A video's folder, duration and date in, whether a search may find it out."""
+"""Folder, durations and dates in, the condition on a library's rows that finds what meets them out."""
 
 from __future__ import annotations
 
 import os
 from dataclasses import dataclass
-from datetime import date
-
-from stan.library.store import Entry
+from datetime import date, datetime, time, timedelta
 
 
 @dataclass(frozen=True)
@@ -24,17 +22,25 @@ class Filters:
     until: date | None = None
     """Last changed on this day or earlier."""
 
-    def admit(self, entry: Entry) -> bool:
-        """Whether `entry` meets them all."""
-        return (
-            (self.folder is None or _lies_in(entry, self.folder))
-            and (self.shortest is None or entry.duration >= self.shortest)
-            and (self.longest is None or entry.duration <= self.longest)
-            and (self.since is None or entry.date >= self.since)
-            and (self.until is None or entry.date <= self.until)
-        )
+    def condition(self) -> str | None:
+        """In the store's SQL; None where everything may be found."""
+        terms = {
+            "starts_with(path, {})": self.folder and _below(self.folder),
+            "duration >= {}": self.shortest,
+            "duration <= {}": self.longest,
+            "mtime_ns >= {}": self.since and _midnight(self.since),
+            "mtime_ns < {}": self.until and _midnight(self.until + timedelta(days=1)),
+        }
+        return " AND ".join(form.format(value) for form, value in terms.items() if value is not None) or None
 
 
-def _lies_in(entry: Entry, folder: str) -> bool:
-    above = os.path.join(os.path.normpath(os.path.join(entry.folder, folder)), "")
-    return entry.path.startswith(above)
+def _below(folder: str) -> str:
+    """What the paths of all that lies below a folder start with: an indexed folder's own path, where it is relative."""
+    within = os.path.join(os.path.normpath(folder), "")
+    quoted = "'" + within.replace("'", "''") + "'"
+    return quoted if os.path.isabs(folder) else f"concat(folder, '{os.sep}', {quoted})"
+
+
+def _midnight(day: date) -> int:
+    """Nanoseconds since 1970 at which a day begins, in local time."""
+    return int(datetime.combine(day, time.min).timestamp()) * 10**9

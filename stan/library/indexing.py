@@ -71,6 +71,7 @@ def update(store: Store, root: Path, embed: Embed, progress: Progress | None = N
         report.removed = len(gone)
     if store.version != version:
         store.tidy()
+        store.index()
     return report.document(time.perf_counter() - started)
 
 
@@ -92,7 +93,7 @@ def _take(
         twin = by_hash.get(place["hash"])
         embedded = twin is None
         row = columns(embed(file)) if embedded else store.rows([twin])[0]
-        store.write({**row, **place}, replace=before is not None)
+        store.write([{**row, **place}], replace=before is not None)
         if before and by_hash.get(before.hash) == before.id:
             del by_hash[before.hash]  # that row has just been replaced
         by_hash[place["hash"]] = place["id"]

@@ -6,6 +6,7 @@ Letters: V videos, W windows of all of them, F frames of one, Q queries, E embed
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 import pyarrow as pa
@@ -14,7 +15,7 @@ import torch
 import torch.nn.functional as F
 from jaxtyping import Float, Int
 
-from stan.library.store import COLUMNS, Entry, Store
+from stan.library.store import COLUMNS, PARTS, Entry, Store
 
 HALF_PRECISION_FROM = 200_000
 """From so many windows on the matrices are kept in fp16: half the memory, scores right to about 1e-3."""
@@ -41,7 +42,6 @@ def products(
 class Matrix:
     """All windows' embeddings, normalised, beside the videos that they belong to."""
 
-    version: int
     entries: list[Entry]
     owner: Int[torch.Tensor, " W"]
     """Index of the window's video in `entries`."""
@@ -52,6 +52,11 @@ class Matrix:
     video_length: Float[torch.Tensor, " W"]
     cosine: Float[torch.Tensor, " W"]
     """Of the two."""
+
+    @cached_property
+    def places(self) -> dict[str, int]:
+        """A video's index in `entries` by its id."""
+        return {entry.id: i for i, entry in enumerate(self.entries)}
 
     def scores(self, queries: Float[torch.Tensor, "Q E"], gain: float) -> Float[torch.Tensor, "Q V"]:
         """Cosine of each query and each video's best window at `gain`, as `at_gain` mixes it."""
@@ -73,24 +78,23 @@ class Matrix:
         return (a * clip + b * products(queries, self.video).float()) / length
 
 
-def read_matrix(store: Store) -> Matrix:
-    """The matrix of all that a store holds."""
-    version = store.version
-    table = store.read([*COLUMNS, "clip", "video"])
-    if table is None:
+def read_matrix(store: Store, where: str | None = None) -> Matrix:
+    """The matrix of all that a store holds, or of what meets a condition in SQL."""
+    table = store.read([*COLUMNS, *PARTS], where)
+    if table is None or not len(table):
         none, empty = torch.zeros(0), torch.zeros(0, 0)
-        return Matrix(version, [], torch.zeros(0, dtype=torch.int64), empty, empty, none, none, none)
+        return Matrix([], torch.zeros(0, dtype=torch.int64), empty, empty, none, none, none)
     entries = [Entry(**row) for row in table.select(COLUMNS).to_pylist()]
     counts = torch.from_numpy(pc.list_value_length(table["clip"]).to_numpy().copy())
     owner = torch.repeat_interleave(torch.arange(len(entries)), counts)
     half = len(owner) >= HALF_PRECISION_FROM
-    parts = [_unit(batch, half) for batch in table.select(["clip", "video"]).to_batches()]
-    return Matrix(version, entries, owner, *(torch.cat(part) for part in zip(*parts, strict=True)))
+    parts = [_unit(batch, half) for batch in table.select(list(PARTS)).to_batches()]
+    return Matrix(entries, owner, *(torch.cat(part) for part in zip(*parts, strict=True)))
 
 
 def _unit(batch: pa.RecordBatch, half: bool) -> tuple[torch.Tensor, ...]:
     """A batch's `clip` and `video`, normalised, their lengths and cosine."""
-    clip, video = (_vectors(batch[name]) for name in ("clip", "video"))
+    clip, video = (_vectors(batch[name]) for name in PARTS)
     lengths = [part.norm(dim=-1) for part in (clip, video)]
     clip, video = F.normalize(clip, dim=-1), F.normalize(video, dim=-1)
     cosine = (clip * video).sum(-1)

@@ -8,13 +8,18 @@ from typing import Any
 
 import numpy as np
 import torch
-from jaxtyping import Float
+from jaxtyping import Float, Int
 
 from stan.calibration import query_bank_norm
 from stan.library import bank
 from stan.library.filters import Filters
 from stan.library.scoring import Matrix, at_gain, moment, read_matrix
-from stan.library.store import Entry, Row, Store
+from stan.library.store import EXACT_UP_TO, PARTS, Entry, Row, Store, among
+
+CANDIDATES = 1000
+"""Videos of a large library that are scored for a query, at least."""
+CANDIDATES_OF_BANK = 10
+"""And for each sentence of the bank, which asks for the best one alone."""
 
 
 class Results(list[dict[str, Any]]):
@@ -47,6 +52,12 @@ class Options:
     """Id of a video that is not to be found."""
     correct_hubs: bool = False
 
+    @property
+    def condition(self) -> str | None:
+        """What a video must meet to be found, in the store's SQL; None where all may be."""
+        terms = [self.where.condition(), self.left_out and f"NOT {among([self.left_out])}"]
+        return " AND ".join(filter(None, terms)) or None
+
     def __post_init__(self):
         if self.top < 1:
             raise ValueError(f"top is {self.top}: ask for at least one result")
@@ -55,11 +66,15 @@ class Options:
 
 
 class Search:
-    """Searches what a store holds, against a `bank` of unrelated sentences' embeddings (Q, E), normalised."""
+    """Searches what a store holds, against a `bank` of unrelated sentences' embeddings (Q, E), normalised.
+
+    A store of up to `EXACT_UP_TO` windows is scored whole; of a larger one its index names candidates, which are
+    scored alike.
+    """
 
     def __init__(self, store: Store, unrelated: Float[torch.Tensor, "Q E"]):
         self._store, self._unrelated = store, unrelated
-        self._matrix: Matrix | None = None
+        self._version, self._whole = -1, None
         self._chance: dict[tuple[int, float], float] = {}
 
     @torch.inference_mode()
@@ -67,21 +82,45 @@ class Search:
         self, wanted: Float[torch.Tensor, " E"], options: Options
     ) -> tuple[list[dict[str, Any]], bool]:
         """Results for a normalised direction, and True where none fits better than chance."""
-        matrix = self._read()
-        places = _admitted(matrix, options)
+        matrix, places = self._admitted(wanted, options)
         if not len(places):
             return [], True
         scores = matrix.scores(wanted[None], options.gain)[0]
         order = self._without_hubs(matrix, scores, options.gain) if options.correct_hubs else scores
         best = places[order[places].topk(min(options.top, len(places))).indices].tolist()
         found = self._found([matrix.entries[i] for i in best], scores[best].tolist(), wanted, options.gain)
-        return found, not found or self._is_chance(matrix, found[0], options.gain)
+        return found, not found or self._is_chance(found[0], options.gain)
 
-    def _read(self) -> Matrix:
-        """The scoring matrix, read again when the library has changed on disk."""
-        if self._matrix is None or self._matrix.version != self._store.version:
-            self._matrix = read_matrix(self._store)
-        return self._matrix
+    def _admitted(
+        self, wanted: Float[torch.Tensor, " E"], options: Options
+    ) -> tuple[Matrix, Int[torch.Tensor, " admitted"]]:
+        """A matrix, and the places in it of the videos that may be found."""
+        where, matrix = options.condition, self._read()
+        if matrix is None:
+            matrix = self._candidates(wanted[None], max(options.top, CANDIDATES), options.gain, where)
+            where = None  # met by all candidates
+        if where is None:
+            return matrix, torch.arange(len(matrix.entries))
+        table = self._store.read(["id"], where)
+        ids = [] if table is None else table["id"].to_pylist()
+        # a video that was added since the matrix was read is found the next time
+        return matrix, torch.tensor([matrix.places[i] for i in ids if i in matrix.places], dtype=torch.int64)
+
+    def _read(self) -> Matrix | None:
+        """All that the library holds, read again when that has changed on disk; None where it is too much."""
+        version = self._store.version
+        if version != self._version:
+            self._whole = None if self._store.windows > EXACT_UP_TO else read_matrix(self._store)
+            self._version = version
+        return self._whole
+
+    def _candidates(
+        self, queries: Float[torch.Tensor, "Q E"], count: int, gain: float, where: str | None = None
+    ) -> Matrix:
+        """The videos that the index names as nearest to any of the queries."""
+        parts = {0: PARTS[:1], 1: PARTS[1:]}.get(gain, PARTS)
+        near = (self._store.nearest(part, query, count, where) for query in queries.numpy() for part in parts)
+        return read_matrix(self._store, among(sorted(set().union(*near))))
 
     def _without_hubs(
         self, matrix: Matrix, scores: Float[torch.Tensor, " V"], gain: float
@@ -123,24 +162,15 @@ class Search:
     def _of_bank(self, row: Row, gain: float) -> Float[torch.Tensor, " Q"]:
         return (self._unrelated @ at_gain(*window_parts(row), gain).T).amax(1)
 
-    def _is_chance(self, matrix: Matrix, best: dict[str, Any], gain: float) -> bool:
+    def _is_chance(self, best: dict[str, Any], gain: float) -> bool:
         """Whether the best result stands out no more than what unrelated sentences find in this library."""
-        key = matrix.version, gain
+        matrix = self._read()
+        key = self._version, gain
         if key not in self._chance:
+            if matrix is None:
+                matrix = self._candidates(self._unrelated, CANDIDATES_OF_BANK, gain)
             self._chance[key] = bank.chance(matrix.scores(self._unrelated, gain))
         return best["prominence"] <= self._chance[key]
-
-
-def _admitted(matrix: Matrix, options: Options) -> torch.Tensor:
-    """Indices of the videos that may be found."""
-    if options.where == Filters() and options.left_out is None:
-        return torch.arange(len(matrix.entries))
-    admitted = [
-        i
-        for i, entry in enumerate(matrix.entries)
-        if entry.id != options.left_out and options.where.admit(entry)
-    ]
-    return torch.tensor(admitted, dtype=torch.int64)
 
 
 def window_parts(row: Row) -> tuple[Float[torch.Tensor, "W E"], Float[torch.Tensor, "W E"]]:

@@ -16,18 +16,27 @@ from typing import Any
 from urllib.parse import unquote, urlsplit
 
 import lancedb
+import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 from filelock import FileLock, Timeout
+from jaxtyping import Float
+from lancedb.index import IvfSq
 
 TABLE = "videos"
 LOCK = ".writing"
 """Locked by the process that writes, freed by the system when that ends, however it ends."""
-LAYOUT = "2"
+LAYOUT = "3"
 """Changes with the columns: a table of another layout is refused."""
 WRITES_PER_TIDY = 100
 """Every write adds a small file and a version, which makes the next one slower (18 ms at first, 35 ms after 400)."""
 KEEP_VERSIONS = timedelta(minutes=10)
 """Older ones are removed when tidying; a reader that began with one of them has long ended."""
+
+EXACT_UP_TO = 1_000_000
+"""Windows: every query is scored against all of them up to here, beyond it against candidates from an index on disk."""
+PARTS_PROBED = 50
+"""Parts of that index that a query looks into."""
 
 Row = dict[str, Any]
 
@@ -56,6 +65,8 @@ class Entry:
 
 
 COLUMNS = [column.name for column in fields(Entry)]
+PARTS = ("clip", "video")
+"""Columns of windows' embeddings: CLIP's and the whole model's."""
 
 
 @dataclass(frozen=True)
@@ -113,17 +124,37 @@ class Store:
         found = [] if rows is None else [Entry(**row) for row in rows.to_pylist()]
         return sorted(found, key=lambda entry: (entry.folder, entry.name))
 
-    def read(self, columns: list[str]) -> pa.Table | None:
-        """Some columns of all rows; None while there is no table."""
+    @property
+    def windows(self) -> int:
+        """How many windows all videos have."""
+        table = self.read(["windows"])
+        return 0 if table is None else pc.sum(table["windows"]).as_py() or 0
+
+    def read(self, columns: list[str], where: str | None = None) -> pa.Table | None:
+        """Some columns of all rows, or of those that meet a condition in SQL; None while there is no table."""
         table = self._table()
-        return None if table is None else table.search().select(columns).to_arrow()
+        if table is None:
+            return None
+        query = table.search()
+        return (query.where(where) if where else query).select(columns).to_arrow()
+
+    def nearest(
+        self, part: str, wanted: Float[np.ndarray, " E"], count: int, where: str | None = None
+    ) -> list[str]:
+        """Ids of the `count` videos whose best window in the column `part` lies nearest by cosine, best first.
+
+        From the index, and from those rows by a scan that it doesn't know yet. where: as for `read`.
+        """
+        query = self._table().search(wanted, vector_column_name=part).distance_type("cosine")
+        query = query.nprobes(PARTS_PROBED).select(["id", "_distance"]).limit(count)
+        return (query.where(where, prefilter=True) if where else query).to_arrow()["id"].to_pylist()
 
     def rows(self, ids: list[str], columns: list[str] | None = None) -> list[Row]:
         """Rows with these ids, in any order; ids that are not there are left out."""
         table = self._table()
         if table is None or not ids:
             return []
-        query = table.search().where(_where(ids)).limit(len(ids))
+        query = table.search().where(among(ids)).limit(len(ids))
         return (query.select(columns) if columns else query).to_arrow().to_pylist()
 
     @contextmanager
@@ -166,10 +197,12 @@ class Store:
         if self._table() is None:
             self._connect().create_table(TABLE, schema=_schema(width, maker), mode="overwrite")
 
-    def write(self, row: Row, replace: bool) -> None:
-        """Adds one row, or replaces the one with the same id, in one transaction."""
+    def write(self, rows: list[Row], replace: bool) -> None:
+        """Adds rows, or replaces those with the same ids, in one transaction."""
         table = self._table()
-        new = pa.Table.from_pylist([row], schema=table.schema)
+        new = pa.Table.from_pylist(
+            [row | {"windows": len(row["video"])} for row in rows], schema=table.schema
+        )
         if replace:
             table.merge_insert("id").when_matched_update_all().when_not_matched_insert_all().execute(new)
         else:
@@ -180,11 +213,22 @@ class Store:
 
     def drop(self, ids: list[str]) -> None:
         """Removes these videos."""
-        self._table().delete(_where(ids))
+        self._table().delete(among(ids))
 
     def tidy(self) -> None:
-        """Joins the small pieces that many writes leave behind, and removes what only old versions need."""
+        """Joins the small pieces that many writes leave behind, and removes what only old versions need.
+
+        Brings the index up to date, if there is one.
+        """
         self._table().optimize(cleanup_older_than=KEEP_VERSIONS)
+
+    def index(self) -> None:
+        """Makes the index that `nearest` looks into, once the store has grown beyond what is searched exactly."""
+        table = self._table()
+        if self.windows > EXACT_UP_TO:
+            made = {column for index in table.list_indices() for column in index.columns}
+            for part in sorted(set(PARTS) - made):
+                table.create_index(part, config=IvfSq(distance_type="cosine"))
 
     def _table(self) -> Any:
         if self._opened is None:
@@ -227,16 +271,17 @@ def _local(address: str | Path) -> Path | None:
     return Path(unquote(urlsplit(str(address)).path)) if scheme == "file" else None
 
 
-def _where(ids: list[str]) -> str:
+def among(ids: list[str]) -> str:
+    """The condition in SQL that a row has one of these ids."""
     assert all(map(is_id, ids)), "ids are hex digits, so that they need no quoting"
-    return "id IN (" + ", ".join(f"'{id}'" for id in ids) + ")"
+    return "id IN (" + ", ".join(f"'{id}'" for id in ids) + ")" if ids else "false"
 
 
 def _schema(width: int, maker: Maker) -> pa.Schema:
     types = dict.fromkeys(("id", "path", "folder", "name", "hash"), pa.string())
-    types |= dict.fromkeys(("size", "mtime_ns"), pa.int64())
+    types |= dict.fromkeys(("size", "mtime_ns", "windows"), pa.int64())
     types |= {"duration": pa.float64()}
-    types |= dict.fromkeys(("clip", "video"), pa.list_(pa.list_(pa.float32(), width)))
+    types |= dict.fromkeys(PARTS, pa.list_(pa.list_(pa.float32(), width)))
     types |= {"times": pa.list_(pa.float32())}
     types |= dict.fromkeys(("frame_clip", "frame_video"), pa.list_(pa.float16()))
     return pa.schema([pa.field(name, kind) for name, kind in types.items()], metadata=vars(maker))
