@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import html
-from itertools import groupby
+from itertools import groupby, pairwise
 from pathlib import Path
 from typing import Any
 
@@ -118,15 +118,21 @@ def result(found: dict[str, Any]) -> str:
 
 def _over_time(found: dict[str, Any]) -> str:
     """A strip of the best label at each moment, equal neighbours joined."""
-    moments = list(zip(found["times"], found["best"], strict=True))
+    moments = list(zip(pairwise(_edges(found["times"])), found["best"], strict=True))
     stretches = [list(part) for _, part in groupby(moments, key=lambda moment: moment[1])]
     items = "".join(
         f'<li style="flex-grow:{len(part)}"><bdi>{html.escape(part[0][1])}</bdi><br>'
-        f"{part[0][0]:.1f}–{part[-1][0]:.1f}&nbsp;s</li>"
+        f"{part[0][0][0]:.1f}–{part[-1][0][1]:.1f}&nbsp;s</li>"
         for part in stretches
     )
     told = '<p class="facts">The best label at each moment:</p>'
-    return f'{told}<ol class="track" aria-label="labels over time">{items}</ol>'
+    return f'{told}<ol class="track" tabindex="0" aria-label="labels over time">{items}</ol>'
+
+
+def _edges(times: list[float]) -> list[float]:
+    """Where the stretch of time that each frame stands for begins, and where the last one's ends."""
+    edges = [0.0, *((before + after) / 2 for before, after in pairwise(times))]
+    return [*edges, 2 * times[-1] - edges[-1]]
 
 
 def _none(found: dict[str, Any]) -> str:

@@ -153,7 +153,7 @@ def test_recognition_shows_hostile_labels_as_text():
 
 def test_equal_neighbours_in_time_are_joined():
     text = recognise.result(fake_calls.recognised())
-    assert text.count("<li") == 2 and "flex-grow:2" in text and "0.1–0.5" in text
+    assert text.count("<li") == 2 and "flex-grow:2" in text and "0.0–0.8" in text and "0.8–1.2" in text
 
 
 def test_none_of_these_and_a_missing_calibration_are_said():
