@@ -1,6 +1,5 @@
 """Notebooks and made-up runs in: a sweep skips, orders, resumes, stops and reports as it says."""
 
-import fcntl
 import json
 import os
 import signal
@@ -16,7 +15,7 @@ import pytest
 from stan import engines, experiments, notebook, results, sweep, sweep_display
 from stan.config import to_dict
 from stan.plan import hours, plan
-from stan.results.writer import being_written
+from stan.results import lock
 from stan.train import RESUME
 from tests.fabricated_runs import experiment as made_up
 from tests.fabricated_runs import write_run
@@ -279,8 +278,8 @@ def test_a_run_goes_through_its_notebook_dies_and_is_resumed(tmp_path):
     finally:
         os.kill(running.process.pid, signal.SIGKILL)
         running.process.wait()
-    _wait_for_lock(folder / ".lock")
-    assert results.read(folder)["status"] in ("running", "died")
+    _wait_until_free(folder)
+    assert results.read(folder)["status"] in ("died", "interrupted")
     assert results.find(runs, longer) is None
 
     report = sweep.train_all([longer], runs, worlds, jobs=1)
@@ -291,14 +290,12 @@ def test_a_run_goes_through_its_notebook_dies_and_is_resumed(tmp_path):
     assert [run.status for run in sweep.train_all([longer], runs, worlds).runs] == ["done before"]
 
 
-def _wait_for_lock(file: Path) -> None:
+def _wait_until_free(folder: Path) -> None:
     """Until the killed run's kernel has noticed that it is alone, and lets go of its record."""
-    with file.open() as lock:
-        for _ in range(600):
-            try:
-                return fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except OSError:
-                time.sleep(0.1)
+    for _ in range(600):
+        if not lock.held(folder):
+            return
+        time.sleep(0.1)
     raise AssertionError("the kernel outlived its process")
 
 
@@ -392,8 +389,8 @@ def test_engines_are_named_and_ray_says_how_to_get_it(monkeypatch):
 
 def test_a_folder_is_being_written_while_its_record_is_open(tmp_path):
     one = made_up("stan", 0)
-    assert not being_written(tmp_path / one.id)
+    assert not lock.held(tmp_path / one.id)
     writer = results.RunWriter.start(tmp_path, one)
-    assert being_written(tmp_path / one.id)
+    assert lock.held(tmp_path / one.id)
     writer.fail("made up")
-    assert not being_written(tmp_path / one.id)
+    assert not lock.held(tmp_path / one.id)

@@ -16,6 +16,8 @@ import numpy as np
 import pandas as pd
 
 from stan.config import Experiment, from_dict, to_dict
+from stan.results import lock
+from stan.results.provenance import host
 
 SHIPPED = Path(__file__).resolve().parent.parent / "reference"
 """Run records that come with the package, without weights."""
@@ -24,7 +26,7 @@ PROBE = "time_probe.json"
 """Beside a record whose run was asked whether time matters."""
 
 STALE_SECONDS = 120.0
-"""A record that says `running` with an older heartbeat is read as `died`."""
+"""Another host's record that says `running` with an older heartbeat is read as `died`; here the lock tells."""
 
 _DOCUMENTS = ("config.json", "run.json", "eval.json", "ranks.npz")
 _FOLDER = re.compile(r"[0-9a-f]{10}-s\d+")
@@ -99,9 +101,9 @@ def _stamp(file: Path) -> tuple[int, int, int] | None:
 
 
 def run_folders(root: str | Path) -> Iterator[Path]:
-    """Every `<study>/<row>/<hash>-s<seed>` folder under `root`, in order of name."""
+    """Every `<study>/<row>/<hash>-s<seed>` folder under `root` that holds anything of a record, in order of name."""
     for path in sorted(Path(root).glob("*/*/*")):
-        if _FOLDER.fullmatch(path.name) and path.is_dir():
+        if _FOLDER.fullmatch(path.name) and any((path / name).exists() for name in _DOCUMENTS):
             yield path
 
 
@@ -199,11 +201,11 @@ def flatten(values: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
 
 
 def _read_documents(path: Path) -> dict[str, Any]:
-    config, run = _document(path / "config.json"), _document(path / "run.json")
+    config = _document(path / "config.json")
     experiment = from_dict(config)
     if (experiment.study, experiment.row) != path.parts[-3:-1] or experiment.seed != _seed(path.name):
         raise ValueError(f"config.json is of {experiment.id}: the folder was moved or renamed")
-    status, reason = _status(run)
+    run, status, reason = _status(path)
     evaluation = _document(path / "eval.json") if status == "done" else {}
     if status == "done":
         _check_evaluation(evaluation, path)
@@ -231,17 +233,27 @@ def _document(file: Path) -> dict[str, Any]:
     return values
 
 
-def _status(run: dict[str, Any]) -> tuple[str, str | None]:
+def _status(path: Path) -> tuple[dict[str, Any], str, str | None]:
+    """run.json, the status that it and its writer's life or death make, and the reason."""
+    if not (path / "run.json").exists() and not (path / "eval.json").exists():
+        return {}, "died", "it ended before it had said anything"
+    run = _document(path / "run.json")
     status = run["status"]
     if status not in ("running", "done", "failed", "interrupted"):
         raise ValueError(f"run.json has status {status!r}")
     if status != "running":
-        return status, run.get("error")
-    beat = datetime.fromisoformat(run["heartbeat"])
-    age = (datetime.now(UTC) - beat).total_seconds()
-    if age <= STALE_SECONDS:
-        return "running", None
-    return "died", f"last heartbeat {run['heartbeat']}"
+        return run, status, run.get("error")
+    if _is_written(path, run):
+        return run, "running", None
+    if _document(path / "run.json") != run:  # its writer has ended it meanwhile
+        return _status(path)
+    return run, "died", f"last heartbeat {run['heartbeat']}"
+
+
+def _is_written(path: Path, run: Mapping[str, Any]) -> bool:
+    """Whether the process that opened the record is alive."""
+    silent = datetime.now(UTC) - datetime.fromisoformat(run["heartbeat"])
+    return lock.held(path) if run.get("host") == host() else silent.total_seconds() <= STALE_SECONDS
 
 
 def _table_row(found: dict[str, Any], shipped: bool) -> dict[str, Any]:
