@@ -11,7 +11,7 @@ import pytest
 
 from stan import cli
 from stan.cli.output import plain, table
-from tests.fabricated_runs import experiment, write_run, write_study
+from stan.bench.records import experiment, write_run, write_study
 from tests.small_clips import write_clip
 
 ROOT = Path(__file__).resolve().parents[1]

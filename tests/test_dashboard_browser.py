@@ -1,7 +1,9 @@
 """Made-up runs in; the dashboard as a reader meets it in Chromium: clicks, addresses, narrow screens."""
 
+import json
 import os
 import re
+import signal
 import subprocess
 import time
 import urllib.error
@@ -11,21 +13,29 @@ from pathlib import Path
 
 import pytest
 
+from stan.bench.records import experiment, write_probe, write_run, write_study
+from stan.files import digest
+from stan.results import lock
+from stan.results.provenance import host
 from stan.serve import dashboard_command, free_port
-from tests.fabricated_runs import experiment, write_probe, write_run, write_study
+from tests.browser.server import served
 
 pytestmark = pytest.mark.browser
 
-PAGES = ("", "ablation", "runs", "failures", "time", "benchmarks")
+PAGES = ("", "live", "ablation", "runs", "failures", "time", "benchmarks")
 
 
 @pytest.fixture(scope="module")
-def address(tmp_path_factory) -> Iterator[str]:
+def root(tmp_path_factory) -> Path:
+    return tmp_path_factory.mktemp("dashboard") / "runs"
+
+
+@pytest.fixture(scope="module")
+def address(root) -> Iterator[str]:
     """The dashboard, served over made-up runs, one of them under way."""
-    root = tmp_path_factory.mktemp("dashboard") / "runs"
     write_study(root)
     write_study(root, "motions", seeds=(0,))
-    write_run(root, experiment("stan", 9), "running")
+    running = keep_running(write_run(root, experiment("stan", 9), "running"))
     write_probe(root / experiment("stan", 0).id)
     page = dashboard_command([root], port=free_port(0))
     log = root.parent / "log.txt"
@@ -37,6 +47,14 @@ def address(tmp_path_factory) -> Iterator[str]:
     finally:
         server.terminate()
         server.wait(10)
+        lock.release(running)
+
+
+def keep_running(folder: Path) -> int:
+    """Makes a run that says `running` one of this process, as long as the lock that comes back isn't released."""
+    record = json.loads((folder / "run.json").read_text())
+    (folder / "run.json").write_text(json.dumps(record | {"host": host()}))
+    return lock.acquire(folder)
 
 
 def _wait_until_served(address: str, server: subprocess.Popen, log: Path) -> None:
@@ -61,6 +79,7 @@ def settled(page, title: str):
 def test_the_pages_are_reached_by_clicking(address, open_page):
     page = settled(open_page(address), "What carries CLIP over to video?")
     for link, title in (
+        ("Live", "Live"),
         ("Ablation", "Ablation"),
         ("Runs", "Runs"),
         ("Failures", "Failures"),
@@ -103,7 +122,21 @@ def test_no_page_is_wider_than_the_screen(address, open_page, name, width):
 
 def test_a_running_job_shows_its_progress(address, open_page):
     page = settled(open_page(address), "What carries CLIP over to video?")
-    assert "epoch 4 of" in page.get_by_test_id("stProgress").inner_text()
+    assert re.search("epoch [45] of", page.get_by_test_id("stProgress").inner_text())
+
+
+def test_live_is_refreshed_in_place(address, root, open_page):
+    """A line that a run logs shows up by itself; the page is the one that was loaded, and the choice stays."""
+    page = settled(open_page(f"{address}/live?log=true"), "Live")
+    page.locator(".st-key-curves .js-plotly-plot").wait_for()
+    cells = page.locator(".st-key-running td")
+    cells.filter(has_text=re.compile("^4 of")).wait_for(state="attached")
+    page.evaluate("window.untouched = true")
+    line = {"step": 20, "epoch": 4, "loss": 1.25, "clips_per_second": 410.0, "time": 20.0}
+    with (root / experiment("stan", 9).id / "metrics.jsonl").open("a") as log:
+        log.write(json.dumps(line) + "\n")
+    cells.filter(has_text=re.compile("^5 of")).wait_for(state="attached")
+    assert page.evaluate("window.untouched") and "log=true" in page.url
 
 
 def test_the_ablation_draws_its_plots_and_its_table(address, open_page):
@@ -180,3 +213,15 @@ def test_two_ticked_runs_share_their_curves(address, open_page):
     page = settled(open_page(f"{address}/runs?{runs}&smooth=5%20steps", height=2400), "Runs")
     page.locator(".st-key-curve .js-plotly-plot .legendtext").nth(1).wait_for()
     assert page.locator(".st-key-curve .legendtext").count() == 2
+
+
+def test_a_dashboard_that_is_killed_touches_no_record_and_comes_back(tmp_path, open_page):
+    write_study(tmp_path, seeds=(0,))
+    before = {file: digest(file) for file in sorted(tmp_path.glob("**/*")) if file.is_file()}
+    command = dashboard_command([tmp_path], port=free_port(0))
+    for _ in range(2):
+        with served(command) as (address, process):
+            cells = settled(open_page(f"{address}/runs"), "Runs").locator(".st-key-runs td", has_text="done")
+            cells.first.wait_for(state="attached")
+            os.kill(process, signal.SIGKILL)
+    assert {file: digest(file) for file in sorted(tmp_path.glob("**/*")) if file.is_file()} == before

@@ -9,7 +9,7 @@ import pytest
 from stan import notebook, results, sweep
 from stan.config import to_dict
 from stan.results.provenance import command
-from tests.fabricated_runs import write_study
+from stan.bench.records import write_study
 
 ROOT = Path(__file__).resolve().parents[1]
 NAMES = ("ablation", "pretrain", "tour", "train")

@@ -17,8 +17,8 @@ from stan.config import to_dict
 from stan.plan import hours, plan
 from stan.results import lock
 from stan.train import RESUME
-from tests.fabricated_runs import experiment as made_up
-from tests.fabricated_runs import write_run
+from stan.bench.records import experiment as made_up
+from stan.bench.records import write_run
 from tests.written_runs import done
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -188,7 +188,7 @@ def test_a_run_is_done_only_when_its_record_says_so(tmp_path, monkeypatch):
     """The notebook ends well in all three; one leaves a done record, one a failed one, one none."""
     monkeypatch.setattr(sweep, "_prepare", lambda *_: None)
     body = """
-from tests.fabricated_runs import write_run
+from stan.bench.records import write_run
 from tests.written_runs import done
 from stan.config import from_dict
 from pathlib import Path
@@ -310,7 +310,7 @@ time.sleep(100)
     program = f"""
 import sys
 from pathlib import Path
-from tests.fabricated_runs import experiment
+from stan.bench.records import experiment
 from stan import cli, notebook, sweep
 sweep._prepare = lambda *_: None
 notebook.find = lambda name: Path({str(small)!r})
