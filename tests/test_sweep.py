@@ -8,17 +8,19 @@ import sys
 import time
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import nbformat
 import pytest
 
 from stan import engines, experiments, notebook, results, sweep, sweep_display
+from stan.bench.records import experiment as made_up
+from stan.bench.records import write_run
 from stan.config import to_dict
 from stan.plan import hours, plan
 from stan.results import lock
+from stan.sweep_time import Spent, in_steps
 from stan.train import RESUME
-from stan.bench.records import experiment as made_up
-from stan.bench.records import write_run
 from tests.written_runs import done
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -213,7 +215,7 @@ def test_rates_are_chosen_on_validation_and_written(tmp_path, monkeypatch):
     """Three trials a row, the middle rate best; the study's rows are then run with it."""
     asked = []
 
-    def pretend(wanted, runs, worlds, jobs, engine):
+    def pretend(wanted, runs, worlds, jobs, engine, spent):
         asked.append(wanted)
         for one in wanted:
             if one.study == "learning-rates":
@@ -247,6 +249,25 @@ def test_progress_is_read_from_the_end_of_the_log(tmp_path):
     assert at["eta"] == pytest.approx(5.0 * 3.8 * (one.train.epochs - 3) / 3)
     assert sweep_display.words(run).startswith("epoch 4/12, step 19, loss")
     assert sweep_display.words(sweep.Run(one, tmp_path / "none", "running")) == "starting"
+
+
+def test_the_time_outside_of_steps_is_told(tmp_path):
+    """59 s of steps in the log, of which 9 are of an earlier call; a run that took its numbers over trained nothing."""
+    one = made_up("stan", 0)
+    folder = write_run(tmp_path, one)
+    run = sweep.Run(one, folder, "running", "", SimpleNamespace(poll=lambda: 0), trained_before=9.0)
+    run.started = time.monotonic() - 200
+    sweep._reap(run)
+    assert (run.status, run.training) == ("done", pytest.approx(50.0))
+    assert run.outside == pytest.approx(0.75, abs=0.01)
+    record = json.loads((folder / "run.json").read_text())
+    (folder / "run.json").write_text(json.dumps(record | {"same_as": "another"}))
+    assert in_steps(folder) == 0.0 and in_steps(tmp_path / "none") == 0.0
+    spent = Spent(seconds=100.0, at_once=2, training=150.0)
+    assert spent.outside == pytest.approx(0.25) and Spent().outside is None
+    with spent.clocked("seconds", "reporting"):
+        time.sleep(0.01)
+    assert spent.seconds - 100 == pytest.approx(spent.reporting, abs=1e-3) and spent.reporting >= 0.01
 
 
 def test_jobs_and_seeds_are_checked():
