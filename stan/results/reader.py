@@ -73,16 +73,15 @@ def load(roots: str | Path | Sequence[str | Path], shipped: bool = False) -> pd.
     """
     places = [roots] if isinstance(roots, str | Path) else list(roots)
     paths = [(path, False) for root in places for path in run_folders(root)]
-    known = {path.resolve() for path, _ in paths}
-    if shipped:
-        paths += [(path, True) for path in run_folders(SHIPPED) if path.resolve() not in known]
+    if shipped and SHIPPED not in [Path(root).resolve() for root in places]:
+        paths += [(path, True) for path in run_folders(SHIPPED)]
     rows = [_row(path, comes_with) for path, comes_with in paths]
     return pd.DataFrame(rows, columns=None if rows else list(_COLUMNS))
 
 
 def _row(path: Path, shipped: bool) -> dict[str, Any]:
     """A run's row; read again only where a file has changed, and where the heartbeat's age decides."""
-    stamp = tuple(_stamp(path / name) for name in _DOCUMENTS)
+    stamp = tuple(_stamp(f"{path}/{name}") for name in _DOCUMENTS)
     row = _row_at(str(path), shipped, stamp)
     return row if row["status"] not in ("running", "died") else _table_row(read(path), shipped)
 
@@ -92,7 +91,12 @@ def _row_at(path: str, shipped: bool, stamp: tuple) -> dict[str, Any]:
     return _table_row(read(path), shipped)
 
 
-def _stamp(file: Path) -> tuple[int, int, int] | None:
+def forget() -> None:
+    """Lets `load` read everything anew: to time it."""
+    _row_at.cache_clear()
+
+
+def _stamp(file: str) -> tuple[int, int, int] | None:
     try:
         found = os.stat(file)
     except OSError:
@@ -103,7 +107,9 @@ def _stamp(file: Path) -> tuple[int, int, int] | None:
 def run_folders(root: str | Path) -> Iterator[Path]:
     """Every `<study>/<row>/<hash>-s<seed>` folder under `root` that holds anything of a record, in order of name."""
     for path in sorted(Path(root).glob("*/*/*")):
-        if _FOLDER.fullmatch(path.name) and any((path / name).exists() for name in _DOCUMENTS):
+        if _FOLDER.fullmatch(path.name) and any(
+            map(os.path.exists, (f"{path}/{name}" for name in _DOCUMENTS))
+        ):
             yield path
 
 
