@@ -297,8 +297,27 @@ def test_a_record_that_is_being_opened_is_no_damaged_one(runs_root):
         "died",
         "it ended before it had said anything",
     )
+    taken = lock.acquire(folder)
+    assert only(runs_root)["status"] == "running"
+    lock.release(taken)
     done(runs_root)
     assert only(runs_root)["status"] == "done"
+
+
+def test_numbers_are_taken_over_at_once_or_visibly_not(runs_root, monkeypatch):
+    """After every file that `adopt` writes, the record reads as running; were its process gone, as died."""
+    source, seen = done(runs_root), []
+    folder = runs_root / replace(EXPERIMENT, row="copy").id
+    for name in ("write_bytes", "write_json"):
+        write = getattr(writer, name)
+
+        def then_look(path, content, write=write):
+            write(path, content)
+            seen.append(results.read(folder)["status"])
+
+        monkeypatch.setattr(writer, name, then_look)
+    results.adopt(runs_root, replace(EXPERIMENT, row="copy"), source)
+    assert len(seen) == 6 and set(seen[:-1]) == {"running"} and seen[-1] == "done"
 
 
 def test_readers_keep_no_writer_from_its_record(runs_root):

@@ -242,6 +242,8 @@ def _document(file: Path) -> dict[str, Any]:
 def _status(path: Path) -> tuple[dict[str, Any], str, str | None]:
     """run.json, the status that it and its writer's life or death make, and the reason."""
     if not (path / "run.json").exists() and not (path / "eval.json").exists():
+        if lock.held(path):
+            return {}, "running", None
         return {}, "died", "it ended before it had said anything"
     run = _document(path / "run.json")
     status = run["status"]

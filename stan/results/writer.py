@@ -16,7 +16,7 @@ import numpy as np
 from stan.config import Experiment, to_dict
 from stan.files import write_bytes, write_json
 from stan.results import lock
-from stan.results.provenance import peak_memory_mb, provenance
+from stan.results.provenance import host, peak_memory_mb, provenance
 from stan.results.reader import read
 
 BEAT_SECONDS = 10.0
@@ -168,10 +168,12 @@ def adopt(
     taken = lock.acquire(folder)
     try:
         _refuse_done(folder)
+        opened = {"status": "running", "host": host(), "heartbeat": now(), "shipped": False}
+        write_json(folder / "config.json", to_dict(experiment))
+        write_json(folder / "run.json", source["run"] | opened)
         for name in _COPIED:
             if (Path(source_run) / name).exists():
                 write_bytes(folder / name, (Path(source_run) / name).read_bytes())
-        write_json(folder / "config.json", to_dict(experiment))
         write_json(folder / "eval.json", source["evaluation"] | ({} if lr is None else {"lr": dict(lr)}))
         trained_by = source["run"].get("same_as") or source["id"]
         write_json(folder / "run.json", source["run"] | {"same_as": trained_by, "shipped": False})
