@@ -136,9 +136,16 @@ class Study:
 
 def studies(table: pd.DataFrame) -> list[Study]:
     """Every study with a done run; one's own before the shipped."""
+    return _studies(table)[1]
+
+
+@st.cache_resource(show_spinner=False, max_entries=4, hash_funcs={pd.DataFrame: id})
+def _studies(table: pd.DataFrame) -> tuple[pd.DataFrame, list[Study]]:
+    """With the table itself, so that no other gets its id meanwhile. Cutting out hundreds of studies takes long."""
     done = table[table["status"] == "done"]
     groups = done.groupby(["shipped", "study", "suite", "size"], sort=True)
-    return [Study(*map(str, names), shipped=bool(shipped), runs=part) for (shipped, *names), part in groups]
+    found = [Study(*map(str, names), shipped=bool(shipped), runs=part) for (shipped, *names), part in groups]
+    return table, found
 
 
 def metrics(study: Study) -> list[str]:
