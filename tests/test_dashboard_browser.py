@@ -3,7 +3,6 @@
 import json
 import os
 import re
-import signal
 import subprocess
 import time
 import urllib.error
@@ -14,11 +13,9 @@ from pathlib import Path
 import pytest
 
 from stan.bench.records import experiment, write_probe, write_run, write_study
-from stan.files import digest
 from stan.results import lock
 from stan.results.provenance import host
 from stan.serve import dashboard_command, free_port
-from tests.browser.server import served
 
 pytestmark = pytest.mark.browser
 
@@ -125,20 +122,6 @@ def test_a_running_job_shows_its_progress(address, open_page):
     assert re.search("epoch [45] of", page.get_by_test_id("stProgress").inner_text())
 
 
-def test_live_is_refreshed_in_place(address, root, open_page):
-    """A line that a run logs shows up by itself; the page is the one that was loaded, and the choice stays."""
-    page = settled(open_page(f"{address}/live?log=true"), "Live")
-    page.locator(".st-key-curves .js-plotly-plot").wait_for()
-    cells = page.locator(".st-key-running td")
-    cells.filter(has_text=re.compile("^4 of")).wait_for(state="attached")
-    page.evaluate("window.untouched = true")
-    line = {"step": 20, "epoch": 4, "loss": 1.25, "clips_per_second": 410.0, "time": 20.0}
-    with (root / experiment("stan", 9).id / "metrics.jsonl").open("a") as log:
-        log.write(json.dumps(line) + "\n")
-    cells.filter(has_text=re.compile("^5 of")).wait_for(state="attached")
-    assert page.evaluate("window.untouched") and "log=true" in page.url
-
-
 def test_the_ablation_draws_its_plots_and_its_table(address, open_page):
     page = settled(open_page(f"{address}/ablation", height=3200), "Ablation")
     page.locator(".js-plotly-plot .legendtext", has_text="better").wait_for()
@@ -213,15 +196,3 @@ def test_two_ticked_runs_share_their_curves(address, open_page):
     page = settled(open_page(f"{address}/runs?{runs}&smooth=5%20steps", height=2400), "Runs")
     page.locator(".st-key-curve .js-plotly-plot .legendtext").nth(1).wait_for()
     assert page.locator(".st-key-curve .legendtext").count() == 2
-
-
-def test_a_dashboard_that_is_killed_touches_no_record_and_comes_back(tmp_path, open_page):
-    write_study(tmp_path, seeds=(0,))
-    before = {file: digest(file) for file in sorted(tmp_path.glob("**/*")) if file.is_file()}
-    command = dashboard_command([tmp_path], port=free_port(0))
-    for _ in range(2):
-        with served(command) as (address, process):
-            cells = settled(open_page(f"{address}/runs"), "Runs").locator(".st-key-runs td", has_text="done")
-            cells.first.wait_for(state="attached")
-            os.kill(process, signal.SIGKILL)
-    assert {file: digest(file) for file in sorted(tmp_path.glob("**/*")) if file.is_file()} == before
