@@ -21,7 +21,7 @@ PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11 python; do \
 UV ?= $(shell uv --version >/dev/null 2>&1 && echo uv)
 PACKAGES := -c constraints.txt -e '.[all]'
 
-.PHONY: run install ablation library serve lab dashboard demo test lint check-real pictures
+.PHONY: run install ablation library serve lab dashboard demo test lint check-kills check-real pictures
 .DEFAULT_GOAL := run
 
 run: install
@@ -74,6 +74,11 @@ lint: install
 # Tests run side by side, so each keeps to one thread.
 test: lint
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n $(WORKERS) --dist loadfile $(PYTEST)
+
+# A sweep's processes killed at random moments; ENGINE=ray kills its workers, too, SEED=N repeats the moments.
+check-kills: install
+	folder=$$(mktemp -d) && OMP_NUM_THREADS=1 $(BIN)/python -m tests.killed_sweep "$$folder" \
+	--kills $(or $(KILLS),50) $(if $(SEED),--seed $(SEED)) $(if $(ENGINE),--engine $(ENGINE)) && rm -r "$$folder"
 
 check-real: install
 	@test -n "$(CLIPS)$(ANNOTATIONS)" || { echo "make check-real [CLIPS=FOLDER] [ANNOTATIONS=FOLDER]" >&2; exit 2; }

@@ -1,4 +1,4 @@
-"""Run folders in, six pages out: `streamlit run dashboard/app.py -- --runs runs` (`--runs` may be repeated)."""
+"""Run folders in, seven pages out: `streamlit run dashboard/app.py -- --runs runs` (`--runs` may be repeated)."""
 
 import sys
 from pathlib import Path
@@ -8,11 +8,12 @@ import streamlit as st
 # `streamlit run` puts this file's folder on the path, not the one that holds the packages.
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from dashboard.views import ablation, benchmarks, failures, overview, runs, time_probe  # noqa: E402
+from dashboard.views import ablation, benchmarks, failures, live, overview, runs, time_probe  # noqa: E402
 
 # Pages carry no Material icons: the browser would fetch them from elsewhere as the tab's icon.
 PAGES = [
     st.Page(overview.show, title="Overview", default=True),
+    st.Page(live.show, title="Live", url_path="live"),
     st.Page(ablation.show, title="Ablation", url_path="ablation"),
     st.Page(runs.show, title="Runs", url_path="runs"),
     st.Page(failures.show, title="Failures", url_path="failures"),

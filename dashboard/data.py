@@ -8,7 +8,6 @@ import os
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -46,13 +45,10 @@ def runs() -> pd.DataFrame:
     One table for all who ask: never change it.
     """
     places, written = roots(), stamps()
-    found = _runs(places, written, 0)
-    return _runs(places, written, _minute()) if (found["status"] == "running").any() else found
-
-
-def _minute() -> int:
-    """Part of the cache's key where a run is under way: it dies by its heartbeat growing old, which changes no file."""
-    return int(datetime.now(UTC).timestamp() // 60)
+    found = _runs(places, written, ())
+    running = found.loc[found["status"] == "running", "path"]
+    ended = tuple(path for path in running if results.read(path)["status"] != "running")
+    return _runs(places, written, ended) if ended else found
 
 
 def stamps() -> str:
@@ -84,7 +80,8 @@ def _folders(place: str | os.PathLike[str]) -> list[os.DirEntry[str]]:
 
 
 @st.cache_resource(show_spinner="Reading the records ...", max_entries=2)
-def _runs(places: tuple[str, ...], stamps: str, minute: int) -> pd.DataFrame:
+def _runs(places: tuple[str, ...], stamps: str, ended: tuple[str, ...]) -> pd.DataFrame:
+    """ended: what was running in the first table and isn't any more: a killed process changes no file."""
     table = results.load(places, shipped=True)
     shipped = table["shipped"].astype(bool)
     origin = np.where(shipped, "shipped", "yours")
@@ -139,9 +136,16 @@ class Study:
 
 def studies(table: pd.DataFrame) -> list[Study]:
     """Every study with a done run; one's own before the shipped."""
+    return _studies(table)[1]
+
+
+@st.cache_resource(show_spinner=False, max_entries=4, hash_funcs={pd.DataFrame: id})
+def _studies(table: pd.DataFrame) -> tuple[pd.DataFrame, list[Study]]:
+    """With the table itself, so that no other gets its id meanwhile. Cutting out hundreds of studies takes long."""
     done = table[table["status"] == "done"]
     groups = done.groupby(["shipped", "study", "suite", "size"], sort=True)
-    return [Study(*map(str, names), shipped=bool(shipped), runs=part) for (shipped, *names), part in groups]
+    found = [Study(*map(str, names), shipped=bool(shipped), runs=part) for (shipped, *names), part in groups]
+    return table, found
 
 
 def metrics(study: Study) -> list[str]:
@@ -327,43 +331,3 @@ def probed(studies: Sequence[Study]) -> list[Study]:
 def time_probes(study: Study) -> pd.DataFrame:
     """`stan.report.time_probes`, read afresh: a probe is written when its run is long done."""
     return report.time_probes(study.runs)
-
-
-@dataclass(frozen=True)
-class Job:
-    """What a running, or dead, run says of itself."""
-
-    id: str
-    died: bool
-    command: str
-    epoch: int
-    epochs: int
-    loss: float | None
-    silent: float
-    """Seconds since its last heartbeat."""
-
-    @property
-    def share(self) -> float:
-        return min(1.0, self.epoch / self.epochs) if self.epochs else 0.0
-
-
-def live() -> list[Job]:
-    """Runs that are under way, or died on it, with what their logs say now."""
-    table = runs()
-    under_way = table[table["status"].isin(["running", "died"])]
-    return [_job(results.read(path)) for path in under_way["path"]]
-
-
-def _job(found: dict[str, Any]) -> Job:
-    log = results.history(found["path"])
-    steps = log.dropna(subset=["loss"]) if "loss" in log else log
-    beat = datetime.fromisoformat(found["run"]["heartbeat"])
-    return Job(
-        id=found["id"],
-        died=found["status"] != "running",
-        command=str(found["run"].get("command") or ""),
-        epoch=int(steps["epoch"].iloc[-1]) + 1 if len(steps) else 0,
-        epochs=found["experiment"].train.epochs,
-        loss=float(steps["loss"].iloc[-1]) if len(steps) else None,
-        silent=(datetime.now(UTC) - beat).total_seconds(),
-    )

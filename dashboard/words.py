@@ -53,9 +53,11 @@ def interval(change: float, low: float, high: float) -> str:
 
 
 def duration(seconds: float) -> str:
-    """1234 -> 20 min 34 s."""
+    """1234 -> 20 min 34 s; whole days from two on."""
     minutes, rest = divmod(round(seconds), 60)
     hours, minutes = divmod(minutes, 60)
+    if hours >= 48:
+        return f"{hours // 24} days"
     if hours:
         return f"{hours} h {minutes} min"
     return f"{minutes} min {rest} s" if minutes else f"{rest} s"

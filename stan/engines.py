@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from stan import notebook
-from stan.results.writer import being_written
+from stan.results import lock
 
 ENGINES = ("local", "ray")
 
@@ -165,5 +165,5 @@ def _threads(count: int) -> dict[str, str]:
 def _wait_until_free(folder: Path) -> None:
     """Until a lost worker's notebook has let go of the run; where it doesn't, the run's own start says so."""
     deadline = time.monotonic() + _LOST_SECONDS
-    while being_written(folder) and time.monotonic() < deadline:
+    while lock.held(folder) and time.monotonic() < deadline:
         time.sleep(_POLL_SECONDS)

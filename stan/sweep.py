@@ -20,6 +20,7 @@ from stan.config import Experiment, from_dict, to_dict
 from stan.engines import Engine, Execution
 from stan.files import write_json
 from stan.sweep_display import Display, open_display
+from stan.sweep_time import Spent, in_steps
 
 _TICK_SECONDS = 0.5
 
@@ -36,6 +37,15 @@ class Run:
     running: Execution | None = None
     started: float = 0.0
     seconds: float = 0.0
+    """Of its process, in this call."""
+    trained_before: float = 0.0
+    training: float = 0.0
+    """Seconds of its steps, in this call; what a resumed run repeats isn't counted."""
+
+    @property
+    def outside(self) -> float | None:
+        """Share of its process's time in which no step was taken; None where it had none in this call."""
+        return 1 - self.training / self.seconds if self.seconds else None
 
     @property
     def over(self) -> bool:
@@ -55,6 +65,7 @@ class Report:
     """The executed ablation notebook, its HTML beside it; None where a run failed."""
     rates: dict[str, Any] = field(default_factory=dict)
     """Learning rates that were chosen on the way."""
+    spent: Spent = field(default_factory=Spent)
 
     @property
     def failed(self) -> list[Run]:
@@ -123,8 +134,9 @@ def ablate(
     if not seeds:
         raise ValueError("no seeds: give at least one")
     rates: dict[str, Any] = {}
+    spent = Spent()
     if choose_rates:
-        report = train_all(trials_of(rows, overrides), runs, worlds, jobs, engine)
+        report = train_all(trials_of(rows, overrides), runs, worlds, jobs, engine, spent)
         if report.failed:
             return report
         rates = experiments.choose_rates(results.load(runs), [run.experiment for run in report.runs])
@@ -133,9 +145,10 @@ def ablate(
         if ship_rates:  # before the rows are run, so that their records tell how the rates were chosen
             _add_rates(experiments.RATES_FILE, rates)
     wanted = [replace(row, seed=seed) for seed in dict.fromkeys(seeds) for row in rows]
-    report = replace(train_all(wanted, runs, worlds, jobs, engine), rates=rates)
+    report = replace(train_all(wanted, runs, worlds, jobs, engine, spent), rates=rates)
     if not report.failed:
-        report.notebook = report_on(study, rows[0].data.suite, rows[0].data.size, runs)
+        with spent.clocked("seconds", "reporting"):
+            report.notebook = report_on(study, rows[0].data.suite, rows[0].data.size, runs)
     return report
 
 
@@ -174,8 +187,13 @@ def train_all(
     worlds: str | Path,
     jobs: int | None = None,
     engine: str = "local",
+    spent: Spent | None = None,
 ) -> Report:
-    """A finished run for every experiment, several at once. Shows progress on stderr; see `ablate`."""
+    """A finished run for every experiment, several at once. Shows progress on stderr; see `ablate`.
+
+    spent: what was spent already, to be added to.
+    """
+    spent = spent or Spent()
     queue = [Run(one, Path(runs) / one.id) for one in wanted]
     for run in queue:
         if results.find(runs, run.experiment) == run.folder:
@@ -183,10 +201,13 @@ def train_all(
     pending = [run for run in queue if not run.over]
     if pending:
         where = engines.engine(engine, jobs, len(pending))
-        _prepare([run.experiment for run in pending], worlds, runs)
-        with open_display(queue) as display, _ending_signals():
+        spent.at_once = max(spent.at_once, where.at_once)
+        with spent.clocked("seconds", "preparing"):
+            _prepare([run.experiment for run in pending], worlds, runs)
+        with spent.clocked("seconds"), open_display(queue) as display, _ending_signals():
             _work(queue, where, Path(runs), Path(worlds), display)
-    return Report(queue)
+    spent.training += sum(run.training for run in queue)
+    return Report(queue, spent=spent)
 
 
 def report_on(study: str, suite: str, size: str, runs: str | Path) -> Path:
@@ -255,6 +276,7 @@ def _ready(queue: Sequence[Run]) -> list[Run]:
 
 def _start(run: Run, where: Engine, runs: Path, worlds: Path) -> None:
     parameters = {"experiment": to_dict(run.experiment), "runs": str(runs), "worlds": str(worlds)}
+    run.trained_before = in_steps(run.folder)
     run.running = where.start(notebook.find("train"), parameters, run.folder)
     run.status, run.started = "running", time.monotonic()
 
@@ -265,6 +287,7 @@ def _reap(run: Run) -> None:
     if run.running.poll() is None:
         return
     record = results.read(run.folder)
+    run.training = max(0.0, in_steps(run.folder) - run.trained_before)
     if record["status"] == "done":
         run.status = "done"
     else:

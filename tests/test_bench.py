@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import os
+
 import numpy as np
 import pytest
 
 from stan import bench
+from stan.bench import dashboard as paging
 from stan.bench import search as searching
 
 SIZE, WIDTH = 500, 16
@@ -78,3 +81,20 @@ def test_calls_take_turns_and_only_repeats_are_counted():
 def test_a_row_holds_the_median_and_the_distance_of_the_quartiles():
     row = bench.row("one", np.array([1.0, 2, 3, 4, 100]), note="")
     assert row == {"name": "one", "median": 3, "spread": 2, "unit": "ms", "repeats": 5, "note": ""}
+
+
+def test_pages_are_timed_the_first_time_and_after_a_choice(monkeypatch):
+    monkeypatch.setattr(paging, "PAGES", ("runs",))
+    monkeypatch.setenv("STAN_RUNS", "elsewhere")
+    found = paging.dashboard(runs=60, repeats=2)
+    first, warm = found["rows"]
+    assert (first["name"], warm["name"]) == ("runs, first", "runs, warm")
+    assert first["repeats"] == warm["repeats"] == 2 and first["runs"] == 60
+    assert first["reached"] == (first["median"] <= first["goal"]) and warm["median"] > 0
+    assert os.environ["STAN_RUNS"] == "elsewhere"
+
+
+def test_a_page_that_fails_is_not_timed(monkeypatch):
+    monkeypatch.setattr(paging, "PAGES", ("no_such_page",))
+    with pytest.raises(ValueError, match="the page fails"):
+        paging.dashboard(runs=1, repeats=1)

@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 
 from stan import cli
+from stan.bench.records import experiment, write_run, write_study
 from stan.cli.output import plain, table
-from tests.fabricated_runs import experiment, write_run, write_study
 from tests.small_clips import write_clip
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -352,15 +352,21 @@ def test_ablate_fails_with_the_run_that_failed(stan, monkeypatch, tmp_path):
         sweep.Run(experiment("baseline", 0), tmp_path / experiment("baseline", 0).id, "done"),
         sweep.Run(experiment("stan", 0), tmp_path / "none", "failed", "ValueError: made up"),
     ]
-    asked = {}
+    asked, spent = {}, sweep.Spent(seconds=10.0, at_once=2, training=16.0, reporting=1.0)
     monkeypatch.setattr(
-        sweep, "ablate", lambda *given, **named: asked.update(given=given, **named) or sweep.Report(runs)
+        sweep,
+        "ablate",
+        lambda *given, **named: asked.update(given=given, **named) or sweep.Report(runs, spent=spent),
     )
     code, out, err = stan(
         "ablate", "components", "--suite", "motions", "--seeds", "0,2", "--set", "train.epochs=2", "--json"
     )
     assert code == 1 and "components/stan/" in err and "made up" in err
-    assert [run["status"] for run in json.loads(out)["runs"]] == ["done", "failed"]
+    told = json.loads(out)
+    assert [run["status"] for run in told["runs"]] == ["done", "failed"]
+    assert told["time"]["outside"] == pytest.approx(0.2) and told["runs"][0]["outside"] is None
+    assert "20% were spent outside" in stan("ablate", "components")[1]
+    stan("ablate", "components", "--suite", "motions", "--seeds", "0,2", "--set", "train.epochs=2")
     assert asked["given"] == ("components", "motions", "quick", [0, 2])
     assert asked["overrides"] == {"train": {"epochs": 2}}
 

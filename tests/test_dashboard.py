@@ -1,14 +1,16 @@
 """Folders of made-up runs in; what each page of the dashboard says about them, page by page, without a browser."""
 
 import json
+import shutil
 from pathlib import Path
 
 import numpy as np
 import pytest
 from streamlit.testing.v1 import AppTest
 
+from dashboard import words
 from stan import experiments, results
-from tests.fabricated_runs import experiment, write_probe, write_run, write_study
+from stan.bench.records import experiment, write_probe, write_run, write_study
 
 APP = Path(__file__).resolve().parents[1] / "dashboard" / "app.py"
 
@@ -62,7 +64,7 @@ def metric_values(test: AppTest) -> dict[str, str]:
     return {part.label: part.value for part in test.metric}
 
 
-@pytest.mark.parametrize("page", ["", "ablation", "runs", "failures"])
+@pytest.mark.parametrize("page", ["", "live", "ablation", "runs", "failures"])
 def test_without_runs_every_page_says_which_command_to_type(open_dashboard, page):
     assert "stan ablate components" in texts(open_dashboard(page))
 
@@ -75,8 +77,55 @@ def test_overview_counts_and_calls_the_dead_dead(open_dashboard, runs_root):
     page = open_dashboard()
     counts = metric_values(page)
     assert (counts["your runs, done"], counts["running"], counts["died or failed"]) == ("7", "1", "2")
-    assert "**died**: no heartbeat for 3 h 0 min" in texts(page)
+    assert "s2 **died**: no heartbeat for 3 h 0 min" in texts(page)
     assert "stan train --study components --row stan --seed 2" in texts(page)
+
+
+def test_live_tells_running_stopped_and_ended_runs_apart(open_dashboard, runs_root):
+    """A record of every status: one runs, one died, one was killed as it began, one was interrupted, two are over."""
+    for seed, status in enumerate(("running", "died", "interrupted", "failed", "done")):
+        write_run(runs_root, experiment("stan", seed), status)
+    (write_run(runs_root, experiment("stan", 5)) / "eval.json").write_text("{")
+    begun = write_run(runs_root, experiment("branch", 0), "running")
+    (begun / "run.json").unlink()
+    page = open_dashboard("live")
+    (line,) = table(page, "losses").to_dict("records")
+    assert (line["run"], line["epoch"], line["step"]) == ("stan, seed 0", "4 of 12", 19)
+    assert line["best on validation"] == pytest.approx(52 * (1 - np.exp(-3 * 4 / 12)))
+    assert (len(line["losses"]), line["clips/s"], line["metric"]) == (20, 410.0, "text-to-video R@1")
+    assert line["remaining"] == words.duration(5.0 * 3.8 / 20 * (12 * 5 - 20))
+    warnings = [str(part.value) for part in page.warning]
+    assert len(warnings) == 3 and "s1 (died, silent for 3 h 0 min)" in warnings[1].replace("\\", "")
+    commands = [part.value for part in page.code]
+    assert "stan train --study components --row stan --seed 1" in commands
+    assert "stan ablate components --suite retrieval --size quick --seeds 0 --rows branch" in commands
+    links = [part.label.replace("\\", "") for part in page.get("page_link")]
+    assert sorted(link.rpartition("-")[2] for link in links) == ["s3: failed", "s4: done"]
+
+
+def test_live_reads_what_was_logged_meanwhile_and_lets_a_finished_run_go(open_dashboard, runs_root):
+    folder = write_run(runs_root, experiment("stan", 0), "running")
+    write_run(runs_root, experiment("stan", 1), "running")
+    page = open_dashboard("live", filter="-s0")
+    assert table(page, "losses")["step"].tolist() == [19]
+    with (folder / "metrics.jsonl").open("a") as log:
+        log.write(
+            '{"step": 20, "epoch": 4, "loss": 1.5, "clips_per_second": 99.0, "time": 20.0}\n{"step": 21, "ep'
+        )
+    (line,) = table(shown(page), "losses").to_dict("records")
+    assert (line["step"], line["loss"], line["epoch"]) == (20, 1.5, "5 of 12")
+    shutil.rmtree(folder)
+    write_run(runs_root, experiment("stan", 0))
+    page = shown(page)
+    assert not page.dataframe and "Nothing is running that the filter leaves" in texts(page)
+    assert [part.label.rpartition(" ")[2] for part in page.get("page_link")] == ["done"]
+
+
+def test_live_is_not_broken_by_a_log_of_another_kind(open_dashboard, runs_root):
+    folder = write_run(runs_root, experiment("stan", 0), "running")
+    (folder / "metrics.jsonl").write_text('{"loss": "high", "epoch": "first"}\n{"loss": 1}\n')
+    (line,) = table(open_dashboard("live"), "losses").to_dict("records")
+    assert (line["epoch"], list(line["losses"])) == ("– of 12", [])
 
 
 def test_ablation_shows_rows_intervals_and_the_paper_apart(open_dashboard, runs_root):
@@ -196,7 +245,7 @@ def test_a_hostile_run_folder_is_listed_and_harms_nothing(open_dashboard, runs_r
     folder.mkdir(parents=True)
     (folder / "run.json").write_text("[" * 100)
     write_run(runs_root, experiment("stan", 0))
-    for name in ("", "ablation", "runs", "failures", "time_probe", "benchmarks"):
+    for name in ("", "live", "ablation", "runs", "failures", "time_probe", "benchmarks"):
         page = open_dashboard(name)
         assert not any(part.allow_html for part in page.markdown)
     assert "damaged" in set(table(open_dashboard("runs"), "id")["status"])

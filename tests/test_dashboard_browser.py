@@ -1,5 +1,6 @@
 """Made-up runs in; the dashboard as a reader meets it in Chromium: clicks, addresses, narrow screens."""
 
+import json
 import os
 import re
 import subprocess
@@ -11,21 +12,27 @@ from pathlib import Path
 
 import pytest
 
+from stan.bench.records import experiment, write_probe, write_run, write_study
+from stan.results import lock
+from stan.results.provenance import host
 from stan.serve import dashboard_command, free_port
-from tests.fabricated_runs import experiment, write_probe, write_run, write_study
 
 pytestmark = pytest.mark.browser
 
-PAGES = ("", "ablation", "runs", "failures", "time", "benchmarks")
+PAGES = ("", "live", "ablation", "runs", "failures", "time", "benchmarks")
 
 
 @pytest.fixture(scope="module")
-def address(tmp_path_factory) -> Iterator[str]:
+def root(tmp_path_factory) -> Path:
+    return tmp_path_factory.mktemp("dashboard") / "runs"
+
+
+@pytest.fixture(scope="module")
+def address(root) -> Iterator[str]:
     """The dashboard, served over made-up runs, one of them under way."""
-    root = tmp_path_factory.mktemp("dashboard") / "runs"
     write_study(root)
     write_study(root, "motions", seeds=(0,))
-    write_run(root, experiment("stan", 9), "running")
+    running = keep_running(write_run(root, experiment("stan", 9), "running"))
     write_probe(root / experiment("stan", 0).id)
     page = dashboard_command([root], port=free_port(0))
     log = root.parent / "log.txt"
@@ -37,6 +44,14 @@ def address(tmp_path_factory) -> Iterator[str]:
     finally:
         server.terminate()
         server.wait(10)
+        lock.release(running)
+
+
+def keep_running(folder: Path) -> int:
+    """Makes a run that says `running` one of this process, as long as the lock that comes back isn't released."""
+    record = json.loads((folder / "run.json").read_text())
+    (folder / "run.json").write_text(json.dumps(record | {"host": host()}))
+    return lock.acquire(folder)
 
 
 def _wait_until_served(address: str, server: subprocess.Popen, log: Path) -> None:
@@ -61,6 +76,7 @@ def settled(page, title: str):
 def test_the_pages_are_reached_by_clicking(address, open_page):
     page = settled(open_page(address), "What carries CLIP over to video?")
     for link, title in (
+        ("Live", "Live"),
         ("Ablation", "Ablation"),
         ("Runs", "Runs"),
         ("Failures", "Failures"),
@@ -103,7 +119,7 @@ def test_no_page_is_wider_than_the_screen(address, open_page, name, width):
 
 def test_a_running_job_shows_its_progress(address, open_page):
     page = settled(open_page(address), "What carries CLIP over to video?")
-    assert "epoch 4 of" in page.get_by_test_id("stProgress").inner_text()
+    assert re.search("epoch [45] of", page.get_by_test_id("stProgress").inner_text())
 
 
 def test_the_ablation_draws_its_plots_and_its_table(address, open_page):

@@ -19,7 +19,7 @@ LAYERS = (
     "models checkpoints",
     "results experiments figures study_figures export",
     "recipe resumption cost train evaluate time_probe probes pretrain reliability",
-    "sweep sweep_display engines plan notebook",
+    "sweep sweep_display sweep_time engines plan notebook",
     "recognition time_meter",
     "library explain report report_files failures ledger tour bench",
     "doctor cli",
@@ -103,7 +103,10 @@ def test_a_notebook_holds_no_outputs_and_no_logic(path):
     cells = [cell for cell in json.loads(path.read_text())["cells"] if cell["cell_type"] == "code"]
     assert not any(cell["outputs"] or cell["execution_count"] for cell in cells)
     lines = [line for cell in cells for line in "".join(cell["source"]).splitlines()]
-    assert [line for line in lines if re.match(r"\s*(async\s+def|def|class)\s", line)] == []
+    logic = [line for line in lines if re.match(r"\s*(async\s+def|def|class)\s", line)]
+    if path.stem == "add_a_method":  # one method is its subject
+        logic = [line for line in logic if not line.startswith(("class Differences(", "    def "))]
+    assert logic == []
 
 
 def test_no_file_names_a_folder_of_one_machine():

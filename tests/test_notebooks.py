@@ -7,12 +7,12 @@ import nbformat
 import pytest
 
 from stan import notebook, results, sweep
+from stan.bench.records import write_study
 from stan.config import to_dict
 from stan.results.provenance import command
-from tests.fabricated_runs import write_study
 
 ROOT = Path(__file__).resolve().parents[1]
-NAMES = ("ablation", "pretrain", "tour", "train")
+NAMES = ("ablation", "add_a_method", "pretrain", "tour", "train")
 ONE_THREAD = {"OMP_NUM_THREADS": "1"}
 
 
@@ -95,3 +95,18 @@ def test_the_tour_runs_even_without_a_trained_model_and_says_so(tmp_path):
     assert "no trained model `no-such-model`" in text(executed)
     assert pictures(executed) == 4
     assert "mean over frames" in text(executed) and "branch layer" in text(executed)
+
+
+def test_a_method_that_a_notebook_adds_is_trained_and_compared(tmp_path):
+    overrides = {"data": {"size": "tiny", "frames": 4}, "model": {"pretrained": "random"}}
+    overrides |= {"train": {"epochs": 1, "batch": 8}}
+    runs = tmp_path / "runs"
+    parameters = {"overrides": overrides, "runs": str(runs), "worlds": str(tmp_path / "worlds")}
+    executed = notebook.run_notebook(notebook.find("add_a_method"), parameters, tmp_path / "out", ONE_THREAD)
+    found = results.load(runs).set_index("row")
+    assert found["status"].to_dict() == {"baseline": "done", "differences": "done"}
+    assert set(found["study"]) == {"own"} and found.loc["differences", "model.temporal"] == "differences"
+    assert pictures(executed) == 2
+    change = found["t2v.R@1"]["differences"] - found["t2v.R@1"]["baseline"]
+    assert f"differences {change:g}" in " ".join(text(executed).split())
+    assert "own · retrieval · tiny" in text(executed)

@@ -8,6 +8,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import threading
 import time
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -17,8 +18,8 @@ import numpy as np
 import pytest
 
 from stan import results
-from stan.config import with_parts
-from stan.results import provenance, reader, writer
+from stan.config import to_dict, with_parts
+from stan.results import lock, provenance, reader, writer
 from tests.written_runs import EXPERIMENT, QUERIES, arrays, done, evaluation
 
 
@@ -175,12 +176,15 @@ def test_a_killed_writer_reads_as_died_and_can_be_resumed(runs_root):
     )
     try:
         assert process.stdout.readline() == "ready\n"
+        assert only(runs_root)["status"] == "running"
         with pytest.raises(ValueError, match="being written"):
             results.RunWriter.start(runs_root, EXPERIMENT)
         process.kill()
         process.wait()
         folder = runs_root / EXPERIMENT.id
-        assert only(runs_root)["status"] == "running"  # nobody could tell yet
+        assert only(runs_root)["status"] == "died"
+        rewrite(folder, host="elsewhere")
+        assert only(runs_root)["status"] == "running"  # nobody here could tell yet
         rewrite(
             folder, heartbeat=(datetime.now(UTC) - timedelta(seconds=reader.STALE_SECONDS + 1)).isoformat()
         )
@@ -214,7 +218,7 @@ def test_a_crash_while_writing_leaves_the_old_file(tmp_path, monkeypatch):
     def crash(*_):
         raise OSError("no power")
 
-    monkeypatch.setattr(writer.os, "replace", crash)
+    monkeypatch.setattr(os, "replace", crash)
     with pytest.raises(OSError, match="no power"):
         writer.write_json(file, {"a": 2})
     assert json.loads(file.read_text()) == {"a": 1}
@@ -266,7 +270,6 @@ DAMAGE = {
     "odd evaluation": lambda folder: (folder / "eval.json").write_text('{"metrics": 3}'),
     "no ranks": lambda folder: (folder / "ranks.npz").unlink(),
     "cut ranks": lambda folder: (folder / "ranks.npz").write_bytes((folder / "ranks.npz").read_bytes()[:100]),
-    "nothing": lambda folder: [file.unlink() for file in folder.iterdir()],
 }
 
 
@@ -280,6 +283,56 @@ def test_damaged_folders_are_listed_with_a_reason(runs_root, damage):
     assert results.find(runs_root, EXPERIMENT) is None
     assert results.find(runs_root, replace(EXPERIMENT, seed=1)) == other
     assert results.summary(results.load(runs_root), "t2v.R@1")["n"].tolist() == [1]
+
+
+def test_a_record_that_is_being_opened_is_no_damaged_one(runs_root):
+    """A notebook's process takes seconds to come to its run; killed as it opens the record, it has begun nothing."""
+    folder = runs_root / EXPERIMENT.id
+    folder.mkdir(parents=True)
+    (folder / "notebook.log").write_text("starting")
+    (folder / ".lock").touch()
+    assert results.load(runs_root).empty
+    (folder / "config.json").write_text(json.dumps(to_dict(EXPERIMENT)))
+    assert (only(runs_root)["status"], only(runs_root)["reason"]) == (
+        "died",
+        "it ended before it had said anything",
+    )
+    taken = lock.acquire(folder)
+    assert only(runs_root)["status"] == "running"
+    lock.release(taken)
+    done(runs_root)
+    assert only(runs_root)["status"] == "done"
+
+
+def test_numbers_are_taken_over_at_once_or_visibly_not(runs_root, monkeypatch):
+    """After every file that `adopt` writes, the record reads as running; were its process gone, as died."""
+    source, seen = done(runs_root), []
+    folder = runs_root / replace(EXPERIMENT, row="copy").id
+    for name in ("write_bytes", "write_json"):
+        write = getattr(writer, name)
+
+        def then_look(path, content, write=write):
+            write(path, content)
+            seen.append(results.read(folder)["status"])
+
+        monkeypatch.setattr(writer, name, then_look)
+    results.adopt(runs_root, replace(EXPERIMENT, row="copy"), source)
+    assert len(seen) == 6 and set(seen[:-1]) == {"running"} and seen[-1] == "done"
+
+
+def test_readers_keep_no_writer_from_its_record(runs_root):
+    """Whoever looks whether a run is being written asks for its lock, for an instant, again and again."""
+    folder = runs_root / EXPERIMENT.id
+    with results.RunWriter.start(runs_root, EXPERIMENT) as run:
+        run.fail("first")
+    readers = [threading.Thread(target=lambda: [lock.held(folder) for _ in range(3000)]) for _ in range(2)]
+    for one in readers:
+        one.start()
+    for _ in range(20):
+        lock.release(lock.acquire(folder))
+    for one in readers:
+        one.join()
+    assert not lock.held(folder)
 
 
 def test_ranks_are_never_unpickled(runs_root):

@@ -1,6 +1,5 @@
 """Notebooks and made-up runs in: a sweep skips, orders, resumes, stops and reports as it says."""
 
-import fcntl
 import json
 import os
 import signal
@@ -9,17 +8,19 @@ import sys
 import time
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import nbformat
 import pytest
 
 from stan import engines, experiments, notebook, results, sweep, sweep_display
+from stan.bench.records import experiment as made_up
+from stan.bench.records import write_run
 from stan.config import to_dict
 from stan.plan import hours, plan
-from stan.results.writer import being_written
+from stan.results import lock
+from stan.sweep_time import Spent, in_steps
 from stan.train import RESUME
-from tests.fabricated_runs import experiment as made_up
-from tests.fabricated_runs import write_run
 from tests.written_runs import done
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -189,7 +190,7 @@ def test_a_run_is_done_only_when_its_record_says_so(tmp_path, monkeypatch):
     """The notebook ends well in all three; one leaves a done record, one a failed one, one none."""
     monkeypatch.setattr(sweep, "_prepare", lambda *_: None)
     body = """
-from tests.fabricated_runs import write_run
+from stan.bench.records import write_run
 from tests.written_runs import done
 from stan.config import from_dict
 from pathlib import Path
@@ -214,7 +215,7 @@ def test_rates_are_chosen_on_validation_and_written(tmp_path, monkeypatch):
     """Three trials a row, the middle rate best; the study's rows are then run with it."""
     asked = []
 
-    def pretend(wanted, runs, worlds, jobs, engine):
+    def pretend(wanted, runs, worlds, jobs, engine, spent):
         asked.append(wanted)
         for one in wanted:
             if one.study == "learning-rates":
@@ -250,6 +251,25 @@ def test_progress_is_read_from_the_end_of_the_log(tmp_path):
     assert sweep_display.words(sweep.Run(one, tmp_path / "none", "running")) == "starting"
 
 
+def test_the_time_outside_of_steps_is_told(tmp_path):
+    """59 s of steps in the log, of which 9 are of an earlier call; a run that took its numbers over trained nothing."""
+    one = made_up("stan", 0)
+    folder = write_run(tmp_path, one)
+    run = sweep.Run(one, folder, "running", "", SimpleNamespace(poll=lambda: 0), trained_before=9.0)
+    run.started = time.monotonic() - 200
+    sweep._reap(run)
+    assert (run.status, run.training) == ("done", pytest.approx(50.0))
+    assert run.outside == pytest.approx(0.75, abs=0.01)
+    record = json.loads((folder / "run.json").read_text())
+    (folder / "run.json").write_text(json.dumps(record | {"same_as": "another"}))
+    assert in_steps(folder) == 0.0 and in_steps(tmp_path / "none") == 0.0
+    spent = Spent(seconds=100.0, at_once=2, training=150.0)
+    assert spent.outside == pytest.approx(0.25) and Spent().outside is None
+    with spent.clocked("seconds", "reporting"):
+        time.sleep(0.01)
+    assert spent.seconds - 100 == pytest.approx(spent.reporting, abs=1e-3) and spent.reporting >= 0.01
+
+
 def test_jobs_and_seeds_are_checked():
     with pytest.raises(ValueError, match="jobs is 0"):
         engines.engine("local", 0, 3)
@@ -279,8 +299,8 @@ def test_a_run_goes_through_its_notebook_dies_and_is_resumed(tmp_path):
     finally:
         os.kill(running.process.pid, signal.SIGKILL)
         running.process.wait()
-    _wait_for_lock(folder / ".lock")
-    assert results.read(folder)["status"] in ("running", "died")
+    _wait_until_free(folder)
+    assert results.read(folder)["status"] in ("died", "interrupted")
     assert results.find(runs, longer) is None
 
     report = sweep.train_all([longer], runs, worlds, jobs=1)
@@ -291,14 +311,12 @@ def test_a_run_goes_through_its_notebook_dies_and_is_resumed(tmp_path):
     assert [run.status for run in sweep.train_all([longer], runs, worlds).runs] == ["done before"]
 
 
-def _wait_for_lock(file: Path) -> None:
+def _wait_until_free(folder: Path) -> None:
     """Until the killed run's kernel has noticed that it is alone, and lets go of its record."""
-    with file.open() as lock:
-        for _ in range(600):
-            try:
-                return fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except OSError:
-                time.sleep(0.1)
+    for _ in range(600):
+        if not lock.held(folder):
+            return
+        time.sleep(0.1)
     raise AssertionError("the kernel outlived its process")
 
 
@@ -313,7 +331,7 @@ time.sleep(100)
     program = f"""
 import sys
 from pathlib import Path
-from tests.fabricated_runs import experiment
+from stan.bench.records import experiment
 from stan import cli, notebook, sweep
 sweep._prepare = lambda *_: None
 notebook.find = lambda name: Path({str(small)!r})
@@ -392,8 +410,8 @@ def test_engines_are_named_and_ray_says_how_to_get_it(monkeypatch):
 
 def test_a_folder_is_being_written_while_its_record_is_open(tmp_path):
     one = made_up("stan", 0)
-    assert not being_written(tmp_path / one.id)
+    assert not lock.held(tmp_path / one.id)
     writer = results.RunWriter.start(tmp_path, one)
-    assert being_written(tmp_path / one.id)
+    assert lock.held(tmp_path / one.id)
     writer.fail("made up")
-    assert not being_written(tmp_path / one.id)
+    assert not lock.held(tmp_path / one.id)

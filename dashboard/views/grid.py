@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import pandas as pd
@@ -10,7 +10,7 @@ import streamlit as st
 
 from dashboard import words
 
-_COUNTS = ("seeds", "seed", "GFLOPs", "frames", "epoch", "N", "lost", "queries")
+_COUNTS = ("seeds", "seed", "GFLOPs", "frames", "epoch", "N", "lost", "queries", "step")
 
 
 def show(
@@ -20,15 +20,17 @@ def show(
     pinned: str | None = None,
     pinned_width: int | None = None,
     links: Mapping[str, str] | None = None,
+    curves: Sequence[str] = (),
     **options: Any,
 ) -> Any:
     """`st.dataframe` with this suite's formats; returns its event where `options` ask for one.
 
-    links: words to show instead of the addresses in a column.
+    links: words to show instead of the addresses in a column. curves: columns of lists, drawn as small lines.
     """
     config = {column: _column(column, decimals) for column in table.select_dtypes("number")}
     config |= {name: _tick(name) for name in words.COMPONENTS.values() if name in table}
     config |= {name: st.column_config.LinkColumn(display_text=text) for name, text in (links or {}).items()}
+    config |= {name: st.column_config.LineChartColumn() for name in curves}
     if pinned:
         config[pinned] = st.column_config.TextColumn(pinned, pinned=True, width=pinned_width)
     options = {"height": "content"} | options

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pandas as pd
 import streamlit as st
 
-from dashboard import charts, data, words
+from dashboard import charts, data, live, words
 from dashboard.views import ablation
 
 _WHAT = """
@@ -57,19 +57,22 @@ def _next_step(own: pd.DataFrame, broken: int) -> None:
 
 @st.fragment(run_every=2)
 def _live() -> None:
-    """Reads the heartbeats again every two seconds, without running the rest of the page."""
-    jobs = data.live()
+    """Reads the records again every two seconds, without running the rest of the page."""
+    jobs = live.jobs(data.runs())
     if not jobs:
         return
     st.subheader("Live")
     for job in jobs:
-        if job.died:
-            silent = words.duration(job.silent)
-            st.warning(f"{words.plain(job.id)} **died**: no heartbeat for {silent}. This resumes it:")
-            st.code(job.command, language="bash", wrap_lines=True)
-        else:
-            loss = "" if job.loss is None else f", loss {job.loss:.3f}"
-            st.progress(job.share, text=f"{words.plain(job.id)}: epoch {job.epoch} of {job.epochs}{loss}")
+        if job.status == "running":
+            at = job.progress
+            loss = "" if at.loss is None else f", loss {at.loss:.3f}"
+            st.progress(job.share, text=f"{words.plain(job.id)}: epoch {at.epoch or 0} of {at.epochs}{loss}")
+    for command, stopped in live.stopped(jobs).items():
+        names = "; ".join(f"{words.plain(job.id)} **{job.status}**" for job in stopped)
+        st.warning(
+            f"{names}: no heartbeat for {words.duration(stopped[0].silent)}. This resumes what stopped:"
+        )
+        st.code(command, language="bash", wrap_lines=True)
 
 
 def _at_a_glance(studies: list[data.Study]) -> None:

@@ -52,6 +52,20 @@ def bench_search(
     emit(found, as_json, _bench)
 
 
+@bench.command("dashboard")
+def bench_dashboard(
+    runs: Annotated[int, typer.Option(help="How many made-up runs the pages read.", min=50)] = 5000,
+    repeats: Annotated[int, typer.Option(help="How often each page is opened and used.", min=2)] = 5,
+    as_json: Json = False,
+) -> None:
+    """Time the dashboard's pages over made-up runs: the first time, and after a choice."""
+    from stan.bench.dashboard import dashboard
+
+    with quiet():
+        found = dashboard(runs, repeats)
+    emit(found, as_json, _pages)
+
+
 def _time(document: dict[str, Any]) -> str:
     blocks = []
     for one in document["queries"]:
@@ -65,6 +79,12 @@ def _time(document: dict[str, Any]) -> str:
     if document["labels"]:
         blocks.append(table(document["labels"]))
     return "\n\n".join(blocks)
+
+
+def _pages(document: dict[str, Any]) -> str:
+    columns = ("page", "what", "median", "spread", "unit", "goal", "reached")
+    where = f"{document['what']} over {document['rows'][0]['runs']} runs on {document['machine']}"
+    return f"{where}\n\n{table(document['rows'], columns)}"
 
 
 def _bench(document: dict[str, Any]) -> str:

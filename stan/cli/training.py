@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -248,6 +248,7 @@ def ablate(
         "runs": [_outcome(run) for run in report.runs],
         "notebook": report.notebook,
         "rates": report.rates,
+        "time": asdict(report.spent) | {"outside": report.spent.outside},
     }
     emit(document, as_json, _summary)
     return 1 if report.failed else 0
@@ -297,7 +298,24 @@ def _probe_table(document: dict[str, Any]) -> str:
 
 def _summary(document: dict[str, Any]) -> str:
     place = f"\n\nreport: {Path(document['notebook']).with_suffix('.html')}" if document["notebook"] else ""
-    return table(document["runs"], ("row", "seed", "status", "metric", "value")) + place
+    runs = [
+        run | {"outside": None if run["outside"] is None else f"{run['outside']:.0%}"}
+        for run in document["runs"]
+    ]
+    columns = ("row", "seed", "status", "metric", "value", "seconds", "training", "outside")
+    return table(runs, columns) + _time_spent(document["time"]) + place
+
+
+def _time_spent(spent: dict[str, Any]) -> str:
+    if not spent["seconds"]:
+        return ""
+    places = spent["seconds"] * spent["at_once"]
+    return (
+        f"\n\n{spent['seconds']:.0f} s with {spent['at_once']} at once. Steps of training took"
+        f" {spent['training']:.0f} of these {places:.0f} s, {spent['outside']:.0%} were spent outside:"
+        f" {spent['preparing']:.0f} s before the first run, {spent['reporting']:.0f} s for the report, the rest on"
+        " kernels' starts, levels, validation and tests"
+    )
 
 
 def _outcome(run: Any) -> dict[str, Any]:
@@ -315,6 +333,9 @@ def _outcome(run: Any) -> dict[str, Any]:
         "metric": metric,
         "value": flat.get(metric),
         "reason": run.reason or None,
+        "seconds": run.seconds or None,
+        "training": run.training,
+        "outside": run.outside,
     }
 
 

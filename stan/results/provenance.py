@@ -10,6 +10,7 @@ import shlex
 import subprocess
 import sys
 import uuid
+from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
@@ -41,7 +42,7 @@ def provenance() -> dict[str, Any]:
         "commit": commit,
         "dirty": dirty,
         "packages": packages(),
-        "host": hashlib.sha256(f"{platform.node()}{uuid.getnode()}".encode()).hexdigest()[:8],
+        "host": host(),
         "machine": machine(),
         "threads": threads(),
     }
@@ -64,6 +65,12 @@ def code_state(folder: Path) -> tuple[str | None, str | None]:
     commit = _git(folder, "rev-parse", "HEAD")
     changed = (_git(folder, "status", "--porcelain") or "") + (_git(folder, "diff", "HEAD") or "")
     return commit, hashlib.sha256(changed.encode()).hexdigest()[:12] if changed else None
+
+
+@cache
+def host() -> str:
+    """This host, without its name."""
+    return hashlib.sha256(f"{platform.node()}{uuid.getnode()}".encode()).hexdigest()[:8]
 
 
 def packages() -> dict[str, str]:

@@ -16,6 +16,8 @@ import numpy as np
 import pandas as pd
 
 from stan.config import Experiment, from_dict, to_dict
+from stan.results import lock
+from stan.results.provenance import host
 
 SHIPPED = Path(__file__).resolve().parent.parent / "reference"
 """Run records that come with the package, without weights."""
@@ -24,7 +26,7 @@ PROBE = "time_probe.json"
 """Beside a record whose run was asked whether time matters."""
 
 STALE_SECONDS = 120.0
-"""A record that says `running` with an older heartbeat is read as `died`."""
+"""Another host's record that says `running` with an older heartbeat is read as `died`; here the lock tells."""
 
 _DOCUMENTS = ("config.json", "run.json", "eval.json", "ranks.npz")
 _FOLDER = re.compile(r"[0-9a-f]{10}-s\d+")
@@ -71,16 +73,15 @@ def load(roots: str | Path | Sequence[str | Path], shipped: bool = False) -> pd.
     """
     places = [roots] if isinstance(roots, str | Path) else list(roots)
     paths = [(path, False) for root in places for path in run_folders(root)]
-    known = {path.resolve() for path, _ in paths}
-    if shipped:
-        paths += [(path, True) for path in run_folders(SHIPPED) if path.resolve() not in known]
+    if shipped and SHIPPED not in [Path(root).resolve() for root in places]:
+        paths += [(path, True) for path in run_folders(SHIPPED)]
     rows = [_row(path, comes_with) for path, comes_with in paths]
     return pd.DataFrame(rows, columns=None if rows else list(_COLUMNS))
 
 
 def _row(path: Path, shipped: bool) -> dict[str, Any]:
     """A run's row; read again only where a file has changed, and where the heartbeat's age decides."""
-    stamp = tuple(_stamp(path / name) for name in _DOCUMENTS)
+    stamp = tuple(_stamp(f"{path}/{name}") for name in _DOCUMENTS)
     row = _row_at(str(path), shipped, stamp)
     return row if row["status"] not in ("running", "died") else _table_row(read(path), shipped)
 
@@ -90,7 +91,12 @@ def _row_at(path: str, shipped: bool, stamp: tuple) -> dict[str, Any]:
     return _table_row(read(path), shipped)
 
 
-def _stamp(file: Path) -> tuple[int, int, int] | None:
+def forget() -> None:
+    """Lets `load` read everything anew: to time it."""
+    _row_at.cache_clear()
+
+
+def _stamp(file: str) -> tuple[int, int, int] | None:
     try:
         found = os.stat(file)
     except OSError:
@@ -99,9 +105,11 @@ def _stamp(file: Path) -> tuple[int, int, int] | None:
 
 
 def run_folders(root: str | Path) -> Iterator[Path]:
-    """Every `<study>/<row>/<hash>-s<seed>` folder under `root`, in order of name."""
+    """Every `<study>/<row>/<hash>-s<seed>` folder under `root` that holds anything of a record, in order of name."""
     for path in sorted(Path(root).glob("*/*/*")):
-        if _FOLDER.fullmatch(path.name) and path.is_dir():
+        if _FOLDER.fullmatch(path.name) and any(
+            map(os.path.exists, (f"{path}/{name}" for name in _DOCUMENTS))
+        ):
             yield path
 
 
@@ -199,11 +207,11 @@ def flatten(values: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
 
 
 def _read_documents(path: Path) -> dict[str, Any]:
-    config, run = _document(path / "config.json"), _document(path / "run.json")
+    config = _document(path / "config.json")
     experiment = from_dict(config)
     if (experiment.study, experiment.row) != path.parts[-3:-1] or experiment.seed != _seed(path.name):
         raise ValueError(f"config.json is of {experiment.id}: the folder was moved or renamed")
-    status, reason = _status(run)
+    run, status, reason = _status(path)
     evaluation = _document(path / "eval.json") if status == "done" else {}
     if status == "done":
         _check_evaluation(evaluation, path)
@@ -231,17 +239,29 @@ def _document(file: Path) -> dict[str, Any]:
     return values
 
 
-def _status(run: dict[str, Any]) -> tuple[str, str | None]:
+def _status(path: Path) -> tuple[dict[str, Any], str, str | None]:
+    """run.json, the status that it and its writer's life or death make, and the reason."""
+    if not (path / "run.json").exists() and not (path / "eval.json").exists():
+        if lock.held(path):
+            return {}, "running", None
+        return {}, "died", "it ended before it had said anything"
+    run = _document(path / "run.json")
     status = run["status"]
     if status not in ("running", "done", "failed", "interrupted"):
         raise ValueError(f"run.json has status {status!r}")
     if status != "running":
-        return status, run.get("error")
-    beat = datetime.fromisoformat(run["heartbeat"])
-    age = (datetime.now(UTC) - beat).total_seconds()
-    if age <= STALE_SECONDS:
-        return "running", None
-    return "died", f"last heartbeat {run['heartbeat']}"
+        return run, status, run.get("error")
+    if _is_written(path, run):
+        return run, "running", None
+    if _document(path / "run.json") != run:  # its writer has ended it meanwhile
+        return _status(path)
+    return run, "died", f"last heartbeat {run['heartbeat']}"
+
+
+def _is_written(path: Path, run: Mapping[str, Any]) -> bool:
+    """Whether the process that opened the record is alive."""
+    silent = datetime.now(UTC) - datetime.fromisoformat(run["heartbeat"])
+    return lock.held(path) if run.get("host") == host() else silent.total_seconds() <= STALE_SECONDS
 
 
 def _table_row(found: dict[str, Any], shipped: bool) -> dict[str, Any]:

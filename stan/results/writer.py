@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import fcntl
 import io
 import json
 import math
-import os
 import threading
 from collections.abc import Mapping
 from datetime import UTC, datetime
@@ -17,22 +15,13 @@ import numpy as np
 
 from stan.config import Experiment, to_dict
 from stan.files import write_bytes, write_json
-from stan.results.provenance import peak_memory_mb, provenance
+from stan.results import lock
+from stan.results.provenance import host, peak_memory_mb, provenance
 from stan.results.reader import read
 
 BEAT_SECONDS = 10.0
 NOTES = ("device", "data_hash", "checkpoint_hash", "same_as", "shipped", "notebook")
 _COPIED = ("metrics.jsonl", "ranks.npz")
-_LOCKS: set[int] = set()
-
-
-def _drop_locks_in_child() -> None:
-    for lock in _LOCKS:  # or a forked worker that outlives its parent would keep the run locked
-        os.close(lock)
-    _LOCKS.clear()
-
-
-os.register_at_fork(after_in_child=_drop_locks_in_child)
 
 
 class RunWriter:
@@ -41,11 +30,11 @@ class RunWriter:
     Use `RunWriter.start`. While it is open, a thread renews the heartbeat in `run.json` every ten seconds.
     """
 
-    def __init__(self, folder: Path, lock: int, record: dict[str, Any]):
+    def __init__(self, folder: Path, taken: int, record: dict[str, Any]):
         self.folder = folder
         self.lines = 0
         """Lines of `metrics.jsonl` so far: keep it in the checkpoint and hand it to `rewind`."""
-        self._lock = lock
+        self._lock = taken
         self._record = record
         self._before = float(record["seconds"])
         self._opened = datetime.now(UTC)
@@ -61,14 +50,14 @@ class RunWriter:
         """
         folder = Path(root) / experiment.id
         folder.mkdir(parents=True, exist_ok=True)
-        lock = _lock(folder)
+        taken = lock.acquire(folder)
         try:
-            writer = cls(folder, lock, _opening_record(folder))
+            writer = cls(folder, taken, _opening_record(folder))
             write_json(folder / "config.json", to_dict(experiment))
             writer.rewind(_whole_lines(folder / "metrics.jsonl"))
             writer.note(**notes)
         except BaseException:
-            _unlock(lock)
+            lock.release(taken)
             raise
         threading.Thread(target=writer._keep_beating, name="heartbeat", daemon=True).start()
         return writer
@@ -141,7 +130,7 @@ class RunWriter:
     def _close(self, status: str, error: str | None) -> None:
         self._closed.set()
         self._update(status=status, error=error, end=now())
-        _unlock(self._lock)
+        lock.release(self._lock)
 
     def _update(self, **changes: Any) -> None:
         with self._guard:
@@ -176,30 +165,21 @@ def adopt(
         raise ValueError(f"{source['id']} has another config or seed than {experiment.id}: run it instead")
     folder = Path(root) / experiment.id
     folder.mkdir(parents=True, exist_ok=True)
-    lock = _lock(folder)
+    taken = lock.acquire(folder)
     try:
         _refuse_done(folder)
+        opened = {"status": "running", "host": host(), "heartbeat": now(), "shipped": False}
+        write_json(folder / "config.json", to_dict(experiment))
+        write_json(folder / "run.json", source["run"] | opened)
         for name in _COPIED:
             if (Path(source_run) / name).exists():
                 write_bytes(folder / name, (Path(source_run) / name).read_bytes())
-        write_json(folder / "config.json", to_dict(experiment))
         write_json(folder / "eval.json", source["evaluation"] | ({} if lr is None else {"lr": dict(lr)}))
         trained_by = source["run"].get("same_as") or source["id"]
         write_json(folder / "run.json", source["run"] | {"same_as": trained_by, "shipped": False})
     finally:
-        _unlock(lock)
+        lock.release(taken)
     return folder
-
-
-def being_written(folder: Path) -> bool:
-    """Whether some process has the run in this folder open."""
-    if not folder.is_dir():
-        return False
-    try:
-        _unlock(_lock(folder))
-    except ValueError:
-        return True
-    return False
 
 
 def write_arrays(path: Path, arrays: Mapping[str, np.ndarray]) -> None:
@@ -255,23 +235,6 @@ def _refuse_done(folder: Path) -> dict[str, Any] | None:
     if status[0] == "done":
         raise ValueError(f"{folder} holds a run that is done; delete it to run it again")
     return record
-
-
-def _lock(folder: Path) -> int:
-    lock = os.open(folder / ".lock", os.O_RDWR | os.O_CREAT, 0o644)
-    try:
-        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError:
-        os.close(lock)
-        raise ValueError(f"{folder} is being written by another run; wait for it or stop it") from None
-    _LOCKS.add(lock)
-    return lock
-
-
-def _unlock(lock: int) -> None:
-    if lock in _LOCKS:
-        _LOCKS.remove(lock)
-        os.close(lock)
 
 
 def _whole_lines(path: Path) -> int:

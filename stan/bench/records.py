@@ -1,4 +1,4 @@
-"""A study in, run folders in the record's format out: made-up numbers, to test pages without training."""
+"""A study in, run folders in the record's format out: made-up numbers, to time and test pages without training."""
 
 from __future__ import annotations
 

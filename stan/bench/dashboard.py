@@ -1,0 +1,111 @@
+"""A number of made-up runs in; how long the dashboard's pages take, the first time and after each choice, out."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from stan import bench
+from stan.bench import records
+from stan.results import reader
+from stan.serve import project_folder
+
+if TYPE_CHECKING:
+    from streamlit.testing.v1 import AppTest
+
+RUNS = 5000
+REPEATS = 5
+PAGES = ("overview", "live", "ablation", "runs", "failures", "time_probe", "benchmarks")
+GOALS = {"first": 3000.0, "warm": 300.0}
+"""Milliseconds."""
+
+_PATIENCE = 600
+"""Seconds for a page."""
+
+
+def dashboard(runs: int = RUNS, repeats: int = REPEATS) -> dict[str, Any]:
+    """Times of every page over so many done runs, by Streamlit's own page test: the script, without a browser.
+
+    *first*: nothing was read yet, but for the code. *warm*: another choice is taken, of two that were taken before.
+    Each row has beside median and spread: page, what (first or warm), runs, goal, and whether the median reaches it.
+    """
+    with tempfile.TemporaryDirectory(prefix="stan-bench-") as folder, _asked_for(Path(folder) / "runs"):
+        records.write_many(Path(folder) / "runs", runs)
+        rows = [row for page in PAGES for row in _rows(page, runs, repeats)]
+    return bench.document("dashboard", "none", rows)
+
+
+@contextlib.contextmanager
+def _asked_for(root: Path) -> Iterator[None]:
+    """The dashboard's own way of being told where runs are."""
+    before, arguments = os.environ.get("STAN_RUNS"), sys.argv
+    os.environ["STAN_RUNS"], sys.argv = str(root), ["app.py"]
+    try:
+        yield
+    finally:
+        sys.argv = arguments
+        os.environ.pop("STAN_RUNS")
+        if before is not None:
+            os.environ["STAN_RUNS"] = before
+
+
+def _rows(page: str, runs: int, repeats: int) -> Iterator[dict[str, Any]]:
+    _opened(page)  # loads the code
+    taken: dict[str, list[float]] = {"first": [], "warm": []}
+    for _ in range(repeats):
+        _forget()
+        started = time.perf_counter()
+        test = _opened(page)
+        taken["first"].append(1000 * (time.perf_counter() - started))
+    for repeat in range(repeats + 2):
+        _choose(test, repeat % 2)
+        started = time.perf_counter()
+        _run(test)
+        if repeat >= 2:
+            taken["warm"].append(1000 * (time.perf_counter() - started))
+    for what, milliseconds in taken.items():
+        row = bench.row(f"{page}, {what}", np.array(milliseconds), page=page, what=what, runs=runs)
+        yield row | {"goal": GOALS[what], "reached": row["median"] <= GOALS[what]}
+
+
+def _opened(page: str) -> AppTest:
+    from streamlit.testing.v1 import AppTest
+
+    root = project_folder("dashboard").parent
+    script = (
+        f"import sys\nsys.path.insert(0, {str(root)!r})\nfrom dashboard.views import {page}\n{page}.show()"
+    )
+    return _run(AppTest.from_string(script, default_timeout=_PATIENCE))
+
+
+def _run(test: AppTest) -> AppTest:
+    test.run()
+    for error in test.exception:
+        raise ValueError(f"the page fails: {error.message}")
+    return test
+
+
+def _choose(test: AppTest, which: int) -> None:
+    """One of two: of the page's last list with several entries, else of two filters; nothing where it has neither."""
+    lists = [box for box in test.selectbox if len(box.options) > 1]
+    if test.text_input:
+        test.text_input[0].set_value(("stan", "baseline")[which])
+    elif lists:
+        lists[-1].select_index(which)
+
+
+def _forget() -> None:
+    """What a server that has just been started doesn't know."""
+    import streamlit as st
+
+    st.cache_data.clear()
+    st.cache_resource.clear()
+    reader.forget()
