@@ -76,6 +76,7 @@ def undisturbed(tmp_path_factory, worlds) -> Path:
     return train(EXPERIMENT, tmp_path_factory.mktemp("undisturbed"), worlds, accelerator="cpu")
 
 
+@pytest.mark.timeout(1200)  # five processes start one after the other, each with all of torch
 @pytest.mark.parametrize(
     ("strategy", "first", "then", "launcher"),
     [("ddp", 2, 1, ()), ("ddp", 1, 2, TORCHRUN), ("fsdp", 2, 1, ()), ("fsdp", 1, 2, ())],
@@ -92,11 +93,11 @@ def test_a_run_goes_on_with_another_number_of_processes(
     run(tmp_path, worlds, strategy, then, -1, pieces, launcher)
     wanted, found = (results.history(one) for one in (undisturbed, folder))
     assert found["step"].dropna().tolist() == wanted["step"].dropna().tolist() == [1, 2, 3, 4, 5, 6]
-    np.testing.assert_allclose(found["loss"].dropna(), wanted["loss"].dropna(), rtol=1e-4)
+    np.testing.assert_allclose(found["loss"].dropna(), wanted["loss"].dropna(), rtol=1e-5)
     same, other = (checkpoints.load(one / CHECKPOINT)[0] for one in (undisturbed, folder))
     torch.manual_seed(EXPERIMENT.seed)
     start = build(EXPERIMENT.model, EXPERIMENT.data.frames).state_dict()
     assert same.keys() == other.keys() == start.keys()
     trained = same.keys() - {"encoder.clip.logit_scale"}
     apart, moved = (sum((same[n] - x[n]).square().sum() for n in trained).sqrt() for x in (other, start))
-    assert apart < 0.02 * moved
+    assert apart < 0.01 * moved
