@@ -49,7 +49,7 @@ class ModelConfig:
     """Keyword arguments of the similarity, plain JSON values."""
 
 
-HOW_MUCH_AT_A_TIME = ("chunk", "checkpointing", "compile")
+HOW_MUCH_AT_A_TIME = ("chunk", "checkpointing")
 """Settings of training that change memory and time, and its result in the last digits only: no part of a config's
 identity, so that a run that found no memory goes on with less at a time."""
 
@@ -85,8 +85,6 @@ class TrainConfig:
     the whole batch."""
     checkpointing: bool = False
     """Keep each block's input alone for the gradients and compute the rest again: less memory, a third more time."""
-    compile: bool = False
-    """Let torch.compile fuse what a forward pass does: minutes at the start, needs a C++ compiler."""
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,6 @@ weights, bit for bit.
 from __future__ import annotations
 
 import copy
-import shutil
 import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -37,7 +36,6 @@ from stan.recomputation import recompute
 from stan.resumption import State, load_state, save_state
 
 PRECISIONS = ("32-true", "bf16-mixed")
-COMPILERS = ("c++", "g++", "clang++")
 LAST, RESUME = "last.safetensors", "resume.pt"
 
 
@@ -133,10 +131,6 @@ def check(experiment: Experiment) -> None:
             raise ValueError(f"train.{name} is {getattr(recipe, name)}; it can't be negative")
     if experiment.data.kept_frames < 0:
         raise ValueError(f"data.kept_frames is {experiment.data.kept_frames}; it can't be negative")
-    if recipe.compile and not any(map(shutil.which, COMPILERS)):
-        raise ValueError(
-            f"train.compile needs a C++ compiler ({', '.join(COMPILERS)}): install one, or leave it off"
-        )
 
 
 @dataclass(frozen=True)
@@ -237,8 +231,7 @@ def _objective(model: DualEncoder, recipe: TrainConfig) -> nn.Module:
     """As the recipe has it computed."""
     if recipe.checkpointing:
         recompute(model)
-    objective = Objective(model).train()
-    return torch.compile(objective) if recipe.compile else objective
+    return Objective(model).train()
 
 
 def _batches(run: _Run, training: Loader, first: int, per_epoch: int, epochs: int) -> Iterator[Batch]:

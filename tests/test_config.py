@@ -18,7 +18,7 @@ BASE = Experiment("components", "stan")
         replace(BASE, row="other"),
         replace(BASE, seed=3),
         with_parts(BASE, data={"root": "elsewhere"}),
-        with_parts(BASE, train={"chunk": 4, "checkpointing": True, "compile": True}),
+        with_parts(BASE, train={"chunk": 4, "checkpointing": True}),
     ],
     ids=["study", "row", "seed", "root", "at a time"],
 )

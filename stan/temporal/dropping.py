@@ -52,7 +52,6 @@ class Dropout(nn.Module):
         return x * ((_drawn(x.shape, x.device) >= self.rate) / (1 - self.rate)).to(x.dtype)
 
 
-@torch.compiler.disable  # which would draw other numbers
 def _drawn(shape: tuple[int, ...], device: torch.device) -> Tensor:
     """Uniform numbers: of as many rows as a whole batch has those of its share, a sample's rows being neighbours."""
     if _share is None:
