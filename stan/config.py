@@ -26,6 +26,9 @@ class DataConfig:
     world_seed: int = 0
     skip_broken: bool = False
     """Leave out clips that have a frame which cannot be decoded, and count them; else such a file is an error."""
+    kept_frames: int = 0
+    """Frames of each training clip that are decoded once and kept on disk, from which every epoch draws (0: none, each
+    epoch decodes anew). As many as the longest clip has change nothing but the speed."""
     root: str | None = None
     """Folder of the data; where it lies is no part of a config's identity."""
 
@@ -44,6 +47,11 @@ class ModelConfig:
     similarity: str = "cosine"
     similarity_options: dict[str, Any] = field(default_factory=dict)
     """Keyword arguments of the similarity, plain JSON values."""
+
+
+HOW_MUCH_AT_A_TIME = ("chunk", "checkpointing")
+"""Settings of training that change memory and time, and its result in the last digits only: no part of a config's
+identity, so that a run that found no memory goes on with less at a time."""
 
 
 @dataclass(frozen=True)
@@ -72,6 +80,11 @@ class TrainConfig:
     """Recognition: weight of telling a clip's class from that of its time-reversed twin, where there is one."""
     precision: str = "32-true"
     """Precision in lightning-fabric's words."""
+    chunk: int = 0
+    """Clips per forward pass of a process, where all at once take too much memory (0: all); the loss still compares
+    the whole batch."""
+    checkpointing: bool = False
+    """Keep each block's input alone for the gradients and compute the rest again: less memory, a third more time."""
 
 
 @dataclass(frozen=True)
@@ -89,7 +102,7 @@ class Experiment:
 
     @property
     def hash(self) -> str:
-        """Ten hex digits that name everything but study, row, seed and the folder of the data."""
+        """Ten hex digits that name everything but study, row, seed, folder of the data and HOW_MUCH_AT_A_TIME."""
         return _digest(self, ("data", "model", "train", "test_time"))
 
     @property
@@ -158,4 +171,6 @@ def _digest(experiment: Experiment, parts: tuple[str, ...]) -> str:
     values, defaults = to_dict(experiment), _defaults()
     identity = {name: _differing(values[name], defaults[name]) for name in parts}
     identity["data"].pop("root", None)
+    for name in HOW_MUCH_AT_A_TIME:
+        identity["train"].pop(name, None)
     return hashlib.sha256(json.dumps(identity, sort_keys=True).encode()).hexdigest()[:10]

@@ -215,8 +215,8 @@ def open_split(
 ) -> Loader:
     """A split as the experiment reads it: cached levels where the image tower is frozen, else decoded anew.
 
-    `model` must still have its backbone's own image tower. Levels are kept in `<runs_root>/.levels`, the names of
-    broken clips that are skipped in `<runs_root>/.broken`.
+    `model` must still have its backbone's own image tower. Levels are kept in `<runs_root>/.levels`, frames of training
+    clips, if asked for, in `<runs_root>/.frames`, the names of broken clips that are skipped in `<runs_root>/.broken`.
     """
     fixed = experiment.train.frozen != "nothing"
     videos = video_set(
@@ -230,6 +230,9 @@ def open_split(
     if fixed:
         shown = stage(progress, f"levels of {experiment.data.suite} {split}")
         loader.cache_levels(Path(runs_root) / ".levels", model.encoder, shown)
+    elif augment and experiment.data.kept_frames:
+        shown = stage(progress, f"frames of {experiment.data.suite}")
+        loader.cache_frames(Path(runs_root) / ".frames", experiment.data.kept_frames, shown)
     return loader
 
 

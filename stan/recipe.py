@@ -70,11 +70,22 @@ class Objective(nn.Module):
 def batch_loss(
     fabric: Fabric, objective: nn.Module, model: DualEncoder, batch: Batch, recipe: TrainConfig
 ) -> Tensor:
+    """`loss_of` what the objective makes of the batch."""
+    return loss_of(fabric, model, *objective(batch), batch, recipe)
+
+
+def loss_of(
+    fabric: Fabric,
+    model: DualEncoder,
+    text: TextOutput,
+    video: VideoOutput,
+    batch: Batch,
+    recipe: TrainConfig,
+) -> Float[Tensor, ""]:
     """The loss over all processes' clips; its gradient is that of one process with all of them.
 
     Where a similarity has several parts, each has its loss, and theirs is the mean.
     """
-    text, video = objective(batch)
     video = _gathered(fabric, video)
     if "label" in batch:
         labels = {name: gather(fabric, batch[name]) for name in ("label", "twin_label") if name in batch}

@@ -10,6 +10,8 @@ from pathlib import Path
 import torch
 from torch import nn
 
+from stan.sharding import fill, spread_like, whole
+
 
 @dataclass
 class State:
@@ -24,15 +26,20 @@ class State:
     best_value: float = -math.inf
 
 
-def save_state(file: Path, model: nn.Module, optimizer: torch.optim.Optimizer, state: State) -> None:
+def save_state(
+    file: Path, model: nn.Module, optimizer: torch.optim.Optimizer, state: State, write: bool = True
+) -> None:
     """Writes what is trained, the optimizer and the state; `file` is either as before or complete.
 
-    Generators of random numbers need no keeping: each step seeds its own.
+    Generators of random numbers need no keeping: each step seeds its own. All processes must call it, of which one
+    writes: what is spread over them is put together, so that any number of them can go on from the file.
     """
-    part = file.with_suffix(".part")
     trained = {name: p.detach() for name, p in model.named_parameters() if p.requires_grad}
-    torch.save({"state": asdict(state), "trained": trained, "optimizer": optimizer.state_dict()}, part)
-    os.replace(part, file)
+    kept = whole({"state": asdict(state), "trained": trained, "optimizer": optimizer.state_dict()})
+    if write:
+        part = file.with_suffix(".part")
+        torch.save(kept, part)
+        os.replace(part, file)
 
 
 def load_state(file: Path, model: nn.Module, optimizer: torch.optim.Optimizer) -> State:
@@ -40,6 +47,11 @@ def load_state(file: Path, model: nn.Module, optimizer: torch.optim.Optimizer) -
     if not file.exists():
         return State()
     kept = torch.load(file, map_location="cpu", weights_only=True)
-    model.load_state_dict(kept["trained"], strict=False)
+    fill(model, kept["trained"])
+    parameters = [p for group in optimizer.param_groups for p in group["params"]]
+    for i, moments in kept["optimizer"]["state"].items():
+        for name, moment in moments.items():
+            if moment.ndim:
+                moments[name] = spread_like(moment, parameters[i])
     optimizer.load_state_dict(kept["optimizer"])
     return State(**kept["state"])

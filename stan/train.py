@@ -7,6 +7,7 @@ weights, bit for bit.
 
 from __future__ import annotations
 
+import copy
 import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -16,19 +17,22 @@ from typing import Any
 import numpy as np
 import torch
 from lightning_fabric import Fabric
+from lightning_fabric.strategies import ModelParallelStrategy
 from torch import nn
 
-from stan import checkpoints, results
-from stan.config import Experiment
+from stan import checkpoints, results, sharding
+from stan.config import Experiment, TrainConfig
 from stan.data.loader import Batch, Loader, order
 from stan.evaluate import Measured, check_tricks, description, measure, open_split, to_device, views_of
 from stan.experiments import learning_rate, task
 from stan.files import digest
+from stan.gradients import backward
 from stan.losses import LOSSES
 from stan.models.dual_encoder import DualEncoder, build
 from stan.models.presets import CHECKPOINT, save_model
 from stan.progress import Bars, Report
-from stan.recipe import BETAS, EPSILON, FROZEN, Objective, batch_loss, freeze, parameter_groups, rate
+from stan.recipe import BETAS, EPSILON, FROZEN, Objective, freeze, parameter_groups, rate
+from stan.recomputation import recompute
 from stan.resumption import State, load_state, save_state
 
 PRECISIONS = ("32-true", "bf16-mixed")
@@ -42,6 +46,7 @@ def train(
     *,
     accelerator: str = "auto",
     devices: int | str = 1,
+    nodes: int = 1,
     strategy: str = "auto",
     checkpoint_seconds: float = 30.0,
     progress: Report | None = None,
@@ -50,21 +55,29 @@ def train(
 
     What is done already is not run again: equal experiments under another study or row take over its numbers,
     and those that differ only in test-time tricks its weights.
-    accelerator, devices, strategy: in lightning-fabric's words (`strategy="ddp", devices=2`).
+    accelerator, devices, nodes, strategy: in lightning-fabric's words (`strategy="ddp", devices=2`); strategy `fsdp`
+        spreads the model's parameters over all devices. However many processes share the batches, a run may go on
+        with another number of them.
     checkpoint_seconds: what a killed run loses at most, beside its current step.
     progress: called instead of drawing progress bars.
     Raises ValueError for what the experiment asks for and can't have, and for a loss that isn't finite.
     """
     check(experiment)
-    finished = results.find(runs_root, experiment)
+    fabric = Fabric(
+        accelerator=accelerator,
+        devices=devices,
+        num_nodes=nodes,
+        strategy=sharding.strategy(strategy, devices, nodes),
+        precision=experiment.train.precision,
+    )
+    fabric.launch()
+    finished = fabric.broadcast(results.find(runs_root, experiment))
     if finished is not None:
         own = Path(runs_root) / experiment.id
-        if finished == own:
-            return own
-        return results.adopt(runs_root, experiment, finished, lr=learning_rate(experiment, runs_root))
-    precision = experiment.train.precision
-    fabric = Fabric(accelerator=accelerator, devices=devices, strategy=strategy, precision=precision)
-    fabric.launch()
+        if finished != own and fabric.is_global_zero:
+            results.adopt(runs_root, experiment, finished, lr=learning_rate(experiment, runs_root))
+        fabric.barrier()
+        return own
     with (
         _record(fabric, runs_root, experiment) as record,
         Bars(progress, fabric.is_global_zero) as report,
@@ -113,8 +126,11 @@ def check(experiment: Experiment) -> None:
     for name in ("batch", "lr", "temperature", "clip_gradient"):
         if not getattr(recipe, name) > 0:
             raise ValueError(f"train.{name} is {getattr(recipe, name)}; it must be above zero")
-    if recipe.epochs < 0:
-        raise ValueError(f"train.epochs is {recipe.epochs}; it can't be negative")
+    for name in ("epochs", "chunk"):
+        if getattr(recipe, name) < 0:
+            raise ValueError(f"train.{name} is {getattr(recipe, name)}; it can't be negative")
+    if experiment.data.kept_frames < 0:
+        raise ValueError(f"data.kept_frames is {experiment.data.kept_frames}; it can't be negative")
 
 
 @dataclass(frozen=True)
@@ -124,6 +140,7 @@ class _Run:
     experiment: Experiment
     fabric: Fabric
     model: DualEncoder
+    """What is measured and saved: whole in every process."""
     record: Any
     report: Report
     runs_root: Path
@@ -140,6 +157,19 @@ class _Run:
     def measure(self, loader: Loader, test_time: tuple[str, ...] = ()) -> Measured:
         bank = self.open("train") if "qbnorm" in test_time else None
         return measure(self.model, loader, test_time, self.fabric.autocast(), bank)
+
+    @property
+    def sharded(self) -> bool:
+        return isinstance(self.fabric.strategy, ModelParallelStrategy)
+
+    def trained(self) -> DualEncoder:
+        """The model that is trained: a copy where its parameters are going to be spread over processes."""
+        return copy.deepcopy(self.model) if self.sharded else self.model
+
+    def catch_up(self, trained: DualEncoder) -> None:
+        """Gives `model` the weights of `trained`, which all processes put together."""
+        if self.sharded:
+            self.model.load_state_dict(sharding.whole(trained.state_dict()))
 
     def save_weights(self, file: Path) -> None:
         if self.fabric.is_global_zero:
@@ -167,14 +197,17 @@ def _fit(run: _Run, training: Loader, validation: Loader, checkpoint_seconds: fl
     if steps == 0:  # mean pooling of a frozen CLIP: there is nothing to train, only to test
         run.save_weights(folder / CHECKPOINT)
         return None
-    optimizer = torch.optim.AdamW(groups, recipe.lr, BETAS, EPSILON, fused=True)
-    objective, optimizer = run.fabric.setup(Objective(run.model).train(), optimizer)
-    state = load_state(folder / RESUME, run.model, optimizer)
+    trained = run.trained()
+    objective = run.fabric.setup_module(_objective(trained, recipe))
+    groups = parameter_groups(trained, recipe)  # anew: they may have been spread
+    optimizer = run.fabric.setup_optimizers(torch.optim.AdamW(groups, recipe.lr, BETAS, EPSILON, fused=True))
+    state = load_state(folder / RESUME, trained, optimizer)
+    run.catch_up(trained)
     run.record.rewind(state.lines)
     saved = time.monotonic()
     for batch in _batches(run, training, state.step, per_epoch, recipe.epochs):
         began = time.monotonic()
-        line = _update(run, objective, optimizer, batch, state.step, steps)
+        line = _update(run, objective, trained, optimizer, batch, state.step, steps)
         state.step, epoch = state.step + 1, state.step // per_epoch
         spent = time.monotonic() - began
         state.seconds += spent
@@ -182,15 +215,23 @@ def _fit(run: _Run, training: Loader, validation: Loader, checkpoint_seconds: fl
         run.record.log({"step": state.step, "epoch": epoch} | line | speed)
         run.report("training", state.step, steps, {"loss": line["loss"], "best": state.best_value})
         if state.step % per_epoch == 0:
+            run.catch_up(trained)
             _validate(run, validation, state, epoch)
-        if state.step == steps or time.monotonic() - saved >= checkpoint_seconds:
+        # one process decides for all: what is spread is put together by all of them
+        if run.fabric.broadcast(state.step == steps or time.monotonic() - saved >= checkpoint_seconds):
             state.lines = run.record.lines
-            if run.fabric.is_global_zero:
-                save_state(folder / RESUME, run.model, optimizer, state)
+            save_state(folder / RESUME, trained, optimizer, state, write=run.fabric.is_global_zero)
             saved = time.monotonic()
     if state.best_epoch != recipe.epochs - 1:
         run.save_weights(folder / LAST)
     return state.best_epoch
+
+
+def _objective(model: DualEncoder, recipe: TrainConfig) -> nn.Module:
+    """As the recipe has it computed."""
+    if recipe.checkpointing:
+        recompute(model)
+    return Objective(model).train()
 
 
 def _batches(run: _Run, training: Loader, first: int, per_epoch: int, epochs: int) -> Iterator[Batch]:
@@ -208,23 +249,29 @@ def _batches(run: _Run, training: Loader, first: int, per_epoch: int, epochs: in
 
 
 def _update(
-    run: _Run, objective: nn.Module, optimizer: torch.optim.Optimizer, batch: Batch, step: int, steps: int
+    run: _Run,
+    objective: nn.Module,
+    trained: DualEncoder,
+    optimizer: torch.optim.Optimizer,
+    batch: Batch,
+    step: int,
+    steps: int,
 ) -> dict[str, float]:
     """One step of the optimizer; returns its loss and rate. Raises ValueError where the loss isn't finite."""
     recipe = run.experiment.train
-    # of this step and process alone, so that no state of the generators needs keeping
-    entropy = np.random.SeedSequence((run.experiment.seed, step, run.fabric.global_rank))
-    torch.manual_seed(int(entropy.generate_state(1)[0]))
+    # of this step alone, so that no state of the generators needs keeping, and so that however many processes
+    # share the batch drop the same; the zero is from when only one was there
+    seed = int(np.random.SeedSequence((run.experiment.seed, step, 0)).generate_state(1)[0])
     lr = rate(step, steps, recipe)
     for group in optimizer.param_groups:
         group["lr"] = group["share"] * lr
-    loss = batch_loss(run.fabric, objective, run.model, to_device(batch, run.fabric.device), recipe)
+    batch = to_device(batch, run.fabric.device)
+    loss = backward(run.fabric, objective, trained, batch, recipe, seed)
     if not torch.isfinite(loss):
         raise ValueError(
             f"the loss is {loss.item()} at step {step} of {steps}: lower train.lr ({recipe.lr:g}), or raise"
             f" train.temperature ({recipe.temperature:g})"
         )
-    run.fabric.backward(loss)
     run.fabric.clip_gradients(objective, optimizer, max_norm=recipe.clip_gradient)
     optimizer.step()
     optimizer.zero_grad()

@@ -18,11 +18,12 @@ BASE = Experiment("components", "stan")
         replace(BASE, row="other"),
         replace(BASE, seed=3),
         with_parts(BASE, data={"root": "elsewhere"}),
+        with_parts(BASE, train={"chunk": 4, "checkpointing": True}),
     ],
-    ids=["study", "row", "seed", "root"],
+    ids=["study", "row", "seed", "root", "at a time"],
 )
 def test_what_is_no_part_of_the_identity(same):
-    assert same.hash == BASE.hash
+    assert same.hash == BASE.hash and same.training_hash == BASE.training_hash
 
 
 @pytest.mark.parametrize(

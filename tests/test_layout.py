@@ -18,7 +18,8 @@ LAYERS = (
     "temporal similarity",
     "models checkpoints",
     "results experiments figures study_figures export",
-    "recipe resumption cost train evaluate time_probe probes pretrain reliability",
+    "recipe gradients recomputation sharding resumption cost step_cost benchmarks train evaluate"
+    " time_probe probes pretrain reliability",
     "sweep sweep_display sweep_time engines plan notebook",
     "recognition time_meter",
     "library explain report report_files failures ledger tour bench",

@@ -10,7 +10,8 @@ from stan.checkpoints import load, load_released
 from stan.models.clip import load_clip
 from stan.models.video_encoder import VideoEncoder
 from stan.temporal import build
-from stan.temporal.stan_layer import DropPath, StanLayer
+from stan.temporal.dropping import DropPath
+from stan.temporal.stan_layer import StanLayer
 from tests.moved_weights import moved
 
 GOLDEN = Path(__file__).parent / "golden" / "stan_released_tiny"

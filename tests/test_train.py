@@ -146,7 +146,7 @@ def test_full_fine_tuning_decodes_and_changes_the_tower(worlds, runs_root):
 
 
 def test_a_loss_that_is_not_finite_fails_the_run(worlds, runs_root, monkeypatch):
-    monkeypatch.setattr(training, "batch_loss", lambda *a: torch.tensor(math.nan, requires_grad=True))
+    monkeypatch.setattr(training, "backward", lambda *a: torch.tensor(math.nan))
     with pytest.raises(ValueError, match="loss is nan at step 0 of 3: lower train.lr"):
         train(tiny(), runs_root, worlds)
     assert document(runs_root / tiny().id, "run.json")["status"] == "failed"
@@ -182,6 +182,7 @@ def test_prepare_leaves_nothing_to_compute(worlds, runs_root, monkeypatch):
         ({"loss": "hinge"}, "it can be cross-entropy, kl"),
         ({"lr": 0.0}, "must be above zero"),
         ({"epochs": -1}, "can't be negative"),
+        ({"chunk": -1}, "can't be negative"),
     ],
 )
 def test_settings_that_no_run_can_have(changed, said):

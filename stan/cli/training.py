@@ -78,7 +78,9 @@ def pretrain(
 
 def train(
     row: Annotated[str, typer.Argument(help="Row of the study.")] = "stan",
-    study: Annotated[str, typer.Option(help="Study that the row is taken from.")] = "components",
+    study: Annotated[
+        str, typer.Option(help="Study that the row is taken from; benchmarks: one that `stan recipe` lists.")
+    ] = "components",
     suite: Suite = "retrieval",
     size: Size = "quick",
     seed: Annotated[int, typer.Option(help="Seed of weights and batches.", min=0)] = 0,
@@ -89,23 +91,38 @@ def train(
         str | None,
         typer.Option("--as", help="STUDY/ROW to record it under; own/ROW where settings are changed."),
     ] = None,
+    devices: Annotated[int, typer.Option(help="Devices of each machine, a process each.", min=1)] = 1,
+    nodes: Annotated[int, typer.Option(help="Machines.", min=1)] = 1,
+    strategy: Annotated[
+        str, typer.Option(help="ddp: each device has the model; fsdp: they share its parameters.")
+    ] = "auto",
     runs: Runs = _RUNS,
     worlds: Worlds = _WORLDS,
     as_json: Json = False,
 ) -> None:
-    """Train one row of a study, test it and record it; resumes what was interrupted."""
-    from stan import sweep
+    """Train one row of a study, or a recipe, test it and record it; resumes what was interrupted.
+
+    With several devices the first process alone prints.
+    """
+    from lightning_fabric.utilities.rank_zero import rank_zero_only
+
+    from stan import benchmarks, sweep
     from stan.train import train as train_one
 
     overrides = _overrides(settings, backbone, pretrained)
     suite, _, root = suite.partition(":")
-    wanted = sweep.experiment(study, row, suite, size, seed, root or None, overrides)
-    if name or overrides:
+    if study == benchmarks.STUDY:
+        as_named = benchmarks.experiment(row, suite, root or None, seed)
+    else:
+        as_named = sweep.experiment(study, row, suite, size, seed, root or None)
+    wanted = sweep.changed(as_named, overrides)
+    if name or wanted.hash != as_named.hash:
         study, _, row = (name or f"own/{row}").rpartition("/")
         wanted = replace(wanted, study=study or "own", row=row)
     with quiet():
-        folder = train_one(wanted, runs, worlds)
-    _emit_run(folder, as_json)
+        folder = train_one(wanted, runs, worlds, devices=devices, nodes=nodes, strategy=strategy)
+    if rank_zero_only.rank == 0:
+        _emit_run(folder, as_json)
 
 
 def export(

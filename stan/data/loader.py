@@ -22,6 +22,7 @@ from torch import Tensor
 from stan.config import DataConfig
 from stan.data import templates, transforms, video
 from stan.data.datasets import VideoSet
+from stan.data.frame_cache import FrameCache, frame_cache
 from stan.data.levels import Levels, Progress, level_cache
 
 if TYPE_CHECKING:
@@ -59,6 +60,7 @@ class Loader:
         self.frames = data.frames
         self._preprocessing = (clip.image_size, clip.mean, clip.std)
         self._levels: Levels | None = None
+        self._kept: FrameCache | None = None
         self._order: Int[Tensor, "clips n"] | None = None
         self.captions = clip_tokens(clip, [c for v in videos.clips for c in v.captions], data.words)
         self.templates = templates.named(data.templates)
@@ -85,6 +87,12 @@ class Loader:
         identity = f"{self.videos.hash} {self.videos.split} segment centres, {self.views} views"
         rows = len(self) * self.views
         self._levels = level_cache(root, encoder, identity, (rows, self.frames), self._all_videos, progress)
+
+    def cache_frames(self, root: str | Path, count: int, progress: Progress | None = None) -> None:
+        """From now on training draws from frames that are decoded once, at most `count` of each clip."""
+        assert self.augment, "what isn't drawn anew has its levels or few frames to keep"
+        with ThreadPoolExecutor(_threads()) as pool:
+            self._kept = frame_cache(root, self.videos, count, self._decoded_size, pool, progress)
 
     def arranged(self, order: Int[np.ndarray, "clips n"]) -> Loader:
         """The same clips, each with its frames taken in this order, which may repeat some and leave out others."""
@@ -152,7 +160,10 @@ class Loader:
     def _video(self, index: int, rng: np.random.Generator | None = None) -> Float[Tensor, "V T 3 S S"]:
         path, count = self.videos.clips[index].path, self.frames
         if rng is not None and self.augment:
-            drawn = video.decode(path, count, round(self._preprocessing[0] * MARGIN), rng).frames
+            if self._kept is not None:
+                drawn = self._kept.draw(index, count, rng)
+            else:
+                drawn = video.decode(path, count, self._decoded_size, rng).frames
             return torch.as_tensor(transforms.training(*self._preprocessing, CROP_SCALE)(drawn, rng))[None]
         if self.views == 1:
             frames = video.decode(path, count).frames
@@ -160,6 +171,11 @@ class Loader:
         clips, crops = self.views // CROPS, transforms.views(*self._preprocessing, CROPS)
         frames = video.decode(path, clips * count).frames
         return torch.as_tensor(np.concatenate([crops(frames[k::clips]) for k in range(clips)]))
+
+    @property
+    def _decoded_size(self) -> int:
+        """Short side of training frames before they are cropped."""
+        return round(self._preprocessing[0] * MARGIN)
 
     def _all_videos(self) -> Iterator[Float[Tensor, "V T 3 S S"]]:
         with ThreadPoolExecutor(_threads()) as pool:

@@ -11,6 +11,7 @@ from jaxtyping import Bool, Float
 from torch import Tensor, nn
 
 from stan.temporal.base import Project, Temporal, mean_over_frames
+from stan.temporal.dropping import Dropout
 from stan.temporal.stan_layer import StanLayer
 
 if TYPE_CHECKING:
@@ -97,14 +98,14 @@ class Stan(Temporal):
             start = nn.init.eye_ if merge == "projection" else nn.init.zeros_
             self.merges.extend(_projection(clip.width, start) for _ in self.reads[1:])
         self._add_first_input(clip, first_input, max_frames)
-        self.dropout = nn.Dropout(dropout)
+        self.dropout = Dropout(dropout)
 
     def _add_first_input(self, clip: Clip, first_input: str, max_frames: int) -> None:
         self.time = nn.Embedding(max_frames, clip.width)  # from N(0, 1)
         self.space = None
-        # CLIP's own parameters, shared and not registered a second time: they stay CLIP's in state and
-        # optimizer
-        self._shared = (clip.visual.class_embedding, clip.visual.positional_embedding)
+        # CLIP's own, read where they are needed and not registered a second time: they stay CLIP's in state
+        # and optimizer, also where parameters are replaced by their parts
+        self._visual = (clip.visual,)
         if first_input == "paper":
             self.space = nn.Parameter(torch.empty(clip.patches, clip.width))
             nn.init.normal_(self.space, std=0.02)
@@ -171,7 +172,8 @@ class Stan(Temporal):
                 f"{frames} frames; this model was built with max_frames={self.time.num_embeddings}"
             )
         cls = mean_over_frames(x[:, :, :1], mask)  # (B, 1, D)
-        class_embedding, position = self._shared
+        visual = self._visual[0]
+        class_embedding, position = visual.class_embedding, visual.positional_embedding
         if self.space is None:
             cls = (cls + class_embedding + position[0]) / 2
         space = position[1:] if self.space is None else self.space

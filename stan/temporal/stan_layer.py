@@ -11,21 +11,8 @@ from torch import Tensor, nn
 
 from stan.temporal.attention import attend, attention_weights
 from stan.temporal.base import mean_over_frames
+from stan.temporal.dropping import DropPath
 from stan.temporal.video_tokens import convolve_over_time, without_padding, zero
-
-
-class DropPath(nn.Module):
-    """Drops whole samples (first dimension) in training and scales the others up."""
-
-    def __init__(self, rate: float):
-        super().__init__()
-        self.rate = rate
-
-    def forward(self, x: Tensor) -> Tensor:
-        if not self.training or self.rate == 0:
-            return x
-        kept = torch.rand(len(x), device=x.device) >= self.rate
-        return x * (kept / (1 - self.rate)).to(x.dtype).reshape(-1, *[1] * (x.ndim - 1))
 
 
 class StanLayer(nn.Module):

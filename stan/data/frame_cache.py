@@ -1,0 +1,108 @@
+"""Clips' files in, their frames out as bytes: decoded once, kept on disk, mapped into the memory of all who read them.
+
+A cache is the folder `<root>/<key>` with `frames.bin`, the uint8 frames of clip after clip, and `shapes.npy`, int64
+(clips, 3): how many frames each clip has there, their height and width. The key names the clips, the number of frames
+and their size.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import shutil
+from collections.abc import Callable
+from concurrent.futures import Executor
+from pathlib import Path
+
+import numpy as np
+from filelock import FileLock
+from jaxtyping import UInt8
+
+from stan.data import video
+from stan.data.datasets import VideoSet
+from stan.data.sampling import segments
+
+FRAMES, SHAPES = "frames.bin", "shapes.npy"
+CLIPS_AHEAD = 64
+"""Clips that are decoded side by side, before their frames are written."""
+
+Progress = Callable[[int, int], None]
+
+
+class FrameCache:
+    """Read access to the kept frames of one set of clips."""
+
+    def __init__(self, folder: Path):
+        self.shapes = np.load(folder / SHAPES)
+        self._ends = np.cumsum(self.shapes.prod(1) * 3)
+        self._bytes = np.memmap(folder / FRAMES, np.uint8, "r")
+
+    def clip(self, index: int) -> UInt8[np.ndarray, "N H W 3"]:
+        """All that is kept of a clip."""
+        end, shape = self._ends[index], self.shapes[index]
+        return self._bytes[end - shape.prod() * 3 : end].reshape(*shape, 3)
+
+    def draw(self, index: int, count: int, rng: np.random.Generator) -> UInt8[np.ndarray, "T H W 3"]:
+        """A random frame of each of `count` segments: what `video.decode` draws, where all frames are kept."""
+        kept = self.clip(index)
+        return kept[segments(len(kept), count, np.random.default_rng(int(rng.integers(2**63))))]
+
+
+def frame_cache(
+    root: str | Path,
+    videos: VideoSet,
+    count: int,
+    size: int,
+    pool: Executor,
+    progress: Progress | None = None,
+) -> FrameCache:
+    """At most `count` frames of every clip, evenly spaced, with a short side of `size`; of a shorter clip, all.
+
+    Decoded by the threads of `pool` where they aren't kept yet; a second process then waits for them. progress: called
+    with the clips done and all clips. Raises VideoError for a file that can't be decoded, ValueError where the disk has
+    no room.
+    """
+    identity = json.dumps([videos.hash, videos.split, len(videos.clips), count, size])
+    folder = Path(root) / hashlib.sha256(identity.encode()).hexdigest()[:16]
+    folder.mkdir(parents=True, exist_ok=True)
+    with FileLock(folder / ".lock"):
+        if not (folder / SHAPES).exists():
+            _decode(folder, videos, count, size, pool, progress)
+    return FrameCache(folder)
+
+
+def _decode(
+    folder: Path, videos: VideoSet, count: int, size: int, pool: Executor, progress: Progress | None
+) -> None:
+    """The shapes are written last: where they are, the frames are whole."""
+    paths, shapes = [clip.path for clip in videos.clips], []
+    with open(folder / FRAMES, "wb") as file:
+        for start in range(0, len(paths), CLIPS_AHEAD):
+            some = paths[start : start + CLIPS_AHEAD]
+            for frames in pool.map(lambda path: _frames(path, count, size), some):
+                file.write(frames)
+                shapes.append(frames.shape[:3])
+            _require_room(folder, file.tell(), len(shapes), len(paths))
+            if progress:
+                progress(len(shapes), len(paths))
+    part = folder / "shapes.part.npy"
+    np.save(part, np.array(shapes, np.int64))
+    os.replace(part, folder / SHAPES)
+
+
+def _frames(path: Path, count: int, size: int) -> UInt8[np.ndarray, "N H W 3"]:
+    """Each frame once, although a clip with fewer than `count` is decoded with repetitions."""
+    decoded = video.decode(path, count, size)
+    _, first = np.unique(decoded.indices, return_index=True)
+    return np.ascontiguousarray(decoded.frames[first])
+
+
+def _require_room(folder: Path, written: int, done: int, clips: int) -> None:
+    needed, free = written / done * clips - written, shutil.disk_usage(folder).free
+    if needed > free:
+        (folder / FRAMES).unlink()
+        raise ValueError(
+            f"frames of {clips} clips need some {(written + needed) / 1e9:.1f} GB in {folder}, where"
+            f" {(free + written) / 1e9:.1f} GB are free: lower data.kept_frames, or set it to 0"
+        )
