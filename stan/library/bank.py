@@ -27,8 +27,8 @@ def percentile(score: float, bank: Float[torch.Tensor, " Q"]) -> float:
 
 
 def prominence(
-    scores: Float[torch.Tensor, "*rest"], bank: Float[torch.Tensor, Q * rest]
-) -> Float[torch.Tensor, "*rest"]:
+    scores: Float[torch.Tensor, "..."], bank: Float[torch.Tensor, "Q ..."]
+) -> Float[torch.Tensor, "..."]:
     """How far scores stand above the bank's with the same videos, in the bank's standard deviations.
 
     A video that suits every sentence (a hub) thus has to suit the query better than others do.
