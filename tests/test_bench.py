@@ -6,10 +6,19 @@ import os
 
 import numpy as np
 import pytest
+import torch
+from torch import nn
 
 from stan import bench
 from stan.bench import dashboard as paging
+from stan.bench import decode as decoding
+from stan.bench import encode as encoding
 from stan.bench import search as searching
+from stan.bench import train as training
+from stan.bench.encoders import efficiency, encoders, preset
+from stan.bench.plain_encoder import plain_encode
+from stan.config import ModelConfig
+from stan.models.dual_encoder import build
 
 SIZE, WIDTH = 500, 16
 
@@ -98,3 +107,95 @@ def test_a_page_that_fails_is_not_timed(monkeypatch):
     monkeypatch.setattr(paging, "PAGES", ("no_such_page",))
     with pytest.raises(ValueError, match="the page fails"):
         paging.dashboard(runs=1, repeats=1)
+
+
+TINY = ModelConfig("tiny", "random", "stan")
+RATES = {"fp32": 100.0, "bf16": 400.0}
+
+
+def test_encoding_is_equal_to_plain_code_and_told_by_who_ran_it():
+    torch.manual_seed(0)
+    rows = encoding.of_preset("tiny", TINY, 4, (1, 2), 2, "cpu", RATES)
+    assert len({row["name"] for row in rows}) == len(rows) == 10
+    assert {row["by"] for row in rows if row["precision"] == "bf16"} == {"stan", "tower"}
+    for row in rows:
+        assert row["clips_per_second"] == pytest.approx(1000 * row["clips"] / row["median"])
+        share = 2 * row["gmacs"] * row["clips_per_second"] / RATES[row["precision"]]
+        assert row["share_of_peak"] == pytest.approx(share)
+    ours = {row["precision"]: row for row in rows if row["by"] == "stan"}
+    assert 0 < ours["fp32"]["difference"] < 1e-5 < ours["bf16"]["difference"] < 0.05
+    assert {"efficiency", "speedup"} <= set(ours["fp32"])
+
+
+def test_plain_code_gives_the_encoders_embeddings():
+    pair = encoders(TINY, 4)
+    video = pair.clips(2)
+    expected = pair.model.encoder(video).video
+    torch.testing.assert_close(plain_encode(pair.model, video), expected, atol=1e-5, rtol=0)
+    assert (plain_encode(pair.model, video.flip(1)) - expected).abs().max() > 1e-3
+
+
+def test_the_tower_is_open_clips_own_with_the_same_weights():
+    pair = encoders(TINY, 4)
+    images = pair.clips(1)[0]
+    assert type(pair.tower.transformer.resblocks[0]).__module__.startswith("open_clip")
+    torch.testing.assert_close(pair.tower(images), pair.model.clip.encode_image(images), atol=1e-5, rtol=0)
+
+
+def test_efficiency_is_the_ratio_of_work_over_the_ratio_of_times():
+    gmacs = {"stan": 3.0, "tower": 2.0}
+    assert efficiency(np.array([3.0, 30, 6]), np.array([2.0, 10, 4]), gmacs) == pytest.approx(1)
+
+
+def test_a_step_trains_and_says_what_it_holds():
+    pair = encoders(TINY, 4)
+    rows, memory = training.of_preset("tiny", TINY, 4, (2,), 1, "cpu", RATES)
+    assert [(row["by"], row["precision"]) for row in rows] == [
+        (by, precision) for precision in RATES for by in ("stan", "tower")
+    ]
+    assert all(row["gmacs"] == 3 * pair.gmacs[row["by"]] for row in rows)
+    for counted in memory.values():
+        assert counted["ratio"] == counted["stan"] / counted["tower"] > 1
+    model = training.Pooled(pair.tower).train()
+    losses = [training.step(model, pair.clips(3), "fp32")() for _ in range(2)]
+    assert losses[1] < losses[0]
+
+
+def test_kept_for_backward_is_what_autograd_saves():
+    x, weight = torch.randn(100, 4), nn.Parameter(torch.ones(4, 5))
+    # the product keeps what it reads, exp what it gives; the weight is there anyway
+    assert training.kept(lambda: (x @ weight).exp().sum(), [weight]) == 4 * (100 * 4 + 100 * 5)
+    assert training.kept(lambda: (x.T.T @ weight).exp().exp().sum(), [weight]) == 4 * (100 * 4 + 2 * 100 * 5)
+
+
+def test_only_presets_with_a_number_of_frames_are_timed():
+    with pytest.raises(ValueError, match="no preset 'stan-tiny' to time; choose stan-self-b32"):
+        preset("stan-tiny")
+
+
+def test_decoders_read_the_same_frames_of_the_benchs_own_clip(tmp_path):
+    clip = decoding.write_clip(tmp_path / "clip.mp4", (160, 128), 30)
+    found = decoding.readers(clip, (160, 128), 30)
+    ours = found.pop("stan")().astype(float)
+    assert ours.shape == (decoding.FRAMES, 224, 280, 3)
+    for name, read in found.items():
+        if (
+            read is not None
+        ):  # decoders resize differently, but each frame is like its own more than any other
+            apart = [[abs(a - b).mean() for b in ours] for a in read().astype(float)]
+            assert np.argmin(apart, axis=1).tolist() == list(range(decoding.FRAMES)), name
+
+
+def test_decoding_names_what_is_not_installed_and_counts_clips(monkeypatch):
+    there = decoding.importlib.util.find_spec
+    absent = lambda name: None if name == "torchcodec" else there(name)  # noqa: E731
+    monkeypatch.setattr(decoding.importlib.util, "find_spec", absent)
+    model = build(ModelConfig(pretrained="random", temporal="mean"), 4).eval()
+    found = decoding.decode(((160, 128),), repeats=2, model=model, clip_frames=30)
+    rows = {row["name"]: row for row in found["rows"]}
+    assert rows["160x128, torchcodec"]["note"] == "not installed"
+    assert rows["160x128, torchcodec"]["median"] is None
+    one, two = (rows[f"160x128, 8 clips, stan, {name}"] for name in ("1 worker", "2 workers"))
+    assert one["scaling"] == 1 and one["clips_per_second"] == pytest.approx(8000 / one["median"])
+    assert two["workers"] == 2
+    assert rows["160x128, indexed"]["waiting"] > 0

@@ -322,6 +322,22 @@ def test_bench_search_in_the_agreed_form(stan):
     )
 
 
+def test_benches_of_models_in_the_agreed_form(stan, monkeypatch):
+    from stan.bench import encoders
+    from stan.config import ModelConfig
+
+    assert stan("bench", "encode", "--preset", "nobody")[0] == 2
+    monkeypatch.setitem(encoders.PEAK_SIDE, "cpu", 64)
+    for name in ("encode", "train"):
+        monkeypatch.setattr(f"stan.bench.{name}.preset", lambda _: (ModelConfig("tiny", "random", "stan"), 4))
+    asked = ("--preset", "tiny", "--clips", 1, "--repeats", 2)
+    found = document(stan("bench", "encode", *asked, "--json"))
+    assert set(found) >= {"what", "machine", "threads", "precision", "rows"}
+    assert all(set(row) >= {"name", "median", "spread", "unit"} for row in found["rows"])
+    shown = stan("bench", "train", *asked)[1]
+    assert "tiny, 1 x 4 frames, tower bf16" in shown and "MB that a step holds" in shown
+
+
 def test_explain_writes_pictures_and_a_document(stan, tmp_path, monkeypatch):
     import stan as package
     from stan.config import ModelConfig

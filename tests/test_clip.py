@@ -1,5 +1,7 @@
 """The wrapper is open_clip's model: same embeddings, and levels, attention and tokens besides."""
 
+from copy import deepcopy
+
 import pytest
 import torch
 
@@ -45,6 +47,27 @@ def test_embeddings_are_those_of_open_clip(pair):
     with torch.no_grad():
         torch.testing.assert_close(ours.encode_image(images), theirs.encode_image(images), atol=1e-6, rtol=0)
         torch.testing.assert_close(ours.encode_text(texts).text, theirs.encode_text(texts), atol=1e-6, rtol=0)
+
+
+def test_the_towers_gradients_are_open_clips_own(pair):
+    images = torch.randn(3, 3, 16, 16)
+    gradients = []
+    for model in pair:
+        model.visual.zero_grad()
+        model.visual(images).square().sum().backward()
+        gradients.append({name: parameter.grad for name, parameter in model.visual.named_parameters()})
+    theirs, ours = gradients
+    assert list(theirs) == list(ours)
+    for name, gradient in theirs.items():
+        torch.testing.assert_close(ours[name], gradient, atol=1e-5, rtol=1e-4, msg=name)
+
+
+@torch.no_grad()
+def test_weights_in_half_precision_read_images_as_they_come(pair):
+    clip, images = pair[1], torch.randn(3, 3, 16, 16)
+    rounded = deepcopy(clip).bfloat16().encode_image(images)
+    assert rounded.dtype == torch.bfloat16
+    torch.testing.assert_close(rounded.float(), clip.encode_image(images), atol=0.1, rtol=0.1)
 
 
 @pytest.mark.parametrize("name", ["ViT-B-32", "ViT-B-32-quickgelu"])

@@ -65,11 +65,11 @@ def test_pull_is_what_the_score_gains_when_attention_moves(pixels, part):
         channels = slice(head * value.shape[1] // attention.num_heads, (head + 1) * value.shape[1] // 4)
         change = torch.zeros_like(value[0])
         change[channels] = value[1 + patch, channels] - layer.weights[frame, head, 0] @ value[:, channels]
-        out = (out[0] if isinstance(out, tuple) else out).clone()
+        out = out.clone()
         out[frame, 0] += little * change @ attention.out_proj.weight.T
-        return (out, None) if module is attention else out
+        return out
 
-    (block.attn if part == "clip" else block.attn.out_proj).register_forward_hook(move)
+    block.attn.out_proj.register_forward_hook(move)
     with torch.no_grad():
         score = model.similarity(text, model.encode_video(pixels.double()[None]))[0, 0].item()
     assert (score - layers.score) / little == pytest.approx(layer.pull[frame, head, patch].item(), rel=1e-3)

@@ -66,6 +66,69 @@ def bench_dashboard(
     emit(found, as_json, _pages)
 
 
+Preset = Annotated[
+    list[str] | None, typer.Option("--preset", help="A preset; repeat it for several.", show_default="both")
+]
+Clips = Annotated[
+    list[int] | None,
+    typer.Option(help="Clips at once; repeat it for several sizes. By default 1, 2 and 4.", min=1),
+]
+Repeats = Annotated[int, typer.Option(help="Of each; the median is shown.", min=1)]
+Device = Annotated[str, typer.Option(help="cpu, cuda or cuda:1.")]
+
+
+@bench.command("encode")
+def bench_encode(
+    preset: Preset = None,
+    clips: Clips = None,
+    repeats: Repeats = 5,
+    device: Device = "cpu",
+    as_json: Json = False,
+) -> None:
+    """Time the video encoder beside CLIP's own tower and beside plain code, full size, random weights."""
+    from stan.bench.encode import CLIPS, encode
+    from stan.bench.encoders import FRAMES
+
+    with quiet():
+        found = encode(preset or tuple(FRAMES), clips or CLIPS, repeats, device)
+    emit(found, as_json, _bench_models)
+
+
+@bench.command("train")
+def bench_train(
+    preset: Annotated[str, typer.Option(help="A preset.")] = "stan-self-b32",
+    clips: Clips = None,
+    repeats: Repeats = 3,
+    device: Device = "cpu",
+    as_json: Json = False,
+) -> None:
+    """Time a training step beside that of CLIP's own tower, and count what each holds in memory."""
+    from stan.bench.train import CLIPS, train
+
+    with quiet():
+        found = train(preset, clips or CLIPS, repeats, device)
+    emit(found, as_json, _bench_models)
+
+
+@bench.command("decode")
+def bench_decode(
+    repeats: Repeats = 5,
+    model: Annotated[
+        str, typer.Option(help="The preset that indexes the clips, with random weights.")
+    ] = "stan-self-b32",
+    as_json: Json = False,
+) -> None:
+    """Time the reader of videos beside bare decoders, on clips made for it, and how long an index waits for it."""
+    from stan.bench.decode import decode
+    from stan.bench.encoders import preset
+    from stan.models.dual_encoder import build
+
+    with quiet():
+        indexer = build(*preset(model)).eval()
+        found = decode(repeats=repeats, model=indexer)
+    emit(found, as_json, _bench_models)
+
+
 def _time(document: dict[str, Any]) -> str:
     blocks = []
     for one in document["queries"]:
@@ -91,3 +154,19 @@ def _bench(document: dict[str, Any]) -> str:
     columns = ("name", "median", "spread", "unit", "p50", "p99", "memory", "agreement", "note")
     where = f"{document['what']} on {document['machine']}, {document['threads']} threads"
     return f"{where}\n\n{table(document['rows'], columns)}"
+
+
+def _bench_models(document: dict[str, Any]) -> str:
+    columns = (
+        *("name", "median", "spread", "unit", "clips_per_second", "share_of_peak"),
+        *("efficiency", "speedup", "difference", "relative", "scaling", "waiting", "note"),
+    )
+    used = [name for name in columns if any(name in row for row in document["rows"])]
+    where = (
+        f"{document['what']} on {document['machine']}, {document['threads']} threads, {document['device']}"
+    )
+    parts = [where, table(document["rows"], used)]
+    if "memory" in document:
+        held = [{"precision": name} | values for name, values in document["memory"].items()]
+        parts.append("MB that a step holds when backward begins\n" + table(held))
+    return "\n\n".join(parts)

@@ -59,14 +59,13 @@ def layers_of(model: nn.Module, pixels: Float[Tensor, "T 3 S S"], text: TextOutp
     clip = list(model.clip.blocks)
     blocks = clip + [m.block for m in model.temporal.modules() if isinstance(m, IntraFrame)]
     attentions = [block.attn for block in blocks]
-    # CLIP calls the module, temporal methods its output projection: both give what is added to the tokens
-    watched = [*attentions, *(a.out_proj for a in attentions), *(block.ln_1 for block in blocks)]
+    # what the output projection gives is what is added to the tokens
+    watched = [*(a.out_proj for a in attentions), *(block.ln_1 for block in blocks)]
     with torch.enable_grad(), noted_outputs(watched) as seen:
         video = model.encode_video(pixels[None].to(model.device).requires_grad_())
         require_own_patches(model, len(pixels), seen)
         score = model.similarity(text, video)[0, 0]
-        outputs = [seen[a][0] if a in seen else seen[a.out_proj] for a in attentions]
-        gradients = torch.autograd.grad(score, outputs)
+        gradients = torch.autograd.grad(score, [seen[a.out_proj] for a in attentions])
     with torch.no_grad():
         layers = [
             _layer(block.attn, seen[block.ln_1], gradient[:, 0])

@@ -5,6 +5,7 @@ from __future__ import annotations
 import difflib
 import json
 import pickle
+from collections import OrderedDict
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -15,6 +16,7 @@ from jaxtyping import Bool, Float, Int
 from safetensors import SafetensorError
 from torch import Tensor, nn
 
+from stan.models.blocks import Block, PatchEmbedding, QuickGeluMlp
 from stan.temporal.attention import attention_weights
 from stan.torchvision_operators import declare
 
@@ -25,6 +27,7 @@ from open_clip.coca_model import CoCa  # noqa: E402
 from open_clip.factory import load_checkpoint  # noqa: E402
 from open_clip.model import CustomTextCLIP  # noqa: E402
 from open_clip.pretrained import get_pretrained_cfg  # noqa: E402
+from open_clip.transformer import QuickGELU  # noqa: E402
 
 TINY_CONFIG = Path(__file__).with_name("tiny_clip.json")
 TINY_WEIGHTS = Path(__file__).parent.parent / "weights" / "tiny_clip.safetensors"
@@ -52,6 +55,11 @@ class Clip(nn.Module):
         super().__init__()
         self.visual = model.visual
         self.text = model.text
+        for block in (*self.blocks, *self.text.transformer.resblocks):
+            if isinstance(block.mlp.gelu, QuickGELU):
+                block.mlp = QuickGeluMlp(OrderedDict(block.mlp.named_children()))
+        self.visual.conv1 = PatchEmbedding(self.visual.conv1)
+        self.visual.transformer.resblocks = nn.ModuleList(Block(block) for block in self.blocks)
         self.logit_scale = model.logit_scale
         self.mean, self.std, self.tokenizer = tuple(mean), tuple(std), tokenizer
         self.grid: tuple[int, int] = model.visual.grid_size
@@ -188,6 +196,11 @@ def load_clip(backbone: str = "tiny", pretrained: str | None = None) -> Clip:
         config["quick_gelu"] = tag.get("quick_gelu", False)
         weights = _fetch(backbone, pretrained, tag)
     return from_config(config, tag.get("mean"), tag.get("std"), weights, backbone)
+
+
+def image_tower(backbone: str) -> nn.Module:
+    """open_clip's own image tower, untouched, with random weights: what the wrapper is compared with."""
+    return _random(_architecture(backbone)).visual
 
 
 def from_config(

@@ -8,8 +8,9 @@ import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from stan.temporal.attention import attend_over_time
 from stan.temporal.base import Temporal
-from stan.temporal.video_tokens import TimePositions, attend_over_time, attend_within, transform, zero
+from stan.temporal.video_tokens import TimePositions, attend_within, transform, zero
 
 if TYPE_CHECKING:
     from stan.models.clip import Clip

@@ -31,6 +31,20 @@ def attend(
     return attention.out_proj(rearrange(_mix(q, k, v, keys), "n h s d -> n s (h d)"))
 
 
+def attend_over_time(
+    attention: nn.MultiheadAttention, x: Float[Tensor, "B T S D"], mask: Bool[Tensor, "B T"] | None
+) -> Float[Tensor, "B T S D"]:
+    """Each token mixed with those at its own place in all frames that aren't padding.
+
+    Nothing is moved: the heads of all places stand side by side as the heads of one sequence over time.
+    """
+    parts = zip(attention.in_proj_weight.chunk(3), attention.in_proj_bias.chunk(3), strict=True)
+    size = attention.head_dim
+    q, k, v = (rearrange(F.linear(x, *part), "b t s (h d) -> b (s h) t d", d=size) for part in parts)
+    mixed = _mix(q, k, v, None if mask is None else mask[:, None, None])
+    return attention.out_proj(rearrange(mixed, "b (s h) t d -> b t s (h d)", s=x.shape[2]))
+
+
 def attention_weights(
     attention: nn.MultiheadAttention, x: Float[Tensor, "N S D"], keys: Bool[Tensor, "N 1 1 S"] | None = None
 ) -> Float[Tensor, "N heads S S"]:
@@ -41,11 +55,12 @@ def attention_weights(
 
 
 def _mix(q: Tensor, k: Tensor, v: Tensor, keys: Tensor | None) -> Tensor:
-    if q.dtype != torch.bfloat16 or q.device.type != "cpu":
-        return F.scaled_dot_product_attention(q, k, v, attn_mask=keys)
-    # torch's fused kernel is made for long sequences: with a few dozen tokens its bfloat16 gradient on a CPU
-    # takes seven times as long as these products
-    return _weights(q, k, keys).to(v.dtype) @ v
+    trained = torch.is_grad_enabled() and q.requires_grad
+    if q.dtype == torch.bfloat16 and q.device.type == "cpu" and trained:
+        # torch's fused kernel is made for long sequences: with a few dozen tokens its bfloat16 gradient on a CPU
+        # takes seven times as long as these products
+        return _weights(q, k, keys).to(v.dtype) @ v
+    return F.scaled_dot_product_attention(q, k, v, attn_mask=keys)
 
 
 def _weights(q: Tensor, k: Tensor, keys: Tensor | None) -> Tensor:

@@ -26,17 +26,17 @@ def share(first: int, samples: int, whole: int) -> Iterator[None]:
 
 
 class DropPath(nn.Module):
-    """Drops whole rows (first dimension) in training and scales the others up."""
+    """Drops whole samples in training and scales the others up; `samples` are the dimensions that tell them apart."""
 
     def __init__(self, rate: float):
         super().__init__()
         self.rate = rate
 
-    def forward(self, x: Float[Tensor, "N ..."]) -> Float[Tensor, N * rest]:
+    def forward(self, x: Float[Tensor, "N ..."], samples: tuple[int, ...] = (0,)) -> Float[Tensor, "N ..."]:
         if not self.training or self.rate == 0:
             return x
-        kept = _drawn((len(x),), x.device) >= self.rate
-        return x * (kept / (1 - self.rate)).to(x.dtype).reshape(-1, *[1] * (x.ndim - 1))
+        shape = tuple(length if i in samples else 1 for i, length in enumerate(x.shape))
+        return x * ((_drawn(shape, x.device) >= self.rate) / (1 - self.rate)).to(x.dtype)
 
 
 class Dropout(nn.Module):

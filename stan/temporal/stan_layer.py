@@ -9,7 +9,7 @@ from einops import rearrange, repeat
 from jaxtyping import Bool, Float
 from torch import Tensor, nn
 
-from stan.temporal.attention import attend, attention_weights
+from stan.temporal.attention import attend, attend_over_time, attention_weights
 from stan.temporal.base import mean_over_frames
 from stan.temporal.dropping import DropPath
 from stan.temporal.video_tokens import convolve_over_time, without_padding, zero
@@ -72,18 +72,14 @@ class CrossFrameAttention(nn.Module):
     def forward(
         self, patches: Float[Tensor, "B T P D"], mask: Bool[Tensor, "B T"] | None
     ) -> Float[Tensor, "B T P D"]:
-        x, keys = self._sequences(patches, mask)
-        y = self.temporal_fc(self.drop_path(attend(self.attention, x, keys)))
-        return patches + rearrange(y, "(b p) t d -> b t p d", p=patches.shape[2])
+        y = attend_over_time(self.attention, self.norm(patches), mask)
+        return patches + self.temporal_fc(self.drop_path(y, samples=(0, 2)))  # a patch over time
 
     def weights(self, patches: Tensor, mask: Tensor | None) -> Float[Tensor, "B P heads T T"]:
-        weights = attention_weights(self.attention, *self._sequences(patches, mask))
-        return rearrange(weights, "(b p) h q k -> b p h q k", p=patches.shape[2])
-
-    def _sequences(self, patches: Tensor, mask: Tensor | None) -> tuple[Tensor, Tensor | None]:
         count = patches.shape[2]
         keys = None if mask is None else repeat(mask, "b t -> (b p) 1 1 t", p=count)
-        return rearrange(self.norm(patches), "b t p d -> (b p) t d"), keys
+        x = rearrange(self.norm(patches), "b t p d -> (b p) t d")
+        return rearrange(attention_weights(self.attention, x, keys), "(b p) h q k -> b p h q k", p=count)
 
 
 class DenseConvolution(nn.Module):

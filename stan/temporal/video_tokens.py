@@ -23,16 +23,6 @@ def transform(block: nn.Module, x: Float[Tensor, "... D"]) -> Float[Tensor, "...
     return block.ls_2(block.mlp(block.ln_2(x)))
 
 
-def attend_over_time(
-    attention: nn.MultiheadAttention, x: Float[Tensor, "B T S D"], mask: Bool[Tensor, "B T"] | None
-) -> Float[Tensor, "B T S D"]:
-    """Each token mixed with those at its own place in all frames that aren't padding."""
-    count = x.shape[2]
-    keys = None if mask is None else repeat(mask, "b t -> (b s) 1 1 t", s=count)
-    y = attend(attention, rearrange(x, "b t s d -> (b s) t d"), keys)
-    return rearrange(y, "(b s) t d -> b t s d", s=count)
-
-
 def run_jointly(
     block: nn.Module, x: Float[Tensor, "B T S D"], mask: Bool[Tensor, "B T"] | None
 ) -> Float[Tensor, "B T S D"]:

@@ -8,9 +8,10 @@ import torch
 from jaxtyping import Bool, Float
 from torch import Tensor, nn
 
+from stan.temporal.attention import attend_over_time
 from stan.temporal.base import Project, Temporal
 from stan.temporal.frame_blocks import quick_gelu
-from stan.temporal.video_tokens import TimePositions, attend_over_time, attend_within, transform
+from stan.temporal.video_tokens import TimePositions, attend_within, transform
 
 if TYPE_CHECKING:
     from stan.models.clip import Clip

@@ -1,0 +1,172 @@
+"""Clips made on the spot in, how fast they are read beside bare decoders, and how long an index waits for it, out."""
+
+from __future__ import annotations
+
+import importlib
+import importlib.util
+import tempfile
+from collections.abc import Callable, Sequence
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import av
+import numpy as np
+import torch.nn.functional as F
+from jaxtyping import UInt8
+
+from stan import bench
+from stan.data import video as video_files
+from stan.data.sampling import segments
+from stan.library.embedding import embed
+from stan.models.dual_encoder import DualEncoder
+from stan.results import provenance
+
+SIZES = ((320, 240), (640, 360), (1280, 720))
+"""Width and height."""
+CLIP_FRAMES, RATE = 250, 25
+"""Ten seconds with one key frame, as short clips of the web have them."""
+FRAMES, SHORT_SIDE = 12, 224
+REPEATS = 5
+WORKERS = (1, 2)
+CLIPS_PER_WORKER = 4
+
+Reader = Callable[[], UInt8[np.ndarray, "T H W 3"]]
+
+
+def decode(
+    sizes: Sequence[tuple[int, int]] = SIZES,
+    repeats: int = REPEATS,
+    model: DualEncoder | None = None,
+    clip_frames: int = CLIP_FRAMES,
+) -> dict[str, Any]:
+    """Times of 12 frames of 250, resized to a short side of 224, by size and decoder; they take turns.
+
+    Rows: `stan` (its worker's timeline, checks and pipe counted), then bare decord, PyAV and torchcodec on one
+    thread; a row of one that isn't installed says so in its note and has no times. `relative`: decord's time over
+    this one's. Then `stan` with one and two workers on several clips, and with a `model` (None leaves it out) what
+    share of the time to index a clip is spent waiting for its frames.
+    """
+    rows = []
+    with tempfile.TemporaryDirectory(prefix="stan-bench-") as folder:
+        for size in sizes:
+            clip = write_clip(Path(folder) / f"{size[0]}.mp4", size, clip_frames)
+            rows += _by_decoder(clip, size, repeats, clip_frames)
+            rows += _by_workers(clip, size, repeats)
+            if model is not None:
+                rows.append(_waiting(clip, size, repeats, model))
+    more = {"frames": FRAMES, "short_side": SHORT_SIDE, "peak_mb": provenance.peak_memory_mb()}
+    return bench.document("decoding", "uint8", rows, **more)
+
+
+def write_clip(path: Path, size: tuple[int, int], frames: int) -> Path:
+    """An H.264 file of a picture with fine texture that drifts, so that there is something to decode."""
+    width, height = size
+    texture = np.random.default_rng(0).integers(0, 256, (height // 8, width // 8, 3), np.uint8)
+    picture = np.kron(texture, np.ones((8, 8, 1), np.uint8))
+    with av.open(str(path), "w") as container:
+        stream = container.add_stream("libx264", RATE, options={"g": str(frames), "preset": "veryfast"})
+        stream.width, stream.height, stream.pix_fmt = width, height, "yuv420p"
+        for i in range(frames):
+            moved = np.ascontiguousarray(np.roll(picture, (i, 2 * i), (0, 1)))
+            container.mux(stream.encode(av.VideoFrame.from_ndarray(moved, format="rgb24")))
+        container.mux(stream.encode(None))
+    return path
+
+
+def readers(clip: Path, size: tuple[int, int], clip_frames: int) -> dict[str, Reader | None]:
+    """How each decoder reads the frames that `stan` reads; None where it isn't installed."""
+    indices = segments(clip_frames, FRAMES)
+    shape = tuple(round(length * SHORT_SIDE / min(size)) for length in size)
+    bare = {"decord": _by_decord, "pyav": _by_pyav, "torchcodec": _by_torchcodec}
+    modules = {"decord": "decord", "pyav": "av", "torchcodec": "torchcodec"}
+    found: dict[str, Reader | None] = {"stan": partial(video_files.frames, clip, FRAMES, SHORT_SIDE)}
+    for name, read in bare.items():
+        there = importlib.util.find_spec(modules[name]) is not None
+        found[name] = partial(read, str(clip), indices, shape) if there else None
+    return found
+
+
+def _by_decord(clip: str, indices: np.ndarray, shape: tuple[int, int]) -> np.ndarray:
+    decord = importlib.import_module("decord")
+    reader = decord.VideoReader(clip, width=shape[0], height=shape[1], num_threads=1)
+    return reader.get_batch(indices).asnumpy()
+
+
+def _by_pyav(clip: str, indices: np.ndarray, shape: tuple[int, int]) -> np.ndarray:
+    wanted, frames = set(indices.tolist()), []
+    with av.open(clip) as container:
+        container.streams.video[0].codec_context.thread_count = 1
+        for i, frame in enumerate(container.decode(video=0)):
+            if i in wanted:
+                size = {"width": shape[0], "height": shape[1], "interpolation": "BICUBIC"}
+                frames.append(frame.to_ndarray(format="rgb24", **size))
+            if i == indices[-1]:
+                break
+    return np.stack(frames)
+
+
+def _by_torchcodec(clip: str, indices: np.ndarray, shape: tuple[int, int]) -> np.ndarray:
+    """Decodes at full size; torch resizes."""
+    torchcodec = importlib.import_module("torchcodec.decoders")
+    frames = torchcodec.VideoDecoder(clip, num_ffmpeg_threads=1).get_frames_at(indices.tolist()).data
+    resized = F.interpolate(frames, shape[::-1], mode="bilinear", antialias=True)
+    return resized.permute(0, 2, 3, 1).contiguous().numpy()
+
+
+def _by_decoder(clip: Path, size: tuple[int, int], repeats: int, clip_frames: int) -> list[dict[str, Any]]:
+    found = readers(clip, size, clip_frames)
+    calls = {name: lambda _, read=read: read() for name, read in found.items() if read is not None}
+    measured = {name: taken for name, (taken, _) in bench.interleaved(calls, repeats).items()}
+    rows = []
+    for name in found:
+        facts = {"decoder": name, "width": size[0], "height": size[1], "workers": 1, "note": ""}
+        label = f"{size[0]}x{size[1]}, {name}"
+        if name not in measured:
+            absent = dict.fromkeys(("median", "spread", "clips_per_second", "relative"))
+            rows.append({"name": label} | absent | {"unit": "ms"} | facts | {"note": "not installed"})
+            continue
+        facts["clips_per_second"] = 1000 / float(np.median(measured[name]))
+        decord = measured.get("decord")
+        facts["relative"] = None if decord is None else float(np.median(decord / measured[name]))
+        rows.append(bench.row(label, measured[name], **facts))
+    return rows
+
+
+def _by_workers(clip: Path, size: tuple[int, int], repeats: int) -> list[dict[str, Any]]:
+    """Equal numbers of clips by one worker and by several; `scaling`: one worker's time over theirs."""
+    clips = CLIPS_PER_WORKER * max(WORKERS)
+    requests = [video_files.Request(clip, FRAMES, SHORT_SIDE)] * clips
+    calls = {
+        str(workers): lambda _, workers=workers: list(video_files.decode_many(requests, workers))
+        for workers in WORKERS
+    }
+    measured = {name: taken for name, (taken, _) in bench.interleaved(calls, repeats, warm_up=1).items()}
+    return [
+        bench.row(
+            f"{size[0]}x{size[1]}, {clips} clips, stan, {name} {'worker' if name == '1' else 'workers'}",
+            taken,
+            decoder="stan",
+            width=size[0],
+            height=size[1],
+            workers=int(name),
+            clips_per_second=1000 * clips / float(np.median(taken)),
+            scaling=float(np.median(measured["1"] / taken)),
+        )
+        for name, taken in measured.items()
+    ]
+
+
+def _waiting(clip: Path, size: tuple[int, int], repeats: int, model: DualEncoder) -> dict[str, Any]:
+    """Indexing one clip, and the share of it that goes by until its frames are there."""
+    info = video_files.probe(clip)
+
+    def frames(_: int) -> None:
+        video_files.probe(clip)
+        video_files.decode(clip, model.frames)
+
+    calls = {"frames": frames, "all": lambda _: embed(model, clip, info.duration)}
+    measured = {name: taken for name, (taken, _) in bench.interleaved(calls, repeats, warm_up=1).items()}
+    share = float(np.median(measured["frames"] / measured["all"]))
+    facts = {"decoder": "stan", "width": size[0], "height": size[1], "workers": 1, "waiting": share}
+    return bench.row(f"{size[0]}x{size[1]}, indexed", measured["all"], **facts)

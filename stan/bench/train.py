@@ -1,0 +1,179 @@
+"""Numbers of clips in, time and memory of a training step beside that of CLIP's own image tower out.
+
+Both see the same frames and the same loss: InfoNCE of the videos against fixed random texts; every weight is trained.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from copy import deepcopy
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from jaxtyping import Float
+from torch import Tensor, nn
+
+from stan import bench
+from stan.bench.encoders import (
+    PRECISIONS,
+    Encoders,
+    efficiency,
+    encoders,
+    matrix_peak,
+    per_second,
+    preset,
+    waited,
+)
+from stan.config import ModelConfig
+from stan.losses import info_nce
+from stan.models.video_encoder import VideoEncoder
+from stan.recipe import BETAS, EPSILON
+from stan.results import provenance
+
+PRESET = "stan-self-b32"
+CLIPS = (1, 2, 4)
+REPEATS = 3
+MEMORY_CLIPS = 16
+TEMPERATURE = 0.01
+"""As released for MSR-VTT."""
+PASSES = 3
+"""A forward pass and twice its products back."""
+BYTES_PER_WEIGHT = 16
+"""In fp32: itself, its gradient and Adam's two moments."""
+
+
+def train(
+    name: str = PRESET, clips: Sequence[int] = CLIPS, repeats: int = REPEATS, device: str = "cpu"
+) -> dict[str, Any]:
+    """Times of one step (forward, loss, backward, AdamW), by number of clips, precision and who is trained.
+
+    `by` is `stan` or `tower` (open_clip's own, embeddings averaged over frames); bf16 is autocast, weights in fp32.
+    Rows as of `stan.bench.encode`. `memory` tells by precision what a step of 16 clips holds, in MB (see `held`), and
+    the ratio of the two. Raises ValueError for a preset that isn't timed.
+    """
+    peaks = [matrix_peak(device, precision, repeats) for precision in PRECISIONS]
+    rates = {row["precision"]: row["gflops"] for row in peaks}
+    rows, memory = of_preset(name, *preset(name), clips, repeats, device, rates)
+    more = {"device": device, "memory": memory, "peak_mb": provenance.peak_memory_mb()}
+    return bench.document("training step", "by row", peaks + rows, **more)
+
+
+def of_preset(
+    name: str,
+    config: ModelConfig,
+    frames: int,
+    clips: Sequence[int],
+    repeats: int,
+    device: str,
+    rates: dict[str, float],
+) -> tuple[list[dict[str, Any]], dict[str, dict[str, float]]]:
+    """`train`'s rows and memory of one model; `rates` are the matrix rates by precision, GFLOP/s."""
+    pair = encoders(config, frames, device)
+    memory = {}
+    for precision in PRECISIONS:
+        mb = {by: held(trained, pair, precision) / 1e6 for by, trained in _trained(pair).items()}
+        memory[precision] = mb | {"clips": MEMORY_CLIPS, "ratio": mb["stan"] / mb["tower"]}
+    rows = []
+    for count in clips:
+        calls = {
+            (by, precision): waited(step(trained, pair.clips(count), precision), pair.device)
+            for precision in PRECISIONS
+            for by, trained in _trained(pair).items()
+        }
+        measured = bench.interleaved(calls, repeats, warm_up=1)
+        for (by, precision), (taken, _) in measured.items():
+            facts = {"preset": name, "frames": frames, "clips": count, "by": by, "precision": precision}
+            facts |= per_second(taken, count, PASSES * pair.gmacs[by], rates[precision])
+            if by == "stan":
+                facts["efficiency"] = efficiency(taken, measured["tower", precision][0], pair.gmacs)
+            rows.append(bench.row(f"{name}, {count} x {frames} frames, {by} {precision}", taken, **facts))
+    return rows, memory
+
+
+class Pooled(nn.Module):
+    """An image tower that reads videos: the mean of its frames' embeddings."""
+
+    def __init__(self, tower: nn.Module):
+        super().__init__()
+        self.tower = tower
+
+    def forward(self, video: Float[Tensor, "B T 3 S S"]) -> Float[Tensor, "B E"]:
+        return self.tower(video.flatten(0, 1)).unflatten(0, video.shape[:2]).mean(1)
+
+
+class Embedded(nn.Module):
+    """A video encoder without the frames' embeddings; its text tower stays as it is."""
+
+    def __init__(self, encoder: VideoEncoder):
+        super().__init__()
+        self.encoder = encoder
+        encoder.clip.text.requires_grad_(False)
+        encoder.clip.logit_scale.requires_grad_(False)
+
+    def forward(self, video: Float[Tensor, "B T 3 S S"]) -> Float[Tensor, "B E"]:
+        return self.encoder(video).video
+
+
+def _trained(pair: Encoders) -> dict[str, nn.Module]:
+    """Copies in training mode, so that each has been trained for as long."""
+    ours, theirs = Embedded(deepcopy(pair.model.encoder)), Pooled(deepcopy(pair.tower))
+    return {"stan": ours.train(), "tower": theirs.train()}
+
+
+def _weights(module: nn.Module) -> list[nn.Parameter]:
+    return [parameter for parameter in module.parameters() if parameter.requires_grad]
+
+
+def step(module: nn.Module, video: Float[Tensor, "B T 3 S S"], precision: str) -> Callable[[], float]:
+    """One step on these videos at every call, which returns its loss."""
+    optimizer = torch.optim.AdamW(_weights(module), 2e-6, BETAS, EPSILON, fused=True)
+
+    def run() -> float:
+        loss = _loss(module, video, precision)
+        loss.backward()
+        optimizer.step()
+        optimizer.zero_grad()
+        return loss.item()
+
+    return run
+
+
+def _loss(module: nn.Module, video: Tensor, precision: str) -> Float[Tensor, ""]:
+    dtype = PRECISIONS[precision]
+    with torch.autocast(video.device.type, dtype, enabled=dtype != torch.float32):
+        videos = module(video)
+    generator = torch.Generator().manual_seed(1)
+    texts = torch.randn(videos.shape, generator=generator).to(video.device)
+    similarity = F.normalize(texts, dim=-1) @ F.normalize(videos.float(), dim=-1).T
+    return info_nce(similarity / TEMPERATURE, torch.eye(len(videos), dtype=torch.bool, device=video.device))
+
+
+def held(module: nn.Module, pair: Encoders, precision: str, clips: int = MEMORY_CLIPS) -> float:
+    """Bytes of a step when backward begins: weights, gradients, moments, and what forward keeps for backward.
+
+    What is kept is counted, tensor by tensor, for one and for two clips: the rest of the clips keep as much again.
+    Short-lived tensors aren't in it, nor what the allocator holds beside it.
+    """
+    weights = _weights(module)
+    one, two = (
+        kept(lambda n=n: _loss(module, pair.clips(n), precision), list(module.parameters())) for n in (1, 2)
+    )
+    fixed = BYTES_PER_WEIGHT * sum(parameter.numel() for parameter in weights)
+    return fixed + one + (clips - 1) * (two - one)
+
+
+def kept(forward: Callable[[], Tensor], weights: Sequence[Tensor]) -> int:
+    """Bytes that `forward` keeps for the backward pass, `weights` left aside; memory in common counted once."""
+    aside = {weight.untyped_storage().data_ptr() for weight in weights}
+    sizes: dict[int, int] = {}
+
+    def count(tensor: Tensor) -> Tensor:
+        storage = tensor.untyped_storage()
+        sizes[storage.data_ptr()] = storage.nbytes()
+        return tensor
+
+    with torch.autograd.graph.saved_tensors_hooks(count, lambda tensor: tensor):
+        loss = forward()  # held until all is counted, so that no place in memory is used twice
+    assert loss.requires_grad
+    return sum(size for place, size in sizes.items() if place not in aside)
