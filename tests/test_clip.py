@@ -39,14 +39,16 @@ def pair(tmp_path_factory):
 
 
 def test_embeddings_are_those_of_open_clip(pair):
-    theirs, ours = pair
-    images = torch.randn(3, 3, 16, 16)
+    theirs, ours = (deepcopy(model).double() for model in pair)  # in which rounding hides no difference
+    images = torch.randn(3, 3, 16, 16, dtype=torch.float64)
     texts = ours.tokenize(
         ["a red square", "two blue circles on a very long green background with much more to say"]
     )
     with torch.no_grad():
-        torch.testing.assert_close(ours.encode_image(images), theirs.encode_image(images), atol=1e-6, rtol=0)
-        torch.testing.assert_close(ours.encode_text(texts).text, theirs.encode_text(texts), atol=1e-6, rtol=0)
+        torch.testing.assert_close(ours.encode_image(images), theirs.encode_image(images), atol=1e-12, rtol=0)
+        torch.testing.assert_close(
+            ours.encode_text(texts).text, theirs.encode_text(texts), atol=1e-12, rtol=0
+        )
 
 
 def test_the_towers_gradients_are_open_clips_own(pair):

@@ -13,6 +13,8 @@ import numpy as np
 from stan.results import provenance
 
 QUARTILES = (25, 75)
+REST = 0.1
+"""Seconds before each call: until then another library's threads still turn round and round, waiting for work."""
 
 
 def document(what: str, precision: str, rows: list[dict[str, Any]], **more: Any) -> dict[str, Any]:
@@ -26,7 +28,8 @@ def interleaved(
 ) -> dict[str, tuple[np.ndarray, list[Any]]]:
     """Milliseconds (repeats,) of each call, which is given the number of the repeat, and what it returned.
 
-    One after the other in every repeat, so that whatever else slows the machine slows them alike.
+    One after the other in every repeat, so that whatever else slows the machine slows them alike, with a rest
+    between them.
     """
     for k in range(warm_up):
         for call in calls.values():
@@ -35,6 +38,7 @@ def interleaved(
     for k in range(repeats):
         for name, call in calls.items():
             taken, returned = measured[name]
+            time.sleep(REST)
             started = time.perf_counter()
             returned.append(call(k))
             taken[k] = 1000 * (time.perf_counter() - started)

@@ -28,7 +28,7 @@ def plain_encode(model: DualEncoder, video: Float[Tensor, "B T 3 H W"]) -> Float
         x = x + _mlp(block.mlp, block.ln_2(x))
         if i in branch.reads:
             level = rearrange(x, "(b t) s d -> b t s d", t=frames)
-            side = _first(branch, level) if side is None else _merged(side, level)
+            side = _first(branch, clip.visual, level) if side is None else _merged(side, level)
             side = _layer(branch.layers[branch.reads.index(i)], side, frames)
     cls = rearrange(x[:, 0], "(b t) d -> b t d", t=frames) + repeat(side[:, 0], "b d -> b t d", t=frames)
     return (clip.visual.ln_post(cls) @ clip.visual.proj).mean(1)
@@ -41,9 +41,9 @@ def _embed(clip: Clip, images: Tensor) -> Float[Tensor, "N S D"]:
     return visual.ln_pre(torch.cat([cls, patches], 1) + visual.positional_embedding)
 
 
-def _first(branch: Stan, level: Float[Tensor, "B T S D"]) -> Float[Tensor, "B J D"]:
+def _first(branch: Stan, visual: nn.Module, level: Float[Tensor, "B T S D"]) -> Float[Tensor, "B J D"]:
     """All tokens of the branch: CLS, then all frames of patch 0, of patch 1, ..."""
-    class_embedding, position = branch._shared
+    class_embedding, position = visual.class_embedding, visual.positional_embedding
     frames, patches = level.shape[1], level.shape[2] - 1
     cls = (level[:, :, 0].mean(1, keepdim=True) + class_embedding + position[0]) / 2
     space = repeat(position[1:], "p d -> (p t) d", t=frames)
