@@ -55,7 +55,7 @@ def latex(table: pd.DataFrame, ids: Sequence[str], command: str) -> bytes:
 
 
 def _alignment(column: pd.Series) -> str:
-    """Ticks in the middle, numbers to the right."""
+    """Marks in the middle, numbers to the right."""
     if pd.api.types.is_bool_dtype(column):
         return "c"
     return "r" if pd.api.types.is_numeric_dtype(column) else "l"
@@ -80,7 +80,7 @@ def _tex_cell(value) -> str:
     if pd.isna(value):
         return "--"
     if isinstance(value, bool):
-        return r"$\checkmark$" if value else ""
+        return r"$\bullet$" if value else ""  # a tick would need a package of symbols
     text = f"{value:.1f}" if isinstance(value, float) else _one_line(value)
     return "".join(_TEX.get(character, character) for character in text)
 

@@ -1,9 +1,12 @@
 """Small tables and figures in; what the exported files hold, their run ids and command among it."""
 
 import io
+import shutil
+import subprocess
 
 import numpy as np
 import pandas as pd
+import pytest
 from PIL import Image
 
 from stan import export, figures
@@ -39,8 +42,22 @@ def test_latex_is_booktabs_with_its_origin_in_comments():
     lines = export.latex(table, IDS, "stan ablate components").decode().splitlines()
     assert lines[:2] == ["% regenerate: stan ablate components", "% run: s/r/h-s0"]
     assert lines[2] == r"\begin{tabular}{lcrr}"
-    assert r"a\_b\% & $\checkmark$ & 43.2 & -- \\" in lines
+    assert r"a\_b\% & $\bullet$ & 43.2 & -- \\" in lines
     assert rules(lines) == [r"\toprule", r"\midrule", r"\bottomrule"]
+
+
+@pytest.mark.skipif(shutil.which("pdflatex") is None, reason="LaTeX is not installed")
+def test_latex_compiles_with_booktabs_alone(tmp_path):
+    columns = pd.MultiIndex.from_tuples([("", "row"), ("parts", "branch"), ("motions, top-1", "own [95 %]")])
+    odd = r"\a_b%&$#{}~^"
+    table = pd.DataFrame([[odd, True, "1.0 [0.5, 2.0]"], ["stan+testing", False, "--"]], columns=columns)
+    head, tail = r"\documentclass{article}\usepackage{booktabs}\begin{document}", r"\end{document}"
+    (tmp_path / "table.tex").write_bytes(export.latex(table, IDS, f"stan report {odd}"))
+    (tmp_path / "page.tex").write_text("\n".join((head, r"\input{table.tex}", tail)))
+    command = ["pdflatex", "-halt-on-error", "-interaction=nonstopmode", "page.tex"]
+    ran = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True)
+    assert ran.returncode == 0, ran.stdout
+    assert (tmp_path / "page.pdf").stat().st_size > 0
 
 
 def test_groups_of_columns_span_their_rule():
