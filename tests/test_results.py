@@ -71,6 +71,11 @@ def test_provenance_is_complete_and_anonymous(runs_root, monkeypatch):
     assert record["resumed"] == 0 and record["same_as"] is None and record["error"] is None
 
 
+def test_a_command_started_as_a_module_is_told_by_its_own_name(monkeypatch):
+    monkeypatch.setattr(sys, "argv", [str(Path.cwd() / "stan" / "__main__.py"), "ablate", "components"])
+    assert provenance.command() == "stan ablate components"
+
+
 def git(folder: Path, *arguments: str) -> str:
     command = ["git", "-C", str(folder), "-c", "user.name=a", "-c", "user.email=a@b.c", *arguments]
     return subprocess.run(command, check=True, capture_output=True, text=True).stdout.strip()

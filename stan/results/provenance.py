@@ -50,7 +50,10 @@ def provenance() -> dict[str, Any]:
 
 def command(arguments: list[str] | None = None) -> str:
     """The command line; of absolute paths only what lies below the working folder, or else the last part."""
-    return shlex.join(_anonymous(argument) for argument in (sys.argv if arguments is None else arguments))
+    if arguments is None:
+        by_module = Path(sys.argv[0]).name == "__main__.py"
+        arguments = ["stan" if by_module else sys.argv[0], *sys.argv[1:]]
+    return shlex.join(_anonymous(argument) for argument in arguments)
 
 
 def started_by() -> str:
