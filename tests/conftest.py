@@ -68,3 +68,17 @@ def open_page(chromium) -> Iterator[Callable[..., object]]:
 def _local(url: str) -> bool:
     parts = urlsplit(url)
     return parts.scheme in ("data", "blob", "about") or parts.hostname in ("127.0.0.1", "localhost", "::1")
+
+
+@pytest.fixture
+def stan(capsys):
+    """stan("runs", "--json") -> (exit code, stdout, stderr)"""
+
+    def call(*arguments: object) -> tuple[int, str, str]:
+        from stan import cli
+
+        code = cli.run([str(argument) for argument in arguments])
+        captured = capsys.readouterr()
+        return code, captured.out, captured.err
+
+    return call

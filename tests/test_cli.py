@@ -17,18 +17,6 @@ from tests.small_clips import write_clip
 ROOT = Path(__file__).resolve().parents[1]
 
 
-@pytest.fixture
-def stan(capsys):
-    """stan("runs", "--json") -> (exit code, stdout, stderr)"""
-
-    def call(*arguments: object) -> tuple[int, str, str]:
-        code = cli.run([str(argument) for argument in arguments])
-        captured = capsys.readouterr()
-        return code, captured.out, captured.err
-
-    return call
-
-
 def document(answer: tuple[int, str, str]):
     code, out, err = answer
     assert code == 0, err

@@ -7,22 +7,10 @@ import json
 import pytest
 from lightning_fabric.utilities.rank_zero import rank_zero_only
 
-from stan import cli, step_cost
+from stan import step_cost
 from stan import train as training
 from stan.benchmarks import BENCHMARKS, benchmark
 from tests.written_runs import done
-
-
-@pytest.fixture
-def stan(capsys):
-    """stan("recipe") -> (exit code, stdout, stderr)"""
-
-    def call(*arguments: object) -> tuple[int, str, str]:
-        code = cli.run([str(argument) for argument in arguments])
-        captured = capsys.readouterr()
-        return code, captured.out, captured.err
-
-    return call
 
 
 def test_all_rows_are_listed(stan):

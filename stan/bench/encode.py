@@ -21,7 +21,7 @@ from stan.bench.encoders import (
     Encoders,
     efficiency,
     encoders,
-    matrix_peak,
+    matrix_peaks,
     per_second,
     preset,
     waited,
@@ -50,8 +50,7 @@ def encode(
     multiply-accumulates to the tower's over ratio of times), speedup over `plain` and difference: the largest of any
     channel from `plain`'s, embeddings of length one. Raises ValueError for a preset that isn't timed.
     """
-    peaks = [matrix_peak(device, precision, repeats) for precision in PRECISIONS]
-    rates = {row["precision"]: row["gflops"] for row in peaks}
+    peaks, rates = matrix_peaks(device, repeats)
     rows = []
     for name in presets:
         rows += of_preset(name, *preset(name), clips, repeats, device, rates)

@@ -78,6 +78,12 @@ def waited(call: Callable[[], Any], device: torch.device) -> Callable[[int], Any
     return run
 
 
+def matrix_peaks(device: str, repeats: int) -> tuple[list[dict[str, Any]], dict[str, float]]:
+    """`matrix_peak`'s row of each precision, and the rates by precision."""
+    rows = [matrix_peak(device, precision, repeats) for precision in PRECISIONS]
+    return rows, {row["precision"]: row["gflops"] for row in rows}
+
+
 def matrix_peak(device: str, precision: str, repeats: int) -> dict[str, Any]:
     """A row with the median rate of a large product of square matrices, in GFLOP/s."""
     side, dtype = PEAK_SIDE[torch.device(device).type], PRECISIONS[precision]

@@ -20,7 +20,7 @@ from stan.bench.encoders import (
     Encoders,
     efficiency,
     encoders,
-    matrix_peak,
+    matrix_peaks,
     per_second,
     preset,
     waited,
@@ -52,8 +52,7 @@ def train(
     Rows as of `stan.bench.encode`. `memory` tells by precision what a step of 16 clips holds, in MB (see `held`), and
     the ratio of the two. Raises ValueError for a preset that isn't timed.
     """
-    peaks = [matrix_peak(device, precision, repeats) for precision in PRECISIONS]
-    rates = {row["precision"]: row["gflops"] for row in peaks}
+    peaks, rates = matrix_peaks(device, repeats)
     rows, memory = of_preset(name, *preset(name), clips, repeats, device, rates)
     more = {"device": device, "memory": memory, "peak_mb": provenance.peak_memory_mb()}
     return bench.document("training step", "by row", peaks + rows, **more)
