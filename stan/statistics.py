@@ -8,9 +8,11 @@ With very few seeds that part of the uncertainty is only roughly known.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from math import comb
+from typing import Any
 
 import numpy as np
 from jaxtyping import Float
@@ -44,8 +46,8 @@ def bootstrap(
     `values`: (Q,) or (seeds, Q); `statistic`: np.mean, np.median or anything else with an `axis`.
     """
     values = _by_seed(values)
-    drawn = _resampled([values], repeats, np.random.default_rng(seed), statistic)[0].mean(axis=1)
-    low, high = np.percentile(drawn, INTERVAL)
+    (drawn,), _ = _resampled([values], repeats, seed, statistic)
+    low, high = np.percentile(drawn.mean(axis=1), INTERVAL)
     return float(statistic(values, axis=-1).mean()), float(low), float(high)
 
 
@@ -67,8 +69,8 @@ def paired(
         raise ValueError(
             f"paired values need the same queries: {a.shape[1]} on one side, {b.shape[1]} on the other"
         )
-    rng = np.random.default_rng(seed)
-    before, after = (_over_seeds(drawn, rng) for drawn in _resampled([a, b], repeats, rng, statistic))
+    sides, rng = _resampled([a, b], repeats, seed, statistic)
+    before, after = (_over_seeds(drawn, rng) for drawn in sides)
     low, high = np.percentile(after - before, INTERVAL)
     change = statistic(b, axis=-1).mean() - statistic(a, axis=-1).mean()
     better = np.sign(_difference(a, b)) * (1 if higher_is_better else -1)
@@ -115,17 +117,43 @@ def _difference(a: np.ndarray, b: np.ndarray) -> np.ndarray:
 
 
 def _resampled(
-    sides: list[np.ndarray], repeats: int, rng: np.random.Generator, statistic: Callable
-) -> list[np.ndarray]:
-    """Statistic of every seed on draws of queries that all sides share: one (repeats, seeds) per side."""
+    sides: list[np.ndarray], repeats: int, seed: int, statistic: Callable
+) -> tuple[list[np.ndarray], np.random.Generator]:
+    """Statistic of every seed on draws of queries that all sides share, one (repeats, seeds) per side; the generator
+    that drew them, for what is drawn next.
+    """
     queries = sides[0].shape[1]
+    counts, state = _draws(queries, repeats, seed)
     piece = max(1, _DRAWN_AT_ONCE // (queries * max(len(side) for side in sides)))
-    results: list[list[np.ndarray]] = [[] for _ in sides]
+    parts = [counts[start : start + piece] for start in range(0, repeats, piece)]
+    rng = np.random.default_rng()
+    rng.bit_generator.state = state
+    return [np.concatenate([_of_drawn(side, part, statistic) for part in parts]) for side in sides], rng
+
+
+@lru_cache(maxsize=2)
+def _draws(queries: int, repeats: int, seed: int) -> tuple[np.ndarray, Mapping[str, Any]]:
+    """How often each query is in each draw, (repeats, queries) uint8, and the generator's state afterwards.
+
+    Kept, because one report draws the same queries for every row and metric.
+    """
+    rng = np.random.default_rng(seed)
+    counts = np.empty((repeats, queries), np.uint8)
+    piece = max(1, _DRAWN_AT_ONCE // queries)
     for start in range(0, repeats, piece):
-        draw = rng.integers(queries, size=(min(piece, repeats - start), queries))
-        for side, result in zip(sides, results, strict=True):
-            result.append(statistic(side[:, draw], axis=-1).T)  # (seeds, piece, Q) -> (piece, seeds)
-    return [np.concatenate(result) for result in results]
+        part = counts[start : start + piece]
+        places = rng.integers(queries, size=part.shape) + np.arange(len(part))[:, None] * queries
+        part[:] = np.bincount(places.ravel(), minlength=part.size).reshape(part.shape)
+    counts.setflags(write=False)
+    return counts, rng.bit_generator.state
+
+
+def _of_drawn(values: np.ndarray, counts: np.ndarray, statistic: Callable) -> np.ndarray:
+    """(seeds, Q) values and (draws, Q) counts to (draws, seeds)."""
+    if statistic is np.mean:
+        return counts @ values.T / values.shape[1]
+    drawn = np.repeat(np.tile(np.arange(values.shape[1]), len(counts)), counts.ravel())
+    return statistic(values[:, drawn.reshape(counts.shape)], axis=-1).T
 
 
 def _over_seeds(drawn: np.ndarray, rng: np.random.Generator) -> np.ndarray:

@@ -26,7 +26,17 @@ def test_interval_repeats_with_its_seed_and_pieces_do_not_matter(monkeypatch):
     expected = statistics.bootstrap(values, repeats=400, seed=4)
     assert expected != statistics.bootstrap(values, repeats=400, seed=5)
     monkeypatch.setattr(statistics, "_DRAWN_AT_ONCE", 1000)
+    statistics._draws.cache_clear()
     assert statistics.bootstrap(values, repeats=400, seed=4) == pytest.approx(expected)
+
+
+@pytest.mark.parametrize("statistic", [np.mean, np.median])
+def test_interval_is_that_of_the_values_drawn_one_by_one(statistic):
+    values = np.random.default_rng(0).normal(size=(2, 21))
+    draws = np.random.default_rng(7).integers(21, size=(300, 21))
+    drawn = [np.mean([statistic(seed[draw]) for seed in values]) for draw in draws]
+    _, *interval = statistics.bootstrap(values, repeats=300, seed=7, statistic=statistic)
+    assert interval == pytest.approx(np.percentile(drawn, [2.5, 97.5]), abs=1e-12)
 
 
 def test_seeds_are_averaged_per_query():
