@@ -9,8 +9,10 @@ from __future__ import annotations
 
 import csv
 import json
+import os
 import shutil
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -80,9 +82,11 @@ def _require_same(folder: Path, made: dict[str, Any]) -> None:
         )
 
 
-def _render_all(clips: Sequence[Plan], videos: Path) -> Iterable[None]:
+def _render_all(clips: Sequence[Plan], videos: Path) -> Iterator[None]:
+    """On all cores: drawing and encoding leave Python's lock to others most of the time."""
     paths = [videos / plan.split / f"{plan.id}.mp4" for plan in clips]
-    return map(_render_one, clips, paths)
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
+        yield from pool.map(_render_one, clips, paths)
 
 
 def _render_one(plan: Plan, path: Path) -> None:
