@@ -263,6 +263,8 @@ def _end_with_parent(parent: int) -> None:
 
 
 def _main(request: str) -> None:
+    # one of jsonschema's optional checkers, which no notebook needs and whose import takes more than a second
+    sys.modules["rfc3987_syntax"] = None
     wanted = json.loads(Path(request).read_text())
     os.unlink(request)
     threading.Thread(target=_end_with_parent, args=(os.getppid(),), daemon=True).start()
