@@ -10,7 +10,7 @@ import pytest
 
 from stan.data.datasets import load
 from stan.data.video import decode
-from stan.data.world import concepts, motions, reading, stills
+from stan.data.world import concepts, motions, reading, render, stills
 from stan.data.world.folder import MARKER, encode, write
 from stan.data.world.render import HEIGHT, SHAPES, TEXTURES, WIDTH
 from stan.data.world.suites import EVENT_FRAMES, SUITES, labels, plans
@@ -241,3 +241,16 @@ def test_placeholders_fill_the_template_in_its_own_order(worlds):
     uncover = of_kind["Uncovering [something]"]
     assert f" {uncover['placeholders'][0]} " in f"{uncover['label']} "
     assert not uncover["label"].startswith(uncover["placeholders"][0])
+
+
+@pytest.mark.parametrize("shape", SHAPES)
+@pytest.mark.parametrize("radius", [1.5, 6.0, 20.0])
+def test_nothing_of_a_shape_shows_beyond_its_reach(shape, radius):
+    moments = np.ones(16)
+    angle, white = np.linspace(0, 2 * np.pi, 16), np.full((16, 3), 255.0)
+    track = render.Track(shape, 50.5 * moments, 48.0 * moments, radius * moments, angle, white, moments)
+    y, x = np.mgrid[0:HEIGHT, 0:WIDTH].astype(np.float32) + 0.5
+    cover = render._coverage(track, x, y)
+    assert cover.any()
+    cover[:, *render._reach(track)] = 0
+    assert not cover.any()

@@ -70,8 +70,10 @@ def render(scene: Scene) -> np.ndarray:
     y, x = np.mgrid[0:HEIGHT, 0:WIDTH].astype(np.float32) + 0.5
     frames = _paint_background(scene.background, x, y)
     for track in scene.tracks:
-        cover = _coverage(track, x, y)[..., None]  # (T, H, W, 1)
-        frames += cover * (track.rgb[:, None, None, :].astype(np.float32) - frames)
+        box = _reach(track)
+        cover = _coverage(track, x[box], y[box])[..., None]  # (T, h, w, 1)
+        before = frames[:, *box]
+        before += cover * (track.rgb[:, None, None, :].astype(np.float32) - before)
     return np.rint(frames).clip(0, 255).astype(np.uint8)
 
 
@@ -79,6 +81,15 @@ def cover(scene: Scene) -> np.ndarray:
     """(T, HEIGHT, WIDTH) in 0..1: how much of each pixel the scene's shapes cover together."""
     y, x = np.mgrid[0:HEIGHT, 0:WIDTH].astype(np.float32) + 0.5
     return 1 - np.prod([1 - _coverage(track, x, y) for track in scene.tracks], axis=0)
+
+
+def _reach(track: Track) -> tuple[slice, slice]:
+    """Rows and columns that the shape may touch at any moment; nothing of it shows beyond."""
+    reach = REACH * track.radius + 2  # pixels; the second one for edges, which are smooth
+    return tuple(
+        slice(int(max(0, (place - reach).min())), int(max(0, np.ceil((place + reach).max()))))
+        for place in (track.y, track.x)
+    )
 
 
 def _coverage(track: Track, x: Field, y: Field) -> Field:
@@ -150,6 +161,9 @@ def _heart(u: Field, v: Field) -> Field:
     point = np.maximum(np.float32(0.7071) * (w + v) - 0.62, -0.35 - v)
     return np.minimum(lobes, point)
 
+
+REACH = 1.3
+"""Radii from a shape's centre within which all of it lies; the heart's shoulders reach 1.28."""
 
 SHAPES: dict[str, Callable[[Field, Field], Field]] = {
     "circle": lambda u, v: np.hypot(u, v) - 0.9,
