@@ -10,6 +10,7 @@ import pytest
 
 from stan import experiments, published, temporal
 from stan.config import from_dict, to_dict, with_parts
+from stan.data import datasets
 from stan.models.clip import _architecture as architecture
 from stan.models.clip import load_clip
 
@@ -88,6 +89,13 @@ def test_every_row_is_a_config_that_survives_writing(name, key):
         assert from_dict(json.loads(json.dumps(to_dict(experiment)))) == experiment
         assert experiment.model.temporal in temporal.METHODS
     assert experiments.STUDIES[name].baseline in [row.name for row in experiments.STUDIES[name].rows]
+
+
+def test_every_data_set_has_settings_and_is_of_its_own_task():
+    for one in datasets.SETS.values():
+        assert (one.name, "full") in experiments.SETTINGS
+        assert experiments.task(one.name) == one.task
+        assert experiments.study("components", one.name)[0].data.suite == one.name
 
 
 def test_rows_differ_in_model_rate_and_testing_only():
