@@ -78,21 +78,7 @@ class Ray:
     """
 
     def __init__(self, jobs: int | None, pending: int):
-        try:
-            import ray
-        except ImportError:
-            raise ValueError("--engine ray needs Ray: pip install 'stan-video[cluster]'") from None
-        if not ray.is_initialized():
-            try:
-                ray.init(
-                    os.environ.get("RAY_ADDRESS"),
-                    include_dashboard=False,
-                    log_to_driver=False,
-                    configure_logging=False,
-                )
-            except ConnectionError as error:
-                raise ValueError(f"no Ray cluster at {os.environ['RAY_ADDRESS']}: {error}") from error
-        self._ray = ray
+        self._ray = ray = cluster()
         resources = ray.cluster_resources()
         processors, graphics = int(resources.get("CPU", 1)), int(resources.get("GPU", 0))
         self.at_once = min(jobs or graphics or processors, pending)
@@ -110,6 +96,28 @@ class Ray:
         }
         reference = self._remote.remote(str(path.resolve()), given, str(folder.resolve()), self._share)
         return _Remote(self._ray, reference, folder / notebook.LOG)
+
+
+def cluster() -> Any:
+    """The module `ray`, connected to the cluster that RAY_ADDRESS names, or else to one on this machine.
+
+    Raises ValueError where Ray isn't installed or the cluster can't be reached.
+    """
+    try:
+        import ray
+    except ImportError:
+        raise ValueError("--engine ray needs Ray: pip install 'stan-video[cluster]'") from None
+    if not ray.is_initialized():
+        try:
+            ray.init(
+                os.environ.get("RAY_ADDRESS"),
+                include_dashboard=False,
+                log_to_driver=False,
+                configure_logging=False,
+            )
+        except ConnectionError as error:
+            raise ValueError(f"no Ray cluster at {os.environ['RAY_ADDRESS']}: {error}") from error
+    return ray
 
 
 def execute(path: str, parameters: dict[str, Any], folder: str, threads: int) -> int:

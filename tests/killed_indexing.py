@@ -21,6 +21,8 @@ import numpy as np
 
 from stan.library.embedding import Embedded
 from stan.library.indexing import Progress, update
+from stan.library.reading import Local
+from stan.library.sources import Folder
 from stan.library.store import Maker, Store
 
 KILLS = 50
@@ -35,6 +37,11 @@ def embed(path: Path) -> Embedded:
     return Embedded(2.0, row[:1], row[1:], np.array([0.5, 1.5], np.float32), row, row[::-1])
 
 
+def engine(embed: Callable[[Path], Embedded]) -> Local:
+    """One that has nothing to decode."""
+    return Local(lambda file: iter([file]), lambda files: embed(next(files)))
+
+
 def check_and_index(folder: Path, address: Path, files: int, said: int) -> None:
     """Says `c` when the library has been found to hold the first `files`, then `.` for every file that was indexed."""
     holds(folder, address, files)
@@ -46,7 +53,7 @@ def index(folder: Path, address: Path, progress: Progress | None = None) -> None
     store = Store(address)
     with store.writing():
         store.create(4, MAKER)
-        update(store, folder, embed, progress)
+        update(store, Folder(folder), engine(embed), progress)
 
 
 def holds(folder: Path, address: Path, files: int) -> None:

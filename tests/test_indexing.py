@@ -18,8 +18,9 @@ from stan.data.video import VideoError
 from stan.library import folder as folders
 from stan.library import store as stores
 from stan.library.indexing import update
+from stan.library.sources import Folder
 from stan.library.store import Store
-from tests.killed_indexing import KILLS, MAKER, embed
+from tests.killed_indexing import KILLS, MAKER, embed, engine
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -57,7 +58,7 @@ def store(tmp_path):
 def indexed(store, folder, embed=None):
     """((indexed, unchanged, removed), {skipped: reason}, files that were embedded)."""
     embed = embed or Embed()
-    report = update(store, folder, embed)
+    report = update(store, Folder(folder), engine(embed))
     counts = tuple(report[name] for name in ("indexed", "unchanged", "removed"))
     return counts, {one["file"]: one["reason"] for one in report["skipped"]}, embed.files
 
@@ -106,7 +107,7 @@ def test_what_breaks_or_vanishes_is_dropped_with_its_reason(store, folder):
     def vanish(done: int, total: int, name: str) -> None:
         (folder / "c.mp4").unlink(missing_ok=True)
 
-    report = update(store, folder, Embed(), vanish)
+    report = update(store, Folder(folder), engine(Embed()), vanish)
     assert report["removed"] == 1 and report["skipped"][-1]["reason"] == "it vanished while indexing"
     assert [entry.name for entry in store.entries()] == ["b.mp4"]
 
@@ -210,14 +211,15 @@ def test_a_full_disk_is_said_and_leaves_the_library_whole(store, folder):
 import resource, signal
 from pathlib import Path
 from stan.library.indexing import update
+from stan.library.sources import Folder
 from stan.library.store import Store
-from tests.killed_indexing import embed
+from tests.killed_indexing import embed, engine
 signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
 resource.setrlimit(resource.RLIMIT_FSIZE, (100, 100))
 store = Store({str(store.path)!r})
 try:
     with store.writing():
-        update(store, Path({str(folder)!r}), embed)
+        update(store, Folder(Path({str(folder)!r})), engine(embed))
 except ValueError as error:
     print(error)
 """

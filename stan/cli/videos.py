@@ -22,7 +22,13 @@ _SECONDS_BETWEEN_WORDS = 2.0
 
 
 def index(
-    folder: Annotated[Path, typer.Argument(help="Folder of videos, searched with all its subfolders.")],
+    folder: Annotated[
+        Path,
+        typer.Argument(
+            help="Folder of videos, searched with all its subfolders; or a text file that names videos, one path or"
+            " address (s3://, https://) per line."
+        ),
+    ],
     library: Library = _LIBRARY,
     model: Model = None,
     window: Annotated[
@@ -32,13 +38,20 @@ def index(
             " trained on. By default one second per frame of the model."
         ),
     ] = None,
+    engine: Annotated[
+        str, typer.Option(help="local, or ray: the cluster that RAY_ADDRESS names, else one started here.")
+    ] = "local",
+    jobs: Annotated[
+        int | None,
+        typer.Option(help="With ray: workers that hold the model; one per GPU or core by default.", min=1),
+    ] = None,
     as_json: Json = False,
 ) -> None:
     """Index a folder of videos: what is new or changed is embedded, what is gone is dropped."""
     from stan.library import Library as Videos
 
     with quiet():
-        report = Videos(library, model, window).add(folder, progress=_progress())
+        report = Videos(library, model, window).add(folder, _progress(), engine=engine, jobs=jobs)
     emit(report, as_json, _indexed)
 
 
@@ -163,7 +176,10 @@ def _progress() -> Callable[[int, int, str], None]:
 
 def _indexed(report: dict[str, Any]) -> str:
     counts = ", ".join(f"{report[name]} {name}" for name in ("indexed", "unchanged", "removed"))
-    told = f"{counts}, {len(report['skipped'])} skipped in {report['seconds']:.1f} s"
+    told = (
+        f"{counts}, {len(report['skipped'])} skipped in {report['seconds']:.1f} s, of which the model waited"
+        f" {report['seconds_waiting']:.1f} s for frames"
+    )
     rows = [{name: _printable(value) for name, value in one.items()} for one in report["skipped"]]
     return "\n".join([told, *([table(rows)] if rows else [])])
 

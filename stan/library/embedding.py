@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 
 import numpy as np
@@ -24,8 +25,8 @@ SECONDS_PER_FRAME = 1.0
 """Of a window, unless its length is given: clips of MSR-VTT last 10 to 30 s and are read by 12 frames."""
 FRAMES_AT_ONCE = 64
 """Frames of a long video that are held at a time, so that memory stays flat."""
-BYTES_AT_ONCE = 512 << 20
-"""Decoded pictures asked for at a time."""
+BYTES_AT_ONCE = 256 << 20
+"""Decoded pictures asked for at a time, by each of those who read ahead."""
 PICTURES = {".png": "PNG", ".jpg": "JPEG", ".jpeg": "JPEG", ".webp": "WEBP", ".bmp": "BMP"}
 
 
@@ -44,6 +45,22 @@ class Embedded:
     """Mean over the windows that a frame lies in."""
 
 
+@dataclass(frozen=True)
+class Group:
+    """Some windows of a video, decoded: what is embedded together. Letters: f frames of the group."""
+
+    duration: float
+    """Seconds, of the video."""
+    total: int
+    """Frames that are decoded of the video, F."""
+    starts: list[int]
+    """Where among them each window of the video begins."""
+    windows: range
+    """Which of the windows these are."""
+    pixels: Float[torch.Tensor, "f 3 S S"]
+    times: Float[np.ndarray, " f"]
+
+
 def embed(model: DualEncoder, path: str | Path, window: float) -> Embedded:
     """Embeds a video file in windows of `window` seconds, or a picture as a video in which nothing moves.
 
@@ -51,24 +68,37 @@ def embed(model: DualEncoder, path: str | Path, window: float) -> Embedded:
     """
     if Path(path).suffix.lower() in PICTURES:
         return _embed_picture(model, Path(path))
+    return embed_groups(model, read(model, path, window))
+
+
+def read(model: DualEncoder, path: str | Path, window: float) -> Iterator[Group]:
+    """A video file's windows of `window` seconds, in groups that are decoded when asked for. Raises VideoError."""
     info = video_files.probe(path)
     grid, starts = windows(info.frames, info.duration, model.frames, window)
-    times = np.empty(len(grid), np.float32)
-    width = model.clip.embed_dim
-    clip, video = (np.empty((len(starts), width), np.float32) for _ in range(2))
-    frame_clip, frame_video = (np.zeros((len(grid), width), np.float32) for _ in range(2))
-    covered = np.zeros((len(grid), 1), np.float32)
     for group in _groups(starts, model.frames):
-        first, last = starts[group[0]], starts[group[-1]] + model.frames
-        pixels, times[first:last] = _decoded(model, info, grid[first:last])
-        alone, whole = _both(model, pixels, [starts[i] - first for i in group])
-        frame_clip[first:last] = alone
-        for i, frames in zip(group, whole, strict=True):
-            span = slice(starts[i], starts[i] + model.frames)
+        pixels, times = _decoded(model, info, grid[starts[group[0]] : starts[group[-1]] + model.frames])
+        yield Group(float(info.duration), len(grid), starts, group, pixels, times)
+
+
+def embed_groups(model: DualEncoder, groups: Iterator[Group]) -> Embedded:
+    """Embeds a video, given all its groups in order."""
+    first = next(groups)
+    width = model.clip.embed_dim
+    times = np.empty(first.total, np.float32)
+    clip, video = (np.empty((len(first.starts), width), np.float32) for _ in range(2))
+    frame_clip, frame_video = (np.zeros((first.total, width), np.float32) for _ in range(2))
+    covered = np.zeros((first.total, 1), np.float32)
+    for group in chain([first], groups):
+        starts = [group.starts[i] for i in group.windows]
+        span = slice(starts[0], starts[-1] + model.frames)
+        alone, whole = _both(model, group.pixels, [start - starts[0] for start in starts])
+        times[span], frame_clip[span] = group.times, alone
+        for i, start, frames in zip(group.windows, starts, whole, strict=True):
+            span = slice(start, start + model.frames)
             clip[i], video[i] = frame_clip[span].mean(0), frames.mean(0)
             frame_video[span] += frames
             covered[span] += 1
-    return Embedded(float(info.duration), clip, video, times, frame_clip, frame_video / covered)
+    return Embedded(first.duration, clip, video, times, frame_clip, frame_video / covered)
 
 
 def windows(total: int, duration: float, frames: int, window: float) -> tuple[np.ndarray, list[int]]:

@@ -1,7 +1,7 @@
-"""A folder of videos and a library's store in, a store that holds just these videos and a report out.
+"""Videos to hold and a library's store in, a store that holds just these videos and a report out.
 
 A file is known by size and time of change, else by the hash of its bytes: only bytes that the library hasn't seen are
-embedded. Every row is written as soon as it is made, so that an interruption loses only the video in hand.
+embedded. Every row is written as soon as it is made, so that an interruption loses only the videos in hand.
 """
 
 from __future__ import annotations
@@ -9,20 +9,20 @@ from __future__ import annotations
 import hashlib
 import time
 from collections.abc import Callable
+from contextlib import closing
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from stan.data.video import VideoError
-from stan.library import folder as folders
 from stan.library.embedding import Embedded
+from stan.library.reading import Engine, Task, Video
+from stan.library.sources import Addresses, Folder, Source, State
 from stan.library.store import Entry, Row, Store
 
 Progress = Callable[[int, int, str], None]
-"""Called before each file with the number done, the number of all, and the file's name."""
-Embed = Callable[[Path], Embedded]
+"""Called before each video with the number done, the number of all, and the name of the next on the list."""
 
 
 @dataclass
@@ -30,86 +30,86 @@ class Report:
     indexed: int = 0
     unchanged: int = 0
     removed: int = 0
+    waited: float = 0.0
+    """Seconds, of all models."""
     held: set[str] = field(default_factory=set)
-    """Paths of the files whose embeddings stand."""
+    """Paths of the videos whose embeddings stand."""
     skipped: list[dict[str, str]] = field(default_factory=list)
 
     def skip(self, file: str, reason: str, remedy: str) -> None:
         self.skipped.append({"file": file, "reason": reason, "remedy": remedy})
 
-    def document(self, seconds: float) -> dict[str, Any]:
+    def document(self, seconds: float, models: int) -> dict[str, Any]:
         counts = {name: getattr(self, name) for name in ("indexed", "unchanged", "removed", "skipped")}
-        return {**counts, "seconds": round(seconds, 3)}
+        return {**counts, "seconds": round(seconds, 3), "seconds_waiting": round(self.waited / models, 3)}
 
 
-def update(store: Store, root: Path, embed: Embed, progress: Progress | None = None) -> dict[str, Any]:
-    """Embeds what is new or changed below `root` and drops what is gone from it or no longer decodes.
+def update(
+    store: Store, wanted: Folder | Addresses, engine: Engine, progress: Progress | None = None
+) -> dict[str, Any]:
+    """Embeds what is new or changed of the `wanted` videos, drops those of them that are gone or no longer decode.
 
-    Returns {"indexed", "unchanged", "removed", "skipped": [{"file", "reason", "remedy"}], "seconds"}.
+    Returns {"indexed", "unchanged", "removed", "skipped": [{"file", "reason", "remedy"}], "seconds",
+    "seconds_waiting": what a model waited, of these, for the frames that it embedded}.
     """
     started = time.perf_counter()
     report, known = Report(), {entry.path: entry for entry in store.entries()}
     by_hash = {entry.hash: entry.id for entry in known.values()}
-    own = store.path.resolve() if store.path else None
-    files = folders.video_files(root, report.skip, leave_out=own)
+    sources = wanted.sources(report.skip, leave_out=store.path.resolve() if store.path else None)
+    tasks = [Task(source, known.get(source.path)) for source in sources]
     version = store.version
-    for done, file in enumerate(files):
-        name = str(file.relative_to(root))
-        if progress:
-            progress(done, len(files), name)
-        try:
-            _take(store, root, file, known.get(str(file)), by_hash, embed, report)
-        except VideoError as error:
-            report.skip(name, error.reason, error.remedy)
-        except FileNotFoundError:
-            report.skip(name, "it vanished while indexing", "index again if it comes back")
-        except OSError as error:
-            report.skip(name, error.strerror or str(error), "make the file readable, or take it away")
-    gone = [e.id for e in known.values() if Path(e.path).is_relative_to(root) and e.path not in report.held]
+    with closing(engine.videos(tasks, by_hash)) as videos:
+        for done, task in enumerate(tasks):
+            if progress:
+                progress(done, len(tasks), task.source.name)
+            video = next(videos)
+            path, told = video.source.path, wanted.told(video.source)
+            try:
+                _take(store, video, known.get(path), by_hash, report)
+            except VideoError as error:
+                report.skip(told, error.reason, error.remedy)
+            except FileNotFoundError:
+                report.skip(told, *wanted.missing)
+            except OSError as error:
+                report.held.add(path)  # a disk or a server that fails for a while costs no embeddings
+                report.skip(told, error.strerror or str(error), "make the file readable, or take it away")
+    gone = [e.id for e in known.values() if wanted.names(e.path) and e.path not in report.held]
     if gone:
         store.drop(gone)
         report.removed = len(gone)
     if store.version != version:
         store.tidy()
         store.index()
-    return report.document(time.perf_counter() - started)
+    return report.document(time.perf_counter() - started, engine.models)
 
 
-def _take(
-    store: Store,
-    root: Path,
-    file: Path,
-    before: Entry | None,
-    by_hash: dict[str, str],
-    embed: Embed,
-    report: Report,
-) -> None:
-    """Brings one file's row up to date."""
-    state = file.stat()
-    if before and (before.size, before.mtime_ns) == (state.st_size, state.st_mtime_ns):
-        embedded = False
-    else:
-        place = _place(root, file, state.st_size, state.st_mtime_ns, folders.digest(file))
-        twin = by_hash.get(place["hash"])
+def _take(store: Store, video: Video, before: Entry | None, by_hash: dict[str, str], report: Report) -> None:
+    """Brings one video's row up to date."""
+    state, digest = video.look()
+    embedded = False
+    if digest is not None:
+        place = _place(video.source, state, digest)
+        twin = by_hash.get(digest)
         embedded = twin is None
-        row = columns(embed(file)) if embedded else store.rows([twin])[0]
+        row = columns(video.embed()) if embedded else store.rows([twin])[0]
         store.write([{**row, **place}], replace=before is not None)
         if before and by_hash.get(before.hash) == before.id:
             del by_hash[before.hash]  # that row has just been replaced
-        by_hash[place["hash"]] = place["id"]
-    report.held.add(str(file))
+        by_hash[digest] = place["id"]
+    report.held.add(video.source.path)
     report.indexed += embedded
     report.unchanged += not embedded
+    report.waited += embedded * video.waited
 
 
-def _place(root: Path, file: Path, size: int, mtime_ns: int, digest: str) -> Row:
+def _place(source: Source, state: State, digest: str) -> Row:
     return {
-        "id": hashlib.sha256(str(file).encode()).hexdigest()[:16],
-        "path": str(file),
-        "folder": str(root),
-        "name": str(file.relative_to(root)),
-        "size": size,
-        "mtime_ns": mtime_ns,
+        "id": hashlib.sha256(source.path.encode()).hexdigest()[:16],
+        "path": source.path,
+        "folder": source.folder,
+        "name": source.name,
+        "size": state.size,
+        "mtime_ns": state.mtime_ns,
         "hash": digest,
     }
 

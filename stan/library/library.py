@@ -14,13 +14,17 @@ import torch.nn.functional as F
 from jaxtyping import Float
 
 from stan import recognition
+from stan.engines import ENGINES
 from stan.library import bank
+from stan.library.cluster import Cluster
 from stan.library.embedding import SECONDS_PER_FRAME, Embedded, embed
 from stan.library.filters import Filters
 from stan.library.indexing import Progress, columns, update
 from stan.library.query import parse
+from stan.library.reading import Engine, Local
 from stan.library.scoring import at_gain
 from stan.library.search import Options, Results, Search, frame_parts, stretch, window_parts
+from stan.library.sources import Addresses, Folder
 from stan.library.store import COLUMNS, Entry, Maker, Row, Store, is_id
 from stan.models.dual_encoder import DualEncoder
 from stan.models.presets import digest, load_model
@@ -79,23 +83,36 @@ class Library:
         """The video with this opaque id. Raises ValueError when there is none."""
         return Entry(**self._row(id, COLUMNS))
 
-    def add(self, folder: str | Path, progress: Progress | None = None) -> dict[str, Any]:
+    def add(
+        self,
+        folder: str | Path,
+        progress: Progress | None = None,
+        *,
+        engine: str = "local",
+        jobs: int | None = None,
+    ) -> dict[str, Any]:
         """Indexes what is new or changed below `folder` and drops what is gone from it or no longer decodes.
 
-        Returns {"indexed", "unchanged", "removed", "skipped": [{"file", "reason", "remedy"}], "seconds"}.
-        A file that was moved or only touched keeps its embeddings. `progress(done, total, name)` is called before
-        each file. Interrupted at any moment, it goes on from there when called again.
-        Raises ValueError when `folder` is no folder, the library belongs to another model, another process is
-        writing to it, or it cannot be written to.
+        folder: or a text file that names videos, one path or address (`s3://`, `https://`) per line; only what it names
+            is dropped then.
+        progress: `progress(done, total, name)` is called before each video.
+        engine: `local`, or `ray` for the workers of a cluster that each hold the model (see `stan.library.cluster`).
+        jobs: with ray, so many workers; by default one per GPU of the cluster, or per core where it has none.
+
+        Returns {"indexed", "unchanged", "removed", "skipped": [{"file", "reason", "remedy"}], "seconds",
+        "seconds_waiting": what a model waited, of these, for the frames that it embedded}.
+        A file that was moved or only touched keeps its embeddings. Interrupted at any moment, it goes on from there
+        when called again.
+        Raises ValueError when `folder` is neither folder nor list, the engine isn't there, the library belongs to
+        another model, another process is writing to it, or it cannot be written to.
         """
         root = Path(folder).resolve()
-        if not root.is_dir():
-            raise ValueError(f"{folder} is not a folder: give a folder that holds videos")
+        wanted = Folder(root) if root.is_dir() else Addresses(Path(folder))
         self.require_model()
         with self._store.writing():
             maker = self.require_model()  # another process may have made the library meanwhile
             self._store.create(self.model.clip.embed_dim, maker)
-            return update(self._store, root, self._embed, progress)
+            return update(self._store, wanted, self._engine(engine, jobs, float(maker.window)), progress)
 
     # ---- searching
 
@@ -226,6 +243,11 @@ class Library:
             return type(self._wanted).__name__
         name = str(self._wanted or self.made_by or DEFAULT_MODEL)
         return str(Path(name).resolve()) if Path(name).exists() else name
+
+    def _engine(self, name: str, jobs: int | None, window: float) -> Engine:
+        if name not in ENGINES:
+            raise ValueError(f"no engine {name!r}; there are {', '.join(ENGINES)}")
+        return Cluster(self.model, window, jobs) if name == "ray" else Local.of(self.model, window)
 
     def _embed(self, file: Path) -> Embedded:
         return embed(self.model, file, float(self.require_model().window))

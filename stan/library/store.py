@@ -90,7 +90,7 @@ class Store:
     """
 
     def __init__(self, address: str | Path):
-        self.path = _local(address)
+        self.path = local_path(address)
         if self.path is not None and self.path.exists() and not self.path.is_dir():
             raise ValueError(f"{self.path} is a file: give a folder for the library, it is made if missing")
         self.address = str(self.path or address)
@@ -263,7 +263,7 @@ def is_id(text: str) -> bool:
     return len(text) == 16 and all(character in "0123456789abcdef" for character in text)
 
 
-def _local(address: str | Path) -> Path | None:
+def local_path(address: str | Path) -> Path | None:
     """The folder of an address, None for one of object storage (`s3://`, `gs://`, `az://`, `memory://`)."""
     scheme, separator, _ = str(address).partition("://")
     if not separator or isinstance(address, Path):

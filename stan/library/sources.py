@@ -1,0 +1,198 @@
+"""A folder, or a list of paths and addresses, in; the videos that it names, each with its state and its bytes, out.
+
+Addresses are fsspec's (`s3://`, `https://`, `memory://` and more). What lies at one is copied to a temporary file while
+it is read.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TypeVar
+from urllib.parse import urlsplit
+
+import fsspec
+
+from stan.library import folder as folders
+from stan.library.store import Entry, local_path
+
+PAUSES = (0.5, 2.0)
+"""Seconds before what failed at an address is tried again."""
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class State:
+    """What tells without reading it whether a file has changed."""
+
+    size: int
+    mtime_ns: int
+    """0 where a server does not say."""
+    tag: str = ""
+    """Stands for the hash of the bytes where a server gives an ETag instead of a time."""
+
+    def is_that_of(self, entry: Entry) -> bool:
+        if self.mtime_ns:
+            return (self.size, self.mtime_ns) == (entry.size, entry.mtime_ns)
+        return self.tag == entry.hash
+
+
+@dataclass(frozen=True)
+class Source:
+    """A local video file."""
+
+    path: str
+    folder: str
+    name: str
+    """Path within `folder`."""
+
+    def state(self) -> State:
+        found = Path(self.path).stat()
+        return State(found.st_size, found.st_mtime_ns)
+
+    @contextmanager
+    def fetched(self) -> Iterator[Path]:
+        """The file, here, for as long as it is read."""
+        yield Path(self.path)
+
+
+@dataclass(frozen=True)
+class RemoteSource(Source):
+    """A video at an address. Its methods raise OSError, once what may pass has been tried again."""
+
+    def state(self) -> State:
+        info = self._ask("info")
+        size, mtime_ns = int(info.get("size") or 0), self._mtime_ns()
+        etag = next((value for key, value in info.items() if key.lower() == "etag"), None)
+        named = f"{self.path}\0{size}\0{etag}"
+        return State(
+            size, mtime_ns, hashlib.sha256(named.encode()).hexdigest() if etag and not mtime_ns else ""
+        )
+
+    @contextmanager
+    def fetched(self) -> Iterator[Path]:
+        with tempfile.TemporaryDirectory(prefix="stan-fetched-") as folder:
+            file = Path(folder, "video").with_suffix(_suffix(self.path))
+            self._ask("get_file", str(file))
+            yield file
+
+    def _mtime_ns(self) -> int:
+        try:
+            return int(self._ask("modified").timestamp() * 1e9)
+        except NotImplementedError:
+            return 0
+
+    def _ask(self, method: str, *arguments: Any) -> Any:
+        def ask() -> Any:
+            files, path = fsspec.core.url_to_fs(self.path)
+            return getattr(files, method)(path, *arguments)
+
+        return _patiently(ask)
+
+
+class Folder:
+    """All videos below a folder."""
+
+    missing = "it vanished while indexing", "index again if it comes back"
+    """Reason and remedy."""
+
+    def __init__(self, root: Path):
+        self.root = root
+
+    def sources(self, skip: folders.Skip, leave_out: Path | None) -> list[Source]:
+        """Sorted by path; the folder `leave_out` is not entered."""
+        root = self.root
+        files = folders.video_files(root, skip, leave_out)
+        return [Source(str(file), str(root), str(file.relative_to(root))) for file in files]
+
+    def names(self, path: str) -> bool:
+        """Whether it is up to this folder if the library holds what lies at `path`."""
+        return Path(path).is_relative_to(self.root)
+
+    def told(self, source: Source) -> str:
+        """What reports call a video."""
+        return source.name
+
+
+class Addresses:
+    """The videos that a text file names, one path (relative ones from the file's own folder) or address per line.
+
+    Raises ValueError where `file` is no such list and where nothing here can open a kind of address.
+    """
+
+    missing = "there is no such file", "correct the list, or index again once it is there"
+
+    def __init__(self, file: Path):
+        lines = _lines(file)
+        if not lines:
+            raise ValueError(
+                f"{file} is not a folder, and no text file with the path or address of a video on each line"
+            )
+        self._all = list(dict.fromkeys(_source(line, file.parent) for line in lines))
+        self._paths = {source.path for source in self._all}
+
+    def sources(self, skip: folders.Skip, leave_out: Path | None) -> list[Source]:
+        """In the list's order, each once."""
+        kept = []
+        for source in self._all:
+            if _suffix(source.path) in folders.VIDEOS:
+                kept.append(source)
+            else:
+                skip(source.path, "its name does not end as a video's does", "take it off the list")
+        return kept
+
+    def names(self, path: str) -> bool:
+        return path in self._paths
+
+    def told(self, source: Source) -> str:
+        return source.path
+
+
+def _lines(file: Path) -> list[str]:
+    if file.suffix.lower() in folders.VIDEOS or not file.is_file():
+        return []
+    try:
+        return [line.strip() for line in file.read_text(encoding="utf-8").splitlines() if line.strip()]
+    except UnicodeDecodeError:
+        return []
+
+
+def _source(line: str, start: Path) -> Source:
+    local = local_path(line)
+    if local is None:
+        _known_protocol(line)
+        folder, _, name = line.rpartition("/")
+        return RemoteSource(line, folder, name)
+    file = (start / local).resolve()
+    return Source(str(file), str(file.parent), file.name)
+
+
+def _known_protocol(address: str) -> None:
+    try:
+        fsspec.get_filesystem_class(address.partition("://")[0])
+    except (ValueError, ImportError) as error:
+        raise ValueError(f"{address} cannot be opened: {error}") from None
+
+
+def _suffix(path: str) -> str:
+    return Path(urlsplit(path).path if "://" in path else path).suffix.lower()
+
+
+def _patiently(act: Callable[[], T]) -> T:
+    """What `act` returns; tried again where it failed for a reason that may pass. Whatever fails is an OSError."""
+    for pause in (*PAUSES, None):
+        try:
+            return act()
+        except (FileNotFoundError, PermissionError, NotImplementedError):
+            raise
+        except Exception as error:  # clients of object storage raise errors of their own
+            if pause is None:
+                raise OSError(f"{type(error).__name__}: {error}") from error
+        time.sleep(pause)
+    raise AssertionError("the last attempt returns or raises")
