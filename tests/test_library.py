@@ -170,6 +170,12 @@ def test_a_file_is_no_library_and_no_folder(tmp_path, model):
         Library(tmp_path / "library", model).add(file)
 
 
+def test_an_unknown_engine_is_refused_before_a_library_is_made(tmp_path, folder, model):
+    with pytest.raises(ValueError, match="no engine 'spark'; there are local, ray"):
+        Library(tmp_path / "library", model).add(folder, engine="spark")
+    assert not (tmp_path / "library").exists()
+
+
 def test_an_unknown_video_is_refused(filled):
     for id in ("0" * 16, "../videos/red.mp4", ""):
         with pytest.raises(ValueError, match="no video"):

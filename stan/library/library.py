@@ -108,11 +108,11 @@ class Library:
         """
         root = Path(folder).resolve()
         wanted = Folder(root) if root.is_dir() else Addresses(Path(folder))
-        self.require_model()
+        embeds = self._engine(engine, jobs, float(self.require_model().window))
         with self._store.writing():
             maker = self.require_model()  # another process may have made the library meanwhile
             self._store.create(self.model.clip.embed_dim, maker)
-            return update(self._store, wanted, self._engine(engine, jobs, float(maker.window)), progress)
+            return update(self._store, wanted, embeds, progress)
 
     # ---- searching
 
