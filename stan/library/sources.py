@@ -14,7 +14,6 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
-from urllib.parse import urlsplit
 
 import fsspec
 
@@ -181,7 +180,7 @@ def _known_protocol(address: str) -> None:
 
 
 def _suffix(path: str) -> str:
-    return Path(urlsplit(path).path if "://" in path else path).suffix.lower()
+    return Path(path.partition("?")[0] if path.startswith("http") else path).suffix.lower()
 
 
 def _patiently(act: Callable[[], T]) -> T:
