@@ -49,7 +49,7 @@ class ModelConfig:
     """Keyword arguments of the similarity, plain JSON values."""
 
 
-HOW_MUCH_AT_A_TIME = ("chunk", "checkpointing")
+HOW_COMPUTED = ("chunk", "checkpointing", "compile")
 """Settings of training that change memory and time, and its result in the last digits only: no part of a config's
 identity, so that a run that found no memory goes on with less at a time."""
 
@@ -85,6 +85,9 @@ class TrainConfig:
     the whole batch."""
     checkpointing: bool = False
     """Keep each block's input alone for the gradients and compute the rest again: less memory, a third more time."""
+    compile: bool = False
+    """Run blocks and branch layers through torch.compile. It needs a C++ compiler, and costs from seconds to minutes
+    before the first step, the first validation and any other number of clips; it pays in long runs, mostly on a GPU."""
 
 
 @dataclass(frozen=True)
@@ -102,7 +105,7 @@ class Experiment:
 
     @property
     def hash(self) -> str:
-        """Ten hex digits that name everything but study, row, seed, folder of the data and HOW_MUCH_AT_A_TIME."""
+        """Ten hex digits that name everything but study, row, seed, folder of the data and HOW_COMPUTED."""
         return _digest(self, ("data", "model", "train", "test_time"))
 
     @property
@@ -171,6 +174,6 @@ def _digest(experiment: Experiment, parts: tuple[str, ...]) -> str:
     values, defaults = to_dict(experiment), _defaults()
     identity = {name: _differing(values[name], defaults[name]) for name in parts}
     identity["data"].pop("root", None)
-    for name in HOW_MUCH_AT_A_TIME:
+    for name in HOW_COMPUTED:
         identity["train"].pop(name, None)
     return hashlib.sha256(json.dumps(identity, sort_keys=True).encode()).hexdigest()[:10]

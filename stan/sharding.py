@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 import torch
@@ -12,9 +12,8 @@ from torch.distributed.device_mesh import DeviceMesh
 from torch.distributed.fsdp import fully_shard
 from torch.distributed.tensor import DTensor, distribute_tensor
 
-from stan.models.dual_encoder import DualEncoder
+from stan.models.dual_encoder import whole_blocks
 from stan.recipe import Objective
-from stan.temporal.stan_layer import StanLayer
 
 FSDP = "fsdp"
 
@@ -32,17 +31,10 @@ def shard(objective: Objective, mesh: DeviceMesh) -> Objective:
     """Spreads each block's parameters by themselves, so that those of one at a time are gathered, and all others
     together."""
     processes = mesh["data_parallel"]
-    for block in _blocks(objective.model):
+    for block in whole_blocks(objective.model):
         fully_shard(block, mesh=processes)
     # a scalar can't be spread; this one isn't trained
     return fully_shard(objective, mesh=processes, ignored_params={objective.model.logit_scale})
-
-
-def _blocks(model: DualEncoder) -> Iterator[nn.Module]:
-    """Blocks that run as a whole. A method that changes CLIP's blocks calls their parts, which wouldn't be gathered."""
-    yield from model.clip.text.transformer.resblocks
-    yield from model.clip.blocks[: model.temporal.changes_from]
-    yield from (module for module in model.temporal.modules() if isinstance(module, StanLayer))
 
 
 def whole(value: Any) -> Any:

@@ -21,6 +21,7 @@ from lightning_fabric.strategies import ModelParallelStrategy
 from torch import nn
 
 from stan import checkpoints, results, sharding
+from stan.compilation import compile_blocks
 from stan.config import Experiment, TrainConfig
 from stan.data.loader import Batch, Loader, order
 from stan.evaluate import Measured, check_tricks, description, measure, open_split, to_device, views_of
@@ -229,7 +230,9 @@ def _fit(run: _Run, training: Loader, validation: Loader, checkpoint_seconds: fl
 
 def _objective(model: DualEncoder, recipe: TrainConfig) -> nn.Module:
     """As the recipe has it computed."""
-    if recipe.checkpointing:
+    if recipe.compile:
+        compile_blocks(model)
+    if recipe.checkpointing:  # last, so that what is computed again is what was compiled
         recompute(model)
     return Objective(model).train()
 

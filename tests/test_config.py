@@ -18,9 +18,9 @@ BASE = Experiment("components", "stan")
         replace(BASE, row="other"),
         replace(BASE, seed=3),
         with_parts(BASE, data={"root": "elsewhere"}),
-        with_parts(BASE, train={"chunk": 4, "checkpointing": True}),
+        with_parts(BASE, train={"chunk": 4, "checkpointing": True, "compile": True}),
     ],
-    ids=["study", "row", "seed", "root", "at a time"],
+    ids=["study", "row", "seed", "root", "how computed"],
 )
 def test_what_is_no_part_of_the_identity(same):
     assert same.hash == BASE.hash and same.training_hash == BASE.training_hash

@@ -18,7 +18,7 @@ LAYERS = (
     "temporal similarity",
     "models checkpoints",
     "results experiments figures study_figures export",
-    "recipe gradients recomputation sharding resumption cost step_cost benchmarks train evaluate"
+    "recipe gradients recomputation compilation sharding resumption cost step_cost benchmarks train evaluate"
     " time_probe probes pretrain reliability",
     "sweep sweep_display sweep_time engines plan notebook",
     "recognition time_meter",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ from stan.config import ModelConfig
 from stan.models.clip import Clip, TextOutput, load_clip
 from stan.models.video_encoder import VideoEncoder, VideoOutput
 from stan.temporal.base import Temporal
+from stan.temporal.stan_layer import StanLayer
 
 
 class DualEncoder(nn.Module):
@@ -102,3 +104,13 @@ def build(config: ModelConfig, frames: int) -> DualEncoder:
     clip = load_clip(config.backbone, config.pretrained)
     temporal = methods.build(config.temporal, clip, frames, config.options)
     return DualEncoder(clip, temporal, config.similarity, config.similarity_options)
+
+
+def whole_blocks(model: DualEncoder) -> Iterator[nn.Module]:
+    """Blocks of both towers, and STAN's branch layers, that nothing but their own call reaches into.
+
+    A method that changes CLIP's blocks calls their parts: those blocks are left out.
+    """
+    yield from model.clip.text.transformer.resblocks
+    yield from model.clip.blocks[: model.temporal.changes_from]
+    yield from (module for module in model.temporal.modules() if isinstance(module, StanLayer))
