@@ -2,21 +2,25 @@
 
 from __future__ import annotations
 
+import json
 import os
+from functools import partial
 
 import numpy as np
 import pytest
 import torch
 from torch import nn
 
-from stan import bench
+from stan import bench, results
 from stan.bench import dashboard as paging
 from stan.bench import decode as decoding
 from stan.bench import encode as encoding
+from stan.bench import kept
 from stan.bench import search as searching
 from stan.bench import train as training
 from stan.bench.encoders import efficiency, encoders, preset
 from stan.bench.plain_encoder import plain_encode
+from stan.compilation import compile_blocks
 from stan.config import ModelConfig
 from stan.models.dual_encoder import build
 
@@ -95,10 +99,11 @@ def test_a_row_holds_the_median_and_the_distance_of_the_quartiles():
 def test_pages_are_timed_the_first_time_and_after_a_choice(monkeypatch):
     monkeypatch.setattr(paging, "PAGES", ("runs",))
     monkeypatch.setenv("STAN_RUNS", "elsewhere")
-    found = paging.dashboard(runs=60, repeats=2)
-    first, warm = found["rows"]
-    assert (first["name"], warm["name"]) == ("runs, first", "runs, warm")
+    found = paging.dashboard((60, 70), repeats=2)
+    first, warm, *more = found["rows"]
+    assert (first["name"], warm["name"]) == ("runs, first, 60 runs", "runs, warm, 60 runs")
     assert first["repeats"] == warm["repeats"] == 2 and first["runs"] == 60
+    assert [row["name"] for row in more] == ["runs, first, 70 runs", "runs, warm, 70 runs"]
     assert first["reached"] == (first["median"] <= first["goal"]) and warm["median"] > 0
     assert os.environ["STAN_RUNS"] == "elsewhere"
 
@@ -106,7 +111,7 @@ def test_pages_are_timed_the_first_time_and_after_a_choice(monkeypatch):
 def test_a_page_that_fails_is_not_timed(monkeypatch):
     monkeypatch.setattr(paging, "PAGES", ("no_such_page",))
     with pytest.raises(ValueError, match="the page fails"):
-        paging.dashboard(runs=1, repeats=1)
+        paging.dashboard((1,), repeats=1)
 
 
 TINY = ModelConfig("tiny", "random", "stan")
@@ -159,6 +164,60 @@ def test_a_step_trains_and_says_what_it_holds():
     model = training.Pooled(pair.tower).train()
     losses = [training.step(model, pair.clips(3), "fp32")() for _ in range(2)]
     assert losses[1] < losses[0]
+
+
+def test_a_compiled_encoder_is_measured_where_asked_for(monkeypatch):
+    """Traced alone: what generated code gives is tested with the blocks."""
+    monkeypatch.setattr("stan.bench.encoders.compile_blocks", partial(compile_blocks, backend="aot_eager"))
+    rows = encoding.of_preset("tiny", TINY, 4, (1,), 1, "cpu", RATES, with_compiled=True)
+    ours = {row["precision"]: row for row in rows if row["by"] == "compiled"}
+    assert ours.keys() == RATES.keys() and {"efficiency", "speedup"} <= ours["fp32"].keys()
+    assert 0 < ours["fp32"]["difference"] < 1e-5 < ours["bf16"]["difference"] < 0.05
+    rows, memory = training.of_preset("tiny", TINY, 4, (1,), 1, "cpu", RATES, with_compiled=True)
+    assert [row["by"] for row in rows] == ["stan", "tower", "compiled"] * 2
+    assert rows[2]["gmacs"] == rows[0]["gmacs"] and "compiled" not in memory["fp32"]
+
+
+ROW = bench.row("one", np.array([1.0, 2, 3]))
+
+
+def test_what_is_kept_is_read_again_the_latest_first(tmp_path):
+    document = bench.document("encoding", "by row", [ROW], "cpu")
+    first = kept.keep(tmp_path, "encode", document)
+    (tmp_path / "bench/train-20000101T000000.json").write_text(
+        json.dumps({"bench": "train", "date": "2000-01-01T00:00:00+00:00", "rows": [ROW]})
+    )
+    found, damaged = kept.load([tmp_path, tmp_path / "nowhere"])
+    assert [record["bench"] for record in found] == ["encode", "train"] and damaged == []
+    assert found[0].items() >= document.items()
+    assert {"date", "command", "commit", "packages", "machine", "threads", "precision"} <= found[0].keys()
+    assert first.parent == tmp_path / "bench" and first.name.startswith("encode-")
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        "{",
+        "[" * 100_000,
+        "[]",
+        '{"bench": "cook", "date": "2000", "rows": [1]}',
+        '{"bench": "train", "rows": [{"name": "a", "median": 1, "spread": 1}]}',
+        '{"bench": "train", "date": "2000", "rows": []}',
+        '{"bench": "train", "date": "2000", "rows": [{"name": "a", "median": "1", "spread": 1}]}',
+        '{"bench": "train", "date": "2000", "memory": [], "rows": [{"name": "a", "median": 1, "spread": 1}]}',
+    ],
+    ids=["cut", "deep", "list", "bench", "date", "no rows", "times", "memory"],
+)
+def test_what_cannot_be_read_is_listed_with_the_reason(tmp_path, content):
+    kept.keep(tmp_path, "search", bench.document("exact search", "by row", [ROW]))
+    (tmp_path / "bench/broken.json").write_text(content)
+    found, damaged = kept.load([tmp_path])
+    assert len(found) == 1 and [one["file"] for one in damaged] == ["broken.json"] and damaged[0]["reason"]
+
+
+def test_a_folder_of_runs_with_kept_benches_has_no_more_runs(tmp_path):
+    kept.keep(tmp_path, "search", bench.document("exact search", "by row", [ROW]))
+    assert results.load(tmp_path).empty
 
 
 def test_kept_for_backward_is_what_autograd_saves():

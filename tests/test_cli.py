@@ -310,6 +310,16 @@ def test_bench_search_in_the_agreed_form(stan):
     )
 
 
+def test_a_kept_bench_holds_what_was_printed(stan, runs_root):
+    asked = ("bench", "search", "--vectors", 300, "--repeats", 3, "--save", runs_root, "--json")
+    code, printed, said = stan(*asked)
+    (file,) = (runs_root / "bench").iterdir()
+    record = json.loads(file.read_text())
+    assert code == 0 and file.name in said
+    assert record.items() >= json.loads(printed).items() and record["bench"] == "search"
+    assert document(stan("runs", "--runs", runs_root, "--json")) == []
+
+
 def test_benches_of_models_in_the_agreed_form(stan, monkeypatch):
     from stan.bench import encoders
     from stan.config import ModelConfig

@@ -16,11 +16,20 @@ QUARTILES = (25, 75)
 REST = 0.1
 """Seconds before each call: until then another library's threads still turn round and round, waiting for work."""
 
+COLUMNS = (
+    *("name", "median", "spread", "unit", "repeats", "clips_per_second", "share_of_peak"),
+    *("efficiency", "speedup", "difference", "relative", "scaling", "waiting"),
+    *("p50", "p99", "memory", "agreement", "goal", "reached", "note"),
+)
+"""What tables show of a bench's rows, as far as they have it."""
 
-def document(what: str, precision: str, rows: list[dict[str, Any]], **more: Any) -> dict[str, Any]:
+
+def document(
+    what: str, precision: str, rows: list[dict[str, Any]], device: str = "cpu", **more: Any
+) -> dict[str, Any]:
     """A bench's result: what was measured, where, on how many threads, and its rows."""
-    where = {"machine": provenance.machine(), "threads": provenance.threads(), "precision": precision}
-    return {"what": what} | where | more | {"rows": rows}
+    where = {"machine": provenance.machine(), "device": device, "threads": provenance.threads()}
+    return {"what": what} | where | {"precision": precision} | more | {"rows": rows}
 
 
 def interleaved(

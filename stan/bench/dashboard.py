@@ -7,7 +7,7 @@ import os
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -21,25 +21,27 @@ from stan.serve import project_folder
 if TYPE_CHECKING:
     from streamlit.testing.v1 import AppTest
 
-RUNS = 5000
+RUNS = (50, 500, 5000)
 REPEATS = 5
-PAGES = ("overview", "live", "ablation", "runs", "failures", "time_probe", "benchmarks")
+PAGES = ("overview", "live", "ablation", "runs", "failures", "time_probe", "benchmarks", "speed")
 GOALS = {"first": 3000.0, "warm": 300.0}
-"""Milliseconds."""
+"""Milliseconds, however many runs there are."""
 
 _PATIENCE = 600
 """Seconds for a page."""
 
 
-def dashboard(runs: int = RUNS, repeats: int = REPEATS) -> dict[str, Any]:
-    """Times of every page over so many done runs, by Streamlit's own page test: the script, without a browser.
+def dashboard(sizes: Sequence[int] = RUNS, repeats: int = REPEATS) -> dict[str, Any]:
+    """Times of every page by number of done runs, by Streamlit's own page test: the script, without a browser.
 
     *first*: nothing was read yet, but for the code. *warm*: another choice is taken, of two that were taken before.
     Each row has beside median and spread: page, what (first or warm), runs, goal, and whether the median reaches it.
     """
-    with tempfile.TemporaryDirectory(prefix="stan-bench-") as folder, _asked_for(Path(folder) / "runs"):
-        records.write_many(Path(folder) / "runs", runs)
-        rows = [row for page in PAGES for row in _rows(page, runs, repeats)]
+    rows = []
+    for runs in sizes:
+        with tempfile.TemporaryDirectory(prefix="stan-bench-") as folder, _asked_for(Path(folder) / "runs"):
+            records.write_many(Path(folder) / "runs", runs)
+            rows += [row for page in PAGES for row in _rows(page, runs, repeats)]
     return bench.document("dashboard", "none", rows)
 
 
@@ -72,7 +74,9 @@ def _rows(page: str, runs: int, repeats: int) -> Iterator[dict[str, Any]]:
         if repeat >= 2:
             taken["warm"].append(1000 * (time.perf_counter() - started))
     for what, milliseconds in taken.items():
-        row = bench.row(f"{page}, {what}", np.array(milliseconds), page=page, what=what, runs=runs)
+        row = bench.row(
+            f"{page}, {what}, {runs:,} runs", np.array(milliseconds), page=page, what=what, runs=runs
+        )
         yield row | {"goal": GOALS[what], "reached": row["median"] <= GOALS[what]}
 
 

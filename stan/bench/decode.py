@@ -120,7 +120,14 @@ def _by_decoder(clip: Path, size: tuple[int, int], repeats: int, clip_frames: in
     measured = {name: taken for name, (taken, _) in bench.interleaved(calls, repeats).items()}
     rows = []
     for name in found:
-        facts = {"decoder": name, "width": size[0], "height": size[1], "workers": 1, "note": ""}
+        facts = {
+            "what": "clip",
+            "decoder": name,
+            "width": size[0],
+            "height": size[1],
+            "workers": 1,
+            "note": "",
+        }
         label = f"{size[0]}x{size[1]}, {name}"
         if name not in measured:
             absent = dict.fromkeys(("median", "spread", "clips_per_second", "relative"))
@@ -146,6 +153,7 @@ def _by_workers(clip: Path, size: tuple[int, int], repeats: int) -> list[dict[st
         bench.row(
             f"{size[0]}x{size[1]}, {clips} clips, stan, {name} {'worker' if name == '1' else 'workers'}",
             taken,
+            what=f"{clips} clips by {name}",
             decoder="stan",
             width=size[0],
             height=size[1],
@@ -168,5 +176,5 @@ def _waiting(clip: Path, size: tuple[int, int], repeats: int, model: DualEncoder
     calls = {"frames": frames, "all": lambda _: embed(model, clip, info.duration)}
     measured = {name: taken for name, (taken, _) in bench.interleaved(calls, repeats, warm_up=1).items()}
     share = float(np.median(measured["frames"] / measured["all"]))
-    facts = {"decoder": "stan", "width": size[0], "height": size[1], "workers": 1, "waiting": share}
-    return bench.row(f"{size[0]}x{size[1]}, indexed", measured["all"], **facts)
+    facts = {"what": "indexed", "decoder": "stan", "width": size[0], "height": size[1], "workers": 1}
+    return bench.row(f"{size[0]}x{size[1]}, indexed", measured["all"], **facts, waiting=share)

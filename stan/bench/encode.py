@@ -19,6 +19,8 @@ from stan.bench.encoders import (
     FRAMES,
     PRECISIONS,
     Encoders,
+    compiled,
+    device_name,
     efficiency,
     encoders,
     matrix_peaks,
@@ -41,21 +43,23 @@ def encode(
     clips: Sequence[int] = CLIPS,
     repeats: int = REPEATS,
     device: str = "cpu",
+    with_compiled: bool = False,
 ) -> dict[str, Any]:
     """Times of one pass, by preset, number of clips, precision and who runs it; they take turns in every repeat.
 
-    `by` is `stan`, `tower` (open_clip's own, on the same frames) or `plain` (stan.bench.plain_encoder, fp32). Each
-    row has beside median and spread: preset, frames, clips, by, precision, clips_per_second, gmacs (of a clip),
-    share_of_peak (of the matrix rate measured in the same call), and of `stan` efficiency (ratio of
-    multiply-accumulates to the tower's over ratio of times), speedup over `plain` and difference: the largest of any
-    channel from `plain`'s, embeddings of length one. Raises ValueError for a preset that isn't timed.
+    `by` is `stan`, `tower` (open_clip's own, on the same frames), `plain` (stan.bench.plain_encoder, fp32) or, if asked
+    for, `compiled`: `stan` with its blocks compiled, whose compilation isn't counted. Each row has beside median and
+    spread: preset, frames, clips, by, precision, clips_per_second, gmacs (of a clip), share_of_peak (of the matrix rate
+    measured in the same call), and of `stan` and `compiled` efficiency (ratio of multiply-accumulates to the tower's
+    over ratio of times), speedup over `plain` and difference: the largest of any channel from `plain`'s, embeddings of
+    length one. Raises ValueError for a preset that isn't timed.
     """
     peaks, rates = matrix_peaks(device, repeats)
     rows = []
     for name in presets:
-        rows += of_preset(name, *preset(name), clips, repeats, device, rates)
-    more = {"device": device, "peak_mb": provenance.peak_memory_mb()}
-    return bench.document("encoding", "by row", peaks + rows, **more)
+        rows += of_preset(name, *preset(name), clips, repeats, device, rates, with_compiled)
+    more = {"peak_mb": provenance.peak_memory_mb()}
+    return bench.document("encoding", "by row", peaks + rows, device_name(device), **more)
 
 
 def of_preset(
@@ -66,19 +70,23 @@ def of_preset(
     repeats: int,
     device: str,
     rates: dict[str, float],
+    with_compiled: bool = False,
 ) -> list[dict[str, Any]]:
     """`encode`'s rows of one model; `rates` are the matrix rates by precision, GFLOP/s."""
     pair = encoders(config, frames, device)
-    inside = _in_precisions(pair)
+    inside = _in_precisions(pair, with_compiled)
     return [row for count in clips for row in _rows(name, pair, inside, pair.clips(count), repeats, rates)]
 
 
-def _in_precisions(pair: Encoders) -> dict[tuple[str, str], Callable[[Tensor], Tensor]]:
+def _in_precisions(pair: Encoders, with_compiled: bool) -> dict[tuple[str, str], Callable[[Tensor], Tensor]]:
     """Who runs it and in which precision, to video embeddings from frames in that precision."""
     runs: dict[tuple[str, str], Callable[[Tensor], Tensor]] = {}
     for precision, dtype in PRECISIONS.items():
         model, tower = deepcopy(pair.model).to(dtype), deepcopy(pair.tower).to(dtype)
         runs["stan", precision] = lambda video, model=model: model.encoder(video).video
+        if with_compiled:
+            model = compiled(model)
+            runs["compiled", precision] = lambda video, model=model: model.encoder(video).video
         runs["tower", precision] = lambda video, tower=tower: (
             tower(video.flatten(0, 1)).unflatten(0, video.shape[:2]).mean(1)
         )
@@ -106,7 +114,7 @@ def _rows(
     for (by, precision), times in taken.items():
         facts = {"preset": name, "frames": pair.frames, "clips": len(video), "by": by, "precision": precision}
         facts |= per_second(times, len(video), pair.gmacs[by], rates[precision])
-        if by == "stan":
+        if by in ("stan", "compiled"):
             difference = float((_unit(measured[by, precision][1][0]) - expected).abs().max())
             assert precision != "fp32" or difference <= EQUAL, f"differs from plain code by {difference}"
             facts |= {

@@ -18,6 +18,8 @@ from stan import bench
 from stan.bench.encoders import (
     PRECISIONS,
     Encoders,
+    compiled,
+    device_name,
     efficiency,
     encoders,
     matrix_peaks,
@@ -44,18 +46,22 @@ BYTES_PER_WEIGHT = 16
 
 
 def train(
-    name: str = PRESET, clips: Sequence[int] = CLIPS, repeats: int = REPEATS, device: str = "cpu"
+    name: str = PRESET,
+    clips: Sequence[int] = CLIPS,
+    repeats: int = REPEATS,
+    device: str = "cpu",
+    with_compiled: bool = False,
 ) -> dict[str, Any]:
     """Times of one step (forward, loss, backward, AdamW), by number of clips, precision and who is trained.
 
-    `by` is `stan` or `tower` (open_clip's own, embeddings averaged over frames); bf16 is autocast, weights in fp32.
-    Rows as of `stan.bench.encode`. `memory` tells by precision what a step of 16 clips holds, in MB (see `held`), and
-    the ratio of the two. Raises ValueError for a preset that isn't timed.
+    `by` is `stan`, `tower` (open_clip's own, embeddings averaged over frames) or, if asked for, `compiled`; bf16 is
+    autocast, weights in fp32. Rows as of `stan.bench.encode`. `memory` tells by precision what a step of 16 clips
+    holds, in MB (see `held`), and the ratio of the two. Raises ValueError for a preset that isn't timed.
     """
     peaks, rates = matrix_peaks(device, repeats)
-    rows, memory = of_preset(name, *preset(name), clips, repeats, device, rates)
-    more = {"device": device, "memory": memory, "peak_mb": provenance.peak_memory_mb()}
-    return bench.document("training step", "by row", peaks + rows, **more)
+    rows, memory = of_preset(name, *preset(name), clips, repeats, device, rates, with_compiled)
+    more = {"memory": memory, "peak_mb": provenance.peak_memory_mb()}
+    return bench.document("training step", "by row", peaks + rows, device_name(device), **more)
 
 
 def of_preset(
@@ -66,6 +72,7 @@ def of_preset(
     repeats: int,
     device: str,
     rates: dict[str, float],
+    with_compiled: bool = False,
 ) -> tuple[list[dict[str, Any]], dict[str, dict[str, float]]]:
     """`train`'s rows and memory of one model; `rates` are the matrix rates by precision, GFLOP/s."""
     pair = encoders(config, frames, device)
@@ -78,13 +85,13 @@ def of_preset(
         calls = {
             (by, precision): waited(step(trained, pair.clips(count), precision), pair.device)
             for precision in PRECISIONS
-            for by, trained in _trained(pair).items()
+            for by, trained in _trained(pair, with_compiled).items()
         }
         measured = bench.interleaved(calls, repeats, warm_up=1)
         for (by, precision), (taken, _) in measured.items():
             facts = {"preset": name, "frames": frames, "clips": count, "by": by, "precision": precision}
             facts |= per_second(taken, count, PASSES * pair.gmacs[by], rates[precision])
-            if by == "stan":
+            if by in ("stan", "compiled"):
                 facts["efficiency"] = efficiency(taken, measured["tower", precision][0], pair.gmacs)
             rows.append(bench.row(f"{name}, {count} x {frames} frames, {by} {precision}", taken, **facts))
     return rows, memory
@@ -114,10 +121,12 @@ class Embedded(nn.Module):
         return self.encoder(video).video
 
 
-def _trained(pair: Encoders) -> dict[str, nn.Module]:
+def _trained(pair: Encoders, with_compiled: bool = False) -> dict[str, nn.Module]:
     """Copies in training mode, so that each has been trained for as long."""
-    ours, theirs = Embedded(deepcopy(pair.model.encoder)), Pooled(deepcopy(pair.tower))
-    return {"stan": ours.train(), "tower": theirs.train()}
+    copies = {"stan": Embedded(deepcopy(pair.model.encoder)), "tower": Pooled(deepcopy(pair.tower))}
+    if with_compiled:
+        copies["compiled"] = Embedded(compiled(pair.model).encoder)
+    return {by: copy.train() for by, copy in copies.items()}
 
 
 def _weights(module: nn.Module) -> list[nn.Parameter]:

@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
-from stan.cli.output import Json, emit, quiet, table
+from stan.cli.output import Json, emit, plain, quiet, say, table
 
 bench = typer.Typer(help="Measure speed and memory on this machine.", no_args_is_help=True)
 
@@ -33,39 +33,6 @@ def time(
     emit(found, as_json, _time)
 
 
-@bench.command("search")
-def bench_search(
-    vectors: Annotated[
-        list[int] | None,
-        typer.Option(
-            help="How many vectors; repeat it for several sizes. By default 10,000 to a million.", min=10
-        ),
-    ] = None,
-    repeats: Annotated[int, typer.Option(help="Single queries for each engine.", min=2)] = 100,
-    as_json: Json = False,
-) -> None:
-    """Time exact search over random vectors by several engines, side by side; OMP_NUM_THREADS sets the threads."""
-    from stan.bench.search import SIZES, search
-
-    with quiet():
-        found = search(vectors or SIZES, repeats=repeats)
-    emit(found, as_json, _bench)
-
-
-@bench.command("dashboard")
-def bench_dashboard(
-    runs: Annotated[int, typer.Option(help="How many made-up runs the pages read.", min=50)] = 5000,
-    repeats: Annotated[int, typer.Option(help="How often each page is opened and used.", min=2)] = 5,
-    as_json: Json = False,
-) -> None:
-    """Time the dashboard's pages over made-up runs: the first time, and after a choice."""
-    from stan.bench.dashboard import dashboard
-
-    with quiet():
-        found = dashboard(runs, repeats)
-    emit(found, as_json, _pages)
-
-
 Preset = Annotated[
     list[str] | None, typer.Option("--preset", help="A preset; repeat it for several.", show_default="both")
 ]
@@ -75,6 +42,53 @@ Clips = Annotated[
 ]
 Repeats = Annotated[int, typer.Option(help="Of each; the median is shown.", min=1)]
 Device = Annotated[str, typer.Option(help="cpu, cuda or cuda:1.")]
+Compile = Annotated[
+    bool, typer.Option("--compile", help="Also the encoder through torch.compile: takes minutes more.")
+]
+Save = Annotated[
+    Path | None, typer.Option(help="A folder of runs that also keeps the result; the dashboard shows it.")
+]
+
+
+@bench.command("search")
+def bench_search(
+    vectors: Annotated[
+        list[int] | None,
+        typer.Option(
+            help="How many vectors; repeat it for several sizes. By default 10,000 to a million.", min=10
+        ),
+    ] = None,
+    repeats: Annotated[int, typer.Option(help="Single queries for each engine.", min=2)] = 100,
+    save: Save = None,
+    as_json: Json = False,
+) -> None:
+    """Time exact search over random vectors by several engines, side by side; OMP_NUM_THREADS sets the threads."""
+    from stan.bench.search import SIZES, search
+
+    with quiet():
+        found = search(vectors or SIZES, repeats=repeats)
+    _emit("search", found, save, as_json)
+
+
+@bench.command("dashboard")
+def bench_dashboard(
+    runs: Annotated[
+        list[int] | None,
+        typer.Option(
+            help="How many made-up runs the pages read; repeat it for several sizes. By default 50 to 5,000.",
+            min=50,
+        ),
+    ] = None,
+    repeats: Annotated[int, typer.Option(help="How often each page is opened and used.", min=2)] = 5,
+    save: Save = None,
+    as_json: Json = False,
+) -> None:
+    """Time the dashboard's pages over made-up runs: the first time, and after a choice."""
+    from stan.bench.dashboard import RUNS, dashboard
+
+    with quiet():
+        found = dashboard(runs or RUNS, repeats)
+    _emit("dashboard", found, save, as_json)
 
 
 @bench.command("encode")
@@ -83,6 +97,8 @@ def bench_encode(
     clips: Clips = None,
     repeats: Repeats = 5,
     device: Device = "cpu",
+    compiled: Compile = False,
+    save: Save = None,
     as_json: Json = False,
 ) -> None:
     """Time the video encoder beside CLIP's own tower and beside plain code, full size, random weights."""
@@ -90,8 +106,8 @@ def bench_encode(
     from stan.bench.encoders import FRAMES
 
     with quiet():
-        found = encode(preset or tuple(FRAMES), clips or CLIPS, repeats, device)
-    emit(found, as_json, _bench_models)
+        found = encode(preset or tuple(FRAMES), clips or CLIPS, repeats, device, compiled)
+    _emit("encode", found, save, as_json)
 
 
 @bench.command("train")
@@ -100,14 +116,16 @@ def bench_train(
     clips: Clips = None,
     repeats: Repeats = 3,
     device: Device = "cpu",
+    compiled: Compile = False,
+    save: Save = None,
     as_json: Json = False,
 ) -> None:
     """Time a training step beside that of CLIP's own tower, and count what each holds in memory."""
     from stan.bench.train import CLIPS, train
 
     with quiet():
-        found = train(preset, clips or CLIPS, repeats, device)
-    emit(found, as_json, _bench_models)
+        found = train(preset, clips or CLIPS, repeats, device, compiled)
+    _emit("train", found, save, as_json)
 
 
 @bench.command("decode")
@@ -116,6 +134,7 @@ def bench_decode(
     model: Annotated[
         str, typer.Option(help="The preset that indexes the clips, with random weights.")
     ] = "stan-self-b32",
+    save: Save = None,
     as_json: Json = False,
 ) -> None:
     """Time the reader of videos beside bare decoders, on clips made for it, and how long an index waits for it."""
@@ -126,7 +145,16 @@ def bench_decode(
     with quiet():
         indexer = build(*preset(model)).eval()
         found = decode(repeats=repeats, model=indexer)
-    emit(found, as_json, _bench_models)
+    _emit("decode", found, save, as_json)
+
+
+def _emit(name: str, document: dict[str, Any], save: Path | None, as_json: bool) -> None:
+    from stan.bench import kept
+
+    document = plain(document)
+    if save is not None:
+        say(f"kept in {kept.keep(save, name, document)}")
+    emit(document, as_json, _bench)
 
 
 def _time(document: dict[str, Any]) -> str:
@@ -144,24 +172,10 @@ def _time(document: dict[str, Any]) -> str:
     return "\n\n".join(blocks)
 
 
-def _pages(document: dict[str, Any]) -> str:
-    columns = ("page", "what", "median", "spread", "unit", "goal", "reached")
-    where = f"{document['what']} over {document['rows'][0]['runs']} runs on {document['machine']}"
-    return f"{where}\n\n{table(document['rows'], columns)}"
-
-
 def _bench(document: dict[str, Any]) -> str:
-    columns = ("name", "median", "spread", "unit", "p50", "p99", "memory", "agreement", "note")
-    where = f"{document['what']} on {document['machine']}, {document['threads']} threads"
-    return f"{where}\n\n{table(document['rows'], columns)}"
+    from stan.bench import COLUMNS
 
-
-def _bench_models(document: dict[str, Any]) -> str:
-    columns = (
-        *("name", "median", "spread", "unit", "clips_per_second", "share_of_peak"),
-        *("efficiency", "speedup", "difference", "relative", "scaling", "waiting", "note"),
-    )
-    used = [name for name in columns if any(name in row for row in document["rows"])]
+    used = [name for name in COLUMNS if any(name in row for row in document["rows"])]
     where = (
         f"{document['what']} on {document['machine']}, {document['threads']} threads, {document['device']}"
     )
