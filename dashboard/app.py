@@ -1,4 +1,4 @@
-"""Run folders in, seven pages out: `streamlit run dashboard/app.py -- --runs runs` (`--runs` may be repeated)."""
+"""Run folders in, eight pages out: `streamlit run dashboard/app.py -- --runs runs` (`--runs` may be repeated)."""
 
 import sys
 from pathlib import Path
@@ -8,7 +8,7 @@ import streamlit as st
 # `streamlit run` puts this file's folder on the path, not the one that holds the packages.
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from dashboard.views import ablation, benchmarks, failures, live, overview, runs, time_probe  # noqa: E402
+from dashboard.views import ablation, benchmarks, failures, live, overview, runs, speed, time_probe  # noqa: E402
 
 # Pages carry no Material icons: the browser would fetch them from elsewhere as the tab's icon.
 PAGES = [
@@ -19,6 +19,7 @@ PAGES = [
     st.Page(failures.show, title="Failures", url_path="failures"),
     st.Page(time_probe.show, title="Time", url_path="time"),
     st.Page(benchmarks.show, title="Benchmarks", url_path="benchmarks"),
+    st.Page(speed.show, title="Speed", url_path="speed"),
 ]
 
 st.set_page_config(page_title="stan", layout="wide")

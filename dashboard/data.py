@@ -18,6 +18,7 @@ import streamlit as st
 from dashboard import marks, tables, words
 from stan import experiments, published, report, results
 from stan import ledger as printed_and_own
+from stan.bench import kept
 from stan.results.reader import PROBE, flatten
 from stan.statistics import Change
 
@@ -326,6 +327,11 @@ def probed(studies: Sequence[Study]) -> list[Study]:
     }
     folders = {str(folder) for folder in files}
     return [study for study in studies if study.runs["path"].isin(folders).any()]
+
+
+def benches() -> tuple[list[dict[str, Any]], list[dict[str, str]]]:
+    """`stan.bench.kept.load` over the roots and what is shipped."""
+    return kept.load((*roots(), results.SHIPPED))
 
 
 def time_probes(study: Study) -> pd.DataFrame:

@@ -245,7 +245,7 @@ def test_a_hostile_run_folder_is_listed_and_harms_nothing(open_dashboard, runs_r
     folder.mkdir(parents=True)
     (folder / "run.json").write_text("[" * 100)
     write_run(runs_root, experiment("stan", 0))
-    for name in ("", "live", "ablation", "runs", "failures", "time_probe", "benchmarks"):
+    for name in ("", "live", "ablation", "runs", "failures", "time_probe", "benchmarks", "speed"):
         page = open_dashboard(name)
         assert not any(part.allow_html for part in page.markdown)
     assert "damaged" in set(table(open_dashboard("runs"), "id")["status"])
@@ -288,6 +288,42 @@ def test_benchmarks_are_filtered_and_sorted_by_the_address(open_dashboard):
 def test_what_slides_and_paper_disagree_about_is_told(open_dashboard):
     cells = table(open_dashboard("benchmarks", table="Ablation: components"), "note").set_index("row")
     assert "slides print 49.7, the paper 49" in cells.loc["stan+testing", "note"]
+
+
+def kept_bench(root: Path, bench: str, *rows: dict, **more) -> None:
+    folder = root / "bench"
+    folder.mkdir(exist_ok=True)
+    record = {"bench": bench, "date": "2024-03-01T12:00:00+00:00", "machine": "a CPU, 2 cores", "rows": rows}
+    (folder / f"{bench}-{len(list(folder.iterdir()))}.json").write_text(json.dumps(record | more))
+
+
+def test_speed_without_records_says_how_to_make_them(open_dashboard, runs_root):
+    said = texts(open_dashboard("speed"))
+    for bench in ("encode", "train", "decode", "search", "dashboard"):
+        assert f"stan bench {bench} --save {runs_root}" in said
+
+
+def test_speed_shows_times_memory_and_where_they_are_from(open_dashboard, runs_root, nothing_shipped):
+    who = {"preset": "tiny", "by": "stan", "precision": "fp32", "unit": "ms", "repeats": 3}
+    rows = [who | {"name": f"{n} clips", "clips": n, "median": 2.0 * n, "spread": 0.1} for n in (1, 2, 4)]
+    memory = {"fp32": {"stan": 30.0, "tower": 20.0, "ratio": 1.5}}
+    kept_bench(nothing_shipped, "train", *rows, memory=memory, command="stan bench train", commit="abc")
+    page = open_dashboard("speed")
+    shown = table(page, "median").set_index("name")
+    assert shown.loc["4 clips", "median"] == 8 and "clips" not in shown
+    assert table(page, "ratio")["ratio"].tolist() == [1.5]
+    assert "machine a CPU, 2 cores" in texts(page) and "commit abc" in texts(page)
+    assert len(page.get("plotly_chart")) == 1
+
+
+def test_damaged_results_of_benches_are_listed_and_break_nothing(open_dashboard, runs_root):
+    row = {"name": "a", "median": None, "spread": None, "note": "not installed", "engine": ["odd"]}
+    kept_bench(runs_root, "search", row)
+    kept_bench(runs_root, "decode", {"name": "a", "median": "long"})
+    page = open_dashboard("speed")
+    assert table(page, "reason")["file"].tolist() == ["decode-1.json"]
+    assert table(page, "note")["note"].tolist() == ["not installed"]
+    assert "stan bench decode" in texts(page)
 
 
 def test_failures_are_grouped_with_answers_and_a_way_into_the_demo(open_dashboard, runs_root):

@@ -19,7 +19,7 @@ from stan.serve import dashboard_command, free_port
 
 pytestmark = pytest.mark.browser
 
-PAGES = ("", "live", "ablation", "runs", "failures", "time", "benchmarks")
+PAGES = ("", "live", "ablation", "runs", "failures", "time", "benchmarks", "speed")
 
 
 @pytest.fixture(scope="module")
@@ -82,6 +82,7 @@ def test_the_pages_are_reached_by_clicking(address, open_page):
         ("Failures", "Failures"),
         ("Time", "Time"),
         ("Benchmarks", "Benchmarks"),
+        ("Speed", "Speed"),
     ):
         page.get_by_role("link", name=link, exact=True).first.click()
         settled(page, title)

@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from dashboard import charts, ledger, marks, queries, run_charts, tables, words
+from dashboard import charts, ledger, marks, queries, run_charts, speed, tables, words
 from demo.wish import Wish
 from stan import experiments, published, report
 from stan.ledger import ledger as printed_and_own
@@ -55,6 +55,21 @@ def test_forest_sorts_rows_by_what_their_interval_says():
 )
 def test_an_interval_that_touches_zero_decides_nothing(low, high, says):
     assert charts.verdict(low, high) == says
+
+
+def test_growth_draws_a_line_for_whoever_was_timed_at_several_sizes():
+    times = {1: 2.0, 4: 9.0, 2: 4.0}
+    who = {"preset": "tiny", "precision": "fp32", "spread": 0.5}
+    rows = [
+        who | {"by": by, "clips": n, "median": factor * ms}
+        for n, ms in times.items()
+        for by, factor in (("stan", 1), ("tower", 2))
+    ]
+    rows += [{"name": "matrix product", "median": 1.0, "spread": 0.1, "precision": "fp32"}]
+    rows += [who | {"by": "absent", "clips": 1, "median": None}]
+    figure = speed.growth_over_size(speed.growth({"bench": "encode", "rows": rows}), "clips")
+    assert [line.name for line in figure.data] == ["tiny, stan, fp32", "tiny, tower, fp32"]
+    assert list(figure.data[0].x) == [1, 2, 4] and list(figure.data[1].y) == [4, 8, 18]
 
 
 def test_names_from_folders_are_no_html_in_figures():

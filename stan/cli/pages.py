@@ -17,7 +17,7 @@ _LIBRARY = "libraries/world"
 
 
 def dashboard(runs: Runs = _RUNS, port: Port = None) -> None:
-    """Show runs, ablations and the printed benchmarks in a browser, until Ctrl-C."""
+    """Show runs, ablations, the printed benchmarks and speed in a browser, until Ctrl-C."""
     from stan import serve as servers
 
     servers.serve([servers.dashboard_command([runs], port)], say)

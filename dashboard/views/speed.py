@@ -1,0 +1,66 @@
+"""Kept results of `stan bench`: what takes how long, beside what, on which machine, and how it grows."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import pandas as pd
+import streamlit as st
+
+from dashboard import charts, data, speed, words
+from dashboard.views import grid, pick
+from stan.bench.kept import BENCHES
+
+_TITLES = {
+    "encode": "Encoding videos",
+    "train": "A training step",
+    "decode": "Reading videos",
+    "search": "Exact search",
+    "dashboard": "This dashboard",
+}
+
+
+def show() -> None:
+    st.title("Speed")
+    st.caption(
+        "Results of `stan bench`, each with the machine that it was measured on: the median of several repeats, and as "
+        "*spread* the distance of their quartiles. Compare rows of one table, not tables of different machines."
+    )
+    records, damaged = data.benches()
+    if damaged:
+        st.warning("Not read, because these files are damaged:")
+        grid.show(pd.DataFrame(damaged), key="damaged")
+    for bench in BENCHES:
+        st.subheader(_TITLES[bench])
+        _bench(bench, [record for record in records if record["bench"] == bench])
+
+
+def _bench(bench: str, records: Sequence[speed.Record]) -> None:
+    if not records:
+        st.info(
+            "No result is kept yet. On a machine that does nothing else meanwhile, this measures and keeps one:"
+        )
+        st.code(f"stan bench {bench} --save {data.roots()[0]}", language="bash")
+        return
+    names = [_name(record) for record in records]
+    record = records[names.index(pick.one("Measured", names, bench))]
+    st.caption(_where(record))
+    grid.show(speed.times(record), key=f"{bench} times", decimals="%.4g", pinned="name")
+    held = speed.memory(record)
+    if not held.empty:
+        st.caption("MB that a step holds when backward begins")
+        grid.show(held, key=f"{bench} memory", decimals="%.4g")
+    growth = speed.growth(record)
+    if not growth.empty:
+        figure = speed.growth_over_size(growth, speed.GROWTH[bench][0])
+        st.plotly_chart(figure, key=f"{bench} growth", config=charts.CONFIG)
+
+
+def _name(record: speed.Record) -> str:
+    return f"{record['date']}, {record.get('device')}, {record.get('machine')}"
+
+
+def _where(record: speed.Record) -> str:
+    told = ("machine", "device", "threads", "precision", "commit", "command")
+    said = [f"{name} {words.plain(record.get(name))}" for name in told]
+    return "; ".join(said) + (", with changes that are not committed." if record.get("dirty") else ".")
