@@ -14,7 +14,7 @@ from typing import NoReturn
 
 import typer
 
-from stan.cli import data, explanations, measuring, pages, recipes, records, training, videos
+from stan.cli import data, explanations, measuring, pages, recipes, records, sweeps, training, videos
 from stan.cli.output import say
 
 app = typer.Typer(
@@ -26,7 +26,7 @@ app = typer.Typer(
 )
 for _command in (
     *(training.world, training.pretrain, training.train, training.export, training.convert),
-    *(training.evaluate, training.ablate, recipes.recipe),
+    *(training.evaluate, sweeps.ablate, recipes.recipe),
     *(records.runs, records.compare, records.report, records.published, records.cost, records.metrics),
     *(videos.index, videos.search, videos.recognise, measuring.time),
     *(explanations.explain, explanations.faithfulness),

@@ -1,33 +1,15 @@
-"""Names of suites, studies and rows in; rendered worlds, trained and evaluated runs, finished ablations out."""
+"""Names of suites, studies and rows in; rendered worlds, weights, trained and evaluated runs out."""
 
 from __future__ import annotations
 
-import json
-from dataclasses import asdict, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
 from stan.cli.output import Json, Runs, Worlds, emit, lines, quiet, say, table
-
-Suite = Annotated[
-    str,
-    typer.Option(
-        "--suite",
-        "--data",
-        help="A suite of the embedded world (retrieval, paragraph, scenes, motions), or SET:ROOT for a real set.",
-    ),
-]
-Size = Annotated[str, typer.Option(help="Size of the embedded world: quick or full.")]
-Set = Annotated[
-    list[str] | None,
-    typer.Option(
-        "--set", help="Change a setting, e.g. train.epochs=4 or model.options.layers=2; repeatable."
-    ),
-]
-Backbone = Annotated[str | None, typer.Option(help="tiny, or any ViT of open_clip.")]
-Pretrained = Annotated[str | None, typer.Option(help="A tag of open_clip, a local file, or random.")]
+from stan.cli.settings import Backbone, Pretrained, Set, Size, Suite, overrides
 
 _RUNS = Path("runs")
 _WORLDS = Path("worlds")
@@ -109,13 +91,12 @@ def train(
     from stan import benchmarks, sweep
     from stan.train import train as train_one
 
-    overrides = _overrides(settings, backbone, pretrained)
     suite, _, root = suite.partition(":")
     if study == benchmarks.STUDY:
         as_named = benchmarks.experiment(row, suite, root or None, seed)
     else:
         as_named = sweep.experiment(study, row, suite, size, seed, root or None)
-    wanted = sweep.changed(as_named, overrides)
+    wanted = sweep.changed(as_named, overrides(settings, backbone, pretrained))
     if name or wanted.hash != as_named.hash:
         study, _, row = (name or f"own/{row}").rpartition("/")
         wanted = replace(wanted, study=study or "own", row=row)
@@ -208,94 +189,6 @@ def evaluate(
     emit(found, as_json, lines)
 
 
-def ablate(
-    study: Annotated[str, typer.Argument(help="Which study, e.g. components.")] = "components",
-    suite: Suite = "motions",
-    size: Size = "quick",
-    seeds: Annotated[str, typer.Option(help="Seeds, separated by commas.")] = "0",
-    rows: Annotated[str, typer.Option(help="Only these rows, separated by commas.")] = "",
-    engine: Annotated[
-        str, typer.Option(help="local, or ray: the cluster that RAY_ADDRESS names, else one started here.")
-    ] = "local",
-    jobs: Annotated[int | None, typer.Option(help="Runs at once; one per core by default.", min=1)] = None,
-    dry_run: Annotated[
-        bool, typer.Option("--dry-run", help="Say what would be run and how long it may take; run nothing.")
-    ] = False,
-    backbone: Backbone = None,
-    pretrained: Pretrained = None,
-    settings: Set = None,
-    choose_rates: Annotated[
-        bool,
-        typer.Option("--choose-rates", help="First try three learning rates for every row, on validation."),
-    ] = False,
-    ship_rates: Annotated[
-        bool,
-        typer.Option(
-            "--ship-rates", help="Choose them and write them into the package, for its maintainers."
-        ),
-    ] = False,
-    runs: Runs = _RUNS,
-    worlds: Worlds = _WORLDS,
-    as_json: Json = False,
-) -> int:
-    """Run a whole study through its notebooks: what is done is skipped, what died is resumed."""
-    from stan import sweep
-
-    suite, _, root = suite.partition(":")
-    asked: dict[str, Any] = {
-        "runs": runs,
-        "root": root or None,
-        "choose_rates": choose_rates or ship_rates,
-        "overrides": _overrides(settings, backbone, pretrained),
-        "only": [name for name in rows.split(",") if name],
-    }
-    if dry_run:
-        return _planned((study, suite, size, _seeds(seeds)), asked, jobs, as_json)
-    report = sweep.ablate(
-        *(study, suite, size, _seeds(seeds)),
-        engine=engine,
-        jobs=jobs,
-        worlds=worlds,
-        ship_rates=ship_rates,
-        **asked,
-    )
-    for run in report.failed:
-        say(f"{run.experiment.id} failed: {run.reason}")
-    document = {
-        "runs": [_outcome(run) for run in report.runs],
-        "notebook": report.notebook,
-        "rates": report.rates,
-        "time": asdict(report.spent) | {"outside": report.spent.outside},
-    }
-    emit(document, as_json, _summary)
-    return 1 if report.failed else 0
-
-
-def _planned(names: tuple[Any, ...], asked: dict[str, Any], jobs: int | None, as_json: bool) -> int:
-    from stan import engines, plan
-
-    steps = plan.plan(*names, **asked)
-    at_once = engines.engine("local", jobs, len(steps)).at_once
-    hours = plan.hours(steps, at_once)
-    document = {
-        "runs": [{"id": s.experiment.id, "what": s.what, "seconds": s.seconds} for s in steps],
-        "counts": {what: sum(step.what == what for step in steps) for what in plan.WHAT},
-        "at_once": at_once,
-        "hours": hours,
-    }
-    emit(document, as_json, _plan_table)
-    return 0
-
-
-def _plan_table(document: dict[str, Any]) -> str:
-    counts = ", ".join(f"{count} {what}" for what, count in document["counts"].items() if count)
-    hours = document["hours"]
-    took = (
-        "how long it takes is not known from records" if hours is None else f"about {60 * hours:.0f} minutes"
-    )
-    return f"{table(document['runs'])}\n\n{counts}; {document['at_once']} at once, {took}"
-
-
 def _probe_table(document: dict[str, Any]) -> str:
     rows = [
         {
@@ -313,49 +206,6 @@ def _probe_table(document: dict[str, Any]) -> str:
     return table(rows)
 
 
-def _summary(document: dict[str, Any]) -> str:
-    place = f"\n\nreport: {Path(document['notebook']).with_suffix('.html')}" if document["notebook"] else ""
-    runs = [
-        run | {"outside": None if run["outside"] is None else f"{run['outside']:.0%}"}
-        for run in document["runs"]
-    ]
-    columns = ("row", "seed", "status", "metric", "value", "seconds", "training", "outside")
-    return table(runs, columns) + _time_spent(document["time"]) + place
-
-
-def _time_spent(spent: dict[str, Any]) -> str:
-    if not spent["seconds"]:
-        return ""
-    places = spent["seconds"] * spent["at_once"]
-    return (
-        f"\n\n{spent['seconds']:.0f} s with {spent['at_once']} at once. Steps of training took"
-        f" {spent['training']:.0f} of these {places:.0f} s, {spent['outside']:.0%} were spent outside:"
-        f" {spent['preparing']:.0f} s before the first run, {spent['reporting']:.0f} s for the report, the rest on"
-        " kernels' starts, levels, validation and tests"
-    )
-
-
-def _outcome(run: Any) -> dict[str, Any]:
-    from stan import results
-
-    evaluation = results.read(run.folder)["evaluation"]
-    flat = results.reader.flatten(evaluation.get("metrics", {}))
-    metric = evaluation.get("headline")
-    one = run.experiment
-    return {
-        "id": one.id,
-        "row": one.row,
-        "seed": one.seed,
-        "status": run.status,
-        "metric": metric,
-        "value": flat.get(metric),
-        "reason": run.reason or None,
-        "seconds": run.seconds or None,
-        "training": run.training,
-        "outside": run.outside,
-    }
-
-
 def _emit_run(folder: Path, as_json: bool) -> None:
     from stan import results
 
@@ -363,40 +213,6 @@ def _emit_run(folder: Path, as_json: bool) -> None:
     document = {name: found[name] for name in ("id", "study", "row", "seed", "status", "path")}
     document |= {"suite": found["experiment"].data.suite, "metrics": found["evaluation"].get("metrics", {})}
     emit(document, as_json, lines)
-
-
-def _overrides(settings: list[str] | None, backbone: str | None, pretrained: str | None) -> dict[str, Any]:
-    """Nested fields from `part.field=value`; values are JSON where they read as such, else text."""
-    changed: dict[str, Any] = {}
-    named = {"model.backbone": backbone, "model.pretrained": pretrained}
-    pairs = [f"{name}={json.dumps(value)}" for name, value in named.items() if value is not None]
-    for pair in [*pairs, *(settings or [])]:
-        name, equals, value = pair.partition("=")
-        *parts, last = name.split(".")
-        if not equals or not parts:
-            raise ValueError(f"--set {pair}: write PART.FIELD=VALUE, e.g. train.epochs=4")
-        inner = changed
-        for part in parts:
-            inner = inner.setdefault(part, {})
-        inner[last] = _value(value)
-    return changed
-
-
-def _value(text: str) -> Any:
-    try:
-        return json.loads(text)
-    except ValueError:
-        return text
-
-
-def _seeds(text: str) -> list[int]:
-    try:
-        seeds = [int(part) for part in text.replace(",", " ").split()]
-    except ValueError:
-        raise ValueError(f"--seeds {text}: write numbers separated by commas, e.g. 0,1,2") from None
-    if min(seeds, default=0) < 0:
-        raise ValueError(f"--seeds {text}: a seed is 0 or more")
-    return seeds
 
 
 def _step(line: dict[str, float]) -> None:

@@ -1,0 +1,50 @@
+"""Options that name an experiment, and changes written as PART.FIELD=VALUE, in; the changed fields, nested, out."""
+
+from __future__ import annotations
+
+import json
+from typing import Annotated, Any
+
+import typer
+
+Suite = Annotated[
+    str,
+    typer.Option(
+        "--suite",
+        "--data",
+        help="A suite of the embedded world (retrieval, paragraph, scenes, motions), or SET:ROOT for a real set.",
+    ),
+]
+Size = Annotated[str, typer.Option(help="Size of the embedded world: quick or full.")]
+Set = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--set", help="Change a setting, e.g. train.epochs=4 or model.options.layers=2; repeatable."
+    ),
+]
+Backbone = Annotated[str | None, typer.Option(help="tiny, or any ViT of open_clip.")]
+Pretrained = Annotated[str | None, typer.Option(help="A tag of open_clip, a local file, or random.")]
+
+
+def overrides(settings: list[str] | None, backbone: str | None, pretrained: str | None) -> dict[str, Any]:
+    """Nested fields from `part.field=value`; values are JSON where they read as such, else text."""
+    changed: dict[str, Any] = {}
+    named = {"model.backbone": backbone, "model.pretrained": pretrained}
+    pairs = [f"{name}={json.dumps(value)}" for name, value in named.items() if value is not None]
+    for pair in [*pairs, *(settings or [])]:
+        name, equals, value = pair.partition("=")
+        *parts, last = name.split(".")
+        if not equals or not parts:
+            raise ValueError(f"--set {pair}: write PART.FIELD=VALUE, e.g. train.epochs=4")
+        inner = changed
+        for part in parts:
+            inner = inner.setdefault(part, {})
+        inner[last] = _value(value)
+    return changed
+
+
+def _value(text: str) -> Any:
+    try:
+        return json.loads(text)
+    except ValueError:
+        return text
