@@ -8,8 +8,12 @@ import os
 import sys
 import time
 from collections.abc import Iterator, Sequence
+from functools import lru_cache
+from itertools import takewhile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
+
+from stan.results.progress import remaining
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -51,13 +55,21 @@ def where(run: Run) -> dict[str, Any]:
 
     None where it isn't known.
     """
-    line = last_step(run.folder / "metrics.jsonl")
+    log = run.folder / "metrics.jsonl"
+    line = last_step(log)
     epochs, epoch = run.experiment.train.epochs, line.get("epoch")
-    spent = line.get("time") or run.seconds
-    eta = spent * (epochs - epoch) / epoch if epoch else None
+    eta = remaining(line["time"], line["step"], _first_epoch(log), epochs) if epoch else None
     known = {"epoch": epoch, "epochs": epochs, "step": line.get("step"), "loss": line.get("loss")}
     known |= {"rate": line.get("clips_per_second")}
     return known | {"elapsed": run.seconds, "eta": eta}
+
+
+@lru_cache(maxsize=1024)
+def _first_epoch(metrics: Path) -> int:
+    """Steps of the first epoch, once it is over: what makes its config makes their number, so it is counted once."""
+    with metrics.open(encoding="utf-8") as file:
+        lines = takewhile(lambda line: line["epoch"] == 0, map(json.loads, file))
+        return sum("step" in line for line in lines)
 
 
 def last_step(metrics: Path) -> dict[str, Any]:

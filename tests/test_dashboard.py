@@ -90,7 +90,7 @@ def test_live_tells_running_stopped_and_ended_runs_apart(open_dashboard, runs_ro
     (begun / "run.json").unlink()
     page = open_dashboard("live")
     (line,) = table(page, "losses").to_dict("records")
-    assert (line["run"], line["epoch"], line["step"]) == ("stan, seed 0", "4 of 12", 19)
+    assert (line["run"], line["epoch"], line["step"]) == ("stan, seed 0", "4 of 12", 20)
     assert line["best on validation"] == pytest.approx(52 * (1 - np.exp(-3 * 4 / 12)))
     assert (len(line["losses"]), line["clips/s"], line["metric"]) == (20, 410.0, "text-to-video R@1")
     assert line["remaining"] == words.duration(5.0 * 3.8 / 20 * (12 * 5 - 20))
@@ -107,13 +107,13 @@ def test_live_reads_what_was_logged_meanwhile_and_lets_a_finished_run_go(open_da
     folder = write_run(runs_root, experiment("stan", 0), "running")
     write_run(runs_root, experiment("stan", 1), "running")
     page = open_dashboard("live", filter="-s0")
-    assert table(page, "losses")["step"].tolist() == [19]
+    assert table(page, "losses")["step"].tolist() == [20]
     with (folder / "metrics.jsonl").open("a") as log:
         log.write(
-            '{"step": 20, "epoch": 4, "loss": 1.5, "clips_per_second": 99.0, "time": 20.0}\n{"step": 21, "ep'
+            '{"step": 21, "epoch": 4, "loss": 1.5, "clips_per_second": 99.0, "time": 20.0}\n{"step": 22, "ep'
         )
     (line,) = table(shown(page), "losses").to_dict("records")
-    assert (line["step"], line["loss"], line["epoch"]) == (20, 1.5, "5 of 12")
+    assert (line["step"], line["loss"], line["epoch"]) == (21, 1.5, "5 of 12")
     shutil.rmtree(folder)
     write_run(runs_root, experiment("stan", 0))
     page = shown(page)

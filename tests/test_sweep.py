@@ -242,12 +242,12 @@ def test_progress_is_read_from_the_end_of_the_log(tmp_path):
     one = made_up("stan", 0)
     folder = write_run(tmp_path, one, "running")
     with (folder / "metrics.jsonl").open("a") as log:
-        log.write('{"step": 20, "epo')  # being written at this moment
+        log.write('{"step": 21, "epo')  # being written at this moment
     run = sweep.Run(one, folder, "running", seconds=16.0)
     at = sweep_display.where(run)
-    assert (at["epoch"], at["step"], at["epochs"]) == (3, 19, one.train.epochs)
-    assert at["eta"] == pytest.approx(5.0 * 3.8 * (one.train.epochs - 3) / 3)
-    assert sweep_display.words(run).startswith("epoch 4/12, step 19, loss")
+    assert (at["epoch"], at["step"], at["epochs"]) == (3, 20, one.train.epochs)
+    assert at["eta"] == pytest.approx(5.0 * 3.8 / 20 * (12 * 5 - 20))  # 20 of 60 steps are done
+    assert sweep_display.words(run).startswith("epoch 4/12, step 20, loss")
     assert sweep_display.words(sweep.Run(one, tmp_path / "none", "running")) == "starting"
 
 

@@ -124,7 +124,7 @@ def _log(wanted: Experiment, status: str) -> list[dict]:
             where = epoch + step / 5
             lines.append(
                 {
-                    "step": epoch * 5 + step,
+                    "step": epoch * 5 + step + 1,
                     "epoch": epoch,
                     "loss": 8 * np.exp(-where / 4) + 0.5,
                     "lr": 1e-3 * (1 - fraction),

@@ -41,8 +41,11 @@ def progress(log: pd.DataFrame, epochs: int, metric: str) -> Progress:
     )
 
 
+def remaining(spent: float, done: int, in_epoch: int, epochs: int) -> float:
+    """Seconds of the steps to come, from the seconds `spent` on those done; in_epoch: steps of an epoch."""
+    return spent / done * max(0, epochs * in_epoch - done)
+
+
 def _remaining(steps: pd.DataFrame, epochs: int) -> float | None:
-    now, first_epoch = steps.iloc[-1], int((steps["epoch"] == 0).sum())
-    if now["epoch"] == 0:
-        return None
-    return float(now["time"]) / len(steps) * max(0, epochs * first_epoch - len(steps))
+    now, in_epoch = steps.iloc[-1], int((steps["epoch"] == 0).sum())
+    return remaining(float(now["time"]), len(steps), in_epoch, epochs) if now["epoch"] > 0 else None
