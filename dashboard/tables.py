@@ -147,7 +147,7 @@ def curves(log: pd.DataFrame, headline: str) -> tuple[pd.DataFrame, pd.DataFrame
     logged = log.dropna(subset=["loss"])
     clocks = [name for name in ("step", "time") if name in logged]
     within = logged.groupby("epoch")["loss"]
-    part = within.cumcount() / within.transform("size")
+    part = within.cumcount() / within.size().max()  # the last epoch may be in progress
     steps = logged[clocks].assign(epoch=logged["epoch"] + part, loss=logged["loss"])
     measured = [name for name in words.METRICS if f"validation.{name}" in log]
     chosen = headline if headline in measured else next(iter(measured), headline)

@@ -266,6 +266,11 @@ def test_curves_place_steps_within_their_epoch():
     assert metric == "t2v.R@1"
 
 
+def test_an_epoch_in_progress_is_not_drawn_as_if_it_were_over():
+    steps, _, _ = tables.curves(pd.DataFrame({"epoch": [0, 0, 0, 0, 1, 1], "loss": 1.0}), "top-1")
+    assert list(steps["epoch"]) == [0, 0.25, 0.5, 0.75, 1, 1.25]
+
+
 def test_curves_of_an_empty_log_are_empty():
     steps, values, metric = tables.curves(pd.DataFrame(), "top-1")
     assert len(steps) == len(values) == 0 and metric == "top-1"
