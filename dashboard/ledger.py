@@ -9,6 +9,7 @@ from typing import Any
 import pandas as pd
 
 from dashboard import words
+from stan.export import one_decimal
 from stan.ledger import STATUSES
 
 FILTERS = ("group", "backbone", "tricks", "pretraining")
@@ -100,7 +101,7 @@ def answered(items: Sequence[Mapping[str, Any]], benchmark: str) -> pd.DataFrame
 def _answer(item: Mapping[str, Any]) -> dict[str, Any]:
     interval = item["interval"]
     shown = {"row": item["row"], "metric": item["metric"], "printed": item["value"], "own": item["own"]}
-    shown["95 %"] = None if interval is None else f"{interval[0]:.1f} to {interval[1]:.1f}"
+    shown["95 %"] = None if interval is None else f"{one_decimal(interval[0])} to {one_decimal(interval[1])}"
     return shown | {"status": item["status"], "reason": item["reason"] or "", "runs": ", ".join(item["runs"])}
 
 

@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 
 from dashboard import words
+from stan.export import one_decimal, with_interval
 from stan.results.comparison import PROTOCOL
 
 
@@ -59,11 +60,11 @@ def ablation(
 
 
 def _range(low: float, high: float) -> str | None:
-    return None if np.isnan(low) else f"{low:.1f} to {high:.1f}"
+    return None if np.isnan(low) else f"{one_decimal(low)} to {one_decimal(high)}"
 
 
 def _change(line: Any) -> str | None:
-    return None if np.isnan(line.low) else words.interval(line.change, line.low, line.high)
+    return None if np.isnan(line.low) else with_interval(line.change, line.low, line.high, "+")
 
 
 def printed_beside(rows: Sequence[Any], ticks: pd.DataFrame | None) -> pd.DataFrame | None:
@@ -222,5 +223,5 @@ _ASIDE = (
 
 def _short(value: object) -> str:
     if isinstance(value, float):
-        return "" if np.isnan(value) else f"{value:.1f}" if abs(value) >= 1 else f"{value:.4g}"
+        return "" if np.isnan(value) else one_decimal(value) if abs(value) >= 1 else f"{value:.4g}"
     return "" if value is None else str(value)

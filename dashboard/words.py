@@ -48,10 +48,6 @@ def paper_column(key: str) -> str:
     return f"paper: {BENCHMARKS[key]}"
 
 
-def interval(change: float, low: float, high: float) -> str:
-    return f"{change:+.1f} [{low:+.1f}, {high:+.1f}]"
-
-
 def duration(seconds: float) -> str:
     """1234 -> 20 min 34 s; whole days from two on."""
     minutes, rest = divmod(round(seconds), 60)

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from stan import experiments, published, results
+from stan import experiments, export, published, results
 from stan.config import ModelConfig, to_dict
 from stan.metrics import HEADLINE
 
@@ -176,8 +176,8 @@ def status(runs: pd.DataFrame) -> pd.DataFrame:
 
 def _with_interval(summary: pd.DataFrame, name: str) -> pd.DataFrame:
     texts = [
-        f"{row.mean_:.1f}" + ("" if pd.isna(row.low) else f" [{row.low:.1f}, {row.high:.1f}]")
-        for row in summary.rename(columns={"mean": "mean_"}).itertuples()
+        export.with_interval(*numbers)
+        for numbers in summary[["mean", "low", "high"]].itertuples(index=False, name=None)
     ]
     return pd.DataFrame({"row": summary["row"], name: texts})
 

@@ -97,22 +97,19 @@ def _group(suite: str) -> str:
 def _own(runs: pd.DataFrame, suite: str, names: Sequence[str]) -> dict[str, list[Any]]:
     table = _numbers(runs, suite).drop_duplicates("row").set_index("row").reindex(names)
     ranges = {
-        "own [95 %]": ("{:.1f} [{:.1f}, {:.1f}]", ["mean", "low", "high"]),
-        "change": ("{:+.1f} [{:+.1f}, {:+.1f}]", ["change", "change_low", "change_high"]),
+        "own [95 %]": ("", ["mean", "low", "high"]),
+        "change": ("+", ["change", "change_low", "change_high"]),
     }
-    shown = {name: [_range(text, *v) for v in table[of].to_numpy()] for name, (text, of) in ranges.items()}
+    shown = {
+        name: [None if pd.isna(v[0]) else export.with_interval(*v, sign) for v in table[of].to_numpy()]
+        for name, (sign, of) in ranges.items()
+    }
     shown["order"] = table["order"].tolist()
     benchmark = _BENCHMARKS.get(published.COLUMN_OF_SUITE.get(suite, ""))
     printed = report.printed(runs["study"].iloc[0], suite)
     if any(value is not None for value in printed.values()):
         shown[f"printed: {benchmark}"] = [printed[name] for name in names]
     return shown
-
-
-def _range(text: str, value: float, low: float, high: float) -> str | None:
-    if pd.isna(value):
-        return None
-    return text.partition(" ")[0].format(value) if pd.isna(low) else text.format(value, low, high)
 
 
 def _numbers(runs: pd.DataFrame, suite: str) -> pd.DataFrame:

@@ -42,8 +42,21 @@ def test_latex_is_booktabs_with_its_origin_in_comments():
     lines = export.latex(table, IDS, "stan ablate components").decode().splitlines()
     assert lines[:2] == ["% regenerate: stan ablate components", "% run: s/r/h-s0"]
     assert lines[2] == r"\begin{tabular}{lcrr}"
-    assert r"a\_b\% & $\bullet$ & 43.2 & -- \\" in lines
+    assert r"a\_b\% & $\bullet$ & 43.3 & -- \\" in lines
     assert rules(lines) == [r"\toprule", r"\midrule", r"\bottomrule"]
+
+
+@pytest.mark.parametrize(
+    ("value", "text"), [(55.25, "55.3"), (-0.25, "-0.3"), (55.75, "55.8"), (0.15, "0.1"), (7, "7.0")]
+)
+def test_numbers_are_rounded_as_a_browser_does(value, text):
+    """0.15 lies below the tie that it is printed as."""
+    assert export.one_decimal(value) == text and export.one_decimal(value, "+").lstrip("+") == text
+
+
+def test_an_interval_stands_behind_its_number_where_there_is_one():
+    assert export.with_interval(1.25, -0.25, 2.5, "+") == "+1.3 [-0.3, +2.5]"
+    assert export.with_interval(1.25, np.nan, np.nan) == "1.3"
 
 
 @pytest.mark.skipif(shutil.which("pdflatex") is None, reason="LaTeX is not installed")

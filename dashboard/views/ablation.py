@@ -69,9 +69,9 @@ def _headlines(summary: pd.DataFrame, changes: pd.DataFrame, metric: str, baseli
     with st.container(horizontal=True):
         for own in summary[summary["row"].isin([best["row"], baseline])].itertuples():
             seeds = f"{words.metric(metric)}, {own.n} {'seed' if own.n == 1 else 'seeds'}"
-            st.metric(words.plain(own.row), f"{own.mean:.1f} %", seeds, **quiet)
-        low_high = f"95 %: {best['low']:+.1f} to {best['high']:+.1f}"
-        st.metric("difference, paired", f"{best['change']:+.1f} points", low_high, **quiet)
+            st.metric(words.plain(own.row), f"{export.one_decimal(own.mean)} %", seeds, **quiet)
+        change, low, high = (export.one_decimal(best[name], "+") for name in ("change", "low", "high"))
+        st.metric("difference, paired", f"{change} points", f"95 %: {low} to {high}", **quiet)
 
 
 def _table(

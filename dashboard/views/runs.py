@@ -7,6 +7,7 @@ import streamlit as st
 
 from dashboard import charts, data, marks, run_charts, tables, words
 from dashboard.views import downloads, fair, grid, pick
+from stan.export import with_interval
 
 _COLUMNS = ["status", "origin", "tags", "suite", "size", "t2v.R@1", "top-1", "order.accuracy", "seconds"]
 _SMOOTH = (1, 5, 20, 100)
@@ -185,7 +186,7 @@ def _paired(chosen: pd.DataFrame) -> None:
     except ValueError as error:
         st.caption(f"Not paired: {words.plain(error)}.")
         return
-    low_high = words.plain(words.interval(change.change, change.low, change.high))
+    low_high = words.plain(with_interval(change.change, change.low, change.high, "+"))
     st.markdown(
         f"{words.metric(chosen['headline'].iloc[0])}, from the first to the second: **{low_high}** points, "
         f"{change.won} queries won, {change.lost} lost (paired, 95 %)."
