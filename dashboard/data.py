@@ -20,6 +20,7 @@ from stan import experiments, published, report, results
 from stan import ledger as printed_and_own
 from stan.bench import kept
 from stan.results.reader import PROBE, flatten
+from stan.serve import DEMO_ADDRESS
 from stan.statistics import Change
 
 
@@ -33,10 +34,16 @@ def worlds() -> Path:
     return Path(_arguments().worlds or os.environ.get("STAN_WORLDS", "worlds"))
 
 
+def demo() -> str:
+    """Address of the demo that links lead to: `--demo`, else where `stan demo` serves it first."""
+    return _arguments().demo
+
+
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="streamlit run dashboard/app.py --")
     parser.add_argument("--runs", action="append", help="folder of runs; several allowed")
     parser.add_argument("--worlds", help="folder of rendered worlds")
+    parser.add_argument("--demo", default=DEMO_ADDRESS, help="address of the demo that links lead to")
     return parser.parse_args(sys.argv[1:])
 
 

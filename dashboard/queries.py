@@ -13,7 +13,6 @@ import streamlit as st
 from dashboard import data
 from stan import failures, results
 from stan.data.world import folder as world
-from stan.serve import DEMO_PORT, HOST
 
 GROUPS = {
     "motion": "motion",
@@ -50,8 +49,10 @@ def values(table: pd.DataFrame, by: str) -> list[str]:
     return [str(value) for value in counted.loc[counted["lost"] > 0, "group"]]
 
 
-def lost(table: pd.DataFrame, by: str, value: str | None) -> pd.DataFrame:
-    """query, text, right, rank, order, the first answers 1 to 5 where they are recorded, and the demo's address."""
+def lost(table: pd.DataFrame, by: str, value: str | None, demo: str) -> pd.DataFrame:
+    """query, text, right, rank, order, the first answers 1 to 5 where they are recorded, and where the demo at this
+    address searches for the same words.
+    """
     chosen = table[table["lost"]]
     if value is not None:
         chosen = chosen[[value in _texts(told) for told in chosen[by]]]
@@ -62,12 +63,9 @@ def lost(table: pd.DataFrame, by: str, value: str | None) -> pd.DataFrame:
         shown[str(place + 1)] = chosen["answers"].map(
             lambda answers, place=place: answers[place] if place < len(answers) else None
         )
-    return shown.assign(demo=[demo_address(text) for text in shown["text"].fillna(shown["query"])])
-
-
-def demo_address(query: str) -> str:
-    """Where the demo, once started by `stan demo`, searches for these words."""
-    return f"http://{HOST}:{DEMO_PORT}/?q={quote(query, safe='')}"
+    return shown.assign(
+        demo=[f"{demo}/?q={quote(text, safe='')}" for text in shown["text"].fillna(shown["query"])]
+    )
 
 
 def moved(study: data.Study, baseline: str, row: str, metric: str) -> pd.DataFrame:

@@ -20,6 +20,7 @@ from typing import IO
 HOST = "127.0.0.1"
 DASHBOARD_PORT = 8501
 DEMO_PORT = 7860
+DEMO_ADDRESS = f"http://{HOST}:{DEMO_PORT}"
 
 _READY_SECONDS = 180
 _GRACE_SECONDS = 5
@@ -68,8 +69,11 @@ def free_port(preferred: int) -> int:
     raise ValueError(f"no free port on {HOST}: end a program that listens there")
 
 
-def dashboard_command(runs: Sequence[Path | str], port: int | None = None) -> Page:
-    """The dashboard over these roots of run records. Without `port`: 8501, or a free one if that is taken."""
+def dashboard_command(runs: Sequence[Path | str], port: int | None = None, demo: str = DEMO_ADDRESS) -> Page:
+    """The dashboard over these roots of run records. Without `port`: 8501, or a free one if that is taken.
+
+    demo: address of the demo that its links lead to.
+    """
     port = port or free_port(DASHBOARD_PORT)
     roots = [argument for root in runs for argument in ("--runs", str(Path(root).resolve()))]
     settings = {
@@ -80,7 +84,8 @@ def dashboard_command(runs: Sequence[Path | str], port: int | None = None) -> Pa
     }
     options = [part for name, value in settings.items() for part in (f"--{name}", str(value))]
     app = str(project_folder("dashboard") / "app.py")
-    return Page("dashboard", (sys.executable, "-m", "streamlit", "run", app, *options, "--", *roots), port)
+    command = (sys.executable, "-m", "streamlit", "run", app, *options, "--", *roots, "--demo", demo)
+    return Page("dashboard", command, port)
 
 
 def demo_command(

@@ -223,14 +223,14 @@ def test_lost_queries_stand_with_their_answers_and_the_demos_address():
             "answers": [("one", "two"), ("x", "y"), ()],
         }
     )
-    shown = queries.lost(table, "objects", None)
+    shown = queries.lost(table, "objects", None, "http://127.0.0.1:9002")
     assert (
         shown["query"].tolist() == ["c", "a"] and pd.isna(shown["1"].iloc[0]) and shown["1"].iloc[1] == "one"
     )
-    assert shown["demo"].iloc[1] == "http://127.0.0.1:7860/?q=a%20red%20ring%20%26%20more"
+    assert shown["demo"].iloc[1] == "http://127.0.0.1:9002/?q=a%20red%20ring%20%26%20more"
     asked = dict(parse_qsl(urlsplit(shown["demo"].iloc[1]).query))
     assert Wish.of(asked).q == "a red ring & more"  # what the demo reads in its address
-    assert queries.lost(table, "objects", "red ring")["query"].tolist() == ["a"]
+    assert queries.lost(table, "objects", "red ring", "http://127.0.0.1:9002")["query"].tolist() == ["a"]
     assert queries.groupings(table.assign(motion=None, count=None, seen=True)) == ["objects", "right"]
 
 

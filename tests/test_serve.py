@@ -102,18 +102,20 @@ def test_a_taken_port_gives_another():
 def test_commands_bind_loopback_turn_telemetry_off_and_name_absolute_folders(tmp_path, monkeypatch):
     monkeypatch.setattr(serve, "project_folder", lambda name: tmp_path / name)
     monkeypatch.chdir(tmp_path)
-    dashboard = serve.dashboard_command(["runs", "others"], port=9001)
+    demo = serve.demo_command(["libraries/world"], port=9002)
+    dashboard = serve.dashboard_command(["runs", "others"], port=9001, demo=demo.address)
     words = " ".join(dashboard.command)
     assert "--server.address 127.0.0.1" in words
     assert "--browser.gatherUsageStats false" in words
-    assert dashboard.command[-5:] == (
+    assert dashboard.command[-7:] == (
         "--",
         "--runs",
         str(tmp_path / "runs"),
         "--runs",
         str(tmp_path / "others"),
+        "--demo",
+        "http://127.0.0.1:9002",
     )
-    demo = serve.demo_command(["libraries/world"], port=9002)
     assert "--host 127.0.0.1 --port 9002" in " ".join(demo.command)
     assert demo.command[2:5] == ("demo.app", "--library", str(tmp_path / "libraries/world"))
     assert demo.environment["GRADIO_ANALYTICS_ENABLED"] == "False"

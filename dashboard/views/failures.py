@@ -67,7 +67,7 @@ def _groups(table: pd.DataFrame) -> str | None:
 def _lost(table: pd.DataFrame, by: str, run: pd.Series) -> None:
     st.subheader("Lost queries")
     value = pick.one(f"Only, by {queries.GROUPS[by]}", [_ALL, *queries.values(table, by)], "only")
-    shown = queries.lost(table, by, None if value == _ALL else value)
+    shown = queries.lost(table, by, None if value == _ALL else value, data.demo())
     if not any(map(len, table["answers"])):
         st.info(
             "This record is from before the first five answers were kept: it tells ranks, and no answers. A run that "

@@ -51,7 +51,8 @@ def serve(library: Library = _LIBRARY, runs: Runs = _RUNS) -> None:
     """Serve dashboard and demo together, until Ctrl-C."""
     from stan import serve as servers
 
-    servers.serve([servers.dashboard_command([runs]), servers.demo_command([library])], say)
+    demo = servers.demo_command([library])
+    servers.serve([servers.dashboard_command([runs], demo=demo.address), demo], say)
 
 
 def doctor(as_json: Json = False) -> int:
