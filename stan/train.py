@@ -130,6 +130,11 @@ def check(experiment: Experiment) -> None:
     for name in ("epochs", "chunk"):
         if getattr(recipe, name) < 0:
             raise ValueError(f"train.{name} is {getattr(recipe, name)}; it can't be negative")
+    if recipe.compile and recipe.checkpointing:
+        raise ValueError(
+            "train.compile and train.checkpointing don't go together: compiled blocks, computed again, keep other"
+            " tensors than before; set one of them to false"
+        )
     if experiment.data.kept_frames < 0:
         raise ValueError(f"data.kept_frames is {experiment.data.kept_frames}; it can't be negative")
 
@@ -232,7 +237,7 @@ def _objective(model: DualEncoder, recipe: TrainConfig) -> nn.Module:
     """As the recipe has it computed."""
     if recipe.compile:
         compile_blocks(model)
-    if recipe.checkpointing:  # last, so that what is computed again is what was compiled
+    if recipe.checkpointing:
         recompute(model)
     return Objective(model).train()
 

@@ -139,7 +139,9 @@ def test_a_click_on_the_curve_plays_from_there(address, open_page):
     curve.click(position={"x": 2, "y": 10})
     page.locator(".card video").evaluate("v => v.pause()")
     no_video_is_broken(page)
-    assert page.locator(".card .now[transform]").count() == 1
+    moved = page.locator(".card .now[transform]")
+    moved.first.wait_for(state="attached")  # the player tells its place when it is asked to by the browser
+    assert moved.count() == 1
 
 
 def test_the_keyboard_goes_everywhere(address, open_page):

@@ -183,6 +183,7 @@ def test_prepare_leaves_nothing_to_compute(worlds, runs_root, monkeypatch):
         ({"lr": 0.0}, "must be above zero"),
         ({"epochs": -1}, "can't be negative"),
         ({"chunk": -1}, "can't be negative"),
+        ({"compile": True, "checkpointing": True}, "don't go together"),
     ],
 )
 def test_settings_that_no_run_can_have(changed, said):
