@@ -18,7 +18,8 @@ from jaxtyping import UInt8
 from stan import bench
 from stan.data import video as video_files
 from stan.data.sampling import segments
-from stan.library.embedding import embed
+from stan.library.reading import Local, Task, Video
+from stan.library.sources import Source
 from stan.models.dual_encoder import DualEncoder
 from stan.results import provenance
 
@@ -30,6 +31,8 @@ FRAMES, SHORT_SIDE = 12, 224
 REPEATS = 5
 WORKERS = (1, 2)
 CLIPS_PER_WORKER = 4
+INDEXED = 8
+"""Clips, read ahead of the model: of the first it waits for every frame."""
 
 Reader = Callable[[], UInt8[np.ndarray, "T H W 3"]]
 
@@ -45,7 +48,7 @@ def decode(
     Rows: `stan` (its worker's timeline, checks and pipe counted), then bare decord, PyAV and torchcodec on one
     thread; a row of one that isn't installed says so in its note and has no times. `relative`: decord's time over
     this one's. Then `stan` with one and two workers on several clips, and with a `model` (None leaves it out) what
-    share of the time to index a clip is spent waiting for its frames.
+    share of the time to index clips, as `stan index` does, it waits for their frames.
     """
     rows = []
     with tempfile.TemporaryDirectory(prefix="stan-bench-") as folder:
@@ -166,15 +169,22 @@ def _by_workers(clip: Path, size: tuple[int, int], repeats: int) -> list[dict[st
 
 
 def _waiting(clip: Path, size: tuple[int, int], repeats: int, model: DualEncoder) -> dict[str, Any]:
-    """Indexing one clip, and the share of it that goes by until its frames are there."""
-    info = video_files.probe(clip)
+    """Indexing clips one after the other, and the share of it that the model waits for their frames."""
+    tasks = [Task(Source(str(clip), str(clip.parent), clip.name), None)] * INDEXED
+    local = Local.of(model, video_files.probe(clip).duration)
 
-    def frames(_: int) -> None:
-        video_files.probe(clip)
-        video_files.decode(clip, model.frames)
+    def index(_: int) -> float:
+        return 1000 * sum(_waited(video) for video in local.videos(tasks, ()))
 
-    calls = {"frames": frames, "all": lambda _: embed(model, clip, info.duration)}
-    measured = {name: taken for name, (taken, _) in bench.interleaved(calls, repeats, warm_up=1).items()}
-    share = float(np.median(measured["frames"] / measured["all"]))
-    facts = {"what": "indexed", "decoder": "stan", "width": size[0], "height": size[1], "workers": 1}
-    return bench.row(f"{size[0]}x{size[1]}, indexed", measured["all"], **facts, waiting=share)
+    taken, waited = bench.interleaved({"": index}, repeats, warm_up=1)[""]
+    facts = {"what": f"{INDEXED} clips indexed", "decoder": "stan", "width": size[0], "height": size[1]}
+    facts |= {"workers": 1, "clips_per_second": 1000 * INDEXED / float(np.median(taken))}
+    share = float(np.median(np.array(waited) / taken))
+    return bench.row(f"{size[0]}x{size[1]}, {INDEXED} clips, indexed", taken, **facts, waiting=share)
+
+
+def _waited(video: Video) -> float:
+    """Seconds that the model waited for the clip that it has embedded."""
+    video.look()
+    video.embed()
+    return video.waited
