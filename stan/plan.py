@@ -9,7 +9,7 @@ from typing import Any
 
 import pandas as pd
 
-from stan import experiments, results
+from stan import durations, experiments, results
 from stan.config import Experiment
 from stan.sweep import rows_of, trials_of, with_rate
 from stan.train import RESUME
@@ -57,7 +57,7 @@ def plan(
         rows = [with_rate(row, first | chosen) for row in rows]
     wanted = [replace(row, seed=seed) for seed in dict.fromkeys(seeds) for row in rows]
     done = records[records["status"] == "done"] if len(records) else records
-    known = pd.concat([done, results.load([], shipped=True)])
+    known = durations.known(records)
     equal, steps = _Equal(done), []
     for one in [*trials, *wanted]:
         what = equal.next(one, Path(runs) / one.id)
@@ -94,19 +94,4 @@ class _Equal:
 
 
 def _seconds(one: Experiment, what: str, known: pd.DataFrame) -> float | None:
-    """Median of the runs that did the same; here before those that came with the package, whose machine was another."""
-    if what in ("done", "taken over"):
-        return 0.0
-    alike = known[
-        (known["suite"] == one.data.suite)
-        & (known["size"] == one.data.size)
-        & (known["data.frames"] == one.data.frames)
-        & (known["model.backbone"] == one.model.backbone)
-        & (known["model.temporal"] == one.model.temporal)
-        & (known["train.epochs"] == one.train.epochs)
-        & (known["train.frozen"] == one.train.frozen)
-        & (known["same_as"].notna() == (what == "tested"))
-    ]
-    here = alike[~alike["shipped"].astype(bool)]
-    chosen = here if len(here) else alike
-    return float(chosen["seconds"].median()) if len(chosen) else None
+    return 0.0 if what in ("done", "taken over") else durations.seconds(one, known, tested=what == "tested")

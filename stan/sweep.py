@@ -15,7 +15,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from stan import engines, experiments, notebook, results
+from stan import durations, engines, experiments, notebook, results
 from stan.config import Experiment, from_dict, to_dict
 from stan.engines import Engine, Execution
 from stan.files import write_json
@@ -35,6 +35,8 @@ class Run:
     """waiting, running, done, done before, failed, interrupted."""
     reason: str = ""
     running: Execution | None = None
+    expected: float = 0.0
+    """Seconds, from records; 0 where none is like it."""
     started: float = 0.0
     seconds: float = 0.0
     """Of its process, in this call."""
@@ -200,6 +202,9 @@ def train_all(
             run.status = "done before"
     pending = [run for run in queue if not run.over]
     if pending:
+        known = durations.known(results.load(runs))
+        for run in pending:
+            run.expected = durations.seconds(run.experiment, known) or 0.0
         where = engines.engine(engine, jobs, len(pending))
         spent.at_once = max(spent.at_once, where.at_once)
         with spent.clocked("seconds", "preparing"):
@@ -260,7 +265,10 @@ def _work(queue: Sequence[Run], where: Engine, runs: Path, worlds: Path, display
 
 
 def _ready(queue: Sequence[Run]) -> list[Run]:
-    """Waiting runs whose training no earlier run is about to do, too; where that one failed, they fail with it."""
+    """Waiting runs whose training no earlier run is about to do, too; where that one failed, they fail with it.
+
+    Seed after seed, of each those that take longest first: else, at the end, a long one would run alone.
+    """
     ready: list[Run] = []
     first: dict[tuple[str, int], Run] = {}
     for run in queue:
@@ -271,7 +279,8 @@ def _ready(queue: Sequence[Run]) -> list[Run]:
             run.status, run.reason = "failed", f"{leader.name}, which trains the same weights, failed"
         elif leader is run or leader.over:
             ready.append(run)
-    return ready
+    seeds = list(dict.fromkeys(run.experiment.seed for run in queue))
+    return sorted(ready, key=lambda run: (seeds.index(run.experiment.seed), -run.expected))
 
 
 def _start(run: Run, where: Engine, runs: Path, worlds: Path) -> None:
