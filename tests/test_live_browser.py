@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import json
+import os
 import re
+import signal
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
-from stan.results import RunWriter
+from stan.bench.records import experiment, write_run
+from stan.results import RunWriter, lock
 from stan.serve import dashboard_command, free_port
 from tests.browser.server import ROOT, served
+from tests.test_dashboard_browser import keep_running, settled
 from tests.written_runs import EXPERIMENT, arrays, evaluation
 
 pytestmark = pytest.mark.browser
@@ -105,3 +109,53 @@ def test_a_run_whose_writer_dies_shows_as_died(address, root, open_page):
         in page.locator("code").all_inner_texts()
     )
     assert never_reloaded(page)
+
+
+STATUSES = ("done", "running", "failed", "interrupted", "died", "damaged")
+
+
+def write_every_status(root: Path) -> int:
+    """A run of each of STATUSES, as seed 0, 1, ...; the lock of the running one comes back."""
+    folders = [
+        write_run(root, experiment("stan", seed, study="kinds"), "done" if status == "damaged" else status)
+        for seed, status in enumerate(STATUSES)
+    ]
+    (folders[STATUSES.index("damaged")] / "eval.json").write_text("{")
+    return keep_running(folders[STATUSES.index("running")])
+
+
+def shown_statuses(page, address: str) -> list[str]:
+    """Of the runs in order of their seeds, as the table on *Runs* has them."""
+    page.goto(f"{address}/runs?filter=kinds/&columns=status")
+    settled(page, "Runs")
+    rows = page.locator(".st-key-runs table tbody [role=row]")
+    rows.nth(len(STATUSES) - 1).wait_for(state="attached")
+    found = [row.locator("td").all_inner_texts() for row in rows.all()]
+    by_seed = {next(text for text in cells if "/stan/" in text)[-1]: cells for cells in found}
+    return [next(text for text in by_seed[seed] if text in STATUSES) for seed in sorted(by_seed)]
+
+
+def files(root: Path) -> dict[Path, tuple[bytes, int]]:
+    return {path: (path.read_bytes(), path.stat().st_mtime_ns) for path in root.rglob("*") if path.is_file()}
+
+
+def test_a_killed_dashboard_comes_back_with_the_same_statuses(root, open_page):
+    """Also to the page that was open meanwhile."""
+    dashboard = dashboard_command([root], free_port(0))
+    taken = write_every_status(root)
+    try:
+        before = files(root)
+        with served(dashboard) as (address, process):
+            live = opened(open_page, address)
+            wait_for_cells(live, "stan, seed 1", "20")
+            assert shown_statuses(open_page(address), address) == list(STATUSES)
+            os.kill(process, signal.SIGKILL)
+        with served(dashboard):
+            assert shown_statuses(open_page(address), address) == list(STATUSES)
+            assert files(root) == before
+            with (root / experiment("stan", 1, study="kinds").id / "metrics.jsonl").open("a") as log:
+                log.write('{"step": 21, "epoch": 4, "loss": 1.5, "clips_per_second": 99.0, "time": 20.0}\n')
+            wait_for_cells(live, "stan, seed 1", "21")
+            assert never_reloaded(live)
+    finally:
+        lock.release(taken)
