@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import sys
 from functools import partial
 
 import numpy as np
@@ -246,13 +247,11 @@ def test_decoders_read_the_same_frames_of_the_benchs_own_clip(tmp_path):
 
 
 def test_decoding_names_what_is_not_installed_and_counts_clips(monkeypatch):
-    there = decoding.importlib.util.find_spec
-    absent = lambda name: None if name == "torchcodec" else there(name)  # noqa: E731
-    monkeypatch.setattr(decoding.importlib.util, "find_spec", absent)
+    monkeypatch.setitem(sys.modules, "torchcodec", None)
     model = build(ModelConfig(pretrained="random", temporal="mean"), 4).eval()
     found = decoding.decode(((160, 128),), repeats=2, model=model, clip_frames=30)
     rows = {row["name"]: row for row in found["rows"]}
-    assert rows["160x128, torchcodec"]["note"] == "not installed"
+    assert rows["160x128, torchcodec"]["note"] == "not installed, or cannot be loaded"
     assert rows["160x128, torchcodec"]["median"] is None
     one, two = (rows[f"160x128, 8 clips, stan, {name}"] for name in ("1 worker", "2 workers"))
     assert one["scaling"] == 1 and one["clips_per_second"] == pytest.approx(8000 / one["median"])

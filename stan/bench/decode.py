@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import importlib
-import importlib.util
 import tempfile
 from collections.abc import Callable, Sequence
 from functools import partial
@@ -78,16 +77,24 @@ def write_clip(path: Path, size: tuple[int, int], frames: int) -> Path:
 
 
 def readers(clip: Path, size: tuple[int, int], clip_frames: int) -> dict[str, Reader | None]:
-    """How each decoder reads the frames that `stan` reads; None where it isn't installed."""
+    """How each decoder reads the frames that `stan` reads; None where it can't be loaded."""
     indices = segments(clip_frames, FRAMES)
     shape = tuple(round(length * SHORT_SIDE / min(size)) for length in size)
     bare = {"decord": _by_decord, "pyav": _by_pyav, "torchcodec": _by_torchcodec}
     modules = {"decord": "decord", "pyav": "av", "torchcodec": "torchcodec"}
     found: dict[str, Reader | None] = {"stan": partial(video_files.frames, clip, FRAMES, SHORT_SIDE)}
     for name, read in bare.items():
-        there = importlib.util.find_spec(modules[name]) is not None
-        found[name] = partial(read, str(clip), indices, shape) if there else None
+        found[name] = partial(read, str(clip), indices, shape) if _loads(modules[name]) else None
     return found
+
+
+def _loads(module: str) -> bool:
+    """torchcodec may be installed and yet find no FFmpeg."""
+    try:
+        importlib.import_module(module)
+    except (ImportError, OSError, RuntimeError):
+        return False
+    return True
 
 
 def _by_decord(clip: str, indices: np.ndarray, shape: tuple[int, int]) -> np.ndarray:
@@ -134,7 +141,8 @@ def _by_decoder(clip: Path, size: tuple[int, int], repeats: int, clip_frames: in
         label = f"{size[0]}x{size[1]}, {name}"
         if name not in measured:
             absent = dict.fromkeys(("median", "spread", "clips_per_second", "relative"))
-            rows.append({"name": label} | absent | {"unit": "ms"} | facts | {"note": "not installed"})
+            facts["note"] = "not installed, or cannot be loaded"
+            rows.append({"name": label} | absent | {"unit": "ms"} | facts)
             continue
         facts["clips_per_second"] = 1000 / float(np.median(measured[name]))
         decord = measured.get("decord")
