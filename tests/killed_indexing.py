@@ -42,6 +42,14 @@ def engine(embed: Callable[[Path], Embedded]) -> Local:
     return Local(lambda file: iter([file]), lambda files: embed(next(files)))
 
 
+def empty_store(address: str | Path) -> Store:
+    """A library of vectors of four numbers, with nothing in it."""
+    store = Store(address)
+    with store.writing():
+        store.create(4, MAKER)
+    return store
+
+
 def check_and_index(folder: Path, address: Path, files: int, said: int) -> None:
     """Says `c` when the library has been found to hold the first `files`, then `.` for every file that was indexed."""
     holds(folder, address, files)

@@ -20,7 +20,7 @@ from stan.library import store as stores
 from stan.library.indexing import update
 from stan.library.sources import Folder
 from stan.library.store import Store
-from tests.killed_indexing import KILLS, MAKER, embed, engine
+from tests.killed_indexing import KILLS, MAKER, embed, empty_store, engine
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -49,10 +49,7 @@ def folder(tmp_path):
 
 @pytest.fixture
 def store(tmp_path):
-    opened = Store(tmp_path / "library")
-    with opened.writing():
-        opened.create(4, MAKER)
-    return opened
+    return empty_store(tmp_path / "library")
 
 
 def indexed(store, folder, embed=None):

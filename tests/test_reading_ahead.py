@@ -16,16 +16,12 @@ from stan.library import sources
 from stan.library.indexing import update
 from stan.library.reading import READERS, Local, Task
 from stan.library.sources import Addresses, RemoteSource, Source
-from stan.library.store import Store
-from tests.killed_indexing import MAKER, embed, engine
+from tests.killed_indexing import embed, empty_store, engine
 
 
 @pytest.fixture
 def store(tmp_path):
-    opened = Store(tmp_path / "library")
-    with opened.writing():
-        opened.create(4, MAKER)
-    return opened
+    return empty_store(tmp_path / "library")
 
 
 @pytest.fixture
