@@ -38,8 +38,8 @@ def embed(path: Path) -> Embedded:
 
 
 def engine(embed: Callable[[Path], Embedded]) -> Local:
-    """One that has nothing to decode."""
-    return Local(lambda file: iter([file]), lambda files: embed(next(files)))
+    """One that has nothing to decode. The second group, an empty one, keeps a fetched file while it is embedded."""
+    return Local(lambda file: iter([file, None]), lambda files: embed(next(files)))
 
 
 def empty_store(address: str | Path) -> Store:
