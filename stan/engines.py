@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import os
 import time
+from abc import abstractmethod
 from collections.abc import Mapping
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any, Protocol
 
-from stan import notebook
+from stan import forking, notebook
 from stan.results import lock
 
 ENGINES = ("local", "ray")
@@ -39,11 +41,12 @@ class Execution(Protocol):
     def tail(self, lines: int = 12) -> str: ...
 
 
-class Engine(Protocol):
-    """Where notebooks are executed."""
+class Engine(AbstractContextManager):
+    """Where notebooks are executed, within its context."""
 
     at_once: int
 
+    @abstractmethod
     def start(self, path: Path, parameters: Mapping[str, Any], folder: Path) -> Execution: ...
 
 
@@ -59,18 +62,28 @@ def engine(name: str, jobs: int | None, pending: int) -> Engine:
     return Ray(jobs, pending) if name == "ray" else Local(jobs, pending)
 
 
-class Local:
+class Local(Engine):
     """Processes on this machine, which share its cores."""
 
     def __init__(self, jobs: int | None, pending: int):
         self.at_once = min(jobs or min(cores(), MOST_AT_ONCE), pending)
         self._environment = _threads(max(1, cores() // self.at_once))
+        self._forks: forking.Forks | None = None
+
+    def __enter__(self) -> Local:
+        if forking.possible():
+            self._forks = forking.Forks(notebook.process_environment(self._environment))
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._forks is not None:
+            self._forks.close()
 
     def start(self, path: Path, parameters: Mapping[str, Any], folder: Path) -> Execution:
-        return notebook.start(path, parameters, folder, self._environment)
+        return notebook.start(path, parameters, folder, self._environment, self._forks)
 
 
-class Ray:
+class Ray(Engine):
     """Workers of a Ray cluster: the one that RAY_ADDRESS names, or else one on this machine.
 
     All its machines must see the folders of runs and worlds under the same paths. A run takes one GPU where the cluster
@@ -86,6 +99,9 @@ class Ray:
         self._remote = ray.remote(execute).options(
             num_cpus=self._share, num_gpus=1 if graphics else 0, max_retries=RETRIES
         )
+
+    def __exit__(self, *_: object) -> None:
+        pass
 
     def start(self, path: Path, parameters: Mapping[str, Any], folder: Path) -> Execution:
         notebook.check(path, parameters)

@@ -1,7 +1,8 @@
 """A notebook and its parameters in; the executed notebook and its HTML, made in a process of their own, out.
 
-`python -m stan.notebook REQUEST.json` is that process. Whether a training run succeeded is said by its record
-(`stan.results`), never by a notebook: after a dead kernel the remaining cells look as if they had run.
+`python -m stan.notebook REQUEST.json` is that process, or a fork (`stan.forking`). Whether a training run succeeded is
+said by its record (`stan.results`), never by a notebook: after a dead kernel the remaining cells look as if they had
+run.
 """
 
 from __future__ import annotations
@@ -18,11 +19,16 @@ import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from stan.results.provenance import COMMAND, started_by
 
+if TYPE_CHECKING:
+    from stan.forking import Fork, Forks
+
 KERNEL = "python3"
+PROVISIONER = "stan-forked"
+"""What jupyter_client knows `stan.forked_kernel.Provisioner` by."""
 LOG = "notebook.log"
 
 GRACE_SECONDS = 10
@@ -89,7 +95,7 @@ def _fits(value: Any, declared: str) -> bool:
 class Running:
     """A notebook that is being executed in a process of its own."""
 
-    process: subprocess.Popen[bytes]
+    process: subprocess.Popen[bytes] | Fork
     log: Path
 
     def poll(self) -> int | None:
@@ -123,23 +129,30 @@ def tail(log: Path, lines: int) -> str:
 
 
 def start(
-    notebook: Path, parameters: Mapping[str, Any], folder: Path, environment: Mapping[str, str] | None = None
+    notebook: Path,
+    parameters: Mapping[str, Any],
+    folder: Path,
+    environment: Mapping[str, str] | None = None,
+    forks: Forks | None = None,
 ) -> Running:
     """Starts `notebook` with checked parameters; `folder` gets NAME.ipynb, NAME.html and notebook.log.
 
-    `environment` is added to this process's. Raises ValueError as `check` does.
+    `environment` is added to this process's. With `forks` it is one of them, in their environment. Raises ValueError as
+    `check` does.
     """
     check(notebook, parameters)
     folder.mkdir(parents=True, exist_ok=True)
     request = {"notebook": str(notebook), "parameters": dict(parameters), "folder": str(folder)}
+    log = folder / LOG
+    if forks is not None:
+        return Running(forks.start(request, log), log)
     file = tempfile.NamedTemporaryFile("w", suffix=".json", delete=False)  # noqa: SIM115 - the process removes it
     with file:
         json.dump(request, file)
-    log = folder / LOG
     with log.open("wb") as stream:
         process = subprocess.Popen(
             [sys.executable, "-m", "stan.notebook", file.name],
-            env={**os.environ, **_environment(), **(environment or {})},
+            env=process_environment(environment or {}),
             stdin=subprocess.DEVNULL,
             stdout=stream,
             stderr=subprocess.STDOUT,
@@ -166,12 +179,21 @@ def run_notebook(
     return folder / notebook.name
 
 
-def execute(notebook: Path, parameters: Mapping[str, Any], folder: Path) -> None:
-    """Executes in this process, with a kernel of this interpreter; writes notebook and HTML, also after an error."""
+def execute_request(request: Mapping[str, Any], kernel: int | None = None) -> None:
+    """Executes in this process what `start` wrote down; ends when the process that asked for it does.
+
+    kernel: the process that waits to become the kernel (`stan.forking`); None for one of its own.
+    """
+    threading.Thread(target=_end_with_parent, args=(os.getppid(),), daemon=True).start()
+    _execute(Path(request["notebook"]), request["parameters"], Path(request["folder"]), kernel)
+
+
+def _execute(notebook: Path, parameters: Mapping[str, Any], folder: Path, kernel: int | None) -> None:
+    """With a kernel of this interpreter; writes notebook and HTML, also after an error."""
     import papermill
 
     executed = folder / notebook.name
-    with _own_kernel():
+    with _own_kernel(kernel):
         try:
             papermill.execute_notebook(
                 str(notebook),
@@ -198,9 +220,12 @@ def to_html(notebook: Path) -> Path:
     return page
 
 
-def _environment() -> dict[str, str]:
-    """The kernel imports this very package, records this very command and draws into the notebook; no warnings of
-    missing widgets."""
+def process_environment(added: Mapping[str, str]) -> dict[str, str]:
+    """Of a notebook's process: this one's and `added`.
+
+    The kernel imports this very package, records this very command and draws into the notebook; no warnings of missing
+    widgets.
+    """
     first = {
         "PYTHONPATH": str(Path(__file__).resolve().parents[1]),
         "PYTHONWARNINGS": "ignore:IProgress not found",
@@ -211,7 +236,8 @@ def _environment() -> dict[str, str]:
     }
     joined[COMMAND] = started_by()
     # whatever the calling process draws with (Streamlit sets its own backend for all its children)
-    return joined | {"MPLBACKEND": "module://matplotlib_inline.backend_inline"}
+    joined["MPLBACKEND"] = "module://matplotlib_inline.backend_inline"
+    return {**os.environ, **joined, **added}
 
 
 def _tidy(executed: Path) -> None:
@@ -225,7 +251,7 @@ def _tidy(executed: Path) -> None:
 
 
 @contextlib.contextmanager
-def _own_kernel() -> Iterator[None]:
+def _own_kernel(forked: int | None) -> Iterator[None]:
     """Kernel `python3` is this interpreter, whatever is installed in the user's home, which need not be writable.
 
     Meanwhile Ctrl-C and SIGTERM interrupt the cell that is running, so that a run's record can still be closed.
@@ -234,9 +260,13 @@ def _own_kernel() -> Iterator[None]:
         pid_file = Path(folder, "pid")
         program = _KERNEL_PROGRAM.format(pid_file=str(pid_file))
         argv = [sys.executable, "-c", program, "-f", "{connection_file}"]
-        spec = Path(folder, "kernels", KERNEL, "kernel.json")
-        spec.parent.mkdir(parents=True)
-        spec.write_text(json.dumps({"argv": argv, "display_name": "Python 3", "language": "python"}))
+        spec = {"argv": argv, "display_name": "Python 3", "language": "python"}
+        if forked is not None:
+            pid_file.write_text(str(forked))
+            spec["metadata"] = {"kernel_provisioner": {"provisioner_name": PROVISIONER}}
+        file = Path(folder, "kernels", KERNEL, "kernel.json")
+        file.parent.mkdir(parents=True)
+        file.write_text(json.dumps(spec))
         os.environ["JUPYTER_PATH"] = os.pathsep.join(
             [folder, *filter(None, [os.environ.get("JUPYTER_PATH")])]
         )
@@ -263,12 +293,15 @@ def _end_with_parent(parent: int) -> None:
 
 
 def _main(request: str) -> None:
-    # one of jsonschema's optional checkers, which no notebook needs and whose import takes more than a second
-    sys.modules["rfc3987_syntax"] = None
+    leave_out_checkers()
     wanted = json.loads(Path(request).read_text())
     os.unlink(request)
-    threading.Thread(target=_end_with_parent, args=(os.getppid(),), daemon=True).start()
-    execute(Path(wanted["notebook"]), wanted["parameters"], Path(wanted["folder"]))
+    execute_request(wanted)
+
+
+def leave_out_checkers() -> None:
+    """One of jsonschema's, which no notebook needs and whose import takes more than a second."""
+    sys.modules["rfc3987_syntax"] = None
 
 
 if __name__ == "__main__":

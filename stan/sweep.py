@@ -205,12 +205,12 @@ def train_all(
         known = durations.known(results.load(runs))
         for run in pending:
             run.expected = durations.seconds(run.experiment, known) or 0.0
-        where = engines.engine(engine, jobs, len(pending))
-        spent.at_once = max(spent.at_once, where.at_once)
-        with spent.clocked("seconds", "preparing"):
-            _prepare([run.experiment for run in pending], worlds, runs)
-        with spent.clocked("seconds"), open_display(queue) as display, _ending_signals():
-            _work(queue, where, Path(runs), Path(worlds), display)
+        with engines.engine(engine, jobs, len(pending)) as where:
+            spent.at_once = max(spent.at_once, where.at_once)
+            with spent.clocked("seconds", "preparing"):
+                _prepare([run.experiment for run in pending], worlds, runs)
+            with spent.clocked("seconds"), open_display(queue) as display, _ending_signals():
+                _work(queue, where, Path(runs), Path(worlds), display)
     spent.training += sum(run.training for run in queue)
     return Report(queue, spent=spent)
 

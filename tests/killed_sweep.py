@@ -36,6 +36,8 @@ EXPERIMENTS = (
 )
 MARKS = {"notebook": "stan.notebook", "kernel": "ipykernel_launcher", "worker": "ray::execute"}
 """What tells a process by its command line."""
+FORKS = ("forked", "notebook", "kernel")
+"""Those of one command line, each forked from the one before."""
 
 SWEEP = """
 import sys
@@ -67,7 +69,11 @@ def family(runner: psutil.Popen) -> dict[str, list[psutil.Process]]:
     for process in every:
         with contextlib.suppress(psutil.Error):
             said = " ".join(process.cmdline())
-            for kind in (kind for kind, mark in MARKS.items() if mark in said):
+            kinds = [kind for kind, mark in MARKS.items() if mark in said]
+            if "stan.forking" in said:
+                parents = (" ".join(parent.cmdline()) for parent in process.parents())
+                kinds.append(FORKS[sum("stan.forking" in parent for parent in parents)])
+            for kind in kinds:
                 found.setdefault(kind, []).append(process)
     return found
 

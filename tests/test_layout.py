@@ -20,7 +20,7 @@ LAYERS = (
     "results experiments figures study_figures export",
     "recipe gradients recomputation compilation sharding resumption cost step_cost benchmarks train evaluate"
     " time_probe probes pretrain reliability",
-    "sweep sweep_display sweep_time durations engines plan notebook",
+    "sweep sweep_display sweep_time durations engines plan notebook forking forked_kernel",
     "recognition time_meter",
     "library explain report report_files failures ledger tour bench",
     "doctor cli",

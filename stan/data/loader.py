@@ -187,7 +187,8 @@ def clip_tokens(clip: Clip, texts: list[str], words: int) -> Int[Tensor, "N L"]:
     """Token ids of all texts, as long as the longest needs: the padding beyond it changes nothing."""
     if not texts:
         return torch.empty(0, 0, dtype=torch.long)
-    ids = clip.tokenize(texts, words)
+    distinct = {text: i for i, text in enumerate(dict.fromkeys(texts))}
+    ids = clip.tokenize(list(distinct), words)[[distinct[text] for text in texts]]
     return ids[:, : int(ids.argmax(1).max()) + 1]  # the end token has the highest id
 
 

@@ -27,16 +27,15 @@ class VideoFolder:
     root: Path
     top: Path = field(init=False)
     """`videos` in the root where there is one, else the root."""
-    _files: dict[str, Path] = field(init=False)
+    _files: dict[str, str] = field(init=False)
 
     def __post_init__(self) -> None:
         self.top = self.root / "videos" if (self.root / "videos").is_dir() else self.root
         self._files = {}
-        for file in sorted(_video_files(self.top)):
-            relative = file.relative_to(self.top).as_posix()
-            stems = (relative.removesuffix(file.suffix), file.stem)
-            for key in (relative, file.name, *stems):
-                self._files.setdefault(key, file)
+        for relative in sorted(_video_files(self.top), key=lambda path: path.split("/")):
+            stem, name = os.path.splitext(relative)[0], relative.rpartition("/")[2]
+            for key in (relative, name, stem, stem.rpartition("/")[2]):
+                self._files.setdefault(key, relative)
 
     def find(self, *names: str) -> Path | None:
         """The file that an annotation means; another extension will do, as sets are often re-encoded."""
@@ -44,7 +43,7 @@ class VideoFolder:
             name = video.removeprefix("./").removeprefix("videos/")
             for key in (name, Path(name).name, name.removesuffix(Path(name).suffix), Path(name).stem):
                 if key in self._files:
-                    return self._files[key]
+                    return self.top / self._files[key]
         return None
 
 
@@ -120,6 +119,10 @@ def items(path: Path, convert: Callable[[dict[str, Any]], Any], values: Any | No
     return found
 
 
-def _video_files(top: Path) -> Iterator[Path]:
+def _video_files(top: Path) -> Iterator[str]:
+    """Paths from `top`, as text: there may be hundreds of thousands."""
     for folder, _, names in os.walk(top):
-        yield from (Path(folder, name) for name in names if Path(name).suffix.lower() in EXTENSIONS)
+        within = os.path.relpath(folder, top).replace(os.sep, "/")
+        for name in names:
+            if os.path.splitext(name)[1].lower() in EXTENSIONS:
+                yield name if within == "." else f"{within}/{name}"
