@@ -43,7 +43,7 @@ def possible() -> bool:
 
 
 class Forks:
-    """The process that is forked, as seen by who sends the requests; it ends with him."""
+    """The process that is forked, as seen by the one that sends requests; it ends with that one, and its forks do."""
 
     def __init__(self, environment: Mapping[str, str]):
         self._environment = dict(environment)
@@ -58,8 +58,10 @@ class Forks:
                 self._connection.send((dict(request), str(log)))
                 while (told := self._connection.recv())[0] != "started":
                     self._take(*told)
-                self._alive.add(told[1])
-                return Fork(self, told[1])
+                _, pid = told
+                self._alive.add(pid)
+                self._codes.pop(pid, None)  # of another one, long ago
+                return Fork(self, pid)
             except (EOFError, OSError):
                 self._lose()
                 self._open()
@@ -89,9 +91,10 @@ class Forks:
                 start_new_session=True,
             )
 
-    def _take(self, _: str, pid: int, code: int) -> None:
-        self._alive.discard(pid)
-        self._codes[pid] = code
+    def _take(self, kind: str, pid: int, code: int = 0) -> None:
+        if kind == "ended":  # else its start was interrupted, and nobody waits for it
+            self._alive.discard(pid)
+            self._codes[pid] = code
 
     def _lose(self) -> None:
         """Forks see that their parent is gone and end themselves."""

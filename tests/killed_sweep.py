@@ -27,7 +27,7 @@ import psutil
 from stan import results
 from tests.tiny_experiment import tiny
 
-_STAN = tiny("retrieval", "stan", "stan", epochs=3)
+_STAN = tiny("retrieval", "stan", "stan", epochs=60)
 EXPERIMENTS = (
     _STAN,
     tiny("retrieval", "mean", "mean"),
