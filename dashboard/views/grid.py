@@ -11,6 +11,8 @@ import streamlit as st
 from dashboard import words
 
 _COUNTS = ("seeds", "seed", "GFLOPs", "frames", "epoch", "N", "lost", "queries", "step")
+_WIDE = {"95 %": 110, "change": 160}
+"""Pixels of texts that a browser would cut off where most of their column is empty: it fits a column to the mean."""
 
 
 def show(
@@ -25,11 +27,18 @@ def show(
 ) -> Any:
     """`st.dataframe` with this suite's formats; returns its event where `options` ask for one.
 
-    links: words to show instead of the addresses in a column. curves: columns of lists, drawn as small lines.
+    links: words to show instead of the addresses in a column, which stays in sight at the left. curves: columns of
+    lists, drawn as small lines.
     """
     config = {column: _column(column, decimals) for column in table.select_dtypes("number")}
     config |= {name: _tick(name) for name in words.COMPONENTS.values() if name in table}
-    config |= {name: st.column_config.LinkColumn(display_text=text) for name, text in (links or {}).items()}
+    config |= {
+        name: st.column_config.TextColumn(width=width) for name, width in _WIDE.items() if name in table
+    }
+    config |= {
+        name: st.column_config.LinkColumn(display_text=text, pinned=True)
+        for name, text in (links or {}).items()
+    }
     config |= {name: st.column_config.LineChartColumn() for name in curves}
     if pinned:
         config[pinned] = st.column_config.TextColumn(pinned, pinned=True, width=pinned_width)
