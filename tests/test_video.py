@@ -7,7 +7,7 @@ import av
 import numpy as np
 import pytest
 
-from stan.data import decoders, decoding_worker, video
+from stan.data import decoders, decoding_worker, timeline, video
 from tests.painted_clips import painted, read, write
 
 
@@ -56,8 +56,8 @@ def test_both_decoders_turn_frames_alike(tmp_path, rotation):
     assert (info.width, info.height, info.rotation) == (*shown, -rotation % 360)
     by_decord = video.decode(clip, [0, 5, 11])
     limit = 2 << 20
-    timeline = decoders.read_timeline(str(clip), limit)
-    by_pyav = decoders.by_pyav(str(clip), np.array([0, 5, 11]), timeline, None)
+    times = timeline.read_timeline(str(clip), limit)
+    by_pyav = decoders.by_pyav(str(clip), np.array([0, 5, 11]), times, None)
     assert by_decord.decoder == "decord"
     assert by_decord.frames.shape == by_pyav.shape == (3, shown[1], shown[0], 3)
     np.testing.assert_allclose(by_decord.frames.astype(int), by_pyav.astype(int), atol=2)
@@ -98,9 +98,9 @@ def test_seeking_is_exact_in_both(tmp_path):
     clip = write(tmp_path / "a.mp4", 250, options={"g": "30", "bf": "3"})
     wanted = np.array([0, 29, 30, 31, 99, 100, 180, 249])
     assert [read(f) for f in video.frames(clip, wanted)] == wanted.tolist()
-    timeline = decoders.read_timeline(str(clip), 1 << 20)
-    assert timeline.regular and len(timeline.pts) == 250
-    assert [read(f) for f in decoders.by_pyav(str(clip), wanted, timeline, None)] == wanted.tolist()
+    times = timeline.read_timeline(str(clip), 1 << 20)
+    assert times.regular and len(times.pts) == 250
+    assert [read(f) for f in decoders.by_pyav(str(clip), wanted, times, None)] == wanted.tolist()
 
 
 def test_streams_without_usable_stamps_decode_in_order(tmp_path):
@@ -143,6 +143,44 @@ def test_repeats_that_pyav_tells_apart_are_replaced(tmp_path, monkeypatch):
         12,
         17,
     ]
+
+
+def test_frames_that_differ_in_one_pixel_are_no_repeats():
+    frames = np.zeros((4, 80, 96, 3), np.uint8)
+    frames[2, 33, 47, 1] = 1
+    assert decoding_worker._equal_to_next(frames).tolist() == [True, False, False]
+
+
+@pytest.mark.parametrize("rotation", [0, 90])
+def test_headers_without_doubt_tell_what_a_decoder_would(tmp_path, rotation):
+    clip = str(write(tmp_path / "a.mp4", 40, (128, 80), rotation=rotation, options={"g": "10", "bf": "3"}))
+    scan = timeline._scanned_by_headers(clip, 1 << 20)
+    assert scan == timeline._scanned(clip, 1 << 20)
+    assert scan.complete and scan.first.displayed == ((80, 128) if rotation else (128, 80))
+
+
+def test_a_size_that_the_headers_have_wrong_is_found(tmp_path):
+    clip = tmp_path / "a.mp4"
+    data = bytearray(write(clip, 12, (128, 80)).read_bytes())
+    entry = data.index(b"avc1", data.index(b"stsd"))
+    data[entry + 28 : entry + 32] = (640).to_bytes(2, "big") + (320).to_bytes(2, "big")
+    clip.write_bytes(data)
+    assert timeline._scanned_by_headers(str(clip), 1 << 20) is None
+    info = video.probe(clip)
+    assert (info.width, info.height) == (128, 80)
+    assert video.frames(clip, 2, 72).shape == (2, 72, round(128 * 72 / 80), 3)
+
+
+def test_a_packet_that_cannot_be_read_ends_the_file_where_ffmpeg_stops(tmp_path):
+    """With the headers alone FFmpeg looks for a frame beyond the gap, and what follows would count."""
+    clip = tmp_path / "a.mp4"
+    data = bytearray(write(clip, 40).read_bytes())
+    samples = data.index(b"stsz") + 16
+    data[samples + 4 * 20 : samples + 4 * 21] = b"\x7f\xff\xff\xff"
+    clip.write_bytes(data)
+    assert timeline._scanned_by_headers(str(clip), 1 << 20) is None
+    frames = video.probe(clip).frames
+    assert frames < 40 and frames == len(timeline._scanned(str(clip), 1 << 20).packets)
 
 
 def hostile(folder: Path, kind: str) -> Path:

@@ -1,14 +1,16 @@
-"""A local video file in, its timeline and exact frames out, by decord or by PyAV; for decoding workers only."""
+"""A local video file and its timeline in, exact frames out, by decord or by PyAV; for decoding workers only."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
-from fractions import Fraction
+from typing import TYPE_CHECKING
 
 import av
 import numpy as np
+
+if TYPE_CHECKING:
+    from stan.data.timeline import Timeline
 
 try:
     import decord
@@ -34,42 +36,13 @@ class Refused(Exception):
         self.reason, self.remedy = reason, remedy
 
 
-@dataclass(frozen=True)
-class Timeline:
-    """The main video stream: when each frame is shown, `pts` (frames,) int64, rising, in `time_base` seconds."""
-
-    pts: np.ndarray
-    keys: tuple[tuple[int, int], ...]
-    """Key frames as (pts, dts), rising."""
-    regular: bool
-    """False where only decoding in order tells the frames: hidden ones, missing or equal stamps."""
-    time_base: Fraction
-    start: Fraction
-    """Seconds at which the file's clock starts."""
-    frame_duration: Fraction
-    codec: str
-    stored: tuple[int, int]
-    """Width and height before any turn."""
-
-    @property
-    def times(self) -> np.ndarray:
-        """Seconds from the start of the file, (frames,) float64."""
-        return self.pts * float(self.time_base) - float(self.start)
-
-    @property
-    def duration(self) -> float:
-        return float((int(self.pts[-1]) - int(self.pts[0])) * self.time_base + self.frame_duration)
-
-    @property
-    def fps(self) -> float:
-        return len(self.pts) / self.duration
-
-
 @contextmanager
-def opened(path: str) -> Iterator[tuple[av.container.InputContainer, av.video.stream.VideoStream]]:
+def opened(
+    path: str, **options: str
+) -> Iterator[tuple[av.container.InputContainer, av.video.stream.VideoStream]]:
     """The container and its main video stream, ready to decode on one thread."""
     try:
-        container = av.open(path, metadata_errors="ignore", options=OPEN_OPTIONS)
+        container = av.open(path, metadata_errors="ignore", options=OPEN_OPTIONS | options)
     except MemoryError:
         raise
     except Exception as error:
@@ -86,76 +59,12 @@ def opened(path: str) -> Iterator[tuple[av.container.InputContainer, av.video.st
         yield container, stream
 
 
-def read_timeline(path: str, most_pixels: int) -> Timeline:
-    """The frames that can really be read, counted packet by packet: headers may promise more."""
-    with opened(path) as (container, stream):
-        codec, stored = stream.codec_context.codec.canonical_name, _size_within(stream, most_pixels)
-        base, start = stream.time_base, Fraction(max(container.start_time or 0, 0), av.time_base)
-        packets, discards = _packets(container, stream)
-        fallback = 1 / (stream.average_rate or stream.guessed_rate or Fraction(25))
-        hidden = discards or stream.codec_context.name == "vp8"
-    stamps = [pts for pts, *_ in packets]
-    regular = not hidden and None not in stamps and len(set(stamps)) == len(stamps)
-    if not packets:
-        raise Refused("holds no frames")
-    if not regular:
-        stamps = [pts for pts, _ in _decoded_in_order(path)]
-    if not stamps:
-        raise Refused("has no frame that can be decoded")
-    durations = [duration for *_, duration in packets if duration]
-    last = durations[-1] * base if durations else fallback
-    keys = sorted((pts, dts) for pts, dts, key, _ in packets if key and pts is not None and dts is not None)
-    pts = np.sort(np.array(stamps, dtype=np.int64))
-    return Timeline(pts, tuple(keys), regular, base, start, last, codec, stored)
-
-
-def _size_within(stream: av.video.stream.VideoStream, most_pixels: int) -> tuple[int, int]:
-    width, height = stream.width, stream.height
-    if width < 1 or height < 1:
-        raise Refused("names no picture size")
-    if width * height > most_pixels:
-        raise Refused(
-            f"is {width}x{height}, above the limit of {most_pixels} pixels", "shrink it, or raise the limit"
-        )
-    return width, height
-
-
-def _packets(container, stream) -> tuple[list[tuple], bool]:
-    """(pts, dts, is key, duration) of every whole packet, and whether some are marked as not to be shown."""
-    packets, discards = [], False
-    try:
-        for packet in container.demux(stream):
-            discards |= packet.is_discard
-            if packet.size and not packet.is_corrupt and not packet.is_discard:
-                packets.append((packet.pts, packet.dts, packet.is_keyframe, packet.duration))
-    except av.FFmpegError:
-        pass  # what was read until here can be decoded
-    return packets, discards
-
-
-def first_frame(path: str) -> av.VideoFrame:
-    """The first frame that decodes; it alone tells the rotation."""
-    with opened(path) as (container, stream):
-        for frame in _decode(container, stream):
-            return frame
-    raise Refused("has no frame that can be decoded")
-
-
-def displayed(frame: av.VideoFrame) -> tuple[int, int]:
-    """Width and height as shown, after the turn that the file asks for."""
-    return (frame.height, frame.width) if _quarter_turns(frame) % 2 else (frame.width, frame.height)
-
-
-def rotation(frame: av.VideoFrame) -> int:
-    """Degrees clockwise, 0, 90, 180 or 270, by which a player turns the stored picture."""
-    return -90 * _quarter_turns(frame) % 360
-
-
 def by_decord(
     path: str, indices: np.ndarray, timeline: Timeline, shape: tuple[int, int] | None
 ) -> np.ndarray:
-    """Frames (T, H, W, 3) at the rising distinct `indices`; `shape`: displayed (width, height), None native.
+    """Frames (T, H, W, 3), to read only, at the rising distinct `indices`.
 
+    shape: displayed (width, height), None native.
     Raises Refused where decord does not see the file as its packets tell it.
     """
     if decord is None:
@@ -169,14 +78,27 @@ def by_decord(
     stamps = reader.get_frame_timestamp(indices)[:, 0]
     if not np.allclose(stamps, timeline.pts[indices] * float(timeline.time_base), rtol=1e-5, atol=1e-3):
         raise Refused("decord sees other time stamps")
-    return reader.get_batch(indices).asnumpy()
+    return np.from_dlpack(_Shared(reader.get_batch(indices)))
+
+
+class _Shared:
+    """decord's array for numpy to look at where it lies: decord's own way to numpy copies every frame."""
+
+    def __init__(self, array: decord.nd.NDArray):
+        self._array = array
+
+    def __dlpack__(self, **_):
+        return self._array.to_dlpack()
+
+    def __dlpack_device__(self) -> tuple[int, int]:
+        return 1, 0  # the processor's memory
 
 
 def by_pyav(path: str, indices: np.ndarray, timeline: Timeline, shape: tuple[int, int] | None) -> np.ndarray:
     """As `by_decord`; turns the frames itself. Raises Refused with the number of frames that do not decode."""
     wanted = timeline.pts[indices].tolist()
     found = dict.fromkeys(wanted)
-    decode = _decoded_by_seeking if timeline.regular else lambda path, *_: _decoded_in_order(path)
+    decode = _decoded_by_seeking if timeline.regular else lambda path, *_: decoded_in_order(path)
     for pts, frame in decode(path, wanted, timeline.keys):
         if pts in found and found[pts] is None:
             found[pts] = _upright(frame, shape)
@@ -189,7 +111,8 @@ def by_pyav(path: str, indices: np.ndarray, timeline: Timeline, shape: tuple[int
     return np.stack([found[pts] for pts in wanted])
 
 
-def _decoded_in_order(path: str) -> Iterator[tuple[int, av.VideoFrame]]:
+def decoded_in_order(path: str) -> Iterator[tuple[int, av.VideoFrame]]:
+    """Every frame that decodes, with a rising stamp."""
     with opened(path) as (container, stream):
         last = -1
         for frame in _decode(container, stream):
@@ -219,18 +142,22 @@ def _decode(container, stream) -> Iterator[av.VideoFrame]:
     """Every frame that decodes; a packet that doesn't is passed over."""
     try:
         for packet in container.demux(stream):
-            try:
-                frames = packet.decode()
-            except av.FFmpegError:
-                continue
-            yield from frames
+            yield from frames_of(packet)
     except av.FFmpegError:
         return
 
 
+def frames_of(packet: av.Packet) -> list[av.VideoFrame]:
+    """None of a packet that doesn't decode."""
+    try:
+        return packet.decode()
+    except av.FFmpegError:
+        return []
+
+
 def _upright(frame: av.VideoFrame, shape: tuple[int, int] | None) -> np.ndarray:
     """The frame as displayed, uint8 (H, W, 3)."""
-    turns = _quarter_turns(frame)
+    turns = quarter_turns(frame)
     size = {}
     if shape is not None:
         width, height = shape[::-1] if turns % 2 else shape
@@ -238,8 +165,8 @@ def _upright(frame: av.VideoFrame, shape: tuple[int, int] | None) -> np.ndarray:
     return np.ascontiguousarray(np.rot90(frame.to_ndarray(format="rgb24", **size), turns))
 
 
-def _quarter_turns(frame: av.VideoFrame) -> int:
-    """Counter-clockwise, as numpy turns."""
+def quarter_turns(frame: av.VideoFrame) -> int:
+    """By how many the file asks to turn the frame, counter-clockwise, as numpy does."""
     return round(frame.rotation / 90) % 4
 
 
