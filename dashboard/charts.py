@@ -10,6 +10,8 @@ import plotly.graph_objects as go
 from dashboard import palette
 
 ROW_HEIGHT = 34
+SLANTED = 70
+"""Pixels that long names below an axis take where they don't fit side by side."""
 CHANCE = 50.0
 CONFIG = {"displayModeBar": False, "scrollZoom": False, "responsive": True}
 """Plotly's own options for every figure: no toolbar; a finger that scrolls the page doesn't drag the plot."""
@@ -197,6 +199,7 @@ def order_by_kind(table: pd.DataFrame) -> go.Figure:
         )
     )
     layout(figure, len(names), x_title="kind of motion")
+    figure.update_layout(height=figure.layout.height + SLANTED)
     # an ordered list of categories, as elsewhere, would leave each cell's number in another row
     figure.update_yaxes(autorange="reversed", type="category")
     return figure

@@ -17,7 +17,8 @@ def known(records: pd.DataFrame) -> pd.DataFrame:
 def seconds(one: Experiment, known: pd.DataFrame, tested: bool = False) -> float | None:
     """Median of the runs that did the same, None where there is none; `tested`: with weights that another trained.
 
-    Runs from here count before those that came with the package, whose machine was another.
+    Equal but for their seeds count before those that are only alike; of either, those from here before those that came
+    with the package, whose machine was another.
     """
     alike = known[
         (known["suite"] == one.data.suite)
@@ -30,6 +31,8 @@ def seconds(one: Experiment, known: pd.DataFrame, tested: bool = False) -> float
         & (known["train.frozen"] == one.train.frozen)
         & (known["same_as"].notna() == tested)
     ]
-    here = alike[~alike["shipped"].astype(bool)]
-    chosen = here if len(here) else alike
-    return float(chosen["seconds"].median()) if len(chosen) else None
+    for chosen in (alike[alike["hash"] == one.hash], alike):
+        here = chosen[~chosen["shipped"].astype(bool)]
+        if len(chosen):
+            return float((here if len(here) else chosen)["seconds"].median())
+    return None

@@ -92,8 +92,7 @@ class Ray(Engine):
 
     def __init__(self, jobs: int | None, pending: int):
         self._ray = ray = cluster()
-        resources = ray.cluster_resources()
-        processors, graphics = int(resources.get("CPU", 1)), int(resources.get("GPU", 0))
+        processors, graphics = processors_of(ray)
         self.at_once = min(jobs or graphics or processors, pending)
         self._share = max(1, processors // self.at_once)
         self._remote = ray.remote(execute).options(
@@ -134,6 +133,12 @@ def cluster() -> Any:
         except ConnectionError as error:
             raise ValueError(f"no Ray cluster at {os.environ['RAY_ADDRESS']}: {error}") from error
     return ray
+
+
+def processors_of(ray: Any) -> tuple[int, int]:
+    """Cores and GPUs of the cluster that `ray` is connected to."""
+    resources = ray.cluster_resources()
+    return int(resources.get("CPU", 1)), int(resources.get("GPU", 0))
 
 
 def execute(path: str, parameters: dict[str, Any], folder: str, threads: int) -> int:

@@ -69,13 +69,19 @@ def free_port(preferred: int) -> int:
     raise ValueError(f"no free port on {HOST}: end a program that listens there")
 
 
-def dashboard_command(runs: Sequence[Path | str], port: int | None = None, demo: str = DEMO_ADDRESS) -> Page:
+def dashboard_command(
+    runs: Sequence[Path | str],
+    port: int | None = None,
+    demo: str = DEMO_ADDRESS,
+    worlds: Path | str = "worlds",
+) -> Page:
     """The dashboard over these roots of run records. Without `port`: 8501, or a free one if that is taken.
 
-    demo: address of the demo that its links lead to.
+    demo: address of the demo that its links lead to. worlds: folder of rendered worlds, whose videos it shows.
     """
     port = port or free_port(DASHBOARD_PORT)
-    roots = [argument for root in runs for argument in ("--runs", str(Path(root).resolve()))]
+    folders = [argument for root in runs for argument in ("--runs", str(Path(root).resolve()))]
+    folders += ["--worlds", str(Path(worlds).resolve())]
     settings = {
         "server.address": HOST,
         "server.port": port,
@@ -84,7 +90,7 @@ def dashboard_command(runs: Sequence[Path | str], port: int | None = None, demo:
     }
     options = [part for name, value in settings.items() for part in (f"--{name}", str(value))]
     app = str(project_folder("dashboard") / "app.py")
-    command = (sys.executable, "-m", "streamlit", "run", app, *options, "--", *roots, "--demo", demo)
+    command = (sys.executable, "-m", "streamlit", "run", app, *options, "--", *folders, "--demo", demo)
     return Page("dashboard", command, port)
 
 

@@ -20,7 +20,7 @@ from stan.config import Experiment, from_dict, to_dict
 from stan.engines import Engine, Execution
 from stan.files import write_json
 from stan.sweep_display import Display, open_display
-from stan.sweep_time import Spent, in_steps
+from stan.sweep_time import Spent, logged
 
 _TICK_SECONDS = 0.5
 
@@ -40,14 +40,16 @@ class Run:
     started: float = 0.0
     seconds: float = 0.0
     """Of its process, in this call."""
-    trained_before: float = 0.0
+    logged_before: tuple[float, float] = (0.0, 0.0)
     training: float = 0.0
     """Seconds of its steps, in this call; what a resumed run repeats isn't counted."""
+    validation: float = 0.0
+    """Likewise."""
 
     @property
     def outside(self) -> float | None:
-        """Share of its process's time in which no step was taken; None where it had none in this call."""
-        return 1 - self.training / self.seconds if self.seconds else None
+        """Share of its process's time spent on neither; None where it had none in this call."""
+        return 1 - (self.training + self.validation) / self.seconds if self.seconds else None
 
     @property
     def over(self) -> bool:
@@ -212,6 +214,7 @@ def train_all(
             with spent.clocked("seconds"), open_display(queue) as display, _ending_signals():
                 _work(queue, where, Path(runs), Path(worlds), display)
     spent.training += sum(run.training for run in queue)
+    spent.validation += sum(run.validation for run in queue)
     return Report(queue, spent=spent)
 
 
@@ -285,7 +288,7 @@ def _ready(queue: Sequence[Run]) -> list[Run]:
 
 def _start(run: Run, where: Engine, runs: Path, worlds: Path) -> None:
     parameters = {"experiment": to_dict(run.experiment), "runs": str(runs), "worlds": str(worlds)}
-    run.trained_before = in_steps(run.folder)
+    run.logged_before = logged(run.folder)
     run.running = where.start(notebook.find("train"), parameters, run.folder)
     run.status, run.started = "running", time.monotonic()
 
@@ -296,7 +299,9 @@ def _reap(run: Run) -> None:
     if run.running.poll() is None:
         return
     record = results.read(run.folder)
-    run.training = max(0.0, in_steps(run.folder) - run.trained_before)
+    run.training, run.validation = (
+        max(0.0, now - before) for now, before in zip(logged(run.folder), run.logged_before, strict=True)
+    )
     if record["status"] == "done":
         run.status = "done"
     else:

@@ -1,4 +1,4 @@
-"""A sweep's clock and its runs' logs in; how long it took, and which share of that no step of training took, out."""
+"""A sweep's clock and its runs' logs in; how long it took, and which share of that was spent outside training, out."""
 
 from __future__ import annotations
 
@@ -9,7 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from stan import results
-from stan.sweep_display import last_step
+
+_LOGGED = {"time": "max", "validation_seconds": "sum"}
 
 
 @dataclass
@@ -26,13 +27,16 @@ class Spent:
     """Of those: the ablation notebook and its HTML."""
     training: float = 0.0
     """In steps of training, all runs together."""
+    validation: float = 0.0
+    """In validation after each epoch, all runs together."""
 
     @property
     def outside(self) -> float | None:
-        """Share of the time of all places (`at_once`) in which no step was taken: kernels' starts, decoding, levels,
-        validation, tests, reports, and places that stood empty. None where nothing was done.
+        """Share of the time of all places (`at_once`) spent on neither steps nor validation, which picks the epoch:
+        kernels' starts, decoding, levels, tests, reports, and places that stood empty. None where nothing was done.
         """
-        return 1 - self.training / (self.seconds * self.at_once) if self.seconds else None
+        inside = self.training + self.validation
+        return 1 - inside / (self.seconds * self.at_once) if self.seconds else None
 
     @contextmanager
     def clocked(self, *names: str) -> Iterator[None]:
@@ -45,8 +49,9 @@ class Spent:
                 setattr(self, name, getattr(self, name) + time.monotonic() - began)
 
 
-def in_steps(folder: Path) -> float:
-    """Seconds of training that the run's log tells, of all attempts; 0 where it took over what another trained."""
-    if results.read(folder)["run"].get("same_as") is not None:
-        return 0.0
-    return float(last_step(folder / "metrics.jsonl").get("time", 0.0))
+def logged(folder: Path) -> tuple[float, float]:
+    """Seconds in steps and in validation that the run's log tells, of all attempts; zeros where another trained."""
+    log = results.history(folder)
+    if log.empty or results.read(folder)["run"].get("same_as") is not None:
+        return 0.0, 0.0
+    return tuple(float(log[name].agg(how)) if name in log else 0.0 for name, how in _LOGGED.items())

@@ -289,8 +289,10 @@ def _update(
 def _validate(run: _Run, validation: Loader, state: State, epoch: int) -> None:
     """Measures on validation, and keeps the weights if they are the best so far; of equals, the later."""
     if run.fabric.is_global_zero:
+        began = time.monotonic()
         measured = run.measure(validation)
-        run.record.log({"epoch": epoch, "validation": measured.metrics})
+        spent = time.monotonic() - began
+        run.record.log({"epoch": epoch, "validation": measured.metrics, "validation_seconds": spent})
         value = measured.headline(validation.videos.task)
         if value >= state.best_value:
             state.best_epoch, state.best_value = epoch, value

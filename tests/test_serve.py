@@ -103,16 +103,18 @@ def test_commands_bind_loopback_turn_telemetry_off_and_name_absolute_folders(tmp
     monkeypatch.setattr(serve, "project_folder", lambda name: tmp_path / name)
     monkeypatch.chdir(tmp_path)
     demo = serve.demo_command(["libraries/world"], port=9002)
-    dashboard = serve.dashboard_command(["runs", "others"], port=9001, demo=demo.address)
+    dashboard = serve.dashboard_command(["runs", "others"], 9001, demo.address, "worlds")
     words = " ".join(dashboard.command)
     assert "--server.address 127.0.0.1" in words
     assert "--browser.gatherUsageStats false" in words
-    assert dashboard.command[-7:] == (
+    assert dashboard.command[-9:] == (
         "--",
         "--runs",
         str(tmp_path / "runs"),
         "--runs",
         str(tmp_path / "others"),
+        "--worlds",
+        str(tmp_path / "worlds"),
         "--demo",
         "http://127.0.0.1:9002",
     )

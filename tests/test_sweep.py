@@ -19,7 +19,7 @@ from stan.bench.records import write_run
 from stan.config import to_dict
 from stan.plan import hours, plan
 from stan.results import lock
-from stan.sweep_time import Spent, in_steps
+from stan.sweep_time import Spent, logged
 from stan.train import RESUME
 from tests.written_runs import done
 
@@ -263,19 +263,22 @@ def test_progress_is_read_from_the_end_of_the_log(tmp_path):
     assert sweep_display.words(sweep.Run(one, tmp_path / "none", "running")) == "starting"
 
 
-def test_the_time_outside_of_steps_is_told(tmp_path):
-    """59 s of steps in the log, of which 9 are of an earlier call; a run that took its numbers over trained nothing."""
+def test_the_time_outside_training_is_told(tmp_path):
+    """59 s of steps and 14 of validation in the log, of which 9 and 4 are of an earlier call; a run that took its
+    numbers over trained nothing."""
     one = made_up("stan", 0)
     folder = write_run(tmp_path, one)
-    run = sweep.Run(one, folder, "running", "", SimpleNamespace(poll=lambda: 0), trained_before=9.0)
+    with (folder / "metrics.jsonl").open("a") as log:
+        log.writelines(f'{{"epoch": {i}, "validation_seconds": 7}}\n' for i in range(2))
+    run = sweep.Run(one, folder, "running", "", SimpleNamespace(poll=lambda: 0), logged_before=(9.0, 4.0))
     run.started = time.monotonic() - 200
     sweep._reap(run)
-    assert (run.status, run.training) == ("done", pytest.approx(50.0))
-    assert run.outside == pytest.approx(0.75, abs=0.01)
+    assert (run.status, run.training, run.validation) == ("done", pytest.approx(50.0), 10.0)
+    assert run.outside == pytest.approx(0.70, abs=0.01)
     record = json.loads((folder / "run.json").read_text())
     (folder / "run.json").write_text(json.dumps(record | {"same_as": "another"}))
-    assert in_steps(folder) == 0.0 and in_steps(tmp_path / "none") == 0.0
-    spent = Spent(seconds=100.0, at_once=2, training=150.0)
+    assert logged(folder) == logged(tmp_path / "none") == (0.0, 0.0)
+    spent = Spent(seconds=100.0, at_once=2, training=130.0, validation=20.0)
     assert spent.outside == pytest.approx(0.25) and Spent().outside is None
     with spent.clocked("seconds", "reporting"):
         time.sleep(0.01)
@@ -391,7 +394,7 @@ def test_a_plan_says_what_is_done_and_what_is_left(tmp_path):
 def test_a_plan_estimates_from_records_like_it(tmp_path):
     """Shipped records first, because there are no others; then the mean pooling that was run here."""
     shipped = {s.experiment.row: s.seconds for s in plan("components", "motions", runs=tmp_path)}
-    assert all(shipped[row] > 10 for row in ("baseline", "stan", "stan+testing"))
+    assert shipped["stan"] > shipped["no-cross-frame"] > shipped["baseline"] > shipped["stan+testing"] > 0
     rows = {one.row: one for one in experiments.study("components", "motions")}
     record = done(tmp_path, replace(rows["baseline"], seed=7)) / "run.json"
     record.write_text(json.dumps(json.loads(record.read_text()) | {"seconds": 5.0}))

@@ -199,8 +199,8 @@ def _videos(study: data.Study, table: pd.DataFrame, rows: tuple[str, str]) -> No
     files = queries.videos(study, query, rows)
     if not files:
         st.caption(
-            "Its videos aren't here. Where the suite is rendered (`stan world`), `STAN_WORLDS` names the folder: "
-            f"looked for in {words.plain(data.worlds())}."
+            "Its videos aren't here. Where the suite is rendered (`stan world`), `stan dashboard --worlds` names the"
+            f" folder: looked for in {words.plain(data.worlds())}."
         )
         return
     for column, (name, file) in zip(st.columns(len(files)), files, strict=True):

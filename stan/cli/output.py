@@ -14,7 +14,7 @@ import typer
 
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON document and nothing else.")]
 Runs = Annotated[Path, typer.Option(help="Folder of runs.", envvar="STAN_RUNS")]
-Worlds = Annotated[Path, typer.Option(help="Folder of rendered worlds.")]
+Worlds = Annotated[Path, typer.Option(help="Folder of rendered worlds.", envvar="STAN_WORLDS")]
 
 
 def emit(document: Any, as_json: bool, text: Callable[[Any], str]) -> None:

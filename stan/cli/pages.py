@@ -7,20 +7,21 @@ from typing import Annotated, Any
 
 import typer
 
-from stan.cli.output import Json, Runs, emit, say
+from stan.cli.output import Json, Runs, Worlds, emit, say
 
 Library = Annotated[str, typer.Option(help="The library that the demo searches: a folder, or an address.")]
 Port = Annotated[int | None, typer.Option(help="Port; a free one by default.", min=1, max=65535)]
 
 _RUNS = Path("runs")
+_WORLDS = Path("worlds")
 _LIBRARY = "libraries/world"
 
 
-def dashboard(runs: Runs = _RUNS, port: Port = None) -> None:
+def dashboard(runs: Runs = _RUNS, worlds: Worlds = _WORLDS, port: Port = None) -> None:
     """Show runs, ablations, the printed benchmarks and speed in a browser, until Ctrl-C."""
     from stan import serve as servers
 
-    servers.serve([servers.dashboard_command([runs], port)], say)
+    servers.serve([servers.dashboard_command([runs], port, worlds=worlds)], say)
 
 
 def demo(
@@ -47,12 +48,12 @@ def demo(
     servers.serve([page], say)
 
 
-def serve(library: Library = _LIBRARY, runs: Runs = _RUNS) -> None:
+def serve(library: Library = _LIBRARY, runs: Runs = _RUNS, worlds: Worlds = _WORLDS) -> None:
     """Serve dashboard and demo together, until Ctrl-C."""
     from stan import serve as servers
 
     demo = servers.demo_command([library])
-    servers.serve([servers.dashboard_command([runs], demo=demo.address), demo], say)
+    servers.serve([servers.dashboard_command([runs], demo=demo.address, worlds=worlds), demo], say)
 
 
 def doctor(as_json: Json = False) -> int:

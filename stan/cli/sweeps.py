@@ -115,7 +115,7 @@ def _summary(document: dict[str, Any]) -> str:
         run | {"outside": None if run["outside"] is None else f"{run['outside']:.0%}"}
         for run in document["runs"]
     ]
-    columns = ("row", "seed", "status", "metric", "value", "seconds", "training", "outside")
+    columns = ("row", "seed", "status", "metric", "value", "seconds", "training", "validation", "outside")
     return table(runs, columns) + _time_spent(document["time"]) + place
 
 
@@ -125,9 +125,9 @@ def _time_spent(spent: dict[str, Any]) -> str:
     places = spent["seconds"] * spent["at_once"]
     return (
         f"\n\n{spent['seconds']:.0f} s with {spent['at_once']} at once. Steps of training took"
-        f" {spent['training']:.0f} of these {places:.0f} s, {spent['outside']:.0%} were spent outside:"
-        f" {spent['preparing']:.0f} s before the first run, {spent['reporting']:.0f} s for the report, the rest on"
-        " kernels' starts, levels, validation and tests"
+        f" {spent['training']:.0f} and validation {spent['validation']:.0f} of these {places:.0f} s,"
+        f" {spent['outside']:.0%} were spent outside: {spent['preparing']:.0f} s before the first run,"
+        f" {spent['reporting']:.0f} s for the report, the rest on kernels' starts, tests and empty places"
     )
 
 
@@ -148,6 +148,7 @@ def _outcome(run: sweep.Run) -> dict[str, Any]:
         "reason": run.reason or None,
         "seconds": run.seconds or None,
         "training": run.training,
+        "validation": run.validation,
         "outside": run.outside,
     }
 

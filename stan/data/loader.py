@@ -10,6 +10,7 @@ import copy
 import os
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from functools import cached_property, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -59,14 +60,11 @@ class Loader:
         self.videos, self.views, self.augment = videos, views, augment
         self.frames = data.frames
         self._preprocessing = (clip.image_size, clip.mean, clip.std)
+        self._tokens = partial(clip_tokens, clip, words=data.words)
         self._levels: Levels | None = None
         self._kept: FrameCache | None = None
         self._order: Int[Tensor, "clips n"] | None = None
-        self.captions = clip_tokens(clip, [c for v in videos.clips for c in v.captions], data.words)
         self.templates = templates.named(data.templates)
-        named = [template.format(name) for template in self.templates for name in videos.classes]
-        self.classes = clip_tokens(clip, named, data.words)
-        """All classes in the first template, then all in the second, ..."""
         self.owner = np.repeat(np.arange(len(videos.clips)), [len(v.captions) for v in videos.clips])
         """Index of each caption's clip."""
         self.first_caption = np.searchsorted(self.owner, np.arange(len(videos.clips)))
@@ -80,6 +78,17 @@ class Loader:
 
     def __len__(self) -> int:
         return len(self.videos.clips)
+
+    @cached_property
+    def captions(self) -> Int[Tensor, "captions L"]:
+        return self._tokens([caption for clip in self.videos.clips for caption in clip.captions])
+
+    @cached_property
+    def classes(self) -> Int[Tensor, "n L"]:
+        """All classes in the first template, then all in the second, ..."""
+        return self._tokens(
+            [template.format(name) for template in self.templates for name in self.videos.classes]
+        )
 
     def cache_levels(self, root: str | Path, encoder: VideoEncoder, progress: Progress | None = None) -> None:
         """From now on batches hold the levels of a frozen image tower, computed where they aren't kept."""

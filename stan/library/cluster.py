@@ -46,8 +46,7 @@ class Cluster:
     def __init__(self, model: DualEncoder, window: float, jobs: int | None):
         self._ray = engines.cluster()
         self._model, self._window = model, window
-        resources = self._ray.cluster_resources()
-        processors, self._graphics = int(resources.get("CPU", 1)), int(resources.get("GPU", 0))
+        processors, self._graphics = engines.processors_of(self._ray)
         self.models = jobs or self._graphics or processors
 
     def videos(self, tasks: list[Task], known: Container[str]) -> Iterator[_Answered]:
