@@ -270,7 +270,8 @@ def _work(queue: Sequence[Run], where: Engine, runs: Path, worlds: Path, display
 def _ready(queue: Sequence[Run]) -> list[Run]:
     """Waiting runs whose training no earlier run is about to do, too; where that one failed, they fail with it.
 
-    Seed after seed, of each those that take longest first: else, at the end, a long one would run alone.
+    Those of the first seed, which make a whole table, then all others; of either, those that take longest first: else,
+    at the end, a long one would run alone.
     """
     ready: list[Run] = []
     first: dict[tuple[str, int], Run] = {}
@@ -282,8 +283,7 @@ def _ready(queue: Sequence[Run]) -> list[Run]:
             run.status, run.reason = "failed", f"{leader.name}, which trains the same weights, failed"
         elif leader is run or leader.over:
             ready.append(run)
-    seeds = list(dict.fromkeys(run.experiment.seed for run in queue))
-    return sorted(ready, key=lambda run: (seeds.index(run.experiment.seed), -run.expected))
+    return sorted(ready, key=lambda run: (run.experiment.seed != queue[0].experiment.seed, -run.expected))
 
 
 def _start(run: Run, where: Engine, runs: Path, worlds: Path) -> None:

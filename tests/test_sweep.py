@@ -177,16 +177,16 @@ def test_rows_that_train_alike_wait_for_the_first_and_fail_with_it(tmp_path):
     assert queue[1].status == "failed" and "stan-s0" in queue[1].reason
 
 
-def test_long_runs_start_first_seed_after_seed(tmp_path):
+def test_long_runs_start_first_after_a_whole_table_of_one_seed(tmp_path):
     rows = {one.row: one for one in experiments.study("components", "motions")}
     names = ("baseline", "branch", "stan")
-    queue = [sweep.Run(replace(rows[name], seed=seed), tmp_path) for seed in (1, 0) for name in names]
+    queue = [sweep.Run(replace(rows[name], seed=seed), tmp_path) for seed in (1, 0, 2) for name in names]
     known = durations.known(results.load(tmp_path))
     for run in queue:
         run.expected = durations.seconds(run.experiment, known)
     ready = [(run.experiment.seed, run.experiment.row) for run in sweep._ready(queue)]
-    assert [seed for seed, _ in ready] == [1, 1, 1, 0, 0, 0]
-    assert [row for _, row in ready].index("baseline") == 2 and ready[-1] == (0, "baseline")
+    assert ready[:3] == [(1, "stan"), (1, "branch"), (1, "baseline")]
+    assert ready[3:] == [(seed, row) for row in ("stan", "branch", "baseline") for seed in (0, 2)]
 
 
 def test_what_is_done_is_not_started(tmp_path, monkeypatch):
