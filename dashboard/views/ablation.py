@@ -203,7 +203,8 @@ def _videos(study: data.Study, table: pd.DataFrame, rows: tuple[str, str]) -> No
             f" folder: looked for in {words.plain(data.worlds())}."
         )
         return
-    for column, (name, file) in zip(st.columns(len(files)), files, strict=True):
+    columns = st.columns(max(len(files), 2))  # one alone would fill the page
+    for column, (name, file) in zip(columns, files, strict=False):
         with column:
             st.caption(words.plain(name))
             st.video(str(file), loop=True, muted=True)
