@@ -263,6 +263,7 @@ def _own_kernel(forked: int | None) -> Iterator[None]:
         spec = {"argv": argv, "display_name": "Python 3", "language": "python"}
         if forked is not None:
             pid_file.write_text(str(forked))
+            spec["argv"] = ["ipykernel_launcher", "-f", "{connection_file}"]  # no program: it runs already
             spec["metadata"] = {"kernel_provisioner": {"provisioner_name": PROVISIONER}}
         file = Path(folder, "kernels", KERNEL, "kernel.json")
         file.parent.mkdir(parents=True)
