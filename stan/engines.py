@@ -45,6 +45,8 @@ class Engine(AbstractContextManager):
     """Where notebooks are executed, within its context."""
 
     at_once: int
+    forks: forking.Forks | None = None
+    """What executes notebooks here, where runs are forked."""
 
     @abstractmethod
     def start(self, path: Path, parameters: Mapping[str, Any], folder: Path) -> Execution: ...
@@ -68,19 +70,18 @@ class Local(Engine):
     def __init__(self, jobs: int | None, pending: int):
         self.at_once = min(jobs or min(cores(), MOST_AT_ONCE), pending)
         self._environment = _threads(max(1, cores() // self.at_once))
-        self._forks: forking.Forks | None = None
 
     def __enter__(self) -> Local:
         if forking.possible():
-            self._forks = forking.Forks(notebook.process_environment(self._environment))
+            self.forks = forking.Forks(notebook.process_environment(self._environment))
         return self
 
     def __exit__(self, *_: object) -> None:
-        if self._forks is not None:
-            self._forks.close()
+        if self.forks is not None:
+            self.forks.close()
 
     def start(self, path: Path, parameters: Mapping[str, Any], folder: Path) -> Execution:
-        return notebook.start(path, parameters, folder, self._environment, self._forks)
+        return notebook.start(path, parameters, folder, self._environment, self.forks)
 
 
 class Ray(Engine):

@@ -26,7 +26,8 @@ IMPORTED = (
     "nbconvert",
     "ipykernel.kernelapp",
     "pandas",
-    "stan.figures",
+    "stan.report",
+    "stan.study_figures",
     "stan.sweep",
     "stan.train",
 )

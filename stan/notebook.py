@@ -162,13 +162,17 @@ def start(
 
 
 def run_notebook(
-    notebook: Path, parameters: Mapping[str, Any], folder: Path, environment: Mapping[str, str] | None = None
+    notebook: Path,
+    parameters: Mapping[str, Any],
+    folder: Path,
+    environment: Mapping[str, str] | None = None,
+    forks: Forks | None = None,
 ) -> Path:
-    """Executes `notebook` in a process of its own and returns the executed copy in `folder`, its HTML beside it.
+    """Executes `notebook` as `start` does and returns the executed copy in `folder`, its HTML beside it.
 
     Raises ValueError for parameters that don't fit, NotebookFailed where a cell or the kernel failed.
     """
-    running = start(notebook, parameters, folder, environment)
+    running = start(notebook, parameters, folder, environment, forks)
     try:
         while running.poll() is None:
             time.sleep(0.1)

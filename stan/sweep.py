@@ -19,6 +19,7 @@ from stan import durations, engines, experiments, notebook, results
 from stan.config import Experiment, from_dict, to_dict
 from stan.engines import Engine, Execution
 from stan.files import write_json
+from stan.forking import Forks
 from stan.sweep_display import Display, open_display
 from stan.sweep_time import Spent, logged
 
@@ -149,10 +150,11 @@ def ablate(
         if ship_rates:  # before the rows are run, so that their records tell how the rates were chosen
             _add_rates(experiments.RATES_FILE, rates)
     wanted = [replace(row, seed=seed) for seed in dict.fromkeys(seeds) for row in rows]
-    report = replace(train_all(wanted, runs, worlds, jobs, engine, spent), rates=rates)
-    if not report.failed:
-        with spent.clocked("seconds", "reporting"):
-            report.notebook = report_on(study, rows[0].data.suite, rows[0].data.size, runs)
+    with _trained(wanted, runs, worlds, jobs, engine, spent) as (report, forks):
+        report.rates = rates
+        if not report.failed:
+            with spent.clocked("seconds", "reporting"):
+                report.notebook = report_on(study, rows[0].data.suite, rows[0].data.size, runs, forks)
     return report
 
 
@@ -197,32 +199,50 @@ def train_all(
 
     spent: what was spent already, to be added to.
     """
-    spent = spent or Spent()
+    with _trained(wanted, runs, worlds, jobs, engine, spent or Spent()) as (report, _):
+        return report
+
+
+@contextlib.contextmanager
+def _trained(
+    wanted: Sequence[Experiment],
+    runs: str | Path,
+    worlds: str | Path,
+    jobs: int | None,
+    engine: str,
+    spent: Spent,
+) -> Iterator[tuple[Report, Forks | None]]:
+    """`train_all`'s report, and within the context what else may be forked from where the runs were."""
     queue = [Run(one, Path(runs) / one.id) for one in wanted]
     for run in queue:
         if results.find(runs, run.experiment) == run.folder:
             run.status = "done before"
     pending = [run for run in queue if not run.over]
-    if pending:
-        known = durations.known(results.load(runs))
-        for run in pending:
-            run.expected = durations.seconds(run.experiment, known) or 0.0
-        with engines.engine(engine, jobs, len(pending)) as where:
-            spent.at_once = max(spent.at_once, where.at_once)
-            with spent.clocked("seconds", "preparing"):
-                _prepare([run.experiment for run in pending], worlds, runs)
-            with spent.clocked("seconds"), open_display(queue) as display, _ending_signals():
-                _work(queue, where, Path(runs), Path(worlds), display)
+    with engines.engine(engine, jobs, len(pending)) if pending else contextlib.nullcontext() as where:
+        if where is not None:
+            _carry_out(queue, where, Path(runs), Path(worlds), spent)
+        yield Report(queue, spent=spent), where and where.forks
+
+
+def _carry_out(queue: Sequence[Run], where: Engine, runs: Path, worlds: Path, spent: Spent) -> None:
+    pending = [run for run in queue if not run.over]
+    known = durations.known(results.load(runs))
+    for run in pending:
+        run.expected = durations.seconds(run.experiment, known) or 0.0
+    spent.at_once = max(spent.at_once, where.at_once)
+    with spent.clocked("seconds", "preparing"):
+        _prepare([run.experiment for run in pending], worlds, runs)
+    with spent.clocked("seconds"), open_display(queue) as display, _ending_signals():
+        _work(queue, where, runs, worlds, display)
     spent.training += sum(run.training for run in queue)
     spent.validation += sum(run.validation for run in queue)
-    return Report(queue, spent=spent)
 
 
-def report_on(study: str, suite: str, size: str, runs: str | Path) -> Path:
+def report_on(study: str, suite: str, size: str, runs: str | Path, forks: Forks | None = None) -> Path:
     """Executes the ablation notebook for a study's runs: `runs/STUDY/report-SUITE-SIZE/ablation.ipynb`, and HTML."""
     parameters = {"study": study, "suite": suite, "size": size, "runs": str(runs)}
     folder = Path(runs) / study / f"report-{suite}-{size}"
-    return notebook.run_notebook(notebook.find("ablation"), parameters, folder)
+    return notebook.run_notebook(notebook.find("ablation"), parameters, folder, forks=forks)
 
 
 def _add_rates(file: Path, rates: Mapping[str, Any]) -> None:

@@ -1,5 +1,6 @@
 """Notebooks and made-up runs in: a sweep skips, orders, resumes, stops and reports as it says."""
 
+import contextlib
 import json
 import os
 import signal
@@ -234,9 +235,9 @@ def test_rates_are_chosen_on_validation_and_written(tmp_path, monkeypatch):
                 value = 60.0 if one.train.lr == 1e-3 else 50.0
                 scores = {"t2v": {"R@1": value}}
                 done(runs, one, validation=scores)
-        return sweep.Report([sweep.Run(one, runs / one.id, "done") for one in wanted])
+        yield sweep.Report([sweep.Run(one, runs / one.id, "done") for one in wanted]), None
 
-    monkeypatch.setattr(sweep, "train_all", pretend)
+    monkeypatch.setattr(sweep, "_trained", contextlib.contextmanager(pretend))
     monkeypatch.setattr(sweep, "report_on", lambda *_: tmp_path / "ablation.ipynb")
     shipped = tmp_path / "package" / "learning_rates.json"
     shipped.parent.mkdir()
