@@ -148,22 +148,22 @@ def with_parts(experiment: Experiment, **parts: dict[str, Any]) -> Experiment:
 
 
 def _refuse_unknown(values: dict[str, Any], kind: type) -> None:
-    known = [f.name for f in fields(kind)]
-    unknown = sorted(set(values) - set(known))
+    known = _fields(kind)
+    unknown = sorted(values.keys() - known.keys())
     if unknown:
         raise ValueError(f"{kind.__name__} has no {', '.join(unknown)}; it has {', '.join(known)}")
 
 
 @cache
-def _defaults() -> dict[str, Any]:
-    """Of everything that a digest reads: none of it depends on study and row."""
-    return to_dict(Experiment("", ""))
+def _fields(kind: type) -> dict[str, None]:
+    return dict.fromkeys(f.name for f in fields(kind))
 
 
-def _differing(value: Any, default: Any) -> Any:
-    if not isinstance(default, dict):
-        return value
-    return {name: inner for name, inner in value.items() if name not in default or inner != default[name]}
+_DEFAULTS = {name: vars(kind()) for name, kind in _PARTS.items()}
+
+
+def _differing(part: Any, defaults: dict[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in vars(part).items() if value != defaults[name]}
 
 
 def _digest(experiment: Experiment, parts: tuple[str, ...]) -> str:
@@ -171,8 +171,10 @@ def _digest(experiment: Experiment, parts: tuple[str, ...]) -> str:
 
     A default must therefore never change: whoever wants another value names it in `experiments`.
     """
-    values, defaults = to_dict(experiment), _defaults()
-    identity = {name: _differing(values[name], defaults[name]) for name in parts}
+    identity: dict[str, Any] = {}
+    for name in parts:
+        value = getattr(experiment, name)
+        identity[name] = _differing(value, _DEFAULTS[name]) if name in _PARTS else value
     identity["data"].pop("root", None)
     for name in HOW_COMPUTED:
         identity["train"].pop(name, None)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -89,7 +90,8 @@ def study(name: str, suite: str, size: str = "quick", root: str | None = None) -
     """
     setting = _setting(suite, size)
     rows = [row for row in _study(name).rows if row.serves(task(suite))]
-    return [_experiment(_study(name), row, setting, root) for row in rows]
+    rates = chosen_rates()
+    return [_experiment(_study(name), row, setting, root, rates) for row in rows]
 
 
 def row(name: str, row_name: str) -> Row:
@@ -174,7 +176,9 @@ def choose_rates(runs: pd.DataFrame, trials: list[Experiment] | None = None) -> 
     return choices
 
 
-def _experiment(study: Study, row: Row, setting: _Setting, root: str | None) -> Experiment:
+def _experiment(
+    study: Study, row: Row, setting: _Setting, root: str | None, rates: Mapping[str, Any]
+) -> Experiment:
     options = dict(row.options)
     if row.temporal == "stan":
         options = {"layers": setting.layers, **dict(setting.options)} | options
@@ -188,7 +192,7 @@ def _experiment(study: Study, row: Row, setting: _Setting, root: str | None) -> 
         replace(setting.train, **dict(row.train)),
         test_time=row.tricks(task(setting.data.suite)),
     )
-    chosen = chosen_rates().get(rate_key(bare))
+    chosen = rates.get(rate_key(bare))
     return bare if chosen is None else replace(bare, train=replace(bare.train, lr=chosen["lr"]))
 
 

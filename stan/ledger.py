@@ -151,12 +151,11 @@ def _entry(
         return nothing | {"reason": "its authors' count, by a convention that print doesn't name"}
     if cell["metric"] == "GFLOPs":
         return nothing | (_counted(cell, wanted, count) if count else {"reason": "not counted (--count)"})
-    alike = done.loc[[i for experiment, i in own if _method(experiment) == _method(wanted)]]
-    differences = (
-        alike.apply(lambda run: "; ".join(_differences(run, wanted)), axis=1) if len(alike) else None
-    )
-    if differences is None:
+    places = [i for experiment, i in own if _method(experiment) == _method(wanted)]
+    if not places:
         return nothing
+    alike = done.loc[places]
+    differences = alike.apply(lambda run: "; ".join(_differences(run, wanted)), axis=1)
     fair = alike[differences == ""]
     chosen = fair if len(fair) else alike
     found = _measured(chosen, cell["metric"])

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from stan.config import Experiment, from_dict, to_dict
+from stan.config import Experiment, from_dict
 from stan.results import lock
 from stan.results.provenance import host
 
@@ -198,12 +198,19 @@ def find_training(root: str | Path, experiment: Experiment) -> Path | None:
 def flatten(values: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
     """Nested dicts to one with dotted names; lists become comma-joined text."""
     flat: dict[str, Any] = {}
-    for key, value in values.items():
-        if isinstance(value, Mapping):
-            flat |= flatten(value, f"{prefix}{key}.")
-        else:
-            flat[f"{prefix}{key}"] = ",".join(map(str, value)) if isinstance(value, list | tuple) else value
+    _flatten(values, prefix, flat)
     return flat
+
+
+def _flatten(values: Mapping[str, Any], prefix: str, flat: dict[str, Any]) -> None:
+    for key, value in values.items():
+        kind = type(value)  # thousands of records have a hundred values each: isinstance takes its time
+        if kind is dict:
+            _flatten(value, f"{prefix}{key}.", flat)
+        elif kind is list or kind is tuple:
+            flat[prefix + key] = ",".join(map(str, value))
+        else:
+            flat[prefix + key] = value
 
 
 def _read_documents(path: Path) -> dict[str, Any]:
@@ -265,19 +272,16 @@ def _is_written(path: Path, run: Mapping[str, Any]) -> bool:
 
 
 def _table_row(found: dict[str, Any], shipped: bool) -> dict[str, Any]:
-    run, evaluation = found["run"], found["evaluation"]
-    # through the experiment, so that settings that came after a record stand there by their default
-    config = to_dict(found["experiment"]) if found["experiment"] else {}
-    data = config.get("data", {})
-    row = {name: found.get(name) for name in _COLUMNS} | {
-        "suite": data.get("suite"),
-        "size": data.get("size"),
-    }
+    run, evaluation, experiment = found["run"], found["evaluation"], found["experiment"]
+    row = {name: found.get(name) for name in _COLUMNS}
     row["shipped"] = shipped or run.get("shipped") is True
     row |= {name: run.get(name) for name in _PROVENANCE}
-    if found["experiment"]:
-        row |= flatten({name: config[name] for name in ("data", "model", "train")})
-        row["test_time"] = ",".join(found["experiment"].test_time)
+    if experiment:
+        # through the experiment, so that settings that came after a record stand there by their default
+        for name in ("data", "model", "train"):
+            row |= flatten(vars(getattr(experiment, name)), f"{name}.")
+        row |= {"suite": experiment.data.suite, "size": experiment.data.size}
+        row["test_time"] = ",".join(experiment.test_time)
     for name in ("split", "task", "headline", "selected", "epoch"):
         row[name] = evaluation.get(name)
     return row | _flat_metrics(evaluation)
