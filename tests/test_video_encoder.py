@@ -3,6 +3,7 @@
 import pytest
 import torch
 
+from stan.models import video_encoder
 from stan.models.clip import load_clip
 from stan.models.video_encoder import VideoEncoder
 from stan.temporal import METHODS, build
@@ -53,6 +54,21 @@ def test_levels_are_the_blocks_outputs(clip, video):
     for i, block in enumerate(clip.blocks):
         x = block(x)
         torch.testing.assert_close(levels[i][1], x, atol=1e-5, rtol=0)
+
+
+@pytest.mark.parametrize("masked", [False, True])
+def test_pieces_equal_the_whole(encoder, video, masked, monkeypatch):
+    """Without gradients a CPU takes one video after the other where more would be too much at once."""
+    mask = torch.tensor([[True] * 4, [True, True, True, False]]) if masked else None
+    embed, taken = encoder.clip.embed, []
+    monkeypatch.setattr(encoder.clip, "embed", lambda images: taken.append(len(images)) or embed(images))
+    monkeypatch.setattr(video_encoder, "EASILY_TAKEN", 1)
+    whole = encoder(video, mask)
+    with torch.no_grad():
+        pieces = encoder(video, mask)
+    assert taken == [8, 4, 4]  # frames
+    for one, other in zip(whole, pieces, strict=True):
+        torch.testing.assert_close(one, other, atol=1e-5, rtol=1e-5)
 
 
 @torch.no_grad()

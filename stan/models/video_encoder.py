@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from itertools import chain
+from itertools import chain, repeat
 from typing import NamedTuple
 
 import torch
@@ -13,6 +13,13 @@ from torch import Tensor, nn
 
 from stan.models.clip import Clip
 from stan.temporal.base import Temporal, frame_by_frame, mean_over_frames
+
+EASILY_TAKEN = 24 * 2**20
+"""Bytes of the widest tensor of an encoder on a CPU. From 32 MiB on C's allocator takes fresh pages for each one, and
+filling them costs a tenth of the time."""
+
+WIDENED = 4
+"""Channels inside an MLP over those outside."""
 
 
 class VideoOutput(NamedTuple):
@@ -43,7 +50,11 @@ class VideoEncoder(nn.Module):
     ) -> VideoOutput:
         """Embeds videos; `mask` is False where a frame is padding. Raises ValueError for another shape."""
         self._require_video(video, mask)
-        return self._read(self._blocks(0, self._embed(video), mask), mask)
+        parts = [
+            self._read(self._blocks(0, self._embed(piece), real), real)
+            for piece, real in self._pieces(video, mask)
+        ]
+        return parts[0] if len(parts) == 1 else VideoOutput(*map(torch.cat, zip(*parts, strict=True)))
 
     def from_levels(
         self, levels: Mapping[int, Float[Tensor, "B T S D"]], mask: Bool[Tensor, "B T"] | None = None
@@ -68,6 +79,18 @@ class VideoEncoder(nn.Module):
         for i, block in enumerate(self.clip.blocks):
             levels[i] = frame_by_frame(block, levels[i - 1])
         return levels
+
+    def _pieces(
+        self, video: Float[Tensor, "B T 3 H W"], mask: Tensor | None
+    ) -> Iterator[tuple[Tensor, Tensor | None]]:
+        """Videos that go through the blocks together: on a CPU, without gradients, no more than EASILY_TAKEN allows."""
+        count = max(1, len(video))
+        if video.device.type == "cpu" and not torch.is_grad_enabled():
+            tokens = video.shape[1] * (1 + self.clip.patches)
+            widest = tokens * WIDENED * self.clip.width * self.clip.visual.proj.element_size()
+            count = max(1, EASILY_TAKEN // widest)
+        masks = repeat(None) if mask is None else mask.split(count)
+        return zip(video.split(count), masks, strict=False)
 
     def _embed(self, video: Tensor) -> Float[Tensor, "B T S D"]:
         x = self.clip.embed(rearrange(video, "b t c h w -> (b t) c h w"))
