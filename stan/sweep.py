@@ -217,8 +217,8 @@ def _trained(
     for run in queue:
         if results.find(runs, run.experiment) == run.folder:
             run.status = "done before"
-    pending = [run for run in queue if not run.over]
-    with engines.engine(engine, jobs, len(pending)) if pending else contextlib.nullcontext() as where:
+    pending = _count(queue, "waiting")
+    with engines.engine(engine, jobs, pending) if pending else contextlib.nullcontext() as where:
         if where is not None:
             _carry_out(queue, where, Path(runs), Path(worlds), spent)
         yield Report(queue, spent=spent), where and where.forks
