@@ -77,7 +77,7 @@ test: lint
 
 # A sweep's processes killed at random moments; ENGINE=ray kills its workers, too, SEED=N repeats the moments.
 check-kills: install
-	folder=$$(mktemp -d) && OMP_NUM_THREADS=1 $(BIN)/python -m tests.killed_sweep "$$folder" \
+	folder=$$(mktemp -d) && OMP_NUM_THREADS=1 $(BIN)/python -m tests.stress.killed_sweep "$$folder" \
 	--kills $(or $(KILLS),50) $(if $(SEED),--seed $(SEED)) $(if $(ENGINE),--engine $(ENGINE)) && rm -r "$$folder"
 
 check-real: install

@@ -19,16 +19,17 @@ import gradio as gr  # noqa: E402
 from starlette.middleware import Middleware  # noqa: E402
 from starlette.middleware.base import BaseHTTPMiddleware  # noqa: E402
 
-from demo import inside, media  # noqa: E402
-from demo import library as library_tab  # noqa: E402
-from demo import recognise as recognise_tab  # noqa: E402
-from demo import search as search_tab  # noqa: E402
-from demo import time_matters as time_tab  # noqa: E402
-from demo.calls import Calls  # noqa: E402
-from demo.door import guard, is_loopback  # noqa: E402
-from demo.engine import Engine, distinct, open_library  # noqa: E402
-from demo.page import MODEL, STYLE, THEME, failure, message  # noqa: E402
-from demo.wish import Wish  # noqa: E402
+from demo.components.page import MODEL, STYLE, THEME, failure, message  # noqa: E402
+from demo.service import media  # noqa: E402
+from demo.service.access import guard, is_loopback  # noqa: E402
+from demo.service.calls import Calls  # noqa: E402
+from demo.service.engine import Engine, distinct, open_library  # noqa: E402
+from demo.service.search_request import Wish  # noqa: E402
+from demo.tabs import frame_order as time_tab  # noqa: E402
+from demo.tabs import inside
+from demo.tabs import library as library_tab  # noqa: E402
+from demo.tabs import recognise as recognise_tab  # noqa: E402
+from demo.tabs import search as search_tab  # noqa: E402
 
 PASSWORD = "STAN_DEMO_AUTH"
 LARGEST_UPLOAD = "200mb"

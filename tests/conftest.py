@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 import pytest
 import torch
 
-from stan import doctor
+from stan.cli import doctor
 
 torch.set_num_threads(1)
 

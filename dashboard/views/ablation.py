@@ -7,22 +7,24 @@ from functools import partial
 import pandas as pd
 import streamlit as st
 
-from dashboard import charts, data, queries, run_charts, words
-from dashboard.views import downloads, grid, pick
-from stan import export, figures, study_figures
+from dashboard import labels
+from dashboard.charts import run_charts, study_charts
+from dashboard.components import data_grid, downloads, url_widgets
+from dashboard.tables import queries, records
+from stan.report import figures, formats, study_figures
 
 
 def show() -> None:
     st.title("Ablation")
-    studies = data.studies(data.runs())
+    studies = records.studies(records.runs())
     if not studies:
         st.info("No study has a finished run. This runs the component ablation, one seed:")
         st.code("stan ablate components --suite motions --size quick --seeds 0", language="bash")
         return
     study, metric, baseline = _choose(studies)
     st.caption(_origin(study))
-    summary = data.summary(study, metric)
-    changes = data.changes(study, baseline, metric)
+    summary = records.summary(study, metric)
+    changes = records.changes(study, baseline, metric)
     _headlines(summary, changes, metric, baseline)
     _table(study, metric, summary, changes, baseline)
     left, right = st.columns(2, gap="large")
@@ -37,25 +39,27 @@ def show() -> None:
     _export(study, metric, baseline, summary, changes)
 
 
-def _choose(studies: list[data.Study]) -> tuple[data.Study, str, str]:
+def _choose(studies: list[records.Study]) -> tuple[records.Study, str, str]:
     """Study, metric and baseline, each kept in the address."""
     first, second, third = st.columns([2, 1, 1])
     with first:
-        study = pick.study(studies)
+        study = url_widgets.study(studies)
     with second:
-        metric = pick.one("Metric", data.metrics(study), "metric", format_func=words.metric)
+        metric = url_widgets.one("Metric", records.metrics(study), "metric", format_func=labels.metric)
     with third:
-        baseline = pick.one("Compared with", data.rows(study), "baseline", default=data.baseline(study))
+        baseline = url_widgets.one(
+            "Compared with", records.rows(study), "baseline", default=records.baseline(study)
+        )
     return study, metric, baseline
 
 
-def _origin(study: data.Study) -> str:
+def _origin(study: records.Study) -> str:
     chosen = ", ".join(sorted(study.runs["selected"].astype(str).unique()))
-    text = f"Test split; weights: {words.plain(chosen)}. Intervals: 95 %, over queries and seeds."
+    text = f"Test split; weights: {labels.plain(chosen)}. Intervals: 95 %, over queries and seeds."
     if study.shipped:
         machines = ", ".join(sorted(study.runs["machine"].astype(str).unique()))
         commits = ", ".join(sorted(study.runs["commit"].astype(str).str[:10].unique()))
-        text += f" **Shipped reference**, made on {words.plain(machines)} at commit {words.plain(commits)}."
+        text += f" **Shipped reference**, made on {labels.plain(machines)} at commit {labels.plain(commits)}."
     return text
 
 
@@ -68,41 +72,41 @@ def _headlines(summary: pd.DataFrame, changes: pd.DataFrame, metric: str, baseli
     quiet = {"delta_color": "off", "delta_arrow": "off", "border": True}
     with st.container(horizontal=True):
         for own in summary[summary["row"].isin([best["row"], baseline])].itertuples():
-            seeds = f"{words.metric(metric)}, {own.n} {'seed' if own.n == 1 else 'seeds'}"
-            st.metric(words.plain(own.row), f"{export.one_decimal(own.mean)} %", seeds, **quiet)
-        change, low, high = (export.one_decimal(best[name], "+") for name in ("change", "low", "high"))
+            seeds = f"{labels.metric(metric)}, {own.n} {'seed' if own.n == 1 else 'seeds'}"
+            st.metric(labels.plain(own.row), f"{formats.one_decimal(own.mean)} %", seeds, **quiet)
+        change, low, high = (formats.one_decimal(best[name], "+") for name in ("change", "low", "high"))
         st.metric("difference, paired", f"{change} points", f"95 %: {low} to {high}", **quiet)
 
 
 def _table(
-    study: data.Study, metric: str, summary: pd.DataFrame, changes: pd.DataFrame, baseline: str
+    study: records.Study, metric: str, summary: pd.DataFrame, changes: pd.DataFrame, baseline: str
 ) -> None:
     st.subheader("Rows")
-    every = pick.switch("All of the paper's benchmarks", "printed")
-    grid.show(data.ablation_table(study, metric, summary, changes, every), key="rows", pinned="row")
+    every = url_widgets.switch("All of the paper's benchmarks", "printed")
+    data_grid.show(records.ablation_table(study, metric, summary, changes, every), key="rows", pinned="row")
     st.caption(
-        f"{words.metric(metric)} in percent; sd over seeds. Change: against {words.plain(baseline)}, in points, "
+        f"{labels.metric(metric)} in percent; sd over seeds. Change: against {labels.plain(baseline)}, in points, "
         "paired over identical queries. *order*: order accuracy over twins. *seen*, *unseen*: on concepts that did "
         "and did not appear in training videos. *last*: after the last epoch instead of the best on validation."
     )
-    if data.printed(study.study) is not None:
+    if records.printed(study.study) is not None:
         st.caption(
             "Columns that begin with *paper* are printed numbers for the benchmark they name, from real videos "
             "and real CLIP weights: a neighbour to look at, not the same quantity."
         )
 
 
-def _change(study: data.Study, changes: pd.DataFrame, baseline: str, metric: str) -> pd.DataFrame:
+def _change(study: records.Study, changes: pd.DataFrame, baseline: str, metric: str) -> pd.DataFrame:
     """Forest plot; what it shows comes back."""
-    st.subheader(f"Change against {words.plain(baseline)}")
+    st.subheader(f"Change against {labels.plain(baseline)}")
     refused = changes[changes["reason"] != ""]
     if not refused.empty:
         reasons = (
-            f"**{words.plain(line.row)}** ({words.plain(line.reason)})" for line in refused.itertuples()
+            f"**{labels.plain(line.row)}** ({labels.plain(line.reason)})" for line in refused.itertuples()
         )
         listed = "; ".join(reasons)
-        if pick.switch("Compare what isn't like for like", "anyway"):
-            changes = data.changes(study, baseline, metric, allow=True)
+        if url_widgets.switch("Compare what isn't like for like", "anyway"):
+            changes = records.changes(study, baseline, metric, allow=True)
             st.caption(f"Compared all the same: {listed}.")
         else:
             st.caption(f"Left out: {listed}.")
@@ -110,13 +114,13 @@ def _change(study: data.Study, changes: pd.DataFrame, baseline: str, metric: str
     if shown.empty:
         st.info("No other row is done that could be compared.")
     else:
-        figure = charts.forest(shown, words.metric(metric))
-        st.plotly_chart(figure, key="forest", config=charts.CONFIG)
+        figure = study_charts.forest(shown, labels.metric(metric))
+        st.plotly_chart(figure, key="forest", config=study_charts.CONFIG)
     return shown
 
 
-def _knowledge(study: data.Study, metric: str) -> None:
-    table = data.seen_unseen(study, metric)
+def _knowledge(study: records.Study, metric: str) -> None:
+    table = records.seen_unseen(study, metric)
     if table.empty:
         return
     st.subheader("Knowledge carried over")
@@ -124,11 +128,13 @@ def _knowledge(study: data.Study, metric: str) -> None:
         "Some shapes, colours and backgrounds never appear in a training video. What a structure keeps of CLIP's "
         "knowledge about them shows in the unseen half of the test set."
     )
-    st.plotly_chart(charts.seen_unseen(table, words.metric(metric)), key="knowledge", config=charts.CONFIG)
+    st.plotly_chart(
+        study_charts.seen_unseen(table, labels.metric(metric)), key="knowledge", config=study_charts.CONFIG
+    )
 
 
-def _twins(study: data.Study) -> None:
-    table = data.orders(study)
+def _twins(study: records.Study) -> None:
+    table = records.orders(study)
     if table.empty:
         return
     st.subheader("Twins: does time matter?")
@@ -136,87 +142,87 @@ def _twins(study: data.Study) -> None:
         "A test video of a kind that has a direction has its time-reversed twin in the test set. A model that is "
         "blind to order is right on half of them."
     )
-    kinds = data.order_kinds(study)
+    kinds = records.order_kinds(study)
     left, right = st.columns(2) if len(kinds) else (st.container(), None)
     with left:
-        st.plotly_chart(charts.order(table), key="order", config=charts.CONFIG)
+        st.plotly_chart(study_charts.order(table), key="order", config=study_charts.CONFIG)
     if right:
         with right:
-            st.plotly_chart(charts.order_by_kind(kinds), key="kinds", config=charts.CONFIG)
+            st.plotly_chart(study_charts.order_by_kind(kinds), key="kinds", config=study_charts.CONFIG)
 
 
-def _seeds(study: data.Study, metric: str, summary: pd.DataFrame) -> None:
+def _seeds(study: records.Study, metric: str, summary: pd.DataFrame) -> None:
     st.subheader("Seeds")
-    figure = charts.rows(summary, data.seeds(study, metric), words.metric(metric))
-    st.plotly_chart(figure, key="seeds", config=charts.CONFIG)
+    figure = study_charts.rows(summary, records.seeds(study, metric), labels.metric(metric))
+    st.plotly_chart(figure, key="seeds", config=study_charts.CONFIG)
 
 
-def _cost(study: data.Study, metric: str) -> None:
+def _cost(study: records.Study, metric: str) -> None:
     st.subheader("Quality against cost")
-    if not pick.switch("Count it on the models", "cost", help="Some seconds, the first time."):
+    if not url_widgets.switch("Count it on the models", "cost", help="Some seconds, the first time."):
         return
-    table = data.costs(study, metric)
+    table = records.costs(study, metric)
     known = [name for name in study_figures.COSTS if table[name].notna().any()]
     if not known:
         st.info("No model of these runs can be built here, and their seconds are of several machines.")
         return
-    column = pick.one("Cost", known, "costs", format_func=study_figures.COSTS.get)
-    figure = run_charts.cost(table, column, study_figures.COSTS[column], words.metric(metric))
-    st.plotly_chart(figure, key="cost-figure", config=charts.CONFIG)
+    column = url_widgets.one("Cost", known, "costs", format_func=study_figures.COSTS.get)
+    figure = run_charts.cost(table, column, study_figures.COSTS[column], labels.metric(metric))
+    st.plotly_chart(figure, key="cost-figure", config=study_charts.CONFIG)
     st.caption(
         "Multiply-accumulates of one video with all its views, linear and patch layers only, as the paper counts. "
         "Rows that share their weights share their seconds; seconds of several machines are left out."
     )
-    grid.show(table.drop(columns="hash"), key="costs-table", decimals="%.4g", pinned="row")
+    data_grid.show(table.drop(columns="hash"), key="costs-table", decimals="%.4g", pinned="row")
     downloads.table("cost", table, study.ids, study.command)
 
 
-def _queries(study: data.Study, metric: str, baseline: str) -> None:
-    others = [row for row in data.rows(study) if row != baseline]
+def _queries(study: records.Study, metric: str, baseline: str) -> None:
+    others = [row for row in records.rows(study) if row != baseline]
     if not others:
         return
     st.subheader("Queries won and lost")
-    row = pick.one("Row", others, "row", default="stan")
+    row = url_widgets.one("Row", others, "row", default="stan")
     try:
         table = queries.moved(study, baseline, row, metric)
     except ValueError as error:
-        st.caption(f"Not compared: {words.plain(error)}.")
+        st.caption(f"Not compared: {labels.plain(error)}.")
         return
     won, lost = int((table["gain"] > 0).sum()), int((table["gain"] < 0).sum())
     st.caption(
-        f"**{words.plain(row)}** against {words.plain(baseline)}: {won} queries won, {lost} lost. Numbers are the "
+        f"**{labels.plain(row)}** against {labels.plain(baseline)}: {won} queries won, {lost} lost. Numbers are the "
         "percentage of seeds that answer the query right."
     )
     shown = table.rename(columns={"before": baseline, "after": row})
-    grid.show(shown, key="queries", decimals="%.0f", height=280)
+    data_grid.show(shown, key="queries", decimals="%.0f", height=280)
     downloads.table("queries", shown, study.ids, study.command)
     if len(table):
         _videos(study, table, (baseline, row))
 
 
-def _videos(study: data.Study, table: pd.DataFrame, rows: tuple[str, str]) -> None:
-    query = pick.one("Look at", list(table["query"]), "query")
+def _videos(study: records.Study, table: pd.DataFrame, rows: tuple[str, str]) -> None:
+    query = url_widgets.one("Look at", list(table["query"]), "query")
     files = queries.videos(study, query, rows)
     if not files:
         st.caption(
             "Its videos aren't here. Where the suite is rendered (`stan world`), `stan dashboard --worlds` names the"
-            f" folder: looked for in {words.plain(data.worlds())}."
+            f" folder: looked for in {labels.plain(records.worlds())}."
         )
         return
     columns = st.columns(max(len(files), 2))  # one alone would fill the page
     for column, (name, file) in zip(columns, files, strict=False):
         with column:
-            st.caption(words.plain(name))
+            st.caption(labels.plain(name))
             st.video(str(file), loop=True, muted=True)
 
 
 def _export(
-    study: data.Study, metric: str, baseline: str, summary: pd.DataFrame, shown: pd.DataFrame
+    study: records.Study, metric: str, baseline: str, summary: pd.DataFrame, shown: pd.DataFrame
 ) -> None:
     st.subheader("Take it along")
     st.caption("Every file holds the ids of its runs and the command that makes them again.")
-    table = data.ablation_table(study, metric, summary, shown, every=True)
+    table = records.ablation_table(study, metric, summary, shown, every=True)
     downloads.table("ablation", table, study.ids, study.command)
     if not shown.empty:
-        draw = partial(figures.forest, export.unmathed(shown), words.metric(metric), baseline)
+        draw = partial(figures.forest, formats.unmathed(shown), labels.metric(metric), baseline)
         downloads.figure("changes", draw, study.ids, study.command)

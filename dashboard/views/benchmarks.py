@@ -8,8 +8,10 @@ from typing import Any
 import pandas as pd
 import streamlit as st
 
-from dashboard import charts, data, ledger, words
-from dashboard.views import downloads, grid, pick
+from dashboard import labels
+from dashboard.charts import study_charts
+from dashboard.components import data_grid, downloads, url_widgets
+from dashboard.tables import records, reproduction
 
 _TITLES = {
     "retrieval": "Text-to-video retrieval",
@@ -32,26 +34,30 @@ def show() -> None:
         "of their own, what your runs measured on the same benchmark. The embedded world mirrors benchmarks but "
         "doesn't measure them: its runs stand under *Ablation* and never here. A dash is a dash in print."
     )
-    name = pick.one("Table", list(_TITLES), "table", format_func=_TITLES.get)
-    counted = pick.switch("Count what STAN costs on the model", "count", help="Some seconds, the first time.")
-    items = [item for item in data.ledger(counted) if item["table"] == name]
+    name = url_widgets.one("Table", list(_TITLES), "table", format_func=_TITLES.get)
+    counted = url_widgets.switch(
+        "Count what STAN costs on the model", "count", help="Some seconds, the first time."
+    )
+    items = [item for item in records.ledger(counted) if item["table"] == name]
     _statuses(items)
-    table, metric = _chosen(ledger.lines(items, data.published_tables()[name]))
+    table, metric = _chosen(reproduction.lines(items, records.published_tables()[name]))
     if table.empty:
         st.info("No printed row has all that. Take a filter away.")
         return
     benchmark = str(table["benchmark"].iloc[0])
     _figure(table, metric)
-    shown = ledger.filled(table.drop(columns="benchmark")).rename(columns=words.COMPONENTS)
-    grid.show(shown, key="cells", pinned="row")
-    _section(ledger.answered(items, benchmark), "What your runs say", _REPRODUCED, "answers", pinned="row")
-    _section(ledger.remarks(items, benchmark), "What to know about single cells", _DISAGREE, "remarks")
+    shown = reproduction.filled(table.drop(columns="benchmark")).rename(columns=labels.COMPONENTS)
+    data_grid.show(shown, key="cells", pinned="row")
+    _section(
+        reproduction.answered(items, benchmark), "What your runs say", _REPRODUCED, "answers", pinned="row"
+    )
+    _section(reproduction.remarks(items, benchmark), "What to know about single cells", _DISAGREE, "remarks")
     runs = sorted({run for item in items for run in item["runs"]})
     downloads.table(f"benchmark-{name}", shown, runs, f"stan published --table {name} --json")
 
 
 def _statuses(items: Items) -> None:
-    counts = ledger.statuses(items)
+    counts = reproduction.statuses(items)
     with st.container(horizontal=True):
         for status, count in counts.items():
             st.metric(status, count, border=True)
@@ -69,33 +75,35 @@ def _chosen(table: pd.DataFrame) -> tuple[pd.DataFrame, str]:
     """The lines that the filters leave, in the chosen order, and the metric to draw."""
     left, middle, right = st.columns(3)
     with left:
-        benchmark = pick.one("Benchmark", list(table["benchmark"].unique()), "benchmark")
-    known = ledger.metrics(table[table["benchmark"] == benchmark])
+        benchmark = url_widgets.one("Benchmark", list(table["benchmark"].unique()), "benchmark")
+    known = reproduction.metrics(table[table["benchmark"] == benchmark])
     with middle:
-        metric = pick.one("Metric", [name for name in known if name != "GFLOPs"], "metric")
+        metric = url_widgets.one("Metric", [name for name in known if name != "GFLOPs"], "metric")
     with right:
-        order = pick.one("Order", [_AS_PRINTED, *known], "order")
-    filters = [name for name in ledger.FILTERS if name in table and table[name].nunique() > 1]
+        order = url_widgets.one("Order", [_AS_PRINTED, *known], "order")
+    filters = [name for name in reproduction.FILTERS if name in table and table[name].nunique() > 1]
     wanted = {}
     for name, column in zip(filters, st.columns(len(filters) or 1), strict=False):
         with column:
-            wanted[name] = pick.several(name.capitalize(), sorted(table[name].dropna().unique()), name)
-    return ledger.ranked(
-        ledger.narrowed(table, benchmark, wanted), None if order == _AS_PRINTED else order
+            wanted[name] = url_widgets.several(name.capitalize(), sorted(table[name].dropna().unique()), name)
+    return reproduction.ranked(
+        reproduction.narrowed(table, benchmark, wanted), None if order == _AS_PRINTED else order
     ), metric
 
 
 def _figure(table: pd.DataFrame, metric: str) -> None:
     if "GFLOPs" in table and table["GFLOPs"].notna().any():
-        figure = charts.accuracy_over_cost(table, metric)
-        st.plotly_chart(figure, key="cost", config=charts.CONFIG)
+        figure = study_charts.accuracy_over_cost(table, metric)
+        st.plotly_chart(figure, key="cost", config=study_charts.CONFIG)
         st.caption(
             "GFLOPs as printed, all views. The STAN rows count multiply-accumulates of linear and patch layers only; "
             "their convolutional figures agree neither with the paper's bottleneck equation (541 and 610) nor with "
             "the first released code (849 and 1071). Methods printed without GFLOPs are in the table only."
         )
     if table[metric].notna().any():
-        st.plotly_chart(charts.printed_and_own(table, metric), key="printed", config=charts.CONFIG)
+        st.plotly_chart(
+            study_charts.printed_and_own(table, metric), key="printed", config=study_charts.CONFIG
+        )
 
 
 def _section(table: pd.DataFrame, title: str, caption: str, key: str, pinned: str | None = None) -> None:
@@ -104,4 +112,4 @@ def _section(table: pd.DataFrame, title: str, caption: str, key: str, pinned: st
         return
     st.subheader(title)
     st.caption(caption)
-    grid.show(table, key=key, pinned=pinned)
+    data_grid.show(table, key=key, pinned=pinned)

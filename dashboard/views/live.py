@@ -5,8 +5,11 @@ from __future__ import annotations
 import pandas as pd
 import streamlit as st
 
-from dashboard import charts, live, run_charts, words
-from dashboard.views import grid, pick, runs
+from dashboard import labels
+from dashboard.charts import run_charts, study_charts
+from dashboard.components import data_grid, url_widgets
+from dashboard.tables import live
+from dashboard.views import runs
 
 _SECONDS = 2
 _CURVES = 7
@@ -23,9 +26,9 @@ def show() -> None:
             "Filter", key="filter", placeholder="part of an id or suite: motions, stan/", bind="query-params"
         )
     with middle:
-        by = pick.one("Along", list(run_charts.CLOCKS), "along", format_func=run_charts.CLOCKS.get)
+        by = url_widgets.one("Along", list(run_charts.CLOCKS), "along", format_func=run_charts.CLOCKS.get)
     with right:
-        log = pick.switch("Loss on a log scale", "log")
+        log = url_widgets.switch("Loss on a log scale", "log")
     _now(part, by, log)
 
 
@@ -53,18 +56,20 @@ def _running(jobs: list[live.Job], part: str, by: str, log: bool) -> None:
             "stan ablate components --suite motions --size quick --seeds 0", language="bash", wrap_lines=True
         )
         return
-    grid.show(live.table(jobs), key="running", decimals="%.3g", pinned="run", curves=("losses",))
+    data_grid.show(live.table(jobs), key="running", decimals="%.3g", pinned="run", curves=("losses",))
     st.caption("Of the records and logs on disk; a run counts as running while its process lives.")
     drawn = [job for job in jobs if len(job.steps)][:_CURVES]
     if drawn:
         lines = {job.id: (job.steps, job.validation) for job in drawn}
-        metric = ", ".join(dict.fromkeys(words.metric(job.metric) for job in drawn))
-        st.plotly_chart(run_charts.curves(lines, metric, by, log=log), key="curves", config=charts.CONFIG)
+        metric = ", ".join(dict.fromkeys(labels.metric(job.metric) for job in drawn))
+        st.plotly_chart(
+            run_charts.curves(lines, metric, by, log=log), key="curves", config=study_charts.CONFIG
+        )
 
 
 def _stopped(command: str, jobs: list[live.Job]) -> None:
     told = [
-        f"{words.plain(job.id)} ({job.status}, silent for {words.duration(job.silent)})"
+        f"{labels.plain(job.id)} ({job.status}, silent for {labels.duration(job.silent)})"
         for job in jobs[:_NAMED]
     ]
     more = f" and {len(jobs) - _NAMED} more" if len(jobs) > _NAMED else ""
@@ -80,7 +85,7 @@ def _ended(table: pd.DataFrame) -> None:
     for _, run in table.iterrows():
         st.page_link(
             page,
-            label=f"{words.plain(run['id'])}: {run['status']}",
+            label=f"{labels.plain(run['id'])}: {run['status']}",
             icon=":material/arrow_forward:",
             query_params={"run": run["id"]},
         )

@@ -5,7 +5,9 @@ from __future__ import annotations
 import pandas as pd
 import streamlit as st
 
-from dashboard import charts, data, live, words
+from dashboard import labels
+from dashboard.charts import study_charts
+from dashboard.tables import live, records
 from dashboard.views import ablation
 
 _WHAT = """
@@ -21,10 +23,10 @@ _AT_ONCE, _LINKS = 4, 20
 def show() -> None:
     st.title("What carries CLIP over to video?")
     st.markdown(_WHAT)
-    table = data.runs()
+    table = records.runs()
     _counts(table)
     _live()
-    _at_a_glance(data.studies(table))
+    _at_a_glance(records.studies(table))
 
 
 def _counts(table: pd.DataFrame) -> None:
@@ -58,7 +60,7 @@ def _next_step(own: pd.DataFrame, broken: int) -> None:
 @st.fragment(run_every=2)
 def _live() -> None:
     """Reads the records again every two seconds, without running the rest of the page."""
-    jobs = live.jobs(data.runs())
+    jobs = live.jobs(records.runs())
     if not jobs:
         return
     st.subheader("Live")
@@ -66,16 +68,16 @@ def _live() -> None:
         if job.status == "running":
             at = job.progress
             loss = "" if at.loss is None else f", loss {at.loss:.3f}"
-            st.progress(job.share, text=f"{words.plain(job.id)}: epoch {at.epoch or 0} of {at.epochs}{loss}")
+            st.progress(job.share, text=f"{labels.plain(job.id)}: epoch {at.epoch or 0} of {at.epochs}{loss}")
     for command, stopped in live.stopped(jobs).items():
-        names = "; ".join(f"{words.plain(job.id)} **{job.status}**" for job in stopped)
+        names = "; ".join(f"{labels.plain(job.id)} **{job.status}**" for job in stopped)
         st.warning(
-            f"{names}: no heartbeat for {words.duration(stopped[0].silent)}. This resumes what stopped:"
+            f"{names}: no heartbeat for {labels.duration(stopped[0].silent)}. This resumes what stopped:"
         )
         st.code(command, language="bash", wrap_lines=True)
 
 
-def _at_a_glance(studies: list[data.Study]) -> None:
+def _at_a_glance(studies: list[records.Study]) -> None:
     st.subheader("Studies at a glance")
     if not studies:
         st.info("No run is done yet. `stan runs` lists what there is.")
@@ -86,21 +88,21 @@ def _at_a_glance(studies: list[data.Study]) -> None:
                 with column, st.container(border=True):
                     _glance(study)
     for study in others[:_LINKS]:
-        _link(study, words.plain(study.label))
+        _link(study, labels.plain(study.label))
     if len(others) > _LINKS:
         st.caption(f"{len(others) - _LINKS} more stand under *Ablation*.")
 
 
-def _glance(study: data.Study) -> None:
-    metric = data.metrics(study)[0]
-    summary = data.summary(study, metric)
-    st.markdown(f"#### {words.plain(study.label)}")
-    st.caption(f"{len(study.runs)} runs · {words.metric(metric)}, test split, best on validation")
-    figure = charts.rows(summary, data.seeds(study, metric), words.metric(metric))
-    st.plotly_chart(figure, key=f"glance {study.label}", config=charts.CONFIG)
+def _glance(study: records.Study) -> None:
+    metric = records.metrics(study)[0]
+    summary = records.summary(study, metric)
+    st.markdown(f"#### {labels.plain(study.label)}")
+    st.caption(f"{len(study.runs)} runs · {labels.metric(metric)}, test split, best on validation")
+    figure = study_charts.rows(summary, records.seeds(study, metric), labels.metric(metric))
+    st.plotly_chart(figure, key=f"glance {study.label}", config=study_charts.CONFIG)
     _link(study, "Open the ablation")
 
 
-def _link(study: data.Study, label: str) -> None:
+def _link(study: records.Study, label: str) -> None:
     page = st.Page(ablation.show, title="Ablation", url_path="ablation")
     st.page_link(page, label=label, icon=":material/arrow_forward:", query_params={"study": study.label})

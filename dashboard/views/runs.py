@@ -5,9 +5,12 @@ from __future__ import annotations
 import pandas as pd
 import streamlit as st
 
-from dashboard import charts, data, marks, run_charts, tables, words
-from dashboard.views import downloads, fair, grid, pick
-from stan.export import with_interval
+from dashboard import labels
+from dashboard.charts import run_charts, study_charts
+from dashboard.components import comparability, data_grid, downloads, url_widgets
+from dashboard.tables import notes, study_tables
+from dashboard.tables import records as data
+from stan.report.formats import with_interval
 
 _COLUMNS = ["status", "origin", "tags", "suite", "size", "t2v.R@1", "top-1", "order.accuracy", "seconds"]
 _SMOOTH = (1, 5, 20, 100)
@@ -18,7 +21,7 @@ def show() -> None:
     st.title("Runs")
     table = data.marked(data.runs())
     if table.empty:
-        st.info(f"No records under {words.plain(', '.join(data.roots()))}. This makes some:")
+        st.info(f"No records under {labels.plain(', '.join(data.roots()))}. This makes some:")
         st.code("stan ablate components --suite motions --size quick --seeds 0", language="bash")
         return
     shown = _filtered(table)
@@ -39,7 +42,7 @@ def _damaged(table: pd.DataFrame) -> None:
     if len(damaged):
         with st.expander(f"{len(damaged)} damaged {'record' if len(damaged) == 1 else 'records'}"):
             st.caption("They count nowhere. Delete the folder, or run the row again.")
-            grid.show(damaged[["id", "reason"]], key="damaged")
+            data_grid.show(damaged[["id", "reason"]], key="damaged")
 
 
 def _filtered(table: pd.DataFrame) -> pd.DataFrame:
@@ -52,7 +55,7 @@ def _filtered(table: pd.DataFrame) -> pd.DataFrame:
             bind="query-params",
         )
     with right:
-        statuses = pick.several("Status", sorted(table["status"].unique()), "status")
+        statuses = url_widgets.several("Status", sorted(table["status"].unique()), "status")
     names = table["id"] + " " + table["suite"].fillna("") + " " + table["tags"]
     kept = names.str.contains(text.strip(), case=False, regex=False)
     return table[kept & (table["status"].isin(statuses) if statuses else True)]
@@ -63,7 +66,7 @@ def _select(table: pd.DataFrame) -> pd.DataFrame:
     shown = table[["id", *_columns(table)]]
     wanted = st.query_params.get_all("run")
     ticked = [place for place, run in enumerate(table["id"]) if run in wanted]
-    event = grid.show(
+    event = data_grid.show(
         shown,
         key="runs",
         pinned="id",
@@ -80,14 +83,14 @@ def _select(table: pd.DataFrame) -> pd.DataFrame:
 
 def _columns(table: pd.DataFrame) -> list[str]:
     with st.expander("Columns"):
-        columns = pick.several("Columns", tables.columns(table), "columns", default=_COLUMNS)
-        if pick.switch("Only what differs", "differ"):
-            columns = tables.differing(table[columns])
+        columns = url_widgets.several("Columns", study_tables.columns(table), "columns", default=_COLUMNS)
+        if url_widgets.switch("Only what differs", "differ"):
+            columns = study_tables.differing(table[columns])
     return columns
 
 
 def _detail(run: pd.Series) -> None:
-    st.subheader(words.plain(run["id"]))
+    st.subheader(labels.plain(run["id"]))
     record = data.record(run["path"])
     _state(run, record)
     left, right = st.columns(2)
@@ -99,9 +102,9 @@ def _detail(run: pd.Series) -> None:
     _marks(run)
     with st.expander("Provenance", expanded=True):
         st.code(str(record.run.get("command") or ""), language="bash", wrap_lines=True)
-        grid.show(tables.pairs(record.provenance), key="provenance")
+        data_grid.show(study_tables.pairs(record.provenance), key="provenance")
     with st.expander("Configuration"):
-        grid.show(tables.pairs(record.config), key="config")
+        data_grid.show(study_tables.pairs(record.config), key="config")
     _notebook(run)
 
 
@@ -115,7 +118,7 @@ def _marks(run: pd.Series) -> None:
             key=f"tags {run['id']}",
             placeholder="separated by commas: for the paper, odd",
         )
-        note = st.text_area("Note", run["note"], key=f"note {run['id']}", max_chars=marks.LONGEST)
+        note = st.text_area("Note", run["note"], key=f"note {run['id']}", max_chars=notes.LONGEST)
         if st.form_submit_button("Keep"):
             data.mark(run["id"], tags, note)
             st.rerun()
@@ -125,12 +128,12 @@ def _state(run: pd.Series, record: data.Record) -> None:
     if run["status"] == "died":
         st.warning("This run **died**: it never said that it was done. The command below resumes it.")
     elif run["status"] in ("failed", "interrupted", "damaged"):
-        st.error(f"This run is {words.plain(run['status'])}:")
+        st.error(f"This run is {labels.plain(run['status'])}:")
         st.code(str(run["reason"]), language=None, wrap_lines=True)
     if run["shipped"]:
         st.caption(
-            f"Shipped reference, made on {words.plain(record.run.get('machine'))} "
-            f"at commit {words.plain(str(record.run.get('commit'))[:10])}."
+            f"Shipped reference, made on {labels.plain(record.run.get('machine'))} "
+            f"at commit {labels.plain(str(record.run.get('commit'))[:10])}."
         )
 
 
@@ -141,16 +144,18 @@ def _curves(records: dict[str, data.Record]) -> None:
         return
     first, second, third = st.columns(3)
     with first:
-        by = pick.one("Along", list(run_charts.CLOCKS), "along", format_func=run_charts.CLOCKS.get)
+        by = url_widgets.one("Along", list(run_charts.CLOCKS), "along", format_func=run_charts.CLOCKS.get)
     with second:
-        smooth = pick.one(
+        smooth = url_widgets.one(
             "Smoothed over", _SMOOTH, "smooth", format_func=lambda n: f"{n} step{'s' * (n > 1)}"
         )
     with third:
-        log = pick.switch("Loss on a log scale", "log")
+        log = url_widgets.switch("Loss on a log scale", "log")
     lines = {name: (record.steps, record.validation) for name, record in logged.items()}
-    metric = words.metric(next(iter(logged.values())).headline)
-    st.plotly_chart(run_charts.curves(lines, metric, by, smooth, log), key="curve", config=charts.CONFIG)
+    metric = labels.metric(next(iter(logged.values())).headline)
+    st.plotly_chart(
+        run_charts.curves(lines, metric, by, smooth, log), key="curve", config=study_charts.CONFIG
+    )
 
 
 def _metrics(record: data.Record) -> None:
@@ -160,15 +165,15 @@ def _metrics(record: data.Record) -> None:
         return
     picked, epoch = record.evaluation.get("selected"), record.evaluation.get("epoch")
     when = f", after epoch {epoch + 1}" if isinstance(epoch, int) else ""
-    st.caption(f"Test split. *best*: {words.plain(picked)}{when}; *last*: after the last epoch.")
-    grid.show(record.metrics, key="metrics", height=390)
+    st.caption(f"Test split. *best*: {labels.plain(picked)}{when}; *last*: after the last epoch.")
+    data_grid.show(record.metrics, key="metrics", height=390)
 
 
 def _notebook(run: pd.Series) -> None:
     """Never rendered: a run's folder may come from anywhere."""
     for page in data.executed_notebooks(run["path"]):
         st.download_button(
-            f"Executed notebook: {words.plain(page.name)}",
+            f"Executed notebook: {labels.plain(page.name)}",
             page.read_bytes,
             file_name=page.name,
             mime="application/octet-stream",
@@ -184,22 +189,22 @@ def _paired(chosen: pd.DataFrame) -> None:
     try:
         change = data.change(chosen)
     except ValueError as error:
-        st.caption(f"Not paired: {words.plain(error)}.")
+        st.caption(f"Not paired: {labels.plain(error)}.")
         return
-    low_high = words.plain(with_interval(change.change, change.low, change.high, "+"))
+    low_high = labels.plain(with_interval(change.change, change.low, change.high, "+"))
     st.markdown(
-        f"{words.metric(chosen['headline'].iloc[0])}, from the first to the second: **{low_high}** points, "
+        f"{labels.metric(chosen['headline'].iloc[0])}, from the first to the second: **{low_high}** points, "
         f"{change.won} queries won, {change.lost} lost (paired, 95 %)."
     )
 
 
 def _compare(chosen: pd.DataFrame) -> None:
     st.subheader(f"{len(chosen)} runs beside each other")
-    if not fair.allowed(chosen):
+    if not comparability.allowed(chosen):
         return
     _paired(chosen)
-    beside = tables.side_by_side(chosen)
-    grid.show(beside, key="beside", pinned="what")
+    beside = study_tables.side_by_side(chosen)
+    data_grid.show(beside, key="beside", pinned="what")
     downloads.table("runs", beside, list(chosen["id"]), "; ".join(chosen["command"].dropna().astype(str)))
     st.markdown("##### Learning curves")
     _curves({run["id"]: data.record(run["path"]) for _, run in chosen.iterrows()})
@@ -207,11 +212,11 @@ def _compare(chosen: pd.DataFrame) -> None:
 
 def _parallel(runs: pd.DataFrame) -> None:
     """Parallel coordinates of the ticked runs, or of all that the filter leaves."""
-    measured = [name for name in words.METRICS if name in runs and runs[name].notna().sum() > 1]
+    measured = [name for name in labels.METRICS if name in runs and runs[name].notna().sum() > 1]
     if not measured:
         return
     with st.expander("Parallel coordinates"):
-        metric = pick.one("Metric", measured, "metric", format_func=words.metric)
-        axes = pick.several("Axes", tables.columns(runs), "axes", default=_AXES)
+        metric = url_widgets.one("Metric", measured, "metric", format_func=labels.metric)
+        axes = url_widgets.several("Axes", study_tables.columns(runs), "axes", default=_AXES)
         figure = run_charts.parallel(runs, axes, metric)
-        st.plotly_chart(figure, key="parallel", config=charts.CONFIG)
+        st.plotly_chart(figure, key="parallel", config=study_charts.CONFIG)

@@ -7,9 +7,12 @@ from collections.abc import Sequence
 import pandas as pd
 import streamlit as st
 
-from dashboard import charts, data, speed, words
-from dashboard.views import grid, pick
-from stan.bench.kept import BENCHES
+from dashboard import labels
+from dashboard.charts import study_charts
+from dashboard.components import data_grid, url_widgets
+from dashboard.tables import records as data
+from dashboard.tables import speed
+from stan.bench.store import BENCHES
 
 _TITLES = {
     "encode": "Encoding videos",
@@ -29,7 +32,7 @@ def show() -> None:
     records, damaged = data.benches()
     if damaged:
         st.warning("Not read, because these files are damaged:")
-        grid.show(pd.DataFrame(damaged), key="damaged")
+        data_grid.show(pd.DataFrame(damaged), key="damaged")
     for bench in BENCHES:
         st.subheader(_TITLES[bench])
         _bench(bench, [record for record in records if record["bench"] == bench])
@@ -43,17 +46,17 @@ def _bench(bench: str, records: Sequence[speed.Record]) -> None:
         st.code(f"stan bench {bench} --save {data.roots()[0]}", language="bash")
         return
     names = [_name(record) for record in records]
-    record = records[names.index(pick.one("Measured", names, bench))]
+    record = records[names.index(url_widgets.one("Measured", names, bench))]
     st.caption(_where(record))
-    grid.show(speed.times(record), key=f"{bench} times", decimals="%.4g", pinned="name")
+    data_grid.show(speed.times(record), key=f"{bench} times", decimals="%.4g", pinned="name")
     held = speed.memory(record)
     if not held.empty:
         st.caption("MB that a step holds when backward begins")
-        grid.show(held, key=f"{bench} memory", decimals="%.4g")
+        data_grid.show(held, key=f"{bench} memory", decimals="%.4g")
     growth = speed.growth(record)
     if not growth.empty:
         figure = speed.growth_over_size(growth, speed.GROWTH[bench][0])
-        st.plotly_chart(figure, key=f"{bench} growth", config=charts.CONFIG)
+        st.plotly_chart(figure, key=f"{bench} growth", config=study_charts.CONFIG)
 
 
 def _name(record: speed.Record) -> str:
@@ -62,5 +65,5 @@ def _name(record: speed.Record) -> str:
 
 def _where(record: speed.Record) -> str:
     told = ("machine", "device", "threads", "precision", "commit", "command")
-    said = [f"{name} {words.plain(record.get(name))}" for name in told]
+    said = [f"{name} {labels.plain(record.get(name))}" for name in told]
     return "; ".join(said) + (", with changes that are not committed." if record.get("dirty") else ".")

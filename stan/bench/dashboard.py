@@ -14,9 +14,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from stan import bench
-from stan.bench import records
+from stan.bench import fake_runs
+from stan.common.paths import project_folder
 from stan.results import reader
-from stan.serve import project_folder
 
 if TYPE_CHECKING:
     from streamlit.testing.v1 import AppTest
@@ -40,7 +40,7 @@ def dashboard(sizes: Sequence[int] = RUNS, repeats: int = REPEATS) -> dict[str, 
     rows = []
     for runs in sizes:
         with tempfile.TemporaryDirectory(prefix="stan-bench-") as folder, _asked_for(Path(folder) / "runs"):
-            records.write_many(Path(folder) / "runs", runs)
+            fake_runs.write_many(Path(folder) / "runs", runs)
             rows += [row for page in PAGES for row in _rows(page, runs, repeats)]
     return bench.document("dashboard", "none", rows)
 

@@ -15,9 +15,9 @@ import torch.nn.functional as F
 from jaxtyping import UInt8
 
 from stan import bench
-from stan.data import video as video_files
-from stan.data.sampling import segments
-from stan.library.reading import Local, Task, Video
+from stan.data.video import decode as video_files
+from stan.data.video.sampling import segments
+from stan.library.prefetch import Local, Task, Video
 from stan.library.sources import Source
 from stan.models.dual_encoder import DualEncoder
 from stan.results import provenance

@@ -28,7 +28,7 @@ from stan.bench.encoders import (
     preset,
     waited,
 )
-from stan.bench.plain_encoder import plain_encode
+from stan.bench.reference_encoder import plain_encode
 from stan.config import ModelConfig
 from stan.results import provenance
 

@@ -13,12 +13,12 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from stan import bench
-from stan.compilation import compile_blocks
+from stan.bench.flops import of_model
 from stan.config import ModelConfig
-from stan.cost import of_model
 from stan.models.clip import image_tower
 from stan.models.dual_encoder import DualEncoder, build
-from stan.models.presets import PRESETS
+from stan.models.factory import PRESETS
+from stan.training.compile import compile_blocks
 
 FRAMES = {"stan-self-b32": 12, "stan-self-b16": 8}
 """As the paper's tables of retrieval and of recognition have them."""

@@ -28,10 +28,10 @@ from stan.bench.encoders import (
     waited,
 )
 from stan.config import ModelConfig
-from stan.losses import info_nce
 from stan.models.video_encoder import VideoEncoder
-from stan.recipe import BETAS, EPSILON
 from stan.results import provenance
+from stan.training.losses import info_nce
+from stan.training.objective import BETAS, EPSILON
 
 PRESET = "stan-self-b32"
 CLIPS = (1, 2, 4)

@@ -14,7 +14,7 @@ from typing import NoReturn
 
 import typer
 
-from stan.cli import data, explanations, measuring, pages, recipes, records, sweeps, training, videos
+from stan.cli import ablate, apps, bench, data, explain, recipe, runs, train, videos
 from stan.cli.output import say
 
 app = typer.Typer(
@@ -25,16 +25,16 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 for _command in (
-    *(training.world, training.pretrain, training.train, training.export, training.convert),
-    *(training.evaluate, sweeps.ablate, recipes.recipe),
-    *(records.runs, records.compare, records.report, records.published, records.cost, records.metrics),
-    *(videos.index, videos.search, videos.recognise, measuring.time),
-    *(explanations.explain, explanations.faithfulness),
-    *(pages.dashboard, pages.demo, pages.serve, pages.doctor),
+    *(train.world, train.pretrain, train.train, train.export, train.convert),
+    *(train.evaluate, ablate.ablate, recipe.recipe),
+    *(runs.runs, runs.compare, runs.report, runs.published, runs.cost, runs.metrics),
+    *(videos.index, videos.search, videos.recognise, bench.time),
+    *(explain.explain, explain.faithfulness),
+    *(apps.dashboard, apps.demo, apps.serve, apps.doctor),
 ):
     app.command()(_command)
 app.add_typer(data.data, name="data")
-app.add_typer(measuring.bench, name="bench")
+app.add_typer(bench.bench, name="bench")
 
 _USAGE_ERROR = typer.BadParameter.__base__
 _COMMAND_ERROR = (

@@ -44,7 +44,7 @@ def check(
     as_json: Json = False,
 ) -> int:
     """Count and check videos, captions and splits; exit code 1 where something is missing or broken."""
-    from stan.data.check import check as look
+    from stan.data.datasets.check import check as look
 
     with quiet():
         found = look(name, root, decode, _decoded)
@@ -72,8 +72,8 @@ def prepare(
 
     A second call goes on where the first was stopped. The originals are only read.
     """
-    from stan.data.prepare import COST
-    from stan.data.prepare import prepare as make
+    from stan.data.datasets.prepare import COST
+    from stan.data.datasets.prepare import prepare as make
 
     out = out or root.with_name(f"{root.resolve().name}-{size or 'prepared'}")
     if size is not None:

@@ -131,8 +131,7 @@ def recognise(
     as_json: Json = False,
 ) -> None:
     """Tell which of the given labels fits a video, or that none does."""
-    from stan.data import label_sets
-    from stan.data import templates as prompts
+    from stan.data import label_sets, prompts
     from stan.library import Library as Videos
 
     wanted = [

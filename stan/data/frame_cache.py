@@ -19,9 +19,9 @@ import numpy as np
 from filelock import FileLock
 from jaxtyping import UInt8
 
-from stan.data import video
 from stan.data.datasets import VideoSet
-from stan.data.sampling import segments
+from stan.data.video import decode
+from stan.data.video.sampling import segments
 
 FRAMES, SHAPES = "frames.bin", "shapes.npy"
 CLIPS_AHEAD = 64
@@ -93,7 +93,7 @@ def _decode(
 
 def _frames(path: Path, count: int, size: int) -> UInt8[np.ndarray, "N H W 3"]:
     """Each frame once, although a clip with fewer than `count` is decoded with repetitions."""
-    decoded = video.decode(path, count, size)
+    decoded = decode.decode(path, count, size)
     _, first = np.unique(decoded.indices, return_index=True)
     return np.ascontiguousarray(decoded.frames[first])
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from stan.data.datasets import kinetics, something
-from stan.data.world import reading, suites
+from stan.data.world import sentences as reading
+from stan.data.world import suites
 
 LABEL_SETS: dict[str, Callable[[], tuple[str, ...]]] = {
     "kinetics-400": kinetics.class_names,

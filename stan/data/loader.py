@@ -21,10 +21,11 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from stan.config import DataConfig
-from stan.data import templates, transforms, video
+from stan.data import prompts
 from stan.data.datasets import VideoSet
 from stan.data.frame_cache import FrameCache, frame_cache
-from stan.data.levels import Levels, Progress, level_cache
+from stan.data.video import decode, transforms
+from stan.models.level_cache import Levels, Progress, level_cache
 
 if TYPE_CHECKING:
     from stan.models.clip import Clip
@@ -64,7 +65,7 @@ class Loader:
         self._levels: Levels | None = None
         self._kept: FrameCache | None = None
         self._order: Int[Tensor, "clips n"] | None = None
-        self.templates = templates.named(data.templates)
+        self.templates = prompts.named(data.templates)
         self.owner = np.repeat(np.arange(len(videos.clips)), [len(v.captions) for v in videos.clips])
         """Index of each caption's clip."""
         self.first_caption = np.searchsorted(self.owner, np.arange(len(videos.clips)))
@@ -172,13 +173,13 @@ class Loader:
             if self._kept is not None:
                 drawn = self._kept.draw(index, count, rng)
             else:
-                drawn = video.decode(path, count, self._decoded_size, rng).frames
+                drawn = decode.decode(path, count, self._decoded_size, rng).frames
             return torch.as_tensor(transforms.training(*self._preprocessing, CROP_SCALE)(drawn, rng))[None]
         if self.views == 1:
-            frames = video.decode(path, count).frames
+            frames = decode.decode(path, count).frames
             return torch.as_tensor(transforms.evaluation(*self._preprocessing)(frames))[None]
         clips, crops = self.views // CROPS, transforms.views(*self._preprocessing, CROPS)
-        frames = video.decode(path, clips * count).frames
+        frames = decode.decode(path, clips * count).frames
         return torch.as_tensor(np.concatenate([crops(frames[k::clips]) for k in range(clips)]))
 
     @property

@@ -19,8 +19,8 @@ from einops import rearrange
 from jaxtyping import Float, UInt8
 from torch import Tensor, nn
 
-from stan.temporal.attention import attention_weights
-from stan.temporal.stan_layer import CrossFrameAttention, IntraFrame
+from stan.models.temporal.attention import attention_weights
+from stan.models.temporal.stan_layer import CrossFrameAttention, IntraFrame
 
 if TYPE_CHECKING:
     from stan.models.clip import Clip

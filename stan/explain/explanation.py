@@ -15,7 +15,7 @@ from torch import Tensor, nn
 
 from stan.explain.attention import NOTE, shown
 from stan.explain.faithfulness import BASELINE, DRAWS, STEPS, Faithfulness, faithfulness, scorer
-from stan.explain.gradients import layers_of
+from stan.explain.gradient_maps import layers_of
 from stan.explain.maps import EXPLANATIONS, maps_of
 
 NOT_BETTER = "Not better than random maps: the score follows what it marks no more than any other patches."

@@ -15,7 +15,7 @@ import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor
 
-from stan.explain.gradients import Layer, Layers
+from stan.explain.gradient_maps import Layer, Layers
 
 EXPLANATIONS = ("grad-eclip", "gradient-attention")
 """Methods that follow the score; the others only follow attention."""

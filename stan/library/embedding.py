@@ -16,9 +16,9 @@ import torch
 from jaxtyping import Float
 from PIL import Image, UnidentifiedImageError
 
-from stan.data import video as video_files
-from stan.data.sampling import segments
-from stan.data.transforms import evaluation
+from stan.data.video import decode as video_files
+from stan.data.video.sampling import segments
+from stan.data.video.transforms import evaluation
 from stan.models.dual_encoder import DualEncoder
 
 SECONDS_PER_FRAME = 1.0

@@ -15,9 +15,9 @@ from typing import Any
 
 import numpy as np
 
-from stan.data.video import VideoError
+from stan.data.video.decode import VideoError
 from stan.library.embedding import Embedded
-from stan.library.reading import Engine, Task, Video
+from stan.library.prefetch import Engine, Task, Video
 from stan.library.sources import Addresses, Folder, Source, State
 from stan.library.store import Entry, Row, Store
 

@@ -13,23 +13,23 @@ import torch
 import torch.nn.functional as F
 from jaxtyping import Float
 
-from stan import recognition
-from stan.engines import ENGINES
+from stan.evaluation import zero_shot
+from stan.evaluation.zero_shot import EmbeddedVideo
 from stan.library import bank
-from stan.library.cluster import Cluster
 from stan.library.embedding import SECONDS_PER_FRAME, Embedded, embed
 from stan.library.filters import Filters
 from stan.library.indexing import Progress, columns, update
+from stan.library.prefetch import Engine, Local
 from stan.library.query import parse
-from stan.library.reading import Engine, Local
+from stan.library.ray_engine import Cluster
 from stan.library.scoring import at_gain
 from stan.library.search import Options, Results, Search, frame_parts, stretch, window_parts
 from stan.library.sources import Addresses, Folder
 from stan.library.store import COLUMNS, Entry, Maker, Row, Store, is_id
 from stan.models.dual_encoder import DualEncoder
-from stan.models.presets import digest, load_model
-from stan.recognition import EmbeddedVideo
-from stan.similarity.cosine import Cosine
+from stan.models.factory import digest, load_model
+from stan.models.similarity.cosine import Cosine
+from stan.training.sweep.engines import ENGINES
 
 DEFAULT_MODEL = "stan-tiny"
 TEXTS_KEPT = 1024
@@ -96,7 +96,7 @@ class Library:
         folder: or a text file that names videos, one path or address (`s3://`, `https://`) per line; only what it names
             is dropped then.
         progress: `progress(done, total, name)` is called before each video.
-        engine: `local`, or `ray` for the workers of a cluster that each hold the model (see `stan.library.cluster`).
+        engine: `local`, or `ray` for the workers of a cluster that each hold the model (see `stan.library.ray_engine`).
         jobs: with ray, so many workers; by default one per GPU of the cluster, or per core where it has none.
 
         Returns {"indexed", "unchanged", "removed", "skipped": [{"file", "reason", "remedy"}], "seconds",
@@ -185,9 +185,9 @@ class Library:
     def recognise(self, video: str | Path, labels: list[str], top: int = 5, **options: Any) -> dict[str, Any]:
         """How likely each of `labels` is for `video`: a path, or the id of a video of this library, not decoded again.
 
-        What it returns, raises and what `options` there are: see `stan.recognition.recognise`.
+        What it returns, raises and what `options` there are: see `stan.evaluation.zero_shot.recognise`.
         """
-        return recognition.recognise(self.model, self._embedded(video), labels, top=top, **options)
+        return zero_shot.recognise(self.model, self._embedded(video), labels, top=top, **options)
 
     def _embedded(self, video: str | Path) -> str | Path | EmbeddedVideo:
         """What is stored of the library's own videos, the mean of their windows; any other as it is."""

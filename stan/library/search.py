@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from jaxtyping import Float, Int
 
-from stan.calibration import query_bank_norm
+from stan.evaluation.test_time import query_bank_norm
 from stan.library import bank
 from stan.library.filters import Filters
 from stan.library.scoring import Matrix, at_gain, moment, read_matrix

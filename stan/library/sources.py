@@ -17,7 +17,7 @@ from typing import Any, TypeVar
 
 import fsspec
 
-from stan.library import folder as folders
+from stan.library import scan as folders
 from stan.library.store import Entry, local_path
 
 PAUSES = (0.5, 2.0)

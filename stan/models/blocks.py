@@ -10,7 +10,7 @@ from einops import rearrange
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from stan.temporal.attention import attend
+from stan.models.temporal.attention import attend
 
 if TYPE_CHECKING:
     from open_clip.transformer import ResidualAttentionBlock

@@ -16,9 +16,10 @@ from jaxtyping import Bool, Float, Int
 from safetensors import SafetensorError
 from torch import Tensor, nn
 
+from stan.common.paths import ASSETS
+from stan.common.torchvision_compat import declare
 from stan.models.blocks import Block, PatchEmbedding, QuickGeluMlp
-from stan.temporal.attention import attention_weights
-from stan.torchvision_operators import declare
+from stan.models.temporal.attention import attention_weights
 
 declare()
 
@@ -29,8 +30,8 @@ from open_clip.model import CustomTextCLIP  # noqa: E402
 from open_clip.pretrained import get_pretrained_cfg  # noqa: E402
 from open_clip.transformer import QuickGELU  # noqa: E402
 
-TINY_CONFIG = Path(__file__).with_name("tiny_clip.json")
-TINY_WEIGHTS = Path(__file__).parent.parent / "weights" / "tiny_clip.safetensors"
+TINY_CONFIG = ASSETS / "models" / "tiny_clip.json"
+TINY_WEIGHTS = ASSETS / "weights" / "tiny_clip.safetensors"
 VOCABULARY = 49408  # size of the vocabulary that open_clip's own tokenizer speaks
 
 

@@ -11,13 +11,13 @@ import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor, nn
 
-from stan import similarity as similarities
-from stan import temporal as methods
 from stan.config import ModelConfig
+from stan.models import similarity as similarities
+from stan.models import temporal as methods
 from stan.models.clip import Clip, TextOutput, load_clip
+from stan.models.temporal.base import Temporal
+from stan.models.temporal.stan_layer import StanLayer
 from stan.models.video_encoder import VideoEncoder, VideoOutput
-from stan.temporal.base import Temporal
-from stan.temporal.stan_layer import StanLayer
 
 
 class DualEncoder(nn.Module):
@@ -91,8 +91,8 @@ class DualEncoder(nn.Module):
 
         Raises VideoError (a ValueError) for a file that cannot be decoded.
         """
-        from stan.data.transforms import evaluation  # only who reads files needs decoders
-        from stan.data.video import decode
+        from stan.data.video.decode import decode
+        from stan.data.video.transforms import evaluation  # only who reads files needs decoders
 
         clip, decoded = self.clip, decode(path, count or self.frames)
         frames = evaluation(clip.image_size, clip.mean, clip.std)(decoded.frames)

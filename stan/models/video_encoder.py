@@ -12,7 +12,7 @@ from jaxtyping import Bool, Float
 from torch import Tensor, nn
 
 from stan.models.clip import Clip
-from stan.temporal.base import Temporal, frame_by_frame, mean_over_frames
+from stan.models.temporal.base import Temporal, frame_by_frame, mean_over_frames
 
 EASILY_TAKEN = 24 * 2**20
 """Bytes of the widest tensor of an encoder on a CPU. From 32 MiB on C's allocator takes fresh pages for each one, and

@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from stan.metrics import found
+from stan.evaluation.metrics import found
+from stan.evaluation.statistics import Change, bootstrap, paired
 from stan.results.reader import ranks
-from stan.statistics import Change, bootstrap, paired
 
 GROUP = ("study", "suite", "size", "row", "hash")
 """Runs that agree in these are seeds of one row."""

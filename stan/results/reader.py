@@ -15,11 +15,12 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from stan.common.paths import PACKAGE
 from stan.config import Experiment, from_dict
 from stan.results import lock
 from stan.results.provenance import host
 
-SHIPPED = Path(__file__).resolve().parent.parent / "reference"
+SHIPPED = PACKAGE / "reference"
 """Run records that come with the package, without weights."""
 
 PROBE = "time_probe.json"
@@ -148,7 +149,7 @@ def ranks(path: str | Path) -> dict[str, np.ndarray]:
 
 
 def time_probe(path: str | Path) -> dict[str, Any] | None:
-    """What `stan.time_probe.keep` wrote beside the run's record; None where nothing can be read."""
+    """What `stan.results.frame_order.keep` wrote beside the run's record; None where nothing can be read."""
     try:
         found = _document(Path(path) / PROBE)
     except (OSError, ValueError):

@@ -13,8 +13,8 @@ from typing import Any, Self
 
 import numpy as np
 
+from stan.common.files import write_bytes, write_json
 from stan.config import Experiment, to_dict
-from stan.files import write_bytes, write_json
 from stan.results import lock
 from stan.results.provenance import host, peak_memory_mb, provenance
 from stan.results.reader import read

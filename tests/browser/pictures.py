@@ -8,8 +8,9 @@ from pathlib import Path
 
 from playwright.sync_api import Browser, Page, sync_playwright
 
-from stan import doctor, serve
-from tests.browser.server import PATIENCE, ROOT, served
+from stan.cli import doctor
+from stan.common import servers
+from tests.support.server import PATIENCE, ROOT, served
 
 OPTIONS = [
     "--no-sandbox",
@@ -65,9 +66,9 @@ def main() -> int:
         picture.parent.mkdir(exist_ok=True)
     with sync_playwright() as driver:
         browser = driver.chromium.launch(executable_path=executable, args=OPTIONS)
-        with served(serve.demo_command([given.library])) as (address, _):
+        with served(servers.demo_command([given.library])) as (address, _):
             draw_demo(opened(browser, address), given.query, demo)
-        with served(serve.dashboard_command(given.runs)) as (address, _):
+        with served(servers.dashboard_command(given.runs)) as (address, _):
             draw_dashboard(opened(browser, f"{address}/ablation"), dashboard)
     return 0
 

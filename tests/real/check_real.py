@@ -16,10 +16,10 @@ from pathlib import Path
 import av
 import numpy as np
 
-from stan.data import video
 from stan.data.datasets import SETS, SPLITS, Annotations, DataSet, kinetics, something
 from stan.data.datasets.files import EXTENSIONS, Absent
-from stan.data.decoding_pool import POOL
+from stan.data.video import decode
+from stan.data.video.pool import POOL
 
 ASKED = 12
 CLOSE = 6.0
@@ -51,7 +51,7 @@ def reference(path: Path) -> tuple[list[float], list[np.ndarray]]:
 def check_exact(path: Path) -> str:
     """Compares probe and frames with the reference."""
     times, frames = reference(path)
-    info, decoded = video.probe(path), video.decode(path, ASKED)
+    info, decoded = decode.probe(path), decode.decode(path, ASKED)
     height, width = frames[0].shape[:2]
     require(info.frames == len(frames), f"{info.frames} frames, {len(frames)} expected")
     require(
@@ -65,7 +65,7 @@ def check_exact(path: Path) -> str:
         for i, frame in zip(decoded.indices, decoded.frames, strict=True)
     ]
     require(max(apart) < CLOSE, f"a frame is {max(apart):.1f} from the reference")
-    small = video.decode(path, ASKED, 64)
+    small = decode.decode(path, ASKED, 64)
     require(min(small.frames.shape[1:3]) == 64, f"short side 64 gave {small.frames.shape}")
     turn = f", turned by {info.rotation}" if info.rotation else ""
     return f"{info.frames} frames, {width}x{height}{turn}, {info.duration:.2f} s, {info.codec}, by {decoded.decoder}"
@@ -74,8 +74,8 @@ def check_exact(path: Path) -> str:
 def check_hostile(path: Path) -> str:
     """Frames as the reference has them, or one clear error."""
     try:
-        video.decode(path, ASKED)
-    except video.VideoError as error:
+        decode.decode(path, ASKED)
+    except decode.VideoError as error:
         require(bool(error.reason and error.remedy) and "\n" not in str(error), f"unclear error {error!r}")
         return f"VideoError: {error.reason}; {error.remedy}"
     return check_exact(path)
@@ -155,7 +155,7 @@ def main() -> int:
     checks += [annotations(arguments.annotations)] if arguments.annotations else []
     looked, wrong = run(chain.from_iterable(checks))
     workers = len(POOL.pids)
-    video.close()
+    decode.close()
     left = remaining_children()
     print(f"{looked} files, {wrong} wrong; {workers} decoding processes ended, {len(left)} left behind")
     return int(wrong > 0 or bool(left) or looked == 0)

@@ -7,9 +7,9 @@ set, `test` is the published validation list, and `val` a twentieth of the train
 
 from __future__ import annotations
 
-from importlib import resources
 from pathlib import Path
 
+from stan.common.paths import ASSETS
 from stan.data.datasets.base import Annotations, DataSet, Entry, of_training
 from stan.data.datasets.files import annotation, lines, optional_annotation
 
@@ -31,7 +31,7 @@ def class_names(path: Path | None = None) -> tuple[str, ...]:
     """One name a line in index order; None: the 400 classes of Kinetics-400."""
     if path is not None:
         return tuple(text for _, text in lines(path))
-    shipped = resources.files("stan.data") / "labels" / "kinetics400.txt"
+    shipped = ASSETS / "labels" / "kinetics400.txt"
     return tuple(shipped.read_text(encoding="utf-8").split("\n")[:400])
 
 

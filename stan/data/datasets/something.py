@@ -8,10 +8,10 @@ validation file, and `val` a twentieth of the training videos, held out of train
 
 from __future__ import annotations
 
-from importlib import resources
 from pathlib import Path
 from typing import Any
 
+from stan.common.paths import ASSETS
 from stan.data.datasets.base import Annotations, DataSet, Entry, of_training
 from stan.data.datasets.files import annotation, document, items, optional_annotation
 
@@ -34,7 +34,7 @@ def annotations(root: Path, split: str) -> Annotations:
 def class_names(path: Path | None = None) -> tuple[str, ...]:
     """Label texts in index order; None: the 174 of version 2."""
     if path is None:
-        shipped = resources.files("stan.data") / "labels" / "something_v2.txt"
+        shipped = ASSETS / "labels" / "something_v2.txt"
         return tuple(shipped.read_text(encoding="utf-8").split("\n")[:174])
     values = document(path)
     if not isinstance(values, dict) or sorted(map(str, values.values())) != sorted(

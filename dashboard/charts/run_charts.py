@@ -1,0 +1,127 @@
+"""Tables of single runs in, plotly figures out: learning curves, parallel coordinates, cost, time, lost queries."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from html import escape
+
+import numpy as np
+import pandas as pd
+import plotly.graph_objects as go
+from plotly.subplots import make_subplots
+
+from dashboard.charts import palette
+from dashboard.charts.study_charts import layout, printable, top_down
+
+Curves = Mapping[str, tuple[pd.DataFrame, pd.DataFrame]]
+"""By run: (steps, validation) as `tables.curves` gives them."""
+
+CLOCKS = {"epoch": "epoch", "step": "step", "time": "seconds"}
+"""What learning curves may run along, and its name on the axis."""
+
+
+def curves(runs: Curves, metric: str, by: str = "epoch", smooth: int = 1, log: bool = False) -> go.Figure:
+    """Loss over validation, a line a run. by: of CLOCKS; smooth: steps of a moving average with falling weights."""
+    figure = make_subplots(rows=2, cols=1, shared_xaxes=True, vertical_spacing=0.1)
+    for index, (name, (steps, validation)) in enumerate(runs.items()):
+        colour = palette.SERIES[index % len(palette.SERIES)]
+        symbol = palette.SYMBOLS[index % len(palette.SYMBOLS)]
+        shown = {"name": escape(name), "legendgroup": name, "line": {"color": colour, "width": 2}}
+        if by in steps:
+            loss = steps["loss"].ewm(span=smooth).mean() if smooth > 1 else steps["loss"]
+            figure.add_scatter(x=steps[by], y=loss, mode="lines", row=1, col=1, **shown)
+        if by in validation:
+            marks = {"mode": "lines+markers", "marker": {"symbol": symbol, "size": 8}, "showlegend": False}
+            figure.add_scatter(x=validation[by], y=validation["value"], row=2, col=1, **marks, **shown)
+    layout(figure, 8)
+    figure.update_layout(showlegend=len(runs) > 1, hovermode="x")
+    figure.update_yaxes(title="loss", type="log" if log else "linear", row=1, col=1)
+    figure.update_yaxes(title=escape(metric), row=2, col=1)
+    figure.update_xaxes(title=CLOCKS[by], row=2, col=1)
+    return figure
+
+
+def parallel(runs: pd.DataFrame, columns: Sequence[str], metric: str) -> go.Figure:
+    """Parallel coordinates of `columns`, then `metric`, which colours the lines; words become places on an axis."""
+    shown = runs.dropna(subset=[metric])
+    axes = [_axis(shown[name], name) for name in [*(name for name in columns if name != metric), metric]]
+    line = {"color": shown[metric].astype(float), "colorscale": "Cividis", "showscale": True}
+    figure = go.Figure(go.Parcoords(dimensions=axes, line=line, labelangle=-20, labelside="bottom"))
+    figure.update_layout(height=440, margin={"l": 60, "r": 40, "t": 40, "b": 90})
+    return figure
+
+
+def _axis(values: pd.Series, name: str) -> dict:
+    label = escape(name.rpartition(".")[2] if name.startswith(("data.", "model.", "train.")) else name)
+    if pd.api.types.is_numeric_dtype(values) and not pd.api.types.is_bool_dtype(values):
+        return {"label": label, "values": values.astype(float)}
+    words = values.astype(str).where(values.notna(), "none")
+    places = {word: place for place, word in enumerate(sorted(words.unique()))}
+    ticks = {"tickvals": list(places.values()), "ticktext": printable(places)}
+    return {"label": label, "values": words.map(places), **ticks}
+
+
+def cost(table: pd.DataFrame, column: str, x_title: str, metric: str) -> go.Figure:
+    """Quality with its interval against one cost. table: row, mean, low, high and `column` (`stan.report.costs`)."""
+    figure = go.Figure()
+    for index, row in enumerate(table.dropna(subset=[column]).itertuples()):
+        colour = palette.SERIES[index % len(palette.SERIES)]
+        figure.add_scatter(
+            x=[getattr(row, column)],
+            y=[row.mean],
+            name=escape(str(row.row)),
+            mode="markers",
+            error_y={"array": [row.high - row.mean], "arrayminus": [row.mean - row.low], "color": colour},
+            marker={"color": colour, "symbol": palette.SYMBOLS[index % len(palette.SYMBOLS)], "size": 12},
+            hovertemplate="%{y:.1f} at %{x:,.3~s}",
+        )
+    return layout(figure, 8, x_title=escape(x_title), y_title=f"{escape(metric)}, percent")
+
+
+def time_probe(table: pd.DataFrame, metric: str) -> go.Figure:
+    """Every run's score with its frames rearranged. table: run, arrangement, value, low, high (`stan.report`)."""
+    figure = go.Figure()
+    for index, (run, part) in enumerate(table.groupby("run", sort=False)):
+        colour = palette.SERIES[index % len(palette.SERIES)]
+        error = {
+            "array": part["high"] - part["value"],
+            "arrayminus": part["value"] - part["low"],
+            "color": colour,
+        }
+        figure.add_scatter(
+            x=part["value"],
+            y=printable(part["arrangement"]),
+            name=escape(str(run)),
+            mode="markers",
+            orientation="h",  # or runs would be set apart along the values
+            error_x=error,
+            marker={"color": colour, "symbol": palette.SYMBOLS[index % len(palette.SYMBOLS)], "size": 10},
+            hovertemplate="%{y}: %{x:.1f}",
+        )
+    arrangements = list(dict.fromkeys(printable(table["arrangement"])))
+    layout(figure, len(arrangements), x_title=f"{escape(metric)}, percent")
+    figure.update_layout(scattermode="group")
+    return top_down(figure, arrangements)
+
+
+def lost(groups: pd.DataFrame) -> go.Figure:
+    """Share of lost queries by group. groups: group, queries, lost, share, confused (`stan.report.lost_queries.groups`)."""
+    names = printable(groups["group"])
+    confused = 100 * groups["confused"] / groups["queries"]
+    figure = go.Figure()
+    for name, share, colour, pattern in (
+        ("lost, confused with the twin", confused, palette.WORSE, "/"),
+        ("lost otherwise", groups["share"] - confused, palette.OWN, ""),
+    ):
+        figure.add_bar(
+            x=share,
+            y=names,
+            name=name,
+            orientation="h",
+            marker={"color": colour, "pattern": {"shape": pattern}},
+            customdata=np.stack([groups["lost"], groups["queries"]], axis=1),
+            hovertemplate="<b>%{y}</b>: %{customdata[0]} of %{customdata[1]} lost",
+        )
+    layout(figure, len(groups), x_title="lost, percent of the group's queries")
+    figure.update_layout(barmode="stack")
+    return top_down(figure, names)

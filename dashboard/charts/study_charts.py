@@ -1,0 +1,270 @@
+"""Plain tables in, plotly figures out; no reading, no widgets, no numbers of its own."""
+
+from __future__ import annotations
+
+from html import escape
+
+import pandas as pd
+import plotly.graph_objects as go
+
+from dashboard.charts import palette
+
+ROW_HEIGHT = 34
+SLANTED = 70
+"""Pixels that long names below an axis take where they don't fit side by side."""
+CHANCE = 50.0
+CONFIG = {"displayModeBar": False, "scrollZoom": False, "responsive": True}
+"""Plotly's own options for every figure: no toolbar; a finger that scrolls the page doesn't drag the plot."""
+
+
+def printable(values) -> list[str]:
+    """Names as plotly should print them: it reads a little HTML, and names come from folders."""
+    return [escape(str(value), quote=False) for value in values]
+
+
+def layout(figure: go.Figure, rows: int, x_title: str = "", y_title: str = "") -> go.Figure:
+    """Height for so many rows, legend on top, titles of the axes."""
+    figure.update_layout(
+        height=90 + ROW_HEIGHT * max(rows, 2),
+        margin={"l": 8, "r": 12, "t": 34, "b": 8},
+        legend={"orientation": "h", "yanchor": "bottom", "y": 1.0, "x": 0, "title": ""},
+        hoverlabel={"align": "left"},
+        dragmode=False,
+    )
+    figure.update_xaxes(title=x_title, automargin=True, zeroline=False)
+    figure.update_yaxes(title=y_title, automargin=True)
+    return figure
+
+
+def top_down(figure: go.Figure, names: list[str]) -> go.Figure:
+    """First table row on top, as in the table itself."""
+    figure.update_yaxes(categoryorder="array", categoryarray=names[::-1], type="category")
+    return figure
+
+
+def verdict(low: float, high: float) -> str:
+    """What an interval of a change says: better, worse or undecided."""
+    return "better" if low > 0 else "worse" if high < 0 else "undecided"
+
+
+_VERDICTS = {
+    "better": (palette.BETTER, "circle"),
+    "worse": (palette.WORSE, "diamond"),
+    "undecided": (palette.UNDECIDED, "circle-open"),
+}
+
+
+def forest(changes: pd.DataFrame, metric: str) -> go.Figure:
+    """Forest plot of paired changes. `changes`: row, change, low, high (points of `metric`), won, lost (queries)."""
+    figure = go.Figure()
+    names = printable(changes["row"])
+    table = changes.assign(name=names, verdict=list(map(verdict, changes["low"], changes["high"])))
+    for says, (colour, symbol) in _VERDICTS.items():
+        part = table[table["verdict"] == says]
+        if part.empty:
+            continue
+        error = {
+            "array": part["high"] - part["change"],
+            "arrayminus": part["change"] - part["low"],
+            "thickness": 2,
+            "width": 5,
+        }
+        figure.add_scatter(
+            x=part["change"],
+            y=part["name"],
+            mode="markers",
+            name=says,
+            error_x=error,
+            marker={"color": colour, "symbol": symbol, "size": 11, "line": {"width": 2, "color": colour}},
+            customdata=part[["low", "high", "won", "lost"]],
+            hovertemplate="<b>%{y}</b><br>%{x:+.1f} points [%{customdata[0]:+.1f}, %{customdata[1]:+.1f}]"
+            "<br>%{customdata[2]} won, %{customdata[3]} lost<extra></extra>",
+        )
+    figure.add_vline(x=0, line={"color": palette.GREY, "width": 1, "dash": "dot"})
+    layout(figure, len(table), x_title=f"points of {escape(metric)}")
+    return top_down(figure, names)
+
+
+def rows(summary: pd.DataFrame, runs: pd.DataFrame, metric: str) -> go.Figure:
+    """Mean with interval, and every seed. `summary`: row, mean, low, high, n; `runs`: row, seed, value; percent."""
+    figure = go.Figure()
+    names = printable(summary["row"])
+    figure.add_scatter(
+        x=runs["value"],
+        y=printable(runs["row"]),
+        mode="markers",
+        name="one seed",
+        marker={"color": palette.GREY, "symbol": "line-ns-open", "size": 12, "line": {"width": 2}},
+        customdata=runs["seed"],
+        hovertemplate="%{y}, seed %{customdata}: %{x:.1f}<extra></extra>",
+    )
+    figure.add_scatter(
+        x=summary["mean"],
+        y=names,
+        mode="markers",
+        name="mean, 95 % interval",
+        error_x={
+            "array": summary["high"] - summary["mean"],
+            "arrayminus": summary["mean"] - summary["low"],
+            "thickness": 2,
+            "width": 5,
+            "color": palette.OWN,
+        },
+        marker={"color": palette.OWN, "size": 10},
+        customdata=summary[["low", "high", "n"]],
+        hovertemplate="<b>%{y}</b>: %{x:.1f} [%{customdata[0]:.1f}, %{customdata[1]:.1f}]"
+        "<br>%{customdata[2]} seeds<extra></extra>",
+    )
+    layout(figure, len(summary), x_title=escape(metric) + ", percent")
+    return top_down(figure, names)
+
+
+def seen_unseen(summary: pd.DataFrame, metric: str) -> go.Figure:
+    """Dumbbells. `summary`: row, seen, unseen (percent): the gap is lost on concepts that never moved in training."""
+    figure = go.Figure()
+    names = printable(summary["row"])
+    for name, seen, unseen in zip(names, summary["seen"], summary["unseen"], strict=True):
+        figure.add_scatter(
+            x=[seen, unseen],
+            y=[name, name],
+            mode="lines",
+            showlegend=False,
+            hoverinfo="skip",
+            line={"color": palette.GREY, "width": 2},
+        )
+    for column, colour, symbol in (("seen", palette.SEEN, "circle"), ("unseen", palette.UNSEEN, "diamond")):
+        figure.add_scatter(
+            x=summary[column],
+            y=names,
+            mode="markers",
+            name=f"{column} concepts",
+            marker={"color": colour, "symbol": symbol, "size": 12},
+            hovertemplate=f"<b>%{{y}}</b>, {column}: %{{x:.1f}}<extra></extra>",
+        )
+    layout(figure, len(summary), x_title=escape(metric) + ", percent")
+    return top_down(figure, names)
+
+
+def order(summary: pd.DataFrame) -> go.Figure:
+    """Order accuracy over twins. `summary`: row, mean, low, high, n (percent); a line where guessing lies."""
+    figure = go.Figure()
+    names = printable(summary["row"])
+    figure.add_scatter(
+        x=summary["mean"],
+        y=names,
+        mode="markers",
+        showlegend=False,
+        error_x={
+            "array": summary["high"] - summary["mean"],
+            "arrayminus": summary["mean"] - summary["low"],
+            "thickness": 2,
+            "width": 5,
+            "color": palette.OWN,
+        },
+        marker={"color": palette.OWN, "size": 11},
+        customdata=summary["n"],
+        hovertemplate="<b>%{y}</b>: %{x:.1f}, %{customdata} seeds<extra></extra>",
+    )
+    figure.add_vline(
+        x=CHANCE,
+        line={"color": palette.VERMILION, "width": 1.5, "dash": "dash"},
+        annotation={"text": "chance", "font": {"color": palette.VERMILION}, "yanchor": "bottom", "y": 1.0},
+        annotation_position="top",
+    )
+    layout(figure, len(summary), x_title="order accuracy over twins, percent")
+    figure.update_xaxes(range=[min(35.0, float(summary["low"].min()) - 5), 103])
+    return top_down(figure, names)
+
+
+def order_by_kind(table: pd.DataFrame) -> go.Figure:
+    """Heat map of order accuracy. `table`: row, kind, accuracy (percent), N; white is chance, blue above."""
+    names = list(dict.fromkeys(table["row"]))
+    kinds = list(dict.fromkeys(table["kind"]))
+    grid = table.pivot(index="row", columns="kind", values="accuracy").loc[names, kinds]
+    count = table.pivot(index="row", columns="kind", values="N").loc[names, kinds]
+    figure = go.Figure(
+        go.Heatmap(
+            z=grid.to_numpy(),
+            x=printable(kinds),
+            y=printable(names),
+            customdata=count.to_numpy(),
+            colorscale=palette.DIVERGING,
+            zmin=0,
+            zmax=100,
+            xgap=2,
+            ygap=2,
+            texttemplate="%{z:.0f}",
+            hovertemplate="<b>%{y}</b>, %{x}: %{z:.1f} of %{customdata} twins<extra></extra>",
+            showscale=False,
+        )
+    )
+    layout(figure, len(names), x_title="kind of motion")
+    figure.update_layout(height=figure.layout.height + SLANTED)
+    # an ordered list of categories, as elsewhere, would leave each cell's number in another row
+    figure.update_yaxes(autorange="reversed", type="category")
+    return figure
+
+
+def accuracy_over_cost(table: pd.DataFrame, metric: str) -> go.Figure:
+    """Printed accuracy over printed GFLOPs (log), one's own numbers as stars. table: `dashboard.tables.reproduction.lines`."""
+    figure = go.Figure()
+    printed = table.dropna(subset=["GFLOPs", metric])
+    for index, (group, part) in enumerate(_groups(printed)):
+        figure.add_scatter(
+            x=part["GFLOPs"],
+            y=part[metric],
+            mode="markers",
+            name=escape(str(group)),
+            marker={**_mark(index), "size": 13 if group == "STAN" else 10},
+            customdata=printable(part["row"]),
+            hovertemplate="<b>%{customdata}</b><br>%{y:.1f} at %{x:,.0f} GFLOPs<extra></extra>",
+        )
+    own = table.assign(at=table["own GFLOPs"].fillna(table["GFLOPs"])).dropna(subset=["at", f"own {metric}"])
+    if len(own):
+        _add_own(figure, own["at"], own[f"own {metric}"], own["row"])
+    layout(figure, 9, x_title="GFLOPs, all views (log)", y_title=f"{escape(metric)}, percent")
+    figure.update_xaxes(type="log", dtick=1)
+    return figure
+
+
+def printed_and_own(table: pd.DataFrame, metric: str) -> go.Figure:
+    """Printed numbers of one metric as dots, one's own as stars, one line per row; dashes are left out."""
+    figure = go.Figure()
+    printed = table.dropna(subset=[metric])
+    for index, (group, part) in enumerate(_groups(printed)):
+        figure.add_scatter(
+            x=part[metric],
+            y=printable(part["row"]),
+            mode="markers",
+            name=escape(str(group)),
+            marker={**_mark(index), "size": 11},
+            hovertemplate="<b>%{y}</b>: %{x:.1f} as printed<extra></extra>",
+        )
+    own = printed.dropna(subset=[f"own {metric}"])
+    if len(own):
+        _add_own(figure, own[f"own {metric}"], printable(own["row"]), own["row"])
+    layout(figure, len(printed), x_title=f"{escape(metric)}, as printed")
+    return top_down(figure, list(dict.fromkeys(printable(printed["row"]))))
+
+
+def _groups(printed: pd.DataFrame):
+    return printed.groupby("group", sort=False) if "group" in printed else [("printed", printed)]
+
+
+def _mark(index: int) -> dict:
+    return {
+        "color": palette.SERIES[index % len(palette.SERIES)],
+        "symbol": palette.SYMBOLS[index % len(palette.SYMBOLS)],
+    }
+
+
+def _add_own(figure: go.Figure, x, y, rows) -> None:
+    figure.add_scatter(
+        x=x,
+        y=y,
+        mode="markers",
+        name="your runs",
+        marker={"symbol": "star-open", "size": 15, "color": palette.VERMILION, "line": {"width": 2}},
+        customdata=printable(rows),
+        hovertemplate="<b>%{customdata}</b>, your runs<extra></extra>",
+    )

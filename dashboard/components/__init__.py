@@ -1,0 +1,1 @@
+"""What several pages share: tables, downloads, widgets bound to the address."""

@@ -1,0 +1,1 @@
+"""Run records in, the tables that pages show out."""

@@ -1,0 +1,153 @@
+"""Run folders in; what runs say of themselves that are under way, or stopped before their end, out."""
+
+from __future__ import annotations
+
+import contextlib
+import shlex
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import streamlit as st
+
+from dashboard import labels
+from dashboard.tables import records, study_tables
+from stan import experiments, results
+from stan.config import Experiment
+from stan.evaluation.metrics import HEADLINE
+from stan.results.progress import Progress, progress
+
+UNDER_WAY = ("running", "died", "interrupted")
+
+_POINTS = 60
+"""Of the small curve in the table."""
+
+
+@dataclass(frozen=True)
+class Job:
+    """A run that isn't done, at this moment."""
+
+    id: str
+    experiment: Experiment
+    status: str
+    """One of UNDER_WAY."""
+    command: str
+    """What started it, and goes on with it where it stopped."""
+    elapsed: float
+    """Seconds of all attempts."""
+    silent: float
+    """Seconds since its last heartbeat."""
+    metric: str
+    """The validation's headline."""
+    progress: Progress
+    steps: pd.DataFrame
+    validation: pd.DataFrame
+    """Both as `tables.curves` gives them."""
+
+    @property
+    def share(self) -> float:
+        """Of the epochs, those that are over or in progress."""
+        return min(1.0, (self.progress.epoch or 0) / self.progress.epochs) if self.progress.epochs else 0.0
+
+
+def chosen(part: str = "") -> pd.DataFrame:
+    """`data.runs`, of which only those with `part` in id or suite."""
+    table = records.runs()
+    names = table["id"] + " " + table["suite"].fillna("").astype(str)
+    return table[names.str.contains(part.strip(), case=False, regex=False)]
+
+
+def jobs(table: pd.DataFrame) -> list[Job]:
+    """Those of the runs that are under way or stopped, with what record and log say now."""
+    found = [results.read(path) for path in table.loc[table["status"].isin(UNDER_WAY), "path"]]
+    return [_job(one) for one in found if one["status"] in UNDER_WAY]
+
+
+def ended(table: pd.DataFrame, most: int = 5) -> pd.DataFrame:
+    """One's own of the runs that ended, done or failed, the latest first."""
+    over = table[table["status"].isin(["done", "failed"]) & ~table["shipped"]]
+    return over.sort_values("end", ascending=False).head(most) if len(over) else over
+
+
+def stopped(jobs: list[Job]) -> dict[str, list[Job]]:
+    """Those that don't run any more, by the command that goes on with them."""
+    found: dict[str, list[Job]] = {}
+    for job in jobs:
+        if job.status != "running":
+            found.setdefault(job.command, []).append(job)
+    return found
+
+
+def table(jobs: list[Job]) -> pd.DataFrame:
+    """A line a run, with the losses of its steps as a small curve."""
+    return pd.DataFrame(
+        {
+            "run": f"{job.experiment.row}, seed {job.experiment.seed}",
+            "study": job.experiment.study,
+            "suite": job.experiment.data.suite,
+            "epoch": f"{job.progress.epoch or '–'} of {job.progress.epochs}",
+            "step": job.progress.step,
+            "loss": job.progress.loss,
+            "losses": _thinned(job.steps["loss"]),
+            "best on validation": job.progress.best,
+            "metric": labels.metric(job.metric),
+            "clips/s": job.progress.rate,
+            "elapsed": labels.duration(job.elapsed),
+            "remaining": None if job.progress.remaining is None else labels.duration(job.progress.remaining),
+        }
+        for job in jobs
+    )
+
+
+def _thinned(losses: pd.Series) -> list[float]:
+    return losses.iloc[:: max(1, len(losses) // _POINTS)].tolist()
+
+
+def _job(found: dict[str, Any]) -> Job:
+    experiment, run = found["experiment"], found["run"]
+    metric = HEADLINE[experiments.task(experiment.data.suite)]
+    silent, seconds = _silent(run), run.get("seconds")
+    spent = float(seconds) if isinstance(seconds, int | float) else 0.0
+    told, steps, validation = _log(found["path"], _size(found["path"]), experiment.train.epochs, metric)
+    return Job(
+        id=found["id"],
+        experiment=experiment,
+        status=found["status"],
+        command=str(run.get("command") or _command(experiment)),
+        elapsed=spent + (silent if found["status"] == "running" else 0.0),
+        silent=silent,
+        metric=metric,
+        progress=told,
+        steps=steps,
+        validation=validation,
+    )
+
+
+def _silent(run: dict[str, Any]) -> float:
+    try:
+        return (datetime.now(UTC) - datetime.fromisoformat(run["heartbeat"])).total_seconds()
+    except (KeyError, TypeError, ValueError):  # killed before its first, or written by something else
+        return 0.0
+
+
+@st.cache_data(show_spinner=False, max_entries=64)
+def _log(path: str, size: int, epochs: int, metric: str) -> tuple[Progress, pd.DataFrame, pd.DataFrame]:
+    """Progress, steps and validation, read again once the log has grown; as if nothing was logged where it can't be."""
+    for log in (results.history(path), pd.DataFrame()):
+        with contextlib.suppress(KeyError, TypeError, ValueError):
+            steps, validation, _ = study_tables.curves(log, metric)
+            return progress(log, epochs, metric), steps, validation
+    raise AssertionError("an empty log can be read")
+
+
+def _command(one: Experiment) -> str:
+    """Of a run that was killed before it could note its own."""
+    where = ["--suite", one.data.suite, "--size", one.data.size]
+    return shlex.join(["stan", "ablate", one.study, *where, "--seeds", str(one.seed), "--rows", one.row])
+
+
+def _size(path: str) -> int:
+    file = Path(path) / "metrics.jsonl"
+    return file.stat().st_size if file.is_file() else 0

@@ -1,0 +1,118 @@
+"""A run's queries in; those that were lost, what they have in common, and the videos they are about out."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from urllib.parse import quote
+
+import numpy as np
+import pandas as pd
+import streamlit as st
+
+from dashboard.tables import records
+from stan import results
+from stan.data.world import writer as world
+from stan.report import lost_queries
+
+GROUPS = {
+    "motion": "motion",
+    "objects": "object",
+    "order": "order (twin)",
+    "count": "number of objects",
+    "seen": "seen in training",
+    "right": "right answer",
+}
+"""What lost queries may be grouped by, and what it is called."""
+
+MOST = 40
+"""Groups on one figure."""
+
+
+def of_run(path: str) -> pd.DataFrame:
+    """`stan.report.lost_queries.queries`. Raises ValueError where the record's ranks can't be used."""
+    return _of_run(path, (Path(path) / "ranks.npz").stat().st_mtime_ns)
+
+
+@st.cache_data(show_spinner="Reading what was answered ...", max_entries=16)
+def _of_run(path: str, written: int) -> pd.DataFrame:
+    return lost_queries.queries(path)
+
+
+def groupings(table: pd.DataFrame) -> list[str]:
+    """Keys of GROUPS that tell this run's queries apart."""
+    return [name for name in GROUPS if table[name].notna().any() and table[name].astype(str).nunique() > 1]
+
+
+def values(table: pd.DataFrame, by: str) -> list[str]:
+    """Groups in which a query was lost, as text, most lost first."""
+    counted = lost_queries.groups(table, by)
+    return [str(value) for value in counted.loc[counted["lost"] > 0, "group"]]
+
+
+def lost(table: pd.DataFrame, by: str, value: str | None, demo: str) -> pd.DataFrame:
+    """query, text, right, rank, order, the first answers 1 to 5 where they are recorded, and where the demo at this
+    address searches for the same words.
+    """
+    chosen = table[table["lost"]]
+    if value is not None:
+        chosen = chosen[[value in _texts(told) for told in chosen[by]]]
+    shown = chosen[["query", "text", "right", "rank", "order"]].sort_values(
+        "rank", ascending=False, kind="stable"
+    )
+    for place in range(max(map(len, chosen["answers"]), default=0)):
+        shown[str(place + 1)] = chosen["answers"].map(
+            lambda answers, place=place: answers[place] if place < len(answers) else None
+        )
+    return shown.assign(
+        demo=[f"{demo}/?q={quote(text, safe='')}" for text in shown["text"].fillna(shown["query"])]
+    )
+
+
+def moved(study: records.Study, baseline: str, row: str, metric: str) -> pd.DataFrame:
+    """`data.won_lost` of the queries that moved, with their words."""
+    table = records.won_lost(study, baseline, row, metric)
+    table = table[table["gain"] != 0].reset_index(drop=True)
+    told = of_run(_first_run(study, row)).set_index("query")["text"]
+    return table.assign(text=table["query"].map(told)).dropna(axis=1, how="all")
+
+
+def videos(study: records.Study, query: str, rows: Sequence[str]) -> list[tuple[str, Path]]:
+    """(what it is, file) of the query's own video, its time-reversed twin and, where the first seed's answers are
+    recorded, the video that each row answered first. Only files of the rendered world, looked up by its plan.
+    """
+    plans = lost_queries.plans_by_id(study.suite, study.size, _world_seed(study))
+    own = plans.get(query.partition("#")[0])
+    if own is None:
+        return []
+    wanted = [("right", own.id), ("its twin, reversed in time", own.twin)]
+    wanted += [(f"{row} answers", _answer(study, row, query)) for row in rows]
+    files = ((name, _file(study, video)) for name, video in wanted if video in plans)
+    return [(name, file) for name, file in files if file.is_file()]
+
+
+def _answer(study: records.Study, row: str, query: str) -> str | None:
+    """Id of the video that the row's first seed puts first; None where the record doesn't tell."""
+    try:
+        arrays = results.ranks(_first_run(study, row))
+        place = int(np.flatnonzero(arrays["query_ids"] == query)[0])
+        return str(arrays["video_ids"][arrays["answers"][place][0]])
+    except (KeyError, IndexError, ValueError):
+        return None
+
+
+def _first_run(study: records.Study, row: str) -> str:
+    return str(study.runs[study.runs["row"] == row].sort_values("seed")["path"].iloc[0])
+
+
+def _file(study: records.Study, video: str) -> Path:
+    folder = records.worlds() / world.name(study.suite, study.size, _world_seed(study))
+    return folder / "videos" / "test" / f"{video}.mp4"
+
+
+def _world_seed(study: records.Study) -> int:
+    return int(study.runs["data.world_seed"].iloc[0])
+
+
+def _texts(told: object) -> tuple[str, ...]:
+    return tuple(map(str, told)) if isinstance(told, tuple) else (str(told),)

@@ -1,0 +1,130 @@
+"""The ledger's items in; one line a printed row with its numbers, one's own in columns of their own, out."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import pandas as pd
+
+from dashboard import labels
+from stan.report.formats import one_decimal
+from stan.report.reproduction import STATUSES
+
+FILTERS = ("group", "backbone", "tricks", "pretraining")
+"""What lines may be filtered by, where a table tells it."""
+
+_TOLD = (
+    "group",
+    "test_time",
+    "pretraining",
+    "frames",
+    "views",
+    "kind",
+    "levels",
+    "interval",
+    *labels.COMPONENTS,
+)
+"""Columns of a printed table that say what its rows are."""
+
+_METRICS = ("R@1", "R@5", "R@10", "MdR", "top-1", "top-5", "GFLOPs")
+_ASCENDING = ("MdR", "GFLOPs")
+_BACKBONE = re.compile(r"\b([BL])/(\d+)")
+OWN, STATUS = "own ", "status "
+
+
+def lines(items: Sequence[Mapping[str, Any]], printed: pd.DataFrame) -> pd.DataFrame:
+    """benchmark, row, what print tells of it, backbone, tricks and for each metric METRIC (printed), "own METRIC" and
+    "status METRIC"; a printed and an own number never share a column. items: of one table of `stan.report.reproduction.ledger`.
+    """
+    keys = ["benchmark", "row"] if "benchmark" in printed else ["row"]
+    cells = pd.DataFrame(items).drop(columns="interval")  # of the own number; levels print another
+    told = printed[[name for name in _TOLD if name in printed]].reset_index(drop=True)
+    rows = cells[keys].drop_duplicates(ignore_index=True)
+    assert len(rows) == len(told), "every printed row has a number, in the table's order"
+    cells = cells.merge(rows.join(told), on=keys)
+    found = [_line(group, list(told)) for _, group in cells.groupby(["benchmark", "row"], sort=False)]
+    table = pd.DataFrame(found).drop(columns="test_time", errors="ignore")
+    return table.astype({name: bool for name in labels.COMPONENTS if name in table})
+
+
+def metrics(table: pd.DataFrame) -> list[str]:
+    """Metrics that any line prints, the headline first."""
+    return [name for name in _METRICS if name in table and table[name].notna().any()]
+
+
+def narrowed(table: pd.DataFrame, benchmark: str, wanted: Mapping[str, Sequence[str]]) -> pd.DataFrame:
+    """One benchmark's lines; of every filter with a choice, those that have one of the chosen values."""
+    table = table[table["benchmark"] == benchmark]
+    for name, values in wanted.items():
+        table = table[table[name].isin(values)] if values else table
+    return table
+
+
+def ranked(table: pd.DataFrame, metric: str | None) -> pd.DataFrame:
+    """The best printed number first, dashes last; None: as printed."""
+    return (
+        table if metric is None else table.sort_values(metric, ascending=metric in _ASCENDING, kind="stable")
+    )
+
+
+def filled(table: pd.DataFrame) -> pd.DataFrame:
+    """Without the columns that say nothing here: empty ones, and statuses where nothing was run."""
+    idle = [name for name in table if name.startswith(STATUS) and set(table[name].dropna()) <= {STATUSES[-1]}]
+    return table.drop(columns=idle).dropna(axis=1, how="all")
+
+
+def statuses(items: Sequence[Mapping[str, Any]]) -> dict[str, int]:
+    """How many printed numbers have each status."""
+    counts = pd.Series([item["status"] for item in items]).value_counts()
+    return {status: int(counts.get(status, 0)) for status in STATUSES}
+
+
+def remarks(items: Sequence[Mapping[str, Any]], benchmark: str) -> pd.DataFrame:
+    """row, metric, printed, note: cells about which there is something to know, as where sources disagree."""
+    noted = [item for item in items if item["note"] and item["benchmark"] == benchmark]
+    told = [
+        {"row": item["row"], "metric": item["metric"], "printed": item["value"], "note": item["note"]}
+        for item in noted
+    ]
+    return pd.DataFrame(told, columns=["row", "metric", "printed", "note"])
+
+
+def answered(items: Sequence[Mapping[str, Any]], benchmark: str) -> pd.DataFrame:
+    """row, metric, printed, own, 95 %, status, reason, runs: cells that one's own runs answer, or nearly."""
+    own = [item for item in items if item["own"] is not None and item["benchmark"] == benchmark]
+    names = ["row", "metric", "printed", "own", "95 %", "status", "reason", "runs"]
+    return pd.DataFrame([_answer(item) for item in own], columns=names)
+
+
+def _answer(item: Mapping[str, Any]) -> dict[str, Any]:
+    interval = item["interval"]
+    shown = {"row": item["row"], "metric": item["metric"], "printed": item["value"], "own": item["own"]}
+    shown["95 %"] = None if interval is None else f"{one_decimal(interval[0])} to {one_decimal(interval[1])}"
+    return shown | {"status": item["status"], "reason": item["reason"] or "", "runs": ", ".join(item["runs"])}
+
+
+def _line(cells: pd.DataFrame, told: Sequence[str]) -> dict[str, Any]:
+    first = cells.iloc[0]
+    line = {"benchmark": first["benchmark"], "row": first["row"]} | {name: first[name] for name in told}
+    line |= {"backbone": _backbone(first["row"], first["protocol"]), "tricks": _tricks(first, told)}
+    for cell in cells.itertuples():
+        own = float("nan") if cell.own is None else float(cell.own)
+        line |= {cell.metric: cell.value, f"{OWN}{cell.metric}": own, f"{STATUS}{cell.metric}": cell.status}
+    return line
+
+
+def _backbone(row: str, protocol: Mapping[str, Any] | None) -> str:
+    named = _BACKBONE.search(row)
+    if named:
+        return f"ViT-{named[1]}-{named[2]}"
+    return protocol["backbone"] if protocol else "not stated"
+
+
+def _tricks(first: pd.Series, told: Sequence[str]) -> str:
+    if "test_time" in told:
+        return "none" if pd.isna(first["test_time"]) else str(first["test_time"])
+    if "views" in told:
+        return f"{first['views']} views"
+    return ", ".join((first["protocol"] or {}).get("test_time", [])) or "none"

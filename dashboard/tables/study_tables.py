@@ -1,0 +1,227 @@
+"""Tables of runs and of printed numbers in; tables as pages show them out: joined, named, never blended."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from dashboard import labels
+from stan.report.formats import one_decimal, with_interval
+from stan.results.comparison import PROTOCOL
+
+
+def in_order(table: pd.DataFrame, rows: Sequence[str]) -> pd.DataFrame:
+    """A table by row and hash in the order of `rows`; a row with several configs is named with each hash."""
+    several = table.groupby("row")["hash"].transform("nunique") > 1
+    table = table.assign(place=table["row"].map(list(rows).index)).sort_values("place", kind="stable")
+    names = table["row"].where(~several, table["row"] + " (" + table["hash"].str[:6] + ")")
+    return table.assign(row=names).drop(columns="place").reset_index(drop=True)
+
+
+def ordered(names: Sequence[str], known: Sequence[str]) -> list[str]:
+    """Names in the study's own order, those it doesn't know at the end."""
+    present = list(dict.fromkeys(names))
+    return [name for name in known if name in present] + [name for name in present if name not in known]
+
+
+def ablation(
+    summary: pd.DataFrame,
+    changes: pd.DataFrame,
+    means: pd.DataFrame,
+    printed: pd.DataFrame | None,
+    columns: Sequence[str],
+) -> pd.DataFrame:
+    """Row by row: components, one's own numbers, the change, and in columns of their own the paper's numbers.
+
+    `summary`: row, n, mean, sd, low, high; `changes`: row, change, low, high; `means`: row and further means of one's
+    own; `printed`: `printed_beside`, of which `columns` are shown. Rows that are printed but not done keep empty cells.
+    """
+    own = summary[["row", "n", "mean", "sd"]].rename(columns={"n": "seeds", "sd": "± sd"})
+    own["95 %"] = [_range(line.low, line.high) for line in summary.itertuples()]
+    moved = changes[["row"]].assign(change=[_change(line) for line in changes.itertuples()])
+    own = own.merge(moved, on="row", how="left").merge(means, on="row", how="left")
+    if printed is None:
+        return own
+    ticks = printed[["row", *[column for column in labels.COMPONENTS.values() if column in printed]]]
+    numbers = printed[["row", *columns]].rename(
+        columns={column: labels.paper_column(column) for column in columns}
+    )
+    names = list(dict.fromkeys([*printed["row"], *summary["row"]]))
+    table = (
+        pd.DataFrame({"row": names})
+        .merge(ticks, how="left")
+        .merge(own, how="left")
+        .merge(numbers, how="left")
+    )
+    return table.astype({"seeds": "Int64"})
+
+
+def _range(low: float, high: float) -> str | None:
+    return None if np.isnan(low) else f"{one_decimal(low)} to {one_decimal(high)}"
+
+
+def _change(line: Any) -> str | None:
+    return None if np.isnan(line.low) else with_interval(line.change, line.low, line.high, "+")
+
+
+def printed_beside(rows: Sequence[Any], ticks: pd.DataFrame | None) -> pd.DataFrame | None:
+    """The paper's numbers by row, one column per benchmark, and the components' ticks (`stan.report.components`).
+
+    rows: of a `stan.experiments.studies.Study`. None where nothing is printed.
+    """
+    found = pd.DataFrame(
+        {"row": row.name, **{column: row.number(column) for column in labels.BENCHMARKS}}
+        for row in rows
+        if row.printed
+    )
+    if found.empty:
+        return None
+    printed = found.dropna(axis=1, how="all")
+    return (printed if ticks is None else printed.merge(ticks)).rename(columns=labels.COMPONENTS)
+
+
+def means(runs: pd.DataFrame, metric: str) -> pd.DataFrame:
+    """row, hash and, where the runs have them, order, seen, unseen, order on each, last: means over seeds in percent.
+
+    `last`: the metric after the last epoch, beside the checkpoint that validation picked.
+    """
+    columns = {
+        "order.accuracy": "order",
+        f"seen.{metric}": "seen",
+        f"unseen.{metric}": "unseen",
+        "seen.order.accuracy": "order, seen",
+        "unseen.order.accuracy": "order, unseen",
+        f"last.{metric}": "last",
+    }
+    present = [column for column in columns if column in runs and runs[column].notna().any()]
+    return runs.groupby(["row", "hash"], sort=False)[present].mean().rename(columns=columns).reset_index()
+
+
+def seen_unseen(runs: pd.DataFrame, metric: str) -> pd.DataFrame:
+    """row, hash, seen, unseen: means over seeds in percent; empty where the runs don't report them apart."""
+    table = means(runs, metric)
+    if not {"seen", "unseen"} <= set(table):
+        return pd.DataFrame(columns=["row", "hash", "seen", "unseen"])
+    return table[["row", "hash", "seen", "unseen"]].dropna()
+
+
+def order_kinds(ranks: Mapping[str, Sequence[Mapping[str, np.ndarray]]]) -> pd.DataFrame:
+    """row, kind, accuracy (percent over seeds and twins), N (twins). `ranks`: by row, the arrays of its runs."""
+    parts = [
+        pd.DataFrame({"row": row, "kind": arrays["order_kinds"], "right": arrays["order_correct"]})
+        for row, runs in ranks.items()
+        for arrays in runs
+        if "order_kinds" in arrays
+    ]
+    if not parts:
+        return pd.DataFrame(columns=["row", "kind", "accuracy", "N"])
+    grouped = pd.concat(parts).groupby(["row", "kind"], sort=False)["right"]
+    table = grouped.agg(accuracy="mean", N="size").reset_index()
+    runs_of = {row: len(runs) for row, runs in ranks.items()}
+    return table.assign(accuracy=100 * table["accuracy"], N=table["N"] // table["row"].map(runs_of))
+
+
+def gains(before: Sequence[pd.Series], after: Sequence[pd.Series]) -> pd.DataFrame:
+    """query, before, after, gain (percent of seeds that are right), the largest first. Each series: one seed."""
+    table = pd.DataFrame(
+        {"before": pd.concat(before, axis=1).mean(axis=1), "after": pd.concat(after, axis=1).mean(axis=1)}
+    )
+    table = table.dropna().assign(gain=table["after"] - table["before"])
+    return (
+        table.rename_axis("query")
+        .reset_index()
+        .sort_values("gain", ascending=False, kind="stable", ignore_index=True)
+    )
+
+
+def curves(log: pd.DataFrame, headline: str) -> tuple[pd.DataFrame, pd.DataFrame, str]:
+    """(epoch, loss) of every step, (epoch, value) of every validation, and the metric of those, from a run's log.
+
+    With step and time (seconds), where the log has them; a validation stands at the last step of its epoch.
+    """
+    empty = pd.DataFrame(columns=["epoch", "loss"])
+    if "loss" not in log:
+        return empty, empty.rename(columns={"loss": "value"}), headline
+    logged = log.dropna(subset=["loss"])
+    clocks = [name for name in ("step", "time") if name in logged]
+    within = logged.groupby("epoch")["loss"]
+    part = within.cumcount() / within.size().max()  # the last epoch may be in progress
+    steps = logged[clocks].assign(epoch=logged["epoch"] + part, loss=logged["loss"])
+    measured = [name for name in labels.METRICS if f"validation.{name}" in log]
+    chosen = headline if headline in measured else next(iter(measured), headline)
+    if f"validation.{chosen}" not in log:
+        return steps, empty.rename(columns={"loss": "value"}), chosen
+    values = log.dropna(subset=[f"validation.{chosen}"])
+    ends = pd.DataFrame({"epoch": values["epoch"] + 1, "value": values[f"validation.{chosen}"]})
+    last = logged.groupby("epoch")[clocks].max()
+    return steps, ends.assign(**{name: values["epoch"].map(last[name]) for name in clocks}), chosen
+
+
+def metrics(best: Mapping[str, Any], last: Mapping[str, Any]) -> pd.DataFrame:
+    """metric, best, last: everything that one run measured, by dotted names; counts are no metrics."""
+    shown = {name: value for name, value in best.items() if not name.endswith("N")}
+    lines = [{"metric": name, "best": value, "last": last.get(name)} for name, value in shown.items()]
+    return pd.DataFrame(lines, columns=["metric", "best", "last"])
+
+
+def pairs(values: Mapping[str, Any]) -> pd.DataFrame:
+    """name, value: any dictionary as text."""
+    return pd.DataFrame(
+        [{"name": name, "value": "" if value is None else str(value)} for name, value in values.items()]
+    )
+
+
+def differing(runs: pd.DataFrame) -> list[str]:
+    """Columns in which not all runs agree."""
+    return [column for column in runs if runs[column].astype(str).nunique(dropna=False) > 1]
+
+
+def columns(runs: pd.DataFrame) -> list[str]:
+    """Columns of the run table that one may pick: all that hold anything."""
+    return [column for column in runs if column not in ("id", "path") and runs[column].notna().any()]
+
+
+def not_comparable(runs: pd.DataFrame) -> list[str]:
+    """Why these runs' numbers don't differ by the method alone: each part of the protocol that differs."""
+    unfinished = runs.loc[runs["status"] != "done", "id"]
+    reasons = [f"{run} is not done" for run in unfinished]
+    for name in PROTOCOL:
+        told = sorted(
+            {"none" if pd.isna(value) or value == "" else str(value) for value in runs.get(name, [])}
+        )
+        if len(told) > 1:
+            reasons.append(f"{name} ({', '.join(told)})")
+    return reasons
+
+
+def side_by_side(runs: pd.DataFrame) -> pd.DataFrame:
+    """What differs as lines, configuration before metrics, runs as columns."""
+    chosen = [column for column in differing(runs) if not column.startswith(_ASIDE)]
+    chosen = sorted(
+        chosen, key=lambda column: not column.startswith(("data.", "model.", "train.", "test_time"))
+    )
+    table = runs.set_index("id")[chosen].astype(object).T.map(_short)
+    return table.rename_axis("what").reset_index()
+
+
+_ASIDE = (
+    "id",
+    "path",
+    "hash",
+    "training_hash",
+    "start",
+    "end",
+    "heartbeat",
+    "command",
+    "last.",
+    "validation.",
+)
+
+
+def _short(value: object) -> str:
+    if isinstance(value, float):
+        return "" if np.isnan(value) else one_decimal(value) if abs(value) >= 1 else f"{value:.4g}"
+    return "" if value is None else str(value)

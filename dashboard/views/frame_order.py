@@ -1,0 +1,47 @@
+"""Runs that were probed: what each scores with its frames shuffled, reversed, frozen or left out."""
+
+from __future__ import annotations
+
+from functools import partial
+
+import pandas as pd
+import streamlit as st
+
+from dashboard import labels
+from dashboard.charts import run_charts, study_charts
+from dashboard.components import comparability, data_grid, downloads, url_widgets
+from dashboard.tables import records
+from stan.report import formats, study_figures
+
+
+def show() -> None:
+    st.title("Time")
+    st.caption(
+        "Does time matter? A run's weights are measured again on the test split with the frames of every clip in "
+        "another order, frozen to the middle one, or fewer. What doesn't fall has not read time."
+    )
+    studies = records.probed(records.studies(records.runs()))
+    if not studies:
+        st.info(
+            "No run was probed yet. This probes one that was trained here and keeps the answer beside its record:"
+        )
+        st.code("stan evaluate runs/STUDY/ROW/HASH-s0 --time-probe", language="bash")
+        return
+    study = url_widgets.study(studies)
+    table = records.time_probes(study)
+    rows = url_widgets.several("Rows", list(dict.fromkeys(table["row"])), "rows")
+    table = table[table["row"].isin(rows)] if rows else table
+    if comparability.allowed(study.runs[study.runs["id"].isin(table["id"])]):
+        _probes(study, table)
+
+
+def _probes(study: records.Study, table: pd.DataFrame) -> None:
+    metric = labels.metric(str(study.runs["headline"].iloc[0]))
+    st.plotly_chart(run_charts.time_probe(table, metric), key="probe", config=study_charts.CONFIG)
+    st.caption("Mean and 95 % interval over queries; *change* is paired with the frames as given.")
+    data_grid.show(table.drop(columns=["row", "seed", "id"]), key="probes", pinned="run")
+    ids = list(dict.fromkeys(table["id"]))
+    command = " && ".join(f"stan evaluate runs/{run} --time-probe" for run in ids)
+    downloads.table("time", table, ids, command)
+    named = table.assign(run=formats.unmathed(table.assign(row=table["run"]))["row"])
+    downloads.figure("time", partial(study_figures.time_probes, named, metric), ids, command)

@@ -1,0 +1,1 @@
+"""What several tabs share: cards, heat maps, messages."""

@@ -1,0 +1,114 @@
+"""Search results in, HTML out: cards with a strip of pictures, a moment curve to seek in, and what to do next.
+
+Everything here is made of names and numbers that may be hostile: all text is escaped, all numbers are formatted.
+"""
+
+from __future__ import annotations
+
+import base64
+import csv
+import html
+import io
+import json
+from collections.abc import Sequence
+from typing import Any
+
+from demo.service.media import PICTURES
+from demo.service.search_request import Wish
+
+COLUMNS = ("rank", "id", "name", "score", "percentile", "start", "end", "duration")
+HEIGHT = 24
+"""Of the curve, in its own units; it is 100 wide."""
+
+
+def cards(results: Sequence[dict[str, Any]], wish: Wish) -> str:
+    """One card per result, best first; their curves share one scale, so that a higher one fits better."""
+    scores = [score for result in results for score in result["curve"]["scores"]]
+    scale = (min(scores, default=0.0), max(scores, default=0.0))
+    inner = "".join(_card(rank, result, scale) for rank, result in enumerate(results, 1))
+    label = f"{len(results)} results, best first; arrow keys move between them, Enter plays"
+    address = html.escape(wish.address)
+    return f'<div class="cards" role="list" aria-label="{label}" data-address="{address}">{inner}</div>'
+
+
+def _card(rank: int, result: dict[str, Any], scale: tuple[float, float]) -> str:
+    id, name = html.escape(result["id"]), html.escape(result["name"])
+    start, end, length = result["start"], result["end"], _length(result)
+    moment = f"{start:.1f}–{end:.1f}&nbsp;s"
+    still = 100 * min(round((start + end) / 2 / length * PICTURES - 0.5), PICTURES - 1) / (PICTURES - 1)
+    like = f'data-id="{id}" class="quiet"'
+    return f"""
+<article class="card" role="listitem" data-id="{id}" data-start="{start:.3f}" data-duration="{length:.3f}">
+<div class="screen"><img class="strip" loading="lazy" src="media/{id}.webp" alt=""
+ style="--still:{max(still, 0):.1f}%"></div>
+{_curve(result, length, scale)}
+<h3><span>{rank}.</span> <bdi>{name}</bdi></h3>
+<p class="facts">score <b>{result["score"]:.3f}</b>, better than <b>{result["percentile"]:.0f}&nbsp;%</b>
+ of unrelated queries</p>
+<div class="actions">
+<button type="button" class="play" aria-label="Play {name} from {start:.1f} seconds">▶ {moment}</button>
+<button type="button" {like} aria-label="More like {name}">More like this</button>
+<button type="button" {like} data-start="{start:.3f}" data-end="{end:.3f}"
+ aria-label="More like this moment of {name}">… like this moment</button></div>
+</article>"""
+
+
+def _curve(result: dict[str, Any], length: float, scale: tuple[float, float]) -> str:
+    """How well each moment fits, as a seek bar: a click on it plays from there."""
+    start, end = 100 * result["start"] / length, 100 * result["end"] / length
+    told = f"how well each moment fits: best from {result['start']:.1f} to {result['end']:.1f} of {length:.1f} seconds"
+    area = _path(result["curve"], length, scale)
+    return (
+        f'<svg class="curve" viewBox="0 0 100 {HEIGHT}" preserveAspectRatio="none" role="img" aria-label="{told}">'
+        f'<rect class="best" x="{start:.2f}" y="0" width="{max(end - start, 0.5):.2f}" height="{HEIGHT}"/>'
+        f'<path d="{area}"/><line class="now" x1="0" x2="0" y1="0" y2="{HEIGHT}"/></svg>'
+    )
+
+
+def _path(curve: dict[str, Any], length: float, scale: tuple[float, float]) -> str:
+    """The area below the curve; the lowest score of all results still shows as a thin line."""
+    low, high = scale
+    points = [
+        (
+            100 * min(max(time / length, 0), 1),
+            0.08 + 0.92 * ((score - low) / (high - low) if high > low else 0),
+        )
+        for time, score in zip(curve["times"], curve["scores"], strict=True)
+    ] or [(0.0, 0.08)]
+    ends = [(0.0, points[0][1]), *points, (100.0, points[-1][1])]
+    line = " ".join(f"L{x:.2f} {HEIGHT * (1 - y):.2f}" for x, y in ends)
+    return f"M0 {HEIGHT} {line} L100 {HEIGHT} Z"
+
+
+def _length(result: dict[str, Any]) -> float:
+    return max(result["duration"], result["end"], 1e-3)
+
+
+def downloads(results: Sequence[dict[str, Any]], document: dict[str, Any]) -> str:
+    """Links to the results as JSON and as CSV, both held by the page itself; paths of this machine are left out."""
+    public = {
+        **document,
+        "results": [
+            {key: value for key, value in result.items() if key not in ("video", "folder")}
+            for result in results
+        ],
+    }
+    text = json.dumps(public, indent=1, ensure_ascii=False)
+    return _link("results.json", "application/json", text) + _link("results.csv", "text/csv", table(results))
+
+
+def table(results: Sequence[dict[str, Any]]) -> str:
+    """CSV with a header. A name that a spreadsheet would take for a formula is quoted by an apostrophe."""
+    out = io.StringIO()
+    writer = csv.DictWriter(out, COLUMNS, extrasaction="ignore", lineterminator="\r\n")
+    writer.writeheader()
+    for rank, result in enumerate(results, 1):
+        name = result["name"]
+        writer.writerow({**result, "rank": rank, "name": f"'{name}" if name[:1] in "=+-@\t\r" else name})
+    return out.getvalue()
+
+
+def _link(name: str, kind: str, text: str) -> str:
+    content = base64.b64encode(text.encode()).decode()
+    shown = name.rpartition(".")[2].upper()
+    return f'<a download="{name}" href="data:{kind};charset=utf-8;base64,{content}">{shown}</a> '

@@ -1,0 +1,152 @@
+"""Any video file in; a small H.264 file and a strip of pictures, both of our own making, out.
+
+They are the only files of a library's videos that are ever served, each under its video's opaque id.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import itertools
+import os
+import tempfile
+import threading
+from collections.abc import Callable, Iterator
+from fractions import Fraction
+from pathlib import Path
+
+import av
+import numpy as np
+from PIL import Image
+from starlette.requests import Request
+from starlette.responses import FileResponse, PlainTextResponse, Response
+from starlette.routing import Route
+
+from demo.components.page import told
+from stan.data.video import decode as video_files
+
+UPLOADS = frozenset([".mp4", ".m4v", ".mov", ".mkv", ".webm", ".avi", ".mpg", ".mpeg"])
+LONGEST = 360
+"""Frames in a proxy at most: a longer video is thinned evenly and plays at its own pace, less smoothly."""
+AT_ONCE = 60
+"""Frames decoded at a time, so that memory stays flat."""
+SHORT_SIDE = 240
+PICTURES = 8
+"""Pictures in a strip."""
+PICTURE = (256, 144)
+"""Width and height of each."""
+MAKING = 2
+"""Files made at a time."""
+
+
+def require_video_name(upload: Path) -> None:
+    """Raises ValueError for an upload whose extension is no video's; what it holds is checked when it is opened."""
+    if upload.suffix.lower() not in UPLOADS:
+        known = ", ".join(sorted(UPLOADS))
+        raise ValueError(f"{upload.name} does not look like a video: upload one of {known}")
+
+
+class Proxies:
+    """Small videos and strips in a folder of their own, each made when first asked for."""
+
+    def __init__(self, folder: Path):
+        self.folder = folder
+        self._making = threading.Semaphore(MAKING)
+        self._locks = [threading.Lock() for _ in range(64)]
+
+    def __call__(self, path: str | Path, kind: str) -> Path:
+        """The video at `path` as `mp4`, small, or as `webp`: `PICTURES` pictures of it, evenly spread, in a row.
+
+        The file's name tells nothing of where the original lies. Raises VideoError when it cannot be decoded.
+        """
+        name = _identity(path)
+        made = self.folder / f"{name}.{kind}"
+        with self._locks[int(name, 16) % len(self._locks)]:
+            if not made.exists():
+                self.folder.mkdir(parents=True, exist_ok=True)
+                with self._making:
+                    _whole(made, lambda unfinished: MAKERS[kind](path, unfinished))
+        return made
+
+
+def route(media: Callable[[str, str], Path]) -> Route:
+    """`/media/ID.mp4` and `/media/ID.webp`. `media(id, kind)` gives the file, or raises ValueError or OSError."""
+
+    def serve(request: Request) -> Response:
+        id, kind = request.path_params["id"], request.path_params["kind"]
+        if kind not in MAKERS:
+            return PlainTextResponse("not here", status_code=404)
+        try:
+            made = media(id, kind)
+        except ValueError as error:
+            return PlainTextResponse(told(error), status_code=404)
+        except FileNotFoundError:
+            return PlainTextResponse("the file is gone: index its folder again", status_code=404)
+        except OSError as error:
+            return PlainTextResponse(f"it cannot be shown: {error.strerror}", status_code=404)
+        return FileResponse(made, headers={"Cache-Control": "private, max-age=600"})
+
+    return Route("/media/{id}.{kind}", serve, methods=["GET", "HEAD"])
+
+
+def _identity(path: str | Path) -> str:
+    """A hash of where the file lies and of its state, so that a changed file gets a new proxy."""
+    state = os.stat(path)
+    identity = f"{os.path.realpath(path)}\0{state.st_size}\0{state.st_mtime_ns}"
+    return hashlib.sha256(identity.encode(errors="surrogateescape")).hexdigest()[:24]
+
+
+def _whole(path: Path, write: Callable[[str], None]) -> None:
+    """The file at `path` as `write` leaves it, or none at all."""
+    handle, unfinished = tempfile.mkstemp(suffix=path.suffix, dir=path.parent)
+    os.close(handle)
+    try:
+        write(unfinished)
+        os.replace(unfinished, path)
+    finally:
+        Path(unfinished).unlink(missing_ok=True)
+
+
+def _encode(path: str | Path, out: str) -> None:
+    info = video_files.probe(path)
+    indices = _thinned(info.frames)
+    rate = Fraction(len(indices) / max(info.duration, 1e-3)).limit_denominator(1000)
+    pictures = _pictures(path, indices, SHORT_SIDE if min(info.width, info.height) > SHORT_SIDE else None)
+    first = next(pictures)
+    with av.open(out, "w", options={"movflags": "faststart"}) as container:
+        stream = container.add_stream("libx264", rate=rate, options={"preset": "veryfast", "crf": "20"})
+        stream.height, stream.width = first.shape[:2]
+        stream.pix_fmt = "yuv420p"
+        for picture in itertools.chain([first], pictures):
+            container.mux(stream.encode(av.VideoFrame.from_ndarray(picture, format="rgb24")))
+        container.mux(stream.encode(None))
+
+
+def _draw_strip(path: str | Path, out: str) -> None:
+    width, height = PICTURE
+    strip = Image.new("RGB", (PICTURES * width, height))
+    for place, frame in enumerate(video_files.frames(path, PICTURES, height)):
+        picture = Image.fromarray(frame)
+        scale = min(width / picture.width, height / picture.height)
+        picture = picture.resize((round(picture.width * scale) or 1, round(picture.height * scale) or 1))
+        strip.paste(picture, (place * width + (width - picture.width) // 2, (height - picture.height) // 2))
+    strip.save(out, "webp", quality=75)
+
+
+def _pictures(path: str | Path, indices: np.ndarray, size: int | None) -> Iterator[np.ndarray]:
+    for part in np.array_split(indices, -(-len(indices) // AT_ONCE)):
+        yield from _even(video_files.frames(path, part, size))
+
+
+def _thinned(frames: int) -> np.ndarray:
+    if frames <= LONGEST:
+        return np.arange(max(frames, 1))
+    return np.linspace(0, frames - 1, LONGEST).round().astype(np.int64)
+
+
+def _even(pictures: np.ndarray) -> np.ndarray:
+    """(T, H, W, 3) without the last row or column where their number is odd: H.264 halves its colours."""
+    height, width = pictures.shape[1:3]
+    return np.ascontiguousarray(pictures[:, : height - height % 2, : width - width % 2])
+
+
+MAKERS = {"mp4": _encode, "webp": _draw_strip}

@@ -1,0 +1,98 @@
+"""A video of the library and a query in; why they fit, and where the model looks, out."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import gradio as gr
+
+from demo.components.page import MODEL, failure, message
+from demo.components.video_and_query import video_and_query
+from demo.service.calls import Calls
+from demo.tabs import attention, explanation
+
+FRAMES = [4, 8, 12, 16]
+EMPTY = message(
+    "Choose a video, write what it should show, and press <b>Look inside</b>: the maps tell which patches the score "
+    "rests on, and whether that holds."
+)
+CHOOSE = message("Choose a video of the library first.", "warn")
+FORGOTTEN = message("This was too long ago: press <b>Look inside</b> again.", "warn")
+NO_QUERY = message(
+    "Without a query there is no score to explain: below is where the model looks. Write one to see why it fits.",
+    "warn",
+)
+
+
+def tab(calls: Calls, library: gr.components.Component) -> gr.Dropdown:
+    """Adds the tab's components and returns its list of videos, to be filled."""
+    seen = gr.State(None, time_to_live=3600)
+    with gr.Row():
+        chosen, query = video_and_query("inside", "What should it show?")
+        count = gr.Dropdown(FRAMES, value=FRAMES[1], label="Frames", scale=1, min_width=110)
+        button = gr.Button("Look inside", variant="primary", scale=1, min_width=160, elem_classes="go")
+    status = gr.HTML(EMPTY, elem_id="inside-status")
+    with gr.Column(visible=False) as explained:
+        method = gr.Dropdown([], label="Method", elem_id="method")
+        maps = gr.HTML(elem_id="explanation")
+        words = gr.HTML(elem_id="words")
+    raw = attention.views()
+
+    def explain(
+        library: str,
+        video: str | None,
+        words: str,
+        frames: int,
+        bar: gr.Progress = gr.Progress(),  # noqa: B008 - how gradio is asked for one
+    ) -> list[Any]:
+        def progress(done: int, total: int) -> None:
+            bar((done, total), desc="testing the maps")
+
+        return start(calls, library, video, words, int(frames), progress)
+
+    asked = [library, chosen, query, count]
+    shown = [seen, status, explained, method, maps, words]
+    for trigger in (button.click, query.submit):
+        explaining = trigger(explain, asked, shown, api_name=False, show_progress_on=status, **MODEL)
+        raw.run(calls, explaining, [library, chosen, count])
+    method.input(
+        lambda seen, name: explanation.show(seen, name) if seen else FORGOTTEN,
+        [seen, method],
+        maps,
+        api_name=False,
+        show_progress="hidden",
+    )
+    return chosen
+
+
+def start(
+    calls: Calls,
+    library: str,
+    video: str | None,
+    query: str,
+    frames: int,
+    progress: Callable[[int, int], None],
+) -> list[Any]:
+    """The explanation, and its parts on the page; a message in their place where there is none."""
+    nothing = [gr.Column(visible=False), gr.skip(), "", ""]
+    if not video:
+        return [None, CHOOSE, *nothing]
+    if not query.strip():
+        return [None, NO_QUERY, *nothing]
+    try:
+        seen = calls.explain(library, video, query, frames, progress)
+    except ValueError as error:
+        return [None, failure(error), *nothing]
+    names = explanation.methods(seen)
+    return [
+        seen,
+        message(
+            f"Score <b>{seen.score:.3f}</b>. Brighter patches make more of it; the table says whether that holds.",
+            "done",
+        ),
+        gr.Column(visible=True),
+        gr.Dropdown(names, value=names[0][1]),
+        explanation.show(seen, names[0][1]),
+        explanation.words(seen.words),
+    ]

@@ -1,0 +1,156 @@
+"""The libraries that the operator named in; what they hold, and indexing with its progress and report, out."""
+
+from __future__ import annotations
+
+import html
+import queue
+import threading
+import time
+from collections.abc import Iterator
+from typing import Any
+
+import gradio as gr
+
+from demo.components.page import failure, message
+from demo.service.calls import Calls
+
+INDEX = {"concurrency_limit": 1, "concurrency_id": "index"}
+"""Apart from the model's queue, so that one can search while a folder is indexed."""
+SHOWN = 500
+"""Skipped files listed at most."""
+HELD = "what the library holds already"
+EMPTY = message(
+    "Choose a folder, then press <b>Index</b>: what is new or changed is embedded, what is gone dropped."
+)
+CLOSED = message(
+    "The page may only look through the folders that the library holds already. Who started it can let it index "
+    "others: <code>stan demo --allow-folders FOLDER</code>."
+)
+
+
+class Stopped(Exception):
+    """Raised inside the indexing when nobody waits for it any more; what is embedded by then is kept."""
+
+
+def tab(calls: Calls, library: gr.Radio) -> tuple[gr.HTML, gr.events.Dependency]:
+    """Adds the tab's components; returns what tells of the chosen library, and the end of an indexing."""
+    library.render()
+    holds = gr.HTML(elem_id="library-holds")
+    with gr.Row():
+        folder = gr.Dropdown(
+            [HELD, *calls.folders], value=HELD, label="Folder to index", min_width=220, scale=2
+        )
+        below = gr.Textbox(
+            label="Only the folder below it named (optional)",
+            max_length=300,
+            visible=bool(calls.folders),
+            min_width=220,
+            scale=2,
+        )
+        start = gr.Button("Index", variant="primary", min_width=110, elem_classes="go")
+        stop = gr.Button("Stop", min_width=110, elem_classes="go")
+    status = gr.HTML(EMPTY if calls.folders else CLOSED, elem_id="index-status")
+
+    def run(library: str, folder: str, below: str) -> Iterator[str]:
+        yield from indexing(calls, library, None if folder == HELD else folder, below)
+
+    running = start.click(
+        run, [library, folder, below], status, api_name=False, show_progress="hidden", **INDEX
+    )
+    stop.click(
+        lambda: message("Stopped: what is embedded is kept, <b>Index</b> goes on from there."),
+        None,
+        status,
+        cancels=running,
+        api_name=False,
+        show_progress="hidden",
+    )
+    return holds, running
+
+
+def holding(videos: list[tuple[str, str]], places: list[str]) -> str:
+    """How much a library holds, in words."""
+    if not videos:
+        return message("This library holds no videos yet: index a folder below.", "warn")
+    return message(f"{counted(len(videos), 'video')} in {counted(len(places), 'folder')}.")
+
+
+def counted(count: int, what: str) -> str:
+    return f"{count} {what}" if count == 1 else f"{count} {what}s"
+
+
+def indexing(calls: Calls, library: str, folder: str | None, below: str) -> Iterator[str]:
+    """Messages while a folder is indexed in a thread of its own, the report at the end.
+
+    Closing this iterator stops the indexing after the file in hand.
+    """
+    news: queue.SimpleQueue[Any] = queue.SimpleQueue()
+    stopped = threading.Event()
+
+    def progress(done: int, total: int, name: str) -> None:
+        if stopped.is_set():
+            raise Stopped
+        news.put((done, total, name))
+
+    def work() -> None:
+        try:
+            news.put(report(calls.index(library, folder, below, progress)))
+        except ValueError as error:
+            news.put(failure(error))
+        except Exception as error:  # whoever waits must hear of it
+            news.put(error)
+
+    started = time.monotonic()
+    threading.Thread(target=work, name="index", daemon=True).start()
+    try:
+        yield message("Looking through the folder …")
+        while isinstance(now := _latest(news), tuple):
+            yield running(*now, time.monotonic() - started)
+        if isinstance(now, Exception):
+            raise now
+        yield now
+    finally:
+        stopped.set()
+
+
+def _latest(news: queue.SimpleQueue[Any]) -> Any:
+    """Waits for the next message and skips to the last of those that are there already."""
+    now = news.get()
+    while isinstance(now, tuple) and not news.empty():
+        now = news.get()
+    return now
+
+
+def running(done: int, total: int, name: str, seconds: float) -> str:
+    """A bar with the rate and the time that remains at this rate."""
+    rate = done / seconds if seconds > 0 else 0.0
+    left = f", about {_duration((total - done) / rate)} left" if rate > 0 else ""
+    return message(
+        f"{done} of {total} files, {rate:.1f} per second{left}: <bdi>{html.escape(name)}</bdi>"
+        f'<progress max="{max(total, 1)}" value="{done}" aria-label="files looked at"></progress>'
+    )
+
+
+def report(found: dict[str, Any]) -> str:
+    """What was indexed, and a table of the skipped files with reasons and remedies."""
+    counts = ", ".join(f"<b>{found[name]}</b> {name}" for name in ("indexed", "unchanged", "removed"))
+    skipped = found["skipped"]
+    told = message(f"{counts}, <b>{len(skipped)}</b> skipped in {found['seconds']:.1f}&nbsp;s.", "done")
+    if not skipped:
+        return told
+    rows = "".join(
+        f"<tr><td><bdi>{html.escape(one['file'])}</bdi></td><td>{html.escape(one['reason'])}</td>"
+        f"<td>{html.escape(one['remedy'])}</td></tr>"
+        for one in skipped[:SHOWN]
+    )
+    more = f"<p class='facts'>and {len(skipped) - SHOWN} more</p>" if len(skipped) > SHOWN else ""
+    return (
+        f'{told}<div class="plain" tabindex="0" role="region" aria-label="skipped files"><table>'
+        f'<thead><tr><th scope="col">skipped</th><th scope="col">why</th><th scope="col">what to do</th></tr></thead>'
+        f"<tbody>{rows}</tbody></table></div>{more}"
+    )
+
+
+def _duration(seconds: float) -> str:
+    minutes = round(seconds / 60)
+    return f"{seconds:.0f}&nbsp;s" if seconds < 90 else f"{minutes}&nbsp;min"

@@ -1,0 +1,155 @@
+"""A video of the library or an upload, and labels, in; bars of probabilities and a strip of labels over time out."""
+
+from __future__ import annotations
+
+import html
+from itertools import groupby, pairwise
+from pathlib import Path
+from typing import Any
+
+import gradio as gr
+
+from demo.components.page import MODEL, bar, failure, message, took
+from demo.service.calls import Calls
+from demo.service.media import UPLOADS, require_video_name
+
+EMPTY = message("Choose a video or upload one, choose labels, then press <b>Recognise</b>.")
+CHOOSE = message("Choose a video of the library or upload one first.", "warn")
+OWN = "my own"
+UNCALIBRATED = "Nobody has calibrated this model: its probabilities compare these labels, no more."
+
+
+def tab(calls: Calls, library: gr.components.Component) -> gr.Dropdown:
+    """Adds the tab's components and returns its list of videos, to be filled."""
+    first = next(iter(calls.labels))
+    with gr.Row():
+        with gr.Column(min_width=280):
+            chosen = gr.Dropdown([], label="Video of the library", elem_id="recognise-video")
+            upload = gr.File(
+                label="or upload one: it is used while it is here", file_types=sorted(UPLOADS), height=140
+            )
+            known = gr.Dropdown([*calls.labels, OWN], value=first, label="Labels", elem_id="label-set")
+            words = gr.Textbox(
+                "\n".join(calls.labels[first]),
+                label="Labels, one per line",
+                lines=6,
+                max_lines=12,
+                elem_id="labels-text",
+            )
+            with gr.Accordion("Sentences around the labels", open=False):
+                style = gr.Dropdown(list(calls.templates), label="Ready-made")
+                templates = gr.Textbox(
+                    "\n".join(next(iter(calls.templates.values()))),
+                    label="One per line, {} stands for the label; their embeddings are averaged",
+                    elem_id="sentences",
+                    lines=4,
+                    max_lines=12,
+                )
+            button = gr.Button("Recognise", variant="primary")
+        with gr.Column(min_width=280):
+            result = gr.HTML(EMPTY, elem_id="labels")
+            player = gr.HTML("", elem_id="recognised")
+
+    def run(library: str, video: str | None, file: str | None, labels: str, sentences: str) -> list[str]:
+        return show(calls, library, Path(file) if file else video, _lines(labels), _lines(sentences))
+
+    known.input(
+        lambda name: "\n".join(calls.labels.get(name, [])),
+        known,
+        words,
+        api_name=False,
+        show_progress="hidden",
+    )
+    words.input(lambda: OWN, None, known, api_name=False, show_progress="hidden")
+    style.input(
+        lambda name: "\n".join(calls.templates[name]),
+        style,
+        templates,
+        api_name=False,
+        show_progress="hidden",
+    )
+    button.click(
+        run,
+        [library, chosen, upload, words, templates],
+        [player, result],
+        api_name=False,
+        show_progress_on=result,
+        **MODEL,
+    )
+    return chosen
+
+
+def show(
+    calls: Calls, library: str, video: str | Path | None, labels: list[str], templates: list[str]
+) -> list[str]:
+    """The player and the result; what the user can mend comes back as a message in the result's place."""
+    if not video:
+        return ["", CHOOSE]
+    try:
+        if isinstance(video, Path):
+            require_video_name(video)
+        found = calls.recognise(library, video, labels, templates)
+        id = calls.admit(video) if isinstance(video, Path) else video
+    except ValueError as error:
+        return ["", failure(error)]
+    return [player(id), result(found)]
+
+
+def player(id: str) -> str:
+    """A video element that plays the proxy of the video with this id."""
+    return (
+        f'<video controls playsinline muted preload="metadata" aria-label="the recognised video" '
+        f'style="width:100%;max-height:300px;background:#000" src="media/{html.escape(id)}.mp4"></video>'
+    )
+
+
+def result(found: dict[str, Any]) -> str:
+    """Labels with their probabilities, best first; what to beware of; labels over time; the times taken."""
+    rows = "".join(
+        bar(one["label"], one["probability"], f"{100 * one['probability']:.1f}&nbsp;%")
+        for one in found["labels"]
+    )
+    told = "" if found["calibrated"] else UNCALIBRATED
+    return (
+        f"{_none(found['none'])}<div class='bars'>{rows}</div>{_alike(found['alike'])}"
+        f"{_over_time(found['over_time'])}<p class='facts'>{told} {took(found['ms'])}</p>"
+    )
+
+
+def _over_time(found: dict[str, Any]) -> str:
+    """A strip of the best label at each moment, equal neighbours joined."""
+    moments = list(zip(pairwise(_edges(found["times"])), found["best"], strict=True))
+    stretches = [list(part) for _, part in groupby(moments, key=lambda moment: moment[1])]
+    items = "".join(
+        f'<li style="flex-grow:{len(part)}"><bdi>{html.escape(part[0][1])}</bdi><br>'
+        f"{part[0][0][0]:.1f}–{part[-1][0][1]:.1f}&nbsp;s</li>"
+        for part in stretches
+    )
+    told = '<p class="facts">The best label at each moment:</p>'
+    return f'{told}<ol class="track" tabindex="0" aria-label="labels over time">{items}</ol>'
+
+
+def _edges(times: list[float]) -> list[float]:
+    """Where the stretch of time that each frame stands for begins, and where the last one's ends."""
+    edges = [0.0, *((before + after) / 2 for before, after in pairwise(times))]
+    return [*edges, 2 * times[-1] - edges[-1]]
+
+
+def _none(found: dict[str, Any]) -> str:
+    """Whether no label fits, and how likely that is."""
+    chance = f"<b>{100 * found['probability']:.0f}&nbsp;%</b>"
+    if found["rejected"]:
+        return message(
+            f"Probably <b>none of these</b> ({chance}): give other labels, or another video.", "warn"
+        )
+    return message(f"Chance that none of these fits: {chance}.")
+
+
+def _alike(pairs: list[Any]) -> str:
+    told = "; ".join(f"<bdi>{html.escape(a)}</bdi> and <bdi>{html.escape(b)}</bdi>" for a, b, _ in pairs[:6])
+    more = f" and {len(pairs) - 6} more pairs" if len(pairs) > 6 else ""
+    return message(f"The model can hardly tell these labels apart: {told}{more}.", "warn") if pairs else ""
+
+
+def _lines(text: str) -> list[str]:
+    return [line.strip() for line in text.splitlines() if line.strip()]

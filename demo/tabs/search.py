@@ -1,0 +1,197 @@
+"""A sentence, or a video to be like, in; cards of videos with their best moment out."""
+
+from __future__ import annotations
+
+import html
+import time
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import gradio as gr
+
+from demo.components import cards
+from demo.components.page import MODEL, failure, message, took
+from demo.service.calls import Calls
+from demo.service.search_request import LARGEST_GAIN, LONGEST_QUERY, MOST, Wish
+
+EXAMPLES = ["a red circle moves up", "a blue square moves to the right", "a green triangle grows"]
+EMPTY = message(
+    "Type what should be seen, then press Enter. The best moment of each video found is marked in its curve."
+)
+NOTHING = message(
+    "The library holds no videos yet. Index a folder in the tab <b>Library</b>, or with "
+    "<code>stan index FOLDER --library PATH</code>, then search again.",
+    "warn",
+)
+NONE_LEFT = message("No video passes the filters: open <b>Filters</b> and widen them.", "warn")
+ASK = message("The query is empty: describe what should be seen, in a few words.", "warn")
+HELP = """
+| to ask for | type |
+|---|---|
+| one thing | `a red circle moves up` |
+| several things at once | `a red circle + a blue square` |
+| one of them more than the others | `2:a red circle + moves up` |
+| something without something else | `a red circle - striped` |
+
+A plus or minus needs a space on both sides. **/** goes to the query, arrow keys move between results, **Enter** plays.
+**Branch gain** weighs what the temporal branch adds to CLIP: 0 is CLIP alone, 1 is as trained; moving it ranks
+again at once, without encoding anything.
+"""
+
+
+@dataclass(frozen=True)
+class Form:
+    """The tab's components that a `Wish` is read from and written to, by the wish's own names."""
+
+    inputs: dict[str, gr.components.Component]
+    asked: gr.State
+    """The last wish that was searched for."""
+    outputs: list[gr.components.Component]
+
+    def values(self, wish: Wish) -> list[Any]:
+        """Updates of `inputs` so that they show `wish`."""
+        shown = {name: getattr(wish, name) for name in self.inputs}
+        return list(
+            (shown | {"folder": folders([wish.folder] if wish.folder else [], value=wish.folder)}).values()
+        )
+
+
+def folders(places: list[str], **value: str) -> gr.Dropdown:
+    """The filter's list of folders."""
+    return gr.Dropdown([("all", ""), *((place, place) for place in places)], **value)
+
+
+def tab(calls: Calls, library: gr.components.Component) -> Form:
+    """Adds the tab's components and returns its form."""
+    with gr.Row():
+        query = gr.Textbox(
+            label="What should be seen?",
+            placeholder="a red circle moves up",
+            elem_id="query",
+            max_length=LONGEST_QUERY,
+            scale=5,
+            min_width=240,
+        )
+        button = gr.Button("Search", variant="primary", scale=1, min_width=130, elem_classes="go")
+    with gr.Row():
+        gain = gr.Slider(
+            0,
+            LARGEST_GAIN,
+            value=1,
+            step=0.05,
+            label="Branch gain: 0 CLIP alone, 1 as trained",
+            min_width=240,
+        )
+        top = gr.Slider(1, MOST, value=6, step=1, label="Results", min_width=160)
+    with gr.Accordion("Filters", open=False), gr.Row():
+        filters = _filters()
+    with gr.Accordion("How to ask", open=False):
+        gr.Markdown(HELP, elem_classes="plain")
+    gr.Examples([[example] for example in EXAMPLES], inputs=query, label="For example")
+    status = gr.HTML(EMPTY, elem_id="search-status")
+    found = gr.HTML("", elem_id="cards", js_on_load=Path(__file__).with_name("cards.js").read_text())
+    form = Form({"q": query, "gain": gain, "top": top, **filters}, gr.State(Wish()), [status, found])
+    _answering(calls, library, form, button)
+    return form
+
+
+def _answering(calls: Calls, library: gr.components.Component, form: Form, button: gr.Button) -> None:
+    """What searches: Enter and the button; a card's "more like this"; and, for what was searched last, all the rest."""
+    names, inputs = ["library", *form.inputs], [library, *form.inputs.values()]
+    status, found = form.outputs
+    outputs = [form.asked, *form.outputs]
+
+    def new(*values: Any) -> list[Any]:
+        return _answer(calls, dict(zip(names, values, strict=True)))
+
+    def again(before: Wish, *values: Any) -> list[Any]:
+        kept = {name: getattr(before, name) for name in ("q", "like", "start", "end")}
+        if not before.asks:
+            return [gr.skip()] * 3
+        return _answer(calls, {**dict(zip(names, values, strict=True)), **kept})
+
+    def similar(before: Wish, event: gr.EventData, *values: Any) -> list[Any]:
+        # What the browser sends is read like an address: every value is checked.
+        like = {
+            "like": event._data.get("id"),
+            "start": event._data.get("start"),
+            "end": event._data.get("end"),
+        }
+        return _answer(calls, {**dict(zip(names, values, strict=True)), **like, "q": ""})
+
+    query, *others = form.inputs.values()
+    asking = {"api_name": False, "show_progress_on": status, **MODEL}
+    for trigger in (query.submit, button.click):
+        trigger(new, inputs, outputs, **asking)
+    found.similar(similar, [form.asked, *inputs], outputs, **asking)
+    for changed in others:
+        changed.input(
+            again,
+            [form.asked, *inputs],
+            outputs,
+            api_name=False,
+            show_progress="hidden",
+            trigger_mode="always_last",
+            **MODEL,
+        )
+
+
+def _filters() -> dict[str, gr.components.Component]:
+    """By the names of `Wish`."""
+    return {
+        "folder": gr.Dropdown([("all", "")], value="", label="Folder", min_width=180),
+        "shortest": gr.Number(None, label="At least (seconds)", minimum=0, min_width=130),
+        "longest": gr.Number(None, label="At most (seconds)", minimum=0, min_width=130),
+        "since": gr.Textbox(label="Changed since", placeholder="2026-01-31", max_length=10, min_width=130),
+        "until": gr.Textbox(label="Changed until", placeholder="2026-12-31", max_length=10, min_width=130),
+    }
+
+
+def _answer(calls: Calls, given: dict[str, Any]) -> list[Any]:
+    """The wish as understood, the status line and the cards."""
+    try:
+        wish = Wish.of(given)
+    except ValueError as error:
+        return [gr.skip(), failure(error), ""]
+    return [wish, *show(calls, wish)]
+
+
+def show(calls: Calls, wish: Wish) -> list[str]:
+    """The status line and the cards; what the user can mend comes back as the status line."""
+    if not wish.asks:
+        return [ASK, ""]
+    try:
+        found = calls.search(wish)
+        names = {id: name for name, id in calls.videos(wish.library)} if wish.like else {}
+    except ValueError as error:
+        return [failure(error), ""]
+    if not found:
+        return [NONE_LEFT if wish != replace(wish, **_NO_FILTERS) else NOTHING, ""]
+    started = time.perf_counter()
+    drawn = cards.cards(found, wish)
+    links = cards.downloads(found, found.document())
+    times = {**found.ms, "render": 1000 * (time.perf_counter() - started)}
+    return [_summary(wish, names.get(wish.like, ""), found, links, times), drawn]
+
+
+_NO_FILTERS = {name: getattr(Wish(), name) for name in ("folder", "shortest", "longest", "since", "until")}
+
+
+def _summary(wish: Wish, name: str, found: Any, links: str, times: dict[str, float]) -> str:
+    sought = f"for <b>{html.escape(wish.q)}</b>"
+    if wish.like:
+        part = "" if wish.start is None else f", {wish.start:.1f}–{wish.end:.1f}&nbsp;s"
+        sought = f"like <b><bdi>{html.escape(name)}</bdi></b>{part}"
+    count = f"{len(found)} best {sought}"
+    if found.no_match:
+        count = (
+            f"<b>No good match</b> {sought}: nothing here fits it better than it fits unrelated queries. "
+            "Try other or fewer words; these are the nearest"
+        )
+    place = html.escape(wish.address)
+    rest = f'<a class="permalink" href="{place}">Link to this search</a> {links}'
+    return message(
+        f'{count} <span class="links">{rest}</span><span class="times">{took(times)}</span>',
+        "warn" if found.no_match else "done",
+    )

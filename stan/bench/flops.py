@@ -1,0 +1,122 @@
+"""A model, frames and views in; parameters, and multiply-accumulates by part, counted on the model itself, out.
+
+The model runs on torch's meta device, where nothing is computed, under torch's own counter. Two conventions:
+- linear: linear layers and the patch embedding, as the paper prints (its "GFLOPs" are these multiply-accumulates);
+- all: the products of attention as well. LayerNorm, softmax and sums are in neither.
+Both count every branch layer whole, as the released code runs it. Of the last layer this code computes the CLS alone,
+because nobody reads its patches: `gmacs_run` is everything that it does compute.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.utils.flop_counter import FlopCounterMode
+
+from stan.config import ModelConfig, TrainConfig
+from stan.models.dual_encoder import DualEncoder, build
+from stan.models.factory import PRESETS
+from stan.models.temporal.base import Temporal
+from stan.models.temporal.stan import Stan
+from stan.models.video_encoder import VideoEncoder
+from stan.training.objective import FROZEN, freeze
+
+ATTENTION = ("aten.bmm", "aten.baddbmm")
+"""What attention's products run as where no fused kernel takes them."""
+
+Macs = dict[str, int]
+"""{"linear", "all"}"""
+
+
+def cost(name: str, frames: int = 8, views: int = 1) -> dict[str, Any]:
+    """{"preset"} and `of_model`'s items. Raises ValueError for an unknown preset, or a number below one."""
+    if name not in PRESETS:
+        raise ValueError(f"no preset {name!r}; there are {', '.join(PRESETS)}")
+    return {"preset": name} | of_model(PRESETS[name][0], frames, views)
+
+
+def of_model(config: ModelConfig, frames: int, views: int = 1) -> dict[str, Any]:
+    """{"frames", "views", "gmacs_linear", "gmacs_all", "gmacs_run", "parts", "params", "params_added", ...}.
+
+    Of one video, all its views counted, without the text; `parts` has each part's share ("clip", "intra_frame",
+    "cross_frame", "head") and "text": one caption of full length. `params_added`: what the temporal method brings;
+    `params_trainable`: by what the recipe freezes. Raises ValueError for a number below one.
+    """
+    if min(frames, views) < 1:
+        raise ValueError(f"frames={frames}, views={views}: there must be at least one of each")
+    with torch.device("meta"):
+        model = build(replace(config, pretrained="random"), frames).eval()
+    parts = {name: _gmacs(macs, views) for name, macs in _parts(model, frames).items()}
+    total = {c: sum(part[c] for part in parts.values()) for c in ("linear", "all")}
+    run = _count(lambda: model.encoder(_video(model, frames)))["Global"]
+    ids = torch.zeros(1, model.clip.context_length, dtype=torch.long, device="meta")
+    parts["text"] = _gmacs(_count(lambda: model.clip.encode_text(ids))["Global"])
+    return {
+        "frames": frames,
+        "views": views,
+        "gmacs_linear": total["linear"],
+        "gmacs_all": total["all"],
+        "gmacs_run": _gmacs(run, views)["all"],
+        "parts": parts,
+        "params": _size(model),
+        "params_added": _size(model.temporal),
+        "params_trainable": {frozen: _trainable(model, frozen) for frozen in FROZEN},
+    }
+
+
+def _parts(model: DualEncoder, frames: int) -> dict[str, Macs]:
+    """Of one view, by part."""
+    clip, video = model.clip, _video(model, frames)
+    pooled = VideoEncoder(clip, Temporal(clip, frames))
+    parts = {"clip": _count(lambda: pooled(video))["Global"]}
+    if not isinstance(model.temporal, Stan):
+        whole = _count(lambda: model.encoder(video))["Global"]
+        return parts | _branch({}) | {"head": _less(whole, parts["clip"])}
+    tokens = torch.empty(1, frames, 1 + clip.patches, clip.width, device="meta")
+    branch = _count(lambda: model.temporal.branch_tokens(dict.fromkeys(model.temporal.levels, tokens)))
+    inner = _branch(branch)
+    return parts | inner | {"head": _less(branch["Global"], *inner.values())}
+
+
+def _branch(counted: Mapping[str, Macs]) -> dict[str, Macs]:
+    nothing = {"linear": 0, "all": 0}
+    return {part: counted.get(f"StanLayer.{part}", nothing) for part in ("intra_frame", "cross_frame")}
+
+
+def _count(run: Callable[[], Any]) -> dict[str, Macs]:
+    """Multiply-accumulates of `run` by module, "Global" being all of it."""
+    with FlopCounterMode(display=False) as counter:
+        run()
+    counted = {}
+    for module, operators in counter.get_flop_counts().items():
+        values = {str(operator): flops // 2 for operator, flops in operators.items()}
+        attention = sum(value for operator, value in values.items() if operator in ATTENTION)
+        everything = sum(values.values())
+        counted[module] = {"linear": everything - attention, "all": everything}
+    return counted
+
+
+def _gmacs(macs: Macs, views: int = 1) -> dict[str, float]:
+    return {convention: views * count / 1e9 for convention, count in macs.items()}
+
+
+def _less(whole: Macs, *parts: Macs) -> Macs:
+    return {c: whole[c] - sum(part[c] for part in parts) for c in whole}
+
+
+def _video(model: DualEncoder, frames: int) -> Tensor:
+    size = model.clip.image_size
+    return torch.empty(1, frames, 3, size, size, device="meta")
+
+
+def _size(module: torch.nn.Module) -> int:
+    return sum(parameter.numel() for parameter in module.parameters())
+
+
+def _trainable(model: DualEncoder, frozen: str) -> int:
+    freeze(model, TrainConfig(frozen=frozen))
+    return sum(parameter.numel() for parameter in model.parameters() if parameter.requires_grad)

@@ -1,0 +1,195 @@
+"""An experiment in; what one step of its training takes at full size out: memory by part, multiply-accumulates.
+
+The step itself is run, on tensors that have shapes but no values (torch's FakeTensorMode), with random weights: nothing
+is allocated or computed. A watcher counts the bytes of all storages that are alive at once. What a card's allocator and
+its libraries take beside that, no count here can tell: of a card, a tenth is left to them.
+"""
+
+from __future__ import annotations
+
+import weakref
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from typing import Any
+
+import torch
+from lightning_fabric import Fabric
+from torch import Tensor, nn
+from torch._subclasses.fake_tensor import FakeTensorMode
+from torch.utils._python_dispatch import TorchDispatchMode
+from torch.utils._pytree import tree_leaves
+from torch.utils.flop_counter import flop_registry, sdpa_backward_flop_count, sdpa_flop_count
+
+from stan.config import Experiment, with_parts
+from stan.data.loader import Batch
+from stan.experiments import task
+from stan.models.dual_encoder import DualEncoder, build
+from stan.training.activation_checkpoint import recompute
+from stan.training.chunked_backward import backward
+from stan.training.objective import Objective, freeze, parameter_groups
+
+GIB = 2**30
+CARDS = (24, 40, 80)
+"""GB (2^30 bytes) of common cards."""
+
+USABLE = 0.9
+"""Share of a card's memory that a step may take."""
+
+CLASSES, CLASS_WORDS = {"kinetics": 400, "something": 174}, 16
+"""How many classes a set has, and tokens of the longest of their names."""
+
+_MEASURED = (16, 32)
+"""Clips: of fewer, recomputed blocks would hold less than the gradient that the vocabulary gets all at once."""
+
+_aten = torch.ops.aten
+_FLOPS = {
+    **flop_registry,
+    _aten._scaled_dot_product_flash_attention_for_cpu: (
+        lambda q, k, v, *_, **__: sdpa_flop_count(q.shape, k.shape, v.shape)
+    ),
+    _aten._scaled_dot_product_flash_attention_for_cpu_backward: (
+        lambda grad, q, k, v, *_, **__: sdpa_backward_flop_count(grad.shape, q.shape, k.shape, v.shape)
+    ),
+}
+"""Torch's own counts, and those of what it doesn't know of."""
+
+
+@dataclass(frozen=True)
+class Step:
+    """One step's memory in bytes, and its multiply-accumulates."""
+
+    parameters: int
+    gradients: int
+    optimizer: int
+    peak: int
+    """Most bytes alive at any moment, all of these included."""
+    macs: int
+
+    @property
+    def activations(self) -> int:
+        """What is alive at the peak beside parameters, gradients and the optimizer's moments."""
+        return self.peak - self.parameters - self.gradients - self.optimizer
+
+
+def step(experiment: Experiment, clips: int) -> Step:
+    """Of a step with so many clips in one process, chunks and recomputation as `experiment.train` says."""
+    recipe = experiment.train
+    fabric = Fabric(accelerator="cpu", devices=1, precision=recipe.precision)
+    with torch.device("meta"):
+        model = build(replace(experiment.model, pretrained="random"), experiment.data.frames)
+    with FakeTensorMode():
+        _make_fake(model)
+        freeze(model, recipe)
+        if recipe.checkpointing:
+            recompute(model)
+        objective = fabric.setup_module(Objective(model).train(), move_to_device=False)
+        trained = [p for group in parameter_groups(model, recipe) for p in group["params"]]
+        for parameter in trained:  # there already, as they are for all chunks but the first
+            parameter.grad = torch.zeros_like(parameter)
+        batch = _batch(experiment, model, clips)
+        with Watcher([*model.parameters(), *(p.grad for p in trained)]) as watcher:
+            backward(fabric, objective, model, batch, recipe, seed=0)
+    gradients = sum(map(_bytes, trained))
+    moments = 2 * gradients  # AdamW's
+    parameters = sum(map(_bytes, model.parameters()))
+    return Step(parameters, gradients, moments, watcher.peak + moments, watcher.flops // 2)
+
+
+def dry_run(experiment: Experiment) -> dict[str, Any]:
+    """A step with the whole batch on one card, and what makes common cards hold it.
+
+    {"batch", "gmacs", "parameters", "gradients", "optimizer", "plain": {"fixed", "per_clip"}, "recomputed": {...},
+    "cards": [{"card", "plain", "recomputed", "set"}]}: multiply-accumulates in 10^9 of a step in one piece; bytes, of
+    which a step with c clips per forward pass takes fixed + c * per_clip; of a card the most clips per forward pass,
+    without and with recomputation, and the settings to give (None where not even one clip fits).
+    """
+    batch = experiment.train.batch
+    steps = {name: _few_and_more(experiment, name == "recomputed") for name in ("plain", "recomputed")}
+    lines = {name: _line(few.peak, more.peak) for name, (few, more) in steps.items()}
+    macs = _line(*(one.macs for one in steps["plain"]))
+    document = {"batch": batch, "gmacs": (macs["fixed"] + batch * macs["per_clip"]) / 1e9}
+    document |= {name: getattr(steps["plain"][0], name) for name in ("parameters", "gradients", "optimizer")}
+    return document | lines | {"cards": [_card(card, lines, batch) for card in CARDS]}
+
+
+def _few_and_more(experiment: Experiment, recomputed: bool) -> list[Step]:
+    whole = with_parts(experiment, train={"chunk": 0, "checkpointing": recomputed})
+    return [step(whole, clips) for clips in _MEASURED]
+
+
+def _line(few: int, more: int) -> dict[str, int]:
+    """Through the values of _MEASURED clips: whatever a step takes grows by the same with every clip."""
+    per_clip = (more - few) // (_MEASURED[1] - _MEASURED[0])
+    return {"fixed": few - _MEASURED[0] * per_clip, "per_clip": per_clip}
+
+
+def _card(card: int, lines: dict[str, dict[str, int]], batch: int) -> dict[str, Any]:
+    clips = {
+        name: max(0, min(batch, int((USABLE * card * GIB - line["fixed"]) // line["per_clip"])))
+        for name, line in lines.items()
+    }
+    return {"card": card} | clips | {"set": _settings(batch, **clips)}
+
+
+def _settings(batch: int, plain: int, recomputed: int) -> list[str] | None:
+    """Chunks before recomputation, as both take one more forward pass."""
+    if plain:
+        return [] if plain == batch else [f"train.chunk={plain}"]
+    if recomputed:
+        chunk = [] if recomputed == batch else [f"train.chunk={recomputed}"]
+        return ["train.checkpointing=true", *chunk]
+    return None
+
+
+def _batch(experiment: Experiment, model: DualEncoder, clips: int) -> Batch:
+    data, size = experiment.data, model.clip.image_size
+    batch = {"video": torch.zeros(clips, data.frames, 3, size, size)}
+    if task(data.suite) == "retrieval":
+        return batch | {"text": torch.zeros(clips, data.words, dtype=torch.long)}
+    label = torch.zeros(clips, dtype=torch.long)
+    words = torch.zeros(CLASSES[data.suite], CLASS_WORDS, dtype=torch.long)
+    return batch | {"text": words, "label": label, "twin_label": label}
+
+
+def _make_fake(model: nn.Module) -> None:
+    """Puts shapes without values for a CPU in the place of those for no device, which run other kernels."""
+    for module in model.modules():
+        for kept in (module._parameters, module._buffers):
+            fake = {name: torch.empty(t.shape, dtype=t.dtype) for name, t in kept.items() if t is not None}
+            kept |= {n: nn.Parameter(t) if kept is module._parameters else t for n, t in fake.items()}
+
+
+class Watcher(TorchDispatchMode):
+    """Counts the bytes of the given tensors and of all that are made inside, as long as each lives, and operations."""
+
+    def __init__(self, tensors: Iterable[Tensor]):
+        super().__init__()
+        self.now = self.peak = self.flops = 0
+        self._known: weakref.WeakSet = weakref.WeakSet()
+        for tensor in tensors:
+            self._add(tensor)
+
+    def __torch_dispatch__(self, function: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        made = function(*args, **(kwargs or {}))
+        if count := _FLOPS.get(function.overloadpacket):
+            self.flops += count(*args, **(kwargs or {}), out_val=made)
+        for tensor in tree_leaves(made):
+            if isinstance(tensor, Tensor):
+                self._add(tensor)
+        return made
+
+    def _add(self, tensor: Tensor) -> None:
+        storage = tensor.untyped_storage()
+        if storage in self._known:
+            return
+        self._known.add(storage)
+        self.now += storage.nbytes()
+        self.peak = max(self.peak, self.now)
+        weakref.finalize(storage, self._forget, storage.nbytes())
+
+    def _forget(self, count: int) -> None:
+        self.now -= count
+
+
+def _bytes(tensor: Tensor) -> int:
+    return tensor.numel() * tensor.element_size()

@@ -1,0 +1,67 @@
+"""A bench's result in, a file that keeps it out; folders of runs in, the results kept there out."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from stan.common.files import write_json
+from stan.results.provenance import provenance
+
+BENCHES = ("encode", "train", "decode", "search", "dashboard")
+FOLDER = "bench"
+"""Beside the studies of a folder of runs."""
+
+_TIMES = ("median", "spread")
+
+
+def keep(root: str | Path, bench: str, document: dict[str, Any]) -> Path:
+    """Writes a result, plain JSON values, with date, commit, packages and command: `root`/bench/BENCH-DATE.json."""
+    now = datetime.now(UTC)
+    record = {"bench": bench, "date": now.isoformat(timespec="seconds")} | provenance() | document
+    file = Path(root) / FOLDER / f"{bench}-{now:%Y%m%dT%H%M%S}.json"
+    file.parent.mkdir(parents=True, exist_ok=True)
+    write_json(file, record)
+    return file
+
+
+def load(roots: Iterable[str | Path]) -> tuple[list[dict[str, Any]], list[dict[str, str]]]:
+    """Records, the latest first, and what can't be read, as {"file", "reason"}."""
+    found, damaged = [], []
+    for file in sorted(file for root in roots for file in (Path(root) / FOLDER).glob("*.json")):
+        try:
+            found.append(_read(file))
+        except ValueError as error:
+            damaged.append({"file": file.name, "reason": str(error)})
+    return sorted(found, key=lambda record: record["date"], reverse=True), damaged
+
+
+def _read(file: Path) -> dict[str, Any]:
+    """Raises ValueError saying what isn't as `keep` writes it."""
+    try:
+        record = json.loads(file.read_text(encoding="utf-8"))
+    except (OSError, ValueError, RecursionError) as error:
+        raise ValueError(f"no JSON that can be read: {error}") from None
+    if not isinstance(record, dict) or record.get("bench") not in BENCHES:
+        raise ValueError(f"`bench` is none of {', '.join(BENCHES)}")
+    if not isinstance(record.get("date"), str):
+        raise ValueError("no date")
+    rows = record.get("rows")
+    if not isinstance(rows, list) or not rows or not all(map(_is_row, rows)):
+        raise ValueError("`rows` are not rows with name, median and spread")
+    memory = record.get("memory", {})
+    if not isinstance(memory, dict) or not all(isinstance(held, dict) for held in memory.values()):
+        raise ValueError("`memory` is not by precision")
+    return record
+
+
+def _is_row(row: Any) -> bool:
+    """Times are numbers, or None where something wasn't installed."""
+    return (
+        isinstance(row, dict)
+        and isinstance(row.get("name"), str)
+        and all(isinstance(row.get(name), int | float | None) for name in _TIMES)
+    )

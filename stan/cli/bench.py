@@ -1,0 +1,186 @@
+"""A video and a sentence in: whether the order of frames matters; and how fast this machine does what, out."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from stan.cli.output import Json, emit, plain, quiet, say, table
+
+bench = typer.Typer(help="Measure speed and memory on this machine.", no_args_is_help=True)
+
+
+def time(
+    video: Annotated[Path, typer.Argument(help="A video file.")],
+    query: Annotated[list[str] | None, typer.Argument(help="What is seen; one or several sentences.")] = None,
+    labels: Annotated[
+        Path | None, typer.Option(help="A text file, one label per line: the best one in every order.")
+    ] = None,
+    model: Annotated[str, typer.Option(help="A preset, a run's folder or a checkpoint.")] = "stan-tiny",
+    draws: Annotated[int, typer.Option(help="Shuffled orders.")] = 99,
+    seed: Annotated[int, typer.Option(help="Seed of the shuffling.", min=0)] = 0,
+    as_json: Json = False,
+) -> None:
+    """Does time matter? What a video scores when its frames run backwards, stand still or are shuffled."""
+    from stan import load_model
+    from stan.explain.frame_order import time_meter
+
+    listed = labels.read_text(encoding="utf-8").splitlines() if labels else []
+    with quiet():
+        found = time_meter(load_model(model), video, query or [], labels=listed, draws=draws, seed=seed)
+    emit(found, as_json, _time)
+
+
+Preset = Annotated[
+    list[str] | None, typer.Option("--preset", help="A preset; repeat it for several.", show_default="both")
+]
+Clips = Annotated[
+    list[int] | None,
+    typer.Option(help="Clips at once; repeat it for several sizes. By default 1, 2 and 4.", min=1),
+]
+Repeats = Annotated[int, typer.Option(help="Of each; the median is shown.", min=1)]
+Device = Annotated[str, typer.Option(help="cpu, cuda or cuda:1.")]
+Compile = Annotated[
+    bool, typer.Option("--compile", help="Also the encoder through torch.compile: takes minutes more.")
+]
+Save = Annotated[
+    Path | None, typer.Option(help="A folder of runs that also keeps the result; the dashboard shows it.")
+]
+
+
+@bench.command("search")
+def bench_search(
+    vectors: Annotated[
+        list[int] | None,
+        typer.Option(
+            help="How many vectors; repeat it for several sizes. By default 10,000 to a million.", min=10
+        ),
+    ] = None,
+    repeats: Annotated[int, typer.Option(help="Single queries for each engine.", min=2)] = 100,
+    save: Save = None,
+    as_json: Json = False,
+) -> None:
+    """Time exact search over random vectors by several engines, side by side; OMP_NUM_THREADS sets the threads."""
+    from stan.bench.search import SIZES, search
+
+    with quiet():
+        found = search(vectors or SIZES, repeats=repeats)
+    _emit("search", found, save, as_json)
+
+
+@bench.command("dashboard")
+def bench_dashboard(
+    runs: Annotated[
+        list[int] | None,
+        typer.Option(
+            help="How many made-up runs the pages read; repeat it for several sizes. By default 50 to 5,000.",
+            min=50,
+        ),
+    ] = None,
+    repeats: Annotated[int, typer.Option(help="How often each page is opened and used.", min=2)] = 5,
+    save: Save = None,
+    as_json: Json = False,
+) -> None:
+    """Time the dashboard's pages over made-up runs: the first time, and after a choice."""
+    from stan.bench.dashboard import RUNS, dashboard
+
+    with quiet():
+        found = dashboard(runs or RUNS, repeats)
+    _emit("dashboard", found, save, as_json)
+
+
+@bench.command("encode")
+def bench_encode(
+    preset: Preset = None,
+    clips: Clips = None,
+    repeats: Repeats = 5,
+    device: Device = "cpu",
+    compiled: Compile = False,
+    save: Save = None,
+    as_json: Json = False,
+) -> None:
+    """Time the video encoder beside CLIP's own tower and beside plain code, full size, random weights."""
+    from stan.bench.encode import CLIPS, encode
+    from stan.bench.encoders import FRAMES
+
+    with quiet():
+        found = encode(preset or tuple(FRAMES), clips or CLIPS, repeats, device, compiled)
+    _emit("encode", found, save, as_json)
+
+
+@bench.command("train")
+def bench_train(
+    preset: Annotated[str, typer.Option(help="A preset.")] = "stan-self-b32",
+    clips: Clips = None,
+    repeats: Repeats = 3,
+    device: Device = "cpu",
+    compiled: Compile = False,
+    save: Save = None,
+    as_json: Json = False,
+) -> None:
+    """Time a training step beside that of CLIP's own tower, and count what each holds in memory."""
+    from stan.bench.train import CLIPS, train
+
+    with quiet():
+        found = train(preset, clips or CLIPS, repeats, device, compiled)
+    _emit("train", found, save, as_json)
+
+
+@bench.command("decode")
+def bench_decode(
+    repeats: Repeats = 5,
+    model: Annotated[
+        str, typer.Option(help="The preset that indexes the clips, with random weights.")
+    ] = "stan-self-b32",
+    save: Save = None,
+    as_json: Json = False,
+) -> None:
+    """Time the reader of videos beside bare decoders, on clips made for it, and how long an index waits for it."""
+    from stan.bench.decode import decode
+    from stan.bench.encoders import preset
+    from stan.models.dual_encoder import build
+
+    with quiet():
+        indexer = build(*preset(model)).eval()
+        found = decode(repeats=repeats, model=indexer)
+    _emit("decode", found, save, as_json)
+
+
+def _emit(name: str, document: dict[str, Any], save: Path | None, as_json: bool) -> None:
+    from stan.bench import store
+
+    document = plain(document)
+    if save is not None:
+        say(f"kept in {store.keep(save, name, document)}")
+    emit(document, as_json, _bench)
+
+
+def _time(document: dict[str, Any]) -> str:
+    blocks = []
+    for one in document["queries"]:
+        low, high = one["shuffled"]["interval"]
+        rows = [{"frames run": name, "score": one[name]} for name in ("forwards", "reversed", "frozen")]
+        rows.append(
+            {"frames run": f"shuffled, {document['draws']} times", "score": one["shuffled"]["mean"]}
+            | {"from": low, "to": high}
+        )
+        blocks.append(f"{one['query']}\n{table(rows, ('frames run', 'score', 'from', 'to'))}\n{one['says']}")
+    if document["labels"]:
+        blocks.append(table(document["labels"]))
+    return "\n\n".join(blocks)
+
+
+def _bench(document: dict[str, Any]) -> str:
+    from stan.bench import COLUMNS
+
+    used = [name for name in COLUMNS if any(name in row for row in document["rows"])]
+    where = (
+        f"{document['what']} on {document['machine']}, {document['threads']} threads, {document['device']}"
+    )
+    parts = [where, table(document["rows"], used)]
+    if "memory" in document:
+        held = [{"precision": name} | values for name, values in document["memory"].items()]
+        parts.append("MB that a step holds when backward begins\n" + table(held))
+    return "\n\n".join(parts)

@@ -1,0 +1,289 @@
+"""This installation in, a list of checks out: what is there, what works, what is missing and its remedy."""
+
+from __future__ import annotations
+
+import importlib.metadata
+import importlib.util
+import os
+import platform
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from packaging.requirements import Requirement
+
+from stan.common.paths import ASSETS, ROOT, project_folder
+
+DISTRIBUTION = "stan-video"
+REINSTALL = "run `make install` in the clone"
+FREE_BYTES = 2 * 10**9
+"""What worlds, runs and libraries of the quick size need, with room to spare."""
+
+
+@dataclass(frozen=True)
+class Check:
+    """One finding; `remedy` is empty where nothing is to mend, `needed` False for what one can do without."""
+
+    name: str
+    ok: bool
+    detail: str
+    remedy: str = ""
+    needed: bool = True
+
+
+def checks() -> list[Check]:
+    """Every check, in the order in which one would mend them; none raises. Takes some seconds."""
+    return [
+        _python(),
+        *_dependencies(),
+        _devices(),
+        _torchvision(),
+        *_video(),
+        _shipped_weights(),
+        _open_clip_weights(),
+        _kernel(),
+        *_folders(),
+        _browser(),
+        _disk(Path.cwd()),
+    ]
+
+
+def report(found: list[Check]) -> dict[str, object]:
+    """What `stan doctor --json` prints: ok is False only where something needed is missing."""
+    return {"ok": all(check.ok or not check.needed for check in found), "checks": [asdict(c) for c in found]}
+
+
+def browser() -> str | None:
+    """The Chromium that browser tests drive, or None: one on PATH, else Playwright's own download."""
+    names = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome")
+    on_path = next(filter(None, map(shutil.which, names)), None)
+    if on_path or importlib.util.find_spec("playwright") is None:
+        return on_path
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as playwright:
+        own = playwright.chromium.executable_path
+    return own if Path(own).exists() else None
+
+
+def _python() -> Check:
+    version = platform.python_version()
+    return Check(
+        "python",
+        sys.version_info >= (3, 11),
+        version,
+        _unless(sys.version_info >= (3, 11), "use 3.11 or newer"),
+    )
+
+
+def _dependencies() -> list[Check]:
+    """One check per direct dependency: of the core each is needed, of an extra none is."""
+    try:
+        lines = importlib.metadata.requires(DISTRIBUTION) or []
+    except importlib.metadata.PackageNotFoundError:
+        return [Check(f"package {DISTRIBUTION}", False, "imported, but not installed", REINSTALL)]
+    tested, found = _tested_versions(), {}
+    for requirement in map(Requirement, lines):
+        extra = next((e for e in ("notebooks", "apps", "tests") if f'"{e}"' in str(requirement.marker)), None)
+        meant = requirement.marker is None or requirement.marker.evaluate({"extra": extra or ""})
+        if meant and requirement.name not in {DISTRIBUTION, *found}:  # two extras may share a package
+            found[requirement.name] = _dependency(requirement, tested.get(_normal(requirement.name)), extra)
+    return list(found.values())
+
+
+def _dependency(requirement: Requirement, tested: str | None, extra: str | None) -> Check:
+    name = f"package {requirement.name}"
+    where = f" (extra {extra})" if extra else ""
+    try:
+        version = importlib.metadata.version(requirement.name)
+    except importlib.metadata.PackageNotFoundError:
+        return Check(name, False, f"not installed{where}", REINSTALL, needed=extra is None)
+    if not requirement.specifier.contains(version, prereleases=True):
+        return Check(
+            name, False, f"{version}, but {requirement.specifier} is needed", REINSTALL, needed=extra is None
+        )
+    other = tested is not None and version.split("+")[0] != tested
+    return Check(name, True, version + (f" (tested with {tested})" if other else "") + where)
+
+
+def _tested_versions() -> dict[str, str]:
+    """constraints.txt of the clone; nothing where the package is installed without one."""
+    constraints = ROOT / "constraints.txt"
+    lines = constraints.read_text().splitlines() if constraints.exists() else []
+    pins = (line.split("==") for line in lines if "==" in line and not line.startswith("#"))
+    return {_normal(name): version.strip() for name, version in pins}
+
+
+def _normal(name: str) -> str:
+    return name.lower().replace("_", "-")
+
+
+def _devices() -> Check:
+    try:
+        import torch
+    except ImportError as error:
+        return Check("devices", False, f"torch does not import: {error}", REINSTALL)
+    cuda = [torch.cuda.get_device_name(i) for i in range(torch.cuda.device_count())]
+    apple = ["mps"] if torch.backends.mps.is_available() else []
+    cpu = f"cpu ({os.cpu_count()} cores, {torch.get_num_threads()} threads)"
+    return Check("devices", True, ", ".join([*cuda, *apple, cpu]))
+
+
+def _torchvision() -> Check:
+    name = "torchvision operators"
+    try:
+        from stan.common.torchvision_compat import declare
+
+        by_name = declare()
+    except Exception as error:  # whatever a broken binary raises, it is the finding
+        return Check(name, False, f"torchvision does not import: {error}", REINSTALL)
+    partial = "declared by name: compiled ones don't fit this torch; transforms, all that is used, work"
+    return Check(name, True, partial if by_name else "complete")
+
+
+_ENCODE = """
+import av, numpy, sys
+with av.open(sys.argv[1], "w") as out:
+    stream = out.add_stream("libx264", rate=8)
+    stream.width, stream.height, stream.pix_fmt = 96, 96, "yuv420p"
+    for i in range(8):
+        frame = av.VideoFrame.from_ndarray(numpy.full((96, 96, 3), 30 * i, numpy.uint8), format="rgb24")
+        out.mux(stream.encode(frame))
+    out.mux(stream.encode(None))
+"""
+_DECODE = {
+    "PyAV": "import av, sys; print(sum(1 for _ in av.open(sys.argv[1]).decode(video=0)))",
+    "decord": (
+        "import decord, sys; clip = decord.VideoReader(sys.argv[1], width=96, height=96); "
+        "print(len(clip.get_batch(range(8)).asnumpy()))"
+    ),
+}
+
+
+def _video() -> list[Check]:
+    """A clip written and read again, each in its own process: a broken decoder may take that along."""
+    with tempfile.TemporaryDirectory() as folder:
+        clip = str(Path(folder) / "clip.mp4")
+        encoded = _trial(_ENCODE, clip)
+        encoder = Check(
+            "H.264 encoder",
+            not encoded.failed,
+            encoded.said or "libx264",
+            _unless(not encoded.failed, REINSTALL),
+        )
+        return [encoder, *(_decoder(name, clip) for name in _DECODE)]
+
+
+def _decoder(name: str, clip: str) -> Check:
+    """PyAV is needed; where decord is missing or fails, PyAV decodes."""
+    trial = _trial(_DECODE[name], clip)
+    works = trial.said == "8"
+    detail = "decodes" if works else f"does not decode: {trial.said or 'it ended without a word'}"
+    remedy = (
+        REINSTALL
+        if name == "PyAV"
+        else f"{REINSTALL}; until then, or where decord has no wheel, PyAV decodes"
+    )
+    return Check(f"decoder {name}", works, detail, _unless(works, remedy), needed=name == "PyAV")
+
+
+@dataclass(frozen=True)
+class _Trial:
+    failed: bool
+    said: str
+
+
+def _trial(program: str, *arguments: str) -> _Trial:
+    """Runs a few lines of Python apart; says what they printed, or the last line of their error."""
+    command = [sys.executable, "-c", program, *arguments]
+    try:
+        done = subprocess.run(command, capture_output=True, text=True, errors="replace", timeout=60)
+    except subprocess.TimeoutExpired:
+        return _Trial(True, "no answer in 60 s")
+    lines = (done.stderr if done.returncode else done.stdout).strip().splitlines()
+    return _Trial(done.returncode != 0, lines[-1] if lines else "")
+
+
+def _shipped_weights() -> Check:
+    weights = ASSETS / "weights" / "tiny_clip.safetensors"
+    remedy = "restore it from the repository, or make it anew by `stan pretrain`"
+    try:
+        from safetensors import safe_open
+
+        with safe_open(weights, "pt") as stored:
+            size = f"{len(stored.keys())} tensors, {weights.stat().st_size / 1e6:.1f} MB"
+    except Exception as error:  # absent, cut short, or safetensors itself missing: each is the finding
+        return Check("weights of the tiny CLIP", False, str(error), remedy)
+    return Check("weights of the tiny CLIP", True, f"{weights.name}: {size}")
+
+
+def _open_clip_weights() -> Check:
+    """Which real CLIP weights were fetched before; open_clip fetches others where there is network."""
+    hub = Path(
+        os.environ.get("HF_HUB_CACHE") or Path(os.environ.get("HF_HOME", "~/.cache/huggingface"), "hub")
+    )
+    own = Path("~/.cache/clip").expanduser()
+    fetched = [
+        *hub.expanduser().glob("models--*clip*"),
+        *hub.expanduser().glob("models--*CLIP*"),
+        *own.glob("*.pt"),
+    ]
+    names = sorted({path.name.removeprefix("models--").replace("--", "/") for path in fetched})
+    remedy = (
+        "fetched at first use where there is network; elsewhere pass a file: --pretrained /path/to/weights"
+    )
+    return Check(
+        "real CLIP weights",
+        bool(names),
+        ", ".join(names) or "none fetched yet",
+        _unless(names, remedy),
+        False,
+    )
+
+
+def _kernel() -> Check:
+    """Notebooks name the kernel python3; it has to run in this environment, lest they run in another."""
+    name, remedy = "notebook kernel", "run `python -m ipykernel install --sys-prefix` in this environment"
+    try:
+        from jupyter_client.kernelspec import KernelSpecManager
+
+        first = KernelSpecManager().get_kernel_spec("python3").argv[0]
+    except Exception as error:  # no jupyter, no such kernel, a damaged kernel.json: each is the finding
+        return Check(name, False, f"python3: {error or type(error).__name__}", remedy, needed=False)
+    here = Path(first).name == first or Path(first).absolute() == Path(sys.executable).absolute()
+    return Check(
+        name, here, f"python3 runs {sys.executable if here else first}", _unless(here, remedy), needed=False
+    )
+
+
+def _folders() -> Iterator[Check]:
+    for name in ("dashboard", "demo", "notebooks"):
+        try:
+            yield Check(f"folder {name}", True, str(project_folder(name)), needed=False)
+        except ValueError as error:
+            yield Check(
+                f"folder {name}", False, str(error), "install from a clone: `make install`", needed=False
+            )
+
+
+def _browser() -> Check:
+    found = browser()
+    remedy = "install your system's chromium, or run `playwright install chromium`"
+    return Check(
+        "browser for tests", found is not None, found or "none", _unless(found, remedy), needed=False
+    )
+
+
+def _disk(folder: Path) -> Check:
+    free = shutil.disk_usage(folder).free
+    enough = free >= FREE_BYTES
+    detail = f"{free / 1e9:.1f} GB free in {folder}"
+    return Check("disk", enough, detail, _unless(enough, f"make room for {FREE_BYTES / 1e9:.0f} GB"))
+
+
+def _unless(fine: object, remedy: str) -> str:
+    return "" if fine else remedy

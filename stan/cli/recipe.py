@@ -1,0 +1,90 @@
+"""The name of a printed row in; its settings, printed numbers, and what a step of it takes on which card, out."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+import typer
+
+from stan.cli.output import Json, emit, lines, quiet, table
+
+
+def recipe(
+    row: Annotated[str, typer.Argument(help="A printed row, e.g. msrvtt-self-b32; left out: all.")] = "",
+    dry_run: Annotated[
+        bool,
+        typer.Option("--dry-run", help="Also: memory of a step at full size, and which cards hold it."),
+    ] = False,
+    as_json: Json = False,
+) -> None:
+    """The paper's benchmark rows: their settings, printed numbers, the command that trains them, the card they need."""
+    from stan.experiments.paper_rows import BENCHMARKS, benchmark
+
+    if not row:
+        return emit([_listed(one) for one in BENCHMARKS.values()], as_json, table)
+    chosen = benchmark(row)
+    document = _described(chosen)
+    if dry_run:
+        from stan.bench.step_memory import dry_run as measured
+
+        with quiet():
+            document["step"] = measured(chosen.experiment)
+    emit(document, as_json, _text)
+
+
+def _listed(row: Any) -> dict[str, Any]:
+    data, model, train = row.experiment.data, row.experiment.model, row.experiment.train
+    first = next(item for item in row.printed if item["metric"] in ("R@1", "top-1"))
+    return {
+        "row": row.name,
+        "settings": row.settings,
+        "backbone": model.backbone,
+        "frames": data.frames,
+        "layers": model.options["layers"],
+        "batch": train.batch,
+        "metric": first["metric"],
+        "printed": first["value"],
+    }
+
+
+def _described(row: Any) -> dict[str, Any]:
+    from stan.config import to_dict
+
+    one = to_dict(row.experiment)
+    return {
+        "row": row.name,
+        "settings": row.settings,
+        "unstated": list(row.unstated),
+        "printed_as": {"table": row.table, "benchmark": row.benchmark, "row": row.row},
+        "printed": row.printed,
+        "command": f"stan train {row.name} --study benchmarks --data {row.experiment.data.suite}:ROOT",
+        "experiment": {part: one[part] for part in ("data", "model", "train", "test_time")},
+    }
+
+
+def _text(document: dict[str, Any]) -> str:
+    document = dict(document)
+    printed, step = table(document.pop("printed"), ("metric", "value", "source")), document.pop("step", None)
+    found = f"{lines(document)}\n\n{printed}"
+    return f"{found}\n\n{_step(step)}" if step else found
+
+
+def _step(step: dict[str, Any]) -> str:
+    """What fits where: most clips per forward pass, and the settings that make a card hold the whole batch."""
+    cards = [
+        {
+            "card": f"{card['card']} GB",
+            "clips": card["plain"],
+            "with checkpointing": card["recomputed"],
+            "give": _given(card["set"]),
+        }
+        for card in step["cards"]
+    ]
+    counted = {name: value for name, value in step.items() if name != "cards"}
+    return f"{lines(counted)}\n\n{table(cards)}"
+
+
+def _given(settings: list[str] | None) -> str:
+    if settings is None:
+        return "does not fit"
+    return " ".join(f"--set {setting}" for setting in settings) or "nothing"

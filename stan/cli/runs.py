@@ -1,0 +1,338 @@
+"""Folders of runs and score matrices in; tables of runs, paired changes, metrics and counts out."""
+
+from __future__ import annotations
+
+import zipfile
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from stan.cli.output import Json, Runs, emit, lines, quiet, table
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+Shipped = Annotated[bool, typer.Option("--shipped", help="Also the runs that come with the package.")]
+SuiteFilter = Annotated[str | None, typer.Option("--suite", help="Only this suite.")]
+SizeFilter = Annotated[str | None, typer.Option("--size", help="Only this size.")]
+StudyFilter = Annotated[str | None, typer.Option("--study", help="Only this study.")]
+
+_RUNS = Path("runs")
+_REPORT = Path("report")
+
+
+def runs(
+    runs: Runs = _RUNS,
+    shipped: Shipped = False,
+    study: StudyFilter = None,
+    suite: SuiteFilter = None,
+    size: SizeFilter = None,
+    status: Annotated[str | None, typer.Option(help="Only runs with this status.")] = None,
+    as_json: Json = False,
+) -> None:
+    """List runs with their status and metrics."""
+    found = _load(runs, shipped, {"study": study, "suite": suite, "size": size, "status": status})
+    emit([_run(path, is_shipped) for path, is_shipped in _places(found)], as_json, _run_table)
+
+
+def compare(
+    a: Annotated[str, typer.Argument(help="A run's folder or id, STUDY/ROW, or a row.")],
+    b: Annotated[str, typer.Argument(help="What is compared with it; the change is from a to b.")],
+    metric: Annotated[
+        str | None, typer.Option(help="t2v.R@1, top-1, order.accuracy, seen.t2v.R@1, ...")
+    ] = None,
+    study: StudyFilter = None,
+    suite: SuiteFilter = None,
+    size: SizeFilter = None,
+    allow: Annotated[bool, typer.Option("--allow", help="Compare although the protocols differ.")] = False,
+    runs: Runs = _RUNS,
+    shipped: Shipped = False,
+    as_json: Json = False,
+) -> None:
+    """Paired change between two rows or runs on identical queries, seeds averaged, with its 95 % interval."""
+    from stan import results
+    from stan.evaluation import statistics
+
+    done = _load(runs, shipped, {"study": study, "suite": suite, "size": size, "status": "done"})
+    sides = [_at(Path(name)) if _is_run(name) else _chosen(done, name) for name in (a, b)]
+    metric = metric or sides[0]["headline"].iloc[0]
+    change = results.change_between(*sides, metric, allow)
+    ids, *values = results.paired_queries(*sides, metric)
+    won, lost = statistics.won_lost(*values, ids, results.higher_is_better(metric))
+    document = {
+        "metric": metric,
+        "a": a,
+        "b": b,
+        "change": change.change,
+        "interval": [change.low, change.high],
+        "won": change.won,
+        "lost": change.lost,
+        "p": change.p,
+        "runs": [side["id"].tolist() for side in sides],
+        "seeds": [len(side) for side in sides],
+        "values": [float(side[metric].mean()) for side in sides],
+        "queries": len(ids),
+        "won_queries": won,
+        "lost_queries": lost,
+        "differing": results.protocol_differences(*sides),
+    }
+    emit(document, as_json, _change)
+
+
+def report(
+    study: Annotated[str, typer.Argument(help="Which study, e.g. components.")],
+    suite: Annotated[
+        str, typer.Option(help="These suites, separated by commas; all that have done runs by default.")
+    ] = "",
+    size: Annotated[str, typer.Option(help="Size of the suites.")] = "quick",
+    out: Annotated[Path, typer.Option(help="Folder for the files.")] = _REPORT,
+    shipped: Annotated[
+        bool, typer.Option(help="Also the runs that come with the package, for rows that were not run here.")
+    ] = True,
+    runs: Runs = _RUNS,
+    as_json: Json = False,
+) -> None:
+    """Write a study's report: its table as LaTeX and CSV, its figures as PNG and PDF, each with run ids and command."""
+    from stan.report import write
+
+    suites = [name for name in suite.split(",") if name]
+    with quiet():
+        document = write.write(study, out, runs, suites, size, shipped)
+    emit(document, as_json, _report)
+
+
+def published(
+    table_name: Annotated[str | None, typer.Option("--table", help="Only this table.")] = None,
+    count: Annotated[
+        bool, typer.Option("--count", help="Also count the multiply-accumulates that print gives for STAN.")
+    ] = False,
+    runs: Runs = _RUNS,
+    as_json: Json = False,
+) -> None:
+    """Every number that the paper and its slides print, with one's own beside it where there is one."""
+    from stan import results
+    from stan.experiments import published as printed
+    from stan.report.reproduction import ledger
+
+    if table_name is not None and table_name not in printed.SOURCES:
+        raise ValueError(f"no printed table {table_name!r}; there are {', '.join(printed.SOURCES)}")
+    with quiet():
+        items = ledger(results.load(runs), _gmacs if count else None)
+    chosen = [item for item in items if table_name in (None, item["table"])]
+    columns = ("table", "benchmark", "row", "metric", "value", "own", "status", "note")
+    emit(chosen, as_json, lambda document: table(document, columns))
+
+
+def _gmacs(preset: str, frames: int, views: int) -> float:
+    from stan.bench.flops import cost as count
+
+    return count(preset, frames, views)["gmacs_linear"]
+
+
+def cost(
+    preset: Annotated[str, typer.Argument(help="stan-self-b16, stan-conv-b16, clip-b16, ...")],
+    frames: Annotated[int, typer.Option(help="Frames of a view.", min=1)] = 8,
+    views: Annotated[int, typer.Option(help="Views of a video: clips times crops.", min=1)] = 1,
+    as_json: Json = False,
+) -> None:
+    """Parameters and multiply-accumulates of a preset, by part, as the paper counts them and in full."""
+    from stan.bench.flops import cost as count
+
+    with quiet():
+        document = count(preset, frames, views)
+    emit(document, as_json, _cost)
+
+
+def metrics(
+    file: Annotated[
+        Path, typer.Argument(help="An .npz with `similarity` (captions x videos), or an .npy of it.")
+    ],
+    dsl: Annotated[
+        bool, typer.Option("--dsl", help="Scores after dual softmax, a prior over all test queries.")
+    ] = False,
+    qbnorm: Annotated[
+        bool, typer.Option("--qbnorm", help="Scores after query-bank normalisation with `query_bank`.")
+    ] = False,
+    as_json: Json = False,
+) -> None:
+    """Recall and ranks of a similarity matrix, both directions, ties averaged.
+
+    An .npz may also hold `owner` (video of each caption; the diagonal otherwise), `seen` (per video), `query_ids`
+    (names of the captions) and, for --qbnorm, `query_bank` (other captions x videos) and `video_bank` (captions x
+    other videos; without it video-to-text stays as it is).
+    """
+    from stan.evaluation import metrics as measures
+
+    arrays = _arrays(file)
+    given = {name: arrays[name] for name in ("owner", "seen") if name in arrays}
+    names = arrays.get("query_ids")
+    similarity = measures.finite(arrays["similarity"], names)
+    (t2v, v2t), said = _calibrated(similarity, arrays, dsl, qbnorm)
+    found = measures.retrieval(t2v, caption_names=names, v2t_similarity=v2t, **given)
+    conventions = {name: words for name, words in measures.CONVENTIONS.items() if name in found}
+    emit(found | {"conventions": conventions} | said, as_json, lines)
+
+
+def _report(document: dict[str, Any]) -> str:
+    columns = (
+        "suite",
+        "row",
+        "n",
+        "metric",
+        "mean",
+        "low",
+        "high",
+        "change",
+        "change_low",
+        "change_high",
+        "paper",
+    )
+    return "\n".join([table(document["rows"], columns), "", *document["files"]])
+
+
+def _calibrated(
+    similarity: Any, arrays: dict[str, Any], dsl: bool, qbnorm: bool
+) -> tuple[Any, dict[str, Any]]:
+    """The scores of both directions, and what was done to them in words."""
+    from stan.evaluation import test_time
+
+    if dsl and qbnorm:
+        raise ValueError("--dsl and --qbnorm exclude each other: choose one")
+    if dsl:
+        said = {
+            "trick": "dsl",
+            "temperature": test_time.DUAL_SOFTMAX_SCALE,
+            "prior": "t2v: softmax over the texts; v2t: over the videos",
+            "warning": f"uses all {len(similarity)} test queries at once",
+        }
+        return test_time.dual_softmax(similarity), {"calibration": said}
+    if not qbnorm:
+        return (similarity, similarity), {}
+    if "query_bank" not in arrays:
+        raise ValueError(
+            "--qbnorm needs an array `query_bank` (other captions x the same videos) in the file"
+        )
+    banks = arrays["query_bank"], arrays.get("video_bank")
+    of_videos = f"{banks[1].shape[-1]} videos" if banks[1] is not None else "none: scores as they are"
+    said = {
+        "trick": "qbnorm",
+        "beta": test_time.QUERY_BANK_SCALE,
+        "k": test_time.QUERY_BANK_NEIGHBOURS,
+        "bank": {"t2v": f"{len(banks[0])} texts", "v2t": of_videos},
+    }
+    return test_time.query_bank_norm(similarity, *banks), {"calibration": said}
+
+
+def _load(root: Path, shipped: bool, wanted: dict[str, str | None]) -> pd.DataFrame:
+    from stan import results
+
+    found = results.load(root, shipped)
+    for column, value in wanted.items():
+        if value is not None:
+            found = found[found[column] == value]
+    return found
+
+
+def _places(found: pd.DataFrame) -> list[tuple[str, bool]]:
+    return list(zip(found["path"], found["shipped"], strict=True))
+
+
+def _run(path: str, shipped: bool) -> dict[str, Any]:
+    from stan import results
+
+    record = results.read(path)
+    known = record["experiment"]
+    values = {name: record[name] for name in ("id", "study", "row", "seed", "status", "reason", "path")}
+    values |= {"suite": known.data.suite if known else None, "size": known.data.size if known else None}
+    values |= {"shipped": shipped, "seconds": record["run"].get("seconds")}
+    values |= {name: record["evaluation"].get(name) for name in ("headline", "test_time")}
+    return values | {"metrics": record["evaluation"].get("metrics", {})}
+
+
+def _run_table(document: list[dict[str, Any]]) -> str:
+    from stan.results.reader import flatten
+
+    rows = []
+    for run in document:
+        flat = flatten(run["metrics"])
+        shown = {name: run[name] for name in ("study", "suite", "size", "row", "seed", "status")}
+        shown |= {"metric": run["headline"], "value": flat.get(run["headline"])}
+        rows.append(shown | {"order": flat.get("order.accuracy"), "seconds": run["seconds"]})
+    return table(rows)
+
+
+def _chosen(done: pd.DataFrame, name: str) -> pd.DataFrame:
+    """The done runs that are seeds of one config: by a run's id, by STUDY/ROW, or by row."""
+    exact = done[done["id"] == name]
+    study, slash, row = name.rpartition("/")
+    chosen = exact if len(exact) else done[(done["row"] == row) & ((done["study"] == study) | (not slash))]
+    kinds = chosen[["study", "suite", "size", "row", "hash"]].drop_duplicates()
+    if len(kinds) == 0:
+        known = ", ".join(sorted({f"{s}/{r}" for s, r in zip(done["study"], done["row"], strict=True)}))
+        raise ValueError(f"no done run {name!r}; there are {known or 'none'}")
+    if len(kinds) > 1:
+        there = "; ".join(" ".join(map(str, kind)) for kind in kinds.to_numpy())
+        raise ValueError(
+            f"{name!r} is several configs ({there}): name one by --study, --suite, --size or its id"
+        )
+    return chosen.sort_values("shipped", kind="stable").drop_duplicates("seed").sort_values("seed")
+
+
+def _is_run(name: str) -> bool:
+    return (Path(name) / "run.json").is_file()
+
+
+def _at(folder: Path) -> pd.DataFrame:
+    """The one run in `folder`, wherever it lies. Raises ValueError where it isn't done."""
+    from stan import results
+
+    folder = folder.resolve()
+    found = results.load(folder.parents[2])
+    run = found[found["path"] == str(folder)]
+    if run.empty or run["status"].iloc[0] != "done":
+        state = "no record" if run.empty else f"{run['status'].iloc[0]}, not done"
+        raise ValueError(f"{folder.name} is {state}: only a run that is done can be compared")
+    return run
+
+
+def _cost(document: dict[str, Any]) -> str:
+    parts = document["parts"] | {
+        "a video, all views": {"linear": document["gmacs_linear"], "all": document["gmacs_all"]},
+        "of which run": {"all": document["gmacs_run"]},
+    }
+    rows = [
+        {"part": name} | {f"GMACs, {convention}": round(value, 3) for convention, value in of.items()}
+        for name, of in parts.items()
+    ]
+    trainable = {f"trainable, {name} frozen": n for name, n in document["params_trainable"].items()}
+    sizes = {"parameters": document["params"], "added": document["params_added"]} | trainable
+    millions = [{"of": name, "millions": round(count / 1e6, 2)} for name, count in sizes.items()]
+    return f"{table(rows)}\n\n{table(millions)}"
+
+
+def _change(document: dict[str, Any]) -> str:
+    low, high = document["interval"]
+    unfair = [f"not the same protocol: {'; '.join(document['differing'])}"] * bool(document["differing"])
+    change = (
+        f"{document['metric']}: {document['change']:+.2f} [{low:+.2f}, {high:+.2f}] from {document['a']} to "
+        f"{document['b']}; won {document['won']}, lost {document['lost']} of {document['queries']} queries, "
+        f"p {document['p']:.2g}"
+    )
+    return "\n".join([change, *unfair])
+
+
+def _arrays(file: Path) -> dict[str, Any]:
+    import numpy as np
+
+    try:
+        loaded = np.load(file, allow_pickle=False)
+    except (ValueError, EOFError, zipfile.BadZipFile) as error:
+        raise ValueError(f"{file} is no .npz or .npy of numbers: {error}") from None
+    if isinstance(loaded, np.ndarray):
+        return {"similarity": loaded}
+    with loaded:
+        arrays = {name: loaded[name] for name in loaded.files}
+    if "similarity" not in arrays:
+        raise ValueError(f"{file} has no array `similarity`; it has {', '.join(arrays) or 'none'}")
+    return arrays

@@ -1,0 +1,44 @@
+"""A data config in, its splits as sets of videos out; the embedded world is rendered where it isn't there."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+from filelock import FileLock
+
+from stan.config import DataConfig
+from stan.data.datasets import VideoSet, load
+from stan.data.world import writer
+from stan.data.world.suites import SUITES
+
+Progress = Callable[[int, int], None]
+
+
+def video_set(
+    data: DataConfig, split: str, worlds_root: str | Path = "worlds", progress: Progress | None = None
+) -> VideoSet:
+    """The split `train`, `val` or `test` of the suite that `data` names.
+
+    progress: called with the clips rendered and all clips, where the world isn't there yet.
+    Raises ValueError for an unknown suite or split, and for a real set without its folder.
+    """
+    if data.suite in SUITES:
+        return load(f"world/{data.suite}:{world_folder(data, worlds_root, progress)}", split)
+    if data.root is None:
+        raise ValueError(
+            f"suite {data.suite!r} is not in the embedded world ({', '.join(SUITES)}): give its folder"
+        )
+    return load(f"{data.suite}:{data.root}", split)
+
+
+def world_folder(
+    data: DataConfig, worlds_root: str | Path = "worlds", progress: Progress | None = None
+) -> Path:
+    """Folder of the suite's videos, rendered at the first call; a second process that calls then waits."""
+    root = Path(worlds_root)
+    root.mkdir(parents=True, exist_ok=True)
+    with FileLock(root / f".{data.suite}-{data.size}-{data.world_seed}.lock"):
+        return writer.write(
+            data.suite, data.size, root, data.world_seed, progress or (lambda done, total: None)
+        )

@@ -1,0 +1,1 @@
+"""Scores in; ranks, metrics, intervals and calibrated probabilities out."""

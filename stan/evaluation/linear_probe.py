@@ -1,0 +1,87 @@
+"""A CLIP in, per level what a linear probe reads off its CLS and off its patch tokens out: place, size, turn.
+
+The probe is a ridge regression fitted on half of the pictures; its score is R2 on the other half, its ridge the best
+of a few by a third part kept aside. 1 means all of it can be read off linearly, 0 nothing.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from stan.data.video.transforms import evaluation
+from stan.data.world.concepts import ALL, RGB
+from stan.data.world.motions import Look
+from stan.data.world.render import HEIGHT, WIDTH, Scene, render
+from stan.data.world.stills import scatter
+from stan.data.world.suites import draw_background
+from stan.models.clip import Clip
+
+STILLS = 4000
+RIDGES = (1.0, 10.0, 100.0, 1000.0, 10000.0)
+TARGETS = ("x", "y", "size", "turn")
+
+
+def place(
+    clip: Clip, device: torch.device, stills: int = STILLS, seed: int = 7
+) -> dict[str, dict[str, list[float]]]:
+    """R2 by tokens ("cls", "patches") and target, one number a level, the first being the input of block 0."""
+    pictures, targets = _single_shapes(stills, seed)
+    levels = _levels(
+        clip, torch.as_tensor(evaluation(clip.image_size, clip.mean, clip.std)(pictures)), device
+    )
+    wanted = torch.as_tensor(targets, device=device)
+    return {
+        "cls": _by_target([_scores(level[:, 0], wanted) for level in levels]),
+        "patches": _by_target([_scores(level[:, 1:].flatten(1), wanted) for level in levels]),
+    }
+
+
+def _single_shapes(count: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
+    """Pictures of one shape each, and (count, 5): x, y, radius, sine and cosine of the angle of an arrow."""
+    rng = np.random.default_rng(seed)
+    pictures, targets = [], []
+    for _ in range(count):
+        look = Look(str(rng.choice(list(RGB))), "arrow")
+        (track,) = scatter([look], rng)
+        pictures.append(render(Scene(draw_background(str(rng.choice(ALL.backgrounds)), rng, 1), (track,)))[0])
+        x, y = (track.x[0] - WIDTH / 2) / HEIGHT, (track.y[0] - HEIGHT / 2) / HEIGHT
+        targets.append([x, y, track.radius[0] / HEIGHT, np.sin(track.angle[0]), np.cos(track.angle[0])])
+    return np.stack(pictures), np.array(targets, np.float32)
+
+
+@torch.no_grad()
+def _levels(clip: Clip, images: Tensor, device: torch.device) -> list[Tensor]:
+    """(N, S, D) per level; the input of block 0 first."""
+    chunks = []
+    for part in images.split(500):
+        x = clip.embed(part.to(device))
+        levels = [x]
+        for block in clip.blocks:
+            levels.append(block(levels[-1]))
+        chunks.append(levels)
+    return [torch.cat(parts) for parts in zip(*chunks, strict=True)]
+
+
+def _scores(features: Tensor, targets: Tensor) -> np.ndarray:
+    """R2 of x, y, size and turn (the mean over sine and cosine) on pictures that the probe was not fitted on."""
+    features = (features - features.mean(0)) / (features.std(0) + 1e-6)
+    features = torch.cat([features, torch.ones_like(features[:, :1])], 1).double()
+    targets = targets.double()
+    fit, choose, test = features.tensor_split([len(features) // 2, 3 * len(features) // 4])
+    y_fit, y_choose, y_test = targets.tensor_split([len(features) // 2, 3 * len(features) // 4])
+    gram, right = fit.T @ fit, fit.T @ y_fit
+    eye = torch.eye(len(gram), dtype=gram.dtype, device=gram.device)
+    weights = [torch.linalg.solve(gram + ridge * eye, right) for ridge in RIDGES]
+    best = max(weights, key=lambda w: _r2(choose @ w, y_choose).mean().item())
+    x, y, size, sine, cosine = _r2(test @ best, y_test).tolist()
+    return np.array([x, y, size, (sine + cosine) / 2])
+
+
+def _r2(predicted: Tensor, wanted: Tensor) -> Tensor:
+    return 1 - ((predicted - wanted) ** 2).sum(0) / ((wanted - wanted.mean(0)) ** 2).sum(0)
+
+
+def _by_target(scores: list[np.ndarray]) -> dict[str, list[float]]:
+    return {name: [round(float(s[i]), 3) for s in scores] for i, name in enumerate(TARGETS)}

@@ -1,0 +1,361 @@
+"""A model and a split in, its metrics and per-query ranks out; the same for a stored run.
+
+Conventions are those of `stan.evaluation.metrics`; tricks that only testing uses are named in what comes out.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor
+
+from stan import results
+from stan.common.progress import Report, stage
+from stan.config import Experiment
+from stan.data.datasets.broken import without_broken
+from stan.data.loader import Batch, Loader
+from stan.data.splits import video_set
+from stan.evaluation import metrics
+from stan.evaluation.test_time import (
+    DUAL_SOFTMAX_SCALE,
+    QUERY_BANK_NEIGHBOURS,
+    QUERY_BANK_SCALE,
+    Calibrated,
+    dual_softmax,
+    query_bank_norm,
+)
+from stan.experiments import task as task_of
+from stan.models.clip import TextOutput
+from stan.models.dual_encoder import DualEncoder
+from stan.models.factory import load_model
+from stan.models.video_encoder import VideoOutput
+
+CLIPS_AT_ONCE = 64
+TEXTS_AT_ONCE = 256
+ANSWERS = 5
+"""Kept for every query."""
+
+
+@dataclass(frozen=True)
+class Trick:
+    """What only testing does, and how it is named beside a number."""
+
+    words: str
+    views: int = 1
+    """Views of every clip; scores are averaged over them."""
+    task: str | None = None
+    """The task that it suits; None for both."""
+    warning: str | None = None
+    """What a reader must know before comparing."""
+
+
+TRICKS = {
+    "dsl": Trick(
+        f"dual softmax, temperature {DUAL_SOFTMAX_SCALE:g}, prior over all N test queries",
+        task="retrieval",
+        warning="dsl uses all test queries at once: a query's score depends on the others, as it can't in search",
+    ),
+    "qbnorm": Trick(
+        f"query-bank normalisation, beta {QUERY_BANK_SCALE:g}, k {QUERY_BANK_NEIGHBOURS}; banks: all training captions"
+        " for text-to-video, all training videos for video-to-text",
+        task="retrieval",
+    ),
+    "views-1x3": Trick("scores averaged over three crops along the long side", views=3),
+    "views-4x3": Trick(
+        "scores averaged over four clips of three crops along the long side", views=12, task="recognition"
+    ),
+    "views-10x3": Trick(
+        "scores averaged over ten clips of three crops along the long side", views=30, task="recognition"
+    ),
+}
+"""Tricks used only when testing: never on by default."""
+
+
+@dataclass(frozen=True)
+class Measured:
+    """`metrics` as eval.json holds them; `arrays` as ranks.npz does."""
+
+    metrics: dict[str, Any]
+    arrays: dict[str, np.ndarray]
+
+    def headline(self, task: str) -> float:
+        """The metric by which validation picks an epoch."""
+        value: Any = self.metrics
+        for part in metrics.HEADLINE[task].split("."):
+            value = value[part]
+        return float(value)
+
+
+def check_tricks(test_time: Iterable[str], task: str) -> None:
+    """Raises ValueError for a trick that isn't known or doesn't suit the task, and for two of one kind."""
+    test_time = list(test_time)
+    for trick in test_time:
+        if trick not in TRICKS:
+            raise ValueError(f"test_time {trick!r} is not known; there are {', '.join(TRICKS)}")
+        if TRICKS[trick].task not in (None, task):
+            raise ValueError(f"test_time {trick!r} is for {TRICKS[trick].task}, and this is {task}")
+    for kind in (["dsl", "qbnorm"], [name for name, trick in TRICKS.items() if trick.views > 1]):
+        chosen = [trick for trick in test_time if trick in kind]
+        if len(chosen) > 1:
+            raise ValueError(f"test_time {' and '.join(chosen)} exclude each other: choose one")
+
+
+def views_of(test_time: Iterable[str]) -> int:
+    """Views of every clip that the tricks ask for."""
+    return max((TRICKS[trick].views for trick in test_time), default=1)
+
+
+def measure(
+    model: DualEncoder,
+    loader: Loader,
+    test_time: Iterable[str] = (),
+    precision: AbstractContextManager | None = None,
+    bank: Loader | None = None,
+) -> Measured:
+    """All metrics of `model` on the loader's split; the loader must give the views that `test_time` asks for.
+
+    precision: a context for the forward passes (fabric's autocast). bank: the training split, for `qbnorm` alone.
+    Raises ValueError for an unknown trick, and where a score is NaN or infinite, naming the query.
+    """
+    test_time = list(test_time)
+    check_tricks(test_time, loader.videos.task)
+    assert loader.views == views_of(test_time), "the loader's views are not those of test_time"
+    assert (bank is not None) == ("qbnorm" in test_time), "a bank is what qbnorm needs, and nothing else does"
+    was_training = model.training
+    model.eval()
+    with torch.no_grad(), precision or nullcontext():
+        text, video = _texts(model, loader), _videos(model, loader)
+        scores = _scores(model, text, video, loader)
+        banks = None
+        if bank is not None:
+            of_texts = _scores(model, _texts(model, bank), video, loader)
+            banks = of_texts, _scores(model, text, _videos(model, bank), bank)
+    model.train(was_training)
+    if loader.videos.task == "recognition":
+        return _recognition(scores.T, loader)
+    metrics.finite(scores, _query_names(loader))  # before it spreads to other queries
+    if banks is not None:
+        return _retrieval(query_bank_norm(scores, *banks), loader)
+    return _retrieval(dual_softmax(scores) if "dsl" in test_time else Calibrated(scores, scores), loader)
+
+
+@torch.no_grad()
+def class_scores(
+    model: DualEncoder, loader: Loader
+) -> tuple[Float[Tensor, "clips classes"], Int[Tensor, " clips"]]:
+    """Similarity of every clip to every class, and which is right; without classes: to every clip's first caption."""
+    model.eval()
+    scores = torch.from_numpy(_scores(model, _texts(model, loader), _videos(model, loader), loader).T)
+    if loader.videos.task == "recognition":
+        return scores, loader.labels
+    return scores[:, loader.first_caption], torch.arange(len(loader))
+
+
+def evaluate(
+    run: str | Path, split: str = "test", test_time: Iterable[str] = (), worlds_root: str | Path = "worlds"
+) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
+    """A stored run's weights (best on validation) measured again: (evaluation, arrays of per-query ranks).
+
+    evaluation: run, split, task, headline, test_time, tricks, warnings, metrics, and where there are tricks
+    "plain", the metrics without them. Nothing is written to the run.
+    Raises ValueError for a run without weights, and for tricks that aren't known or don't suit its task.
+    """
+    test_time = tuple(test_time)
+    model, experiment = stored(run, test_time)
+    places = (worlds_root, Path(run).resolve().parents[2])
+    loader = open_split(experiment, model, split, *places, views=views_of(test_time))
+    bank = open_split(experiment, model, "train", *places) if "qbnorm" in test_time else None
+    measured = measure(model, loader, test_time, bank=bank)
+    found = {"run": experiment.id, "split": split} | description(loader.videos.task, test_time)
+    found["metrics"] = measured.metrics
+    if test_time:
+        found["plain"] = measure(model, open_split(experiment, model, split, *places)).metrics
+    return found, measured.arrays
+
+
+def stored(run: str | Path, test_time: Iterable[str] = ()) -> tuple[DualEncoder, Experiment]:
+    """A run's model (weights best on validation) and its experiment.
+
+    Raises ValueError for a folder that holds none, and for tricks that aren't known or don't suit its task.
+    """
+    model, record = load_model(run), results.read(run)
+    if record["experiment"] is None:
+        raise ValueError(f"{run} is no run: {record['reason']}")
+    check_tricks(test_time, task_of(record["experiment"].data.suite))
+    return model, record["experiment"]
+
+
+def description(task: str, test_time: Iterable[str]) -> dict[str, Any]:
+    """What a number must be shown with: task, headline, the test-time tricks in code and in words, warnings."""
+    test_time = list(test_time)
+    tricks = [TRICKS[trick] for trick in test_time]
+    return {
+        "task": task,
+        "headline": metrics.HEADLINE[task],
+        "test_time": test_time,
+        "tricks": [trick.words for trick in tricks],
+        "warnings": [trick.warning for trick in tricks if trick.warning],
+    }
+
+
+def open_split(
+    experiment: Experiment,
+    model: DualEncoder,
+    split: str,
+    worlds_root: str | Path,
+    runs_root: str | Path,
+    views: int = 1,
+    progress: Report | None = None,
+) -> Loader:
+    """A split as the experiment reads it: cached levels where the image tower is frozen, else decoded anew.
+
+    `model` must still have its backbone's own image tower. Levels are kept in `<runs_root>/.levels`, frames of training
+    clips, if asked for, in `<runs_root>/.frames`, the names of broken clips that are skipped in `<runs_root>/.broken`.
+    """
+    fixed = experiment.train.frozen != "nothing"
+    videos = video_set(
+        experiment.data, split, worlds_root, stage(progress, f"rendering {experiment.data.suite}")
+    )
+    if experiment.data.skip_broken:
+        shown = stage(progress, f"decoding {experiment.data.suite} {split}")
+        videos = without_broken(videos, Path(runs_root) / ".broken", shown)
+    augment = split == "train" and not fixed
+    loader = Loader(videos, model.clip, experiment.data, views=views, augment=augment)
+    if fixed:
+        shown = stage(progress, f"levels of {experiment.data.suite} {split}")
+        loader.cache_levels(Path(runs_root) / ".levels", model.encoder, shown)
+    elif augment and experiment.data.kept_frames:
+        shown = stage(progress, f"frames of {experiment.data.suite}")
+        loader.cache_frames(Path(runs_root) / ".frames", experiment.data.kept_frames, shown)
+    return loader
+
+
+def embed(model: DualEncoder, batch: Batch) -> VideoOutput:
+    """Embeds a batch, from its levels where it has them."""
+    return model.encoder.from_levels(batch["levels"]) if "levels" in batch else model.encoder(batch["video"])
+
+
+def _texts(model: DualEncoder, loader: Loader) -> TextOutput:
+    """Every caption, or class name, of the loader's split."""
+    ids = loader.captions if loader.videos.task == "retrieval" else loader.classes
+    return _joined(
+        TextOutput, [model.encode_text(part.to(model.device)) for part in ids.split(TEXTS_AT_ONCE)]
+    )
+
+
+def _videos(model: DualEncoder, loader: Loader) -> VideoOutput:
+    batches = loader.in_order(max(1, CLIPS_AT_ONCE // loader.views))
+    return _joined(VideoOutput, [embed(model, to_device(batch, model.device)) for batch in batches])
+
+
+def _scores(
+    model: DualEncoder, text: TextOutput, video: VideoOutput, loader: Loader
+) -> Float[np.ndarray, "texts clips"]:
+    """Similarity of every caption (or class name) to every clip, averaged over the loader's views and templates."""
+    similarity = model.similarity(text, video).double().cpu().numpy()
+    scores = similarity.reshape(len(similarity), -1, loader.views).mean(-1)
+    if loader.videos.task == "recognition":
+        scores = scores.reshape(len(loader.templates), -1, scores.shape[1]).mean(0)
+    return scores
+
+
+def _retrieval(scores: Calibrated, loader: Loader) -> Measured:
+    clips, owner, seen = loader.videos.clips, loader.owner, _seen(loader)
+    names = _query_names(loader)
+    found: dict[str, Any] = metrics.retrieval(scores.t2v, owner, seen, names, scores.v2t)
+    t2v, _ = metrics.retrieval_ranks(scores.t2v, owner, names)
+    _, v2t = metrics.retrieval_ranks(scores.v2t, owner, names)
+    arrays = {
+        "query_ids": np.array(names),
+        "t2v": t2v,
+        "video_ids": np.array([c.id for c in clips]),
+        "v2t": v2t,
+        "captions": np.array([caption for c in clips for caption in c.captions]),
+        "owner": owner.astype(np.int32),
+        "answers": _best(scores.t2v),
+    }
+    if seen is not None:
+        arrays["seen"] = seen[owner]
+    return _with_order(found, arrays, scores.v2t.T, loader.first_caption, loader)
+
+
+def _recognition(logits: Float[np.ndarray, "clips classes"], loader: Loader) -> Measured:
+    clips, seen = loader.videos.clips, _seen(loader)
+    names, labels = [c.id for c in clips], np.array([c.label for c in clips])
+    arrays = {
+        "video_ids": np.array(names),
+        "ranks": metrics.ranks(logits, labels, names),
+        "classes": np.array(loader.videos.classes),
+        "labels": labels.astype(np.int32),
+        "answers": _best(logits),
+    }
+    if seen is not None:
+        arrays["seen"] = seen
+    found = metrics.recognition(logits, labels, seen, names)
+    return _with_order(found, arrays, logits, labels, loader)
+
+
+def _best(scores: Float[np.ndarray, "Q C"]) -> Int[np.ndarray, "Q 5"]:
+    """The first answers to every query, the best first: what `stan.report.lost_queries` shows beside the right one."""
+    return np.argsort(-scores, axis=1, kind="stable")[:, :ANSWERS].astype(np.int32)
+
+
+def _with_order(
+    found: dict[str, Any],
+    arrays: dict[str, np.ndarray],
+    scores: Float[np.ndarray, "clips texts"],
+    own: np.ndarray,
+    loader: Loader,
+) -> Measured:
+    """Adds whether each clip with a time-reversed twin is nearer to its own text than to its twin's.
+
+    Where clips are told to be seen or unseen, it is counted for each of these, too.
+    """
+    clips = loader.videos.clips
+    twins = np.where(loader.twins >= 0, own[loader.twins], -1)
+    index, hits = metrics.order_hits(scores, own, twins)
+    if len(index) == 0:
+        return Measured(found, arrays)
+    found = found | {"order": metrics.accuracy(hits)}
+    ids, kinds = (np.array([getattr(clips[i], name) or "" for i in index]) for name in ("id", "kind"))
+    arrays = arrays | {"order_ids": ids, "order_correct": hits, "order_kinds": kinds}
+    seen = _seen(loader)
+    if seen is None:
+        return Measured(found, arrays)
+    of_twins = seen[index]
+    for group, chosen in (("seen", of_twins), ("unseen", ~of_twins)):
+        if group in found and chosen.any():
+            found[group] = found[group] | {"order": metrics.accuracy(hits[chosen])}
+    return Measured(found, arrays | {"order_seen": of_twins})
+
+
+def _seen(loader: Loader) -> np.ndarray | None:
+    """Which clips show seen concepts only; None where the data doesn't tell."""
+    seen = [clip.seen for clip in loader.videos.clips]
+    return None if None in seen else np.array(seen, bool)
+
+
+def _query_names(loader: Loader) -> list[str]:
+    return [
+        clip.id if len(clip.captions) == 1 else f"{clip.id}#{k}"
+        for clip in loader.videos.clips
+        for k in range(len(clip.captions))
+    ]
+
+
+def _joined(kind: type, parts: list[Any]) -> Any:
+    return kind(*(torch.cat(tensors) for tensors in zip(*parts, strict=True)))
+
+
+def to_device(value: Any, device: torch.device) -> Any:
+    """Tensors in nested dicts."""
+    if isinstance(value, Tensor):
+        return value.to(device)
+    return {key: to_device(inner, device) for key, inner in value.items()}

@@ -1,0 +1,258 @@
+"""Similarity matrices and the right answers in; ranks, recall, accuracy (percent) and their number of queries
+out.
+
+Ties take the average rank, so a constant matrix gains nothing. Which averaged ranks count as found among K is
+said once, in `found`. Every function checks how many queries there are and refuses NaN and infinity.
+
+Conventions, named once:
+- text-to-video: every caption is its own query among all videos;
+- video-to-text, `v2t`: a video's captions count as one candidate with the score of its best one (CLIP4Clip's
+  convention);
+- video-to-text, `v2t_all_captions`: every caption is a candidate of its own, the best placed of a video's own
+  captions counts (collaborative-experts' convention, which also ranks behind own captions with an equal score).
+  Told beside `v2t` where a video has several captions; elsewhere the two are the same;
+- seen / unseen: only queries are restricted to the group, the candidates stay the whole test set.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from jaxtyping import Bool, Float, Int
+
+HEADLINE = {"retrieval": "t2v.R@1", "recognition": "top-1"}
+"""The metric by which validation picks an epoch and tables sort."""
+
+CONVENTIONS = {
+    "t2v": "every caption is a query among all videos",
+    "v2t": "a video's captions are one candidate, with the score of the best (CLIP4Clip)",
+    "v2t_all_captions": "every caption is a candidate, the best placed of a video's own counts"
+    " (collaborative-experts)",
+}
+"""What each direction counts, in words."""
+
+RECALL_AT = (1, 5, 10)
+TOP = (1, 5)
+
+
+def ranks(
+    similarity: Float[np.ndarray, "Q C"],
+    targets: Int[np.ndarray, " Q"] | None = None,
+    names: Sequence[str] | None = None,
+) -> Float[np.ndarray, " Q"]:
+    """Rank of each query's right candidate, 1 is best: 1 + strictly better + ties / 2.
+
+    `targets`: index of the right candidate, the diagonal when left out; `names`: names of the queries for
+    messages. Raises ValueError where a score is NaN or infinite (names the query), or where sizes don't
+    match.
+    """
+    similarity = finite(similarity, names)
+    queries, candidates = similarity.shape
+    targets = _indices(np.arange(queries) if targets is None else targets, queries, candidates)
+    own = similarity[np.arange(queries), targets][:, None]
+    better = (similarity > own).sum(axis=1)
+    tied = (similarity == own).sum(axis=1) - 1
+    return 1.0 + better + tied / 2
+
+
+def retrieval_ranks(
+    similarity: Float[np.ndarray, "Q V"],
+    owner: Int[np.ndarray, " Q"] | None = None,
+    caption_names: Sequence[str] | None = None,
+) -> tuple[Float[np.ndarray, " Q"], Float[np.ndarray, " V"]]:
+    """Ranks (text-to-video per caption, video-to-text per video) of a captions x videos matrix.
+
+    `owner`: index of each caption's video; the diagonal when left out. Raises ValueError where a video has no
+    caption.
+    """
+    similarity = finite(similarity, caption_names)
+    captions, videos = similarity.shape
+    owner = _indices(np.arange(captions) if owner is None else owner, captions, videos)
+    missing = np.setdiff1d(np.arange(videos), owner)
+    if missing.size:
+        raise ValueError(
+            f"{missing.size} of {videos} videos have no caption, the first is video {missing[0]}"
+        )
+    best = np.full((videos, videos), -np.inf)
+    np.maximum.at(best, owner, similarity)  # best[g, v]: best caption of video g against video v
+    return ranks(similarity, owner, caption_names), ranks(best.T)
+
+
+def all_caption_ranks(
+    similarity: Float[np.ndarray, "Q V"],
+    owner: Int[np.ndarray, " Q"],
+    caption_names: Sequence[str] | None = None,
+) -> Float[np.ndarray, " V"]:
+    """Ranks of the best of each video's own captions among all captions: the convention `v2t_all_captions`.
+
+    Raises ValueError as `retrieval_ranks` does.
+    """
+    similarity = finite(similarity, caption_names)
+    owner = _indices(owner, *similarity.shape)
+    own = np.where(owner[:, None] == np.arange(similarity.shape[1]), similarity, -np.inf)
+    return ranks(similarity.T, own.argmax(axis=0))
+
+
+def found(ranks: Float[np.ndarray, "*shape"], k: int) -> Bool[np.ndarray, "*shape"]:
+    """Which averaged ranks count as found among the first k.
+
+    As in the retrieval evaluation that collaborative-experts published and later work reuses: the first place
+    must be held alone, and for k > 1 the averaged rank must lie before k + 1 (5.5 is found among 5). Ranks
+    without ties: <= k.
+    """
+    return ranks == 1 if k == 1 else ranks < k + 1
+
+
+def recall(ranks: Float[np.ndarray, " Q"]) -> dict[str, float]:
+    """{"R@1", "R@5", "R@10"} in percent, median rank "MdR", mean rank "MnR", number of queries "N"."""
+    if len(ranks) == 0:
+        raise ValueError("no queries to average over")
+    recalls = {f"R@{k}": 100 * found(ranks, k).sum() / len(ranks) for k in RECALL_AT}
+    return {name: float(value) for name, value in recalls.items()} | {
+        "MdR": float(np.median(ranks)),
+        "MnR": float(np.mean(ranks)),
+        "N": len(ranks),
+    }
+
+
+def retrieval(
+    similarity: Float[np.ndarray, "Q V"],
+    owner: Int[np.ndarray, " Q"] | None = None,
+    seen: Bool[np.ndarray, " V"] | None = None,
+    caption_names: Sequence[str] | None = None,
+    v2t_similarity: Float[np.ndarray, "Q V"] | None = None,
+) -> dict[str, dict]:
+    """{"t2v": recall, "v2t": recall}, with several captions per video "v2t_all_captions", too; where `seen`
+    tells the videos apart, the same under "seen" and "unseen".
+
+    `similarity`: captions x videos; `owner`: index of each caption's video (the diagonal when left out);
+    `v2t_similarity`: other scores for video-to-text (`stan.evaluation.test_time`). A group without a video is left out.
+    """
+    back = similarity if v2t_similarity is None else v2t_similarity
+    text, _ = retrieval_ranks(similarity, owner, caption_names)
+    _, video = retrieval_ranks(back, owner, caption_names)
+    by_direction = {"t2v": text, "v2t": video}
+    if len(text) > len(video):
+        by_direction["v2t_all_captions"] = all_caption_ranks(back, owner, caption_names)
+    result: dict[str, dict] = {name: recall(placed) for name, placed in by_direction.items()}
+    if seen is None:
+        return result
+    seen = _flags(seen, len(video))
+    for group, videos in (("seen", seen), ("unseen", ~seen)):
+        captions = videos if owner is None else videos[np.asarray(owner)]
+        if videos.any():
+            result[group] = {
+                name: recall(placed[captions if name == "t2v" else videos])
+                for name, placed in by_direction.items()
+            }
+    return result
+
+
+def top(ranks: Float[np.ndarray, " V"]) -> dict[str, float]:
+    """{"top-1", "top-5"} in percent and "N"; with five classes or fewer top-5 is 100 by definition."""
+    if len(ranks) == 0:
+        raise ValueError("no videos to average over")
+    return {f"top-{k}": float(100 * found(ranks, k).sum() / len(ranks)) for k in TOP} | {"N": len(ranks)}
+
+
+def recognition(
+    logits: Float[np.ndarray, "V classes"],
+    labels: Int[np.ndarray, " V"],
+    seen: Bool[np.ndarray, " V"] | None = None,
+    names: Sequence[str] | None = None,
+) -> dict[str, float | dict]:
+    """`top` of all videos and, where `seen` tells them apart, of each group under "seen" and "unseen"."""
+    placed = ranks(logits, labels, names)
+    result: dict[str, float | dict] = dict(top(placed))
+    if seen is None:
+        return result
+    seen = _flags(seen, len(placed))
+    groups = {"seen": placed[seen], "unseen": placed[~seen]}
+    return result | {name: top(group) for name, group in groups.items() if len(group)}
+
+
+def order_hits(
+    similarity: Float[np.ndarray, "V C"], own: Int[np.ndarray, " V"], twins: Int[np.ndarray, " V"]
+) -> tuple[Int[np.ndarray, " N"], Float[np.ndarray, " N"]]:
+    """Which videos have a time-reversed twin (indices), and whether each is nearer to its own text than to
+    its twin's.
+
+    `similarity`: videos x captions (or classes); `own`: caption or class of each video; `twins`: caption or
+    class of its twin, -1 where there is none. 1 right, 0 wrong, 0.5 equal scores. A model blind to order is
+    right on half.
+    """
+    similarity = finite(similarity)
+    videos, candidates = similarity.shape
+    twins = np.asarray(twins)
+    if twins.shape != (videos,):
+        raise ValueError(f"twins for {len(twins)} videos, but {videos} rows of similarity")
+    own = _indices(own, videos, candidates)
+    index = np.flatnonzero(twins >= 0)
+    _indices(twins[index], len(index), candidates)
+    same = index[own[index] == twins[index]]
+    if same.size:
+        raise ValueError(
+            f"video {same[0]} and its twin share caption or class {own[same[0]]}: order can't be told by it"
+        )
+    difference = similarity[index, own[index]] - similarity[index, twins[index]]
+    return index, (np.sign(difference) + 1) / 2
+
+
+def order_accuracy(
+    similarity: Float[np.ndarray, "V C"], own: Int[np.ndarray, " V"], twins: Int[np.ndarray, " V"]
+) -> dict[str, float]:
+    """{"accuracy" in percent, "N" videos with a twin} of `order_hits`. Raises ValueError where N is 0."""
+    _, hits = order_hits(similarity, own, twins)
+    if len(hits) == 0:
+        raise ValueError("no video has a time-reversed twin: order accuracy has nothing to count")
+    return accuracy(hits)
+
+
+def accuracy(hits: Float[np.ndarray, " N"]) -> dict[str, float]:
+    """{"accuracy" in percent, "N"} of hits as `order_hits` gives them; there must be some."""
+    return {"accuracy": float(100 * hits.mean()), "N": len(hits)}
+
+
+def finite(
+    similarity: Float[np.ndarray, "Q C"], names: Sequence[str] | None = None, what: str = "query"
+) -> Float[np.ndarray, "Q C"]:
+    """The matrix as it is. Raises ValueError where it isn't one, and for NaN or infinity, naming the query."""
+    similarity = np.asarray(similarity)
+    if similarity.ndim != 2 or 0 in similarity.shape:
+        raise ValueError(
+            f"similarity must be queries x candidates, both at least one; its shape is {similarity.shape}"
+        )
+    if names is not None and len(names) != len(similarity):
+        raise ValueError(f"{len(names)} names for {len(similarity)} queries")
+    broken = np.argwhere(~np.isfinite(similarity))
+    if len(broken):
+        query, candidate = (int(i) for i in broken[0])
+        named = f" ({names[query]})" if names is not None else ""
+        rows = len(np.unique(broken[:, 0]))
+        raise ValueError(
+            f"{what} {query}{named} scores {similarity[query, candidate]} against candidate {candidate}; "
+            f"{rows} of {len(similarity)} queries have such scores: find the embedding that is not finite"
+        )
+    return similarity
+
+
+def _indices(values: Sequence[int] | np.ndarray, queries: int, candidates: int) -> np.ndarray:
+    values = np.asarray(values)
+    if values.shape != (queries,):
+        raise ValueError(f"right candidates of shape {values.shape} for {queries} queries")
+    if queries and not (values.min() >= 0 and values.max() < candidates):
+        first = int(np.flatnonzero((values < 0) | (values >= candidates))[0])
+        raise ValueError(
+            f"query {first}: right candidate {values[first]} is not one of {candidates} candidates"
+        )
+    return values.astype(np.int64)
+
+
+def _flags(seen: Sequence[bool] | np.ndarray, videos: int) -> np.ndarray:
+    seen = np.asarray(seen)
+    if seen.shape != (videos,) or seen.dtype != bool:
+        raise ValueError(
+            f"seen must be {videos} booleans, one per video; got {seen.dtype} of shape {seen.shape}"
+        )
+    return seen

@@ -1,0 +1,33 @@
+"""A study's name, a suite and a size in; its rows as experiments, and the paper's numbers beside them, out."""
+
+from stan.experiments.settings import (
+    LEARNING_RATES,
+    RATES_FILE,
+    SETTINGS,
+    choose_rates,
+    chosen_rates,
+    learning_rate,
+    rate_key,
+    rate_trials,
+    row,
+    study,
+    task,
+)
+from stan.experiments.studies import STUDIES, Row, Study
+
+__all__ = [
+    "LEARNING_RATES",
+    "RATES_FILE",
+    "SETTINGS",
+    "STUDIES",
+    "Row",
+    "Study",
+    "choose_rates",
+    "chosen_rates",
+    "learning_rate",
+    "rate_key",
+    "rate_trials",
+    "row",
+    "study",
+    "task",
+]

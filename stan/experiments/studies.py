@@ -1,0 +1,255 @@
+"""Nothing in; every study's rows out: what is varied, what testing adds, and which printed rows stand beside."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import Any
+
+from stan.experiments import published
+
+Options = tuple[tuple[str, Any], ...]
+Printed = tuple[tuple[str, str], ...]
+
+
+@dataclass(frozen=True)
+class Row:
+    """One row of a study: a temporal method, a similarity, and what differs from the suite's setting."""
+
+    name: str
+    temporal: str
+    options: Options = ()
+    at_depth: Callable[[int], dict[str, Any]] | None = None
+    """More options, which depend on how many blocks CLIP has."""
+    similarity: str = "cosine"
+    templates: str = "plain"
+    """Sentences around the names of classes."""
+    data: Options = ()
+    train: Options = ()
+    """What is varied of data and recipe, or what the method's own loss changes."""
+    testing: tuple[str, ...] = ()
+    """Test-time tricks, of which those count that suit the task; a row to which none is left has no place there."""
+    rate_of: str | None = None
+    """Row whose learning rate this one takes, where both train the same; its own name when left out."""
+    printed: Printed = ()
+    """(table, row) of the paper's numbers beside it; more than one where benchmarks have different ones."""
+
+    def tricks(self, task: str) -> tuple[str, ...]:
+        """Views are for recognition, all other tricks for retrieval."""
+        return tuple(trick for trick in self.testing if trick.startswith("views") == (task == "recognition"))
+
+    def serves(self, task: str) -> bool:
+        """Whether the row has a place among those of the task."""
+        return not self.testing or bool(self.tricks(task))
+
+    def paper(self, suite: str) -> float | None:
+        """The printed number for the benchmark that the suite mirrors, in percent, or None."""
+        column = published.COLUMN_OF_SUITE.get(suite)
+        return None if column is None else self.number(column)
+
+    def number(self, column: str) -> float | None:
+        """The printed number for a benchmark's column, one of `published.COLUMN_OF_SUITE`, in percent, or None."""
+        found = [published.number(table, row, column) for table, row in self.printed]
+        return next((value for value in found if value is not None), None)
+
+
+@dataclass(frozen=True)
+class Study:
+    """Rows that are trained and read together; `baseline` is the row that changes are counted from."""
+
+    name: str
+    title: str
+    rows: tuple[Row, ...]
+    baseline: str
+
+
+_STAN = {"cross_frame": "attention", "intra_frame": True, "branch": True, "multi_level": True}
+_PRINTED_TRICKS = ("dsl", "views-1x3")
+"""What the paper's row with testing techniques adds."""
+
+
+def _component(row: str) -> Printed:
+    return (("ablation_components", row),)
+
+
+def _structure(row: str) -> Printed:
+    return (("ablation_structures", row),)
+
+
+def _stan(name: str, printed: Printed = (), **changed: Any) -> Row:
+    return Row(name, "stan", tuple((_STAN | changed).items()), printed=printed)
+
+
+_BASELINE = Row("baseline", "mean", printed=_component("baseline"))
+_FULL_STAN = _stan("stan", _component("stan"))
+
+_COMPONENTS = (
+    _BASELINE,
+    _stan("posterior", _component("posterior"), branch=False, multi_level=False),
+    _stan("branch", _component("branch"), multi_level=False),
+    _stan("no-cross-frame", _component("no-cross-frame"), cross_frame="none"),
+    _stan("no-intra-frame", _component("no-intra-frame"), intra_frame=False),
+    _FULL_STAN,
+    replace(
+        _FULL_STAN,
+        name="stan+testing",
+        testing=_PRINTED_TRICKS,
+        rate_of="stan",
+        printed=_component("stan+testing"),
+    ),
+)
+
+_METHODS = (
+    replace(_BASELINE, name="mean", rate_of="baseline", printed=_structure("baseline (mean pooling)")),
+    Row("sequence_transformer", "sequence_transformer", printed=_structure("SeqTrans (CLIP4Clip)")),
+    replace(_COMPONENTS[1], name="stan-posterior", rate_of="posterior"),
+    replace(_FULL_STAN, printed=_structure("STAN")),
+)
+
+_INSIDE = (
+    Row("message_token", "x_clip", (("layers", 0),), printed=_structure("Msg-Token (X-CLIP)")),
+    Row("x_clip", "x_clip"),
+    Row("x_clip+video_prompts", "x_clip", similarity="video_prompts"),
+    Row("st_adapter", "st_adapter", printed=_structure("ST-Adapter")),
+    Row("st_adapter-both", "st_adapter", (("before", "attention and mlp"),)),
+    Row("aim", "aim"),
+    Row("center_clip", "center_clip"),
+    Row("divided_space_time", "divided_space_time"),
+    Row("joint_space_time", "joint_space_time"),
+    Row("token_roll", "token_roll"),
+    Row("token_learner", "token_learner"),
+)
+"""Methods that work inside CLIP's blocks."""
+
+_STRUCTURES = (
+    *_METHODS[:2],
+    Row("temporal_difference", "temporal_difference", printed=_structure("TDB (CLIP2Video)")),
+    Row("temporal_alignment", "temporal_difference", similarity="temporal_alignment"),
+    Row("tight_transformer", "mean", similarity="tight_transformer"),
+    Row("token_interaction", "sequence_transformer", similarity="token_interaction"),
+    Row(
+        "token_interaction+decorrelation",
+        "sequence_transformer",
+        similarity="token_interaction",
+        train=(("decorrelation", 1.1e-4),),
+    ),
+    Row("actionclip", "actionclip"),
+    Row("actionclip_shift", "actionclip_shift"),
+    Row("actionclip+own-loss", "actionclip", templates="actionclip", train=(("loss", "kl"),)),
+    Row("efficient_prompting", "efficient_prompting"),
+    Row("factorised_encoder", "factorised_encoder"),
+    *_INSIDE,
+    *_METHODS[2:],
+    replace(_stan("stan+mug_simple"), similarity="mug_simple"),
+    replace(_stan("stan+mug_full"), similarity="mug_full"),
+)
+"""CLIP4Clip, CLIP2Video (TDB; TDB and TAB), DRL, ActionCLIP, A6, ViViT, those inside, STAN and Mug-STAN, each under the
+recipe of all; rows with a + take what their source adds to it, too."""
+
+
+def _interval(blocks_between: int) -> Row:
+    """As many layers as a third of CLIP's blocks (the paper: 4 of 12)."""
+    return replace(
+        _stan(f"interval-{blocks_between}", (("ablation_levels", f"interval {blocks_between}"),)),
+        at_depth=lambda depth: {"layers": depth // 3, "interval": blocks_between},
+    )
+
+
+def _third(name: str, place: int, printed: str) -> Row:
+    """Neighbouring blocks, a third of CLIP's."""
+    return replace(
+        _stan(name, (("ablation_levels", printed),)),
+        at_depth=lambda depth: {
+            "layers": depth // 3,
+            "levels": list(range(place * depth // 3, (place + 1) * depth // 3)),
+        },
+    )
+
+
+_LEVELS = (
+    _interval(3),
+    _interval(2),
+    _interval(1),
+    _third("first-third", 0, "levels 1-4"),
+    _third("middle-third", 1, "levels 5-8"),
+    replace(
+        _interval(1), name="last-third", rate_of="interval-1", printed=(("ablation_levels", "levels 9-12"),)
+    ),
+    *(_stan(f"layers-{count}", layers=count, interval=1) for count in (1, 2, 3, 4, 6)),
+)
+
+_TEMPORAL = (
+    replace(_COMPONENTS[3], name="none", rate_of="no-cross-frame"),
+    replace(_FULL_STAN, name="attention", rate_of="stan"),
+    _stan(
+        "convolution-bottleneck",
+        (("retrieval", "C-STA-B/32"),),
+        cross_frame="convolution",
+        convolution="bottleneck",
+    ),
+    _stan("convolution-dense", cross_frame="convolution", convolution="dense"),
+)
+
+
+def _of_frames(row: Row, count: int) -> Row:
+    return replace(row, name=f"{row.name}-frames-{count}", data=(("frames", count),), printed=())
+
+
+def _printed_of_frames(count: int) -> Row:
+    """As print gives it: only recognition has rows that differ in frames alone, with three views."""
+    names = [f"{name}-B/16, {count} frames, 1x3 views" for name in ("A-STA", "STAN-self")]
+    row = _of_frames(_FULL_STAN, count)
+    return replace(
+        row,
+        name=f"{row.name}+views-1x3",
+        testing=("views-1x3",),
+        rate_of=row.name,
+        printed=tuple(("recognition", name) for name in names),
+    )
+
+
+_FRAMES = (
+    *(_of_frames(row, count) for row in (_BASELINE, _FULL_STAN) for count in (1, 2, 4, 8, 16)),
+    *(_printed_of_frames(count) for count in (8, 16)),
+)
+
+
+def _with(row: Row, trick: str) -> Row:
+    printed = _component("stan+testing") if row is _FULL_STAN and trick in _PRINTED_TRICKS else ()
+    return replace(row, name=f"{row.name}+{trick}", testing=(trick,), rate_of=row.name, printed=printed)
+
+
+_TEST_TIME = tuple(
+    tested
+    for row in (_BASELINE, _FULL_STAN)
+    for tested in (row, *(_with(row, t) for t in ("dsl", "qbnorm", "views-1x3", "views-4x3", "views-10x3")))
+)
+
+
+def _trained(name: str, row: Row, printed: Printed = (), **recipe: Any) -> Row:
+    return replace(row, name=name, train=tuple(recipe.items()), printed=printed)
+
+
+_RECIPE = (
+    _trained("mean-vision-frozen", _BASELINE, frozen="vision"),
+    _trained("mean-full", _BASELINE, frozen="nothing", clip_lr_ratio=0.1),
+    _trained("clip-frozen", _FULL_STAN, frozen="clip"),
+    _trained("vision-frozen", _FULL_STAN, frozen="vision"),
+    _trained("full-ratio-0.01", _FULL_STAN, frozen="nothing", clip_lr_ratio=0.01),
+    _trained("full-ratio-0.1", _FULL_STAN, _component("stan"), frozen="nothing", clip_lr_ratio=0.1),
+    _trained("full-ratio-1", _FULL_STAN, frozen="nothing", clip_lr_ratio=1.0),
+)
+
+STUDIES: dict[str, Study] = {
+    study.name: study
+    for study in (
+        Study("components", "What each component of STAN gives", _COMPONENTS, "baseline"),
+        Study("methods", "Temporal methods on one backbone and one recipe", _METHODS, "mean"),
+        Study("structures", "Where time is modelled: inside, beside and after CLIP", _STRUCTURES, "mean"),
+        Study("levels", "Which of CLIP's levels the branch reads, and how many", _LEVELS, "interval-1"),
+        Study("temporal", "What mixes frames: attention, convolution or nothing", _TEMPORAL, "none"),
+        Study("frames", "How many frames a clip needs", _FRAMES, "baseline-frames-1"),
+        Study("test-time", "What tricks at test time add", _TEST_TIME, "baseline"),
+        Study("recipe", "What is trained, and how fast CLIP follows", _RECIPE, "mean-vision-frozen"),
+    )
+}

@@ -1,0 +1,158 @@
+"""An explanation in; pictures of its maps, of its words and of the video with its default map out.
+
+Maps of one method stand on one scale; what is no better than random is grey and says so.
+"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import matplotlib
+import matplotlib.pyplot as plt
+import numpy as np
+from jaxtyping import Float, UInt8
+from matplotlib.figure import Figure
+from PIL import Image, ImageDraw
+
+from stan.explain.explanation import NOT_BETTER, Explanation, Map
+from stan.report import figures
+
+HEAT, UNTRUSTED, SIGNED = "inferno", "gray", "PuOr"
+"""Colours of a map, of one that is no better than random, and of a difference."""
+SIDE = 160
+"""Pixels: smaller frames are enlarged to about this."""
+STRIP, DOCUMENT = "strip.webp", "explanation.json"
+
+
+def write(explanation: Explanation, folder: Path, about: dict[str, Any]) -> dict[str, Any]:
+    """Writes NAME.png for every map, words.png, difference.png where there is a branch, the animated strip and a JSON.
+
+    Returns what the JSON holds: `about` (JSON values: which video, which model), `Explanation.document()`, and the
+    names of what was written: "picture" of every map, "pictures" of words and difference, "strip".
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    document = about | explanation.document()
+    for entry in document["maps"]:
+        entry["picture"] = f"{entry['name']}.png"
+        figures.save(panel(explanation, entry["name"]), folder / entry["picture"])
+    pictures = {"words": words(explanation)}
+    if explanation.difference is not None:
+        pictures["difference"] = difference(explanation)
+    for name, figure in pictures.items():
+        figures.save(figure, folder / f"{name}.png")
+    save_strip(explanation, folder / STRIP)
+    document |= {"pictures": {name: f"{name}.png" for name in pictures}, "strip": STRIP}
+    (folder / DOCUMENT).write_text(
+        json.dumps(document, indent=1, ensure_ascii=False) + "\n", encoding="utf-8"
+    )
+    return document
+
+
+def panel(explanation: Explanation, name: str) -> Figure:
+    """The frames side by side under one map, with its areas and its notes."""
+    one = explanation.maps[name]
+    rows = {"frames": explanation.pixels, name: _heated(explanation, one)}
+    return _rows(rows, explanation, [_areas(one), *one.notes])
+
+
+def difference(explanation: Explanation) -> Figure:
+    """CLIP's Grad-ECLIP, the branch's on the same scale, and the branch's minus CLIP's: orange where CLIP has more."""
+    maps, values = explanation.maps, explanation.difference
+    parts = {part: maps[f"grad-eclip-{part}"] for part in ("clip", "branch")}
+    rows = {part: _heated(explanation, one) for part, one in parts.items()}
+    rows["branch - clip"] = overlaid(explanation.pixels, values, np.abs(values).max(), SIGNED)
+    untrusted = [f"{part}: {NOT_BETTER}" for part, one in parts.items() if not one.faithfulness["better"]]
+    return _rows(rows, explanation, ["orange: CLIP has more, purple: the branch", *untrusted])
+
+
+def words(explanation: Explanation) -> Figure:
+    """One bar a word, in the query's order: by how much the score falls without it."""
+    found = explanation.words
+    figure, axes = plt.subplots(figsize=(6, 1 + 0.3 * len(found)), layout="constrained")
+    place = np.arange(len(found))
+    fall = [-one["change"] for one in found]
+    axes.barh(place, fall, color=[figures.BLUE if value > 0 else figures.VERMILION for value in fall])
+    axes.set_yticks(place, [one["word"] for one in found], parse_math=False)
+    axes.invert_yaxis()
+    axes.axvline(0, color="black", linewidth=0.8)
+    axes.set_xlabel("what the score loses without the word")
+    axes.spines[["top", "right"]].set_visible(False)
+    return figure
+
+
+def save_strip(explanation: Explanation, path: Path) -> None:
+    """An animated WebP: each frame beside itself under the default map, at about the video's pace."""
+    one, times = explanation.default, explanation.times
+    heated = _heated(explanation, one)
+    pictures = [
+        _captioned(np.concatenate([plain, heat], axis=1), f"{time:.1f} s", one)
+        for plain, heat, time in zip(enlarged(explanation.pixels), heated, times, strict=True)
+    ]
+    pace = np.diff(times).mean() if len(times) > 1 else 1.0
+    pictures[0].save(
+        path, save_all=True, append_images=pictures[1:], duration=max(100, round(1000 * pace)), loop=0
+    )
+
+
+def overlaid(
+    pixels: UInt8[np.ndarray, "T S S 3"], values: Float[np.ndarray, "T h w"], most: float, colours: str
+) -> UInt8[np.ndarray, "T Z Z 3"]:
+    """Enlarged frames, in grey, under a map of which `most` has the strongest colour; with SIGNED, 0 the middle one."""
+    base = enlarged(pixels)
+    share = np.clip(values / max(most, 1e-12), -1, 1)
+    row, column = (np.arange(base.shape[1]) * n // base.shape[1] for n in values.shape[1:])
+    share = share[:, row[:, None], column[None]]
+    heat = matplotlib.colormaps[colours]((share + 1) / 2 if colours == SIGNED else share)[..., :3]
+    weight = (0.25 + 0.6 * np.abs(share))[..., None]
+    mixed = (1 - weight) * base.mean(-1, keepdims=True) + weight * 255 * heat
+    return mixed.round().astype(np.uint8)
+
+
+def enlarged(pixels: UInt8[np.ndarray, "T S S 3"]) -> UInt8[np.ndarray, "T Z Z 3"]:
+    """Frames a whole number of times larger where they are small."""
+    factor = max(1, -(-SIDE // pixels.shape[1]))
+    return pixels.repeat(factor, axis=1).repeat(factor, axis=2)
+
+
+def _heated(explanation: Explanation, one: Map) -> UInt8[np.ndarray, "T Z Z 3"]:
+    """The frames under a map, on the scale of its method."""
+    most = max(other.values.max() for other in explanation.maps.values() if other.method == one.method)
+    return overlaid(explanation.pixels, one.values, most, HEAT if one.faithfulness["better"] else UNTRUSTED)
+
+
+def _rows(rows: dict[str, np.ndarray], explanation: Explanation, notes: list[str]) -> Figure:
+    count = len(explanation.times)
+    size = (max(6.0, 1.4 * count + 0.6), 1.5 * len(rows) + 0.7 + 0.2 * len(notes))
+    figure, grid = plt.subplots(len(rows), count, figsize=size, squeeze=False, layout="constrained")
+    for axes in grid.flat:
+        axes.set(xticks=[], yticks=[])
+        axes.spines[:].set_visible(False)
+    for (name, pictures), row in zip(rows.items(), grid, strict=True):
+        row[0].set_ylabel(name, fontsize=8)
+        for axes, picture in zip(row, pictures, strict=True):
+            axes.imshow(picture)
+    for axes, time in zip(grid[0], explanation.times, strict=True):
+        axes.set_title(f"{time:.1f} s", fontsize=9)
+    figure.suptitle(f"{explanation.query}: {explanation.score:.3f}", fontsize=10, parse_math=False)
+    figure.supxlabel("\n".join(notes), fontsize=8, color=figures.GREY)
+    return figure
+
+
+def _areas(one: Map) -> str:
+    tested = one.faithfulness
+    areas = (
+        f"{kind} {tested[kind]:.3f} (random {tested[f'random_{kind}']:.3f})"
+        for kind in ("deletion", "insertion")
+    )
+    return ", ".join(areas)
+
+
+def _captioned(picture: UInt8[np.ndarray, "H W 3"], time: str, one: Map) -> Image.Image:
+    canvas = Image.new("RGB", (picture.shape[1], picture.shape[0] + 16), "black")
+    canvas.paste(Image.fromarray(picture))
+    note = "" if one.faithfulness["better"] else ": no better than random"
+    said = f"{time}   {one.method}, {one.part}{note}"
+    ImageDraw.Draw(canvas).text((4, picture.shape[0] + 2), said, fill="white")
+    return canvas

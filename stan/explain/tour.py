@@ -1,0 +1,107 @@
+"""One video in; what a tour of STAN shows of it out: scores forwards and backwards, what moves at CLIP's levels.
+
+Letters: T frames, S pixels, h * w patches.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import pandas as pd
+import torch
+import torch.nn.functional as F
+from einops import rearrange
+from jaxtyping import Float
+from torch import Tensor
+
+from stan.config import DataConfig, ModelConfig
+from stan.data.splits import video_set
+from stan.data.video import decode as video_files
+from stan.data.video.transforms import evaluation
+from stan.models.dual_encoder import DualEncoder, build
+from stan.models.factory import load_model
+
+UNTRAINED = (
+    "There is no trained model `{name}` here ({reason}). The tour goes on with an untrained one: "
+    "all pictures are of the right kind, but no score means anything."
+)
+
+
+@dataclass(frozen=True)
+class Example:
+    """A video file and texts that may describe it."""
+
+    path: Path
+    captions: tuple[str, ...]
+
+
+def example(
+    video: str = "", captions: Sequence[str] = (), suite: str = "retrieval", worlds: str = "worlds"
+) -> Example:
+    """The video named, with the captions given; without one, a small made-up video and the captions of it and its twin.
+
+    Raises ValueError for a video without captions.
+    """
+    if video:
+        if not captions:
+            raise ValueError("give captions for the video: a list of two or more texts, the right one first")
+        return Example(Path(video), tuple(captions))
+    clips = {clip.id: clip for clip in video_set(DataConfig(suite=suite, size="tiny"), "test", worlds).clips}
+    clip = next(clip for clip in clips.values() if clip.twin in clips and clip.seen)
+    return Example(Path(clip.path), (clip.captions[0], clips[clip.twin].captions[0]))
+
+
+def open_model(name: str) -> tuple[DualEncoder, str]:
+    """The model, and what has to be said of it: that it is trained, or that it couldn't be had and isn't."""
+    try:
+        return load_model(name), f"The model is `{name}`."
+    except ValueError as error:
+        model = build(ModelConfig(pretrained="random"), DataConfig().frames).eval()
+        return model, UNTRAINED.format(name=name, reason=error)
+
+
+def mean_pooled(model: DualEncoder) -> DualEncoder:
+    """The same CLIP without a temporal method: the mean over frames."""
+    from stan.models.temporal import build as method
+
+    return DualEncoder(model.clip, method("mean", model.clip, model.frames)).eval()
+
+
+def pixels(model: DualEncoder, path: str | Path) -> tuple[Float[Tensor, "1 T 3 S S"], video_files.Decoded]:
+    """What the model sees of a file, and the frames it was made from. Raises VideoError."""
+    decoded = video_files.decode(path, model.frames)
+    clip = model.clip
+    return torch.as_tensor(evaluation(clip.image_size, clip.mean, clip.std)(decoded.frames))[None], decoded
+
+
+@torch.inference_mode()
+def forwards_and_backwards(
+    models: dict[str, DualEncoder], seen: Float[Tensor, "1 T 3 S S"], captions: Sequence[str]
+) -> pd.DataFrame:
+    """Cosine of every caption with the video as it is and with its frames in reverse, for each model by name."""
+    columns = {}
+    for name, model in models.items():
+        both = F.normalize(model.encode_video(torch.cat([seen, seen.flip(1)])).video, dim=-1)
+        scores = both @ F.normalize(model.encode_text(list(captions)).text, dim=-1).T
+        for direction, row in zip(("forwards", "backwards"), scores.tolist(), strict=True):
+            columns[name, direction] = row
+    return pd.DataFrame(columns, index=list(captions))
+
+
+def movement(model: DualEncoder, seen: Float[Tensor, "1 T 3 S S"]) -> dict[str, Float[Tensor, "T h w"]]:
+    """By block: how far each patch token is from its own mean over time. What stands still is dark."""
+    height = model.clip.grid[0]
+    shown = {}
+    levels = model.encoder.levels(seen)
+    for i in range(model.clip.layers):
+        patches = rearrange(levels[i][0, :, 1:], "t (h w) d -> t h w d", h=height)
+        shown[f"block {i + 1}"] = (patches - patches.mean(0)).norm(dim=-1).cpu()
+    return shown
+
+
+def reads(model: DualEncoder) -> pd.DataFrame:
+    """Which of CLIP's blocks each branch layer reads, counted from 1."""
+    blocks = [block + 1 for block in getattr(model.temporal, "reads", ())]
+    return pd.DataFrame({"branch layer": range(1, len(blocks) + 1), "reads CLIP's block": blocks})

@@ -1,0 +1,154 @@
+"""Videos in; each looked at and, where its bytes are new, decoded a little ahead of the model that embeds it, out."""
+
+from __future__ import annotations
+
+import time
+from collections import deque
+from collections.abc import Callable, Container, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any, NamedTuple, Protocol
+
+from stan.library import scan as folders
+from stan.library.embedding import Embedded, embed_groups, read
+from stan.library.sources import Source, State
+from stan.library.store import Entry
+from stan.models.dual_encoder import DualEncoder
+
+READERS = 2
+"""Threads that look and decode; how many videos they are ahead of the model, too."""
+
+
+@dataclass(frozen=True)
+class Task:
+    """A video to look at, and what the library has at its path."""
+
+    source: Source
+    before: Entry | None
+
+
+class Look(NamedTuple):
+    state: State
+    hash: str | None
+    """Of the bytes; None where the state is that of the library's own row."""
+
+
+class Video(Protocol):
+    """A video that is being looked at. Raises VideoError or OSError for what cannot be read."""
+
+    source: Source
+    waited: float
+    """Seconds that the model has waited for it."""
+
+    def look(self) -> Look: ...
+
+    def embed(self) -> Embedded: ...
+
+
+class Engine(Protocol):
+    """What looks at videos and embeds them."""
+
+    models: int
+    """That embed at the same time."""
+
+    def videos(self, tasks: list[Task], known: Container[str]) -> Iterator[Video]:
+        """One for each task, in any order; those whose hash is `known` are not expected to be embedded."""
+        ...
+
+
+class Local:
+    """One model in this process, and threads that read ahead of it.
+
+    reads: a file's groups of frames, decoded when asked for. embeds: all groups of a file, in order.
+    """
+
+    models = 1
+
+    def __init__(self, reads: Callable[[Path], Iterator[Any]], embeds: Callable[[Iterator[Any]], Embedded]):
+        self._reads, self._embeds = reads, embeds
+
+    @classmethod
+    def of(cls, model: DualEncoder, window: float) -> Local:
+        """Embeds in windows of `window` seconds."""
+        return cls(lambda file: read(model, file, window), partial(embed_groups, model))
+
+    def videos(self, tasks: list[Task], known: Container[str]) -> Iterator[Video]:
+        """In order; a video is done with when the next one is asked for."""
+        ahead: deque[_Ahead] = deque()
+        with ThreadPoolExecutor(READERS, thread_name_prefix="read-ahead") as threads:
+            try:
+                for task in tasks:
+                    ahead.append(
+                        _Ahead(task.source, _pieces(task, known, self._reads), self._embeds, threads)
+                    )
+                    if len(ahead) > READERS:
+                        yield ahead[0]
+                        ahead.popleft().close()
+                while ahead:
+                    yield ahead[0]
+                    ahead.popleft().close()
+            finally:
+                threads.shutdown(cancel_futures=True)
+                for video in ahead:
+                    video.close()
+
+
+def _pieces(
+    task: Task, known: Container[str], reads: Callable[[Path], Iterator[Any]]
+) -> Iterator[tuple[Look, Any]]:
+    """What was seen of a video, with its first group of frames if it is new; then the other groups."""
+    state = task.source.state()
+    if task.before and state.is_that_of(task.before):
+        yield Look(state, None), None
+        return
+    with task.source.fetched() as file:
+        look = Look(state, state.tag or folders.digest(file))
+        groups = reads(file)
+        yield look, None if look.hash in known else next(groups)
+        for group in groups:
+            yield look, group
+
+
+class _Ahead:
+    """A video whose next piece is always being made by a thread."""
+
+    def __init__(
+        self,
+        source: Source,
+        pieces: Iterator[tuple[Look, Any]],
+        embeds: Callable[[Iterator[Any]], Embedded],
+        threads: ThreadPoolExecutor,
+    ):
+        self.source, self.waited = source, 0.0
+        self._pieces, self._embeds, self._threads = pieces, embeds, threads
+        self._next = self._upcoming()
+
+    def look(self) -> Look:
+        return self._wait(self._next)[0]
+
+    def embed(self) -> Embedded:
+        return self._embeds(self._groups())
+
+    def close(self) -> None:
+        """Stops reading, and takes away the copy of a file that was fetched."""
+        if not self._next.cancel():
+            self._next.exception()  # waits: a generator cannot be closed while it runs
+        self._pieces.close()
+
+    def _groups(self) -> Iterator[Any]:
+        while (piece := self._wait(self._next)) is not None:
+            self._next = self._upcoming()
+            if piece[1] is not None:
+                yield piece[1]
+
+    def _upcoming(self) -> Future:
+        return self._threads.submit(next, self._pieces, None)
+
+    def _wait(self, piece: Future) -> tuple[Look, Any] | None:
+        started = time.perf_counter()
+        try:
+            return piece.result()
+        finally:
+            self.waited += time.perf_counter() - started

@@ -1,0 +1,139 @@
+"""A preset's name, a run's folder or a checkpoint in, a model ready for inference out; and back into a file."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from stan.common.paths import ASSETS
+from stan.config import Experiment, ModelConfig, from_dict, to_dict
+from stan.models import checkpoint
+from stan.models.dual_encoder import DualEncoder, build
+
+STAN_TINY_WEIGHTS = ASSETS / "weights" / "stan_tiny.safetensors"
+CHECKPOINT = "checkpoint.safetensors"
+
+
+def _stan(backbone: str, **options: Any) -> tuple[ModelConfig, int]:
+    return ModelConfig(backbone, "openai", "stan", options), 12
+
+
+PRESETS: dict[str, tuple[ModelConfig, int]] = {
+    "clip-tiny": (ModelConfig(temporal="mean"), 8),
+    "clip-b32": (ModelConfig("ViT-B-32", "openai", "mean"), 12),
+    "clip-b16": (ModelConfig("ViT-B-16", "openai", "mean"), 12),
+    "stan-self-b32": _stan("ViT-B-32"),
+    "stan-self-b16": _stan("ViT-B-16"),
+    "stan-self-b16-k6": _stan("ViT-B-16", layers=6),
+    "stan-self-l14": _stan("ViT-L-14"),
+    "stan-conv-b16": _stan("ViT-B-16", cross_frame="convolution", convolution="bottleneck"),
+    "stan-conv-b16-k6": _stan("ViT-B-16", cross_frame="convolution", convolution="bottleneck", layers=6),
+    "stan-conv-dense-b16": _stan("ViT-B-16", cross_frame="convolution", convolution="dense"),
+}
+"""Model and frames. The branch of `stan-self-*` and `stan-conv-*` is untrained; `stan-tiny` is a trained checkpoint."""
+
+
+def load_model(name: str | Path, pretrained: str | None = None) -> DualEncoder:
+    """A model by name, in evaluation mode.
+
+    name: `stan-tiny` (trained, shipped), one of `PRESETS`, a run's folder, or a checkpoint: of a run,
+        converted, or in the layout of the released STAN or of a CLIP. pretrained: other weights for a preset's
+        CLIP (see `load_clip`).
+
+    Raises ValueError for a name that is none of these and for weights that can't be had.
+    """
+    if name in PRESETS:
+        config, frames = PRESETS[name]
+        return build(replace(config, pretrained=pretrained or config.pretrained), frames).eval()
+    if pretrained is not None:
+        raise ValueError(
+            f"{name} brings its own weights: pretrained= is for the presets {', '.join(PRESETS)}"
+        )
+    return _from_file(_file(name))
+
+
+def save_model(path: str | Path, model: DualEncoder, experiment: Experiment) -> None:
+    """Writes what training could change, and the experiment, so that `load_model` can rebuild the model.
+
+    CLIP's frozen parameters are left out and read from the backbone again, except where that is random.
+    """
+    kept, left_out = _split(model, experiment.model.pretrained == "random")
+    checkpoint.save(path, kept, {"experiment": to_dict(experiment), "backbone": digest(left_out)})
+
+
+def export(name: str | Path, path: str | Path, temperature: float | None = None) -> None:
+    """Writes the weights of a run, or of a checkpoint, in half precision: what `stan-tiny` was made by.
+
+    temperature: kept with them, as fitted by `stan.evaluation.calibration`; None: what is there stays. Raises ValueError where
+    there are no weights.
+    """
+    state, metadata = checkpoint.load(_file(name))
+    if temperature is not None:
+        metadata = metadata | {"temperature": temperature}
+    checkpoint.save(path, {key: tensor.half() for key, tensor in state.items()}, metadata)
+
+
+def digest(tensors: dict[str, Tensor]) -> str:
+    """Sixteen hex digits that name these tensors: their names, kinds and values."""
+    sha = hashlib.sha256()
+    for name in sorted(tensors):
+        tensor = tensors[name].detach().cpu().contiguous()
+        sha.update(f"{name} {tensor.dtype} {tuple(tensor.shape)}".encode())
+        sha.update(tensor.reshape(-1).view(torch.uint8).numpy())
+    return sha.hexdigest()[:16]
+
+
+def _split(model: DualEncoder, everything: bool) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
+    frozen = {name for name, parameter in model.named_parameters() if not parameter.requires_grad}
+    kept, left_out = {}, {}
+    for name, tensor in model.state_dict().items():
+        of_backbone = name in frozen and name.startswith("encoder.clip.") and not everything
+        (left_out if of_backbone else kept)[name] = tensor
+    return kept, left_out
+
+
+def _file(name: str | Path) -> Path:
+    path = STAN_TINY_WEIGHTS if name == "stan-tiny" else Path(name)
+    path = _with_weights(path) / CHECKPOINT if path.is_dir() else path
+    if not path.is_file():
+        names = ", ".join(["stan-tiny", *PRESETS])
+        raise ValueError(
+            f"no model {str(name)!r} ({path} is missing): name a preset ({names}), a run or a checkpoint"
+        )
+    return path
+
+
+def _with_weights(run: Path) -> Path:
+    """The run itself, or the one that it took its numbers over from, and that therefore keeps the weights."""
+    record = run / "run.json"
+    source = json.loads(record.read_text()).get("same_as") if record.is_file() else None
+    return run.resolve().parents[2] / source if source else run
+
+
+def _from_file(path: Path) -> DualEncoder:
+    state, metadata = checkpoint.load(path) if path.suffix == ".safetensors" else ({}, {})
+    if "converted" in metadata:
+        whole = {
+            name if name.startswith("encoder.") else f"encoder.clip.{name}": t for name, t in state.items()
+        }
+        return checkpoint.assemble(metadata["converted"], whole, path)
+    if "experiment" not in metadata:
+        return checkpoint.load_released(path)
+    experiment = from_dict(metadata["experiment"])
+    model = build(experiment.model, experiment.data.frames)
+    ours = model.state_dict()
+    left_out = {name: tensor for name, tensor in ours.items() if name not in state}
+    checkpoint.fill(model, state, path, optional="encoder.clip.")
+    if metadata["backbone"] != digest(left_out):
+        backbone = experiment.model.backbone
+        raise ValueError(
+            f"{path} was trained on other weights of {backbone} than those at hand: train it again"
+        )
+    model.temperature = metadata.get("temperature")
+    return model.eval()

@@ -1,0 +1,89 @@
+"""Mug's two parameter-free heads: text tokens and frames in, scores by what of the one fits the other out."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+import torch
+import torch.nn.functional as F
+from einops import einsum
+from jaxtyping import Bool, Float
+from torch import Tensor
+
+from stan.models.similarity.base import PairSimilarity
+
+if TYPE_CHECKING:
+    from stan.models.clip import Clip, TextOutput
+    from stan.models.video_encoder import VideoOutput
+
+
+class _Mutual(NamedTuple):
+    """Cosines, and how each token and each frame fits the other side, by weights that follow from the cosines."""
+
+    token: Float[Tensor, "A B L"]
+    """a_i: the weighted mean of token i's cosines to all frames."""
+    frame: Float[Tensor, "A B T"]
+    """b_j: that of frame j's cosines to all tokens."""
+    token_weight: Float[Tensor, "A B L"]
+    frame_weight: Float[Tensor, "A B T"]
+
+
+class MugSimple(PairSimilarity):
+    """1/2 (sum_i w_i a_i + sum_j u_j b_j): the scores themselves are averaged (Mug-STAN, `mug_frame_token_simple`)."""
+
+    def __init__(self, clip: Clip, *, tau: float = 100.0):
+        super().__init__(clip)
+        self.tau = tau
+
+    def pairs(self, text: TextOutput, video: VideoOutput) -> Float[Tensor, "texts videos"]:
+        found = _mutual(*_normalised(text, video), text.mask, video.mask, self.tau, text.mask)
+        of_text = (found.token_weight * found.token).sum(-1)
+        return (of_text + (found.frame_weight * found.frame).sum(-1)) / 2
+
+
+class MugFull(MugSimple):
+    """<sum_i w_i t_i, sum_j u_j v_j>: the same weights average the embeddings (Mug-STAN, `mug_frame_token`).
+
+    released: True lets the padding after the end token have weights w_i, too, by the plain mean of its cosines. The
+        released head does so, and its scores then depend on how far the texts are padded.
+    """
+
+    def __init__(self, clip: Clip, *, tau: float = 100.0, released: bool = False):
+        super().__init__(clip, tau=tau)
+        self.released = released
+
+    def pairs(self, text: TextOutput, video: VideoOutput) -> Float[Tensor, "texts videos"]:
+        tokens, frames = _normalised(text, video)
+        weighed = torch.ones_like(text.mask) if self.released else text.mask
+        found = _mutual(tokens, frames, text.mask, video.mask, self.tau, weighed)
+        of_text = einsum(found.token_weight, tokens, "a b t, a t e -> a b e")
+        return (of_text * einsum(found.frame_weight, frames, "a b v, b v e -> a b e")).sum(-1)
+
+
+def _normalised(
+    text: TextOutput, video: VideoOutput
+) -> tuple[Float[Tensor, "A L E"], Float[Tensor, "B T E"]]:
+    return F.normalize(text.tokens, dim=-1), F.normalize(video.frames, dim=-1)
+
+
+def _mutual(
+    tokens: Float[Tensor, "A L E"],
+    frames: Float[Tensor, "B T E"],
+    words: Bool[Tensor, "A L"],
+    real: Bool[Tensor, "B T"],
+    tau: float,
+    weighed: Bool[Tensor, "A L"],
+) -> _Mutual:
+    """`weighed`: tokens that may have a weight."""
+    cosine = einsum(tokens, frames, "a t e, b v e -> a b t v")
+    words = words[:, None, :, None].expand_as(cosine)
+    real = real[:, None].expand_as(cosine)
+    token = (_softmax(tau * cosine * words, real, 3) * cosine).sum(3)
+    frame = (_softmax(tau * cosine, words, 2) * cosine).sum(2)
+    return _Mutual(
+        token, frame, _softmax(tau * token, weighed[:, None], 2), _softmax(tau * frame, real[:, :, 0], 2)
+    )
+
+
+def _softmax(x: Tensor, real: Tensor, axis: int) -> Tensor:
+    return x.masked_fill(~real, float("-inf")).softmax(axis)

@@ -1,0 +1,46 @@
+"""CLIP2Video's temporal alignment block: text tokens and frames in; half their cosine, half that of centres, out."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import torch
+import torch.nn.functional as F
+from einops import einsum
+from jaxtyping import Bool, Float
+from torch import Tensor, nn
+
+from stan.models.similarity.base import Similarity
+
+if TYPE_CHECKING:
+    from stan.models.clip import Clip, TextOutput
+    from stan.models.video_encoder import VideoOutput
+
+
+class TemporalAlignment(Similarity):
+    """What tokens and frames differ by from shared centres, beside the cosine (CLIP2Video, `get_TAB_embedding`).
+
+    A token belongs to centres by a softmax; its differences from them are summed over the tokens (the start token
+    left out) or frames, normalised, averaged over centres and normalised. In training both cosines have a loss. The
+    released code reads CLIP's frames, some of them once more after a block; here it reads the temporal method's.
+    """
+
+    def __init__(self, clip: Clip, *, centres: int = 5, std: float = 1 / 8):
+        super().__init__(clip)
+        self.weight = nn.Parameter(std * torch.randn(centres, clip.embed_dim))
+        self.centre = nn.Parameter(std * torch.randn(centres, clip.embed_dim))
+
+    def forward(self, text: TextOutput, video: VideoOutput) -> Float[Tensor, "texts videos"]:
+        whole, aligned = self.parts(text, video)
+        return (whole + aligned) / 2
+
+    def parts(self, text: TextOutput, video: VideoOutput) -> tuple[Float[Tensor, "texts videos"], ...]:
+        whole = F.normalize(text.text, dim=-1) @ F.normalize(video.video, dim=-1).T
+        words = self._aligned(text.tokens[:, 1:], text.mask[:, 1:])
+        return whole, words @ self._aligned(video.frames, video.mask).T
+
+    def _aligned(self, x: Float[Tensor, "B S E"], real: Bool[Tensor, "B S"]) -> Float[Tensor, "B E"]:
+        weights = (x @ self.weight.T).softmax(-1) * real[..., None]
+        # the sum over s of weight_k * (x - centre_k), without a tensor of all differences
+        sums = einsum(weights, x, "b s k, b s e -> b k e") - weights.sum(1)[..., None] * self.centre
+        return F.normalize(F.normalize(sums, dim=-1).mean(1), dim=-1)

@@ -1,0 +1,54 @@
+"""DRL's weighted token-wise interaction: text tokens and frames in, the weighted mean of their best matches out."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import torch.nn.functional as F
+from einops import einsum
+from jaxtyping import Bool, Float
+from torch import Tensor, nn
+
+from stan.models.similarity.base import PairSimilarity
+
+if TYPE_CHECKING:
+    from stan.models.clip import Clip, TextOutput
+    from stan.models.video_encoder import VideoOutput
+
+STD = 0.02
+
+
+class TokenInteraction(PairSimilarity):
+    """Each token's best frame and each frame's best token, by learned weights (DRL, `wti_interaction`).
+
+    s = 1/2 (sum_t w_t max_v <t, v> + sum_v w_v max_t <t, v>), the weights a softmax of Linear-ReLU-Linear, all linear
+    layers from N(0, .02^2).
+    """
+
+    def __init__(self, clip: Clip):
+        super().__init__(clip)
+        self.text, self.video = _weigher(clip.embed_dim), _weigher(clip.embed_dim)
+
+    def pairs(self, text: TextOutput, video: VideoOutput) -> Float[Tensor, "texts videos"]:
+        tokens, frames = F.normalize(text.tokens, dim=-1), F.normalize(video.frames, dim=-1)
+        match = einsum(tokens, frames, "a t e, b v e -> a b t v")
+        best_frame = match.masked_fill(~video.mask[:, None], -1).amax(3)  # no cosine is below -1
+        best_token = match.masked_fill(~text.mask[:, None, :, None], -1).amax(2)
+        of_tokens = einsum(best_frame, _weights(self.text, text.tokens, text.mask), "a b t, a t -> a b")
+        of_frames = einsum(best_token, _weights(self.video, video.frames, video.mask), "a b v, b v -> a b")
+        return (of_tokens + of_frames) / 2
+
+
+def _weigher(width: int) -> nn.Sequential:
+    # a last bias would move all weights alike, which a softmax doesn't see
+    layers = nn.Sequential(nn.Linear(width, width), nn.ReLU(), nn.Linear(width, 1, bias=False))
+    for linear in (layers[0], layers[2]):
+        nn.init.normal_(linear.weight, std=STD)
+    nn.init.zeros_(layers[0].bias)
+    return layers
+
+
+def _weights(
+    weigher: nn.Module, x: Float[Tensor, "B S E"], real: Bool[Tensor, "B S"]
+) -> Float[Tensor, "B S"]:
+    return weigher(x)[..., 0].masked_fill(~real, float("-inf")).softmax(-1)

@@ -1,0 +1,52 @@
+"""Name and options of a temporal method in, the module out: the one registry of temporal methods."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from stan.common import registry
+from stan.models.temporal.actionclip import ActionClip, ActionClipShift
+from stan.models.temporal.aim import Aim
+from stan.models.temporal.base import Temporal
+from stan.models.temporal.center_clip import CenterClip
+from stan.models.temporal.divided_space_time import DividedSpaceTime
+from stan.models.temporal.efficient_prompting import EfficientPrompting
+from stan.models.temporal.factorised_encoder import FactorisedEncoder
+from stan.models.temporal.joint_space_time import JointSpaceTime
+from stan.models.temporal.sequence_transformer import SequenceTransformer
+from stan.models.temporal.st_adapter import StAdapter
+from stan.models.temporal.stan import Stan
+from stan.models.temporal.temporal_difference import TemporalDifference
+from stan.models.temporal.token_learner import TokenLearner
+from stan.models.temporal.token_roll import TokenRoll
+from stan.models.temporal.x_clip import XClip
+
+if TYPE_CHECKING:
+    from stan.models.clip import Clip
+
+METHODS: dict[str, type[Temporal]] = {
+    "mean": Temporal,
+    "sequence_transformer": SequenceTransformer,
+    "stan": Stan,
+    "temporal_difference": TemporalDifference,
+    "actionclip": ActionClip,
+    "actionclip_shift": ActionClipShift,
+    "efficient_prompting": EfficientPrompting,
+    "factorised_encoder": FactorisedEncoder,
+    "x_clip": XClip,
+    "st_adapter": StAdapter,
+    "aim": Aim,
+    "center_clip": CenterClip,
+    "divided_space_time": DividedSpaceTime,
+    "joint_space_time": JointSpaceTime,
+    "token_roll": TokenRoll,
+    "token_learner": TokenLearner,
+}
+
+
+def build(name: str, clip: Clip, frames: int, options: dict[str, Any] | None = None) -> Temporal:
+    """The method `name` for clips of `frames` frames on `clip`, initialised from it.
+
+    Raises ValueError for a name or option that isn't known, listing those that are.
+    """
+    return registry.build("temporal method", METHODS, name, (clip, frames), options or {})

@@ -1,0 +1,114 @@
+"""CenterCLIP: halfway through CLIP, frames become segments, of which only central tokens are kept (intermediate)."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import torch
+import torch.nn.functional as F
+from einops import rearrange
+from jaxtyping import Bool, Float, Int
+from torch import Tensor, nn
+
+from stan.models.temporal.base import Project, Temporal, mean_over_frames
+
+if TYPE_CHECKING:
+    from stan.models.clip import Clip
+
+ITERATIONS = 100
+
+
+class CenterClip(Temporal):
+    """Of each segment's patch tokens the K medoids, before a block (CenterCLIP, `cluster.py`); no parameters.
+
+    segment: frames merged into one (the source: 12 frames to 6). clusters: K; None means the patches of a frame (49
+    in the source). block: the first that reads the medoids, counted from 0; None means half of them lie before it.
+
+    A segment's CLS is the mean of its frames'. After the blocks each frame gets its segment's embedding, so that the
+    mean over frames is that over segments; one that is cut short by the clip's end weighs less, as it has fewer frames.
+    All it knows of order is that of two equally central tokens the first is kept.
+    """
+
+    def __init__(
+        self,
+        clip: Clip,
+        frames: int,
+        *,
+        segment: int = 2,
+        clusters: int | None = None,
+        block: int | None = None,
+    ):
+        super().__init__(clip, frames)
+        self.segment = segment
+        self.clusters = clip.patches if clusters is None else clusters
+        self.block = self.changes_from = clip.layers // 2 if block is None else block
+        if segment < 1 or not 1 <= self.clusters <= clip.patches:
+            raise ValueError(
+                f"center_clip: segment={segment}, clusters={clusters}: choose segments of at least 1 frame and 1 to"
+                f" {clip.patches} clusters (the patches of a frame)"
+            )
+        if not 1 <= self.block < clip.layers:
+            raise ValueError(f"center_clip: block={block}: choose one of 1 to {clip.layers - 1}")
+
+    def inside(self, i: int, block: nn.Module, x: Tensor, mask: Tensor | None) -> Tensor:
+        return super().inside(i, block, self._merge(x, mask) if i == self.block else x, mask)
+
+    def beside(self, i: int, x: Tensor, side: int | None, mask: Tensor | None) -> int:
+        """The number of frames, read before they are merged."""
+        return x.shape[1] if side is None else side
+
+    def after(self, x: Tensor, side: int, mask: Tensor | None, project: Project) -> Tensor:
+        return project(x[:, :, 0]).repeat_interleave(self.segment, 1)[:, :side]
+
+    def _merge(
+        self, x: Float[Tensor, "B T S D"], mask: Bool[Tensor, "B T"] | None
+    ) -> Float[Tensor, "B segments 1+K D"]:
+        videos, frames = x.shape[:2]
+        real = torch.ones(videos, frames, dtype=torch.bool, device=x.device) if mask is None else mask
+        missing = -frames % self.segment
+        x = rearrange(F.pad(x, (0, 0, 0, 0, 0, missing)), "b (n t) s d -> (b n) t s d", t=self.segment)
+        real = rearrange(F.pad(real, (0, missing)), "b (n t) -> (b n) t", t=self.segment)
+        # a segment of padding has a CLS, too
+        cls = mean_over_frames(x[:, :, :1], real | ~real.any(1, keepdim=True))
+        tokens = rearrange(x[:, :, 1:], "n t p d -> n (t p) d")
+        chosen = medoids(tokens, real.repeat_interleave(x.shape[2] - 1, 1), self.clusters)
+        kept = tokens.gather(1, chosen[..., None].expand(-1, -1, tokens.shape[2]))
+        return rearrange(torch.cat([cls, kept], 1), "(b n) s d -> b n s d", b=videos)
+
+
+@torch.no_grad()
+def medoids(
+    tokens: Float[Tensor, "N M D"], real: Bool[Tensor, "N M"], clusters: int
+) -> Int[Tensor, "N clusters"]:
+    """Indices, rising, of the tokens that each stand for a cluster; of those that are `real`, if there are enough.
+
+    K-medoids by Euclidean distance: every token joins its nearest medoid, then each cluster's token with the smallest
+    sum of distances becomes its medoid, until none changes (`fast_kmeans.py`).
+    """
+    tokens = tokens.float()
+    distance = torch.cdist(tokens, tokens, compute_mode="donot_use_mm_for_euclid_dist")
+    # nearer to itself than to an equal token: no cluster is empty
+    distance.diagonal(dim1=1, dim2=2).fill_(-1)
+    chosen = _first_medoids(tokens, distance, real, clusters)
+    for _ in range(ITERATIONS):
+        nearest = distance.gather(1, chosen[..., None].expand(-1, -1, distance.shape[2])).argmin(1)  # (N, M)
+        member = F.one_hot(nearest, clusters).bool() & real[..., None]  # (N, M, clusters)
+        with torch.autocast(tokens.device.type, enabled=False):
+            spread = distance @ member.float()
+        previous, chosen = chosen, spread.masked_fill(~member, torch.inf).argmin(1)
+        if torch.equal(chosen, previous):
+            break
+    return chosen.sort(1).values
+
+
+def _first_medoids(
+    tokens: Tensor, distance: Tensor, real: Tensor, clusters: int
+) -> Int[Tensor, "N clusters"]:
+    """The longest token, then again and again the one farthest from all chosen (Katsavounidis, Kuo, Zhang 1994)."""
+    chosen = [tokens.norm(dim=-1).masked_fill(~real, -torch.inf).argmax(1)]
+    gap = torch.full(real.shape, torch.inf, device=tokens.device)
+    for _ in range(clusters - 1):
+        to_last = distance.gather(1, chosen[-1][:, None, None].expand(-1, 1, distance.shape[2]))[:, 0]
+        gap = torch.minimum(gap, to_last)
+        chosen.append(gap.masked_fill(~real, -torch.inf).argmax(1))
+    return torch.stack(chosen, 1)

@@ -1,0 +1,42 @@
+"""Divided space-time attention: over time at each patch, before CLIP's own within the frame (intermediate)."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import torch
+from torch import Tensor, nn
+
+from stan.models.temporal.base import Temporal
+from stan.models.temporal.stan_layer import CrossFrameAttention
+from stan.models.temporal.video_tokens import TimePositions
+
+if TYPE_CHECKING:
+    from stan.models.clip import Clip
+
+
+class DividedSpaceTime(Temporal):
+    """Temporal attention in every block, then the block as CLIP runs it (TimeSformer, Frozen).
+
+    Norm and attention start as copies of the block's own (TimeSformer), the projection after them and the times
+    (both sources) at zero: it starts as CLIP. Every frame keeps a CLS of its own, as in CLIP, which takes part
+    in spatial attention only; in the sources one CLS serves all frames.
+    """
+
+    def __init__(self, clip: Clip, frames: int):
+        super().__init__(clip, frames)
+        self.changes_from = 0
+        self.time = TimePositions(frames, clip.width)
+        self.over_time = nn.ModuleList(_temporal_attention(block, clip.heads) for block in clip.blocks)
+
+    def inside(self, i: int, block: nn.Module, x: Tensor, mask: Tensor | None) -> Tensor:
+        cls, patches = x.split([1, x.shape[2] - 1], 2)
+        patches = self.over_time[i](self.time(patches) if i == 0 else patches, mask)
+        return super().inside(i, block, torch.cat([cls, patches], 2), mask)
+
+
+def _temporal_attention(block: nn.Module, heads: int) -> CrossFrameAttention:
+    layer = CrossFrameAttention(block.attn.embed_dim, heads, drop_path=0.0)
+    layer.norm.load_state_dict(block.ln_1.state_dict())
+    layer.attention.load_state_dict(block.attn.state_dict())
+    return layer

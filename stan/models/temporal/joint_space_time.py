@@ -1,0 +1,29 @@
+"""Joint space-time attention: all frames' tokens in one sequence through CLIP's blocks (intermediate)."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from torch import Tensor, nn
+
+from stan.models.temporal.base import Temporal
+from stan.models.temporal.video_tokens import TimePositions, run_jointly
+
+if TYPE_CHECKING:
+    from stan.models.clip import Clip
+
+
+class JointSpaceTime(Temporal):
+    """CLIP's blocks attend over space and time at once (TimeSformer's joint attention, ViViT's model 1).
+
+    The times start at zero, so that at first only the joining tells it from CLIP: of one frame it is CLIP.
+    Every frame keeps a CLS of its own; in the sources one CLS serves all frames.
+    """
+
+    def __init__(self, clip: Clip, frames: int):
+        super().__init__(clip, frames)
+        self.changes_from = 0
+        self.time = TimePositions(frames, clip.width)
+
+    def inside(self, i: int, block: nn.Module, x: Tensor, mask: Tensor | None) -> Tensor:
+        return run_jointly(block, self.time(x) if i == 0 else x, mask)

@@ -1,0 +1,211 @@
+"""STAN (CVPR 2023): a branch beside CLIP that reads several of its levels and mixes them across frames."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, NamedTuple
+
+import torch
+from einops import rearrange
+from jaxtyping import Bool, Float
+from torch import Tensor, nn
+
+from stan.models.temporal.base import Project, Temporal, mean_over_frames
+from stan.models.temporal.dropout import Dropout
+from stan.models.temporal.stan_layer import StanLayer
+
+if TYPE_CHECKING:
+    from stan.models.clip import Clip
+
+FIRST_INPUTS = ("released", "paper")
+MERGES = ("sum", "projection", "zero_projection")
+
+
+class Branch(NamedTuple):
+    """The branch's tokens: one CLS per video, and patches frame by frame as CLIP's levels hold them."""
+
+    cls: Float[Tensor, "B 1 D"]
+    patches: Float[Tensor, "B T P D"]
+
+
+class Stan(Temporal):
+    """Spatial-temporal auxiliary network beside CLIP's blocks (or, with `branch=False`, after them).
+
+    layers: K branch layers; their spatial part starts as a copy of CLIP's last K blocks.
+    interval, levels: layer k reads block `levels[k]`; None means K blocks, `interval` apart, that end with
+        the last.
+    cross_frame: `attention`, `convolution` or `none`; convolution: `dense` (first released code) or
+        `bottleneck` (eq. 9).
+    intra_frame: False drops the spatial part. Nothing then carries patches to the CLS, so the mean of the
+        branch's patches is added to it: the sources don't say how that row reads the patches, only that it
+        gains from them.
+    branch: False appends the layers to CLIP (section 4.3): they read CLIP's last tokens, and their CLS alone
+        is the output.
+    multi_level: False lets all layers run on the level of the first; CLIP's CLS is still added.
+    merge: `sum` (released), `projection` (eq. 5-6: W_proj, starting as the identity, so as the sum) or
+        `zero_projection` (W_proj starting at zero: the branch starts as one that reads a single level, and
+        learns how much of each further one to let in). No source gives W_proj's start.
+    first_input: `released` (CLS averaged with CLIP's, CLIP's own positions, time from N(0, 1)) or `paper`
+        (eq. 4: CLS is the mean over frames, positions of its own, from N(0, .02)).
+    drop_path: rate on the attention residuals of the last layer, rising linearly from 0.
+    """
+
+    def __init__(
+        self,
+        clip: Clip,
+        frames: int,
+        *,
+        layers: int = 4,
+        interval: int = 1,
+        levels: list[int] | None = None,
+        cross_frame: str = "attention",
+        convolution: str = "dense",
+        intra_frame: bool = True,
+        branch: bool = True,
+        multi_level: bool = True,
+        merge: str = "sum",
+        first_input: str = "released",
+        dropout: float = 0.0,
+        drop_path: float = 0.1,
+        max_frames: int = 64,
+    ):
+        super().__init__(clip, frames)
+        _require(merge in MERGES, f"merge={merge!r}: choose one of {MERGES}")
+        _require(first_input in FIRST_INPUTS, f"first_input={first_input!r}: choose one of {FIRST_INPUTS}")
+        _require(
+            intra_frame or cross_frame != "none",
+            "without cross_frame and intra_frame the branch has no layers",
+        )
+        _require(
+            branch or not multi_level, "branch=False reads CLIP's last tokens only: set multi_level=False"
+        )
+        _require(1 <= layers <= clip.layers, f"layers={layers}: this CLIP has {clip.layers} blocks to copy")
+        _require(frames <= max_frames, f"frames={frames}: the table of times has max_frames={max_frames}")
+        self.branch, self.multi_level, self.intra_frame = branch, multi_level, intra_frame
+        self.reads = _reads(clip.layers, layers, interval, levels)
+        if not branch:
+            self.reads = (clip.layers - 1,)
+        elif not multi_level:
+            self.reads = self.reads[:1]
+        self.levels = tuple(sorted({*self.reads, clip.layers - 1}))
+        rates = [drop_path * k / max(1, layers - 1) for k in range(layers)]
+        self.layers = nn.ModuleList(
+            StanLayer(clip.heads, block, rate, cross_frame, convolution, intra_frame)
+            for block, rate in zip(clip.blocks[-layers:], rates, strict=True)
+        )
+        self.merges = nn.ModuleList()
+        if merge != "sum":
+            start = nn.init.eye_ if merge == "projection" else nn.init.zeros_
+            self.merges.extend(_projection(clip.width, start) for _ in self.reads[1:])
+        self._add_first_input(clip, first_input, max_frames)
+        self.dropout = Dropout(dropout)
+
+    def _add_first_input(self, clip: Clip, first_input: str, max_frames: int) -> None:
+        self.time = nn.Embedding(max_frames, clip.width)  # from N(0, 1)
+        self.space = None
+        # CLIP's own, read where they are needed and not registered a second time: they stay CLIP's in state
+        # and optimizer, also where parameters are replaced by their parts
+        self._visual = (clip.visual,)
+        if first_input == "paper":
+            self.space = nn.Parameter(torch.empty(clip.patches, clip.width))
+            nn.init.normal_(self.space, std=0.02)
+            nn.init.normal_(self.time.weight, std=0.02)
+
+    def beside(self, i: int, x: Tensor, side: Branch | None, mask: Tensor | None) -> Branch | None:
+        if not self.branch or i not in self.reads:
+            return side
+        return self._step(i, x, side, mask, whole=False)
+
+    def after(self, x: Tensor, side: Branch | None, mask: Tensor | None, project: Project) -> Tensor:
+        if not self.branch:
+            side = self._step(self.reads[0], x, None, mask, whole=False)
+        added = side.cls
+        if not self.intra_frame:
+            added = added + mean_over_frames(side.patches, mask).mean(1, keepdim=True)
+        if not self.branch:
+            return project(added).expand(-1, x.shape[1], -1)
+        return project(x[:, :, 0] + added)
+
+    def branch_tokens(
+        self, levels: Mapping[int, Float[Tensor, "B T S D"]], mask: Bool[Tensor, "B T"] | None = None
+    ) -> Float[Tensor, "B J D"]:
+        """The last layer's tokens, J = 1 + P * T: CLS, then all frames of patch 0, of patch 1, ..."""
+        side = None
+        for i in self.reads:
+            side = self._step(i, levels[i], side, mask, whole=True)
+        return torch.cat([side.cls, rearrange(side.patches, "b t p d -> b (p t) d")], 1)
+
+    @torch.no_grad()
+    def attention(
+        self, levels: Mapping[int, Float[Tensor, "B T S D"]], mask: Bool[Tensor, "B T"] | None = None
+    ) -> list[dict[str, Tensor]]:
+        """Attention weights by layer: `cross_frame` (B, P, heads, T, T), `intra_frame` (B, T, heads, S, S).
+
+        A layer without such attention lacks the entry. Rows (queries) sum to one; token 0 of S is the CLS.
+        """
+        inputs: list[tuple] = []
+        hooks = [
+            layer.register_forward_pre_hook(lambda _, given: inputs.append(given)) for layer in self.layers
+        ]
+        try:
+            self.branch_tokens(levels, mask)
+        finally:
+            for hook in hooks:
+                hook.remove()
+        return [layer.attention(*given[:3]) for layer, given in zip(self.layers, inputs, strict=True)]
+
+    def _step(self, i: int, x: Tensor, side: Branch | None, mask: Tensor | None, whole: bool) -> Branch:
+        """Merges level `i` and runs its layer, or all layers where only one level is read."""
+        k = self.reads.index(i)
+        side = self._first(x, mask) if side is None else self._merge(k, x, side, mask)
+        layers = [self.layers[k]] if self.multi_level else self.layers
+        for layer in layers:
+            # only the CLS of the last layer is read, so nothing else is computed there
+            cls_only = layer is self.layers[-1] and not whole
+            side = Branch(*layer(side.cls, side.patches, mask, cls_only))
+        return side
+
+    def _first(self, x: Tensor, mask: Tensor | None) -> Branch:
+        frames = x.shape[1]
+        if frames > self.time.num_embeddings:
+            raise ValueError(
+                f"{frames} frames; this model was built with max_frames={self.time.num_embeddings}"
+            )
+        cls = mean_over_frames(x[:, :, :1], mask)  # (B, 1, D)
+        visual = self._visual[0]
+        class_embedding, position = visual.class_embedding, visual.positional_embedding
+        if self.space is None:
+            cls = (cls + class_embedding + position[0]) / 2
+        space = position[1:] if self.space is None else self.space
+        where = self.time.weight[:frames, None] + space  # (T, P, D)
+        return Branch(cls, self.dropout(x[:, :, 1:] + where))
+
+    def _merge(self, k: int, x: Tensor, side: Branch, mask: Tensor | None) -> Branch:
+        cls, patches = mean_over_frames(x[:, :, :1], mask), x[:, :, 1:]
+        if self.merges:
+            cls, patches = self.merges[k - 1](cls), self.merges[k - 1](patches)  # eq. 5, 6
+        return Branch(side.cls + cls, side.patches + patches)
+
+
+def _reads(blocks: int, layers: int, interval: int, levels: list[int] | None) -> tuple[int, ...]:
+    """The block that each layer reads."""
+    if levels is None:
+        levels = [blocks - 1 - interval * k for k in reversed(range(layers))]
+    ordered = all(a < b for a, b in zip(levels, levels[1:], strict=False))
+    if len(levels) != layers or not ordered or levels[0] < 0 or levels[-1] >= blocks:
+        raise ValueError(
+            f"levels {levels} (interval {interval}): name {layers} rising blocks, one per layer, of 0 to"
+            f" {blocks - 1}"
+        )
+    return tuple(levels)
+
+
+def _projection(width: int, start: Callable[[Tensor], Tensor]) -> nn.Linear:
+    projection = nn.Linear(width, width, bias=False)
+    start(projection.weight)
+    return projection
+
+
+def _require(holds: bool, otherwise: str) -> None:
+    if not holds:
+        raise ValueError(f"stan: {otherwise}")

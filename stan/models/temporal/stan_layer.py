@@ -1,0 +1,165 @@
+"""A STAN branch layer: CLS and patches in, both out, mixed across frames first and within frames second."""
+
+from __future__ import annotations
+
+from copy import deepcopy
+
+import torch
+from einops import rearrange, repeat
+from jaxtyping import Bool, Float
+from torch import Tensor, nn
+
+from stan.models.temporal.attention import attend, attend_over_time, attention_weights
+from stan.models.temporal.base import mean_over_frames
+from stan.models.temporal.dropout import DropPath
+from stan.models.temporal.video_tokens import convolve_over_time, without_padding, zero
+
+
+class StanLayer(nn.Module):
+    """Cross-frame module, then intra-frame module; either may be missing. `block` is CLIP's, copied."""
+
+    def __init__(
+        self,
+        heads: int,
+        block: nn.Module,
+        drop_path: float,
+        cross_frame: str,
+        convolution: str,
+        intra_frame: bool,
+    ):
+        super().__init__()
+        self.cross_frame = _cross_frame(block.attn.embed_dim, heads, drop_path, cross_frame, convolution)
+        self.intra_frame = IntraFrame(block, drop_path) if intra_frame else None
+
+    def forward(
+        self,
+        cls: Float[Tensor, "B 1 D"],
+        patches: Float[Tensor, "B T P D"],
+        mask: Bool[Tensor, "B T"] | None,
+        cls_only: bool = False,
+    ) -> tuple[Float[Tensor, "B 1 D"], Float[Tensor, "B T P D"]]:
+        """With `cls_only` the patches come back before the intra-frame module, the CLS after it."""
+        if self.cross_frame is not None:
+            patches = self.cross_frame(patches, mask)
+        if self.intra_frame is not None:
+            cls, patches = self.intra_frame(cls, patches, mask, cls_only)
+        return cls, patches
+
+    def attention(
+        self, cls: Float[Tensor, "B 1 D"], patches: Float[Tensor, "B T P D"], mask: Bool[Tensor, "B T"] | None
+    ) -> dict[str, Tensor]:
+        """Weights on the same input: `cross_frame` (B, P, heads, T, T), `intra_frame` (B, T, heads, S, S)."""
+        weights = {}
+        if isinstance(self.cross_frame, CrossFrameAttention):
+            weights["cross_frame"] = self.cross_frame.weights(patches, mask)
+        if self.cross_frame is not None:
+            patches = self.cross_frame(patches, mask)
+        if self.intra_frame is not None:
+            weights["intra_frame"] = self.intra_frame.weights(cls, patches)
+        return weights
+
+
+class CrossFrameAttention(nn.Module):
+    """Attention of each patch over its own place in all frames, and a projection that starts at zero."""
+
+    def __init__(self, width: int, heads: int, drop_path: float):
+        super().__init__()
+        self.norm = nn.LayerNorm(width)
+        self.attention = nn.MultiheadAttention(width, heads, batch_first=True)
+        self.drop_path = DropPath(drop_path)
+        self.temporal_fc = zero(nn.Linear(width, width))
+
+    def forward(
+        self, patches: Float[Tensor, "B T P D"], mask: Bool[Tensor, "B T"] | None
+    ) -> Float[Tensor, "B T P D"]:
+        y = attend_over_time(self.attention, self.norm(patches), mask)
+        return patches + self.temporal_fc(self.drop_path(y, samples=(0, 2)))  # a patch over time
+
+    def weights(self, patches: Tensor, mask: Tensor | None) -> Float[Tensor, "B P heads T T"]:
+        count = patches.shape[2]
+        keys = None if mask is None else repeat(mask, "b t -> (b p) 1 1 t", p=count)
+        x = rearrange(self.norm(patches), "b t p d -> (b p) t d")
+        return rearrange(attention_weights(self.attention, x, keys), "(b p) h q k -> b p h q k", p=count)
+
+
+class DenseConvolution(nn.Module):
+    """A full 3x1x1 convolution over time, and a projection that starts at zero (first released code)."""
+
+    def __init__(self, width: int, drop_path: float):
+        super().__init__()
+        self.over_time = nn.Conv3d(width, width, (3, 1, 1), padding=(1, 0, 0))
+        self.drop_path = DropPath(drop_path)
+        self.temporal_fc = zero(nn.Linear(width, width))
+
+    def forward(
+        self, patches: Float[Tensor, "B T P D"], mask: Bool[Tensor, "B T"] | None
+    ) -> Float[Tensor, "B T P D"]:
+        y = convolve_over_time(self.over_time, without_padding(patches, mask))
+        return patches + self.temporal_fc(self.drop_path(y))
+
+
+class BottleneckConvolution(nn.Module):
+    """Down to an eighth, 3x1x1 convolution over time, GELU, up (eq. 9); up starts at zero (not stated)."""
+
+    def __init__(self, width: int, drop_path: float):
+        super().__init__()
+        self.down = nn.Linear(width, width // 8)
+        self.over_time = nn.Conv3d(width // 8, width // 8, (3, 1, 1), padding=(1, 0, 0))
+        self.up = zero(nn.Linear(width // 8, width))
+        self.drop_path = DropPath(drop_path)
+
+    def forward(
+        self, patches: Float[Tensor, "B T P D"], mask: Bool[Tensor, "B T"] | None
+    ) -> Float[Tensor, "B T P D"]:
+        y = convolve_over_time(self.over_time, without_padding(self.down(patches), mask))
+        return patches + self.drop_path(self.up(nn.functional.gelu(y)))
+
+
+class IntraFrame(nn.Module):
+    """A copy of a CLIP block, run on each frame with the video's one CLS, then averaged over frames."""
+
+    def __init__(self, block: nn.Module, drop_path: float):
+        super().__init__()
+        self.block = deepcopy(block).requires_grad_(True)
+        self.drop_path = DropPath(drop_path)
+
+    def forward(
+        self,
+        cls: Float[Tensor, "B 1 D"],
+        patches: Float[Tensor, "B T P D"],
+        mask: Bool[Tensor, "B T"] | None,
+        cls_only: bool = False,
+    ) -> tuple[Float[Tensor, "B 1 D"], Float[Tensor, "B T P D"]]:
+        block, frames = self.block, patches.shape[1]
+        x = self._frames(cls, patches)
+        y = self.drop_path(block.ls_1(attend(block.attn, x, queries=1 if cls_only else None)))
+        y = rearrange(y, "(b t) s d -> b t s d", t=frames)
+        added, rest = y.split([1, y.shape[2] - 1], 2)
+        cls = self._transform(cls + mean_over_frames(added, mask))
+        return cls, patches if cls_only else self._transform(patches + rest)
+
+    def weights(self, cls: Tensor, patches: Tensor) -> Float[Tensor, "B T heads S S"]:
+        weights = attention_weights(self.block.attn, self._frames(cls, patches))
+        return rearrange(weights, "(b t) h q k -> b t h q k", t=patches.shape[1])
+
+    def _frames(self, cls: Tensor, patches: Tensor) -> Float[Tensor, "BT S D"]:
+        x = torch.cat([repeat(cls, "b 1 d -> b t 1 d", t=patches.shape[1]), patches], 2)
+        return self.block.ln_1(rearrange(x, "b t s d -> (b t) s d"))
+
+    def _transform(self, x: Tensor) -> Tensor:
+        return x + self.block.ls_2(self.block.mlp(self.block.ln_2(x)))
+
+
+def _cross_frame(width: int, heads: int, drop_path: float, kind: str, convolution: str) -> nn.Module | None:
+    if kind == "none":
+        return None
+    if kind == "attention":
+        return CrossFrameAttention(width, heads, drop_path)
+    convolutions = {"dense": DenseConvolution, "bottleneck": BottleneckConvolution}
+    if kind != "convolution" or convolution not in convolutions:
+        raise ValueError(
+            f"stan: cross_frame={kind!r}, convolution={convolution!r}: choose cross_frame attention,"
+            " convolution or none"
+            " and convolution dense or bottleneck"
+        )
+    return convolutions[convolution](width, drop_path)

@@ -1,0 +1,49 @@
+"""Token roll: before each of CLIP's blocks some patches change places with the frames beside (intermediate)."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import torch
+from jaxtyping import Bool, Int
+from torch import Tensor, nn
+
+from stan.models.temporal.base import Temporal
+
+if TYPE_CHECKING:
+    from stan.models.clip import Clip
+
+
+class TokenRoll(Temporal):
+    """Tokens from the frame before, and as many from the one after (All-in-one, `temporal_roll.py`).
+
+    share: of a frame's tokens, how many roll each way: the first patches come from before, the last from after.
+
+    The last frame's neighbour is the first. No parameters; of one frame it is CLIP.
+    """
+
+    def __init__(self, clip: Clip, frames: int, *, share: float = 0.125):
+        super().__init__(clip, frames)
+        self.changes_from = 0
+        self.rolled = int(share * (1 + clip.patches))
+        if not 1 <= self.rolled <= clip.patches // 2:
+            raise ValueError(
+                f"token_roll: share={share} rolls {self.rolled} of {clip.patches} patches each way: choose 1 to"
+                f" {clip.patches // 2}"
+            )
+
+    def inside(self, i: int, block: nn.Module, x: Tensor, mask: Tensor | None) -> Tensor:
+        real = torch.ones(x.shape[:2], dtype=torch.bool, device=x.device) if mask is None else mask
+        video, count = torch.arange(len(x), device=x.device)[:, None], self.rolled
+        from_before = x[:, :, 1 : 1 + count][video, _neighbour(real, -1)]
+        from_after = x[:, :, -count:][video, _neighbour(real, 1)]
+        x = torch.cat([x[:, :, :1], from_before, x[:, :, 1 + count : -count], from_after], 2)
+        return super().inside(i, block, x, mask)
+
+
+def _neighbour(real: Bool[Tensor, "B T"], steps: int) -> Int[Tensor, "B T"]:
+    """Index of the real frame so many steps on, around the clip's end; padding frames are their own neighbours."""
+    frames = torch.arange(real.shape[1], device=real.device).expand_as(real)
+    in_order = (~real).int().argsort(dim=1, stable=True)  # real frames first
+    rank = real.cumsum(1) - 1
+    return torch.where(real, in_order.gather(1, (rank + steps) % real.sum(1, keepdim=True)), frames)

@@ -1,0 +1,89 @@
+"""X-CLIP: frames exchange messages inside CLIP's blocks, and a small transformer joins them after (intermediate)."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import torch
+from jaxtyping import Bool, Float
+from torch import Tensor, nn
+
+from stan.models.temporal.attention import attend_over_time
+from stan.models.temporal.base import Project, Temporal
+from stan.models.temporal.frame_blocks import quick_gelu
+from stan.models.temporal.video_tokens import TimePositions, attend_within, transform
+
+if TYPE_CHECKING:
+    from stan.models.clip import Clip
+
+
+class XClip(Temporal):
+    """Message tokens in every block (`cct.py`), then the multiframe integration transformer, MIT (`mit.py`).
+
+    layers: blocks of the MIT; 0 leaves it out, and with it all knowledge of order.
+
+    A frame's message is read by its tokens beside themselves, so it doesn't start as CLIP; all that is new starts as
+    in the source, at random.
+    """
+
+    def __init__(self, clip: Clip, frames: int, *, layers: int = 1):
+        super().__init__(clip, frames)
+        self.changes_from = 0
+        if layers < 0:
+            raise ValueError(f"x_clip: layers={layers}: it can't be negative")
+        self.messages = nn.ModuleList(Message(clip.width, clip.heads) for _ in clip.blocks)
+        self.integration = Integration(frames, clip.embed_dim, layers) if layers else None
+
+    def inside(self, i: int, block: nn.Module, x: Tensor, mask: Tensor | None) -> Tensor:
+        with_message = torch.cat([x, self.messages[i](x[:, :, :1], mask)], 2)
+        x = x + attend_within(block, with_message, queries=x.shape[2])
+        return x + transform(block, x)
+
+    def after(self, x: Tensor, side: None, mask: Tensor | None, project: Project) -> Tensor:
+        frames = project(x[:, :, 0])
+        return frames if self.integration is None else self.integration(frames, mask)
+
+
+class Message(nn.Module):
+    """A frame's CLS, projected, in; its message out, which has heard those of all frames."""
+
+    def __init__(self, width: int, heads: int):
+        super().__init__()
+        self.write = nn.Linear(width, width)
+        self.norm = nn.LayerNorm(width)
+        self.attention = nn.MultiheadAttention(width, heads, batch_first=True)
+
+    def forward(
+        self, cls: Float[Tensor, "B T 1 D"], mask: Bool[Tensor, "B T"] | None
+    ) -> Float[Tensor, "B T 1 D"]:
+        message = self.write(cls)
+        return message + attend_over_time(self.attention, self.norm(message), mask)
+
+
+class Integration(nn.Module):
+    """Frame embeddings + positions -> pre-norm blocks -> + frame embeddings."""
+
+    def __init__(self, frames: int, width: int, layers: int):
+        super().__init__()
+        self.time = TimePositions(frames, width, std=0.02)
+        self.blocks = nn.ModuleList(_block(width) for _ in range(layers))
+
+    def forward(
+        self, frames: Float[Tensor, "B T E"], mask: Bool[Tensor, "B T"] | None
+    ) -> Float[Tensor, "B T E"]:
+        y = self.time(frames)
+        for block in self.blocks:
+            y = block(y, src_key_padding_mask=None if mask is None else ~mask)
+        return y + frames
+
+
+def _block(width: int) -> nn.TransformerEncoderLayer:
+    """64 channels per head; matrices from N(0, .02), biases at zero."""
+    block = nn.TransformerEncoderLayer(
+        width, max(1, width // 64), 4 * width, 0.0, quick_gelu, batch_first=True, norm_first=True
+    )
+    for module in block.modules():
+        if isinstance(module, nn.Linear):
+            nn.init.normal_(module.weight, std=0.02)
+            nn.init.zeros_(module.bias)
+    return block

@@ -1,0 +1,75 @@
+"""Tables of a whole study in; figures of quality against its cost, and against what is done to time, out."""
+
+from __future__ import annotations
+
+import itertools
+
+import matplotlib.pyplot as plt
+import numpy as np
+import pandas as pd
+from matplotlib.figure import Figure
+
+from stan.report.figures import BLUE, GREEN, GREY, ORANGE, VERMILION, bare, canvas, finished
+
+COSTS = {
+    "gmacs": "GMACs a video",
+    "params_added": "parameters added, millions",
+    "seconds": "seconds of training",
+}
+"""Columns of `stan.report.costs`, in words."""
+
+_COLOURS = (BLUE, VERMILION, GREEN, ORANGE, "black", GREY)
+_MARKS = ("o", "D", "s", "^", "v", "P", "X", "*", "<", ">", "p", "h", "d")
+
+
+def cost(table: pd.DataFrame, metric: str) -> Figure:
+    """Quality with its 95 % interval against each cost that is known, one panel a cost; every row has its own mark.
+
+    table: row, mean, low, high and the columns of COSTS (`stan.report.costs`); params_added as a count.
+    Raises ValueError where no row has a cost.
+    """
+    table = table.assign(params_added=table["params_added"] / 1e6)
+    known = [name for name in COSTS if table[name].notna().any()]
+    if not known:
+        raise ValueError("no row has a cost that could be counted or was timed")
+    figure, panels = plt.subplots(
+        1, len(known), figsize=(4 * len(known), 3.8), sharey=True, squeeze=False, layout="constrained"
+    )
+    styles = itertools.cycle(zip(_MARKS, itertools.cycle(_COLOURS)))
+    for (_, row), (mark, colour) in zip(table.iterrows(), styles, strict=False):
+        error = [[row["mean"] - row["low"]], [row["high"] - row["mean"]]]
+        for axes, name in zip(panels[0], known, strict=True):
+            axes.errorbar(
+                row[name], row["mean"], yerr=error, fmt=mark, color=colour, capsize=2, label=str(row["row"])
+            )
+    for axes, name in zip(panels[0], known, strict=True):
+        axes.set_xlabel(COSTS[name])
+        bare(axes)
+    panels[0][0].set_ylabel(f"{metric}, percent")
+    figure.legend(
+        *panels[0][0].get_legend_handles_labels(),
+        loc="outside lower center",
+        ncols=4,
+        frameon=False,
+        fontsize=8,
+    )
+    return figure
+
+
+def time_probes(table: pd.DataFrame, metric: str) -> Figure:
+    """What every probed run scores with its frames rearranged, with 95 % intervals; every run has its own mark.
+
+    table: run, arrangement, value, low, high (`stan.report.time_probes`).
+    """
+    arrangements, runs = list(dict.fromkeys(table["arrangement"])), list(dict.fromkeys(table["run"]))
+    figure, axes = canvas(arrangements)
+    figure.set_figheight(max(figure.get_figheight(), 1.2 + 0.16 * len(arrangements) * len(runs)))
+    beside = np.linspace(-0.3, 0.3, len(runs)) if len(runs) > 1 else [0.0]
+    styles = itertools.cycle(zip(_MARKS, itertools.cycle(_COLOURS)))
+    for run, shift, (mark, colour) in zip(runs, beside, styles, strict=False):
+        part = table[table["run"] == run]
+        place = part["arrangement"].map(arrangements.index) + shift
+        error = [part["value"] - part["low"], part["high"] - part["value"]]
+        axes.errorbar(part["value"], place, xerr=error, fmt=mark, color=colour, capsize=2, label=str(run))
+    axes.set(xlabel=f"{metric}, percent", xlim=(0, 102))
+    return finished(figure, axes)

@@ -1,0 +1,192 @@
+"""A study's runs in; its tables, rows in the study's own order and the paper's numbers beside, out."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from stan import experiments, results
+from stan.config import ModelConfig, to_dict
+from stan.evaluation.metrics import HEADLINE
+from stan.experiments import published
+from stan.report import formats
+
+
+def study_runs(
+    study: str, suite: str, size: str, runs: str | Path | Sequence[str | Path], shipped: bool = True
+) -> pd.DataFrame:
+    """The study's runs, as `results.load`. Shipped runs of a row that was run here with another config are left out.
+
+    Raises ValueError for an unknown study, and where there is no done run, because a report of nothing would look like
+    one of zeros.
+    """
+    return of_study(results.load(runs, shipped), study, suite, size, f"in {runs}")
+
+
+def of_study(found: pd.DataFrame, study: str, suite: str, size: str, where: str) -> pd.DataFrame:
+    """`study_runs` of a table that is loaded already; `where` says in messages which one."""
+    if study not in experiments.STUDIES:
+        raise ValueError(f"no study {study!r}; there are {', '.join(experiments.STUDIES)}")
+    found = found[(found["study"] == study) & (found["suite"] == suite) & (found["size"] == size)]
+    own = found[~found["shipped"].astype(bool) & (found["status"] == "done")]
+    outdated = (
+        found["shipped"].astype(bool) & found["row"].isin(own["row"]) & ~found["hash"].isin(own["hash"])
+    )
+    found = found[~outdated]
+    if not (found["status"] == "done").any():
+        raise ValueError(
+            f"no done run of {study} on {suite}, size {size}, {where}: run `stan ablate {study}` first"
+        )
+    return _in_order(found, study)
+
+
+def headline(suite: str) -> str:
+    """The metric by which the suite's tables are read."""
+    return HEADLINE[experiments.task(suite)]
+
+
+def rows(runs: pd.DataFrame, metric: str) -> pd.DataFrame:
+    """`results.summary` in the study's order."""
+    return _in_order(results.summary(runs, metric), runs["study"].iloc[0])
+
+
+def changes(runs: pd.DataFrame, metric: str, baseline: str = "") -> pd.DataFrame:
+    """`results.changes` against `baseline` (the study's own if empty), in the study's order.
+
+    Test-time tricks are let pass, because a row that adds them is one of the components; the row's name says so.
+    """
+    study = runs["study"].iloc[0]
+    return _in_order(
+        results.changes(runs, baseline or experiments.STUDIES[study].baseline, metric, allow=True), study
+    )
+
+
+def printed(study: str, suite: str) -> dict[str, float | None]:
+    """The paper's number by row, on the benchmark that the suite mirrors."""
+    return {row.name: row.paper(suite) for row in experiments.STUDIES[study].rows}
+
+
+def seeds(runs: pd.DataFrame, metric: str) -> pd.DataFrame:
+    """row, seed, value, id: every done run by itself."""
+    done = runs[(runs["status"] == "done") & runs[metric].notna()]
+    return done[["row", "seed", metric, "id"]].rename(columns={metric: "value"}).reset_index(drop=True)
+
+
+def components(study: str) -> pd.DataFrame | None:
+    """row and a tick for each component, as the paper's table has them; None for studies of something else."""
+    ticks = published.tables()["ablation_components"]
+    if {row.name for row in experiments.STUDIES[study].rows} != set(ticks["row"]):
+        return None
+    names = ["cross_frame", "intra_frame", "branch", "multi_level"]
+    return ticks[["row", *names]].astype(dict.fromkeys(names, bool))
+
+
+def costs(runs: pd.DataFrame, metric: str) -> pd.DataFrame:
+    """row, hash, n, mean, low, high of `metric`, and what it costs, counted on the model of the run's own config.
+
+    gmacs: of one video, all views, linear and patch layers as the paper counts, in 10^9; gmacs_all: with attention's
+    products; params and params_added: numbers of parameters, and of those that the method brings; seconds: of training,
+    averaged over seeds, the longest of the runs that share their weights; empty where runs are of several machines.
+    Counts are empty where this version can't build the run's model.
+    """
+    table = rows(runs, metric)[["row", "hash", "n", "mean", "low", "high"]].reset_index(drop=True)
+    done = runs[runs["status"] == "done"]
+    of_config = done.drop_duplicates("hash").set_index("hash")["path"]
+    counted = pd.DataFrame([_counted(of_config[one]) for one in table["hash"]], index=table.index)
+    trained = done["seconds"].groupby([done["training_hash"], done["seed"]]).transform("max")
+    seconds = trained.groupby(done["hash"]).mean()
+    alike = len(done[["machine", "device", "threads"]].drop_duplicates()) == 1
+    return table.join(counted).assign(seconds=table["hash"].map(seconds) if alike else np.nan)
+
+
+def time_probes(runs: pd.DataFrame) -> pd.DataFrame:
+    """run (row and seed), id, row, seed, arrangement, frames, value, low, high, change, change_low, change_high, order:
+    one line per arrangement of every done run that was probed (`stan evaluate RUN --time-probe`), on the test split
+    without further tricks.
+    """
+    done = runs[runs["status"] == "done"]
+    lines = [
+        {"run": f"{run.row}, seed {run.seed}", "id": run.id, "row": run.row, "seed": run.seed} | line
+        for run in done.itertuples()
+        for line in _arrangements(results.time_probe(run.path))
+    ]
+    columns = ["run", "id", "row", "seed", "arrangement", "frames", "value", "low", "high"]
+    return pd.DataFrame(lines, columns=[*columns, "change", "change_low", "change_high", "order"])
+
+
+def _arrangements(probed: dict[str, Any] | None) -> list[dict[str, Any]]:
+    return [
+        {name: one[name] for name in ("arrangement", "frames", "value", "change", "order")}
+        | dict(zip(("low", "high"), one["value_interval"], strict=True))
+        | dict(zip(("change_low", "change_high"), one["interval"], strict=True))
+        for one in (probed or {}).get("arrangements", [])
+    ]
+
+
+def _counted(path: str) -> dict[str, float]:
+    from stan.evaluation.measure import views_of
+
+    experiment = results.read(path)["experiment"]
+    model = json.dumps(to_dict(experiment)["model"], sort_keys=True)
+    return _count(model, experiment.data.frames, views_of(experiment.test_time))
+
+
+@lru_cache(maxsize=512)
+def _count(model: str, frames: int, views: int) -> dict[str, float]:
+    """By a config's JSON, because a config with a dict inside is no key."""
+    from stan.bench.flops import of_model
+
+    names = {
+        "gmacs": "gmacs_linear",
+        "gmacs_all": "gmacs_all",
+        "params": "params",
+        "params_added": "params_added",
+    }
+    try:
+        found = of_model(ModelConfig(**json.loads(model)), frames, views)
+    except ValueError:  # a record of another version, whose model has options that this one hasn't
+        return dict.fromkeys(names, np.nan)
+    return {name: float(found[key]) for name, key in names.items()}
+
+
+def overview(runs: pd.DataFrame, suite: str) -> pd.DataFrame:
+    """Per row: seeds; headline metric and order accuracy, each also on seen and unseen, with intervals; the
+    paper's; minutes.
+    """
+    study, metric = runs["study"].iloc[0], headline(suite)
+    table = pd.DataFrame({"row": rows(runs, metric)["row"], "seeds": rows(runs, metric)["n"]})
+    wanted = [f"{group}{name}" for name in (metric, "order.accuracy") for group in ("", "seen.", "unseen.")]
+    for name in (name for name in wanted if name in runs):
+        table = table.merge(_with_interval(rows(runs, name), name), on="row", how="left")
+    table["paper"] = table["row"].map(printed(study, suite))
+    minutes = runs[runs["status"] == "done"].groupby("row", observed=True)["seconds"].mean() / 60
+    table["minutes"] = table["row"].map(minutes).round(1)
+    return table.astype({"row": str}).set_index("row")
+
+
+def status(runs: pd.DataFrame) -> pd.DataFrame:
+    """Where every number comes from: row, seed, status, shipped, learning rate, epoch, seconds, commit, machine."""
+    columns = ["row", "seed", "status", "shipped", "train.lr", "epoch", "seconds", "commit", "machine", "id"]
+    return runs[columns].reset_index(drop=True)
+
+
+def _with_interval(summary: pd.DataFrame, name: str) -> pd.DataFrame:
+    texts = [
+        formats.with_interval(*numbers)
+        for numbers in summary[["mean", "low", "high"]].itertuples(index=False, name=None)
+    ]
+    return pd.DataFrame({"row": summary["row"], name: texts})
+
+
+def _in_order(table: pd.DataFrame, study: str) -> pd.DataFrame:
+    known = [row.name for row in experiments.STUDIES[study].rows] if study in experiments.STUDIES else []
+    place = {name: i for i, name in enumerate(known)}
+    return table.sort_values(
+        "row", key=lambda names: names.map(lambda name: place.get(name, len(place))), kind="stable"
+    )

@@ -1,0 +1,172 @@
+"""A study's runs in; its report as files out: booktabs LaTeX, CSV, PNG and PDF, each with its run ids and command."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+from matplotlib.figure import Figure
+
+from stan import experiments, report, results
+from stan.common.files import write_bytes
+from stan.experiments import published
+from stan.report import figures, formats, study_figures
+
+_BENCHMARKS = {"msrvtt_R@1": "MSR-VTT", "didemo_R@1": "DiDeMo", "k400_top1": "K400", "ssv2_top1": "SSv2"}
+_TICKS = {"cross_frame": "cross", "intra_frame": "intra", "branch": "branch", "multi_level": "multi"}
+
+Suites = Mapping[str, pd.DataFrame]
+"""A study's runs by suite."""
+
+
+def write(
+    study: str,
+    out: str | Path,
+    runs: str | Path | Sequence[str | Path] = "runs",
+    suites: Sequence[str] = (),
+    size: str = "quick",
+    shipped: bool = True,
+) -> dict[str, Any]:
+    """Writes table.tex, numbers.csv and, by suite, figures (.png, .pdf) with their numbers (.csv) into `out`.
+
+    suites: all that have done runs where none is named. Figures: rows, changes, twins, seen, cost, time (where a run
+    was probed). Returns {"study", "suites", "size", "command", "runs": ids by suite, "rows": `numbers`, "files"}.
+    Raises ValueError for an unknown study and where a named suite, or every suite, has no done run.
+    """
+    found = _runs(study, runs, suites, size, shipped)
+    out = Path(out)
+    out.mkdir(parents=True, exist_ok=True)
+    command = shlex.join(["stan", "report", study, "--suite", ",".join(found), "--size", size])
+    ids = {suite: part.loc[part["status"] == "done", "id"].tolist() for suite, part in found.items()}
+    every = [one for part in ids.values() for one in part]
+    table = numbers(found)
+    files = {
+        "table.tex": formats.latex(layout(study, found), every, command),
+        "numbers.csv": formats.csv(table, every, command),
+    }
+    for suite, part in found.items():
+        files |= _of_suite(part, suite, ids[suite], command)
+    for name, content in files.items():
+        write_bytes(out / name, content)
+    said = {"study": study, "suites": list(found), "size": size, "command": command, "runs": ids}
+    rows = table.astype(object).where(table.notna(), None).to_dict("records")
+    return said | {"rows": rows, "files": [str(out / name) for name in files]}
+
+
+def layout(study: str, found: Suites) -> pd.DataFrame:
+    """The study as the paper prints it: a line a row, components ticked, a group of columns a suite, the printed number
+    of the benchmark that the suite is or mirrors in a column of its own. Columns of two levels.
+    """
+    names = _names(study, found)
+    columns: dict[tuple[str, str], list[Any]] = {("", "row"): names}
+    ticks = report.components(study)
+    if ticks is not None:
+        of_row = ticks.set_index("row")
+        for column in ticks.columns[1:]:
+            columns["components", _TICKS[column]] = [bool(of_row.loc[name, column]) for name in names]
+    for suite, runs in found.items():
+        columns |= {(_group(suite), name): values for name, values in _own(runs, suite, names).items()}
+    return pd.DataFrame(columns)
+
+
+def numbers(found: Suites) -> pd.DataFrame:
+    """suite, row, hash, n, metric, mean, sd, low, high, change, change_low, change_high, won, lost, p, order,
+    order_low, order_high, paper, reason (why there is no change): what table and figures show, a line a row and suite.
+    """
+    return pd.concat([_numbers(runs, suite) for suite, runs in found.items()], ignore_index=True)
+
+
+def _runs(study: str, runs: Any, suites: Sequence[str], size: str, shipped: bool) -> dict[str, pd.DataFrame]:
+    loaded = results.load(runs, shipped)
+    done = loaded[(loaded["study"] == study) & (loaded["size"] == size) & (loaded["status"] == "done")]
+    wanted = suites or sorted(done["suite"].unique()) or ["any suite"]
+    return {suite: report.of_study(loaded, study, suite, size, f"in {runs}") for suite in wanted}
+
+
+def _names(study: str, found: Suites) -> list[str]:
+    """Rows with a done run in any suite, in the study's order."""
+    done = {row for runs in found.values() for row in runs.loc[runs["status"] == "done", "row"]}
+    return [row.name for row in experiments.STUDIES[study].rows if row.name in done]
+
+
+def _group(suite: str) -> str:
+    return f"{suite}, {report.headline(suite).removeprefix('t2v.')}"
+
+
+def _own(runs: pd.DataFrame, suite: str, names: Sequence[str]) -> dict[str, list[Any]]:
+    table = _numbers(runs, suite).drop_duplicates("row").set_index("row").reindex(names)
+    ranges = {
+        "own [95 %]": ("", ["mean", "low", "high"]),
+        "change": ("+", ["change", "change_low", "change_high"]),
+    }
+    shown = {
+        name: [None if pd.isna(v[0]) else formats.with_interval(*v, sign) for v in table[of].to_numpy()]
+        for name, (sign, of) in ranges.items()
+    }
+    shown["order"] = table["order"].tolist()
+    benchmark = _BENCHMARKS.get(published.COLUMN_OF_SUITE.get(suite, ""))
+    printed = report.printed(runs["study"].iloc[0], suite)
+    if any(value is not None for value in printed.values()):
+        shown[f"printed: {benchmark}"] = [printed[name] for name in names]
+    return shown
+
+
+def _numbers(runs: pd.DataFrame, suite: str) -> pd.DataFrame:
+    metric = report.headline(suite)
+    table = report.rows(runs, metric)[["row", "hash", "n", "mean", "sd", "low", "high"]]
+    moved = report.changes(runs, metric).rename(columns={"low": "change_low", "high": "change_high"})
+    moved = moved[["row", "hash", "change", "change_low", "change_high", "won", "lost", "p", "reason"]]
+    order = report.rows(runs, "order.accuracy")[["row", "hash", "mean", "low", "high"]]
+    order = order.rename(columns={"mean": "order", "low": "order_low", "high": "order_high"})
+    table = table.merge(moved, how="left").merge(order, how="left")
+    table.insert(0, "suite", suite)
+    table.insert(4, "metric", metric)
+    paper = table["row"].map(report.printed(runs["study"].iloc[0], suite)).astype(float)
+    reason = table.pop("reason").fillna("")
+    return table.assign(paper=paper, reason=reason)
+
+
+def _of_suite(runs: pd.DataFrame, suite: str, ids: Sequence[str], command: str) -> dict[str, bytes]:
+    """The suite's files by name."""
+    files = {}
+    for name, figure in _figures(runs, suite).items():
+        files[f"{name}-{suite}.png"] = formats.png(figure, ids, command)
+        files[f"{name}-{suite}.pdf"] = formats.pdf(figure, ids, command)
+    metric = report.headline(suite)
+    tables = {
+        "seeds": report.seeds(runs, metric),
+        "cost": report.costs(runs, metric),
+        "time": report.time_probes(runs),
+    }
+    filled = {name: table for name, table in tables.items() if len(table)}
+    return files | {f"{name}-{suite}.csv": formats.csv(table, ids, command) for name, table in filled.items()}
+
+
+def _figures(runs: pd.DataFrame, suite: str) -> dict[str, Figure]:
+    """The suite's figures by name, those left out that have nothing to show."""
+    metric = report.headline(suite)
+    shown = metric.removeprefix("t2v.")
+    rows = report.rows(runs, metric)
+    drawn = {
+        "rows": figures.ablation(
+            rows, shown, report.printed(runs["study"].iloc[0], suite), report.seeds(runs, metric)
+        ),
+        "cost": study_figures.cost(report.costs(runs, metric), shown),
+    }
+    changes = report.changes(runs, metric)
+    if changes["change"].notna().any():
+        baseline = experiments.STUDIES[runs["study"].iloc[0]].baseline
+        drawn["changes"] = figures.forest(changes, shown, baseline)
+    order = report.rows(runs, "order.accuracy")
+    if len(order):
+        drawn["twins"] = figures.order_accuracy(order)
+    seen, unseen = (report.rows(runs, f"{group}.{metric}") for group in ("seen", "unseen"))
+    if len(seen) and len(unseen):
+        drawn["seen"] = figures.seen_unseen(seen, unseen, shown)
+    probed = report.time_probes(runs)
+    if len(probed):
+        drawn["time"] = study_figures.time_probes(probed, shown)
+    return drawn

@@ -1,0 +1,33 @@
+"""A stored run in; the temperature that its validation split asks for, and how right probabilities then are, out."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from stan.evaluation.calibration import fit, reliability, temperature_of
+from stan.evaluation.measure import class_scores, open_split, stored
+
+
+def calibrate(run: str | Path, worlds_root: str | Path = "worlds") -> dict[str, Any]:
+    """The temperature fitted on a run's validation split, and what it makes of the test split.
+
+    {"run", "temperature", "before" (CLIP's own), "val", "test": {"before", "after"} of `reliability`, with "N"}.
+    Raises ValueError for a folder that holds no run with weights.
+    """
+    model, experiment = stored(run)
+    places = (worlds_root, Path(run).resolve().parents[2])
+    before = temperature_of(model)[0]
+    scored = {
+        split: class_scores(model, open_split(experiment, model, split, *places)) for split in ("val", "test")
+    }
+    temperature = fit(*scored["val"])
+    measured = {
+        split: {"N": len(labels)}
+        | {
+            name: reliability(scores, labels, one)
+            for name, one in (("before", before), ("after", temperature))
+        }
+        for split, (scores, labels) in scored.items()
+    }
+    return {"run": experiment.id, "temperature": temperature, "before": before} | measured

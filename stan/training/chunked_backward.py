@@ -1,0 +1,133 @@
+"""A batch and a recipe in; the loss out, its gradients left in the parameters: of all clips, however many at a time.
+
+With fewer clips per forward pass than the batch has, a contrastive loss still compares all of them (Gao et al., 2021,
+GradCache): they are embedded without a graph, the loss is taken at the embeddings, and each chunk is embedded once
+more to carry the embeddings' gradients into the model.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from lightning_fabric import Fabric
+from torch import Tensor, nn
+
+from stan.config import TrainConfig
+from stan.data.loader import Batch
+from stan.models.clip import TextOutput
+from stan.models.dual_encoder import DualEncoder
+from stan.models.temporal.dropout import share
+from stan.models.video_encoder import VideoOutput
+from stan.training.objective import batch_loss, loss_of
+
+Outputs = tuple[TextOutput, VideoOutput]
+Gradients = tuple[Tensor | None, ...]
+
+
+def backward(
+    fabric: Fabric, objective: nn.Module, model: DualEncoder, batch: Batch, recipe: TrainConfig, seed: int
+) -> Tensor:
+    """The loss over all processes' clips, its gradients added to those of the parameters.
+
+    objective: `recipe.Objective` as fabric has set it up. seed: of all that is drawn in a forward pass. What is
+    dropped of a clip, and so loss and gradients up to rounding, follow from it and the clip's place among all
+    processes' alone.
+    """
+    chunks = list(_chunks(batch, recipe.chunk, fabric.global_rank, fabric.world_size))
+    if len(chunks) == 1:
+        with _drawing(chunks[0], seed):
+            loss = batch_loss(fabric, objective, model, batch, recipe)
+            fabric.backward(loss)
+        return loss.detach()
+    with torch.no_grad():
+        outputs = [_embedded(objective, chunk, seed) for chunk in chunks]
+    loss, gradients, of_score = _at_embeddings(fabric, model, outputs, batch, recipe)
+    for chunk, of_chunk in zip(chunks, gradients, strict=True):
+        last = chunk is chunks[-1]
+        with nullcontext() if last else fabric.no_backward_sync(objective), _drawing(chunk, seed):
+            pulled = _pull(_floating(objective(chunk.batch)), of_chunk)
+            if last:  # with the others, so that processes exchange all gradients once
+                pulled = pulled + _pull(*of_score)
+            fabric.backward(pulled)
+    return loss
+
+
+@dataclass(frozen=True)
+class _Chunk:
+    """Neighbouring clips of a batch, with their captions or with a share of the classes' names."""
+
+    batch: Batch
+    first: int
+    """Its first clip's place among those of all processes."""
+    clips: int
+    whole: int
+    """Clips of all processes."""
+
+
+def _chunks(batch: Batch, size: int, rank: int, processes: int) -> Iterator[_Chunk]:
+    """At most `size` clips each (0: all), as alike in number as can be."""
+    clips = _clips(batch)
+    count = math.ceil(clips / (size or clips))
+    first = rank * clips
+    for k in range(count):
+        part = _part(batch, k, count)
+        yield _Chunk(part, first, _clips(part), clips * processes)
+        first += _clips(part)
+
+
+def _clips(batch: Batch) -> int:
+    return len(batch["video"] if "video" in batch else next(iter(batch["levels"].values())))
+
+
+def _part(value: Any, k: int, count: int) -> Any:
+    """The k-th of `count` parts of all tensors in nested dicts."""
+    if isinstance(value, Tensor):
+        return value.tensor_split(count)[k]
+    return {key: _part(inner, k, count) for key, inner in value.items()}
+
+
+@contextmanager
+def _drawing(chunk: _Chunk, seed: int) -> Iterator[None]:
+    """Inside, what is random is drawn anew from `seed`, and as in a forward pass of the whole batch."""
+    torch.manual_seed(seed)
+    with share(chunk.first, chunk.clips, chunk.whole):
+        yield
+
+
+def _embedded(objective: nn.Module, chunk: _Chunk, seed: int) -> Outputs:
+    with _drawing(chunk, seed):
+        return objective(chunk.batch)
+
+
+def _at_embeddings(
+    fabric: Fabric, model: DualEncoder, outputs: list[Outputs], batch: Batch, recipe: TrainConfig
+) -> tuple[Tensor, list[Gradients], tuple[list[Tensor], Gradients]]:
+    """The loss, its gradients at each chunk's embeddings, and the similarity's parameters with theirs."""
+    text, video = (
+        type(parts[0])(*map(torch.cat, zip(*parts, strict=True))) for parts in zip(*outputs, strict=True)
+    )
+    leaves = [leaf.requires_grad_(True) for leaf in _floating((text, video))]
+    learned = [p for p in model.score.parameters() if p.requires_grad]
+    loss = loss_of(fabric, model, text, video, batch, recipe)
+    gradients = torch.autograd.grad(loss, [*leaves, *learned], allow_unused=True)
+    rows = zip(*([len(leaf) for leaf in _floating(output)] for output in outputs), strict=True)
+    split = [
+        [None] * len(outputs) if gradient is None else gradient.split(sizes)
+        for gradient, sizes in zip(gradients[: len(leaves)], map(list, rows), strict=True)
+    ]
+    return loss.detach(), list(zip(*split, strict=True)), (learned, gradients[len(leaves) :])
+
+
+def _floating(outputs: Outputs) -> list[Tensor]:
+    return [tensor for output in outputs for tensor in output if tensor.is_floating_point()]
+
+
+def _pull(tensors: list[Tensor], gradients: Gradients) -> Tensor:
+    """A sum whose gradients at the tensors are these."""
+    pairs = zip(tensors, gradients, strict=True)
+    return sum((tensor * gradient).sum() for tensor, gradient in pairs if gradient is not None)

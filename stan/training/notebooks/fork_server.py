@@ -1,0 +1,170 @@
+"""Requests for notebooks in; processes that execute them, forked from one that has imported everything, out.
+
+Imports cost a run more than all else beside its training. `python -m stan.training.notebooks.fork_server N` is the
+process that is forked; its file N, a pipe, brings the requests and takes away what becomes of them.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import importlib
+import multiprocessing
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Mapping
+from multiprocessing.connection import Connection, wait
+from pathlib import Path
+from typing import Any
+
+from stan.training.notebooks import launch
+
+IMPORTED = (
+    "papermill",
+    "nbconvert",
+    "ipykernel.kernelapp",
+    "pandas",
+    "stan.report",
+    "stan.report.study_figures",
+    "stan.training.sweep",
+    "stan.training.trainer",
+)
+"""By the notebook's process or its kernel. Nothing that starts a thread or draws: neither outlives a fork whole."""
+
+_KILLED = -signal.SIGKILL
+
+
+def possible() -> bool:
+    """Whether what has imported all this may be forked: neither the libraries of macOS nor a GPU's driver allow it."""
+    import torch
+
+    return sys.platform == "linux" and not torch.backends.cuda.is_built()
+
+
+class Forks:
+    """The process that is forked, as seen by the one that sends requests; it ends with that one, and its forks do."""
+
+    def __init__(self, environment: Mapping[str, str]):
+        self._environment = dict(environment)
+        self._alive: set[int] = set()
+        self._codes: dict[int, int] = {}
+        self._open()
+
+    def start(self, request: Mapping[str, Any], log: Path) -> Fork:
+        """Executes a request of `stan.training.notebooks.launch`; all output goes to `log`. Raises RuntimeError where nothing starts."""
+        for _ in range(2):  # it may have been killed
+            try:
+                self._connection.send((dict(request), str(log)))
+                while (told := self._connection.recv())[0] != "started":
+                    self._take(*told)
+                _, pid = told
+                self._alive.add(pid)
+                self._codes.pop(pid, None)  # of another one, long ago
+                return Fork(self, pid)
+            except (EOFError, OSError):
+                self._lose()
+                self._open()
+        raise RuntimeError(f"{' '.join(map(str, self._process.args))} ends at once")
+
+    def code(self, pid: int) -> int | None:
+        """The exit code of a fork, None while it runs."""
+        try:
+            while self._connection.poll():
+                self._take(*self._connection.recv())
+        except (EOFError, OSError):
+            self._lose()
+        return self._codes.get(pid)
+
+    def close(self) -> None:
+        self._connection.close()
+        self._process.wait()
+
+    def _open(self) -> None:
+        self._connection, theirs = multiprocessing.Pipe()
+        with theirs:
+            self._process = subprocess.Popen(
+                [sys.executable, "-m", "stan.training.notebooks.fork_server", str(theirs.fileno())],
+                env=self._environment,
+                pass_fds=(theirs.fileno(),),
+                stdin=subprocess.DEVNULL,
+                start_new_session=True,
+            )
+
+    def _take(self, kind: str, pid: int, code: int = 0) -> None:
+        if kind == "ended":  # else its start was interrupted, and nobody waits for it
+            self._alive.discard(pid)
+            self._codes[pid] = code
+
+    def _lose(self) -> None:
+        """Forks see that their parent is gone and end themselves."""
+        self._codes |= dict.fromkeys(self._alive, _KILLED)
+        self._alive.clear()
+        self._process.wait()
+
+
+class Fork:
+    """A process that another one has forked, used as a subprocess.Popen is."""
+
+    def __init__(self, forks: Forks, pid: int):
+        self._forks, self.pid = forks, pid
+
+    def poll(self) -> int | None:
+        return self._forks.code(self.pid)
+
+    def wait(self, timeout: float | None = None) -> int:
+        """Raises subprocess.TimeoutExpired."""
+        started = time.monotonic()
+        while (code := self.poll()) is None:
+            if timeout is not None and time.monotonic() - started > timeout:
+                raise subprocess.TimeoutExpired(f"fork {self.pid}", timeout)
+            time.sleep(0.02)
+        return code
+
+    def send_signal(self, number: int) -> None:
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(self.pid, number)
+
+    def kill(self) -> None:
+        self.send_signal(signal.SIGKILL)
+
+
+def _execute(connection: Connection, request: dict[str, Any], log: str) -> None:
+    from stan.training.notebooks.forked_kernel import Kernel, Provisioner
+
+    connection.close()
+    os.setsid()
+    with open(log, "wb") as file:
+        os.dup2(file.fileno(), 1)
+        os.dup2(file.fileno(), 2)
+    Provisioner.kernel = kernel = Kernel()
+    try:
+        launch.execute_request(request, kernel.pid)
+    finally:
+        kernel.close()
+
+
+def _serve(connection: Connection) -> None:
+    launch.leave_out_checkers()
+    for name in IMPORTED:
+        importlib.import_module(name)
+    fork = multiprocessing.get_context("fork")
+    running: dict[int, Any] = {}
+    while True:
+        ready = wait([connection, *running])
+        for sentinel in set(ready) - {connection}:
+            process = running.pop(sentinel)
+            process.join()
+            connection.send(("ended", process.pid, process.exitcode))
+        if connection in ready:
+            process = fork.Process(target=_execute, args=(connection, *connection.recv()))
+            process.start()
+            running[process.sentinel] = process
+            connection.send(("started", process.pid))
+
+
+if __name__ == "__main__":
+    with contextlib.suppress(EOFError, BrokenPipeError):
+        _serve(Connection(int(sys.argv[1])))
+    os._exit(0)  # at once: the forks see by that that nobody waits for them any more

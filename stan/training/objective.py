@@ -1,0 +1,133 @@
+"""A model and a recipe in; what is trainable, its parameter groups, each step's rate and the loss out."""
+
+from __future__ import annotations
+
+import math
+from typing import Any, TypeVar
+
+import torch
+from einops import rearrange
+from jaxtyping import Bool, Float, Int
+from lightning_fabric import Fabric
+from torch import Tensor, nn
+
+from stan.config import TrainConfig
+from stan.data.loader import Batch
+from stan.evaluation.measure import embed
+from stan.models.clip import TextOutput
+from stan.models.dual_encoder import DualEncoder
+from stan.models.video_encoder import VideoOutput
+from stan.training.losses import classification, decorrelation, info_nce, kl_divergence, twin_classification
+
+Output = TypeVar("Output", TextOutput, VideoOutput)
+
+FROZEN = ("vision", "clip", "nothing")
+BETAS, EPSILON = (0.9, 0.98), 1e-8  # as released
+
+
+def freeze(model: DualEncoder, recipe: TrainConfig) -> None:
+    """Leaves trainable what the recipe trains; the logit scale is the recipe's temperature and stays."""
+    model.requires_grad_(True)
+    if recipe.frozen == "vision":
+        model.clip.visual.requires_grad_(False)
+    if recipe.frozen == "clip":
+        model.clip.requires_grad_(False)
+    model.logit_scale.requires_grad_(False).fill_(-math.log(recipe.temperature))
+
+
+def parameter_groups(model: DualEncoder, recipe: TrainConfig) -> list[dict[str, Any]]:
+    """What is new at the full rate, CLIP's at its share; each with decay, and without (biases, norms, gains)."""
+    groups = []
+    for share, of_clip in ((1.0, False), (recipe.clip_lr_ratio, True)):
+        named = [(n, p) for n, p in model.named_parameters() if p.requires_grad]
+        chosen = [p for n, p in named if n.startswith("encoder.clip.") == of_clip]
+        for decay, matrices in ((recipe.weight_decay, True), (0.0, False)):
+            parameters = [p for p in chosen if (p.ndim > 1) == matrices]
+            if parameters:
+                groups.append({"params": parameters, "weight_decay": decay, "share": share})
+    return groups
+
+
+def rate(step: int, steps: int, recipe: TrainConfig) -> float:
+    """Learning rate of what is new: linear warm-up, then a cosine that reaches zero after the last step."""
+    warmup = max(1, round(recipe.warmup * steps))
+    if step < warmup:
+        return recipe.lr * (step + 1) / warmup
+    return recipe.lr * 0.5 * (1 + math.cos(math.pi * (step - warmup) / max(1, steps - warmup)))
+
+
+class Objective(nn.Module):
+    """A batch in, its texts and videos embedded out: the one forward pass that fabric wraps."""
+
+    def __init__(self, model: DualEncoder):
+        super().__init__()
+        self.model = model
+
+    def forward(self, batch: Batch) -> tuple[TextOutput, VideoOutput]:
+        return self.model.encode_text(batch["text"]), embed(self.model, batch)
+
+
+def batch_loss(
+    fabric: Fabric, objective: nn.Module, model: DualEncoder, batch: Batch, recipe: TrainConfig
+) -> Tensor:
+    """`loss_of` what the objective makes of the batch."""
+    return loss_of(fabric, model, *objective(batch), batch, recipe)
+
+
+def loss_of(
+    fabric: Fabric,
+    model: DualEncoder,
+    text: TextOutput,
+    video: VideoOutput,
+    batch: Batch,
+    recipe: TrainConfig,
+) -> Float[Tensor, ""]:
+    """The loss over all processes' clips; its gradient is that of one process with all of them.
+
+    Where a similarity has several parts, each has its loss, and theirs is the mean.
+    """
+    video = _gathered(fabric, video)
+    if "label" in batch:
+        labels = {name: gather(fabric, batch[name]) for name in ("label", "twin_label") if name in batch}
+        losses = [_of_classes(part, labels, recipe) for part in model.score.parts(text, video)]
+        own = text.text[labels["label"]]
+    else:
+        text, ids = _gathered(fabric, text), gather(fabric, batch["text"])
+        same = (ids[:, None] == ids[None]).all(-1)
+        losses = [_of_pairs(part, same, recipe) for part in model.score.parts(text, video)]
+        own = text.text
+    loss = torch.stack(losses).mean()
+    return loss + recipe.decorrelation * decorrelation(own, video.video) if recipe.decorrelation else loss
+
+
+def _of_pairs(
+    similarity: Float[Tensor, "B B"], same: Bool[Tensor, "B B"], recipe: TrainConfig
+) -> Float[Tensor, ""]:
+    """Of texts against videos, the pairs on the diagonal."""
+    compare = kl_divergence if recipe.loss == "kl" else info_nce
+    return compare(similarity / recipe.temperature, same)
+
+
+def _of_classes(
+    similarity: Float[Tensor, "classes B"], labels: dict[str, Int[Tensor, " B"]], recipe: TrainConfig
+) -> Float[Tensor, ""]:
+    """Of all classes against videos, or with `kl` of the videos' own classes only, as in ActionCLIP."""
+    label = labels["label"]
+    if recipe.loss == "kl":
+        loss = _of_pairs(similarity[label], label[:, None] == label[None], recipe)
+    else:
+        loss = classification(similarity.T / recipe.temperature, label)
+    if recipe.twins:
+        loss = loss + recipe.twins * twin_classification(similarity.T, label, labels["twin_label"])
+    return loss
+
+
+def _gathered(fabric: Fabric, output: Output) -> Output:
+    return type(output)(*(gather(fabric, part) for part in output))
+
+
+def gather(fabric: Fabric, rows: Tensor) -> Tensor:
+    """The rows of all processes; gradients flow back to all: a plain gather would lose those of the others."""
+    if fabric.world_size == 1:
+        return rows
+    return rearrange(fabric.all_gather(rows, sync_grads=rows.is_floating_point()), "w b ... -> (w b) ...")

@@ -1,0 +1,177 @@
+"""Stills with captions and sentences in, a small CLIP out: its weights, and a record of how it was made.
+
+Pictures meet captions that never say where, how large or how turned. Beside them the text tower alone reads of motions,
+as CLIP's has: one wording of a sentence shall find the other among many, its reversal in time included.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from stan.common.files import write_json
+from stan.data.video.transforms import evaluation
+from stan.data.world.sentences import draw_readings
+from stan.data.world.stills import draw_stills
+from stan.evaluation import linear_probe
+from stan.evaluation.metrics import retrieval
+from stan.models import checkpoint
+from stan.models.clip import Clip, load_clip
+from stan.results.provenance import provenance
+from stan.training.losses import info_nce
+
+CHUNK = 1000
+"""Stills drawn at a time, before they are shrunk to what CLIP sees."""
+WORDS = 20
+"""Text tokens; the longest caption of a still has 19, the longest sentence about a motion 17."""
+HELD_OUT = 1_000_000
+"""Seeds from here on are never trained on."""
+
+
+def pretrain(
+    out: str | Path,
+    steps: int = 2000,
+    batch: int = 256,
+    stills: int = 40_000,
+    readings: int = 40_000,
+    lr: float = 1e-3,
+    weight_decay: float = 0.1,
+    seed: int = 0,
+    device: str | None = None,
+    progress: Callable[[dict[str, float]], None] = lambda line: None,
+) -> dict[str, Any]:
+    """Trains the tiny CLIP from scratch by symmetric InfoNCE and writes `out` (safetensors, half precision).
+
+    Returns the record that is also written beside it (`.json`): settings, provenance, loss, image-to-text R@1 on
+    unseen stills, and linear probes of what each level's CLS and patch tokens hold.
+    """
+    device = torch.device(device or ("cuda" if torch.cuda.is_available() else "cpu"))
+    made_by = provenance()
+    torch.manual_seed(seed)
+    clip = load_clip("tiny", "random").to(device)
+    images, ids, names = _stills(clip, stills, seed)
+    images, ids, names = images.to(device), ids.to(device), names.to(device)
+    wordings = _readings(clip, readings, seed).to(device)
+    optimizer = torch.optim.AdamW(_groups(clip, weight_decay), lr=lr, betas=(0.9, 0.98), eps=1e-6, fused=True)
+    rate = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda step: _warm_cosine(step, steps))
+    shown, read = (
+        _batches(stills, batch, steps, seed),
+        _batches(readings // 2, max(1, batch // 4), steps, seed),
+    )
+    for step, (pictures, sentences) in enumerate(zip(shown, read, strict=True)):
+        loss = _loss(clip, images[pictures], ids[pictures], names[pictures])
+        loss = loss + _reading_loss(clip, wordings[sentences].flatten(0, 1))
+        optimizer.zero_grad(set_to_none=True)
+        loss.backward()
+        torch.nn.utils.clip_grad_norm_(clip.parameters(), 1.0)
+        optimizer.step()
+        rate.step()
+        clip.logit_scale.data.clamp_(max=math.log(100))
+        if step % 50 == 0 or step == steps - 1:
+            progress({"step": step, "loss": loss.item()})
+    settings = {
+        "steps": steps,
+        "batch": batch,
+        "stills": stills,
+        "readings": readings,
+        "lr": lr,
+        "weight_decay": weight_decay,
+        "seed": seed,
+    }
+    record = {"settings": settings, "loss": loss.item()}
+    checkpoint.save(out, {name: tensor.half() for name, tensor in clip.state_dict().items()})
+    clip.load_state_dict(checkpoint.load(out)[0])  # what is measured is what is shipped
+    record |= _measure(clip.eval(), seed, device) | {"provenance": made_by}
+    write_json(Path(out).with_suffix(".json"), record)
+    return record
+
+
+def _loss(clip: Clip, images: Tensor, ids: Tensor, names: Tensor) -> Tensor:
+    image = F.normalize(clip.project(_cls(clip, images)), dim=-1)
+    text = F.normalize(clip.encode_text(ids).text, dim=-1)
+    return info_nce(clip.logit_scale.exp() * text @ image.T, names[:, None] == names[None])
+
+
+def _reading_loss(clip: Clip, wordings: Tensor) -> Tensor:
+    """Of sentences in two wordings, token ids (N, 2, L): each shall be nearest to its other one."""
+    first, second = (F.normalize(clip.encode_text(ids).text, dim=-1) for ids in wordings.unbind(1))
+    same = (wordings[:, None, :, None] == wordings[None, :, None]).all(-1).any((2, 3))
+    return info_nce(clip.logit_scale.exp() * first @ second.T, same)
+
+
+def _cls(clip: Clip, images: Tensor) -> Tensor:
+    x = clip.embed(images.float())
+    for block in clip.blocks:
+        x = block(x)
+    return x[:, 0]
+
+
+def _groups(clip: Clip, weight_decay: float) -> list[dict[str, Any]]:
+    """Gains, biases and the logit scale don't decay."""
+    decayed = [p for p in clip.parameters() if p.ndim > 1]
+    others = [p for p in clip.parameters() if p.ndim <= 1]
+    return [{"params": decayed, "weight_decay": weight_decay}, {"params": others, "weight_decay": 0.0}]
+
+
+def _warm_cosine(step: int, steps: int, warmup: float = 0.05) -> float:
+    risen = min(1.0, (step + 1) / (warmup * steps))
+    return risen * 0.5 * (1 + math.cos(math.pi * min(1.0, step / steps)))
+
+
+def _batches(count: int, batch: int, steps: int, seed: int) -> Iterator[Tensor]:
+    """`steps` batches of indices; every still once before any comes again."""
+    generator = torch.Generator().manual_seed(seed)
+    waiting = torch.empty(0, dtype=torch.long)
+    for _ in range(steps):
+        if len(waiting) < batch:
+            waiting = torch.cat([waiting, torch.randperm(count, generator=generator)])
+        yield waiting[:batch]
+        waiting = waiting[batch:]
+
+
+def _stills(clip: Clip, count: int, seed: int) -> tuple[Tensor, Tensor, Tensor]:
+    """Half-precision images (count, 3, S, S), token ids (count, WORDS), and a number for each different caption."""
+    transform = evaluation(clip.image_size, clip.mean, clip.std)
+    images, captions = [], []
+    for chunk in range(math.ceil(count / CHUNK)):
+        pictures, texts = draw_stills(CHUNK, (seed, chunk))
+        images.append(torch.as_tensor(transform(pictures)).half())
+        captions += texts
+    contents = [content_of(caption) for caption in captions]
+    numbers = {content: i for i, content in enumerate(dict.fromkeys(contents))}
+    names = torch.tensor([numbers[content] for content in contents])
+    return torch.cat(images)[:count], clip.tokenize(captions, WORDS)[:count], names[:count]
+
+
+def _readings(clip: Clip, count: int, seed: int) -> Tensor:
+    """Token ids (count / 2, 2, 2, WORDS): a sentence and its reversal, each in two wordings."""
+    both = [clip.tokenize(sentences, WORDS) for sentences in draw_readings(count // 2 * 2, seed)]
+    return torch.stack(both, 1).unflatten(0, (-1, 2))
+
+
+def content_of(caption: str) -> str:
+    """The caption without its opening words: pictures of one content are no negatives of each other."""
+    for opening in ("a picture of ", "there is ", "this is "):
+        caption = caption.removeprefix(opening)
+    return caption
+
+
+def _measure(clip: Clip, seed: int, device: torch.device) -> dict[str, Any]:
+    """Image-to-text R@1 over 1,000 unseen stills with captions all different, and the probes."""
+    images, ids, names = _stills(clip, 3 * CHUNK, HELD_OUT + seed)
+    first = np.unique(names.numpy(), return_index=True)[1][:1000]
+    with torch.no_grad():
+        image = F.normalize(clip.encode_image(images[first].float().to(device)), dim=-1)
+        text = F.normalize(clip.encode_text(ids[first].to(device)).text, dim=-1)
+    scores = retrieval((text @ image.T).cpu().numpy())
+    return {
+        "unseen_stills": {"image_to_text": scores["v2t"], "text_to_image": scores["t2v"]},
+        "probes": linear_probe.place(clip, device),
+    }

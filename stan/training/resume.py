@@ -1,0 +1,57 @@
+"""A run between two steps in, a file out from which it goes on as if it had never stopped; and back again."""
+
+from __future__ import annotations
+
+import math
+import os
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import torch
+from torch import nn
+
+from stan.training.fsdp import fill, spread_like, whole
+
+
+@dataclass
+class State:
+    """How far a run has come."""
+
+    step: int = 0
+    lines: int = 0
+    """Lines of the log that belong to the steps so far."""
+    seconds: float = 0.0
+    """Spent in steps."""
+    best_epoch: int | None = None
+    best_value: float = -math.inf
+
+
+def save_state(
+    file: Path, model: nn.Module, optimizer: torch.optim.Optimizer, state: State, write: bool = True
+) -> None:
+    """Writes what is trained, the optimizer and the state; `file` is either as before or complete.
+
+    Generators of random numbers need no keeping: each step seeds its own. All processes must call it, of which one
+    writes: what is spread over them is put together, so that any number of them can go on from the file.
+    """
+    trained = {name: p.detach() for name, p in model.named_parameters() if p.requires_grad}
+    kept = whole({"state": asdict(state), "trained": trained, "optimizer": optimizer.state_dict()})
+    if write:
+        part = file.with_suffix(".part")
+        torch.save(kept, part)
+        os.replace(part, file)
+
+
+def load_state(file: Path, model: nn.Module, optimizer: torch.optim.Optimizer) -> State:
+    """Puts what an earlier attempt left into model and optimizer; a fresh State where there is no file."""
+    if not file.exists():
+        return State()
+    kept = torch.load(file, map_location="cpu", weights_only=True)
+    fill(model, kept["trained"])
+    parameters = [p for group in optimizer.param_groups for p in group["params"]]
+    for i, moments in kept["optimizer"]["state"].items():
+        for name, moment in moments.items():
+            if moment.ndim:
+                moments[name] = spread_like(moment, parameters[i])
+    optimizer.load_state_dict(kept["optimizer"])
+    return State(**kept["state"])

@@ -1,0 +1,97 @@
+"""A sweep's experiments and the records so far in; what each run will take, before anything is run, out."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from stan import experiments, results
+from stan.config import Experiment
+from stan.training.sweep import durations, rows_of, trials_of, with_rate
+from stan.training.trainer import RESUME
+
+WHAT = ("done", "taken over", "tested", "resumed", "trained")
+"""Nothing to do; numbers of an equal run; weights of an equal training; from its checkpoint; from the start."""
+
+
+@dataclass(frozen=True)
+class Step:
+    """One run of a sweep, before it happens."""
+
+    experiment: Experiment
+    what: str
+    """One of WHAT."""
+    seconds: float | None
+    """Estimated from earlier records, None where none is like it; of a resumed run: as from its start."""
+
+
+def plan(
+    study: str,
+    suite: str,
+    size: str = "quick",
+    seeds: Sequence[int] = (0,),
+    *,
+    runs: str | Path = "runs",
+    root: str | None = None,
+    choose_rates: bool = False,
+    overrides: dict[str, Any] | None = None,
+    only: Sequence[str] = (),
+) -> list[Step]:
+    """What `sweep.ablate` would do with the same arguments, in its order.
+
+    Where learning rates are still to be chosen, a row stands with its first trial's: which one will be taken is known
+    only after the trials, but not how long it takes. Raises ValueError as `sweep.ablate` does.
+    """
+    rows, trials = rows_of(study, suite, size, root, overrides, only), []
+    if not seeds:
+        raise ValueError("no seeds: give at least one")
+    records = results.load(runs)
+    if choose_rates:
+        trials = trials_of(rows, overrides)
+        chosen = experiments.choose_rates(records, trials) if len(records) else {}
+        first = {experiments.rate_key(trial): {"lr": trial.train.lr} for trial in reversed(trials)}
+        rows = [with_rate(row, first | chosen) for row in rows]
+    wanted = [replace(row, seed=seed) for seed in dict.fromkeys(seeds) for row in rows]
+    done = records[records["status"] == "done"] if len(records) else records
+    known = durations.known(records)
+    equal, steps = _Equal(done), []
+    for one in [*trials, *wanted]:
+        what = equal.next(one, Path(runs) / one.id)
+        steps.append(Step(one, what, _seconds(one, what, known)))
+    return steps
+
+
+def hours(steps: Sequence[Step], at_once: int) -> float | None:
+    """Hours of all runs, `at_once` side by side; None where one can't be estimated."""
+    seconds = [step.seconds for step in steps]
+    return None if None in seconds else sum(seconds) / at_once / 3600
+
+
+class _Equal:
+    """What equal runs leave to do, one experiment after the other."""
+
+    def __init__(self, done: pd.DataFrame):
+        self._ids = set(done["id"])
+        self._runs = set(zip(done["hash"], done["seed"], strict=True))
+        self._trainings = set(zip(done["training_hash"], done["seed"], strict=True))
+
+    def next(self, one: Experiment, folder: Path) -> str:
+        run, training = (one.hash, one.seed), (one.training_hash, one.seed)
+        if one.id in self._ids:
+            return "done"
+        what = "resumed" if (folder / RESUME).exists() else "trained"
+        if run in self._runs:
+            what = "taken over"
+        elif training in self._trainings:
+            what = "tested"
+        self._runs.add(run)
+        self._trainings.add(training)
+        return what
+
+
+def _seconds(one: Experiment, what: str, known: pd.DataFrame) -> float | None:
+    return 0.0 if what in ("done", "taken over") else durations.seconds(one, known, tested=what == "tested")

@@ -1,0 +1,349 @@
+"""A study, a suite and seeds in; a finished run for every row and seed, and the study's report, out.
+
+Every run is `notebooks/train.ipynb` in a process of its own. What is done already is skipped, what died is resumed,
+equal trainings happen once. Whether a run succeeded is what its record says.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import signal
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+from stan import experiments, results
+from stan.common.files import write_json
+from stan.config import Experiment, from_dict, to_dict
+from stan.training.notebooks import launch
+from stan.training.notebooks.fork_server import Forks
+from stan.training.sweep import durations, engines
+from stan.training.sweep.display import Display, open_display
+from stan.training.sweep.engines import Engine, Execution
+from stan.training.sweep.timing import Spent, logged
+
+_TICK_SECONDS = 0.5
+
+
+@dataclass
+class Run:
+    """One experiment of a sweep and how far it has come."""
+
+    experiment: Experiment
+    folder: Path
+    status: str = "waiting"
+    """waiting, running, done, done before, failed, interrupted."""
+    reason: str = ""
+    running: Execution | None = None
+    expected: float = 0.0
+    """Seconds, from records; 0 where none is like it."""
+    started: float = 0.0
+    seconds: float = 0.0
+    """Of its process, in this call."""
+    logged_before: tuple[float, float] = (0.0, 0.0)
+    training: float = 0.0
+    """Seconds of its steps, in this call; what a resumed run repeats isn't counted."""
+    validation: float = 0.0
+    """Likewise."""
+
+    @property
+    def outside(self) -> float | None:
+        """Share of its process's time spent on neither; None where it had none in this call."""
+        return 1 - (self.training + self.validation) / self.seconds if self.seconds else None
+
+    @property
+    def over(self) -> bool:
+        return self.status not in ("waiting", "running")
+
+    @property
+    def name(self) -> str:
+        return f"{self.experiment.row}-s{self.experiment.seed}"
+
+
+@dataclass
+class Report:
+    """What became of a sweep."""
+
+    runs: list[Run]
+    notebook: Path | None = None
+    """The executed ablation notebook, its HTML beside it; None where a run failed."""
+    rates: dict[str, Any] = field(default_factory=dict)
+    """Learning rates that were chosen on the way."""
+    spent: Spent = field(default_factory=Spent)
+
+    @property
+    def failed(self) -> list[Run]:
+        return [run for run in self.runs if run.status == "failed"]
+
+
+def experiment(
+    study: str,
+    row: str,
+    suite: str,
+    size: str = "quick",
+    seed: int = 0,
+    root: str | None = None,
+    overrides: Mapping[str, Mapping[str, Any]] | None = None,
+) -> Experiment:
+    """One row of a study. `overrides` changes fields of its parts: {"train": {"epochs": 1}, "data": {...}}.
+
+    Raises ValueError for whatever isn't known.
+    """
+    experiments.row(study, row)
+    rows = {one.row: one for one in experiments.study(study, suite, size, root)}
+    return changed(replace(rows[row], seed=seed), overrides or {})
+
+
+def given_or(complete: Mapping[str, Any], **named: Any) -> Experiment:
+    """The experiment that `complete` describes (`config.to_dict`), or else the one that `experiment(**named)` finds."""
+    return from_dict(dict(complete)) if complete else experiment(**named)
+
+
+def changed(wanted: Experiment, overrides: Mapping[str, Mapping[str, Any]]) -> Experiment:
+    """`wanted` with single fields replaced, the method's options one by one. Raises ValueError for unknown fields."""
+    values = to_dict(wanted)
+    for part, fields in overrides.items():
+        if not isinstance(fields, Mapping) or not isinstance(values.get(part), dict):
+            raise ValueError(f"an experiment has no part {part!r} with fields; it has data, model, train")
+        options = values[part].get("options", {}) | fields.get("options", {})
+        values[part] |= dict(fields) | ({"options": options} if part == "model" else {})
+    return from_dict(values)
+
+
+def ablate(
+    study: str,
+    suite: str,
+    size: str = "quick",
+    seeds: Sequence[int] = (0,),
+    *,
+    engine: str = "local",
+    jobs: int | None = None,
+    runs: str | Path = "runs",
+    worlds: str | Path = "worlds",
+    root: str | None = None,
+    choose_rates: bool = False,
+    ship_rates: bool = False,
+    overrides: Mapping[str, Mapping[str, Any]] | None = None,
+    only: Sequence[str] = (),
+) -> Report:
+    """Trains and tests every row with every seed, then executes the ablation notebook into `runs/STUDY/`.
+
+    only: names of the rows to run, all if empty. engine: one of `engines.ENGINES`. jobs: runs at once, by default one
+    per core; each gets its share of the cores as threads. root: folder of a real set. choose_rates: first try
+    `experiments.LEARNING_RATES` for every row, take the best on validation and write the choices to
+    `runs/learning_rates.json`; with ship_rates also into the package, where studies find them.
+    Raises ValueError for what isn't known. After Ctrl-C all runs have ended, each to be resumed by the next call.
+    """
+    rows = rows_of(study, suite, size, root, overrides, only)
+    if not seeds:
+        raise ValueError("no seeds: give at least one")
+    rates: dict[str, Any] = {}
+    spent = Spent()
+    if choose_rates:
+        report = train_all(trials_of(rows, overrides), runs, worlds, jobs, engine, spent)
+        if report.failed:
+            return report
+        rates = experiments.choose_rates(results.load(runs), [run.experiment for run in report.runs])
+        _add_rates(Path(runs) / experiments.RATES_FILE.name, rates)
+        rows = [with_rate(row, rates) for row in rows]
+        if ship_rates:  # before the rows are run, so that their records tell how the rates were chosen
+            _add_rates(experiments.RATES_FILE, rates)
+    wanted = [replace(row, seed=seed) for seed in dict.fromkeys(seeds) for row in rows]
+    with _trained(wanted, runs, worlds, jobs, engine, spent) as (report, forks):
+        report.rates = rates
+        if not report.failed:
+            with spent.clocked("seconds", "reporting"):
+                report.notebook = report_on(study, rows[0].data.suite, rows[0].data.size, runs, forks)
+    return report
+
+
+def rows_of(
+    study: str,
+    suite: str,
+    size: str,
+    root: str | None = None,
+    overrides: Mapping[str, Mapping[str, Any]] | None = None,
+    only: Sequence[str] = (),
+) -> list[Experiment]:
+    """The study's rows with seed 0, or `only` those named, with `overrides`. Raises ValueError for unknown names."""
+    for name in only:
+        experiments.row(study, name)
+    chosen = [row for row in experiments.study(study, suite, size, root) if not only or row.row in only]
+    return [changed(row, overrides or {}) for row in chosen]
+
+
+def trials_of(
+    rows: Sequence[Experiment], overrides: Mapping[str, Mapping[str, Any]] | None = None
+) -> list[Experiment]:
+    """The trials of learning rates that the rows need, with `overrides` of everything but the rate."""
+    kept = {
+        part: {k: v for k, v in fields.items() if (part, k) != ("train", "lr")}
+        for part, fields in (overrides or {}).items()
+    }
+    data, keys = rows[0].data, {experiments.rate_key(row) for row in rows}
+    trials = experiments.rate_trials(rows[0].study, data.suite, data.size)
+    trials = [changed(trial, kept) for trial in trials if experiments.rate_key(trial) in keys]
+    return [replace(trial, data=replace(trial.data, root=data.root)) for trial in trials]
+
+
+def train_all(
+    wanted: Sequence[Experiment],
+    runs: str | Path,
+    worlds: str | Path,
+    jobs: int | None = None,
+    engine: str = "local",
+    spent: Spent | None = None,
+) -> Report:
+    """A finished run for every experiment, several at once. Shows progress on stderr; see `ablate`.
+
+    spent: what was spent already, to be added to.
+    """
+    with _trained(wanted, runs, worlds, jobs, engine, spent or Spent()) as (report, _):
+        return report
+
+
+@contextlib.contextmanager
+def _trained(
+    wanted: Sequence[Experiment],
+    runs: str | Path,
+    worlds: str | Path,
+    jobs: int | None,
+    engine: str,
+    spent: Spent,
+) -> Iterator[tuple[Report, Forks | None]]:
+    """`train_all`'s report, and within the context what else may be forked from where the runs were."""
+    queue = [Run(one, Path(runs) / one.id) for one in wanted]
+    for run in queue:
+        if results.find(runs, run.experiment) == run.folder:
+            run.status = "done before"
+    pending = _count(queue, "waiting")
+    with engines.engine(engine, jobs, pending) if pending else contextlib.nullcontext() as where:
+        if where is not None:
+            _carry_out(queue, where, Path(runs), Path(worlds), spent)
+        yield Report(queue, spent=spent), where and where.forks
+
+
+def _carry_out(queue: Sequence[Run], where: Engine, runs: Path, worlds: Path, spent: Spent) -> None:
+    pending = [run for run in queue if not run.over]
+    known = durations.known(results.load(runs))
+    for run in pending:
+        run.expected = durations.seconds(run.experiment, known) or 0.0
+    spent.at_once = max(spent.at_once, where.at_once)
+    with spent.clocked("seconds", "preparing"):
+        _prepare([run.experiment for run in pending], worlds, runs)
+    with spent.clocked("seconds"), open_display(queue) as display, _ending_signals():
+        _work(queue, where, runs, worlds, display)
+    spent.training += sum(run.training for run in queue)
+    spent.validation += sum(run.validation for run in queue)
+
+
+def report_on(study: str, suite: str, size: str, runs: str | Path, forks: Forks | None = None) -> Path:
+    """Executes the ablation notebook for a study's runs: `runs/STUDY/report-SUITE-SIZE/ablation.ipynb`, and HTML."""
+    parameters = {"study": study, "suite": suite, "size": size, "runs": str(runs)}
+    folder = Path(runs) / study / f"report-{suite}-{size}"
+    return launch.run_notebook(launch.find("ablation"), parameters, folder, forks=forks)
+
+
+def _add_rates(file: Path, rates: Mapping[str, Any]) -> None:
+    write_json(file, experiments.chosen_rates(file) | rates)
+
+
+def with_rate(row: Experiment, rates: Mapping[str, Any]) -> Experiment:
+    return replace(row, train=replace(row.train, lr=rates[experiments.rate_key(row)]["lr"]))
+
+
+def _prepare(wanted: Sequence[Experiment], worlds: str | Path, runs: str | Path) -> None:
+    """Worlds and levels that several runs share, made once before them."""
+    from stan.training import trainer
+
+    for one in {_shared(one): one for one in wanted}.values():
+        trainer.prepare(one, worlds, runs)
+
+
+def _shared(one: Experiment) -> str:
+    return json.dumps(
+        [to_dict(one)[part] for part in ("data", "model")] + [one.train.frozen, list(one.test_time)]
+    )
+
+
+def _work(queue: Sequence[Run], where: Engine, runs: Path, worlds: Path, display: Display) -> None:
+    try:
+        while not all(run.over for run in queue):
+            for run in [run for run in queue if run.status == "running"]:
+                _reap(run)
+            for run in _ready(queue)[: where.at_once - _count(queue, "running")]:
+                _start(run, where, runs, worlds)
+            display.show()
+            time.sleep(_TICK_SECONDS)
+    finally:
+        for run in queue:
+            if run.running is not None:
+                run.running.interrupt()
+        for run in queue:
+            if run.running is not None:
+                run.running.stop()
+                run.status = "interrupted"
+        display.show()
+
+
+def _ready(queue: Sequence[Run]) -> list[Run]:
+    """Waiting runs whose training no earlier run is about to do, too; where that one failed, they fail with it.
+
+    Those of the first seed, which make a whole table, then all others; of either, those that take longest first: else,
+    at the end, a long one would run alone.
+    """
+    ready: list[Run] = []
+    first: dict[tuple[str, int], Run] = {}
+    for run in queue:
+        leader = first.setdefault((run.experiment.training_hash, run.experiment.seed), run)
+        if run.status != "waiting":
+            continue
+        if leader.status == "failed":
+            run.status, run.reason = "failed", f"{leader.name}, which trains the same weights, failed"
+        elif leader is run or leader.over:
+            ready.append(run)
+    return sorted(ready, key=lambda run: (run.experiment.seed != queue[0].experiment.seed, -run.expected))
+
+
+def _start(run: Run, where: Engine, runs: Path, worlds: Path) -> None:
+    parameters = {"experiment": to_dict(run.experiment), "runs": str(runs), "worlds": str(worlds)}
+    run.logged_before = logged(run.folder)
+    run.running = where.start(launch.find("train"), parameters, run.folder)
+    run.status, run.started = "running", time.monotonic()
+
+
+def _reap(run: Run) -> None:
+    assert run.running is not None
+    run.seconds = time.monotonic() - run.started
+    if run.running.poll() is None:
+        return
+    record = results.read(run.folder)
+    run.training, run.validation = (
+        max(0.0, now - before) for now, before in zip(logged(run.folder), run.logged_before, strict=True)
+    )
+    if record["status"] == "done":
+        run.status = "done"
+    else:
+        run.status = "failed"
+        said = f"{run.folder / launch.LOG} ends with:\n{run.running.tail()}"
+        run.reason = f"{record['reason'] or record['status']}\n{said}"
+    run.running = None
+
+
+def _count(queue: Sequence[Run], status: str) -> int:
+    return sum(run.status == status for run in queue)
+
+
+@contextlib.contextmanager
+def _ending_signals() -> Iterator[None]:
+    """SIGTERM and hang-up end a sweep as Ctrl-C does, its runs included."""
+    numbers = (signal.SIGTERM, signal.SIGHUP)
+    before = {number: signal.signal(number, signal.default_int_handler) for number in numbers}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)

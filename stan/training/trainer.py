@@ -1,0 +1,379 @@
+"""An experiment in; the folder of its finished run out: trained or resumed, picked on validation, tested.
+
+Everything random in a step follows from the seed and the step's number. So a run that was killed at any
+moment and resumed goes on as if nothing had happened: on one kind of CPU and number of threads to the same
+weights, bit for bit.
+"""
+
+from __future__ import annotations
+
+import copy
+import time
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from lightning_fabric import Fabric
+from lightning_fabric.strategies import ModelParallelStrategy
+from torch import nn
+
+from stan import results
+from stan.common.files import digest
+from stan.common.progress import Bars, Report
+from stan.config import Experiment, TrainConfig
+from stan.data.loader import Batch, Loader, order
+from stan.evaluation.measure import (
+    Measured,
+    check_tricks,
+    description,
+    measure,
+    open_split,
+    to_device,
+    views_of,
+)
+from stan.experiments import learning_rate, task
+from stan.models import checkpoint
+from stan.models.dual_encoder import DualEncoder, build
+from stan.models.factory import CHECKPOINT, save_model
+from stan.training import fsdp
+from stan.training.activation_checkpoint import recompute
+from stan.training.chunked_backward import backward
+from stan.training.compile import compile_blocks
+from stan.training.losses import LOSSES
+from stan.training.objective import BETAS, EPSILON, FROZEN, Objective, freeze, parameter_groups, rate
+from stan.training.resume import State, load_state, save_state
+
+PRECISIONS = ("32-true", "bf16-mixed")
+LAST, RESUME = "last.safetensors", "resume.pt"
+
+
+def train(
+    experiment: Experiment,
+    runs_root: str | Path = "runs",
+    worlds_root: str | Path = "worlds",
+    *,
+    accelerator: str = "auto",
+    devices: int | str = 1,
+    nodes: int = 1,
+    strategy: str = "auto",
+    checkpoint_seconds: float = 30.0,
+    progress: Report | None = None,
+) -> Path:
+    """Runs the experiment to its end, from where an earlier attempt stopped, and returns the run's folder.
+
+    What is done already is not run again: equal experiments under another study or row take over its numbers,
+    and those that differ only in test-time tricks its weights.
+    accelerator, devices, nodes, strategy: in lightning-fabric's words (`strategy="ddp", devices=2`); strategy `fsdp`
+        spreads the model's parameters over all devices. However many processes share the batches, a run may go on
+        with another number of them.
+    checkpoint_seconds: what a killed run loses at most, beside its current step.
+    progress: called instead of drawing progress bars.
+    Raises ValueError for what the experiment asks for and can't have, and for a loss that isn't finite.
+    """
+    check(experiment)
+    fabric = Fabric(
+        accelerator=accelerator,
+        devices=devices,
+        num_nodes=nodes,
+        strategy=fsdp.strategy(strategy, devices, nodes),
+        precision=experiment.train.precision,
+    )
+    fabric.launch()
+    finished = fabric.broadcast(results.find(runs_root, experiment))
+    if finished is not None:
+        own = Path(runs_root) / experiment.id
+        if finished != own and fabric.is_global_zero:
+            results.adopt(runs_root, experiment, finished, lr=learning_rate(experiment, runs_root))
+        fabric.barrier()
+        return own
+    with (
+        _record(fabric, runs_root, experiment) as record,
+        Bars(progress, fabric.is_global_zero) as report,
+    ):
+        run = _prepared(experiment, fabric, record, report, Path(runs_root), Path(worlds_root))
+        validation, test = run.open("val"), run.open("test", views_of(experiment.test_time))
+        record.note(device=str(fabric.device), data_hash=test.videos.hash)
+        weights = _trained_alike(runs_root, experiment)
+        if weights is None:
+            weights, epoch = record.folder, _fit(run, run.open("train"), validation, checkpoint_seconds)
+        else:
+            source = results.read(weights)
+            epoch = source["evaluation"]["epoch"]
+            record.note(same_as=source["id"])
+        if fabric.is_global_zero:
+            record.note(checkpoint_hash=digest(weights / CHECKPOINT)[:16])
+            record.finish(*_test(run, validation, test, weights, epoch))
+            (record.folder / RESUME).unlink(missing_ok=True)
+        fabric.barrier()
+    return record.folder
+
+
+def prepare(
+    experiment: Experiment,
+    worlds_root: str | Path = "worlds",
+    runs_root: str | Path = "runs",
+    progress: Report | None = None,
+) -> None:
+    """Renders the world and computes the levels that `train` will read, so that runs side by side find them."""
+    check(experiment)
+    with Bars(progress) as report:
+        fabric = Fabric(devices=1)
+        run = _prepared(experiment, fabric, None, report, Path(runs_root), Path(worlds_root))
+        for split in ("train", "val"):
+            run.open(split)
+        run.open("test", views_of(experiment.test_time))
+
+
+def check(experiment: Experiment) -> None:
+    """Raises ValueError for settings that no run can have."""
+    recipe = experiment.train
+    check_tricks(experiment.test_time, task(experiment.data.suite))
+    for name, known in (("frozen", FROZEN), ("loss", LOSSES), ("precision", PRECISIONS)):
+        if getattr(recipe, name) not in known:
+            raise ValueError(f"train.{name} is {getattr(recipe, name)!r}; it can be {', '.join(known)}")
+    for name in ("batch", "lr", "temperature", "clip_gradient"):
+        if not getattr(recipe, name) > 0:
+            raise ValueError(f"train.{name} is {getattr(recipe, name)}; it must be above zero")
+    for name in ("epochs", "chunk"):
+        if getattr(recipe, name) < 0:
+            raise ValueError(f"train.{name} is {getattr(recipe, name)}; it can't be negative")
+    if recipe.compile and recipe.checkpointing:
+        raise ValueError(
+            "train.compile and train.checkpointing don't go together: compiled blocks, computed again, keep other"
+            " tensors than before; set one of them to false"
+        )
+    if experiment.data.kept_frames < 0:
+        raise ValueError(f"data.kept_frames is {experiment.data.kept_frames}; it can't be negative")
+
+
+@dataclass(frozen=True)
+class _Run:
+    """What every part of a run works with."""
+
+    experiment: Experiment
+    fabric: Fabric
+    model: DualEncoder
+    """What is measured and saved: whole in every process."""
+    record: Any
+    report: Report
+    runs_root: Path
+    worlds_root: Path
+
+    def open(self, split: str, views: int = 1) -> Loader:
+        """A split, its levels at hand where the image tower is frozen."""
+        roots = (self.worlds_root, self.runs_root)
+        loader = open_split(self.experiment, self.model, split, *roots, views=views, progress=self.report)
+        if self.record is not None and self.experiment.data.skip_broken:
+            self.record.skip(split, loader.videos.broken)
+        return loader
+
+    def measure(self, loader: Loader, test_time: tuple[str, ...] = ()) -> Measured:
+        bank = self.open("train") if "qbnorm" in test_time else None
+        return measure(self.model, loader, test_time, self.fabric.autocast(), bank)
+
+    @property
+    def sharded(self) -> bool:
+        return isinstance(self.fabric.strategy, ModelParallelStrategy)
+
+    def trained(self) -> DualEncoder:
+        """The model that is trained: a copy where its parameters are going to be spread over processes."""
+        return copy.deepcopy(self.model) if self.sharded else self.model
+
+    def catch_up(self, trained: DualEncoder) -> None:
+        """Gives `model` the weights of `trained`, which all processes put together."""
+        if self.sharded:
+            self.model.load_state_dict(fsdp.whole(trained.state_dict()))
+
+    def save_weights(self, file: Path) -> None:
+        if self.fabric.is_global_zero:
+            self.model.logit_scale.requires_grad_(True)  # set by the recipe: not the backbone's own any more
+            save_model(file, self.model, self.experiment)
+            self.model.logit_scale.requires_grad_(False)
+
+
+def _prepared(experiment: Experiment, fabric: Fabric, record: Any, report: Report, *roots: Path) -> _Run:
+    torch.manual_seed(experiment.seed)
+    model = build(experiment.model, experiment.data.frames).to(fabric.device)
+    freeze(model, experiment.train)
+    return _Run(experiment, fabric, model, record, report, *roots)
+
+
+def _fit(run: _Run, training: Loader, validation: Loader, checkpoint_seconds: float) -> int | None:
+    """Trains to the last step; returns the epoch that is best on validation, None where nothing is trained.
+
+    Leaves that epoch's weights in CHECKPOINT and, where it isn't the last, the last epoch's in LAST.
+    """
+    recipe, folder = run.experiment.train, run.record.folder
+    groups = parameter_groups(run.model, recipe)
+    per_epoch = len(order(training.twins, recipe.batch, run.experiment.seed, 0))
+    steps = recipe.epochs * per_epoch if groups else 0
+    if steps == 0:  # mean pooling of a frozen CLIP: there is nothing to train, only to test
+        run.save_weights(folder / CHECKPOINT)
+        return None
+    trained = run.trained()
+    objective = run.fabric.setup_module(_objective(trained, recipe))
+    groups = parameter_groups(trained, recipe)  # anew: they may have been spread
+    optimizer = run.fabric.setup_optimizers(torch.optim.AdamW(groups, recipe.lr, BETAS, EPSILON, fused=True))
+    state = load_state(folder / RESUME, trained, optimizer)
+    run.catch_up(trained)
+    run.record.rewind(state.lines)
+    saved = time.monotonic()
+    for batch in _batches(run, training, state.step, per_epoch, recipe.epochs):
+        began = time.monotonic()
+        line = _update(run, objective, trained, optimizer, batch, state.step, steps)
+        state.step, epoch = state.step + 1, state.step // per_epoch
+        spent = time.monotonic() - began
+        state.seconds += spent
+        speed = {"clips_per_second": recipe.batch / spent, "time": state.seconds}
+        run.record.log({"step": state.step, "epoch": epoch} | line | speed)
+        run.report("training", state.step, steps, {"loss": line["loss"], "best": state.best_value})
+        if state.step % per_epoch == 0:
+            run.catch_up(trained)
+            _validate(run, validation, state, epoch)
+        # one process decides for all: what is spread is put together by all of them
+        if run.fabric.broadcast(state.step == steps or time.monotonic() - saved >= checkpoint_seconds):
+            state.lines = run.record.lines
+            save_state(folder / RESUME, trained, optimizer, state, write=run.fabric.is_global_zero)
+            saved = time.monotonic()
+    if state.best_epoch != recipe.epochs - 1:
+        run.save_weights(folder / LAST)
+    return state.best_epoch
+
+
+def _objective(model: DualEncoder, recipe: TrainConfig) -> nn.Module:
+    """As the recipe has it computed."""
+    if recipe.compile:
+        compile_blocks(model)
+    if recipe.checkpointing:
+        recompute(model)
+    return Objective(model).train()
+
+
+def _batches(run: _Run, training: Loader, first: int, per_epoch: int, epochs: int) -> Iterator[Batch]:
+    """The batches from step `first` on: of each this process's share."""
+    size, seed, share = run.experiment.train.batch, run.experiment.seed, run.fabric.world_size
+    if size % share:
+        raise ValueError(f"a batch of {size} can't be shared evenly by {share} processes")
+    for epoch in range(first // per_epoch, epochs):
+        rows = order(training.twins, size, seed, epoch)[max(0, first - epoch * per_epoch) :]
+        mine = [np.split(row, share)[run.fabric.global_rank] for row in rows]
+        for row, batch in zip(rows, training.batches(mine, (seed, epoch)), strict=True):
+            if training.videos.task == "recognition":  # the same texts in all processes
+                batch |= {"text": training.class_texts((seed, epoch, int(row[0])))}
+            yield batch
+
+
+def _update(
+    run: _Run,
+    objective: nn.Module,
+    trained: DualEncoder,
+    optimizer: torch.optim.Optimizer,
+    batch: Batch,
+    step: int,
+    steps: int,
+) -> dict[str, float]:
+    """One step of the optimizer; returns its loss and rate. Raises ValueError where the loss isn't finite."""
+    recipe = run.experiment.train
+    # of this step alone, so that no state of the generators needs keeping, and so that however many processes
+    # share the batch drop the same; the zero is from when only one was there
+    seed = int(np.random.SeedSequence((run.experiment.seed, step, 0)).generate_state(1)[0])
+    lr = rate(step, steps, recipe)
+    for group in optimizer.param_groups:
+        group["lr"] = group["share"] * lr
+    batch = to_device(batch, run.fabric.device)
+    loss = backward(run.fabric, objective, trained, batch, recipe, seed)
+    if not torch.isfinite(loss):
+        raise ValueError(
+            f"the loss is {loss.item()} at step {step} of {steps}: lower train.lr ({recipe.lr:g}), or raise"
+            f" train.temperature ({recipe.temperature:g})"
+        )
+    run.fabric.clip_gradients(objective, optimizer, max_norm=recipe.clip_gradient)
+    optimizer.step()
+    optimizer.zero_grad()
+    return {"loss": loss.item(), "lr": lr}
+
+
+def _validate(run: _Run, validation: Loader, state: State, epoch: int) -> None:
+    """Measures on validation, and keeps the weights if they are the best so far; of equals, the later."""
+    if run.fabric.is_global_zero:
+        began = time.monotonic()
+        measured = run.measure(validation)
+        spent = time.monotonic() - began
+        run.record.log({"epoch": epoch, "validation": measured.metrics, "validation_seconds": spent})
+        value = measured.headline(validation.videos.task)
+        if value >= state.best_value:
+            state.best_epoch, state.best_value = epoch, value
+            run.save_weights(run.record.folder / CHECKPOINT)
+    run.fabric.barrier()
+
+
+def _test(
+    run: _Run, validation: Loader, test: Loader, weights: Path, epoch: int | None
+) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
+    """eval.json and ranks.npz of the weights in the folder `weights`."""
+    tricks = run.experiment.test_time
+    last = None
+    if (weights / LAST).exists():
+        _load_weights(run.model, weights / LAST)
+        last = run.measure(test, tricks)
+    _load_weights(run.model, weights / CHECKPOINT)
+    best = run.measure(test, tricks)
+    found = {"split": "test"} | description(test.videos.task, tricks)
+    if tricks:
+        found["plain"] = run.measure(run.open("test")).metrics
+    found |= {
+        "selected": "nothing to train" if epoch is None else "best on validation",
+        "epoch": epoch,
+        "metrics": best.metrics,
+        "last": (last or best).metrics,
+        "validation": run.measure(validation).metrics,
+        "lr": learning_rate(run.experiment, run.runs_root),
+    }
+    return found, best.arrays
+
+
+def _load_weights(model: DualEncoder, file: Path) -> None:
+    state, _ = checkpoint.load(file)
+    checkpoint.fill(model, state, file, optional="encoder.clip.")
+
+
+def _trained_alike(runs_root: str | Path, experiment: Experiment) -> Path | None:
+    """A done run with the same weights that still has them."""
+    found = results.find_training(runs_root, experiment)
+    return found if found is not None and (found / CHECKPOINT).exists() else None
+
+
+def _record(fabric: Fabric, runs_root: str | Path, experiment: Experiment) -> Any:
+    if fabric.is_global_zero:
+        return results.RunWriter.start(runs_root, experiment)
+    return _Follower(Path(runs_root) / experiment.id)
+
+
+class _Follower:
+    """Stands for the record in all processes but the first, which alone writes."""
+
+    lines = 0
+
+    def __init__(self, folder: Path):
+        self.folder = folder
+
+    def __enter__(self) -> _Follower:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        pass
+
+    def note(self, **notes: Any) -> None:
+        pass
+
+    def skip(self, split: str, broken: Mapping[str, str]) -> None:
+        pass
+
+    def log(self, line: dict[str, Any]) -> None:
+        pass
+
+    def rewind(self, lines: int) -> None:
+        pass

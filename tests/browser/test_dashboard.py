@@ -1,0 +1,199 @@
+"""Made-up runs in; the dashboard as a reader meets it in Chromium: clicks, addresses, narrow screens."""
+
+import json
+import os
+import re
+import subprocess
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from stan.bench.fake_runs import experiment, write_probe, write_run, write_study
+from stan.common.servers import dashboard_command, free_port
+from stan.results import lock
+from stan.results.provenance import host
+
+pytestmark = pytest.mark.browser
+
+PAGES = ("", "live", "ablation", "runs", "failures", "time", "benchmarks", "speed")
+
+
+@pytest.fixture(scope="module")
+def root(tmp_path_factory) -> Path:
+    return tmp_path_factory.mktemp("dashboard") / "runs"
+
+
+@pytest.fixture(scope="module")
+def address(root) -> Iterator[str]:
+    """The dashboard, served over made-up runs, one of them under way."""
+    write_study(root)
+    write_study(root, "motions", seeds=(0,))
+    running = keep_running(write_run(root, experiment("stan", 9), "running"))
+    write_probe(root / experiment("stan", 0).id)
+    page = dashboard_command([root], port=free_port(0))
+    log = root.parent / "log.txt"
+    with log.open("w") as file:
+        server = subprocess.Popen(page.command, env=os.environ | page.environment, stdout=file, stderr=file)
+    try:
+        _wait_until_served(page.address, server, log)
+        yield page.address
+    finally:
+        server.terminate()
+        server.wait(10)
+        lock.release(running)
+
+
+def keep_running(folder: Path) -> int:
+    """Makes a run that says `running` one of this process, as long as the lock that comes back isn't released."""
+    record = json.loads((folder / "run.json").read_text())
+    (folder / "run.json").write_text(json.dumps(record | {"host": host()}))
+    return lock.acquire(folder)
+
+
+def _wait_until_served(address: str, server: subprocess.Popen, log: Path) -> None:
+    for _ in range(240):
+        assert server.poll() is None, log.read_text()
+        try:
+            with urllib.request.urlopen(f"{address}/_stcore/health"):
+                return
+        except (urllib.error.URLError, ConnectionError):
+            time.sleep(0.25)
+    raise AssertionError(log.read_text())
+
+
+def settled(page, title: str):
+    """The page, once its heading stands and the script behind it has run."""
+    page.get_by_role("heading", name=title, level=1).wait_for()
+    page.locator("[data-testid=stApp][data-test-script-state=notRunning]").wait_for()
+    assert page.get_by_test_id("stException").count() == 0
+    return page
+
+
+def test_the_pages_are_reached_by_clicking(address, open_page):
+    page = settled(open_page(address), "What carries CLIP over to video?")
+    for link, title in (
+        ("Live", "Live"),
+        ("Ablation", "Ablation"),
+        ("Runs", "Runs"),
+        ("Failures", "Failures"),
+        ("Time", "Time"),
+        ("Benchmarks", "Benchmarks"),
+        ("Speed", "Speed"),
+    ):
+        page.get_by_role("link", name=link, exact=True).first.click()
+        settled(page, title)
+        assert page.url.endswith(f"/{link.lower()}")
+
+
+def test_nothing_is_asked_from_outside(address, chromium):
+    context = chromium.new_context()
+    asked = []
+    context.route(
+        lambda url: not url.startswith((address, "data:", "blob:")),
+        lambda route: (asked.append(route.request.url), route.abort()),
+    )
+    for name in PAGES:
+        page = context.new_page()
+        page.goto(f"{address}/{name}")
+        page.locator("[data-testid=stApp][data-test-script-state=notRunning]").wait_for()
+        page.locator("h1").wait_for()
+    context.close()
+    assert asked == []
+
+
+@pytest.mark.parametrize("width", [1280, 400])
+@pytest.mark.parametrize("name", PAGES)
+def test_no_page_is_wider_than_the_screen(address, open_page, name, width):
+    page = open_page(f"{address}/{name}", width=width)
+    page.locator("h1").wait_for()
+    page.locator("[data-testid=stApp][data-test-script-state=notRunning]").wait_for()
+    wider = page.evaluate(
+        """() => [document.documentElement, ...document.querySelectorAll('[data-testid=stMain]')]
+        .map(part => part.scrollWidth - part.clientWidth)"""
+    )
+    assert max(wider) <= 0
+
+
+def test_a_running_job_shows_its_progress(address, open_page):
+    page = settled(open_page(address), "What carries CLIP over to video?")
+    assert re.search("epoch [45] of", page.get_by_test_id("stProgress").inner_text())
+
+
+def test_the_ablation_draws_its_plots_and_its_table(address, open_page):
+    page = settled(open_page(f"{address}/ablation", height=3200), "Ablation")
+    page.locator(".js-plotly-plot .legendtext", has_text="better").wait_for()
+    for key in ("forest", "knowledge", "order", "kinds"):
+        page.locator(f".st-key-{key} .js-plotly-plot").wait_for()
+    assert page.get_by_test_id("stDataFrame").first.locator("canvas").count() > 0
+    cells = page.get_by_test_id("stDataFrame").first.locator("td", has_text="stan")
+    cells.first.wait_for(state="attached")  # drawn first, written out for readers after that
+    assert "stan" in cells.all_inner_texts()
+
+
+def test_choices_stand_in_the_address_and_survive_a_reload(address, open_page):
+    page = settled(open_page(f"{address}/ablation"), "Ablation")
+    page.get_by_role("combobox", name=re.compile("Compared with")).click()
+    page.get_by_role("option", name="posterior", exact=True).click()
+    page.get_by_role("heading", name="Change against posterior").wait_for()
+    page.wait_for_url("**baseline=posterior**")
+    page.reload()
+    page.get_by_role("heading", name="Change against posterior").wait_for()
+    assert "baseline=posterior" in page.url
+
+
+def test_a_run_in_the_address_opens_its_record(address, open_page):
+    run = experiment("stan", 0).id
+    page = settled(open_page(f"{address}/runs?run={run}"), "Runs")
+    page.get_by_role("heading", name=run).wait_for()
+    page.locator(".st-key-curve .js-plotly-plot").wait_for()
+    assert page.get_by_role("heading", name=run).count() == 1
+
+
+def test_ticking_a_run_opens_its_record_and_names_it_in_the_address(address, open_page):
+    page = settled(open_page(f"{address}/runs?filter=stan/"), "Runs")
+    grid = page.locator(".st-key-runs .dvn-scroller")
+    grid.click(position={"x": 16, "y": 54})
+    page.get_by_role("heading", name="Learning curve").wait_for()
+    page.wait_for_url("**run=components**")
+    page.locator(".st-key-curve .js-plotly-plot").wait_for()
+    assert "run=components%2Fstan" in page.url or "run=components/stan" in page.url
+
+
+def test_the_latex_table_downloads_with_its_run_ids(address, open_page):
+    page = settled(open_page(f"{address}/ablation"), "Ablation")
+    with page.expect_download() as download:
+        page.get_by_role("button", name="Table, LaTeX").last.click()
+    text = Path(download.value.path()).read_text()
+    assert r"\toprule" in text and f"% run: {experiment('stan', 0, 'motions').id}" in text
+
+
+def test_recognition_is_drawn_over_its_cost(address, open_page):
+    page = settled(open_page(f"{address}/benchmarks?table=Recognition"), "Benchmarks")
+    page.locator(".st-key-cost .js-plotly-plot").wait_for()
+    assert page.locator(".st-key-cost .xtitle").text_content().startswith("GFLOPs, all views")
+
+
+def test_a_lost_query_leads_into_the_demo(address, open_page):
+    page = settled(open_page(f"{address}/failures", height=1600), "Failures")
+    page.locator(".st-key-groups .js-plotly-plot").wait_for()
+    with page.expect_download() as download:
+        page.get_by_role("button", name="Table, CSV").click()
+    text = Path(download.value.path()).read_text()
+    assert "http://127.0.0.1:7860/?q=" in text and "# run: components/stan/" in text
+
+
+def test_the_time_probe_is_drawn(address, open_page):
+    page = settled(open_page(f"{address}/time"), "Time")
+    page.locator(".st-key-probe .js-plotly-plot").wait_for()
+    assert "reversed" in page.locator(".st-key-probe .yaxislayer-above").text_content()
+
+
+def test_two_ticked_runs_share_their_curves(address, open_page):
+    runs = "&".join(f"run={experiment('stan', seed).id}" for seed in (0, 1))
+    page = settled(open_page(f"{address}/runs?{runs}&smooth=5%20steps", height=2400), "Runs")
+    page.locator(".st-key-curve .js-plotly-plot .legendtext").nth(1).wait_for()
+    assert page.locator(".st-key-curve .legendtext").count() == 2

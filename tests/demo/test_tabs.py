@@ -1,0 +1,374 @@
+"""The demo's page over made-up calls: what it shows, what it says when things fail, how hostile text is shown."""
+
+from __future__ import annotations
+
+import base64
+import csv
+import io
+import json
+import re
+import threading
+from pathlib import Path
+from types import SimpleNamespace
+from urllib.parse import parse_qsl
+
+import numpy as np
+import pytest
+
+from demo.components import cards, heatmaps
+from demo.service.search_request import Wish
+from demo.tabs import attention as attention_tab
+from demo.tabs import explanation, frame_order, inside, recognise, search
+from demo.tabs import library as library_tab
+from stan.data.video.decode import VideoError
+from tests.support import fake_calls
+from tests.support.fake_calls import HOSTILE, ID, OTHER, calls, refuse, results
+
+WISH = Wish(q="a cat")
+
+
+# ---- what is searched for
+
+
+def test_an_address_spells_a_wish_and_is_read_again():
+    wish = Wish("mine", "a red & a <b> + 2:c", gain=0.5, folder="x/ü", shortest=1.5, since="2026-01-31")
+    assert Wish.of(dict(parse_qsl(wish.address[1:]))) == wish
+    assert Wish(q="a").address == "?q=a"
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("gain", "nan"),
+        ("gain", "-1"),
+        ("gain", "3"),
+        ("top", "0"),
+        ("top", "x"),
+        ("since", "soon"),
+        ("q", "a" * 501),
+    ],
+)
+def test_what_cannot_be_meant_is_refused_by_name(name, value):
+    with pytest.raises(ValueError, match=f"^{name} is "):
+        Wish.of({name: value})
+
+
+def test_a_form_left_empty_is_no_wish():
+    assert Wish.of({"q": "", "shortest": None, "folder": ""}) == Wish() and not Wish().asks
+    assert Wish(like=ID).asks
+
+
+# ---- results
+
+
+def test_a_card_says_what_was_found():
+    drawn = cards.cards(results({}), WISH)
+    assert f'src="media/{ID}.webp"' in drawn and 'data-start="1.000" data-duration="4.000"' in drawn
+    assert "0.500" in drawn and "90&nbsp;%" in drawn and "1.0–2.0" in drawn
+    assert '<rect class="best" x="25.00" y="0" width="25.00"' in drawn
+
+
+def test_cards_show_hostile_text_as_text():
+    wish = Wish(q=HOSTILE)
+    status, drawn = search.show(calls(search=lambda _: results({"name": HOSTILE}, query=HOSTILE)), wish)
+    for text in (status, drawn):
+        assert "<img src=x" not in text and "&lt;img" in text
+    outside_tags = re.sub(r"<[^<>]*>", "", drawn)
+    assert "onerror" in outside_tags and "'\"" not in drawn
+
+
+def test_curves_share_one_scale():
+    low = {"times": [0.0, 4.0], "scores": [0.0, 0.1]}
+    high = {"times": [0.0, 4.0], "scores": [0.5, 1.0]}
+    drawn = cards.cards(results({"curve": low}, {"curve": high}), WISH)
+    tops = [
+        min(float(y) for y in re.findall(r"L[\d.]+ ([\d.]+)", path))
+        for path in re.findall(r' d="(.*?)"', drawn)
+    ]
+    assert tops[1] == pytest.approx(0) and tops[0] == pytest.approx(
+        cards.HEIGHT * (1 - 0.08 - 0.92 * 0.1), abs=0.01
+    )
+
+
+def test_the_still_is_the_picture_nearest_to_the_moment():
+    still = lambda start, end: re.search(  # noqa: E731
+        r"--still:([\d.]+)%", cards.cards(results({"start": start, "end": end, "duration": 8.0}), WISH)
+    )[1]
+    assert still(0.0, 1.0) == "0.0" and still(7.0, 8.0) == "100.0" and still(3.0, 4.0) == "42.9"
+
+
+def downloaded(links: str, name: str) -> str:
+    return base64.b64decode(re.search(rf'download="{name}" href="data:[^,]*,(.*?)"', links)[1]).decode()
+
+
+def test_downloads_hold_the_results_without_paths():
+    found = results({"name": "=1+1"}, {"name": "b,\n.mp4"})
+    links = cards.downloads(found, found.document())
+    document = json.loads(downloaded(links, "results.json"))
+    assert [one["name"] for one in document["results"]] == ["=1+1", "b,\n.mp4"] and "private" not in str(
+        document
+    )
+    rows = list(csv.DictReader(io.StringIO(downloaded(links, "results.csv"))))
+    assert [row["name"] for row in rows] == ["'=1+1", "b,\n.mp4"] and rows[0]["score"] == "0.5"
+
+
+def test_the_status_holds_times_and_a_link_back():
+    status, _ = search.show(calls(), Wish(q="a cat", gain=0.5))
+    assert "encode 1.0" in status and "search 0.5" in status and "render" in status
+    assert 'href="?q=a+cat&amp;gain=0.5"' in status
+
+
+def test_what_others_are_like_is_named():
+    like = Wish(like=ID, start=1.0, end=2.0)
+    status, drawn = search.show(calls(), like)
+    assert "a.mp4" in status and "1.0–2.0" in status and f"?like={ID}&amp;start=1.0&amp;end=2.0" in drawn
+
+
+@pytest.mark.parametrize(
+    ("search_call", "wish", "says"),
+    [
+        (refuse, WISH, "no such thing"),
+        (lambda _: results(), WISH, "stan index"),
+        (lambda _: results(), Wish(q="a", longest=1.0), "Filters"),
+        (refuse, Wish(q="  "), "query is empty"),
+    ],
+)
+def test_a_search_without_results_says_what_to_do(search_call, wish, says):
+    status, drawn = search.show(calls(search=search_call), wish)
+    assert says in status and drawn == "" and "<img" not in status
+
+
+def test_no_good_match_is_said_and_the_nearest_shown():
+    status, drawn = search.show(calls(search=lambda _: results({}, no_match=True)), WISH)
+    assert "No good match" in status and "warn" in status and drawn.count("<article") == 1
+
+
+# ---- recognise
+
+
+def test_recognition_shows_hostile_labels_as_text():
+    text = recognise.result(fake_calls.recognised())
+    assert "<img" not in text and text.count("&lt;img") == 3  # bar, alike, over time
+    assert "75.0&nbsp;%" in text and "width:75.0%" in text and "12&nbsp;%" in text
+
+
+def test_equal_neighbours_in_time_are_joined():
+    text = recognise.result(fake_calls.recognised())
+    assert text.count("<li") == 2 and "flex-grow:2" in text and "0.0–0.8" in text and "0.8–1.2" in text
+
+
+def test_none_of_these_and_a_missing_calibration_are_said():
+    none = {"probability": 0.9, "rejected": True}
+    text = recognise.result(fake_calls.recognised(none=none, calibrated=False, alike=[]))
+    assert "Probably <b>none of these</b>" in text and recognise.UNCALIBRATED in text and "apart" not in text
+
+
+def test_recognition_asks_for_a_video_first():
+    assert recognise.show(calls(), "mine", None, ["a"], []) == ["", recognise.CHOOSE]
+
+
+def test_an_upload_must_be_named_like_a_video():
+    player, said = recognise.show(calls(), "mine", Path("playlist.m3u8"), ["a"], [])
+    assert player == "" and "does not look like a video" in said
+
+
+def test_an_upload_is_played_under_an_id_of_its_own():
+    player, _ = recognise.show(calls(), "mine", Path("/elsewhere/secret/mine.mp4"), ["a"], [])
+    assert f'src="media/{OTHER}.mp4"' in player and "secret" not in player
+
+
+def test_what_recognition_refuses_is_said():
+    _, said = recognise.show(calls(recognise=refuse), "mine", ID, [], [])
+    assert "no such thing" in said and "<img" not in said and 'role="alert"' in said
+
+
+def test_a_failure_does_not_tell_where_the_file_lies():
+    def gone(*_):
+        raise VideoError("/srv/private/b.mp4", "is gone", "index again")
+
+    _, said = recognise.show(calls(recognise=gone), "mine", ID, ["a"], [])
+    assert "b.mp4: is gone; index again" in said and "private" not in said
+
+
+# ---- look inside
+
+
+def test_the_default_method_comes_first_and_what_explains_nothing_says_so():
+    seen = fake_calls.explanation()
+    assert explanation.methods(seen) == [
+        ("grad-eclip", "grad-eclip"),
+        ("attention (not an explanation)", "attention"),
+    ]
+
+
+def test_clip_branch_and_their_difference_stand_in_one_table():
+    drawn = explanation.show(fake_calls.explanation(), "grad-eclip")
+    assert drawn.count("<img") == 4 * 3 + 2  # video, CLIP, branch, difference; and two scales
+    assert "one scale" in drawn and "branch − CLIP" in drawn and 'class="dim"' not in drawn
+    assert drawn.count("<td>0.250</td>") == 8 and drawn.count("0.125 to 0.375") == 2
+    assert drawn.count("better than every random map") == 2
+
+
+def test_a_map_no_better_than_random_is_grey_and_says_so():
+    maps = {
+        "c": fake_calls.one_map("grad-eclip", "clip"),
+        "b": fake_calls.one_map("grad-eclip", "branch", better=False),
+    }
+    drawn = explanation.show(fake_calls.explanation(maps=maps), "grad-eclip")
+    assert drawn.count('<tr class="dim">') == 2  # the branch, and what is made of it
+    assert "branch: Not better than random maps" in drawn and explanation.NO_BETTER in drawn
+
+
+def test_words_that_help_and_harm_are_told_apart():
+    text = explanation.words(fake_calls.explanation().words)
+    assert "-0.200" in text and "+0.050" in text and text.count('class="bar less"') == 1
+    assert "width:100.0%" in text and "width:25.0%" in text and "<img" not in text
+    assert explanation.words([]) == ""
+
+
+@pytest.mark.parametrize(
+    ("video", "query", "says"),
+    [(None, "a", inside.CHOOSE), (ID, " ", inside.NO_QUERY), (ID, "a", "no such thing")],
+)
+def test_without_an_explanation_the_page_says_what_to_do(video, query, says):
+    seen, said, shown, *_ = inside.start(calls(explain=refuse), "mine", video, query, 8, print)
+    assert seen is None and says in said and shown.visible is False
+
+
+def test_looking_offers_what_there_is():
+    _, note, whole, block, layer, head, row, column = attention_tab.start(calls(), "mine", ID, 3)
+    assert "not an explanation" in note and whole.visible
+    values = (block.value, layer.value, head.value, row.maximum, column.maximum)
+    assert values == (2, 1, attention_tab.MEAN, 6, 6)
+
+
+def test_looking_without_a_branch_says_so():
+    plain = calls(attention=lambda *_: fake_calls.attention(False, False))
+    _, note, _, _, layer, *_ = attention_tab.start(plain, "mine", ID, 3)
+    assert attention_tab.NO_BRANCH in note and layer.visible is False
+
+
+def test_attention_of_clip_and_branch_stands_in_one_table():
+    space, place, plot, missing = attention_tab.draw(fake_calls.attention(), 2, 1, "3", 1, 1)
+    assert space.count("<img") == 3 * 3 + 1  # video, CLIP, branch; and the scale
+    assert "one scale" in space and missing == "" and plot.value is not None
+    assert place.shape[0] == place.shape[1] >= 2 * heatmaps.SIDE
+
+
+def test_a_model_without_time_draws_the_rest():
+    seen = fake_calls.attention(True, False)
+    space, _, plot, missing = attention_tab.draw(seen, 2, 1, attention_tab.MEAN, 1, 1)
+    assert "branch" in space and plot.visible is False and attention_tab.NO_TIME in missing
+
+
+def test_a_click_picks_the_patch_under_it():
+    look = fake_calls.attention()
+    side = heatmaps.patch(look.pixels[0], (6, 6), 0, 0).shape[0]
+    at = lambda x, y: attention_tab.pick(look, SimpleNamespace(index=[x, y]))  # noqa: E731
+    assert at(0, 0) == (1, 1) and at(side - 1, side - 1) == (6, 6)
+    assert at(side // 2 + 1, 0) == (1, 4) and at(side, side) == (6, 6)
+
+
+def cells(picture: np.ndarray) -> np.ndarray:
+    """(6, 6, 3): mean colours of the patches."""
+    step = len(picture) // 6
+    return picture.astype(int).reshape(6, step, 6, step, 3).mean((1, 3))
+
+
+def test_the_hottest_patch_is_the_brightest():
+    heated = np.zeros((6, 6))
+    heated[1, 4] = 2.0
+    bright = cells(heatmaps.overlay(np.full((48, 48, 3), 100, np.uint8), heated, 2.0)).sum(-1)
+    assert np.unravel_index(bright.argmax(), bright.shape) == (1, 4)
+
+
+def test_a_difference_is_red_above_zero_and_blue_below():
+    change = np.zeros((6, 6))
+    change[0, 0], change[5, 5] = 1.0, -1.0
+    red, _, blue = cells(heatmaps.difference(np.full((48, 48, 3), 100, np.uint8), change, 1.0)).transpose(
+        2, 0, 1
+    )
+    assert red[0, 0] > blue[0, 0] + 50 and blue[5, 5] > red[5, 5] + 50 and abs(red[2, 2] - blue[2, 2]) < 5
+
+
+def test_the_matrix_over_time_has_rows_from_and_columns_to():
+    weights = np.array([[0.0, 1.0], [0.5, 0.5]])
+    axes = heatmaps.over_time(weights, np.array([0.0, 1.0]), "title").axes[0]
+    assert np.array_equal(axes.images[0].get_array(), weights)
+    assert axes.get_ylabel().startswith("from") and axes.get_xlabel().startswith("to")
+
+
+# ---- does time matter?
+
+
+def test_orders_are_drawn_from_one_zero_with_the_spread_of_the_shuffled():
+    said, bars = frame_order.show(calls(), "mine", ID, "a cat")
+    assert "Time matters" in said and "<img" not in said
+    widths = [float(width) for width in re.findall(r'<span style="width:([\d.]+)%', bars)]
+    assert widths == [100.0, 60.0, 40.0, 0.0]  # 0.4, 0.2, 0.1 and -0.1 of a span of 0.5
+    assert '<i style="left:50.0%;width:30.0%">' in bars and bars.count("<i ") == 1
+
+
+@pytest.mark.parametrize(
+    ("video", "query", "says"),
+    [(None, "a", frame_order.CHOOSE), (ID, "", frame_order.NO_QUERY), (ID, "a", "no such thing")],
+)
+def test_without_a_measurement_the_page_says_what_to_do(video, query, says):
+    said, bars = frame_order.show(calls(time=refuse), "mine", video, query)
+    assert says in said and bars == ""
+
+
+# ---- indexing
+
+
+REPORT = {"indexed": 2, "unchanged": 1, "removed": 0, "seconds": 1.0, "skipped": []}
+
+
+def test_indexing_tells_how_far_it_is_and_what_was_skipped():
+    skipped = [{"file": HOSTILE, "reason": "is no video", "remedy": "leave it out"}]
+
+    def index(library, folder, below, progress):
+        progress(0, 2, HOSTILE)
+        progress(1, 2, "b.mp4")
+        return {**REPORT, "skipped": skipped}
+
+    told = list(library_tab.indexing(calls(index=index), "mine", None, ""))
+    assert "Looking through" in told[0] and "<b>2</b> indexed" in told[-1] and "leave it out" in told[-1]
+    assert not any("<img" in one for one in told)
+
+
+def test_progress_gives_rate_and_remaining_time():
+    told = library_tab.running(10, 40, "a.mp4", 5.0)
+    assert (
+        "10 of 40" in told and "2.0 per second" in told and "15&nbsp;s left" in told and 'value="10"' in told
+    )
+    assert "left" not in library_tab.running(0, 40, "a.mp4", 0.0)
+
+
+def test_a_failing_index_is_said():
+    assert "no such thing" in list(library_tab.indexing(calls(), "mine", None, ""))[-1]
+
+
+def test_nobody_waiting_stops_the_indexing():
+    stopped, go = threading.Event(), threading.Event()
+
+    def index(library, folder, below, progress):
+        progress(0, 2, "a.mp4")
+        go.wait(30)
+        try:
+            progress(1, 2, "b.mp4")
+        except library_tab.Stopped:
+            stopped.set()
+            raise
+
+    news = library_tab.indexing(calls(index=index), "mine", None, "")
+    assert "Looking through" in next(news) and "a.mp4" in next(news)
+    news.close()
+    go.set()
+    assert stopped.wait(30)
+
+
+def test_a_long_report_is_cut():
+    one = {"file": "a", "reason": "b", "remedy": "c"}
+    told = library_tab.report({**REPORT, "skipped": [one] * (library_tab.SHOWN + 3)})
+    assert told.count("<tr>") == library_tab.SHOWN + 1 and "and 3 more" in told

@@ -1,0 +1,282 @@
+"""A library counts, keeps, finds and refuses what it says."""
+
+from __future__ import annotations
+
+import os
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from stan.config import ModelConfig
+from stan.data.video import decode as video_files
+from stan.data.video.transforms import evaluation
+from stan.library import Library
+from stan.library.embedding import embed
+from stan.models.dual_encoder import DualEncoder, build
+from tests.support.small_clips import write_clip
+
+COLOURS = {"red.mp4": (220, 30, 30), "green.mp4": (30, 220, 30), "blue.mp4": (30, 30, 220)}
+
+
+def tiny(seed: int = 0) -> DualEncoder:
+    torch.manual_seed(seed)
+    return build(ModelConfig(pretrained="random"), frames=4).eval()
+
+
+@pytest.fixture(scope="module")
+def model() -> DualEncoder:
+    return tiny()
+
+
+@pytest.fixture
+def folder(tmp_path):
+    root = tmp_path / "videos"
+    root.mkdir()
+    for name, colour in COLOURS.items():
+        write_clip(root / name, colour)
+    return root
+
+
+@pytest.fixture
+def filled(tmp_path, folder, model):
+    library = Library(tmp_path / "library", model)
+    library.add(folder)
+    return library
+
+
+def counts(report):
+    return report["indexed"], report["unchanged"], report["removed"]
+
+
+def names(library):
+    return [entry.name for entry in library.entries()]
+
+
+def test_a_second_look_embeds_nothing(filled, folder):
+    assert counts(filled.add(folder)) == (0, 3, 0)
+
+
+def test_a_changed_file_costs_one_embedding(filled, folder, model, monkeypatch):
+    write_clip(folder / "red.mp4", (200, 200, 0), frames=9)
+    calls, real = [], model.encoder.from_levels
+    monkeypatch.setattr(model.encoder, "from_levels", lambda levels: calls.append(1) or real(levels))
+    assert counts(filled.add(folder)) == (1, 2, 0)
+    assert len(calls) == 1
+    assert len(names(filled)) == 3
+
+
+def test_every_skipped_file_has_a_reason_and_a_remedy(tmp_path, folder, model):
+    outside = write_clip(tmp_path / "outside.mp4")
+    (folder / "leads-out.mp4").symlink_to(outside)
+    (folder / "empty.mp4").write_bytes(b"")
+    os.mkfifo(folder / "pipe.mp4")
+    (folder / "notes.txt").write_text("not a video, so not mentioned")
+    report = Library(tmp_path / "library", model).add(folder)
+    assert counts(report) == (3, 0, 0)
+    skipped = {item["file"]: item for item in report["skipped"]}
+    assert sorted(skipped) == ["empty.mp4", "leads-out.mp4", "pipe.mp4"]
+    assert "out of the folder" in skipped["leads-out.mp4"]["reason"]
+    assert all(item["reason"] and item["remedy"] for item in skipped.values())
+
+
+def test_an_interruption_loses_only_what_was_in_hand(tmp_path, folder, model):
+    library = Library(tmp_path / "library", model)
+
+    def interrupt(done: int, total: int, name: str) -> None:
+        if done == 2:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        library.add(folder, progress=interrupt)
+    assert counts(library.add(folder)) == (1, 2, 0)
+    assert names(library) == sorted(COLOURS)
+
+
+def test_scores_are_the_models_own(filled, folder, model):
+    query = "a blue square moves right"
+    found = filled.search(query, top=3)
+    paths = [folder / name for name in sorted(COLOURS)]
+    with torch.no_grad():
+        expected = model.similarity(model.encode_text([query]), model.encode_video(paths))[0]
+    by_name = {result["name"]: result["score"] for result in found}
+    assert [by_name[path.name] for path in paths] == pytest.approx(expected.tolist(), abs=1e-5)
+    scores = [result["score"] for result in found]
+    assert scores == sorted(scores, reverse=True)
+    assert found.ms.keys() == {"encode", "search"}
+
+
+def test_a_moment_lies_within_its_video(filled):
+    for result in filled.search("a red square", top=3):
+        assert 0 <= result["start"] < result["end"] <= result["duration"] == pytest.approx(2.0)
+
+
+def test_what_another_process_added_is_found(filled, folder, model):
+    filled.search("anything")
+    write_clip(folder / "new.mp4", (200, 0, 200))
+    Library(filled.path, model).add(folder)
+    assert len(filled.search("anything")) == 4
+
+
+def test_an_empty_library_has_no_match(tmp_path, model):
+    found = Library(tmp_path / "nothing", model).search("a red square")
+    assert list(found) == [] and found.no_match
+    assert not (tmp_path / "nothing").exists()
+
+
+@pytest.mark.parametrize(("query", "top", "says"), [("  ", 3, "empty"), ("a square", 0, "at least one")])
+def test_a_search_that_asks_nothing_is_refused(filled, query, top, says):
+    with pytest.raises(ValueError, match=says):
+        filled.search(query, top)
+
+
+def test_recognition_of_a_stored_video_needs_no_decoding(filled, folder, monkeypatch):
+    labels = ["red", "green", " red ", "", "blue"]
+    entry = next(entry for entry in filled.entries() if entry.name == "red.mp4")
+    fresh = filled.recognise(folder / "red.mp4", labels)
+    monkeypatch.setattr(video_files, "decode", None)
+    stored = filled.recognise(entry.id, labels)
+    probabilities = {item["label"]: item["probability"] for item in stored["labels"]}
+    assert probabilities == pytest.approx({i["label"]: i["probability"] for i in fresh["labels"]}, abs=1e-4)
+    assert probabilities.keys() == {"red", "green", "blue"}
+    assert sum(probabilities.values()) == pytest.approx(1)
+
+
+def test_recognition_without_labels_is_refused(filled):
+    with pytest.raises(ValueError, match="one per line"):
+        filled.recognise(filled.entries()[0].id, ["", " "])
+
+
+def test_another_models_library_is_refused(filled, folder):
+    other = Library(filled.path, tiny(seed=1))
+    for attempt in (lambda: other.search("a square"), lambda: other.add(folder)):
+        with pytest.raises(ValueError, match="cannot be compared"):
+            attempt()
+    with pytest.raises(ValueError, match="cannot be compared"):
+        other.recognise(filled.entries()[0].id, ["red"])
+
+
+def test_a_library_remembers_who_made_it(filled):
+    assert Library(filled.path).made_by == "DualEncoder"
+
+
+def test_a_file_is_no_library_and_no_folder(tmp_path, model):
+    file = tmp_path / "file"
+    file.touch()
+    with pytest.raises(ValueError, match="is a file"):
+        Library(file, model)
+    with pytest.raises(ValueError, match="not a folder"):
+        Library(tmp_path / "library", model).add(file)
+
+
+def test_an_unknown_engine_is_refused_before_a_library_is_made(tmp_path, folder, model):
+    with pytest.raises(ValueError, match="no engine 'spark'; there are local, ray"):
+        Library(tmp_path / "library", model).add(folder, engine="spark")
+    assert not (tmp_path / "library").exists()
+
+
+def test_an_unknown_video_is_refused(filled):
+    for id in ("0" * 16, "../videos/red.mp4", ""):
+        with pytest.raises(ValueError, match="no video"):
+            filled.entry(id)
+
+
+def test_a_model_that_scores_token_by_token_is_refused(tmp_path, folder):
+    scores_tokens = build(ModelConfig(pretrained="random", similarity="mug_simple"), frames=4)
+    with pytest.raises(ValueError, match="scores by MugSimple, but a library .* searches by cosine"):
+        Library(tmp_path / "library", scores_tokens).add(folder)
+
+
+def test_without_gain_the_score_is_clips_alone(filled, folder, model):
+    paths = [folder / name for name in sorted(COLOURS)]
+    with torch.no_grad():
+        text = torch.nn.functional.normalize(model.encode_text(["a red square"]).text[0], dim=0)
+        pixels = torch.stack([model.decode(path)[0] for path in paths])
+        frames = model.clip.encode_image(pixels.flatten(0, 1)).unflatten(0, pixels.shape[:2])
+        expected = torch.nn.functional.normalize(frames.mean(1), dim=-1) @ text
+    found = {result["name"]: result["score"] for result in filled.search("a red square", gain=0)}
+    assert [found[path.name] for path in paths] == pytest.approx(expected.tolist(), abs=1e-5)
+
+
+def test_another_gain_encodes_nothing(filled, model, monkeypatch):
+    first = filled.search("2:a red square - blue", gain=0.5)
+    monkeypatch.setattr(model, "encode_text", None)
+    assert [one["score"] for one in filled.search("2:a red square - blue", gain=2)] != [
+        one["score"] for one in first
+    ]
+
+
+def test_weighted_terms_are_added(filled, model):
+    texts = torch.nn.functional.normalize(model.encode_text(["a red square", "a cat"]).text, dim=-1)
+    wanted = torch.nn.functional.normalize(2 * texts[0] - texts[1], dim=0)
+    for result in filled.search("2:a red square - a cat"):
+        video = model.encode_video(result["video"]).video[0]
+        expected = torch.nn.functional.normalize(video, dim=0) @ wanted
+        assert result["score"] == pytest.approx(float(expected), abs=1e-5)
+    with pytest.raises(ValueError, match="cancel each other out"):
+        filled.search("a cat - a cat")
+
+
+@pytest.mark.parametrize("at_once", [64, 4])
+def test_a_long_video_is_embedded_in_windows(tmp_path, model, monkeypatch, at_once):
+    monkeypatch.setattr("stan.library.embedding.FRAMES_AT_ONCE", at_once)
+    monkeypatch.setattr("stan.library.embedding.BYTES_AT_ONCE", 100_000)  # three pictures
+    clip = write_clip(tmp_path / "long.mp4", frames=39)  # 6.5 s
+    embedded = embed(model, clip, window=2.0)
+    grid, starts = 13, [0, 2, 4, 6, 8, 9]
+    with torch.no_grad():
+        decoded = video_files.decode(clip, grid)
+        prepare = evaluation(model.clip.image_size, model.clip.mean, model.clip.std)
+        pixels = torch.as_tensor(prepare(decoded.frames))
+        windows = [model.encode_video(pixels[None, start : start + 4]) for start in starts]
+        alone = model.clip.encode_image(pixels)
+    assert embedded.times == pytest.approx(decoded.times) and embedded.duration == pytest.approx(6.5)
+    assert np.allclose(embedded.video, torch.cat([window.video for window in windows]), atol=1e-5)
+    assert np.allclose(embedded.clip, torch.stack([alone[s : s + 4].mean(0) for s in starts]), atol=1e-5)
+    assert np.allclose(embedded.frame_clip, alone, atol=1e-5)
+    for frame in range(grid):
+        covering = [
+            w.frames[0, frame - s] for w, s in zip(windows, starts, strict=True) if 0 <= frame - s < 4
+        ]
+        assert np.allclose(embedded.frame_video[frame], torch.stack(covering).mean(0), atol=1e-5)
+
+
+def test_a_library_keeps_its_windows(tmp_path, folder, model):
+    library = Library(tmp_path / "library", model, window=1.0)
+    library.add(folder)
+    assert Library(library.path, model).require_model() == library.require_model()
+    with pytest.raises(ValueError, match="windows of 1 s, not by .* windows of 2 s"):
+        Library(library.path, model, window=2.0).search("a square")
+    with pytest.raises(ValueError, match="above 0"):
+        Library(library.path, model, window=0)
+
+
+def test_videos_like_another(filled, folder, tmp_path):
+    entries = {entry.name: entry for entry in filled.entries()}
+    red = entries["red.mp4"]
+    by_id = filled.similar(red.id)
+    assert by_id.query == "red.mp4" and {one["name"] for one in by_id} == {"green.mp4", "blue.mp4"}
+    by_file = filled.similar(folder / "red.mp4")
+    assert (by_file[0]["name"], by_file[0]["score"]) == ("red.mp4", pytest.approx(1, abs=1e-5))
+    assert [one["score"] for one in by_file[1:]] == pytest.approx([one["score"] for one in by_id], abs=1e-5)
+    times = by_file[0]["curve"]["times"]
+    moments = [filled.similar(red.id, start=at, end=at, gain=0)[0]["score"] for at in (times[0], times[-1])]
+    assert moments[0] != moments[1]
+    assert moments[1] == filled.similar(red.id, start=99, end=99, gain=0)[0]["score"]
+
+
+def test_a_picture_is_a_video_in_which_nothing_moves(filled, folder, tmp_path, model):
+    frame = video_files.frames(folder / "green.mp4", [6])
+    Image.fromarray(frame[0]).save(tmp_path / "still.png")
+    pixels = torch.as_tensor(evaluation(model.clip.image_size, model.clip.mean, model.clip.std)(frame))
+    still = embed(model, tmp_path / "still.png", 4.0)
+    with torch.no_grad():
+        repeated = model.encode_video(pixels.expand(model.frames, -1, -1, -1)[None])
+        assert np.allclose(still.clip, model.clip.encode_image(pixels), atol=1e-5)
+        assert np.allclose(still.video, repeated.video, atol=1e-5)
+    found = filled.similar(tmp_path / "still.png")
+    assert found.query == "still.png" and {one["name"] for one in found} == set(COLOURS)
+    (tmp_path / "broken.png").write_text("no picture")
+    with pytest.raises(video_files.VideoError, match="no picture that can be read"):
+        filled.similar(tmp_path / "broken.png")

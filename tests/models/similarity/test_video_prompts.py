@@ -1,0 +1,102 @@
+"""X-CLIP's video-specific prompts: by hand, under padding, in chunks, and what they learn from."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+import torch.nn.functional as F
+from lightning_fabric import Fabric
+
+from stan.config import ModelConfig, TrainConfig
+from stan.models.clip import TextOutput, load_clip
+from stan.models.dual_encoder import build
+from stan.models.similarity import base
+from stan.models.similarity.video_prompts import VideoPrompts
+from stan.models.video_encoder import VideoOutput
+from stan.training.objective import Objective, batch_loss, freeze, parameter_groups
+from tests.support.moved_weights import moved
+
+WIDTH = 64  # of the tiny CLIP
+
+
+@pytest.fixture
+def prompts():
+    torch.manual_seed(0)
+    prompts = VideoPrompts(load_clip("tiny", "random")).eval()
+    moved(prompts, by=0.2)  # large enough to be seen
+    return prompts
+
+
+def texts(count: int) -> TextOutput:
+    return TextOutput(
+        torch.randn(count, 5, WIDTH), torch.randn(count, WIDTH), torch.ones(count, 5, dtype=torch.bool)
+    )
+
+
+def videos(count: int, frames: int = 4) -> VideoOutput:
+    x = torch.randn(count, frames, WIDTH)
+    return VideoOutput(x, x.mean(1), torch.ones(count, frames, dtype=torch.bool))
+
+
+@torch.no_grad()
+def test_one_pair_by_hand(prompts):
+    text, video = texts(3), videos(2)
+    prompt, frames = text.text[2], prompts.norm(video.frames[1])
+    for layer in prompts.layers:
+        weights = (layer.key(frames) @ layer.query(layer.norm_1(prompt)) / WIDTH**0.5).softmax(0)
+        prompt = prompt + layer.out(weights @ layer.value(frames))
+        hidden = layer.up(layer.norm_2(prompt))
+        prompt = prompt + layer.down(hidden * torch.sigmoid(1.702 * hidden))
+    expected = F.cosine_similarity(text.text[2] + prompts.alpha * prompt, video.video[1], dim=0)
+    assert len(prompts.layers) == 2
+    torch.testing.assert_close(prompts(text, video)[2, 1], expected, atol=1e-5, rtol=0)
+
+
+def test_starts_near_the_cosine():
+    torch.manual_seed(0)
+    start = VideoPrompts(load_clip("tiny", "random"))
+    assert start.alpha.tolist() == pytest.approx([0.1] * WIDTH)
+    text, video = texts(3), videos(2)
+    plain = F.normalize(text.text, dim=-1) @ F.normalize(video.video, dim=-1).T
+    torch.testing.assert_close(start(text, video), plain, atol=0.02, rtol=0)
+
+
+@torch.no_grad()
+def test_a_pairs_score_depends_on_its_own_text_and_video_only(prompts):
+    text, video = texts(3), videos(2)
+    scores = prompts(text, video)
+    alone = prompts(TextOutput(*(x[1:2] for x in text)), VideoOutput(*(x[:1] for x in video)))
+    torch.testing.assert_close(alone[0, 0], scores[1, 0], atol=1e-6, rtol=0)
+
+
+@torch.no_grad()
+def test_padding_frames_change_nothing(prompts):
+    text, video = texts(3), videos(2)
+    padded = torch.cat([video.frames, torch.full((2, 2, WIDTH), 7.0)], 1)
+    mask = torch.tensor([[1, 1, 1, 1, 0, 0]] * 2, dtype=torch.bool)
+    found = prompts(text, VideoOutput(padded, video.video, mask))
+    torch.testing.assert_close(found, prompts(text, video), atol=1e-6, rtol=0)
+
+
+def test_chunks_are_the_whole(prompts, monkeypatch):
+    text, video = texts(7), videos(2)
+    with torch.no_grad():
+        whole = prompts.pairs(text, video)
+        monkeypatch.setattr(base, "PAIRS_AT_ONCE", 6)
+        torch.testing.assert_close(prompts(text, video), whole, atol=1e-6, rtol=0)
+
+
+def test_one_step_reaches_every_parameter():
+    torch.manual_seed(0)
+    model = build(ModelConfig(pretrained="random", temporal="x_clip", similarity="video_prompts"), 4)
+    recipe = TrainConfig(lr=1e-3)
+    freeze(model, recipe)
+    before = {name: tensor.clone() for name, tensor in model.score.named_parameters()}
+    optimizer = torch.optim.AdamW(parameter_groups(model, recipe))
+    ids = model.clip.tokenize(["a red square", "a green circle moves"], 8)
+    batch = {"video": torch.randn(2, 4, 3, 48, 48), "text": ids}
+    fabric = Fabric(accelerator="cpu", devices=1)
+    batch_loss(fabric, Objective(model), model, batch, recipe).backward()
+    assert [name for name, p in model.score.named_parameters() if not p.grad.any()] == []
+    optimizer.step()
+    assert all(not torch.equal(p, before[name]) for name, p in model.score.named_parameters())

@@ -1,0 +1,124 @@
+"""open_clip's CoCa as a backbone: its own embeddings, and temporal methods on top of its towers."""
+
+from __future__ import annotations
+
+from copy import deepcopy
+
+import pytest
+import torch
+import torch.nn.functional as F
+
+from stan.models.clip import from_config, load_clip
+from stan.models.dual_encoder import DualEncoder
+from stan.models.temporal import METHODS, build
+from stan.models.video_encoder import VideoEncoder
+
+from open_clip.coca_model import CoCa  # isort: skip
+
+TEXT = {"context_length": 12, "vocab_size": 49408, "width": 16, "heads": 2, "layers": 2}
+CONFIG = {
+    "embed_dim": 16,
+    "vision_cfg": {
+        "image_size": 16,
+        "layers": 3,
+        "width": 24,
+        "head_width": 12,
+        "patch_size": 4,
+        "attentional_pool": True,
+        "attn_pooler_queries": 5,
+        "attn_pooler_heads": 2,
+        "output_tokens": True,
+    },
+    "text_cfg": TEXT | {"embed_cls": True, "output_tokens": True},
+    "multimodal_cfg": TEXT | {"attn_pooler_heads": 2},
+    "custom_text": True,
+}
+CAPTIONS = ["a red square", "two blue circles on a very long green background with much more to say", "a"]
+
+
+@pytest.fixture(scope="module")
+def pair(tmp_path_factory):
+    """open_clip's own model, and the same weights in the wrapper by way of a file."""
+    torch.manual_seed(0)
+    theirs = CoCa(**{key: value for key, value in CONFIG.items() if key != "custom_text"}).eval()
+    path = tmp_path_factory.mktemp("coca") / "weights.pt"
+    torch.save(theirs.state_dict(), path)
+    return theirs, from_config(CONFIG, weights=path).eval()
+
+
+@torch.no_grad()
+def test_embeddings_are_those_of_open_clip(pair):
+    theirs, ours = pair
+    images, texts = torch.randn(3, 3, 16, 16), ours.tokenize(CAPTIONS)
+    expected = theirs.encode_image(images, normalize=False)
+    torch.testing.assert_close(ours.encode_image(images), expected, atol=1e-6, rtol=0)
+    text = ours.encode_text(texts)
+    torch.testing.assert_close(text.text, theirs.encode_text(texts, normalize=False), atol=1e-6, rtol=0)
+    _, tokens = theirs.text(texts)
+    expected = theirs.text.ln_final(tokens) @ theirs.text.text_projection
+    torch.testing.assert_close(text.tokens, expected, atol=1e-6, rtol=0)
+
+
+@torch.no_grad()
+def test_blocks_pooler_and_projection_make_the_image_embedding(pair):
+    _, clip = pair
+    images = torch.randn(3, 3, 16, 16)
+    x = clip.embed(images)
+    for block in clip.blocks:
+        x = block(x)
+    pooled = clip.pool(x)
+    assert pooled.shape == x.shape and torch.equal(pooled[:, 1:], x[:, 1:])
+    torch.testing.assert_close(clip.project(pooled[:, 0]), clip.encode_image(images), atol=1e-5, rtol=0)
+
+
+@torch.no_grad()
+def test_text_does_not_depend_on_padding(pair):
+    _, clip = pair
+    ids = clip.tokenize(["a red square"])
+    long, short = clip.encode_text(ids), clip.encode_text(ids[:, :5])
+    torch.testing.assert_close(short.text, long.text, atol=1e-6, rtol=0)
+    torch.testing.assert_close(short.tokens, long.tokens[:, :5], atol=1e-6, rtol=0)
+
+
+@torch.no_grad()
+def test_mean_of_frames_is_the_tower_itself(pair):
+    _, clip = pair
+    video = torch.randn(2, 3, 3, 16, 16)
+    out = VideoEncoder(clip, build("mean", clip, 3)).eval()(video)
+    frames = torch.stack([clip.encode_image(frames) for frames in video])
+    torch.testing.assert_close(out.frames, frames, atol=1e-5, rtol=0)
+
+
+def test_learned_words_are_refused(pair):
+    with pytest.raises(ValueError, match="takes no learned words"):
+        build("efficient_prompting", pair[1], 4)
+
+
+@pytest.mark.parametrize("name", [name for name in METHODS if name != "efficient_prompting"])
+def test_every_method_works_on_it(pair, name):
+    clip = deepcopy(pair[1])
+    torch.manual_seed(0)
+    options = {"layers": 2} if name in ("stan", "sequence_transformer", "temporal_difference") else {}
+    model = DualEncoder(clip, build(name, clip, 4, options))
+    text = model.encode_text(clip.tokenize(CAPTIONS[:2]))
+    video = model.encode_video(torch.randn(2, 4, 3, 16, 16))
+    assert video.frames.shape == (2, 4, 16)
+    F.cross_entropy(model.similarity(text, video), torch.arange(2)).backward()
+    assert clip.visual.attn_pool.query.grad.any() and clip.text.cls_emb.grad.any()
+    learned = [p.grad is not None and bool(p.grad.any()) for p in model.temporal.parameters()]
+    assert any(learned) or not learned
+
+
+def test_a_real_coca_by_name():
+    with torch.device("meta"):
+        clip = load_clip("coca_ViT-B-32", "random")
+    assert (clip.layers, clip.heads, clip.width, clip.grid, clip.embed_dim) == (12, 12, 768, (7, 7), 512)
+    assert clip.context_length == 76 and clip.tokenizer("a").shape == (1, 76)
+    assert not any("decoder" in name for name, _ in clip.named_parameters())
+
+
+@pytest.mark.parametrize("vision", [{"attentional_pool": "parallel"}, {"width": 12}])
+def test_poolers_that_cannot_be_wrapped(vision):
+    config = CONFIG | {"vision_cfg": CONFIG["vision_cfg"] | vision}
+    with pytest.raises(ValueError, match=r"not supported \(attentional_pool\)"):
+        from_config(config)

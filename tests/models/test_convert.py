@@ -1,0 +1,151 @@
+"""CLIP in other layouts: told apart by names, and the same embeddings as where the weights come from."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+import torch
+import torch.nn.functional as F
+from safetensors.torch import save_file
+
+import stan
+from stan.models import checkpoint, layouts
+from stan.models.clip import load_clip
+
+from open_clip import SimpleTokenizer  # isort: skip
+from open_clip.model import CLIP, CustomTextCLIP  # isort: skip
+
+GOLDEN = Path(__file__).parents[1] / "golden" / "stan_released_tiny"
+VISION = {"image_size": 32, "patch_size": 8, "width": 64, "layers": 2}
+TEXT = {"context_length": 24, "vocab_size": 512, "width": 64, "layers": 2}
+IDS = torch.tensor([[510, 3, 4, 511, 0, 0], [510, 5, 511, 0, 0, 0]])
+
+
+def embedded(model, images: torch.Tensor, ids: torch.Tensor = IDS):
+    with torch.no_grad():
+        return model.encode_video(images[:, None]).video, model.encode_text(ids).text
+
+
+def images() -> torch.Tensor:
+    return torch.randn(2, 3, 32, 32, generator=torch.Generator().manual_seed(0))
+
+
+@pytest.mark.parametrize("kind", [CLIP, CustomTextCLIP], ids=["openai", "open_clip"])
+@pytest.mark.parametrize("activation", layouts.ACTIVATIONS)
+def test_open_clips_own_embeddings(tmp_path, kind, activation):
+    torch.manual_seed(0)
+    towers = {"vision_cfg": VISION | {"head_width": 64}, "text_cfg": TEXT | {"heads": 1}}
+    theirs = kind(embed_dim=16, quick_gelu=activation == "quick_gelu", **towers).eval()
+    state = theirs.state_dict()
+    if kind is CLIP:  # what OpenAI's own files hold beside the weights
+        state |= {"input_resolution": torch.tensor(32), "context_length": torch.tensor(24)}
+    torch.save(state, tmp_path / "clip.pt")
+    report = checkpoint.convert(tmp_path / "clip.pt", tmp_path / "ours.safetensors", activation=activation)
+    ours = stan.load_model(tmp_path / "ours.safetensors")
+    with torch.no_grad():
+        ids = F.pad(IDS, (0, 24 - IDS.shape[1]))
+        expected = theirs.encode_image(images()), theirs.encode_text(ids)
+    torch.testing.assert_close(embedded(ours, images()), expected, rtol=1e-5, atol=1e-5)
+    name = "OpenAI's" if kind is CLIP else "open_clip's"
+    assert report["layout"] == f"CLIP in {name} layout" and report["branch"] is None
+    assert report["parameters"] == sum(p.numel() for p in theirs.parameters())
+    assert ours.logit_scale.item() == pytest.approx(theirs.logit_scale.item())
+
+
+def test_a_converted_clip_is_also_pretrained_weights_of_its_architecture(tmp_path):
+    torch.manual_seed(0)
+    clip = load_clip("tiny", "random")
+    save_file({f"clip.{name}": x for name, x in clip.state_dict().items()}, tmp_path / "no.safetensors")
+    with pytest.raises(ValueError, match="of no layout known here"):
+        checkpoint.convert(tmp_path / "no.safetensors", tmp_path / "ours.safetensors")
+    save_file(clip.state_dict(), tmp_path / "clip.safetensors")
+    heads = {tower: {"heads": clip.heads} for tower in ("vision", "text")}
+    (tmp_path / "config.json").write_text(json.dumps(heads))
+    checkpoint.convert(tmp_path / "clip.safetensors", tmp_path / "ours.safetensors")
+    again = load_clip("tiny", str(tmp_path / "ours.safetensors")).state_dict()
+    assert all(torch.equal(again[name], tensor) for name, tensor in clip.state_dict().items())
+
+
+def huggingface(released: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
+    """The golden checkpoint's two towers under the names that Hugging Face gives them."""
+    places = {"class_embedding": "embeddings.", "patch_embedding": "embeddings.", "layers": "encoder."}
+    places |= {"position_embedding": "embeddings.", "pre_layrnorm": "", "post_layernorm": ""}
+    state = {"logit_scale": torch.tensor(1.0)}
+    for key, tensor in released.items():
+        tower, _, name = key.partition(".")
+        part = name.split(".")[0]
+        if tower == "text_backbone" or part == "visual_projection":
+            state[name] = tensor
+        elif part in places:
+            state[f"vision_model.{places[part]}{name}"] = tensor
+    return state
+
+
+def test_hugging_faces_names_give_the_golden_text_and_the_released_frames(tmp_path):
+    released, io = (checkpoint.load(GOLDEN / f"{name}.safetensors")[0] for name in ("checkpoint", "io"))
+    save_file(huggingface(released), tmp_path / "model.safetensors")
+    shutil.copy(GOLDEN / "config.json", tmp_path)
+    report = checkpoint.convert(tmp_path / "model.safetensors", tmp_path / "ours.safetensors")
+    assert report["layout"] == "CLIP in Hugging Face's layout"
+    ours = stan.load_model(tmp_path / "ours.safetensors")
+    frames = io["video"][:, 0]
+    video, text = embedded(ours, frames, io["token_ids"])
+    torch.testing.assert_close(text, io["text_embedding"], rtol=0, atol=1e-5)
+    tower = checkpoint.load_released(GOLDEN / "checkpoint.safetensors").clip
+    with torch.no_grad():
+        torch.testing.assert_close(video, tower.encode_image(frames), rtol=0, atol=1e-5)
+    assert ours.logit_scale.item() == 1.0
+
+
+def test_transformers_own_embeddings(tmp_path):
+    transformers = pytest.importorskip("transformers")
+    torch.manual_seed(0)
+    sizes = {"num_hidden_layers": 2, "num_attention_heads": 4, "projection_dim": 16}
+    text = {"hidden_size": 32, "intermediate_size": 128, "vocab_size": 512, "max_position_embeddings": 24}
+    tokens = {"bos_token_id": 510, "eos_token_id": 511, "pad_token_id": 0}
+    vision = {"hidden_size": 64, "intermediate_size": 256, "image_size": 32, "patch_size": 8}
+    config = transformers.CLIPConfig(
+        text_config=text | sizes | tokens, vision_config=vision | sizes, projection_dim=16
+    )
+    theirs = transformers.CLIPModel(config).eval()
+    torch.save(theirs.state_dict(), tmp_path / "model.pth")
+    heads = {"num_attention_heads": 4, "hidden_act": "quick_gelu"}
+    (tmp_path / "config.json").write_text(json.dumps({"vision_config": heads, "text_config": heads}))
+    checkpoint.convert(tmp_path / "model.pth", tmp_path / "ours.safetensors")
+    ours = embedded(stan.load_model(tmp_path / "ours.safetensors"), images())
+    with torch.no_grad():
+        both = theirs(input_ids=IDS, pixel_values=images())
+    for mine, expected in zip(ours, (both.image_embeds, both.text_embeds), strict=True):
+        torch.testing.assert_close(F.normalize(mine, dim=-1), expected, rtol=1e-5, atol=1e-5)
+
+
+def test_unknown_and_missing_names_are_said(tmp_path):
+    torch.manual_seed(0)
+    towers = {"vision_cfg": VISION | {"head_width": 64}, "text_cfg": TEXT | {"heads": 1}}
+    state = CLIP(embed_dim=16, **towers).state_dict()
+    changes = {
+        "novelty has no counterpart: this is not CLIP in OpenAI's layout": state | {"novelty": torch.ones(1)},
+        "misses encoder.clip.visual.ln_pre.bias": {
+            k: v for k, v in state.items() if k != "visual.ln_pre.bias"
+        },
+        "has unknown encoder.clip.visual.novelty": state | {"visual.novelty": torch.ones(1)},
+        "lacks clip.visual.proj": {k: v for k, v in state.items() if k != "visual.proj"},
+    }
+    for message, changed in changes.items():
+        torch.save(changed, tmp_path / "clip.pth")
+        with pytest.raises(ValueError, match=message):
+            checkpoint.convert(tmp_path / "clip.pth", tmp_path / "out" / "ours.safetensors")
+    assert not (tmp_path / "out").exists()
+
+
+def test_the_tokenizer_is_open_clips_where_the_vocabulary_is(tmp_path):
+    assert SimpleTokenizer().vocab_size == 49408
+    torch.manual_seed(0)
+    towers = {"vision_cfg": VISION | {"head_width": 64}, "text_cfg": TEXT | {"heads": 1, "vocab_size": 49408}}
+    torch.save(CLIP(embed_dim=16, **towers).state_dict(), tmp_path / "clip.pth")
+    report = checkpoint.convert(tmp_path / "clip.pth", tmp_path / "ours.safetensors")
+    assert (report["end_token"], report["context_length"]) == (49407, 24)
+    assert stan.load_model(tmp_path / "ours.safetensors").encode_text("a dog").text.shape == (1, 16)

@@ -1,0 +1,133 @@
+"""One loop over CLIP's blocks serves live video and kept levels alike."""
+
+import pytest
+import torch
+
+from stan.models import video_encoder
+from stan.models.clip import load_clip
+from stan.models.temporal import METHODS, build
+from stan.models.temporal.base import Temporal
+from stan.models.video_encoder import VideoEncoder
+from tests.support.moved_weights import moved
+
+WIDTH = 64  # of the tiny CLIP
+
+
+@pytest.fixture(scope="module")
+def clip():
+    torch.manual_seed(0)
+    return load_clip("tiny", "random").eval()
+
+
+def perturbed(clip, name, frames=4, **options):
+    """An encoder whose zero-initialised weights aren't zero any more."""
+    torch.manual_seed(1)
+    encoder = VideoEncoder(clip, build(name, clip, frames, options)).eval()
+    moved(encoder.temporal)
+    return encoder
+
+
+@pytest.fixture(params=METHODS)
+def encoder(request, clip):
+    return perturbed(clip, request.param)
+
+
+@pytest.fixture
+def video():
+    return torch.randn(2, 4, 3, 48, 48, generator=torch.Generator().manual_seed(2))
+
+
+@torch.no_grad()
+def test_mean_of_one_frame_is_clip_itself(clip, video):
+    out = VideoEncoder(clip, build("mean", clip, 4))(video)
+    frames = torch.stack([clip.encode_image(frames) for frames in video])
+    torch.testing.assert_close(out.frames, frames, atol=1e-6, rtol=0)
+    torch.testing.assert_close(out.video, frames.mean(1), atol=1e-6, rtol=0)
+
+
+@torch.no_grad()
+def test_levels_are_the_blocks_outputs(clip, video):
+    levels = VideoEncoder(clip, build("mean", clip, 4)).levels(video)
+    assert {i: tuple(x.shape) for i, x in levels.items()} == dict.fromkeys(range(-1, 6), (2, 4, 17, WIDTH))
+    x = clip.embed(video[1])
+    torch.testing.assert_close(levels[-1][1], x, atol=1e-5, rtol=0)
+    for i, block in enumerate(clip.blocks):
+        x = block(x)
+        torch.testing.assert_close(levels[i][1], x, atol=1e-5, rtol=0)
+
+
+@pytest.mark.parametrize("masked", [False, True])
+def test_pieces_equal_the_whole(encoder, video, masked, monkeypatch):
+    """Without gradients a CPU takes one video after the other where more would be too much at once."""
+    mask = torch.tensor([[True] * 4, [True, True, True, False]]) if masked else None
+    embed, taken = encoder.clip.embed, []
+    monkeypatch.setattr(encoder.clip, "embed", lambda images: taken.append(len(images)) or embed(images))
+    monkeypatch.setattr(video_encoder, "EASILY_TAKEN", 1)
+    whole = encoder(video, mask)
+    with torch.no_grad():
+        pieces = encoder(video, mask)
+    assert taken == [8, 4, 4]  # frames
+    for one, other in zip(whole, pieces, strict=True):
+        torch.testing.assert_close(one, other, atol=1e-5, rtol=1e-5)
+
+
+@torch.no_grad()
+def test_from_levels_equals_live(encoder, video):
+    levels = encoder.levels(video)
+    kept = {i: levels[i] for i in encoder.levels_to_keep}
+    for masked in (None, torch.tensor([[1, 1, 1, 0], [1, 1, 1, 1]], dtype=torch.bool)):
+        live, cached = encoder(video, masked), encoder.from_levels(kept, masked)
+        torch.testing.assert_close(cached.frames, live.frames, atol=1e-6, rtol=0)
+        torch.testing.assert_close(cached.video, live.video, atol=1e-6, rtol=0)
+
+
+@torch.no_grad()
+def test_three_frames_are_not_three_channels(encoder, video):
+    out = encoder(video[:, :3])
+    assert out.frames.shape == (2, 3, WIDTH) and out.video.shape == (2, WIDTH)
+
+
+def test_no_gradient_in_levels(clip, video):
+    assert not VideoEncoder(clip, build("mean", clip, 4)).levels(video)[0].requires_grad
+
+
+@pytest.mark.parametrize("shape", [(4, 3, 48, 48), (1, 3, 4, 48, 48), (1, 4, 3, 32, 32), (1, 0, 3, 48, 48)])
+def test_wrong_shapes(clip, shape):
+    with pytest.raises(ValueError, match=r"expected \(videos, frames, 3, 48, 48\)"):
+        VideoEncoder(clip, build("mean", clip, 4))(torch.zeros(shape))
+
+
+def test_a_mask_needs_a_frame_in_each_row(clip, video):
+    with pytest.raises(ValueError, match="with a True in each row"):
+        VideoEncoder(clip, build("mean", clip, 4))(video, torch.zeros(2, 4, dtype=torch.bool))
+
+
+def test_missing_levels(clip):
+    encoder = VideoEncoder(clip, build("stan", clip, 4))
+    with pytest.raises(ValueError, match=r"levels \[2, 3, 4\] are missing"):
+        encoder.from_levels({5: torch.zeros(1, 4, 17, WIDTH)})
+
+
+class FromBlockThree(Temporal):
+    def __init__(self, clip, frames):
+        super().__init__(clip, frames)
+        self.changes_from, self.levels = 3, (0, 4, 5)
+
+    def inside(self, i, block, x, mask):
+        x = super().inside(i, block, x, mask)
+        return x.flip(-1) if i >= 3 else x
+
+
+def test_of_a_method_inside_clip_the_levels_before_it_are_kept(clip):
+    assert VideoEncoder(clip, FromBlockThree(clip, 4)).levels_to_keep == (0, 2)
+    assert VideoEncoder(clip, build("aim", clip, 4)).levels_to_keep == (-1,)
+    assert VideoEncoder(clip, build("center_clip", clip, 4)).levels_to_keep == (2,)
+    assert VideoEncoder(clip, build("mean", clip, 4)).levels_to_keep == (5,)
+
+
+@torch.no_grad()
+def test_levels_are_clips_own_whatever_the_method(clip, video):
+    plain, inside = (VideoEncoder(clip, method(clip, 4)) for method in (Temporal, FromBlockThree))
+    assert (inside(video).video - plain(video).video).abs().max() > 1e-3
+    for i, level in inside.levels(video).items():
+        assert torch.equal(level, plain.levels(video)[i])

@@ -1,0 +1,153 @@
+"""A study's records in; the files of its report, what they hold, and whom they name."""
+
+from __future__ import annotations
+
+import io
+import json
+import re
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from stan import cli, experiments, report, results
+from stan.report import study_figures, write
+from stan.results import frame_order
+from tests.support.written_runs import QUERIES, done
+
+SCORES = {"baseline": 10, "no-cross-frame": 14, "stan": 30}
+"""Row -> queries of QUERIES that are found first."""
+PROBED = {
+    "split": "test",
+    "test_time": [],
+    "headline": "t2v.R@1",
+    "arrangements": [
+        {"arrangement": name, "frames": 8, "value": value, "value_interval": [value - 5, value + 5]}
+        | {"change": value - 75.0, "interval": [value - 80, value - 70], "order": None}
+        for name, value in (("as given", 75.0), ("reversed", 40.0))
+    ],
+}
+
+
+@pytest.fixture
+def study(runs_root) -> Path:
+    for row in experiments.study("components", "retrieval"):
+        if row.row in SCORES:
+            done(runs_root, row, np.where(np.arange(QUERIES) < SCORES[row.row], 1.0, 3.0))
+    return runs_root
+
+
+def read_csv(path: Path) -> pd.DataFrame:
+    return pd.read_csv(io.StringIO(path.read_text()), comment="#")
+
+
+def test_a_report_holds_table_and_figures_with_runs_and_command(study, tmp_path):
+    said = write.write("components", tmp_path / "out", study, shipped=False)
+    out = tmp_path / "out"
+    drawn = ("rows", "changes", "cost", "twins")  # these records don't tell seen from unseen
+    figures = [f"{name}-retrieval.{kind}" for name in drawn for kind in ("png", "pdf")]
+    tables = ["table.tex", "numbers.csv", "seeds-retrieval.csv", "cost-retrieval.csv"]
+    assert sorted(path.name for path in out.iterdir()) == sorted(figures + tables)
+    assert said["command"] == "stan report components --suite retrieval --size quick"
+    ids = said["runs"]["retrieval"]
+    assert len(ids) == 3
+    for path in out.iterdir():
+        content = path.read_bytes()
+        assert b"stan report components" in content and ids[0].encode() in content, path.name
+    costs = read_csv(out / "cost-retrieval.csv").set_index("row")
+    assert costs.loc["baseline", "params_added"] == 0 < costs.loc["stan", "params_added"]
+    assert costs.loc["baseline", "gmacs"] < costs.loc["no-cross-frame", "gmacs"] < costs.loc["stan", "gmacs"]
+
+
+def test_the_table_stands_as_the_paper_prints_it(study):
+    found = {"retrieval": report.study_runs("components", "retrieval", "quick", study, shipped=False)}
+    table = write.layout("components", found)
+    assert table["", "row"].tolist() == list(SCORES)
+    assert table["components", "cross"].tolist() == [False, False, True]
+    own = table["retrieval, R@1"]
+    assert own["own [95 %]"].iloc[0].startswith("25.0 [") and pd.isna(own["change"].iloc[0])
+    assert re.fullmatch(r"\+50\.0 \[\+\d+\.\d, \+\d+\.\d\]", own["change"].iloc[2])
+    assert own["printed: MSR-VTT"].tolist() == [43.1, 44.3, 46.9]
+
+
+def test_a_study_of_something_else_has_no_ticks(runs_root):
+    for row in experiments.study("methods", "retrieval")[:2]:
+        done(runs_root, row)
+    found = {"retrieval": report.study_runs("methods", "retrieval", "quick", runs_root, shipped=False)}
+    assert "components" not in write.layout("methods", found).columns.get_level_values(0)
+
+
+def test_a_run_that_was_probed_shows_it(study, tmp_path):
+    run = results.load(study).set_index("row").loc["stan"]
+    assert frame_order.keep(run["path"], PROBED)
+    write.write("components", tmp_path, study, shipped=False)
+    table = read_csv(tmp_path / "time-retrieval.csv")
+    assert table["value"].tolist() == [75.0, 40.0] and set(table["id"]) == {run["id"]}
+    assert (tmp_path / "time-retrieval.png").stat().st_size > 5000
+
+
+@pytest.mark.parametrize("changed", [{"split": "val"}, {"test_time": ["dsl"]}])
+def test_only_what_can_be_compared_across_runs_is_kept(study, changed):
+    path = results.load(study)["path"].iloc[0]
+    assert not frame_order.keep(path, PROBED | changed)
+    assert results.time_probe(path) is None
+
+
+@pytest.mark.parametrize(
+    "text", ["", "[]", '{"headline": "top-1", "arrangements": [{"arrangement": "x"}]}', "{"]
+)
+def test_a_damaged_probe_is_none(tmp_path, text):
+    (tmp_path / "time_probe.json").write_text(text)
+    assert results.time_probe(tmp_path) is None
+
+
+def test_rows_that_share_weights_share_their_seconds_and_machines_are_not_mixed(study):
+    found = report.study_runs("components", "retrieval", "quick", study, shipped=False)
+    found = found.assign(seconds=[10.0, 20.0, 30.0], training_hash=["a", "b", "b"])
+    assert report.costs(found, "t2v.R@1")["seconds"].tolist() == [10.0, 30.0, 30.0]
+    mixed = found.assign(machine=["one", "other", "other"])
+    assert report.costs(mixed, "t2v.R@1")["seconds"].isna().all()
+
+
+def test_every_row_and_every_probe_has_a_mark_of_its_own(study):
+    found = report.study_runs("components", "retrieval", "quick", study, shipped=False)
+    figure = study_figures.cost(report.costs(found, "t2v.R@1"), "R@1")
+    assert [text.get_text() for text in figure.legends[0].get_texts()] == list(SCORES)
+    assert len(figure.axes) == 3
+    probed = pd.DataFrame(
+        {"run": ["a", "b"], "arrangement": "as given", "value": 50.0, "low": 40.0, "high": 60.0}
+    )
+    (axes,) = study_figures.time_probes(probed, "R@1").axes
+    assert len({part.lines[0].get_marker() for part in axes.containers}) == 2
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["nothing"], "no study 'nothing'"),
+        (["components", "--suite", "scenes"], "no done run of components on scenes"),
+    ],
+)
+def test_the_command_says_what_is_missing(study, tmp_path, capsys, arguments, said):
+    arguments = ["report", *arguments, "--out", str(tmp_path), "--runs", str(study), "--no-shipped"]
+    assert cli.run(arguments) == 2
+    assert said in capsys.readouterr().err
+
+
+def test_the_command_prints_one_document(study, tmp_path, capsys):
+    arguments = [
+        "report",
+        "components",
+        "--out",
+        str(tmp_path),
+        "--runs",
+        str(study),
+        "--no-shipped",
+        "--json",
+    ]
+    assert cli.run(arguments) == 0
+    document = json.loads(capsys.readouterr().out)
+    assert [row["row"] for row in document["rows"]] == list(SCORES)
+    assert document["rows"][0]["change"] is None and document["rows"][2]["change"] == 50.0
+    assert all(Path(name).is_file() for name in document["files"])

@@ -1,0 +1,188 @@
+"""A folder, a number of kills and an engine in; what sweeps leave of which a process is killed at random, out.
+
+python -m tests.stress.killed_sweep FOLDER --kills 50 [--seed N] [--engine ray]
+
+A sweep of four tiny runs, one of which takes its weights from another and one its numbers, is started again and again;
+each time its runner, the process of a notebook, a kernel, a Ray worker or all of them at once are killed at a random
+moment. What was done stays as it was, byte for byte; nothing that is dead says that it is running, nothing is done
+without its evaluation; and every sweep that gets to its end has the results of one that nothing disturbed.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import json
+import random
+import shutil
+import sys
+import time
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import psutil
+
+from stan import results
+from tests.support.tiny_experiment import tiny
+
+_STAN = tiny("retrieval", "stan", "stan", epochs=60)
+EXPERIMENTS = (
+    _STAN,
+    tiny("retrieval", "mean", "mean"),
+    replace(_STAN, row="stan+testing", test_time=("dsl",)),
+    replace(_STAN, row="copy"),
+)
+MARKS = {"notebook": "stan.training.notebooks.launch", "kernel": "ipykernel_launcher", "worker": "ray::execute"}
+"""What tells a process by its command line."""
+FORKS = ("forked", "notebook", "kernel")
+"""Those of one command line, each forked from the one before."""
+
+SWEEP = """
+import sys
+from stan import sweep
+from tests.stress.killed_sweep import EXPERIMENTS
+runs, worlds, engine = sys.argv[1:]
+sys.exit(bool(sweep.train_all(EXPERIMENTS, runs, worlds, 2, engine).failed))
+"""
+
+PATIENCE = 600.0
+"""Seconds for a sweep, or for what a kill has orphaned, to end."""
+
+Evaluations = dict[str, bytes]
+"""eval.json by run id."""
+
+
+def start(runs: Path, worlds: Path, engine: str) -> psutil.Popen:
+    """A sweep in a process of its own, which shares no signal with this one."""
+    command = [sys.executable, "-c", SWEEP, str(runs), str(worlds), engine]
+    log = (runs.parent / "log.txt").open("ab")
+    with log:
+        return psutil.Popen(command, stdout=log, stderr=log, start_new_session=True)
+
+
+def family(runner: psutil.Popen) -> dict[str, list[psutil.Process]]:
+    """The runner, what it has started, by what that does, and all of them."""
+    every = [runner, *runner.children(recursive=True)]
+    found: dict[str, list[psutil.Process]] = {"runner": [runner], "all": every}
+    for process in every:
+        with contextlib.suppress(psutil.Error):
+            said = " ".join(process.cmdline())
+            kinds = [kind for kind, mark in MARKS.items() if mark in said]
+            if "stan.training.notebooks.fork_server" in said:
+                parents = (" ".join(parent.cmdline()) for parent in process.parents())
+                kinds.append(FORKS[sum("stan.training.notebooks.fork_server" in parent for parent in parents)])
+            for kind in kinds:
+                found.setdefault(kind, []).append(process)
+    return found
+
+
+def look(runs: Path, before: Evaluations) -> Evaluations:
+    """Evaluations of the done runs. Asserts that those of `before` are among them, and that every record is whole."""
+    found = {run.id: run for run in results.load(runs).itertuples()}
+    damaged = {name: run.reason for name, run in found.items() if run.status in ("damaged", "failed")}
+    assert not damaged, damaged
+    done = {
+        name: Path(run.path, "eval.json").read_bytes() for name, run in found.items() if run.status == "done"
+    }
+    assert before.items() <= done.items(), "a finished run was lost or changed"
+    return done
+
+
+def wait(runner: psutil.Popen, runs: Path, before: Evaluations, seconds: float = PATIENCE) -> Evaluations:
+    """Looks at the records until the runner has ended, or that many seconds have passed."""
+    until = time.monotonic() + seconds
+    while runner.poll() is None and time.monotonic() < until:
+        before = look(runs, before)
+        time.sleep(min(0.25, max(0.0, until - time.monotonic())))
+    return look(runs, before)
+
+
+def gone(process: psutil.Process) -> bool:
+    """Also where it is dead and only not yet reaped by whoever adopted it."""
+    try:
+        return not process.is_running() or process.status() == psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return True
+
+
+def kill(processes: list[psutil.Process]) -> None:
+    for process in processes:
+        with contextlib.suppress(psutil.NoSuchProcess):
+            process.kill()
+
+
+def killed(
+    runner: psutil.Popen, runs: Path, before: Evaluations, rng: random.Random
+) -> tuple[str, Evaluations]:
+    """What was killed, and the evaluations once all that the runner had started has ended."""
+    there = family(runner)
+    victim = rng.choice(sorted(there))
+    kill(there["all"] if victim == "all" else [rng.choice(there[victim])])
+    before = look(runs, before)
+    before = wait(runner, runs, before)
+    assert runner.poll() is not None, f"after {victim} was killed, the sweep did not come to its end"
+    until = time.monotonic() + PATIENCE
+    while not all(map(gone, there["all"])):
+        assert time.monotonic() < until, (
+            f"{[one for one in there['all'] if not gone(one)]} outlived their runner"
+        )
+        time.sleep(0.1)
+    before = look(runs, before)
+    alive = [run.id for run in results.load(runs).itertuples() if run.status == "running"]
+    assert not alive, f"{alive} are said to be running"
+    return victim, before
+
+
+def undisturbed(runs: Path, worlds: Path, engine: str, before: Evaluations) -> Evaluations:
+    """A sweep from what is there to its end."""
+    runner = start(runs, worlds, engine)
+    done = wait(runner, runs, before)
+    assert runner.poll() == 0, (runs.parent / "log.txt").read_text()[-2000:]
+    assert done.keys() == {one.id for one in EXPERIMENTS}
+    return done
+
+
+def kills(folder: Path, count: int, seed: int, engine: str) -> Iterator[str]:
+    """What was killed, kill by kill. Raises AssertionError where that did any harm."""
+    rng, worlds, runs = random.Random(seed), folder / "worlds", folder / "runs"
+    started = time.monotonic()
+    wanted = undisturbed(folder / "straight", worlds, engine, {})
+    longest = time.monotonic() - started
+    done: Evaluations = {}
+    for _ in range(count):
+        victim = None
+        while victim is None:
+            runner = start(runs, worlds, engine)
+            left = 1 - len(done) / len(wanted)
+            done = wait(runner, runs, done, rng.uniform(0, longest * left))
+            if runner.poll() is None:
+                victim, done = killed(runner, runs, done, rng)
+            if done.keys() == wanted.keys():
+                assert done == wanted
+                shutil.rmtree(runs)
+                done = {}
+        yield victim
+    assert undisturbed(runs, worlds, engine, done) == wanted
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("folder", type=Path)
+    parser.add_argument("--kills", type=int, default=50)
+    parser.add_argument("--seed", type=int, default=random.SystemRandom().randrange(1000))
+    parser.add_argument("--engine", default="local")
+    given = parser.parse_args()
+    print(f"seed {given.seed}", file=sys.stderr, flush=True)
+    counted: Counter[str] = Counter()
+    for victim in kills(given.folder, given.kills, given.seed, given.engine):
+        counted[victim] += 1
+        print(f"{counted.total()} of {given.kills}: {victim}", file=sys.stderr, flush=True)
+    print(json.dumps({"seed": given.seed, "engine": given.engine, "kills": counted}))
+
+
+if __name__ == "__main__":
+    main()

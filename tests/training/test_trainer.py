@@ -1,0 +1,252 @@
+"""A run from settings to record: what is trained, at which rate, what fails and how, what is reused."""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+import subprocess
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from stan import results
+from stan.config import TrainConfig, with_parts
+from stan.evaluation.measure import evaluate
+from stan.models import checkpoint
+from stan.models.dual_encoder import build
+from stan.training import trainer as training
+from stan.training.objective import freeze, parameter_groups, rate
+from stan.training.trainer import check, prepare, train
+from tests.support.tiny_experiment import tiny
+
+
+@pytest.fixture(scope="module")
+def worlds(tmp_path_factory) -> Path:
+    return tmp_path_factory.mktemp("worlds")
+
+
+def document(run: Path, name: str) -> dict:
+    return json.loads((run / name).read_text())
+
+
+def test_the_rate_rises_and_falls():
+    recipe = TrainConfig(lr=1.0, warmup=0.1)
+    rates = [rate(step, 100, recipe) for step in range(101)]
+    assert rates[:10] == pytest.approx([(i + 1) / 10 for i in range(10)])
+    assert rates[10] == 1 and rates[55] == pytest.approx(0.5) and rates[100] == pytest.approx(0)
+    assert rate(0, 1, recipe) == 1
+
+
+@pytest.mark.parametrize("frozen", ["vision", "clip", "nothing"])
+def test_what_is_frozen_has_no_gradient_and_no_group(frozen):
+    experiment = tiny(temporal="stan", frozen=frozen)
+    model = build(experiment.model, 4)
+    freeze(model, experiment.train)
+    of = {"vision": model.clip.visual, "clip": model.clip.text, "nothing": model.temporal}
+    trains = {name: next(part.parameters()).requires_grad for name, part in of.items()}
+    assert trains == {"vision": frozen == "nothing", "clip": frozen != "clip", "nothing": True}
+    groups = parameter_groups(model, experiment.train)
+    grouped = [p for group in groups for p in group["params"]]
+    assert {id(p) for p in grouped} == {id(p) for p in model.parameters() if p.requires_grad}
+    assert len(grouped) == len({id(p) for p in grouped})
+    for group in groups:
+        assert (group["weight_decay"] > 0) == all(p.ndim > 1 for p in group["params"])
+    new = {id(p) for p in model.temporal.parameters()}
+    assert all((group["share"] == 1.0) == (id(p) in new) for group in groups for p in group["params"])
+    assert model.logit_scale.exp().item() == pytest.approx(1 / experiment.train.temperature)
+
+
+def test_a_run_from_nothing_to_its_record(worlds, runs_root):
+    seen = []
+    experiment = tiny("retrieval", "sequence_transformer", epochs=2)
+    run = train(experiment, runs_root, worlds, progress=lambda *what: seen.append(what))
+    record, evaluation = document(run, "run.json"), document(run, "eval.json")
+    assert record["status"] == "done" and record["checkpoint_hash"] and record["data_hash"]
+    assert evaluation["selected"] == "best on validation" and evaluation["epoch"] in (0, 1)
+    for part in ("metrics", "last"):
+        assert evaluation[part]["t2v"]["N"] == evaluation[part]["v2t"]["N"] == 24
+        assert evaluation[part]["seen"]["t2v"]["N"] == evaluation[part]["unseen"]["t2v"]["N"] == 12
+    assert evaluation["validation"]["t2v"]["N"] == 16
+    assert evaluation["lr"]["lr"] == experiment.train.lr
+    log = results.history(run)
+    assert log["step"].dropna().tolist() == [1, 2, 3, 4, 5, 6]
+    best = max(log["validation.t2v.R@1"].dropna())
+    assert evaluation["validation"]["t2v"]["R@1"] == best
+    assert results.ranks(run)["t2v"].shape == (24,)
+    assert ("training", 6, 6) in [what[:3] for what in seen]
+    assert not (run / "resume.pt").exists()
+    again, arrays = evaluate(run, worlds_root=worlds)
+    assert again["metrics"] == evaluation["metrics"] and again["run"] == experiment.id
+    np.testing.assert_array_equal(arrays["t2v"], results.ranks(run)["t2v"])
+    assert train(experiment, runs_root, worlds, progress=lambda *what: pytest.fail("trained again")) == run
+
+
+def test_a_similarity_that_learns_is_kept_with_the_run(worlds, runs_root):
+    experiment = with_parts(
+        tiny("motions", loss="kl", decorrelation=1e-4),
+        data={"templates": "actionclip"},
+        model={"similarity": "token_interaction"},
+    )
+    run = train(experiment, runs_root, worlds)
+    kept = checkpoint.load(run / "checkpoint.safetensors")[0]
+    assert any(name.startswith("score.text.") for name in kept)
+    again, _ = evaluate(run, worlds_root=worlds)
+    assert again["metrics"] == document(run, "eval.json")["metrics"] and again["metrics"]["N"] == 24
+
+
+def test_tricks_and_equal_configs_reuse_the_weights(worlds, runs_root, monkeypatch):
+    plain = tiny("motions", "mean")
+    run = train(plain, runs_root, worlds)
+    monkeypatch.setattr(training, "_fit", lambda *a: pytest.fail("trained again"))
+    tricked = train(replace(plain, row="tricked", test_time=("views-1x3",)), runs_root, worlds)
+    assert document(tricked, "run.json")["same_as"] == plain.id
+    assert document(tricked, "run.json")["checkpoint_hash"] == document(run, "run.json")["checkpoint_hash"]
+    evaluation = document(tricked, "eval.json")
+    assert evaluation["test_time"] == ["views-1x3"] and "three crops" in evaluation["tricks"][0]
+    assert evaluation["epoch"] == document(run, "eval.json")["epoch"]
+    assert evaluation["plain"] == document(run, "eval.json")["metrics"]
+    twin = train(replace(plain, row="same"), runs_root, worlds)
+    assert document(twin, "run.json")["same_as"] == plain.id
+    assert document(twin, "eval.json")["metrics"] == document(run, "eval.json")["metrics"]
+    assert evaluate(twin, worlds_root=worlds)[0]["metrics"] == document(run, "eval.json")["metrics"]
+
+
+def test_dual_softmax_is_said_to_use_all_queries(worlds, runs_root):
+    run = train(replace(tiny("retrieval"), test_time=("dsl",)), runs_root, worlds)
+    evaluation = document(run, "eval.json")
+    assert evaluation["tricks"] == ["dual softmax, temperature 100, prior over all N test queries"]
+    assert "uses all test queries" in evaluation["warnings"][0]
+    again, _ = evaluate(run, worlds_root=worlds)
+    assert evaluation["plain"] == again["metrics"] != evaluation["metrics"]
+    assert results.load(runs_root)["plain.t2v.R@1"].item() == again["metrics"]["t2v"]["R@1"]
+    banked, _ = evaluate(run, test_time=("qbnorm",), worlds_root=worlds)
+    assert banked["plain"] == again["metrics"] and banked["metrics"]["t2v"]["N"] == 24
+
+
+def test_nothing_to_train_is_only_tested(worlds, runs_root):
+    run = train(tiny("motions", frozen="clip"), runs_root, worlds)
+    evaluation = document(run, "eval.json")
+    assert evaluation["selected"] == "nothing to train" and evaluation["epoch"] is None
+    assert evaluation["metrics"]["N"] == 24 and evaluation["metrics"] == evaluation["last"]
+
+
+def test_full_fine_tuning_decodes_and_changes_the_tower(worlds, runs_root):
+    experiment = tiny("motions", "stan", frozen="nothing")
+    run = train(experiment, runs_root, worlds)
+    assert document(run, "run.json")["status"] == "done" and not (runs_root / ".levels").exists()
+    import stan
+
+    torch.manual_seed(experiment.seed)
+    before = build(experiment.model, 4).clip.visual.conv1.weight
+    assert not torch.equal(stan.load_model(run).clip.visual.conv1.weight, before)
+
+
+def test_a_loss_that_is_not_finite_fails_the_run(worlds, runs_root, monkeypatch):
+    monkeypatch.setattr(training, "backward", lambda *a: torch.tensor(math.nan))
+    with pytest.raises(ValueError, match="loss is nan at step 0 of 3: lower train.lr"):
+        train(tiny(), runs_root, worlds)
+    assert document(runs_root / tiny().id, "run.json")["status"] == "failed"
+
+
+def test_ctrl_c_leaves_a_run_that_can_go_on(worlds, runs_root):
+    def interrupt(stage, done, total, values):
+        if (stage, done) == ("training", 2):
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        train(tiny(), runs_root, worlds, checkpoint_seconds=0, progress=interrupt)
+    assert document(runs_root / tiny().id, "run.json")["status"] == "interrupted"
+    run = train(tiny(), runs_root, worlds)
+    assert document(run, "run.json")["status"] == "done"
+    assert results.history(run)["step"].dropna().tolist() == [1, 2, 3]
+
+
+def test_prepare_leaves_nothing_to_compute(worlds, runs_root, monkeypatch):
+    from stan.models import level_cache
+
+    prepare(tiny("retrieval"), worlds, runs_root)
+    monkeypatch.setattr(level_cache, "_compute", lambda *a: pytest.fail("computed again"))
+    run = train(tiny("retrieval", "stan"), runs_root, worlds)
+    assert document(run, "run.json")["status"] == "done"
+
+
+@pytest.mark.parametrize(
+    ("changed", "said"),
+    [
+        ({"frozen": "text"}, "it can be vision, clip, nothing"),
+        ({"precision": "8"}, "it can be 32-true, bf16-mixed"),
+        ({"loss": "hinge"}, "it can be cross-entropy, kl"),
+        ({"lr": 0.0}, "must be above zero"),
+        ({"epochs": -1}, "can't be negative"),
+        ({"chunk": -1}, "can't be negative"),
+        ({"compile": True, "checkpointing": True}, "don't go together"),
+    ],
+)
+def test_settings_that_no_run_can_have(changed, said):
+    with pytest.raises(ValueError, match=said):
+        check(tiny(**changed))
+
+
+def test_data_that_is_not_there(worlds, runs_root):
+    with pytest.raises(ValueError, match="batch of 64 from 24"):
+        train(tiny(batch=64), runs_root, worlds)
+    with pytest.raises(ValueError, match="'charades' is not in the embedded world"):
+        train(with_parts(tiny(), data={"suite": "charades"}), runs_root, worlds)
+
+
+GRADIENTS = """
+import sys
+from dataclasses import replace
+import torch
+from lightning_fabric import Fabric
+from stan.config import TrainConfig
+from stan.models.dual_encoder import build
+from stan.recipe import Objective, batch_loss, freeze
+from tests.tiny_experiment import tiny
+
+torch.set_num_threads(1)
+count, out, kind = int(sys.argv[1]), sys.argv[2], sys.argv[3]
+changed = {"loss": "kl", "decorrelation": 0.1} if kind == "tokens" else {}
+experiment = tiny(temporal="stan", frozen="nothing", **changed)
+fabric = Fabric(accelerator="cpu", devices=count, strategy="ddp" if count > 1 else "auto")
+fabric.launch()
+torch.manual_seed(0)
+similarity = "token_interaction" if kind == "tokens" else "cosine"
+model = build(replace(experiment.model, similarity=similarity), 2).eval()
+freeze(model, experiment.train)
+objective = fabric.setup(Objective(model))
+texts = ["a red square", "a red square", "a circle", "two stars moving up"]
+batch = {"text": model.clip.tokenize(texts, 12), "video": torch.randn(4, 2, 3, 48, 48)}
+share = slice(fabric.global_rank * 4 // count, (fabric.global_rank + 1) * 4 // count)
+mine = {name: rows[share] for name, rows in batch.items()}
+if kind != "pairs":
+    mine |= {"text": batch["text"], "label": torch.tensor([0, 2, 2, 3])[share]}
+fabric.backward(batch_loss(fabric, objective, model, mine, experiment.train))
+if fabric.is_global_zero:
+    torch.save({name: p.grad for name, p in model.named_parameters() if p.grad is not None}, out)
+fabric.barrier()
+"""
+
+
+@pytest.mark.parametrize("kind", ["pairs", "label", "tokens"])
+def test_gradients_of_two_processes_are_those_of_one(tmp_path, kind):
+    script = tmp_path / "gradients.py"
+    script.write_text(GRADIENTS)
+    found = []
+    for count in (1, 2):
+        out = tmp_path / f"{count}.pt"
+        environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[2]), "OMP_NUM_THREADS": "1"}
+        command = [sys.executable, str(script), str(count), str(out), kind]
+        ended = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=200)
+        assert ended.returncode == 0, ended.stderr
+        found.append(torch.load(out))
+    one, two = found
+    assert one.keys() == two.keys() and len(one) > 100
+    for name in one:
+        torch.testing.assert_close(two[name], one[name], rtol=1e-3, atol=1e-5, msg=name)
+    assert max(grad.abs().max() for grad in one.values()) > 1e-2
