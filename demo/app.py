@@ -23,7 +23,7 @@ from demo.components.page import MODEL, STYLE, THEME, failure, message  # noqa: 
 from demo.service import media  # noqa: E402
 from demo.service.access import guard, is_loopback  # noqa: E402
 from demo.service.calls import Calls  # noqa: E402
-from demo.service.engine import Engine, distinct, open_library  # noqa: E402
+from demo.service.engine import Backend, distinct, open_library
 from demo.service.search_request import Wish  # noqa: E402
 from demo.tabs import frame_order as time_tab  # noqa: E402
 from demo.tabs import inside
@@ -160,7 +160,7 @@ def main(arguments: list[str] | None = None) -> int:
                 raise ValueError(f"--allow-folders {folder} is no folder: name one that is there")
         first = given.library[0]
         cache = None if "://" in first else Path(first).resolve() / "proxies"
-        engine = Engine(libraries, cache, given.allow_folders)
+        engine = Backend(libraries, cache, given.allow_folders)
         calls = engine.calls()
         options = settings(calls, given.host, given.port, given.without_password)
     except (ValueError, OSError) as error:

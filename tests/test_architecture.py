@@ -10,24 +10,13 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
 
-# A module imports from its own layer and from those above it in this list, never from one below.
-LAYERS = (
-    "config registry torchvision_operators progress layouts files serve",
-    "calibration temperature losses metrics statistics",
-    "published studies data",
-    "temporal similarity",
-    "models checkpoints",
-    "results experiments figures study_figures export",
-    "recipe gradients recomputation compilation sharding resumption cost step_cost benchmarks train evaluate"
-    " time_probe probes pretrain reliability",
-    "sweep sweep_display sweep_time durations engines plan notebook forking forked_kernel",
-    "recognition time_meter",
-    "library explain report report_files failures ledger tour bench",
-    "doctor cli",
+PACKAGES = (
+    *("common", "config", "data", "models", "evaluation", "experiments", "results"),
+    *("training", "explain", "library", "bench", "report", "cli"),
 )
-PLACE = {name: i for i, layer in enumerate(LAYERS) for name in layer.split()}
-# They only point elsewhere: the names at the top of the package, and `python -m stan`.
+"""A package imports from those before it, never from one behind: lazy imports and those for annotations are counted."""
 DOORS = {"__init__", "__main__"}
+"""They only point elsewhere: the names at the top of the package, and `python -m stan`."""
 
 
 def sources(*folders: str) -> list[Path]:
@@ -42,38 +31,68 @@ def relative(path: Path) -> str:
     return path.relative_to(ROOT).as_posix()
 
 
-def part(path: Path) -> str:
-    """The module or sub-package of stan that a file belongs to: stan/data/video.py -> data."""
+def package(path: Path) -> str:
+    """The package of stan that a file belongs to: stan/data/video/decode.py -> data."""
     return path.relative_to(ROOT / "stan").parts[0].removesuffix(".py")
 
 
 def imported(tree: ast.AST) -> Iterator[str]:
-    """Dotted names that a module imports anywhere, except for annotations alone."""
-    for node in ast.iter_child_nodes(tree):
-        if isinstance(node, ast.If) and "TYPE_CHECKING" in ast.unparse(node.test):
-            continue
+    """Dotted names that a module imports anywhere."""
+    for node in ast.walk(tree):
         if isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names)
         elif isinstance(node, ast.ImportFrom):
             assert node.level == 0, "imports are absolute, so that grep finds them"
             yield from (f"{node.module}.{alias.name}" for alias in node.names)
-        yield from imported(node)
 
 
 def wrong_arrows(name: str, tree: ast.AST) -> list[str]:
-    """What the part `name` of stan imports although it lies below it, apps included."""
+    """What the package `name` of stan imports although it stands behind it, apps included."""
     heads = [dotted.split(".") for dotted in imported(tree)]
-    below = [
-        h[1] for h in heads if h[0] == "stan" and len(h) > 1 and PLACE.get(h[1], 0) > PLACE.get(name, 99)
-    ]
-    return below + [head[0] for head in heads if head[0] in ("dashboard", "demo", "tests", "notebooks")]
+    of_stan = [head[1] for head in heads if head[0] == "stan" and head[1] in PACKAGES and name in PACKAGES]
+    behind = [other for other in of_stan if PACKAGES.index(other) > PACKAGES.index(name)]
+    return behind + [head[0] for head in heads if head[0] in ("dashboard", "demo", "tests", "notebooks")]
+
+
+def circles(imports: dict[str, set[str]]) -> list[set[str]]:
+    """Groups of modules that import each other, directly or through others."""
+    reached = {name: _reached(name, imports) for name in imports}
+    groups = {frozenset(other for other in reached[name] if name in reached[other]) for name in imports}
+    return [set(group) for group in groups if group]
+
+
+def _reached(name: str, imports: dict[str, set[str]]) -> set[str]:
+    found: set[str] = set()
+    waiting = [name]
+    while waiting:
+        new = imports.get(waiting.pop(), set()) - found
+        found |= new
+        waiting += new
+    return found
+
+
+def import_graph(folder: str) -> dict[str, set[str]]:
+    """Every module below `folder` to those of them that it imports."""
+    names = {
+        relative(path).removesuffix(".py").replace("/", ".").removesuffix(".__init__"): path
+        for path in sources(folder)
+    }
+    graph = {}
+    for name, path in names.items():
+        dotted = set(imported(ast.parse(path.read_text())))
+        modules = {one if one in names else one.rpartition(".")[0] for one in dotted}
+        graph[name] = (modules & names.keys()) - {name}
+    return graph
+
+
+def test_the_packages_are_those_of_the_list():
+    there = {package(path) for path in sources("stan")} - DOORS
+    assert there == set(PACKAGES)
 
 
 @pytest.mark.parametrize("path", sources("stan"), ids=relative)
 def test_arrows_point_one_way(path):
-    name = part(path)
-    assert name in PLACE.keys() | DOORS, f"give {name} its place in LAYERS"
-    assert wrong_arrows(name, ast.parse(path.read_text())) == []
+    assert wrong_arrows(package(path), ast.parse(path.read_text())) == []
 
 
 def test_a_wrong_arrow_is_found():
@@ -82,6 +101,16 @@ def test_a_wrong_arrow_is_found():
     )
     assert wrong_arrows("data", backwards) == ["models", "library", "demo"]
     assert wrong_arrows("cli", ast.parse("from stan.models.clip import Clip")) == []
+
+
+@pytest.mark.parametrize("folder", ["stan", "dashboard", "demo"])
+def test_no_files_import_each_other_in_a_circle(folder):
+    assert circles(import_graph(folder)) == []
+
+
+def test_a_circle_is_found():
+    graph = {"a": {"b"}, "b": {"c"}, "c": {"a"}, "d": {"a"}, "e": set()}
+    assert circles(graph) == [{"a", "b", "c"}]
 
 
 @pytest.mark.parametrize("app", ["dashboard", "demo"])

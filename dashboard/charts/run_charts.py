@@ -105,7 +105,10 @@ def time_probe(table: pd.DataFrame, metric: str) -> go.Figure:
 
 
 def lost(groups: pd.DataFrame) -> go.Figure:
-    """Share of lost queries by group. groups: group, queries, lost, share, confused (`stan.report.lost_queries.groups`)."""
+    """Share of lost queries by group.
+
+    groups: group, queries, lost, share, confused (`stan.report.lost_queries.groups`).
+    """
     names = printable(groups["group"])
     confused = 100 * groups["confused"] / groups["queries"]
     figure = go.Figure()

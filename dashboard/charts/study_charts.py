@@ -206,7 +206,10 @@ def order_by_kind(table: pd.DataFrame) -> go.Figure:
 
 
 def accuracy_over_cost(table: pd.DataFrame, metric: str) -> go.Figure:
-    """Printed accuracy over printed GFLOPs (log), one's own numbers as stars. table: `dashboard.tables.reproduction.lines`."""
+    """Printed accuracy over printed GFLOPs (log), one's own numbers as stars.
+
+    table: `dashboard.tables.reproduction.lines`.
+    """
     figure = go.Figure()
     printed = table.dropna(subset=["GFLOPs", metric])
     for index, (group, part) in enumerate(_groups(printed)):

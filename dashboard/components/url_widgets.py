@@ -7,7 +7,7 @@ from typing import TypeVar
 
 import streamlit as st
 
-from dashboard.tables.records import Study
+from dashboard.tables.records import StudyRuns
 
 V = TypeVar("V")
 
@@ -24,7 +24,7 @@ def one(
     return st.selectbox(label, options, index=index, key=key, format_func=format_func, bind="query-params")
 
 
-def study(studies: Sequence[Study]) -> Study:
+def study(studies: Sequence[StudyRuns]) -> StudyRuns:
     """The study that a page is about."""
     return one("Study", studies, "study", format_func=lambda study: study.label)
 

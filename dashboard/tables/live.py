@@ -17,7 +17,7 @@ from dashboard.tables import records, study_tables
 from stan import experiments, results
 from stan.config import Experiment
 from stan.evaluation.metrics import HEADLINE
-from stan.results.progress import Progress, progress
+from stan.results.progress import RunProgress, progress
 
 UNDER_WAY = ("running", "died", "interrupted")
 
@@ -41,7 +41,7 @@ class Job:
     """Seconds since its last heartbeat."""
     metric: str
     """The validation's headline."""
-    progress: Progress
+    progress: RunProgress
     steps: pd.DataFrame
     validation: pd.DataFrame
     """Both as `tables.curves` gives them."""
@@ -133,7 +133,7 @@ def _silent(run: dict[str, Any]) -> float:
 
 
 @st.cache_data(show_spinner=False, max_entries=64)
-def _log(path: str, size: int, epochs: int, metric: str) -> tuple[Progress, pd.DataFrame, pd.DataFrame]:
+def _log(path: str, size: int, epochs: int, metric: str) -> tuple[RunProgress, pd.DataFrame, pd.DataFrame]:
     """Progress, steps and validation, read again once the log has grown; as if nothing was logged where it can't be."""
     for log in (results.history(path), pd.DataFrame()):
         with contextlib.suppress(KeyError, TypeError, ValueError):

@@ -69,7 +69,7 @@ def lost(table: pd.DataFrame, by: str, value: str | None, demo: str) -> pd.DataF
     )
 
 
-def moved(study: records.Study, baseline: str, row: str, metric: str) -> pd.DataFrame:
+def moved(study: records.StudyRuns, baseline: str, row: str, metric: str) -> pd.DataFrame:
     """`data.won_lost` of the queries that moved, with their words."""
     table = records.won_lost(study, baseline, row, metric)
     table = table[table["gain"] != 0].reset_index(drop=True)
@@ -77,7 +77,7 @@ def moved(study: records.Study, baseline: str, row: str, metric: str) -> pd.Data
     return table.assign(text=table["query"].map(told)).dropna(axis=1, how="all")
 
 
-def videos(study: records.Study, query: str, rows: Sequence[str]) -> list[tuple[str, Path]]:
+def videos(study: records.StudyRuns, query: str, rows: Sequence[str]) -> list[tuple[str, Path]]:
     """(what it is, file) of the query's own video, its time-reversed twin and, where the first seed's answers are
     recorded, the video that each row answered first. Only files of the rendered world, looked up by its plan.
     """
@@ -91,7 +91,7 @@ def videos(study: records.Study, query: str, rows: Sequence[str]) -> list[tuple[
     return [(name, file) for name, file in files if file.is_file()]
 
 
-def _answer(study: records.Study, row: str, query: str) -> str | None:
+def _answer(study: records.StudyRuns, row: str, query: str) -> str | None:
     """Id of the video that the row's first seed puts first; None where the record doesn't tell."""
     try:
         arrays = results.ranks(_first_run(study, row))
@@ -101,16 +101,16 @@ def _answer(study: records.Study, row: str, query: str) -> str | None:
         return None
 
 
-def _first_run(study: records.Study, row: str) -> str:
+def _first_run(study: records.StudyRuns, row: str) -> str:
     return str(study.runs[study.runs["row"] == row].sort_values("seed")["path"].iloc[0])
 
 
-def _file(study: records.Study, video: str) -> Path:
+def _file(study: records.StudyRuns, video: str) -> Path:
     folder = records.worlds() / world.name(study.suite, study.size, _world_seed(study))
     return folder / "videos" / "test" / f"{video}.mp4"
 
 
-def _world_seed(study: records.Study) -> int:
+def _world_seed(study: records.StudyRuns) -> int:
     return int(study.runs["data.world_seed"].iloc[0])
 
 

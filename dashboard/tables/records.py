@@ -115,7 +115,7 @@ def mark(run: str, tags: str, note: str) -> None:
 
 
 @dataclass(frozen=True)
-class Study:
+class StudyRuns:
     """Done runs of one study on one suite at one size: either one's own or the shipped ones, never both."""
 
     study: str
@@ -144,28 +144,30 @@ class Study:
         return f"stan ablate {self.study} --suite {self.suite} --size {self.size} --seeds {seeds}"
 
 
-def studies(table: pd.DataFrame) -> list[Study]:
+def studies(table: pd.DataFrame) -> list[StudyRuns]:
     """Every study with a done run; one's own before the shipped."""
     return _studies(table)[1]
 
 
 @st.cache_resource(show_spinner=False, max_entries=4, hash_funcs={pd.DataFrame: id})
-def _studies(table: pd.DataFrame) -> tuple[pd.DataFrame, list[Study]]:
+def _studies(table: pd.DataFrame) -> tuple[pd.DataFrame, list[StudyRuns]]:
     """With the table itself, so that no other gets its id meanwhile. Cutting out hundreds of studies takes long."""
     done = table[table["status"] == "done"]
     groups = done.groupby(["shipped", "study", "suite", "size"], sort=True)
-    found = [Study(*map(str, names), shipped=bool(shipped), runs=part) for (shipped, *names), part in groups]
+    found = [
+        StudyRuns(*map(str, names), shipped=bool(shipped), runs=part) for (shipped, *names), part in groups
+    ]
     return table, found
 
 
-def metrics(study: Study) -> list[str]:
+def metrics(study: StudyRuns) -> list[str]:
     """Metrics that every run of the study has and that can be paired by query; the headline first."""
     table = study.runs
     present = [name for name in labels.METRICS if name in table and table[name].notna().all()]
     return sorted(present, key=lambda name: name != table["headline"].iloc[0])
 
 
-def rows(study: Study) -> list[str]:
+def rows(study: StudyRuns) -> list[str]:
     """Rows with a done run, in the study's own order."""
     return study_tables.ordered(study.runs["row"], known_rows(study.study))
 
@@ -174,19 +176,19 @@ def known_rows(study: str) -> list[str]:
     return [row.name for row in experiments.STUDIES[study].rows] if study in experiments.STUDIES else []
 
 
-def baseline(study: Study) -> str:
+def baseline(study: StudyRuns) -> str:
     """The row that the study counts its changes from, where it is done; else the first."""
     done = rows(study)
     wanted = experiments.STUDIES[study.study].baseline if study.study in experiments.STUDIES else ""
     return wanted if wanted in done else done[0]
 
 
-def summary(study: Study, metric: str) -> pd.DataFrame:
+def summary(study: StudyRuns, metric: str) -> pd.DataFrame:
     """`stan.results.summary` in the study's order; where a row has several configs, its name says which."""
     return study_tables.in_order(_summary(study.key, metric, study.runs), rows(study))
 
 
-def changes(study: Study, baseline_row: str, metric: str, allow: bool = False) -> pd.DataFrame:
+def changes(study: StudyRuns, baseline_row: str, metric: str, allow: bool = False) -> pd.DataFrame:
     """`stan.results.changes` in the study's order; `reason` is empty where the comparison stands."""
     return study_tables.in_order(_changes(study.key, baseline_row, metric, allow, study.runs), rows(study))
 
@@ -203,7 +205,7 @@ def _changes(key: tuple, baseline_row: str, metric: str, allow: bool, _runs: pd.
 
 
 def ablation_table(
-    study: Study, metric: str, summary: pd.DataFrame, changes: pd.DataFrame, every: bool
+    study: StudyRuns, metric: str, summary: pd.DataFrame, changes: pd.DataFrame, every: bool
 ) -> pd.DataFrame:
     """The ablation page's table; `every`: all printed benchmarks, not only the one that the suite mirrors."""
     numbers = printed(study.study)
@@ -215,29 +217,29 @@ def ablation_table(
     )
 
 
-def seen_unseen(study: Study, metric: str) -> pd.DataFrame:
+def seen_unseen(study: StudyRuns, metric: str) -> pd.DataFrame:
     return study_tables.in_order(study_tables.seen_unseen(study.runs, metric), rows(study))
 
 
-def orders(study: Study) -> pd.DataFrame:
+def orders(study: StudyRuns) -> pd.DataFrame:
     """Order accuracy by row with its interval; empty where the suite has no twins."""
     return summary(study, "order.accuracy")
 
 
-def seeds(study: Study, metric: str) -> pd.DataFrame:
+def seeds(study: StudyRuns, metric: str) -> pd.DataFrame:
     """row, seed, value: every run of the study."""
     return study_tables.in_order(
         study.runs[["row", "hash", "seed"]].assign(value=study.runs[metric]), rows(study)
     )
 
 
-def won_lost(study: Study, baseline_row: str, row: str, metric: str) -> pd.DataFrame:
+def won_lost(study: StudyRuns, baseline_row: str, row: str, metric: str) -> pd.DataFrame:
     """query, share of seeds right in either row, gain; the largest gain first."""
     before, after = (_per_query(study, name, metric) for name in (baseline_row, row))
     return study_tables.gains(before, after)
 
 
-def _per_query(study: Study, row: str, metric: str) -> list[pd.Series]:
+def _per_query(study: StudyRuns, row: str, metric: str) -> list[pd.Series]:
     answers = (results.per_query(path, metric) for path in study.runs.loc[study.runs["row"] == row, "path"])
     return [pd.Series(values, index=ids) for ids, values in answers]
 
@@ -248,7 +250,7 @@ def change(pair: pd.DataFrame) -> Change:
     return results.change_between(first, second, str(pair["headline"].iloc[0]), allow=True)
 
 
-def order_kinds(study: Study) -> pd.DataFrame:
+def order_kinds(study: StudyRuns) -> pd.DataFrame:
     """Order accuracy by row and kind of motion, where the runs tell the kinds of their twins."""
     by_row = {row: study.runs.loc[study.runs["row"] == row, "path"] for row in rows(study)}
     return study_tables.order_kinds(
@@ -325,7 +327,7 @@ def _gmacs(preset: str, frames: int, views: int) -> float:
     return cost(preset, frames, views)["gmacs_linear"]
 
 
-def costs(study: Study, metric: str) -> pd.DataFrame:
+def costs(study: StudyRuns, metric: str) -> pd.DataFrame:
     """`stan.report.costs` in the study's order."""
     return study_tables.in_order(_costs(study.key, metric, study.runs), rows(study))
 
@@ -335,7 +337,7 @@ def _costs(key: tuple, metric: str, _runs: pd.DataFrame) -> pd.DataFrame:
     return report.costs(_runs, metric)
 
 
-def probed(studies: Sequence[Study]) -> list[Study]:
+def probed(studies: Sequence[StudyRuns]) -> list[StudyRuns]:
     """Those of which a run has a time probe beside it."""
     files = {
         file.parent for place in (*roots(), results.SHIPPED) for file in Path(place).glob(f"*/*/*/{PROBE}")
@@ -349,6 +351,6 @@ def benches() -> tuple[list[dict[str, Any]], list[dict[str, str]]]:
     return store.load((*roots(), results.SHIPPED))
 
 
-def time_probes(study: Study) -> pd.DataFrame:
+def time_probes(study: StudyRuns) -> pd.DataFrame:
     """`stan.report.time_probes`, read afresh: a probe is written when its run is long done."""
     return report.time_probes(study.runs)

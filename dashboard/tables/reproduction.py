@@ -36,7 +36,8 @@ OWN, STATUS = "own ", "status "
 
 def lines(items: Sequence[Mapping[str, Any]], printed: pd.DataFrame) -> pd.DataFrame:
     """benchmark, row, what print tells of it, backbone, tricks and for each metric METRIC (printed), "own METRIC" and
-    "status METRIC"; a printed and an own number never share a column. items: of one table of `stan.report.reproduction.ledger`.
+    "status METRIC"; a printed and an own number never share a column. items: of one table of
+    `stan.report.reproduction.ledger`.
     """
     keys = ["benchmark", "row"] if "benchmark" in printed else ["row"]
     cells = pd.DataFrame(items).drop(columns="interval")  # of the own number; levels print another

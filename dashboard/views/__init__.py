@@ -1,1 +1,4 @@
-"""One file per page; each has `show()`, and widgets only: data comes from `data`, figures from `charts`."""
+"""The dashboard's pages: one file each with a TITLE and `show()`: widgets only, over tables and charts."""
+
+VIEWS = ("overview", "live", "ablation", "runs", "lost_queries", "frame_order", "benchmarks", "speed")
+"""Their modules, in the order of the navigation; the first one opens."""

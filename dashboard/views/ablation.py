@@ -13,9 +13,11 @@ from dashboard.components import data_grid, downloads, url_widgets
 from dashboard.tables import queries, records
 from stan.report import figures, formats, study_figures
 
+TITLE = "Ablation"
+
 
 def show() -> None:
-    st.title("Ablation")
+    st.title(TITLE)
     studies = records.studies(records.runs())
     if not studies:
         st.info("No study has a finished run. This runs the component ablation, one seed:")
@@ -39,7 +41,7 @@ def show() -> None:
     _export(study, metric, baseline, summary, changes)
 
 
-def _choose(studies: list[records.Study]) -> tuple[records.Study, str, str]:
+def _choose(studies: list[records.StudyRuns]) -> tuple[records.StudyRuns, str, str]:
     """Study, metric and baseline, each kept in the address."""
     first, second, third = st.columns([2, 1, 1])
     with first:
@@ -53,7 +55,7 @@ def _choose(studies: list[records.Study]) -> tuple[records.Study, str, str]:
     return study, metric, baseline
 
 
-def _origin(study: records.Study) -> str:
+def _origin(study: records.StudyRuns) -> str:
     chosen = ", ".join(sorted(study.runs["selected"].astype(str).unique()))
     text = f"Test split; weights: {labels.plain(chosen)}. Intervals: 95 %, over queries and seeds."
     if study.shipped:
@@ -79,7 +81,7 @@ def _headlines(summary: pd.DataFrame, changes: pd.DataFrame, metric: str, baseli
 
 
 def _table(
-    study: records.Study, metric: str, summary: pd.DataFrame, changes: pd.DataFrame, baseline: str
+    study: records.StudyRuns, metric: str, summary: pd.DataFrame, changes: pd.DataFrame, baseline: str
 ) -> None:
     st.subheader("Rows")
     every = url_widgets.switch("All of the paper's benchmarks", "printed")
@@ -96,7 +98,7 @@ def _table(
         )
 
 
-def _change(study: records.Study, changes: pd.DataFrame, baseline: str, metric: str) -> pd.DataFrame:
+def _change(study: records.StudyRuns, changes: pd.DataFrame, baseline: str, metric: str) -> pd.DataFrame:
     """Forest plot; what it shows comes back."""
     st.subheader(f"Change against {labels.plain(baseline)}")
     refused = changes[changes["reason"] != ""]
@@ -119,7 +121,7 @@ def _change(study: records.Study, changes: pd.DataFrame, baseline: str, metric: 
     return shown
 
 
-def _knowledge(study: records.Study, metric: str) -> None:
+def _knowledge(study: records.StudyRuns, metric: str) -> None:
     table = records.seen_unseen(study, metric)
     if table.empty:
         return
@@ -133,7 +135,7 @@ def _knowledge(study: records.Study, metric: str) -> None:
     )
 
 
-def _twins(study: records.Study) -> None:
+def _twins(study: records.StudyRuns) -> None:
     table = records.orders(study)
     if table.empty:
         return
@@ -151,13 +153,13 @@ def _twins(study: records.Study) -> None:
             st.plotly_chart(study_charts.order_by_kind(kinds), key="kinds", config=study_charts.CONFIG)
 
 
-def _seeds(study: records.Study, metric: str, summary: pd.DataFrame) -> None:
+def _seeds(study: records.StudyRuns, metric: str, summary: pd.DataFrame) -> None:
     st.subheader("Seeds")
     figure = study_charts.rows(summary, records.seeds(study, metric), labels.metric(metric))
     st.plotly_chart(figure, key="seeds", config=study_charts.CONFIG)
 
 
-def _cost(study: records.Study, metric: str) -> None:
+def _cost(study: records.StudyRuns, metric: str) -> None:
     st.subheader("Quality against cost")
     if not url_widgets.switch("Count it on the models", "cost", help="Some seconds, the first time."):
         return
@@ -177,7 +179,7 @@ def _cost(study: records.Study, metric: str) -> None:
     downloads.table("cost", table, study.ids, study.command)
 
 
-def _queries(study: records.Study, metric: str, baseline: str) -> None:
+def _queries(study: records.StudyRuns, metric: str, baseline: str) -> None:
     others = [row for row in records.rows(study) if row != baseline]
     if not others:
         return
@@ -200,7 +202,7 @@ def _queries(study: records.Study, metric: str, baseline: str) -> None:
         _videos(study, table, (baseline, row))
 
 
-def _videos(study: records.Study, table: pd.DataFrame, rows: tuple[str, str]) -> None:
+def _videos(study: records.StudyRuns, table: pd.DataFrame, rows: tuple[str, str]) -> None:
     query = url_widgets.one("Look at", list(table["query"]), "query")
     files = queries.videos(study, query, rows)
     if not files:
@@ -217,7 +219,7 @@ def _videos(study: records.Study, table: pd.DataFrame, rows: tuple[str, str]) ->
 
 
 def _export(
-    study: records.Study, metric: str, baseline: str, summary: pd.DataFrame, shown: pd.DataFrame
+    study: records.StudyRuns, metric: str, baseline: str, summary: pd.DataFrame, shown: pd.DataFrame
 ) -> None:
     st.subheader("Take it along")
     st.caption("Every file holds the ids of its runs and the command that makes them again.")

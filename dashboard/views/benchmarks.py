@@ -13,6 +13,8 @@ from dashboard.charts import study_charts
 from dashboard.components import data_grid, downloads, url_widgets
 from dashboard.tables import records, reproduction
 
+TITLE = "Benchmarks"
+
 _TITLES = {
     "retrieval": "Text-to-video retrieval",
     "recognition": "Recognition",
@@ -28,7 +30,7 @@ Items = Sequence[Mapping[str, Any]]
 
 
 def show() -> None:
-    st.title("Benchmarks")
+    st.title(TITLE)
     st.caption(
         "What the paper (R. Liu et al., CVPR 2023, arXiv 2301.11116) and its slides print, and beside it, in columns "
         "of their own, what your runs measured on the same benchmark. The embedded world mirrors benchmarks but "

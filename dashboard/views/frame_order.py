@@ -13,9 +13,11 @@ from dashboard.components import comparability, data_grid, downloads, url_widget
 from dashboard.tables import records
 from stan.report import formats, study_figures
 
+TITLE = "Frame order"
+
 
 def show() -> None:
-    st.title("Time")
+    st.title(TITLE)
     st.caption(
         "Does time matter? A run's weights are measured again on the test split with the frames of every clip in "
         "another order, frozen to the middle one, or fewer. What doesn't fall has not read time."
@@ -35,13 +37,13 @@ def show() -> None:
         _probes(study, table)
 
 
-def _probes(study: records.Study, table: pd.DataFrame) -> None:
+def _probes(study: records.StudyRuns, table: pd.DataFrame) -> None:
     metric = labels.metric(str(study.runs["headline"].iloc[0]))
     st.plotly_chart(run_charts.time_probe(table, metric), key="probe", config=study_charts.CONFIG)
     st.caption("Mean and 95 % interval over queries; *change* is paired with the frames as given.")
     data_grid.show(table.drop(columns=["row", "seed", "id"]), key="probes", pinned="run")
     ids = list(dict.fromkeys(table["id"]))
     command = " && ".join(f"stan evaluate runs/{run} --time-probe" for run in ids)
-    downloads.table("time", table, ids, command)
+    downloads.table("frame_order", table, ids, command)
     named = table.assign(run=formats.unmathed(table.assign(row=table["run"]))["row"])
-    downloads.figure("time", partial(study_figures.time_probes, named, metric), ids, command)
+    downloads.figure("frame_order", partial(study_figures.time_probes, named, metric), ids, command)

@@ -11,6 +11,8 @@ from dashboard.components import data_grid, url_widgets
 from dashboard.tables import live
 from dashboard.views import runs
 
+TITLE = "Live"
+
 _SECONDS = 2
 _CURVES = 7
 """Runs drawn in one figure: as many as there are colours."""
@@ -19,7 +21,7 @@ _COMMANDS, _NAMED = 8, 8
 
 
 def show() -> None:
-    st.title("Live")
+    st.title(TITLE)
     left, middle, right = st.columns([2, 1, 1], vertical_alignment="bottom")
     with left:
         part = st.text_input(
@@ -81,7 +83,7 @@ def _ended(table: pd.DataFrame) -> None:
     if table.empty:
         return
     st.subheader("Ended last")
-    page = st.Page(runs.show, title="Runs", url_path="runs")
+    page = st.Page(runs.show, title=runs.TITLE, url_path="runs")
     for _, run in table.iterrows():
         st.page_link(
             page,

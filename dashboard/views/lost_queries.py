@@ -11,11 +11,13 @@ from dashboard.components import data_grid, downloads, url_widgets
 from dashboard.tables import queries, records
 from stan.report import lost_queries
 
+TITLE = "Lost queries"
+
 _ALL = "all"
 
 
 def show() -> None:
-    st.title("Failures")
+    st.title(TITLE)
     studies = records.studies(records.runs())
     if not studies:
         st.info("No run is done whose answers could be looked at. This makes some:")
@@ -37,7 +39,7 @@ def show() -> None:
         _lost(table, by, run)
 
 
-def _choose(studies: list[records.Study]) -> pd.Series:
+def _choose(studies: list[records.StudyRuns]) -> pd.Series:
     first, second, third = st.columns([2, 1, 1])
     with first:
         study = url_widgets.study(studies)
@@ -81,4 +83,4 @@ def _lost(table: pd.DataFrame, by: str, run: pd.Series) -> None:
     )
     data_grid.show(shown, key="lost", links={"demo": "search"}, height=460)
     command = f"stan runs --study {run['study']} --suite {run['suite']} --json"
-    downloads.table("failures", shown, [run["id"]], command)
+    downloads.table("lost_queries", shown, [run["id"]], command)

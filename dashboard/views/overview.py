@@ -10,6 +10,8 @@ from dashboard.charts import study_charts
 from dashboard.tables import live, records
 from dashboard.views import ablation
 
+TITLE = "Overview"
+
 _WHAT = """
 CLIP knows pictures; a video is more than its pictures. This suite trains **STAN** and the temporal methods it is
 compared with on one backbone, by one recipe, and shows what each part of them is worth. Every number comes from a
@@ -52,7 +54,7 @@ def _next_step(own: pd.DataFrame, broken: int) -> None:
         )
     elif (own["status"] == "done").any():
         st.caption(
-            "Next: *Ablation* compares rows, *Failures* shows what was lost; this writes a report to take along:"
+            "Next: *Ablation* compares rows, *Lost queries* shows what was lost; this writes a report to take along:"
         )
         st.code("stan report components --out report", language="bash")
 
@@ -77,7 +79,7 @@ def _live() -> None:
         st.code(command, language="bash", wrap_lines=True)
 
 
-def _at_a_glance(studies: list[records.Study]) -> None:
+def _at_a_glance(studies: list[records.StudyRuns]) -> None:
     st.subheader("Studies at a glance")
     if not studies:
         st.info("No run is done yet. `stan runs` lists what there is.")
@@ -93,7 +95,7 @@ def _at_a_glance(studies: list[records.Study]) -> None:
         st.caption(f"{len(others) - _LINKS} more stand under *Ablation*.")
 
 
-def _glance(study: records.Study) -> None:
+def _glance(study: records.StudyRuns) -> None:
     metric = records.metrics(study)[0]
     summary = records.summary(study, metric)
     st.markdown(f"#### {labels.plain(study.label)}")
@@ -103,6 +105,6 @@ def _glance(study: records.Study) -> None:
     _link(study, "Open the ablation")
 
 
-def _link(study: records.Study, label: str) -> None:
-    page = st.Page(ablation.show, title="Ablation", url_path="ablation")
+def _link(study: records.StudyRuns, label: str) -> None:
+    page = st.Page(ablation.show, title=ablation.TITLE, url_path="ablation")
     st.page_link(page, label=label, icon=":material/arrow_forward:", query_params={"study": study.label})

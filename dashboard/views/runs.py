@@ -12,13 +12,15 @@ from dashboard.tables import notes, study_tables
 from dashboard.tables import records as data
 from stan.report.formats import with_interval
 
+TITLE = "Runs"
+
 _COLUMNS = ["status", "origin", "tags", "suite", "size", "t2v.R@1", "top-1", "order.accuracy", "seconds"]
 _SMOOTH = (1, 5, 20, 100)
 _AXES = ["model.temporal", "train.lr", "seed", "seconds"]
 
 
 def show() -> None:
-    st.title("Runs")
+    st.title(TITLE)
     table = data.marked(data.runs())
     if table.empty:
         st.info(f"No records under {labels.plain(', '.join(data.roots()))}. This makes some:")

@@ -14,6 +14,8 @@ from dashboard.tables import records as data
 from dashboard.tables import speed
 from stan.bench.store import BENCHES
 
+TITLE = "Speed"
+
 _TITLES = {
     "encode": "Encoding videos",
     "train": "A training step",
@@ -24,7 +26,7 @@ _TITLES = {
 
 
 def show() -> None:
-    st.title("Speed")
+    st.title(TITLE)
     st.caption(
         "Results of `stan bench`, each with the machine that it was measured on: the median of several repeats, and as "
         "*spread* the distance of their quartiles. Compare rows of one table, not tables of different machines."

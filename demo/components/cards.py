@@ -11,11 +11,14 @@ import html
 import io
 import json
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 from demo.service.media import PICTURES
 from demo.service.search_request import Wish
 
+SCRIPT = Path(__file__).with_name("cards.js")
+"""What moves between the cards and plays them."""
 COLUMNS = ("rank", "id", "name", "score", "percentile", "start", "end", "duration")
 HEIGHT = 24
 """Of the curve, in its own units; it is 100 wide."""

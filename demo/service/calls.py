@@ -8,12 +8,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from demo.service.search_request import Wish
+from stan.common.progress import FileProgress
 
 if TYPE_CHECKING:
     from stan.explain import Attention, Explanation
     from stan.library import Results
-
-Progress = Callable[[int, int, str], None]
 
 
 @dataclass(frozen=True)
@@ -45,7 +44,7 @@ class Calls:
     """attention(library, id, frames) -> `stan.explain.Attention`."""
     time: Callable[[str, str, str], dict[str, Any]]
     """time(library, id, query) -> as `stan.explain.frame_order.time_meter`."""
-    index: Callable[[str, str | None, str, Progress], dict[str, Any]]
+    index: Callable[[str, str | None, str, FileProgress], dict[str, Any]]
     """index(library, folder, below, progress) -> the report of `Library.add`; None: all folders it holds."""
     media: Callable[[str, str], Path]
     """media(id, kind) -> the file to play (mp4) or the strip to show (webp)."""

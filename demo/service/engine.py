@@ -15,9 +15,10 @@ from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from demo.service.calls import Calls, Progress
+from demo.service.calls import Calls
 from demo.service.media import Proxies
 from demo.service.search_request import Wish
+from stan.common.progress import FileProgress
 from stan.data.label_sets import LABEL_SETS
 from stan.data.prompts import TEMPLATES
 
@@ -33,7 +34,7 @@ REMEMBERED = 256
 """Uploads that can still be played; older ones are forgotten."""
 
 
-class Engine:
+class Backend:
     """Libraries by name, each opened when first needed, and what the operator lets visitors index.
 
     cache: where the libraries' small videos and strips are kept; those of uploads go when the process ends, and so do
@@ -124,7 +125,7 @@ class Engine:
         opened = self._library(library)
         return time_meter(opened.model, opened.entry(id).path, query)
 
-    def index(self, library: str, folder: str | None, below: str, progress: Progress) -> dict[str, Any]:
+    def index(self, library: str, folder: str | None, below: str, progress: FileProgress) -> dict[str, Any]:
         """Indexes an allowed folder, or one below it; None: again all folders that the library holds.
 
         Raises ValueError for a folder that is not among the allowed, and for what leads out of it.

@@ -5,7 +5,6 @@ from __future__ import annotations
 import html
 import time
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import Any
 
 import gradio as gr
@@ -90,7 +89,7 @@ def tab(calls: Calls, library: gr.components.Component) -> Form:
         gr.Markdown(HELP, elem_classes="plain")
     gr.Examples([[example] for example in EXAMPLES], inputs=query, label="For example")
     status = gr.HTML(EMPTY, elem_id="search-status")
-    found = gr.HTML("", elem_id="cards", js_on_load=Path(__file__).with_name("cards.js").read_text())
+    found = gr.HTML("", elem_id="cards", js_on_load=cards.SCRIPT.read_text())
     form = Form({"q": query, "gain": gain, "top": top, **filters}, gr.State(Wish()), [status, found])
     _answering(calls, library, form, button)
     return form

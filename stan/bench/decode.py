@@ -17,7 +17,7 @@ from jaxtyping import UInt8
 from stan import bench
 from stan.data.video import decode as video_files
 from stan.data.video.sampling import segments
-from stan.library.prefetch import Local, Task, Video
+from stan.library.prefetch import LocalIndexEngine, Task, Video
 from stan.library.sources import Source
 from stan.models.dual_encoder import DualEncoder
 from stan.results import provenance
@@ -179,7 +179,7 @@ def _by_workers(clip: Path, size: tuple[int, int], repeats: int) -> list[dict[st
 def _waiting(clip: Path, size: tuple[int, int], repeats: int, model: DualEncoder) -> dict[str, Any]:
     """Indexing clips one after the other, and the share of it that the model waits for their frames."""
     tasks = [Task(Source(str(clip), str(clip.parent), clip.name), None)] * INDEXED
-    local = Local.of(model, video_files.probe(clip).duration)
+    local = LocalIndexEngine.of(model, video_files.probe(clip).duration)
 
     def index(_: int) -> float:
         return 1000 * sum(_waited(video) for video in local.videos(tasks, ()))

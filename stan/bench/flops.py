@@ -21,9 +21,8 @@ from stan.config import ModelConfig, TrainConfig
 from stan.models.dual_encoder import DualEncoder, build
 from stan.models.factory import PRESETS
 from stan.models.temporal.base import Temporal
-from stan.models.temporal.stan import Stan
 from stan.models.video_encoder import VideoEncoder
-from stan.training.objective import FROZEN, freeze
+from stan.training.optim import FROZEN, freeze
 
 ATTENTION = ("aten.bmm", "aten.baddbmm")
 """What attention's products run as where no fused kernel takes them."""
@@ -73,18 +72,19 @@ def _parts(model: DualEncoder, frames: int) -> dict[str, Macs]:
     clip, video = model.clip, _video(model, frames)
     pooled = VideoEncoder(clip, Temporal(clip, frames))
     parts = {"clip": _count(lambda: pooled(video))["Global"]}
-    if not isinstance(model.temporal, Stan):
+    if not model.temporal.own_blocks:
         whole = _count(lambda: model.encoder(video))["Global"]
         return parts | _branch({}) | {"head": _less(whole, parts["clip"])}
     tokens = torch.empty(1, frames, 1 + clip.patches, clip.width, device="meta")
     branch = _count(lambda: model.temporal.branch_tokens(dict.fromkeys(model.temporal.levels, tokens)))
-    inner = _branch(branch)
+    inner = _branch(branch, type(model.temporal.own_blocks[0]).__name__)
     return parts | inner | {"head": _less(branch["Global"], *inner.values())}
 
 
-def _branch(counted: Mapping[str, Macs]) -> dict[str, Macs]:
+def _branch(counted: Mapping[str, Macs], layer: str = "") -> dict[str, Macs]:
+    """layer: name of the branch layers' class, by which torch's counter names their parts."""
     nothing = {"linear": 0, "all": 0}
-    return {part: counted.get(f"StanLayer.{part}", nothing) for part in ("intra_frame", "cross_frame")}
+    return {part: counted.get(f"{layer}.{part}", nothing) for part in ("intra_frame", "cross_frame")}
 
 
 def _count(run: Callable[[], Any]) -> dict[str, Macs]:

@@ -26,7 +26,8 @@ from stan.experiments import task
 from stan.models.dual_encoder import DualEncoder, build
 from stan.training.activation_checkpoint import recompute
 from stan.training.chunked_backward import backward
-from stan.training.objective import Objective, freeze, parameter_groups
+from stan.training.objective import Objective
+from stan.training.optim import freeze, parameter_groups
 
 GIB = 2**30
 CARDS = (24, 40, 80)
@@ -55,7 +56,7 @@ _FLOPS = {
 
 
 @dataclass(frozen=True)
-class Step:
+class StepMemory:
     """One step's memory in bytes, and its multiply-accumulates."""
 
     parameters: int
@@ -71,7 +72,7 @@ class Step:
         return self.peak - self.parameters - self.gradients - self.optimizer
 
 
-def step(experiment: Experiment, clips: int) -> Step:
+def step(experiment: Experiment, clips: int) -> StepMemory:
     """Of a step with so many clips in one process, chunks and recomputation as `experiment.train` says."""
     recipe = experiment.train
     fabric = Fabric(accelerator="cpu", devices=1, precision=recipe.precision)
@@ -92,7 +93,7 @@ def step(experiment: Experiment, clips: int) -> Step:
     gradients = sum(map(_bytes, trained))
     moments = 2 * gradients  # AdamW's
     parameters = sum(map(_bytes, model.parameters()))
-    return Step(parameters, gradients, moments, watcher.peak + moments, watcher.flops // 2)
+    return StepMemory(parameters, gradients, moments, watcher.peak + moments, watcher.flops // 2)
 
 
 def dry_run(experiment: Experiment) -> dict[str, Any]:
@@ -112,7 +113,7 @@ def dry_run(experiment: Experiment) -> dict[str, Any]:
     return document | lines | {"cards": [_card(card, lines, batch) for card in CARDS]}
 
 
-def _few_and_more(experiment: Experiment, recomputed: bool) -> list[Step]:
+def _few_and_more(experiment: Experiment, recomputed: bool) -> list[StepMemory]:
     whole = with_parts(experiment, train={"chunk": 0, "checkpointing": recomputed})
     return [step(whole, clips) for clips in _MEASURED]
 

@@ -31,7 +31,7 @@ from stan.config import ModelConfig
 from stan.models.video_encoder import VideoEncoder
 from stan.results import provenance
 from stan.training.losses import info_nce
-from stan.training.objective import BETAS, EPSILON
+from stan.training.optim import BETAS, EPSILON
 
 PRESET = "stan-self-b32"
 CLIPS = (1, 2, 4)
@@ -108,7 +108,7 @@ class Pooled(nn.Module):
         return self.tower(video.flatten(0, 1)).unflatten(0, video.shape[:2]).mean(1)
 
 
-class Embedded(nn.Module):
+class VideoTower(nn.Module):
     """A video encoder without the frames' embeddings; its text tower stays as it is."""
 
     def __init__(self, encoder: VideoEncoder):
@@ -123,9 +123,9 @@ class Embedded(nn.Module):
 
 def _trained(pair: Encoders, with_compiled: bool = False) -> dict[str, nn.Module]:
     """Copies in training mode, so that each has been trained for as long."""
-    copies = {"stan": Embedded(deepcopy(pair.model.encoder)), "tower": Pooled(deepcopy(pair.tower))}
+    copies = {"stan": VideoTower(deepcopy(pair.model.encoder)), "tower": Pooled(deepcopy(pair.tower))}
     if with_compiled:
-        copies["compiled"] = Embedded(compiled(pair.model).encoder)
+        copies["compiled"] = VideoTower(compiled(pair.model).encoder)
     return {by: copy.train() for by, copy in copies.items()}
 
 

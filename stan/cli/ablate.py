@@ -100,7 +100,7 @@ def _plan_table(document: dict[str, Any]) -> str:
     return f"{table(document['runs'])}\n\n{counts}; {document['at_once']} at once, {took}"
 
 
-def _document(report: sweep.Report) -> dict[str, Any]:
+def _document(report: sweep.SweepReport) -> dict[str, Any]:
     return {
         "runs": [_outcome(run) for run in report.runs],
         "notebook": report.notebook,

@@ -27,15 +27,15 @@ def explain(
     Raw attention, of CLIP and of the branch, is drawn too, as attention.png: it is no explanation.
     """
     from stan import load_model
-    from stan.explain import attention, render
+    from stan.common.plotting import save
+    from stan.explain import attention, figures, render
     from stan.explain import explain as explanation_of
-    from stan.report import figures
 
     with quiet():
         loaded = load_model(model)
         found = explanation_of(loaded, video, query, frames, progress=_progress)
         document = render.write(found, out, {"video": str(video), "model": model})
-        figures.save(figures.attention(attention(loaded, video, frames)), out / "attention.png")
+        save(figures.attention(attention(loaded, video, frames)), out / "attention.png")
     emit(document | {"attention": "attention.png", "out": out}, as_json, _explained)
 
 

@@ -89,15 +89,15 @@ def train(
     from lightning_fabric.utilities.rank_zero import rank_zero_only
 
     from stan.experiments import paper_rows
-    from stan.training import sweep
+    from stan.experiments.overrides import changed, experiment
     from stan.training.trainer import train as train_one
 
     suite, _, root = suite.partition(":")
     if study == paper_rows.STUDY:
         as_named = paper_rows.experiment(row, suite, root or None, seed)
     else:
-        as_named = sweep.experiment(study, row, suite, size, seed, root or None)
-    wanted = sweep.changed(as_named, overrides(settings, backbone, pretrained))
+        as_named = experiment(study, row, suite, size, seed, root or None)
+    wanted = changed(as_named, overrides(settings, backbone, pretrained))
     if name or wanted.hash != as_named.hash:
         study, _, row = (name or f"own/{row}").rpartition("/")
         wanted = replace(wanted, study=study or "own", row=row)
@@ -149,7 +149,7 @@ def convert(
     as_json: Json = False,
 ) -> None:
     """Turn weights in the layout of the released STAN, Hugging Face, OpenAI or open_clip into ours."""
-    from stan.models.checkpoint import convert as write
+    from stan.models.convert import convert as write
     from stan.models.factory import CHECKPOINT
 
     with quiet():
@@ -177,7 +177,7 @@ def evaluate(
 
     A time probe of the test split without tricks is kept beside it, for report and dashboard.
     """
-    from stan.evaluation.measure import evaluate as measure_again
+    from stan.results.evaluate import evaluate as measure_again
     from stan.results.frame_order import keep, probe
 
     if time_probe:

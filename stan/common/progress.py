@@ -6,11 +6,17 @@ from collections.abc import Callable
 
 from tqdm import tqdm
 
-Report = Callable[[str, int, int, dict[str, float]], None]
+Progress = Callable[[int, int], None]
+"""Called with what is done and what there is in all."""
+
+FileProgress = Callable[[int, int, str], None]
+"""Called before each file with the number done, the number of all, and the name of the next."""
+
+StageProgress = Callable[[str, int, int, dict[str, float]], None]
 """Called with the stage (training, levels of ...), what is done, what there is in all, and values to show."""
 
 
-def stage(report: Report | None, name: str) -> Callable[[int, int], None] | None:
+def stage(report: StageProgress | None, name: str) -> Progress | None:
     """A callable of what is done and what there is in all that reports the stage `name`."""
     return None if report is None else lambda done, total: report(name, done, total, {})
 
@@ -18,7 +24,7 @@ def stage(report: Report | None, name: str) -> Callable[[int, int], None] | None
 class Bars:
     """A progress bar per stage, on a terminal only; or a caller's own `progress` instead."""
 
-    def __init__(self, progress: Report | None, shown: bool = True):
+    def __init__(self, progress: StageProgress | None, shown: bool = True):
         self._progress, self._shown = progress, shown
         self._stage, self._bar = "", None
 

@@ -11,7 +11,6 @@ import hashlib
 import json
 import os
 import shutil
-from collections.abc import Callable
 from concurrent.futures import Executor
 from pathlib import Path
 
@@ -19,6 +18,7 @@ import numpy as np
 from filelock import FileLock
 from jaxtyping import UInt8
 
+from stan.common.progress import Progress
 from stan.data.datasets import VideoSet
 from stan.data.video import decode
 from stan.data.video.sampling import segments
@@ -26,8 +26,6 @@ from stan.data.video.sampling import segments
 FRAMES, SHAPES = "frames.bin", "shapes.npy"
 CLIPS_AHEAD = 64
 """Clips that are decoded side by side, before their frames are written."""
-
-Progress = Callable[[int, int], None]
 
 
 class FrameCache:

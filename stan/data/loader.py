@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import copy
 import os
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import cached_property, partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any, Protocol
 
 import numpy as np
 import torch
@@ -20,16 +20,20 @@ from einops import rearrange
 from jaxtyping import Float, Int
 from torch import Tensor
 
+from stan.common.progress import Progress
 from stan.config import DataConfig
 from stan.data import prompts
 from stan.data.datasets import VideoSet
 from stan.data.frame_cache import FrameCache, frame_cache
+from stan.data.preprocessing import Preprocessing
 from stan.data.video import decode, transforms
-from stan.models.level_cache import Levels, Progress, level_cache
 
-if TYPE_CHECKING:
-    from stan.models.clip import Clip
-    from stan.models.video_encoder import VideoEncoder
+
+class Levels(Protocol):
+    """Levels of a frozen image tower that were computed earlier, clip after clip and of each its views."""
+
+    def rows(self, rows: Sequence[int] | np.ndarray) -> dict[int, Float[Tensor, "B T S D"]]: ...
+
 
 Batch = dict[str, Any]
 """index (B,), text (B, L), video (B * V, T, 3, S, S) or levels {i: (B * V, T, S, D)}; for recognition label (B,) and
@@ -50,18 +54,24 @@ _ORDER, _CLIP, _TEMPLATE = 1, 2, 3  # streams of random numbers that never meet
 class Loader:
     """Batches of one split, for one backbone and number of frames.
 
-    views: 1, or three crops along the long side of 1, 4 or 10 clips of a video (3, 12, 30), each clip at its own
-    places in the segments; of one clip the middle crop is the one view.
+    views: 1, or three crops along the long side in 1, 4 or 10 passes over a video (3, 12, 30), each pass at its own
+    places in the segments; of one pass the middle crop is the one view.
     augment: whether batches with a draw take random frames and crops.
     """
 
     def __init__(
-        self, videos: VideoSet, clip: Clip, data: DataConfig, *, views: int = 1, augment: bool = False
+        self,
+        videos: VideoSet,
+        preprocessing: Preprocessing,
+        data: DataConfig,
+        *,
+        views: int = 1,
+        augment: bool = False,
     ):
         self.videos, self.views, self.augment = videos, views, augment
         self.frames = data.frames
-        self._preprocessing = (clip.image_size, clip.mean, clip.std)
-        self._tokens = partial(clip_tokens, clip, words=data.words)
+        self._preprocessing = preprocessing
+        self._tokens = partial(token_ids, preprocessing.tokenize, words=data.words)
         self._levels: Levels | None = None
         self._kept: FrameCache | None = None
         self._order: Int[Tensor, "clips n"] | None = None
@@ -91,12 +101,10 @@ class Loader:
             [template.format(name) for template in self.templates for name in self.videos.classes]
         )
 
-    def cache_levels(self, root: str | Path, encoder: VideoEncoder, progress: Progress | None = None) -> None:
-        """From now on batches hold the levels of a frozen image tower, computed where they aren't kept."""
+    def read_levels(self, levels: Levels) -> None:
+        """From now on batches hold these levels of a frozen image tower instead of frames."""
         assert not self.augment, "what is computed once cannot be drawn anew"
-        identity = f"{self.videos.hash} {self.videos.split} segment centres, {self.views} views"
-        rows = len(self) * self.views
-        self._levels = level_cache(root, encoder, identity, (rows, self.frames), self._all_videos, progress)
+        self._levels = levels
 
     def cache_frames(self, root: str | Path, count: int, progress: Progress | None = None) -> None:
         """From now on training draws from frames that are decoded once, at most `count` of each clip."""
@@ -174,31 +182,36 @@ class Loader:
                 drawn = self._kept.draw(index, count, rng)
             else:
                 drawn = decode.decode(path, count, self._decoded_size, rng).frames
-            return torch.as_tensor(transforms.training(*self._preprocessing, CROP_SCALE)(drawn, rng))[None]
+            return torch.as_tensor(transforms.training(*self._preprocessing.pixels, CROP_SCALE)(drawn, rng))[
+                None
+            ]
         if self.views == 1:
             frames = decode.decode(path, count).frames
-            return torch.as_tensor(transforms.evaluation(*self._preprocessing)(frames))[None]
-        clips, crops = self.views // CROPS, transforms.views(*self._preprocessing, CROPS)
-        frames = decode.decode(path, clips * count).frames
-        return torch.as_tensor(np.concatenate([crops(frames[k::clips]) for k in range(clips)]))
+            return torch.as_tensor(transforms.evaluation(*self._preprocessing.pixels)(frames))[None]
+        passes, crops = self.views // CROPS, transforms.views(*self._preprocessing.pixels, CROPS)
+        frames = decode.decode(path, passes * count).frames
+        return torch.as_tensor(np.concatenate([crops(frames[k::passes]) for k in range(passes)]))
 
     @property
     def _decoded_size(self) -> int:
         """Short side of training frames before they are cropped."""
-        return round(self._preprocessing[0] * MARGIN)
+        return round(self._preprocessing.size * MARGIN)
 
-    def _all_videos(self) -> Iterator[Float[Tensor, "V T 3 S S"]]:
+    def all_videos(self) -> Iterator[Float[Tensor, "V T 3 S S"]]:
+        """Every clip's prepared frames, in the split's order."""
         with ThreadPoolExecutor(_threads()) as pool:
             for start in range(0, len(self), 64):  # so that no more than this is decoded ahead
                 yield from pool.map(self._video, range(start, min(start + 64, len(self))))
 
 
-def clip_tokens(clip: Clip, texts: list[str], words: int) -> Int[Tensor, "N L"]:
+def token_ids(
+    tokenize: Callable[[list[str], int], Int[Tensor, "N L"]], texts: list[str], words: int
+) -> Int[Tensor, "N L"]:
     """Token ids of all texts, as long as the longest needs: the padding beyond it changes nothing."""
     if not texts:
         return torch.empty(0, 0, dtype=torch.long)
     distinct = {text: i for i, text in enumerate(dict.fromkeys(texts))}
-    ids = clip.tokenize(list(distinct), words)[[distinct[text] for text in texts]]
+    ids = tokenize(list(distinct), words)[[distinct[text] for text in texts]]
     return ids[:, : int(ids.argmax(1).max()) + 1]  # the end token has the highest id
 
 

@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
 
 from filelock import FileLock
 
+from stan.common.progress import Progress
 from stan.config import DataConfig
 from stan.data.datasets import VideoSet, load
 from stan.data.world import writer
 from stan.data.world.suites import SUITES
-
-Progress = Callable[[int, int], None]
 
 
 def video_set(

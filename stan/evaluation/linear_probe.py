@@ -12,7 +12,7 @@ from torch import Tensor
 
 from stan.data.video.transforms import evaluation
 from stan.data.world.concepts import ALL, RGB
-from stan.data.world.motions import Look
+from stan.data.world.motions import Appearance
 from stan.data.world.render import HEIGHT, WIDTH, Scene, render
 from stan.data.world.stills import scatter
 from stan.data.world.suites import draw_background
@@ -28,9 +28,7 @@ def place(
 ) -> dict[str, dict[str, list[float]]]:
     """R2 by tokens ("cls", "patches") and target, one number a level, the first being the input of block 0."""
     pictures, targets = _single_shapes(stills, seed)
-    levels = _levels(
-        clip, torch.as_tensor(evaluation(clip.image_size, clip.mean, clip.std)(pictures)), device
-    )
+    levels = _levels(clip, torch.as_tensor(evaluation(*clip.preprocessing.pixels)(pictures)), device)
     wanted = torch.as_tensor(targets, device=device)
     return {
         "cls": _by_target([_scores(level[:, 0], wanted) for level in levels]),
@@ -43,7 +41,7 @@ def _single_shapes(count: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
     rng = np.random.default_rng(seed)
     pictures, targets = [], []
     for _ in range(count):
-        look = Look(str(rng.choice(list(RGB))), "arrow")
+        look = Appearance(str(rng.choice(list(RGB))), "arrow")
         (track,) = scatter([look], rng)
         pictures.append(render(Scene(draw_background(str(rng.choice(ALL.backgrounds)), rng, 1), (track,)))[0])
         x, y = (track.x[0] - WIDTH / 2) / HEIGHT, (track.y[0] - HEIGHT / 2) / HEIGHT

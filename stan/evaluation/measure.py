@@ -8,7 +8,6 @@ from __future__ import annotations
 from collections.abc import Iterable
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -16,66 +15,18 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from stan import results
-from stan.common.progress import Report, stage
-from stan.config import Experiment
-from stan.data.datasets.broken import without_broken
-from stan.data.loader import Batch, Loader
-from stan.data.splits import video_set
+from stan.common.tensors import to_device
+from stan.data.loader import Loader
 from stan.evaluation import metrics
-from stan.evaluation.test_time import (
-    DUAL_SOFTMAX_SCALE,
-    QUERY_BANK_NEIGHBOURS,
-    QUERY_BANK_SCALE,
-    Calibrated,
-    dual_softmax,
-    query_bank_norm,
-)
-from stan.experiments import task as task_of
+from stan.evaluation.test_time import Rescored, check_tricks, dual_softmax, query_bank_norm, views_of
 from stan.models.clip import TextOutput
-from stan.models.dual_encoder import DualEncoder
-from stan.models.factory import load_model
+from stan.models.dual_encoder import DualEncoder, embed
 from stan.models.video_encoder import VideoOutput
 
 CLIPS_AT_ONCE = 64
 TEXTS_AT_ONCE = 256
 ANSWERS = 5
 """Kept for every query."""
-
-
-@dataclass(frozen=True)
-class Trick:
-    """What only testing does, and how it is named beside a number."""
-
-    words: str
-    views: int = 1
-    """Views of every clip; scores are averaged over them."""
-    task: str | None = None
-    """The task that it suits; None for both."""
-    warning: str | None = None
-    """What a reader must know before comparing."""
-
-
-TRICKS = {
-    "dsl": Trick(
-        f"dual softmax, temperature {DUAL_SOFTMAX_SCALE:g}, prior over all N test queries",
-        task="retrieval",
-        warning="dsl uses all test queries at once: a query's score depends on the others, as it can't in search",
-    ),
-    "qbnorm": Trick(
-        f"query-bank normalisation, beta {QUERY_BANK_SCALE:g}, k {QUERY_BANK_NEIGHBOURS}; banks: all training captions"
-        " for text-to-video, all training videos for video-to-text",
-        task="retrieval",
-    ),
-    "views-1x3": Trick("scores averaged over three crops along the long side", views=3),
-    "views-4x3": Trick(
-        "scores averaged over four clips of three crops along the long side", views=12, task="recognition"
-    ),
-    "views-10x3": Trick(
-        "scores averaged over ten clips of three crops along the long side", views=30, task="recognition"
-    ),
-}
-"""Tricks used only when testing: never on by default."""
 
 
 @dataclass(frozen=True)
@@ -91,25 +42,6 @@ class Measured:
         for part in metrics.HEADLINE[task].split("."):
             value = value[part]
         return float(value)
-
-
-def check_tricks(test_time: Iterable[str], task: str) -> None:
-    """Raises ValueError for a trick that isn't known or doesn't suit the task, and for two of one kind."""
-    test_time = list(test_time)
-    for trick in test_time:
-        if trick not in TRICKS:
-            raise ValueError(f"test_time {trick!r} is not known; there are {', '.join(TRICKS)}")
-        if TRICKS[trick].task not in (None, task):
-            raise ValueError(f"test_time {trick!r} is for {TRICKS[trick].task}, and this is {task}")
-    for kind in (["dsl", "qbnorm"], [name for name, trick in TRICKS.items() if trick.views > 1]):
-        chosen = [trick for trick in test_time if trick in kind]
-        if len(chosen) > 1:
-            raise ValueError(f"test_time {' and '.join(chosen)} exclude each other: choose one")
-
-
-def views_of(test_time: Iterable[str]) -> int:
-    """Views of every clip that the tricks ask for."""
-    return max((TRICKS[trick].views for trick in test_time), default=1)
 
 
 def measure(
@@ -143,7 +75,7 @@ def measure(
     metrics.finite(scores, _query_names(loader))  # before it spreads to other queries
     if banks is not None:
         return _retrieval(query_bank_norm(scores, *banks), loader)
-    return _retrieval(dual_softmax(scores) if "dsl" in test_time else Calibrated(scores, scores), loader)
+    return _retrieval(dual_softmax(scores) if "dsl" in test_time else Rescored(scores, scores), loader)
 
 
 @torch.no_grad()
@@ -156,90 +88,6 @@ def class_scores(
     if loader.videos.task == "recognition":
         return scores, loader.labels
     return scores[:, loader.first_caption], torch.arange(len(loader))
-
-
-def evaluate(
-    run: str | Path, split: str = "test", test_time: Iterable[str] = (), worlds_root: str | Path = "worlds"
-) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
-    """A stored run's weights (best on validation) measured again: (evaluation, arrays of per-query ranks).
-
-    evaluation: run, split, task, headline, test_time, tricks, warnings, metrics, and where there are tricks
-    "plain", the metrics without them. Nothing is written to the run.
-    Raises ValueError for a run without weights, and for tricks that aren't known or don't suit its task.
-    """
-    test_time = tuple(test_time)
-    model, experiment = stored(run, test_time)
-    places = (worlds_root, Path(run).resolve().parents[2])
-    loader = open_split(experiment, model, split, *places, views=views_of(test_time))
-    bank = open_split(experiment, model, "train", *places) if "qbnorm" in test_time else None
-    measured = measure(model, loader, test_time, bank=bank)
-    found = {"run": experiment.id, "split": split} | description(loader.videos.task, test_time)
-    found["metrics"] = measured.metrics
-    if test_time:
-        found["plain"] = measure(model, open_split(experiment, model, split, *places)).metrics
-    return found, measured.arrays
-
-
-def stored(run: str | Path, test_time: Iterable[str] = ()) -> tuple[DualEncoder, Experiment]:
-    """A run's model (weights best on validation) and its experiment.
-
-    Raises ValueError for a folder that holds none, and for tricks that aren't known or don't suit its task.
-    """
-    model, record = load_model(run), results.read(run)
-    if record["experiment"] is None:
-        raise ValueError(f"{run} is no run: {record['reason']}")
-    check_tricks(test_time, task_of(record["experiment"].data.suite))
-    return model, record["experiment"]
-
-
-def description(task: str, test_time: Iterable[str]) -> dict[str, Any]:
-    """What a number must be shown with: task, headline, the test-time tricks in code and in words, warnings."""
-    test_time = list(test_time)
-    tricks = [TRICKS[trick] for trick in test_time]
-    return {
-        "task": task,
-        "headline": metrics.HEADLINE[task],
-        "test_time": test_time,
-        "tricks": [trick.words for trick in tricks],
-        "warnings": [trick.warning for trick in tricks if trick.warning],
-    }
-
-
-def open_split(
-    experiment: Experiment,
-    model: DualEncoder,
-    split: str,
-    worlds_root: str | Path,
-    runs_root: str | Path,
-    views: int = 1,
-    progress: Report | None = None,
-) -> Loader:
-    """A split as the experiment reads it: cached levels where the image tower is frozen, else decoded anew.
-
-    `model` must still have its backbone's own image tower. Levels are kept in `<runs_root>/.levels`, frames of training
-    clips, if asked for, in `<runs_root>/.frames`, the names of broken clips that are skipped in `<runs_root>/.broken`.
-    """
-    fixed = experiment.train.frozen != "nothing"
-    videos = video_set(
-        experiment.data, split, worlds_root, stage(progress, f"rendering {experiment.data.suite}")
-    )
-    if experiment.data.skip_broken:
-        shown = stage(progress, f"decoding {experiment.data.suite} {split}")
-        videos = without_broken(videos, Path(runs_root) / ".broken", shown)
-    augment = split == "train" and not fixed
-    loader = Loader(videos, model.clip, experiment.data, views=views, augment=augment)
-    if fixed:
-        shown = stage(progress, f"levels of {experiment.data.suite} {split}")
-        loader.cache_levels(Path(runs_root) / ".levels", model.encoder, shown)
-    elif augment and experiment.data.kept_frames:
-        shown = stage(progress, f"frames of {experiment.data.suite}")
-        loader.cache_frames(Path(runs_root) / ".frames", experiment.data.kept_frames, shown)
-    return loader
-
-
-def embed(model: DualEncoder, batch: Batch) -> VideoOutput:
-    """Embeds a batch, from its levels where it has them."""
-    return model.encoder.from_levels(batch["levels"]) if "levels" in batch else model.encoder(batch["video"])
 
 
 def _texts(model: DualEncoder, loader: Loader) -> TextOutput:
@@ -266,7 +114,7 @@ def _scores(
     return scores
 
 
-def _retrieval(scores: Calibrated, loader: Loader) -> Measured:
+def _retrieval(scores: Rescored, loader: Loader) -> Measured:
     clips, owner, seen = loader.videos.clips, loader.owner, _seen(loader)
     names = _query_names(loader)
     found: dict[str, Any] = metrics.retrieval(scores.t2v, owner, seen, names, scores.v2t)
@@ -352,10 +200,3 @@ def _query_names(loader: Loader) -> list[str]:
 
 def _joined(kind: type, parts: list[Any]) -> Any:
     return kind(*(torch.cat(tensors) for tensors in zip(*parts, strict=True)))
-
-
-def to_device(value: Any, device: torch.device) -> Any:
-    """Tensors in nested dicts."""
-    if isinstance(value, Tensor):
-        return value.to(device)
-    return {key: to_device(inner, device) for key, inner in value.items()}

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any, NamedTuple
 
 import numpy as np
 from jaxtyping import Float
 
-from stan.evaluation.metrics import finite
+from stan.evaluation import metrics
 
 DUAL_SOFTMAX_SCALE = 100.0
 QUERY_BANK_SCALE = 20.0
@@ -17,7 +19,7 @@ QUERY_BANK_NEIGHBOURS = 1
 """k of QB-Norm: how many candidates of each bank query are held to be hubs."""
 
 
-class Calibrated(NamedTuple):
+class Rescored(NamedTuple):
     """One matrix for each direction: they differ, because each has its prior over its own queries."""
 
     t2v: Float[np.ndarray, "texts videos"]
@@ -26,14 +28,14 @@ class Calibrated(NamedTuple):
 
 def dual_softmax(
     similarity: Float[np.ndarray, "texts videos"], scale: float = DUAL_SOFTMAX_SCALE
-) -> Calibrated:
+) -> Rescored:
     """Dual softmax (CAMoE): S * softmax(scale * S) over all queries.
 
     similarity: cosines. A video that suits every text is worth less to each (t2v: softmax over the texts), a text
     that suits every video likewise (v2t: softmax over the videos). The prior runs over **all test queries**.
     """
     similarity = np.asarray(similarity, np.float64)
-    return Calibrated(*(similarity * _softmax(scale * similarity, axis) for axis in (0, 1)))
+    return Rescored(*(similarity * _softmax(scale * similarity, axis) for axis in (0, 1)))
 
 
 def query_bank_norm(
@@ -42,7 +44,7 @@ def query_bank_norm(
     video_bank: Float[np.ndarray, "texts bank_videos"] | None = None,
     scale: float = QUERY_BANK_SCALE,
     neighbours: int = QUERY_BANK_NEIGHBOURS,
-) -> Calibrated:
+) -> Rescored:
     """QB-Norm with the dynamic inverted softmax (ioanacroi/qb-norm): queries of a bank tell which candidates are hubs.
 
     similarity: cosines. Texts are the queries of t2v, so its bank holds other texts; videos are those of v2t, whose
@@ -52,8 +54,8 @@ def query_bank_norm(
     similarity = np.asarray(similarity, np.float64)
     t2v = _inverted_softmax(similarity, np.asarray(text_bank), scale, neighbours, "text")
     if video_bank is None:
-        return Calibrated(t2v, similarity)
-    return Calibrated(
+        return Rescored(t2v, similarity)
+    return Rescored(
         t2v, _inverted_softmax(similarity.T, np.asarray(video_bank).T, scale, neighbours, "video").T
     )
 
@@ -71,7 +73,7 @@ def _inverted_softmax(
             f"the {kind} bank scores {bank.shape[1:]} candidates, the queries {similarity.shape[1:]}: both must be"
             " scored against the same ones"
         )
-    bank = finite(bank, what=f"{kind} bank query").astype(np.float64)
+    bank = metrics.finite(bank, what=f"{kind} bank query").astype(np.float64)
     hubs = np.unique(np.argsort(-bank, axis=1, kind="stable")[:, :neighbours])
     inverted = np.exp(scale * similarity - np.logaddexp.reduce(scale * bank, axis=0))
     found_a_hub = np.isin(similarity.argmax(axis=1), hubs)
@@ -81,3 +83,70 @@ def _inverted_softmax(
 def _softmax(values: np.ndarray, axis: int) -> np.ndarray:
     weights = np.exp(values - values.max(axis, keepdims=True))
     return weights / weights.sum(axis, keepdims=True)
+
+
+@dataclass(frozen=True)
+class Trick:
+    """What only testing does, and how it is named beside a number."""
+
+    words: str
+    views: int = 1
+    """Views of every clip; scores are averaged over them."""
+    task: str | None = None
+    """The task that it suits; None for both."""
+    warning: str | None = None
+    """What a reader must know before comparing."""
+
+
+TRICKS = {
+    "dsl": Trick(
+        f"dual softmax, temperature {DUAL_SOFTMAX_SCALE:g}, prior over all N test queries",
+        task="retrieval",
+        warning="dsl uses all test queries at once: a query's score depends on the others, as it can't in search",
+    ),
+    "qbnorm": Trick(
+        f"query-bank normalisation, beta {QUERY_BANK_SCALE:g}, k {QUERY_BANK_NEIGHBOURS}; banks: all training captions"
+        " for text-to-video, all training videos for video-to-text",
+        task="retrieval",
+    ),
+    "views-1x3": Trick("scores averaged over three crops along the long side", views=3),
+    "views-4x3": Trick(
+        "scores averaged over four clips of three crops along the long side", views=12, task="recognition"
+    ),
+    "views-10x3": Trick(
+        "scores averaged over ten clips of three crops along the long side", views=30, task="recognition"
+    ),
+}
+"""Tricks used only when testing: never on by default."""
+
+
+def check_tricks(test_time: Iterable[str], task: str) -> None:
+    """Raises ValueError for a trick that isn't known or doesn't suit the task, and for two of one kind."""
+    test_time = list(test_time)
+    for trick in test_time:
+        if trick not in TRICKS:
+            raise ValueError(f"test_time {trick!r} is not known; there are {', '.join(TRICKS)}")
+        if TRICKS[trick].task not in (None, task):
+            raise ValueError(f"test_time {trick!r} is for {TRICKS[trick].task}, and this is {task}")
+    for kind in (["dsl", "qbnorm"], [name for name, trick in TRICKS.items() if trick.views > 1]):
+        chosen = [trick for trick in test_time if trick in kind]
+        if len(chosen) > 1:
+            raise ValueError(f"test_time {' and '.join(chosen)} exclude each other: choose one")
+
+
+def views_of(test_time: Iterable[str]) -> int:
+    """Views of every clip that the tricks ask for."""
+    return max((TRICKS[trick].views for trick in test_time), default=1)
+
+
+def description(task: str, test_time: Iterable[str]) -> dict[str, Any]:
+    """What a number must be shown with: task, headline, the test-time tricks in code and in words, warnings."""
+    test_time = list(test_time)
+    tricks = [TRICKS[trick] for trick in test_time]
+    return {
+        "task": task,
+        "headline": metrics.HEADLINE[task],
+        "test_time": test_time,
+        "tricks": [trick.words for trick in tricks],
+        "warnings": [trick.warning for trick in tricks if trick.warning],
+    }

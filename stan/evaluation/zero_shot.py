@@ -20,7 +20,7 @@ from torch import Tensor
 
 from stan.data import prompts
 from stan.data.label_sets import unrelated
-from stan.data.loader import clip_tokens
+from stan.data.loader import token_ids
 from stan.evaluation.calibration import temperature_of
 from stan.models.dual_encoder import DualEncoder
 from stan.models.similarity.cosine import Cosine
@@ -67,9 +67,9 @@ def recognise(
     {"video", "labels": [{"label", "probability", "score"}], "none": {"probability", "rejected", "bank"}, "alike":
     [[a, b, cosine]], "over_time": {"of", "times", "labels", "best", "probabilities"}, "temperature", "calibrated",
     "ms"}. probability: softmax of cosine / temperature over all labels, given that one of them is right;
-    "calibrated" says whether the temperature was fitted (`stan.evaluation.calibration`) or is only that of CLIP's own scale, and
-    probabilities can do no more than compare. none: see `none_of_these`; alike: see `too_alike`, and labels given
-    twice. over_time: times in seconds, "best" label at each, probabilities (times, labels) of the labels shown.
+    "calibrated" says whether the temperature was fitted (`stan.evaluation.calibration`) or is only that of CLIP's own
+    scale, and probabilities can do no more than compare. none: see `none_of_these`; alike: see `too_alike`, and labels
+    given twice. over_time: times in seconds, "best" label at each, probabilities (times, labels) of the labels shown.
 
     Raises ValueError without labels, and for a model that doesn't score by cosine; VideoError for a video that can't
     be decoded.
@@ -138,7 +138,7 @@ def class_vectors(
         while len(kept) >= VECTORS_KEPT:
             kept.pop(next(iter(kept)))
         sentences = [prompts.fill(template, name) for name in names for template in templates]
-        ids = clip_tokens(model.clip, sentences, model.clip.context_length)
+        ids = token_ids(model.clip.tokenize, sentences, model.clip.context_length)
         parts = [model.encode_text(part.to(model.device)).text for part in ids.split(TEXTS_AT_ONCE)]
         each = F.normalize(torch.cat(parts).float(), dim=-1).unflatten(0, (len(names), len(templates)))
         kept[key] = F.normalize(each.mean(1), dim=-1).cpu()

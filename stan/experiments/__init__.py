@@ -1,18 +1,15 @@
 """A study's name, a suite and a size in; its rows as experiments, and the paper's numbers beside them, out."""
 
-from stan.experiments.settings import (
+from stan.data.datasets import task
+from stan.experiments.learning_rates import (
     LEARNING_RATES,
     RATES_FILE,
-    SETTINGS,
     choose_rates,
     chosen_rates,
     learning_rate,
     rate_key,
-    rate_trials,
-    row,
-    study,
-    task,
 )
+from stan.experiments.settings import SETTINGS, rate_trials, row, study
 from stan.experiments.studies import STUDIES, Row, Study
 
 __all__ = [

@@ -1,6 +1,7 @@
 """A video and words in; what they score when its frames run backwards, stand still or are shuffled, out.
 
-The counterpart of `stan.results.frame_order` for one video: does the order of its frames matter to the model, and how surely?
+The counterpart of `stan.results.frame_order` for one video: does the order of its frames matter to the model, and how
+surely?
 Each frame is decoded once; CLIP's levels of it are computed once, in whatever order it is then shown.
 Letters: Q queries, T frames, N orders.
 """
@@ -18,11 +19,11 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from stan.evaluation.calibration import temperature_of
+from stan.evaluation.frame_order import AS_GIVEN, arrangements
 from stan.evaluation.statistics import INTERVAL
 from stan.evaluation.zero_shot import distinct
 from stan.models.dual_encoder import DualEncoder
 from stan.models.video_encoder import VideoOutput
-from stan.results.frame_order import AS_GIVEN, arrangements
 
 DRAWS = 99
 """Shuffled orders; with so many the smallest p is 0.01."""

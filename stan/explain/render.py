@@ -16,8 +16,8 @@ from jaxtyping import Float, UInt8
 from matplotlib.figure import Figure
 from PIL import Image, ImageDraw
 
+from stan.common.plotting import BLUE, GREY, VERMILION, save
 from stan.explain.explanation import NOT_BETTER, Explanation, Map
-from stan.report import figures
 
 HEAT, UNTRUSTED, SIGNED = "inferno", "gray", "PuOr"
 """Colours of a map, of one that is no better than random, and of a difference."""
@@ -36,12 +36,12 @@ def write(explanation: Explanation, folder: Path, about: dict[str, Any]) -> dict
     document = about | explanation.document()
     for entry in document["maps"]:
         entry["picture"] = f"{entry['name']}.png"
-        figures.save(panel(explanation, entry["name"]), folder / entry["picture"])
+        save(panel(explanation, entry["name"]), folder / entry["picture"])
     pictures = {"words": words(explanation)}
     if explanation.difference is not None:
         pictures["difference"] = difference(explanation)
     for name, figure in pictures.items():
-        figures.save(figure, folder / f"{name}.png")
+        save(figure, folder / f"{name}.png")
     save_strip(explanation, folder / STRIP)
     document |= {"pictures": {name: f"{name}.png" for name in pictures}, "strip": STRIP}
     (folder / DOCUMENT).write_text(
@@ -73,7 +73,7 @@ def words(explanation: Explanation) -> Figure:
     figure, axes = plt.subplots(figsize=(6, 1 + 0.3 * len(found)), layout="constrained")
     place = np.arange(len(found))
     fall = [-one["change"] for one in found]
-    axes.barh(place, fall, color=[figures.BLUE if value > 0 else figures.VERMILION for value in fall])
+    axes.barh(place, fall, color=[BLUE if value > 0 else VERMILION for value in fall])
     axes.set_yticks(place, [one["word"] for one in found], parse_math=False)
     axes.invert_yaxis()
     axes.axvline(0, color="black", linewidth=0.8)
@@ -136,7 +136,7 @@ def _rows(rows: dict[str, np.ndarray], explanation: Explanation, notes: list[str
     for axes, time in zip(grid[0], explanation.times, strict=True):
         axes.set_title(f"{time:.1f} s", fontsize=9)
     figure.suptitle(f"{explanation.query}: {explanation.score:.3f}", fontsize=10, parse_math=False)
-    figure.supxlabel("\n".join(notes), fontsize=8, color=figures.GREY)
+    figure.supxlabel("\n".join(notes), fontsize=8, color=GREY)
     return figure
 
 

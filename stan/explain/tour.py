@@ -73,7 +73,7 @@ def pixels(model: DualEncoder, path: str | Path) -> tuple[Float[Tensor, "1 T 3 S
     """What the model sees of a file, and the frames it was made from. Raises VideoError."""
     decoded = video_files.decode(path, model.frames)
     clip = model.clip
-    return torch.as_tensor(evaluation(clip.image_size, clip.mean, clip.std)(decoded.frames))[None], decoded
+    return torch.as_tensor(evaluation(*clip.preprocessing.pixels)(decoded.frames))[None], decoded
 
 
 @torch.inference_mode()

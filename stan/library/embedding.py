@@ -31,7 +31,7 @@ PICTURES = {".png": "PNG", ".jpg": "JPEG", ".jpeg": "JPEG", ".webp": "WEBP", ".b
 
 
 @dataclass(frozen=True)
-class Embedded:
+class FileEmbeddings:
     """One file's embeddings, not normalised: `clip`, `frame_clip` are CLIP's, `video`, `frame_video` the model's."""
 
     duration: float
@@ -61,7 +61,7 @@ class Group:
     times: Float[np.ndarray, " f"]
 
 
-def embed(model: DualEncoder, path: str | Path, window: float) -> Embedded:
+def embed(model: DualEncoder, path: str | Path, window: float) -> FileEmbeddings:
     """Embeds a video file in windows of `window` seconds, or a picture as a video in which nothing moves.
 
     Raises VideoError (a ValueError) for a file that cannot be decoded.
@@ -80,7 +80,7 @@ def read(model: DualEncoder, path: str | Path, window: float) -> Iterator[Group]
         yield Group(float(info.duration), len(grid), starts, group, pixels, times)
 
 
-def embed_groups(model: DualEncoder, groups: Iterator[Group]) -> Embedded:
+def embed_groups(model: DualEncoder, groups: Iterator[Group]) -> FileEmbeddings:
     """Embeds a video, given all its groups in order."""
     first = next(groups)
     width = model.clip.embed_dim
@@ -98,7 +98,7 @@ def embed_groups(model: DualEncoder, groups: Iterator[Group]) -> Embedded:
             clip[i], video[i] = frame_clip[span].mean(0), frames.mean(0)
             frame_video[span] += frames
             covered[span] += 1
-    return Embedded(first.duration, clip, video, times, frame_clip, frame_video / covered)
+    return FileEmbeddings(first.duration, clip, video, times, frame_clip, frame_video / covered)
 
 
 def windows(total: int, duration: float, frames: int, window: float) -> tuple[np.ndarray, list[int]]:
@@ -121,7 +121,7 @@ def _decoded(
 ) -> tuple[Float[torch.Tensor, "F 3 S S"], Float[np.ndarray, " F"]]:
     most = max(1, BYTES_AT_ONCE // (3 * info.width * info.height))
     parts = [video_files.decode(info.path, indices[i : i + most]) for i in range(0, len(indices), most)]
-    prepare = evaluation(model.clip.image_size, model.clip.mean, model.clip.std)
+    prepare = evaluation(*model.clip.preprocessing.pixels)
     pixels = torch.cat([torch.as_tensor(prepare(part.frames)) for part in parts])
     return pixels, np.concatenate([part.times for part in parts])
 
@@ -139,14 +139,14 @@ def _both(
     return alone.float().cpu().numpy(), whole.float().cpu().numpy()
 
 
-def _embed_picture(model: DualEncoder, path: Path) -> Embedded:
+def _embed_picture(model: DualEncoder, path: Path) -> FileEmbeddings:
     try:
         with Image.open(path, formats=sorted(set(PICTURES.values()))) as picture:
             frame = np.asarray(picture.convert("RGB"))
     except (OSError, UnidentifiedImageError, Image.DecompressionBombError) as error:
         reason = getattr(error, "strerror", None) or "is no picture that can be read"
         raise video_files.VideoError(path, reason, "give a PNG, JPEG, WebP or BMP file") from None
-    pixels = evaluation(model.clip.image_size, model.clip.mean, model.clip.std)(frame[None])
+    pixels = evaluation(*model.clip.preprocessing.pixels)(frame[None])
     alone, whole = _both(model, torch.as_tensor(pixels).expand(model.frames, -1, -1, -1), [0])
     frame_clip, frame_video = alone[:1], whole[0].mean(0, keepdims=True)
-    return Embedded(0.0, frame_clip, frame_video, np.zeros(1, np.float32), frame_clip, frame_video)
+    return FileEmbeddings(0.0, frame_clip, frame_video, np.zeros(1, np.float32), frame_clip, frame_video)

@@ -8,25 +8,22 @@ from __future__ import annotations
 
 import hashlib
 import time
-from collections.abc import Callable
 from contextlib import closing
 from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 
+from stan.common.progress import FileProgress
 from stan.data.video.decode import VideoError
-from stan.library.embedding import Embedded
-from stan.library.prefetch import Engine, Task, Video
-from stan.library.sources import Addresses, Folder, Source, State
+from stan.library.embedding import FileEmbeddings
+from stan.library.prefetch import IndexEngine, Task, Video
+from stan.library.sources import Addresses, FileState, Folder, Source
 from stan.library.store import Entry, Row, Store
-
-Progress = Callable[[int, int, str], None]
-"""Called before each video with the number done, the number of all, and the name of the next on the list."""
 
 
 @dataclass
-class Report:
+class IndexReport:
     indexed: int = 0
     unchanged: int = 0
     removed: int = 0
@@ -45,7 +42,7 @@ class Report:
 
 
 def update(
-    store: Store, wanted: Folder | Addresses, engine: Engine, progress: Progress | None = None
+    store: Store, wanted: Folder | Addresses, engine: IndexEngine, progress: FileProgress | None = None
 ) -> dict[str, Any]:
     """Embeds what is new or changed of the `wanted` videos, drops those of them that are gone or no longer decode.
 
@@ -53,7 +50,7 @@ def update(
     "seconds_waiting": what a model waited, of these, for the frames that it embedded}.
     """
     started = time.perf_counter()
-    report, known = Report(), {entry.path: entry for entry in store.entries()}
+    report, known = IndexReport(), {entry.path: entry for entry in store.entries()}
     by_hash = {entry.hash: entry.id for entry in known.values()}
     sources = wanted.sources(report.skip, leave_out=store.path.resolve() if store.path else None)
     tasks = [Task(source, known.get(source.path)) for source in sources]
@@ -83,7 +80,9 @@ def update(
     return report.document(time.perf_counter() - started, engine.models)
 
 
-def _take(store: Store, video: Video, before: Entry | None, by_hash: dict[str, str], report: Report) -> None:
+def _take(
+    store: Store, video: Video, before: Entry | None, by_hash: dict[str, str], report: IndexReport
+) -> None:
     """Brings one video's row up to date."""
     state, digest = video.look()
     embedded = False
@@ -102,7 +101,7 @@ def _take(store: Store, video: Video, before: Entry | None, by_hash: dict[str, s
     report.waited += embedded * video.waited
 
 
-def _place(source: Source, state: State, digest: str) -> Row:
+def _place(source: Source, state: FileState, digest: str) -> Row:
     return {
         "id": hashlib.sha256(source.path.encode()).hexdigest()[:16],
         "path": source.path,
@@ -114,7 +113,7 @@ def _place(source: Source, state: State, digest: str) -> Row:
     }
 
 
-def columns(embedded: Embedded) -> Row:
+def columns(embedded: FileEmbeddings) -> Row:
     return {
         "duration": embedded.duration,
         "clip": list(embedded.clip),

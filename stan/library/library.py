@@ -13,15 +13,17 @@ import torch
 import torch.nn.functional as F
 from jaxtyping import Float
 
+from stan.common.progress import FileProgress
+from stan.common.ray import ENGINES
 from stan.evaluation import zero_shot
 from stan.evaluation.zero_shot import EmbeddedVideo
 from stan.library import bank
-from stan.library.embedding import SECONDS_PER_FRAME, Embedded, embed
+from stan.library.embedding import SECONDS_PER_FRAME, FileEmbeddings, embed
 from stan.library.filters import Filters
-from stan.library.indexing import Progress, columns, update
-from stan.library.prefetch import Engine, Local
+from stan.library.indexing import columns, update
+from stan.library.prefetch import IndexEngine, LocalIndexEngine
 from stan.library.query import parse
-from stan.library.ray_engine import Cluster
+from stan.library.ray_engine import RayIndexEngine
 from stan.library.scoring import at_gain
 from stan.library.search import Options, Results, Search, frame_parts, stretch, window_parts
 from stan.library.sources import Addresses, Folder
@@ -29,7 +31,6 @@ from stan.library.store import COLUMNS, Entry, Maker, Row, Store, is_id
 from stan.models.dual_encoder import DualEncoder
 from stan.models.factory import digest, load_model
 from stan.models.similarity.cosine import Cosine
-from stan.training.sweep.engines import ENGINES
 
 DEFAULT_MODEL = "stan-tiny"
 TEXTS_KEPT = 1024
@@ -86,7 +87,7 @@ class Library:
     def add(
         self,
         folder: str | Path,
-        progress: Progress | None = None,
+        progress: FileProgress | None = None,
         *,
         engine: str = "local",
         jobs: int | None = None,
@@ -244,12 +245,16 @@ class Library:
         name = str(self._wanted or self.made_by or DEFAULT_MODEL)
         return str(Path(name).resolve()) if Path(name).exists() else name
 
-    def _engine(self, name: str, jobs: int | None, window: float) -> Engine:
+    def _engine(self, name: str, jobs: int | None, window: float) -> IndexEngine:
         if name not in ENGINES:
             raise ValueError(f"no engine {name!r}; there are {', '.join(ENGINES)}")
-        return Cluster(self.model, window, jobs) if name == "ray" else Local.of(self.model, window)
+        return (
+            RayIndexEngine(self.model, window, jobs)
+            if name == "ray"
+            else LocalIndexEngine.of(self.model, window)
+        )
 
-    def _embed(self, file: Path) -> Embedded:
+    def _embed(self, file: Path) -> FileEmbeddings:
         return embed(self.model, file, float(self.require_model().window))
 
     def _encode(self, texts: list[str]) -> Float[torch.Tensor, "N E"]:

@@ -12,8 +12,8 @@ from pathlib import Path
 from typing import Any, NamedTuple, Protocol
 
 from stan.library import scan as folders
-from stan.library.embedding import Embedded, embed_groups, read
-from stan.library.sources import Source, State
+from stan.library.embedding import FileEmbeddings, embed_groups, read
+from stan.library.sources import FileState, Source
 from stan.library.store import Entry
 from stan.models.dual_encoder import DualEncoder
 
@@ -29,8 +29,8 @@ class Task:
     before: Entry | None
 
 
-class Look(NamedTuple):
-    state: State
+class FileIdentity(NamedTuple):
+    state: FileState
     hash: str | None
     """Of the bytes; None where the state is that of the library's own row."""
 
@@ -42,12 +42,12 @@ class Video(Protocol):
     waited: float
     """Seconds that the model has waited for it."""
 
-    def look(self) -> Look: ...
+    def look(self) -> FileIdentity: ...
 
-    def embed(self) -> Embedded: ...
+    def embed(self) -> FileEmbeddings: ...
 
 
-class Engine(Protocol):
+class IndexEngine(Protocol):
     """What looks at videos and embeds them."""
 
     models: int
@@ -58,7 +58,7 @@ class Engine(Protocol):
         ...
 
 
-class Local:
+class LocalIndexEngine:
     """One model in this process, and threads that read ahead of it.
 
     reads: a file's groups of frames, decoded when asked for. embeds: all groups of a file, in order.
@@ -66,11 +66,13 @@ class Local:
 
     models = 1
 
-    def __init__(self, reads: Callable[[Path], Iterator[Any]], embeds: Callable[[Iterator[Any]], Embedded]):
+    def __init__(
+        self, reads: Callable[[Path], Iterator[Any]], embeds: Callable[[Iterator[Any]], FileEmbeddings]
+    ):
         self._reads, self._embeds = reads, embeds
 
     @classmethod
-    def of(cls, model: DualEncoder, window: float) -> Local:
+    def of(cls, model: DualEncoder, window: float) -> LocalIndexEngine:
         """Embeds in windows of `window` seconds."""
         return cls(lambda file: read(model, file, window), partial(embed_groups, model))
 
@@ -97,14 +99,14 @@ class Local:
 
 def _pieces(
     task: Task, known: Container[str], reads: Callable[[Path], Iterator[Any]]
-) -> Iterator[tuple[Look, Any]]:
+) -> Iterator[tuple[FileIdentity, Any]]:
     """What was seen of a video, with its first group of frames if it is new; then the other groups."""
     state = task.source.state()
     if task.before and state.is_that_of(task.before):
-        yield Look(state, None), None
+        yield FileIdentity(state, None), None
         return
     with task.source.fetched() as file:
-        look = Look(state, state.tag or folders.digest(file))
+        look = FileIdentity(state, state.tag or folders.digest(file))
         groups = reads(file)
         yield look, None if look.hash in known else next(groups)
         for group in groups:
@@ -117,18 +119,18 @@ class _Ahead:
     def __init__(
         self,
         source: Source,
-        pieces: Iterator[tuple[Look, Any]],
-        embeds: Callable[[Iterator[Any]], Embedded],
+        pieces: Iterator[tuple[FileIdentity, Any]],
+        embeds: Callable[[Iterator[Any]], FileEmbeddings],
         threads: ThreadPoolExecutor,
     ):
         self.source, self.waited = source, 0.0
         self._pieces, self._embeds, self._threads = pieces, embeds, threads
         self._next = self._upcoming()
 
-    def look(self) -> Look:
+    def look(self) -> FileIdentity:
         return self._wait(self._next)[0]
 
-    def embed(self) -> Embedded:
+    def embed(self) -> FileEmbeddings:
         return self._embeds(self._groups())
 
     def close(self) -> None:
@@ -146,7 +148,7 @@ class _Ahead:
     def _upcoming(self) -> Future:
         return self._threads.submit(next, self._pieces, None)
 
-    def _wait(self, piece: Future) -> tuple[Look, Any] | None:
+    def _wait(self, piece: Future) -> tuple[FileIdentity, Any] | None:
         started = time.perf_counter()
         try:
             return piece.result()

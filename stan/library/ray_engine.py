@@ -11,11 +11,11 @@ from typing import Any
 
 import pyarrow as pa
 
-from stan.library.embedding import Embedded
-from stan.library.prefetch import Local, Look, Task
+from stan.common.ray import RETRIES, cluster, processors_of
+from stan.library.embedding import FileEmbeddings
+from stan.library.prefetch import FileIdentity, LocalIndexEngine, Task
 from stan.library.sources import Source
 from stan.models.dual_encoder import DualEncoder
-from stan.training.sweep import engines
 
 VIDEOS_AT_ONCE = 16
 """That a worker takes at most: their rows come back together, and all are embedded again where the worker is lost."""
@@ -29,12 +29,12 @@ class Answer:
 
     source: Source
     waited: float = 0.0
-    seen: Look | None = None
-    embedded: Embedded | None = None
+    seen: FileIdentity | None = None
+    embedded: FileEmbeddings | None = None
     error: Exception | None = None
 
 
-class Cluster:
+class RayIndexEngine:
     """Workers that each hold the model, take some videos at a time and read ahead of the model among them.
 
     The cluster is the one that RAY_ADDRESS names, or else this machine; folders that are indexed must lie under the
@@ -44,9 +44,9 @@ class Cluster:
     """
 
     def __init__(self, model: DualEncoder, window: float, jobs: int | None):
-        self._ray = engines.cluster()
+        self._ray = cluster()
         self._model, self._window = model, window
-        processors, self._graphics = engines.processors_of(self._ray)
+        processors, self._graphics = processors_of(self._ray)
         self.models = jobs or self._graphics or processors
 
     def videos(self, tasks: list[Task], known: Container[str]) -> Iterator[_Answered]:
@@ -84,13 +84,15 @@ class Cluster:
             ),
             num_cpus=None if self._graphics else 1,
             num_gpus=1 if self._graphics else None,
-            max_task_retries=engines.RETRIES,
+            max_task_retries=RETRIES,
         )
         for row in answers.iter_rows():
             yield pickle.loads(row["answer"])
 
-    def _embed_here(self, task: Task) -> Embedded:
-        with closing(Local.of(self._model, self._window).videos([replace(task, before=None)], ())) as videos:
+    def _embed_here(self, task: Task) -> FileEmbeddings:
+        with closing(
+            LocalIndexEngine.of(self._model, self._window).videos([replace(task, before=None)], ())
+        ) as videos:
             return next(videos).embed()
 
 
@@ -101,12 +103,12 @@ class _Answered:
         self.source, self.waited = answer.source, answer.waited
         self._answer, self._task, self._embed_here = answer, task, embed_here
 
-    def look(self) -> Look:
+    def look(self) -> FileIdentity:
         if self._answer.error:
             raise self._answer.error
         return self._answer.seen
 
-    def embed(self) -> Embedded:
+    def embed(self) -> FileEmbeddings:
         """Here, where the worker took the bytes for known but the row that had them has meanwhile been replaced."""
         return self._answer.embedded or self._embed_here(self._task)
 
@@ -118,7 +120,7 @@ class _Worker:
         import ray
 
         self._known = ray.get(known)
-        self._local = Local.of(ray.get(model).to("cuda" if ray.get_gpu_ids() else "cpu"), window)
+        self._local = LocalIndexEngine.of(ray.get(model).to("cuda" if ray.get_gpu_ids() else "cpu"), window)
 
     def __call__(self, batch: pa.Table) -> pa.Table:
         tasks = [pickle.loads(task) for task in batch["task"].to_pylist()]

@@ -27,7 +27,7 @@ T = TypeVar("T")
 
 
 @dataclass(frozen=True)
-class State:
+class FileState:
     """What tells without reading it whether a file has changed."""
 
     size: int
@@ -51,9 +51,9 @@ class Source:
     name: str
     """Path within `folder`."""
 
-    def state(self) -> State:
+    def state(self) -> FileState:
         found = Path(self.path).stat()
-        return State(found.st_size, found.st_mtime_ns)
+        return FileState(found.st_size, found.st_mtime_ns)
 
     @contextmanager
     def fetched(self) -> Iterator[Path]:
@@ -65,12 +65,12 @@ class Source:
 class RemoteSource(Source):
     """A video at an address. Its methods raise OSError, once what may pass has been tried again."""
 
-    def state(self) -> State:
+    def state(self) -> FileState:
         info = self._ask("info")
         size, mtime_ns = int(info.get("size") or 0), self._mtime_ns()
         etag = next((value for key, value in info.items() if key.lower() == "etag"), None)
         named = f"{self.path}\0{size}\0{etag}"
-        return State(
+        return FileState(
             size, mtime_ns, hashlib.sha256(named.encode()).hexdigest() if etag and not mtime_ns else ""
         )
 

@@ -18,6 +18,7 @@ from torch import Tensor, nn
 
 from stan.common.paths import ASSETS
 from stan.common.torchvision_compat import declare
+from stan.data.preprocessing import Preprocessing
 from stan.models.blocks import Block, PatchEmbedding, QuickGeluMlp
 from stan.models.temporal.attention import attention_weights
 
@@ -35,7 +36,7 @@ TINY_WEIGHTS = ASSETS / "weights" / "tiny_clip.safetensors"
 VOCABULARY = 49408  # size of the vocabulary that open_clip's own tokenizer speaks
 
 
-Words = Callable[[Tensor, Tensor], tuple[Tensor, Tensor]]
+TextTokens = Callable[[Tensor, Tensor], tuple[Tensor, Tensor]]
 """Token embeddings (B, L, D) and places of the end tokens (B,) to those that the text tower reads in their stead."""
 
 
@@ -68,6 +69,11 @@ class Clip(nn.Module):
         self.embed_dim: int = model.visual.output_dim
         self.heads: int = self.blocks[0].attn.num_heads
         self.context_length: int = model.text.context_length
+
+    @property
+    def preprocessing(self) -> Preprocessing:
+        """How this CLIP reads frames and captions."""
+        return Preprocessing(self.image_size, self.mean, self.std, self.tokenize)
 
     @property
     def blocks(self) -> nn.ModuleList:
@@ -128,10 +134,10 @@ class Clip(nn.Module):
         """open_clip's own image embedding, not normalised."""
         return self.visual(images)
 
-    def encode_text(self, ids: Int[Tensor, "B L"], words: Words | None = None) -> TextOutput:
+    def encode_text(self, ids: Int[Tensor, "B L"], text_tokens: TextTokens | None = None) -> TextOutput:
         """Embeds token ids, at most as many as the context length; padding after the end changes nothing.
 
-        words: changes what the tower reads (see `Temporal.words`).
+        text_tokens: changes what the tower reads (see `Temporal.text_tokens`).
         """
         length = ids.shape[1]
         if length > self.context_length:
@@ -140,8 +146,8 @@ class Clip(nn.Module):
         if text.cls_emb is not None:
             return self._encode_text_at_cls(ids)
         x, end = text.token_embedding(ids), self._end(ids)
-        if words is not None:
-            x, end = words(x, end)
+        if text_tokens is not None:
+            x, end = text_tokens(x, end)
             length = x.shape[1]
         x = text.transformer(
             x + text.positional_embedding[:length], attn_mask=text.attn_mask[:length, :length]

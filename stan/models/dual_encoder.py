@@ -12,11 +12,11 @@ from jaxtyping import Bool, Float, Int
 from torch import Tensor, nn
 
 from stan.config import ModelConfig
+from stan.data.loader import Batch
 from stan.models import similarity as similarities
 from stan.models import temporal as methods
 from stan.models.clip import Clip, TextOutput, load_clip
 from stan.models.temporal.base import Temporal
-from stan.models.temporal.stan_layer import StanLayer
 from stan.models.video_encoder import VideoEncoder, VideoOutput
 
 
@@ -76,7 +76,7 @@ class DualEncoder(nn.Module):
     def encode_text(self, text: str | list[str] | Int[Tensor, "B L"]) -> TextOutput:
         """Embeds captions (without gradient) or token ids."""
         if isinstance(text, Tensor):
-            return self.clip.encode_text(text, self.temporal.words)
+            return self.clip.encode_text(text, self.temporal.text_tokens)
         with torch.no_grad():
             return self.encode_text(self.clip.tokenize(text).to(self.device))
 
@@ -95,7 +95,7 @@ class DualEncoder(nn.Module):
         from stan.data.video.transforms import evaluation  # only who reads files needs decoders
 
         clip, decoded = self.clip, decode(path, count or self.frames)
-        frames = evaluation(clip.image_size, clip.mean, clip.std)(decoded.frames)
+        frames = evaluation(*clip.preprocessing.pixels)(decoded.frames)
         return torch.as_tensor(frames), np.asarray(decoded.times)
 
 
@@ -106,11 +106,16 @@ def build(config: ModelConfig, frames: int) -> DualEncoder:
     return DualEncoder(clip, temporal, config.similarity, config.similarity_options)
 
 
+def embed(model: DualEncoder, batch: Batch) -> VideoOutput:
+    """Embeds a loader's batch, from its levels where it has them."""
+    return model.encoder.from_levels(batch["levels"]) if "levels" in batch else model.encoder(batch["video"])
+
+
 def whole_blocks(model: DualEncoder) -> Iterator[nn.Module]:
-    """Blocks of both towers, and STAN's branch layers, that nothing but their own call reaches into.
+    """Blocks of both towers, and the temporal method's own, that nothing but their own call reaches into.
 
     A method that changes CLIP's blocks calls their parts: those blocks are left out.
     """
     yield from model.clip.text.transformer.resblocks
     yield from model.clip.blocks[: model.temporal.changes_from]
-    yield from (module for module in model.temporal.modules() if isinstance(module, StanLayer))
+    yield from model.temporal.own_blocks

@@ -14,6 +14,7 @@ from torch import Tensor
 from stan.common.paths import ASSETS
 from stan.config import Experiment, ModelConfig, from_dict, to_dict
 from stan.models import checkpoint
+from stan.models.convert import assemble, load_released
 from stan.models.dual_encoder import DualEncoder, build
 
 STAN_TINY_WEIGHTS = ASSETS / "weights" / "stan_tiny.safetensors"
@@ -70,8 +71,8 @@ def save_model(path: str | Path, model: DualEncoder, experiment: Experiment) -> 
 def export(name: str | Path, path: str | Path, temperature: float | None = None) -> None:
     """Writes the weights of a run, or of a checkpoint, in half precision: what `stan-tiny` was made by.
 
-    temperature: kept with them, as fitted by `stan.evaluation.calibration`; None: what is there stays. Raises ValueError where
-    there are no weights.
+    temperature: kept with them, as fitted by `stan.evaluation.calibration`; None: what is there stays.
+    Raises ValueError where there are no weights.
     """
     state, metadata = checkpoint.load(_file(name))
     if temperature is not None:
@@ -122,9 +123,9 @@ def _from_file(path: Path) -> DualEncoder:
         whole = {
             name if name.startswith("encoder.") else f"encoder.clip.{name}": t for name, t in state.items()
         }
-        return checkpoint.assemble(metadata["converted"], whole, path)
+        return assemble(metadata["converted"], whole, path)
     if "experiment" not in metadata:
-        return checkpoint.load_released(path)
+        return load_released(path)
     experiment = from_dict(metadata["experiment"])
     model = build(experiment.model, experiment.data.frames)
     ours = model.state_dict()

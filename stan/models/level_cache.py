@@ -20,6 +20,9 @@ from filelock import FileLock
 from jaxtyping import Float
 from torch import Tensor
 
+from stan.common.progress import Progress
+from stan.data.loader import Loader
+
 if TYPE_CHECKING:
     from stan.models.clip import Clip
     from stan.models.video_encoder import VideoEncoder
@@ -29,8 +32,6 @@ FRAMES_AT_ONCE = 256
 
 ALL_LEVELS_BELOW = 4 * 2**30
 """Bytes up to which all levels are kept, so that the next method finds its own; above, only those asked for."""
-
-Progress = Callable[[int, int], None]
 
 
 class Levels:
@@ -43,6 +44,15 @@ class Levels:
         """float32 levels by block index."""
         rows = np.asarray(rows)
         return {i: torch.from_numpy(array[rows]).float() for i, array in self.arrays.items()}
+
+
+def cache_levels(
+    loader: Loader, root: str | Path, encoder: VideoEncoder, progress: Progress | None = None
+) -> None:
+    """Lets the loader's batches hold the levels of a frozen image tower, computed where they aren't kept."""
+    identity = f"{loader.videos.hash} {loader.videos.split} segment centres, {loader.views} views"
+    shape = (len(loader) * loader.views, loader.frames)
+    loader.read_levels(level_cache(root, encoder, identity, shape, loader.all_videos, progress))
 
 
 def level_cache(

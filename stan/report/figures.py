@@ -6,24 +6,15 @@ Charts take what `stan.results` returns and hold no numbers of their own. Percen
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
 
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
-from jaxtyping import Float, UInt8
-from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from PIL import Image
 
-if TYPE_CHECKING:
-    from stan.explain.attention import Attention
+from stan.common.plotting import BLUE, GREEN, GREY, ORANGE, VERMILION, bare, canvas, finished
 
-# Okabe and Ito's colours, told apart by colour-blind readers too
-BLUE, ORANGE, GREEN, VERMILION, GREY = "#0072B2", "#E69F00", "#009E73", "#D55E00", "#8A94A3"
 CHANCE = 50.0
-_ROW_HEIGHT = 0.42
 
 
 def ablation(
@@ -149,7 +140,7 @@ def losses(lines: Sequence[Mapping[str, float]]) -> Figure:
 
 
 def probes(scores: Mapping[str, Mapping[str, Sequence[float]]]) -> Figure:
-    """R2 of linear probes by level, one panel per kind of token, one line per target (`stan.evaluation.linear_probe.place`)."""
+    """R2 of `stan.evaluation.linear_probe.place` by level, one panel per kind of token, one line per target."""
     figure, panels = plt.subplots(
         1, len(scores), figsize=(4.5 * len(scores), 3.4), sharey=True, squeeze=False, layout="constrained"
     )
@@ -161,121 +152,3 @@ def probes(scores: Mapping[str, Mapping[str, Sequence[float]]]) -> Figure:
     panels[0][0].set_ylabel("R2")
     panels[0][-1].legend(frameon=False, fontsize=9)
     return figure
-
-
-def strip(
-    frames: UInt8[np.ndarray, "T H W 3"],
-    times: Sequence[float] | None = None,
-    maps: Float[np.ndarray, "T h w"] | None = None,
-    title: str = "",
-) -> Figure:
-    """Frames side by side with their times in seconds; `maps` (one scale for all frames) lies over them."""
-    figure, row = plt.subplots(
-        1, len(frames), figsize=(1.5 * len(frames), 2), squeeze=False, layout="constrained"
-    )
-    _strip(row[0], frames, times, maps)
-    figure.suptitle(title, fontsize=10)
-    return figure
-
-
-def attention(maps: Attention) -> Figure:
-    """Frames, CLIP's last block's attention, the branch's last layer's, each averaged over heads; its note below."""
-    rows: list[tuple[str, np.ndarray | None]] = [("frames", None), ("CLIP", maps.clip[-1].mean(axis=1))]
-    if maps.branch is not None:
-        rows.append(("branch", maps.branch[-1].mean(axis=1)))
-    size = (1.4 * len(maps.pixels) + 0.6, 1.55 * len(rows) + 0.5)
-    figure, grid = plt.subplots(
-        len(rows), len(maps.pixels), figsize=size, squeeze=False, layout="constrained"
-    )
-    for (name, values), row in zip(rows, grid, strict=True):
-        _strip(row, maps.pixels, maps.times if name == "frames" else None, values)
-        row[0].set_ylabel(name)
-    figure.supxlabel(maps.note, fontsize=8, color=GREY)
-    return figure
-
-
-def levels(rows: Mapping[str, Float[np.ndarray, "T h w"]], frames: UInt8[np.ndarray, "T H W 3"]) -> Figure:
-    """One row of maps per name under the frames, each row on its own scale."""
-    size = (1.3 * len(frames) + 0.8, 1.4 * (len(rows) + 1))
-    figure, grid = plt.subplots(len(rows) + 1, len(frames), figsize=size, squeeze=False, layout="constrained")
-    _strip(grid[0], frames, None, None)
-    grid[0][0].set_ylabel("frames")
-    for (name, values), row in zip(rows.items(), grid[1:], strict=True):
-        for axes, one in zip(row, values, strict=True):
-            axes.imshow(one, vmin=values.min(), vmax=values.max(), cmap="viridis")
-            _no_ticks(axes)
-        row[0].set_ylabel(name, fontsize=9)
-    return figure
-
-
-def time_by_time(weights: Float[np.ndarray, "T T"], title: str = "") -> Figure:
-    """Which frame (row) reads which (column), rows summing to one."""
-    figure, axes = plt.subplots(figsize=(4, 3.6), layout="constrained")
-    image = axes.imshow(weights, cmap="viridis", vmin=0)
-    axes.set(xlabel="frame that is read", ylabel="frame that reads", title=title)
-    figure.colorbar(image, ax=axes)
-    return figure
-
-
-def scores(values: Mapping[str, float], xlabel: str = "cosine") -> Figure:
-    """One bar per text, highest on top."""
-    ordered = dict(sorted(values.items(), key=lambda item: -item[1]))
-    figure, axes = canvas(list(ordered))
-    axes.barh(np.arange(len(ordered)), list(ordered.values()), height=0.6, color=BLUE)
-    axes.set_xlabel(xlabel)
-    return finished(figure, axes)
-
-
-def save(figure: Figure, path: str | Path) -> None:
-    """Writes a figure as .png, .pdf or .svg. Raises ValueError for another ending."""
-    path = Path(path)
-    if path.suffix not in (".png", ".pdf", ".svg"):
-        raise ValueError(f"{path}: a picture's name ends in .png, .pdf or .svg")
-    path.parent.mkdir(parents=True, exist_ok=True)
-    figure.savefig(path, dpi=150)
-    plt.close(figure)
-
-
-def canvas(names: Sequence[Any] | pd.Series) -> tuple[Figure, Axes]:
-    """Axes with one named place per row, the first on top."""
-    figure, axes = plt.subplots(figsize=(8, 1.2 + _ROW_HEIGHT * len(names)), layout="constrained")
-    axes.set_yticks(np.arange(len(names)), [str(name) for name in names])
-    axes.set_ylim(len(names) - 0.5, -0.5)
-    return figure, axes
-
-
-def finished(figure: Figure, axes: Axes) -> Figure:
-    """Bare axes, and a legend below where anything is named."""
-    bare(axes)
-    if axes.get_legend_handles_labels()[0]:
-        figure.legend(loc="outside lower center", ncols=2, frameon=False, fontsize=9)
-    return figure
-
-
-def bare(axes: Axes) -> None:
-    """Without a frame above and on the right."""
-    axes.spines[["top", "right"]].set_visible(False)
-
-
-def _strip(
-    row: Sequence[Axes], frames: np.ndarray, times: Sequence[float] | None, maps: np.ndarray | None
-) -> None:
-    for i, axes in enumerate(row):
-        axes.imshow(frames[i])
-        if maps is not None:
-            axes.imshow(
-                _enlarged(maps[i], frames.shape[1:3]), cmap="magma", alpha=0.6, vmin=0, vmax=maps.max()
-            )
-        if times is not None:
-            axes.set_title(f"{times[i]:.1f} s", fontsize=9)
-        _no_ticks(axes)
-
-
-def _enlarged(values: Float[np.ndarray, "h w"], size: tuple[int, int]) -> Float[np.ndarray, "H W"]:
-    picture = Image.fromarray(values.astype(np.float32))
-    return np.asarray(picture.resize((size[1], size[0]), Image.Resampling.BILINEAR))
-
-
-def _no_ticks(axes: Axes) -> None:
-    axes.set(xticks=[], yticks=[])
-    axes.spines[:].set_visible(False)

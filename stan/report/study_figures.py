@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
-from stan.report.figures import BLUE, GREEN, GREY, ORANGE, VERMILION, bare, canvas, finished
+from stan.common.plotting import BLUE, GREEN, GREY, ORANGE, VERMILION, bare, canvas, finished
 
 COSTS = {
     "gmacs": "GMACs a video",

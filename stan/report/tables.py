@@ -130,7 +130,7 @@ def _arrangements(probed: dict[str, Any] | None) -> list[dict[str, Any]]:
 
 
 def _counted(path: str) -> dict[str, float]:
-    from stan.evaluation.measure import views_of
+    from stan.evaluation.test_time import views_of
 
     experiment = results.read(path)["experiment"]
     model = json.dumps(to_dict(experiment)["model"], sort_keys=True)

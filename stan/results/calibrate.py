@@ -6,7 +6,9 @@ from pathlib import Path
 from typing import Any
 
 from stan.evaluation.calibration import fit, reliability, temperature_of
-from stan.evaluation.measure import class_scores, open_split, stored
+from stan.evaluation.measure import class_scores
+from stan.evaluation.splits import open_split
+from stan.results.evaluate import stored
 
 
 def calibrate(run: str | Path, worlds_root: str | Path = "worlds") -> dict[str, Any]:

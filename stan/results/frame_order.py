@@ -10,17 +10,15 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-from jaxtyping import Int
-
 from stan import results
 from stan.common.files import write_json
-from stan.data.video.sampling import segments
 from stan.evaluation import statistics
-from stan.evaluation.measure import Measured, description, measure, open_split, stored, views_of
+from stan.evaluation.frame_order import AS_GIVEN, arrangements
+from stan.evaluation.measure import Measured, measure
+from stan.evaluation.splits import open_split
+from stan.evaluation.test_time import description, views_of
+from stan.results.evaluate import stored
 from stan.results.reader import PROBE
-
-AS_GIVEN = "as given"
 
 
 def probe(
@@ -70,23 +68,6 @@ def keep(run: str | Path, probed: Mapping[str, Any]) -> bool:
         return False
     write_json(Path(run) / PROBE, json.loads(json.dumps(probed, default=float)))
     return True
-
-
-def arrangements(frames: int, clips: int, seed: int = 0) -> dict[str, Int[np.ndarray, "clips n"]]:
-    """Which frames each clip shows, in which order, by name: as given, shuffled (each clip in its own way), reversed,
-    frozen to the middle one, and 1, 2, 4, ... of them, one from the centre of each of as many segments.
-    """
-    given = np.tile(np.arange(frames), (clips, 1))
-    middle = segments(frames, 1)
-    orders = {
-        AS_GIVEN: given,
-        "shuffled": np.random.default_rng(seed).permuted(given, axis=1),
-        "reversed": given[:, ::-1],
-        "frozen": np.broadcast_to(middle, given.shape),
-    }
-    counts = [2**k for k in range(frames.bit_length()) if 2**k < frames]
-    fewer = {f"{n} frame{'s' * (n > 1)}": np.tile(segments(frames, n), (clips, 1)) for n in counts}
-    return orders | fewer
 
 
 def _compared(given: Measured, changed: Measured, metric: str) -> dict[str, Any]:

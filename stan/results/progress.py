@@ -8,7 +8,7 @@ import pandas as pd
 
 
 @dataclass(frozen=True)
-class Progress:
+class RunProgress:
     """Of a run that is under way, or was; None where its log doesn't tell yet."""
 
     epochs: int
@@ -24,13 +24,13 @@ class Progress:
     """Seconds of the steps to come, from those so far; known once the first epoch is over, which tells their number."""
 
 
-def progress(log: pd.DataFrame, epochs: int, metric: str) -> Progress:
+def progress(log: pd.DataFrame, epochs: int, metric: str) -> RunProgress:
     """log: as `results.history` gives it; epochs: of the whole run; metric: the validation's headline."""
     if "loss" not in log:
-        return Progress(epochs)
+        return RunProgress(epochs)
     steps = log.dropna(subset=["loss"])
     now, validation = steps.iloc[-1], log.get(f"validation.{metric}")
-    return Progress(
+    return RunProgress(
         epochs,
         epoch=int(now["epoch"]) + 1,
         step=int(now["step"]),

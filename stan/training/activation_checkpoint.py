@@ -9,14 +9,12 @@ from typing import Any
 from torch.utils.checkpoint import checkpoint
 
 from stan.models.dual_encoder import DualEncoder
-from stan.models.temporal.stan_layer import StanLayer
 
 
 def recompute(model: DualEncoder) -> None:
-    """Both towers' blocks, whatever a temporal method does inside them, and the layers of STAN's branch."""
+    """Both towers' blocks, whatever a temporal method does inside them, and the method's own blocks."""
     model.temporal.inside = _recomputed(model.temporal.inside)
-    layers = [module for module in model.temporal.modules() if isinstance(module, StanLayer)]
-    for block in [*model.clip.text.transformer.resblocks, *layers]:
+    for block in [*model.clip.text.transformer.resblocks, *model.temporal.own_blocks]:
         block.forward = _recomputed(block.forward)
 
 

@@ -138,7 +138,7 @@ def _batches(count: int, batch: int, steps: int, seed: int) -> Iterator[Tensor]:
 
 def _stills(clip: Clip, count: int, seed: int) -> tuple[Tensor, Tensor, Tensor]:
     """Half-precision images (count, 3, S, S), token ids (count, WORDS), and a number for each different caption."""
-    transform = evaluation(clip.image_size, clip.mean, clip.std)
+    transform = evaluation(*clip.preprocessing.pixels)
     images, captions = [], []
     for chunk in range(math.ceil(count / CHUNK)):
         pictures, texts = draw_stills(CHUNK, (seed, chunk))

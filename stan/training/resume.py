@@ -14,7 +14,7 @@ from stan.training.fsdp import fill, spread_like, whole
 
 
 @dataclass
-class State:
+class TrainingState:
     """How far a run has come."""
 
     step: int = 0
@@ -27,7 +27,7 @@ class State:
 
 
 def save_state(
-    file: Path, model: nn.Module, optimizer: torch.optim.Optimizer, state: State, write: bool = True
+    file: Path, model: nn.Module, optimizer: torch.optim.Optimizer, state: TrainingState, write: bool = True
 ) -> None:
     """Writes what is trained, the optimizer and the state; `file` is either as before or complete.
 
@@ -42,10 +42,10 @@ def save_state(
         os.replace(part, file)
 
 
-def load_state(file: Path, model: nn.Module, optimizer: torch.optim.Optimizer) -> State:
+def load_state(file: Path, model: nn.Module, optimizer: torch.optim.Optimizer) -> TrainingState:
     """Puts what an earlier attempt left into model and optimizer; a fresh State where there is no file."""
     if not file.exists():
-        return State()
+        return TrainingState()
     kept = torch.load(file, map_location="cpu", weights_only=True)
     fill(model, kept["trained"])
     parameters = [p for group in optimizer.param_groups for p in group["params"]]
@@ -54,4 +54,4 @@ def load_state(file: Path, model: nn.Module, optimizer: torch.optim.Optimizer) -
             if moment.ndim:
                 moments[name] = spread_like(moment, parameters[i])
     optimizer.load_state_dict(kept["optimizer"])
-    return State(**kept["state"])
+    return TrainingState(**kept["state"])

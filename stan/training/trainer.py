@@ -22,18 +22,13 @@ from torch import nn
 
 from stan import results
 from stan.common.files import digest
-from stan.common.progress import Bars, Report
+from stan.common.progress import Bars, StageProgress
+from stan.common.tensors import to_device
 from stan.config import Experiment, TrainConfig
 from stan.data.loader import Batch, Loader, order
-from stan.evaluation.measure import (
-    Measured,
-    check_tricks,
-    description,
-    measure,
-    open_split,
-    to_device,
-    views_of,
-)
+from stan.evaluation.measure import Measured, measure
+from stan.evaluation.splits import open_split
+from stan.evaluation.test_time import check_tricks, description, views_of
 from stan.experiments import learning_rate, task
 from stan.models import checkpoint
 from stan.models.dual_encoder import DualEncoder, build
@@ -43,8 +38,9 @@ from stan.training.activation_checkpoint import recompute
 from stan.training.chunked_backward import backward
 from stan.training.compile import compile_blocks
 from stan.training.losses import LOSSES
-from stan.training.objective import BETAS, EPSILON, FROZEN, Objective, freeze, parameter_groups, rate
-from stan.training.resume import State, load_state, save_state
+from stan.training.objective import Objective
+from stan.training.optim import BETAS, EPSILON, FROZEN, freeze, parameter_groups, rate
+from stan.training.resume import TrainingState, load_state, save_state
 
 PRECISIONS = ("32-true", "bf16-mixed")
 LAST, RESUME = "last.safetensors", "resume.pt"
@@ -60,7 +56,7 @@ def train(
     nodes: int = 1,
     strategy: str = "auto",
     checkpoint_seconds: float = 30.0,
-    progress: Report | None = None,
+    progress: StageProgress | None = None,
 ) -> Path:
     """Runs the experiment to its end, from where an earlier attempt stopped, and returns the run's folder.
 
@@ -115,7 +111,7 @@ def prepare(
     experiment: Experiment,
     worlds_root: str | Path = "worlds",
     runs_root: str | Path = "runs",
-    progress: Report | None = None,
+    progress: StageProgress | None = None,
 ) -> None:
     """Renders the world and computes the levels that `train` will read, so that runs side by side find them."""
     check(experiment)
@@ -158,7 +154,7 @@ class _Run:
     model: DualEncoder
     """What is measured and saved: whole in every process."""
     record: Any
-    report: Report
+    report: StageProgress
     runs_root: Path
     worlds_root: Path
 
@@ -194,7 +190,9 @@ class _Run:
             self.model.logit_scale.requires_grad_(False)
 
 
-def _prepared(experiment: Experiment, fabric: Fabric, record: Any, report: Report, *roots: Path) -> _Run:
+def _prepared(
+    experiment: Experiment, fabric: Fabric, record: Any, report: StageProgress, *roots: Path
+) -> _Run:
     torch.manual_seed(experiment.seed)
     model = build(experiment.model, experiment.data.frames).to(fabric.device)
     freeze(model, experiment.train)
@@ -296,7 +294,7 @@ def _update(
     return {"loss": loss.item(), "lr": lr}
 
 
-def _validate(run: _Run, validation: Loader, state: State, epoch: int) -> None:
+def _validate(run: _Run, validation: Loader, state: TrainingState, epoch: int) -> None:
     """Measures on validation, and keeps the weights if they are the best so far; of equals, the later."""
     if run.fabric.is_global_zero:
         began = time.monotonic()

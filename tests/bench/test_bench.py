@@ -98,7 +98,7 @@ def test_a_row_holds_the_median_and_the_distance_of_the_quartiles():
 
 
 def test_pages_are_timed_the_first_time_and_after_a_choice(monkeypatch):
-    monkeypatch.setattr(paging, "PAGES", ("runs",))
+    monkeypatch.setattr(paging, "pages", lambda: ["runs"])
     monkeypatch.setenv("STAN_RUNS", "elsewhere")
     found = paging.dashboard((60, 70), repeats=2)
     first, warm, *more = found["rows"]
@@ -110,7 +110,7 @@ def test_pages_are_timed_the_first_time_and_after_a_choice(monkeypatch):
 
 
 def test_a_page_that_fails_is_not_timed(monkeypatch):
-    monkeypatch.setattr(paging, "PAGES", ("no_such_page",))
+    monkeypatch.setattr(paging, "pages", lambda: ["no_such_page"])
     with pytest.raises(ValueError, match="the page fails"):
         paging.dashboard((1,), repeats=1)
 

@@ -14,7 +14,8 @@ from stan.config import with_parts
 from stan.models.dual_encoder import build
 from stan.training.activation_checkpoint import recompute
 from stan.training.chunked_backward import backward
-from stan.training.objective import Objective, freeze
+from stan.training.objective import Objective
+from stan.training.optim import freeze
 from tests.support.tiny_experiment import tiny
 
 EXPERIMENT = with_parts(
@@ -88,7 +89,7 @@ def test_a_card_gets_the_settings_that_make_it_hold_the_batch(monkeypatch):
 
     def made(experiment, clips):
         fixed, per_clip = lines[experiment.train.checkpointing]
-        return step_memory.Step(GIB, GIB, 2 * GIB, fixed + clips * per_clip, 10 + 5 * clips)
+        return step_memory.StepMemory(GIB, GIB, 2 * GIB, fixed + clips * per_clip, 10 + 5 * clips)
 
     monkeypatch.setattr(step_memory, "step", made)
     found = dry_run(replace(EXPERIMENT, train=replace(EXPERIMENT.train, batch=12)))

@@ -61,7 +61,7 @@ def main() -> int:
             "no Chromium here: install your system's, or run `playwright install chromium`", file=sys.stderr
         )
         return 2
-    demo, dashboard = (ROOT / name / "pictures" / f"{name}.png" for name in ("demo", "dashboard"))
+    demo, dashboard = (ROOT / "docs" / "pictures" / f"{name}.png" for name in ("demo", "dashboard"))
     for picture in (demo, dashboard):
         picture.parent.mkdir(exist_ok=True)
     with sync_playwright() as driver:

@@ -19,7 +19,7 @@ from stan.results.provenance import host
 
 pytestmark = pytest.mark.browser
 
-PAGES = ("", "live", "ablation", "runs", "failures", "time", "benchmarks", "speed")
+PAGES = ("", "live", "ablation", "runs", "lost_queries", "frame_order", "benchmarks", "speed")
 
 
 @pytest.fixture(scope="module")
@@ -79,14 +79,14 @@ def test_the_pages_are_reached_by_clicking(address, open_page):
         ("Live", "Live"),
         ("Ablation", "Ablation"),
         ("Runs", "Runs"),
-        ("Failures", "Failures"),
-        ("Time", "Time"),
+        ("Lost queries", "Lost queries"),
+        ("Frame order", "Frame order"),
         ("Benchmarks", "Benchmarks"),
         ("Speed", "Speed"),
     ):
         page.get_by_role("link", name=link, exact=True).first.click()
         settled(page, title)
-        assert page.url.endswith(f"/{link.lower()}")
+        assert page.url.endswith(f"/{link.lower().replace(' ', '_')}")
 
 
 def test_nothing_is_asked_from_outside(address, chromium):
@@ -178,7 +178,7 @@ def test_recognition_is_drawn_over_its_cost(address, open_page):
 
 
 def test_a_lost_query_leads_into_the_demo(address, open_page):
-    page = settled(open_page(f"{address}/failures", height=1600), "Failures")
+    page = settled(open_page(f"{address}/lost_queries", height=1600), "Lost queries")
     page.locator(".st-key-groups .js-plotly-plot").wait_for()
     with page.expect_download() as download:
         page.get_by_role("button", name="Table, CSV").click()
@@ -187,7 +187,7 @@ def test_a_lost_query_leads_into_the_demo(address, open_page):
 
 
 def test_the_time_probe_is_drawn(address, open_page):
-    page = settled(open_page(f"{address}/time"), "Time")
+    page = settled(open_page(f"{address}/frame_order"), "Frame order")
     page.locator(".st-key-probe .js-plotly-plot").wait_for()
     assert "reversed" in page.locator(".st-key-probe .yaxislayer-above").text_content()
 

@@ -11,7 +11,7 @@ import pytest
 import torch
 
 from demo import app
-from demo.service.engine import Engine
+from demo.service.engine import Backend
 from stan.config import ModelConfig
 from stan.library import Library
 from stan.models.dual_encoder import build
@@ -45,7 +45,7 @@ def library(folder):
 
 @pytest.fixture(scope="module")
 def address(folder, library):
-    engine = Engine({"mine": lambda: library}, folder / "library" / "proxies", [folder / "more"])
+    engine = Backend({"mine": lambda: library}, folder / "library" / "proxies", [folder / "more"])
     calls = engine.calls()
     page = app.build(calls)
     _, local, _ = page.launch(**app.settings(calls), prevent_thread_lock=True, quiet=True)

@@ -24,7 +24,7 @@ pytestmark = pytest.mark.browser
 WRITER = """
 import sys, time
 from stan.results import RunWriter
-from tests.written_runs import EXPERIMENT
+from tests.support.written_runs import EXPERIMENT
 with RunWriter.start(sys.argv[1], EXPERIMENT) as run:
     print("writing", flush=True)
     time.sleep(600)

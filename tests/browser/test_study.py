@@ -141,7 +141,7 @@ def check_comparison(page, done: Mapping[str, dict], ranks: Mapping[str, Mapping
 
 def check_failure(page, demo: str, ranks: Mapping[str, np.ndarray]) -> None:
     """The query whose right answer stands last, opened in the demo, which answers as the run did."""
-    go_to(page, "Failures")
+    go_to(page, "Lost queries")
     lost = np.flatnonzero(~found(ranks["t2v"], 1))
     page.get_by_text(f"{len(lost)} of {len(ranks['t2v'])} queries are lost").wait_for()
     page.locator(".st-key-groups .js-plotly-plot").wait_for()

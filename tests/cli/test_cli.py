@@ -360,17 +360,18 @@ def test_explain_writes_pictures_and_a_document(stan, tmp_path, monkeypatch):
 
 def test_ablate_fails_with_the_run_that_failed(stan, monkeypatch, tmp_path):
     from stan.training import sweep
+    from stan.training.sweep.timing import Spent
 
     write_run(tmp_path, experiment("baseline", 0))
     runs = [
         sweep.Run(experiment("baseline", 0), tmp_path / experiment("baseline", 0).id, "done"),
         sweep.Run(experiment("stan", 0), tmp_path / "none", "failed", "ValueError: made up"),
     ]
-    asked, spent = {}, sweep.Spent(seconds=10.0, at_once=2, training=16.0, reporting=1.0)
+    asked, spent = {}, Spent(seconds=10.0, at_once=2, training=16.0, reporting=1.0)
     monkeypatch.setattr(
         sweep,
         "ablate",
-        lambda *given, **named: asked.update(given=given, **named) or sweep.Report(runs, spent=spent),
+        lambda *given, **named: asked.update(given=given, **named) or sweep.SweepReport(runs, spent=spent),
     )
     code, out, err = stan(
         "ablate", "components", "--suite", "motions", "--seeds", "0,2", "--set", "train.epochs=2", "--json"

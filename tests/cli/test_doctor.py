@@ -75,7 +75,7 @@ def test_a_broken_decoder_is_a_finding(monkeypatch, program):
 
 
 def test_weights_that_are_missing_or_cut_short_are_a_finding(monkeypatch, tmp_path):
-    monkeypatch.setattr(doctor, "__file__", str(tmp_path / "doctor.py"))
+    monkeypatch.setattr(doctor, "ASSETS", tmp_path)
     missing = doctor._shipped_weights()
     (tmp_path / "weights").mkdir()
     (tmp_path / "weights/tiny_clip.safetensors").write_bytes(b"\x08\0\0")

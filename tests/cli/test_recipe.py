@@ -32,7 +32,7 @@ def test_a_row_is_told_with_its_numbers_and_its_command(stan):
 def test_a_dry_run_tells_which_card_holds_a_step(stan, monkeypatch):
     def made(experiment, clips):
         assert experiment.model.backbone == "ViT-B-16"
-        return step_memory.Step(
+        return step_memory.StepMemory(
             step_memory.GIB, 1, 2, (2 + clips * 90 * (1 - experiment.train.checkpointing)) << 30, 7
         )
 

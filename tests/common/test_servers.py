@@ -28,7 +28,7 @@ http.server.HTTPServer(("127.0.0.1", port), Quiet).serve_forever()
 """
 SERVE = """
 import sys
-from stan import serve
+from stan.common import servers as serve
 page, *rest = sys.argv[1:]
 pages = []
 for i in range(0, len(rest), 2):

@@ -64,7 +64,7 @@ def metric_values(test: AppTest) -> dict[str, str]:
     return {part.label: part.value for part in test.metric}
 
 
-@pytest.mark.parametrize("page", ["", "live", "ablation", "runs", "failures"])
+@pytest.mark.parametrize("page", ["", "live", "ablation", "runs", "lost_queries"])
 def test_without_runs_every_page_says_which_command_to_type(open_dashboard, page):
     assert "stan ablate components" in texts(open_dashboard(page))
 
@@ -245,7 +245,7 @@ def test_a_hostile_run_folder_is_listed_and_harms_nothing(open_dashboard, runs_r
     folder.mkdir(parents=True)
     (folder / "run.json").write_text("[" * 100)
     write_run(runs_root, experiment("stan", 0))
-    for name in ("", "live", "ablation", "runs", "failures", "time_probe", "benchmarks", "speed"):
+    for name in ("", "live", "ablation", "runs", "lost_queries", "frame_order", "benchmarks", "speed"):
         page = open_dashboard(name)
         assert not any(part.allow_html for part in page.markdown)
     assert "damaged" in set(table(open_dashboard("runs"), "id")["status"])
@@ -328,13 +328,13 @@ def test_damaged_results_of_benches_are_listed_and_break_nothing(open_dashboard,
 
 def test_failures_are_grouped_with_answers_and_a_way_into_the_demo(open_dashboard, runs_root):
     write_study(runs_root, seeds=(0,), rows=("baseline", "stan"))
-    page = open_dashboard("failures", row="stan")
+    page = open_dashboard("lost_queries", row="stan")
     lost = results.load(runs_root).set_index("row").loc["stan"]
     cells = table(page, "demo")
     assert len(cells) == round(80 * (1 - lost["t2v.R@1"] / 100))
     assert cells["demo"].str.startswith("http://127.0.0.1:7860/?q=thing%20").all()
     assert (cells["1"] != cells["text"]).all() and cells["5"].notna().all()
-    only = open_dashboard("failures", row="stan", by="order (twin)", only="confused with its twin")
+    only = open_dashboard("lost_queries", row="stan", by="order (twin)", only="confused with its twin")
     assert set(table(only, "demo")["order"]) == {"confused with its twin"}
 
 
@@ -345,24 +345,24 @@ def test_records_without_answers_say_so(open_dashboard, runs_root):
         folder / "ranks.npz",
         **{name: arrays[name] for name in arrays if name not in ("answers", "captions", "owner")},
     )
-    page = open_dashboard("failures")
+    page = open_dashboard("lost_queries")
     assert "before the first five answers were kept" in texts(page)
     np.savez(folder / "ranks.npz", nothing=np.ones(1))
-    assert "This run's answers can't be read" in texts(open_dashboard("failures"))
+    assert "This run's answers can't be read" in texts(open_dashboard("lost_queries"))
 
 
 def test_time_probes_are_compared_across_runs_of_one_protocol(open_dashboard, runs_root):
-    assert "--time-probe" in texts(open_dashboard("time_probe"))
+    assert "--time-probe" in texts(open_dashboard("frame_order"))
     for seed in (0, 1):
         write_probe(write_run(runs_root, experiment("stan", seed)))
-    cells = table(open_dashboard("time_probe"), "arrangement")
+    cells = table(open_dashboard("frame_order"), "arrangement")
     assert cells["run"].tolist() == ["stan, seed 0"] * 3 + ["stan, seed 1"] * 3
     assert cells["value"].tolist() == [52.0, 31.0, 20.0] * 2
     write_probe(write_run(runs_root, experiment("stan+testing", 0)))
-    page = open_dashboard("time_probe")
+    page = open_dashboard("frame_order")
     assert "Not compared, because these differ: test\\_time" in texts(page)
     assert not page.dataframe
-    assert len(table(open_dashboard("time_probe", rows="stan"), "arrangement")) == 6
+    assert len(table(open_dashboard("frame_order", rows="stan"), "arrangement")) == 6
 
 
 def test_tags_and_notes_are_kept_beside_a_run(open_dashboard, runs_root, nothing_shipped):
@@ -403,7 +403,7 @@ def test_a_world_run_shows_the_videos_of_a_query_that_moved(runs_root, tmp_path,
     for plan in plans:
         (videos / f"{plan.id}.mp4").write_bytes(b"")
     runs = results.load(runs_root).assign(**{"data.world_seed": 0})
-    study = records.Study("components", "retrieval", "tiny", False, runs)
+    study = records.StudyRuns("components", "retrieval", "tiny", False, runs)
     found = queries.videos(study, plans[0].id, ["stan"])
     assert [(name, file.stem) for name, file in found] == [
         ("right", plans[0].id),

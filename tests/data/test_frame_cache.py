@@ -13,12 +13,12 @@ import torch
 from stan.config import DataConfig, with_parts
 from stan.data import frame_cache as cache
 from stan.data import loader as loading
-from stan.data.datasets import Clip, VideoSet
+from stan.data.datasets import VideoItem, VideoSet
 from stan.data.frame_cache import frame_cache
 from stan.data.loader import Loader
 from stan.data.video import decode as video
 from stan.data.world.writer import encode
-from stan.evaluation import measure
+from stan.evaluation import splits
 from stan.models.clip import load_clip
 from stan.models.dual_encoder import build
 from stan.training.trainer import check
@@ -32,7 +32,7 @@ def videos(tmp_path_factory) -> VideoSet:
     for i, (frames, height, width) in enumerate([(12, 72, 96), (5, 96, 64), (20, 64, 64)]):
         coarse = rng.integers(0, 256, (frames, height // 8, width // 8, 3), np.uint8)
         encode(coarse.repeat(8, 1).repeat(8, 2), folder / f"{i}.mp4")
-        clips.append(Clip(str(i), folder / f"{i}.mp4", (f"a number {i}",)))
+        clips.append(VideoItem(str(i), folder / f"{i}.mp4", (f"a number {i}",)))
     return VideoSet("noise", "train", "retrieval", tuple(clips))
 
 
@@ -61,10 +61,12 @@ def test_of_longer_clips_some_are_kept_evenly(kept, videos):
 
 
 def test_batches_are_those_of_decoding_anew(tmp_path, videos, clip, monkeypatch):
-    anew, from_kept = (Loader(videos, clip, DataConfig(frames=4), augment=True) for _ in range(2))
+    anew, from_kept = (
+        Loader(videos, clip.preprocessing, DataConfig(frames=4), augment=True) for _ in range(2)
+    )
     from_kept.cache_frames(tmp_path, 20)
     wanted = [anew.batch([2, 0, 1], (0, epoch)) for epoch in range(2)]
-    monkeypatch.setattr(loading.video, "decode", lambda *a: pytest.fail("decoded again"))
+    monkeypatch.setattr(loading.decode, "decode", lambda *a: pytest.fail("decoded again"))
     for epoch in range(2):
         found = from_kept.batch([2, 0, 1], (0, epoch))
         assert torch.equal(found["video"], wanted[epoch]["video"])
@@ -72,19 +74,19 @@ def test_batches_are_those_of_decoding_anew(tmp_path, videos, clip, monkeypatch)
 
 
 def test_a_second_reader_finds_them_and_one_that_died_leaves_none(kept, tmp_path, videos, monkeypatch):
-    decode = cache.video.decode
+    decode = cache.decode.decode
 
     def dies(path, *given):
         if path == videos.clips[2].path:
             raise KeyboardInterrupt
         return decode(path, *given)
 
-    monkeypatch.setattr(cache.video, "decode", dies)
+    monkeypatch.setattr(cache.decode, "decode", dies)
     with pytest.raises(KeyboardInterrupt):
         kept(20)
-    monkeypatch.setattr(cache.video, "decode", decode)
+    monkeypatch.setattr(cache.decode, "decode", decode)
     first = kept(20)
-    monkeypatch.setattr(cache.video, "decode", lambda *a: pytest.fail("decoded again"))
+    monkeypatch.setattr(cache.decode, "decode", lambda *a: pytest.fail("decoded again"))
     assert np.array_equal(kept(20).clip(2), first.clip(2))
     assert isinstance(first.clip(0).base, np.memmap) or isinstance(first.clip(0), np.memmap)
     assert not first.clip(0).flags.writeable
@@ -99,11 +101,11 @@ def test_a_full_disk_is_said_before_it_is_full(kept, monkeypatch, tmp_path):
 
 
 def test_only_training_on_frames_keeps_them(videos, tmp_path, monkeypatch):
-    monkeypatch.setattr(measure, "video_set", lambda data, split, *a: replace(videos, split=split))
+    monkeypatch.setattr(splits, "video_set", lambda data, split, *a: replace(videos, split=split))
     experiment = with_parts(tiny(frozen="nothing"), data={"kept_frames": 3})
     model = build(experiment.model, 4)
     for split, there in (("val", False), ("train", True)):
-        measure.open_split(experiment, model, split, tmp_path, tmp_path / "runs")
+        splits.open_split(experiment, model, split, tmp_path, tmp_path / "runs")
         assert (tmp_path / "runs" / ".frames").exists() == there
     with pytest.raises(ValueError, match="data.kept_frames is -1"):
         check(with_parts(experiment, data={"kept_frames": -1}))

@@ -12,12 +12,13 @@ import torch
 
 from stan.config import DataConfig
 from stan.data import loader as loading
-from stan.data.datasets import Clip, VideoSet
-from stan.data.loader import Loader, clip_tokens, order
+from stan.data.datasets import VideoItem, VideoSet
+from stan.data.loader import Loader, order, token_ids
 from stan.data.video import decode, transforms
 from stan.data.world.writer import encode
 from stan.models import level_cache as level_files
 from stan.models.clip import load_clip
+from stan.models.level_cache import cache_levels
 from stan.models.temporal.base import Temporal
 from stan.models.video_encoder import VideoEncoder
 
@@ -40,12 +41,12 @@ def videos(tmp_path_factory) -> VideoSet:
         coarse = rng.integers(0, 256, (12, 6, 8, 3), np.uint8)
         encode(coarse.repeat(12, 1).repeat(12, 2), path)
         captions = (f"a number {i}", "a second caption, and a longer one")[: 2 if i == 0 else 1]
-        clips.append(Clip(str(i), path, captions))
+        clips.append(VideoItem(str(i), path, captions))
     return VideoSet("noise", "train", "retrieval", tuple(clips))
 
 
 def test_equal_draws_give_equal_batches(clip, videos):
-    loader = Loader(videos, clip, DATA, augment=True)
+    loader = Loader(videos, clip.preprocessing, DATA, augment=True)
     first, again = loader.batch([0, 3], (7, 1)), loader.batch([0, 3], (7, 1))
     assert torch.equal(first["video"], again["video"]) and torch.equal(first["text"], again["text"])
     assert not torch.equal(first["video"], loader.batch([0, 3], (7, 2))["video"])
@@ -53,20 +54,18 @@ def test_equal_draws_give_equal_batches(clip, videos):
 
 
 def test_a_clip_is_drawn_alike_in_any_batch(clip, videos):
-    loader = Loader(videos, clip, DATA, augment=True)
+    loader = Loader(videos, clip.preprocessing, DATA, augment=True)
     assert torch.equal(loader.batch([0, 3], (7, 1))["video"][1], loader.batch([3], (7, 1))["video"][0])
 
 
 def test_without_draw_it_is_the_evaluation_transform(clip, videos):
-    batch = Loader(videos, clip, DATA, augment=True).batch([2])
-    prepared = transforms.evaluation(clip.image_size, clip.mean, clip.std)(
-        decode.frames(videos.clips[2].path, 4)
-    )
+    batch = Loader(videos, clip.preprocessing, DATA, augment=True).batch([2])
+    prepared = transforms.evaluation(*clip.preprocessing.pixels)(decode.frames(videos.clips[2].path, 4))
     assert torch.equal(batch["video"][0], torch.as_tensor(prepared))
 
 
 def test_all_captions_are_drawn_in_training_and_the_first_otherwise(clip, videos):
-    loader = Loader(videos, clip, DATA)
+    loader = Loader(videos, clip.preprocessing, DATA)
     loader._video = lambda index, rng=None: torch.zeros(1, 4, 3, 1, 1)
     drawn = {tuple(loader.batch([0], (0, epoch))["text"][0].tolist()) for epoch in range(20)}
     assert drawn == {tuple(ids.tolist()) for ids in loader.captions[:2]}
@@ -74,38 +73,41 @@ def test_all_captions_are_drawn_in_training_and_the_first_otherwise(clip, videos
 
 
 def test_batches_come_in_order_and_only_once(clip, videos):
-    loader = Loader(videos, clip, DATA)
+    loader = Loader(videos, clip.preprocessing, DATA)
     assert [b["index"].tolist() for b in loader.in_order(2)] == [[0, 1], [2, 3], [4]]
 
 
 def test_three_views_lie_side_by_side(clip, videos):
-    batch = Loader(videos, clip, DATA, views=3).batch([1, 2])
+    batch = Loader(videos, clip.preprocessing, DATA, views=3).batch([1, 2])
     assert batch["video"].shape == (6, 4, 3, clip.image_size, clip.image_size)
-    assert torch.equal(batch["video"][4], Loader(videos, clip, DATA).batch([2])["video"][0])
+    assert torch.equal(batch["video"][4], Loader(videos, clip.preprocessing, DATA).batch([2])["video"][0])
 
 
 def test_several_clips_of_three_crops_take_frames_of_their_own(clip, videos):
-    batch = Loader(videos, clip, DATA, views=12).batch([2])
+    batch = Loader(videos, clip.preprocessing, DATA, views=12).batch([2])
     assert batch["video"].shape[:2] == (12, 4)
     denser = decode.frames(videos.clips[2].path, 16)
-    crops = transforms.views(clip.image_size, clip.mean, clip.std)(denser[1::4])
+    crops = transforms.views(*clip.preprocessing.pixels)(denser[1::4])
     assert torch.equal(batch["video"][3:6], torch.as_tensor(crops))  # the second clip
 
 
 def test_frames_are_taken_in_another_order(clip, videos, tmp_path):
     order = np.array([[3, 0], [1, 1], [2, 3], [0, 1], [3, 2]])
-    plain, cached = Loader(videos, clip, DATA, views=3), Loader(videos, clip, DATA)
+    plain, cached = (
+        Loader(videos, clip.preprocessing, DATA, views=3),
+        Loader(videos, clip.preprocessing, DATA),
+    )
     frames, other = plain.batch([2, 0])["video"], plain.arranged(order).batch([2, 0])["video"]
     assert torch.equal(other[:3], frames[:3, [2, 3]]) and torch.equal(other[3:], frames[3:, [3, 0]])
     assert torch.equal(plain.batch([2])["video"], frames[:3])  # the loader itself is as it was
-    cached.cache_levels(tmp_path, tower(clip))
+    cache_levels(cached, tmp_path, tower(clip))
     levels = cached.arranged(order).batch([2, 0])["levels"][5]
     assert torch.equal(levels[0], cached.batch([2])["levels"][5][0, [2, 3]])
 
 
 def test_tokens_are_cut_to_the_longest_and_mean_the_same(clip):
     texts = ["a red square!", "a blue circle moves to the left"]
-    ids = clip_tokens(clip, texts, 32)
+    ids = token_ids(clip.tokenize, texts, 32)
     assert ids.shape[1] < 32
     torch.testing.assert_close(clip.encode_text(ids).text, clip.encode_text(clip.tokenize(texts, 32)).text)
 
@@ -130,7 +132,9 @@ def test_twins_follow_each_other():
 def test_a_broken_video_is_named(clip, videos, tmp_path):
     broken = tmp_path / "broken.mp4"
     broken.write_bytes(b"no video")
-    loader = Loader(replace(videos, clips=(*videos.clips[:1], Clip("x", broken, ("a",)))), clip, DATA)
+    loader = Loader(
+        replace(videos, clips=(*videos.clips[:1], VideoItem("x", broken, ("a",)))), clip.preprocessing, DATA
+    )
     with pytest.raises(decode.VideoError, match="broken.mp4"):
         list(loader.in_order(2))
 
@@ -142,8 +146,8 @@ def tower(clip, *levels):
 
 
 def test_cached_levels_are_the_towers(clip, videos, tmp_path):
-    live, cached = Loader(videos, clip, DATA), Loader(videos, clip, DATA)
-    cached.cache_levels(tmp_path, tower(clip, 2, 5))
+    live, cached = Loader(videos, clip.preprocessing, DATA), Loader(videos, clip.preprocessing, DATA)
+    cache_levels(cached, tmp_path, tower(clip, 2, 5))
     batch = cached.batch([3, 1])
     assert "video" not in batch and set(batch["levels"]) == {2, 5}
     expected = tower(clip).levels(live.batch([3, 1])["video"])
@@ -154,16 +158,16 @@ def test_cached_levels_are_the_towers(clip, videos, tmp_path):
 def test_levels_are_computed_once_and_by_one_of_two(clip, videos, tmp_path, monkeypatch):
     decoded = []
     plain = decode.decode
-    monkeypatch.setattr(loading.video, "decode", lambda *a, **k: decoded.append(a) or plain(*a, **k))
-    loaders = [Loader(videos, clip, DATA) for _ in range(2)]
-    threads = [threading.Thread(target=x.cache_levels, args=(tmp_path, tower(clip))) for x in loaders]
+    monkeypatch.setattr(loading.decode, "decode", lambda *a, **k: decoded.append(a) or plain(*a, **k))
+    loaders = [Loader(videos, clip.preprocessing, DATA) for _ in range(2)]
+    threads = [threading.Thread(target=cache_levels, args=(x, tmp_path, tower(clip))) for x in loaders]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join()
     assert len(decoded) == len(videos.clips)
     assert torch.equal(*(x.batch([1])["levels"][5] for x in loaders))
-    Loader(videos, clip, DATA).cache_levels(tmp_path, tower(clip, 0, 1, 2))
+    cache_levels(Loader(videos, clip.preprocessing, DATA), tmp_path, tower(clip, 0, 1, 2))
     assert len(decoded) == len(videos.clips)  # another method's levels were kept along
 
 
@@ -176,7 +180,7 @@ def test_other_weights_frames_or_views_have_their_own_levels(clip, videos, tmp_p
         (clip, replace(DATA, frames=2), 1),
         (clip, DATA, 3),
     ):
-        Loader(videos, one, data, views=views).cache_levels(tmp_path, tower(one))
+        cache_levels(Loader(videos, one.preprocessing, data, views=views), tmp_path, tower(one))
     assert len([p for p in tmp_path.iterdir() if p.is_dir()]) == 4
 
 
@@ -187,32 +191,34 @@ def test_what_was_cut_off_is_computed_again(clip, videos, tmp_path, monkeypatch)
     with monkeypatch.context() as patch:
         patch.setattr(level_files.os, "replace", dies)
         with pytest.raises(KeyboardInterrupt):
-            Loader(videos, clip, DATA).cache_levels(tmp_path, tower(clip))
+            cache_levels(Loader(videos, clip.preprocessing, DATA), tmp_path, tower(clip))
     assert list(Path(tmp_path).rglob("*.part")) and not list(Path(tmp_path).rglob("*.npy"))
-    loader = Loader(videos, clip, DATA)
-    loader.cache_levels(tmp_path, tower(clip))
+    loader = Loader(videos, clip.preprocessing, DATA)
+    cache_levels(loader, tmp_path, tower(clip))
     assert loader.batch([4])["levels"][5].abs().sum() > 0
     assert not list(Path(tmp_path).rglob("*.part"))
 
 
 def test_large_towers_keep_only_what_is_asked_for(clip, videos, tmp_path, monkeypatch):
     monkeypatch.setattr(level_files, "ALL_LEVELS_BELOW", 0)
-    Loader(videos, clip, DATA).cache_levels(tmp_path, tower(clip, 1, 5))
+    cache_levels(Loader(videos, clip.preprocessing, DATA), tmp_path, tower(clip, 1, 5))
     assert sorted(p.name for p in tmp_path.rglob("*.npy")) == ["level1.npy", "level5.npy"]
 
 
 def test_class_names_stand_in_templates(clip):
     classes = ("up", "down", "left", "right")
-    known = VideoSet("known", "train", "recognition", (Clip("x", Path("x"), label=0),), classes)
-    plain, wrapped = (Loader(known, clip, replace(DATA, templates=name)) for name in ("plain", "actionclip"))
+    known = VideoSet("known", "train", "recognition", (VideoItem("x", Path("x"), label=0),), classes)
+    plain, wrapped = (
+        Loader(known, clip.preprocessing, replace(DATA, templates=name)) for name in ("plain", "actionclip")
+    )
     assert torch.equal(plain.class_texts((0, 0, 0)), plain.classes) and len(plain.classes) == 4
     assert len(wrapped.templates) == 16 and len(wrapped.classes) == 16 * 4
     sentences = [template.format(name) for template in wrapped.templates for name in classes]
-    assert torch.equal(wrapped.classes, clip_tokens(clip, sentences, 16))
+    assert torch.equal(wrapped.classes, token_ids(clip.tokenize, sentences, 16))
     drawn = wrapped.class_texts((0, 1, 2))
     assert torch.equal(drawn, wrapped.class_texts((0, 1, 2)))
     assert not torch.equal(drawn, wrapped.class_texts((0, 1, 3)))
     for i, text in enumerate(drawn):
         assert (wrapped.classes[i::4] == text).all(1).sum() == 1  # some sentence about this very class
     with pytest.raises(ValueError, match="data.templates is 'many'; it can be plain, actionclip"):
-        Loader(known, clip, replace(DATA, templates="many"))
+        Loader(known, clip.preprocessing, replace(DATA, templates="many"))

@@ -18,7 +18,7 @@ from PIL import Image
 
 from demo import app
 from demo.service import access, media
-from demo.service.engine import Engine, open_library
+from demo.service.engine import Backend, open_library
 from demo.service.media import LONGEST, PICTURE, PICTURES, Proxies
 from demo.service.search_request import Wish
 from stan.data.video.decode import VideoError
@@ -94,13 +94,13 @@ def test_a_broken_video_leaves_nothing_behind(tmp_path, kind):
 # ---- the engine
 
 
-def engine_over(folder: Path, library, **options) -> Engine:
-    return Engine({"mine": lambda: library}, folder / "proxies", **options)
+def engine_over(folder: Path, library, **options) -> Backend:
+    return Backend({"mine": lambda: library}, folder / "proxies", **options)
 
 
 def test_an_engine_says_why_it_has_no_library_and_makes_none(tmp_path):
     missing = tmp_path / "none"
-    engine = Engine({"none": lambda: open_library(str(missing), None)}, missing / "proxies")
+    engine = Backend({"none": lambda: open_library(str(missing), None)}, missing / "proxies")
     with pytest.raises(ValueError, match="stan index"):
         engine.videos("none")
     with pytest.raises(ValueError, match="no library 'other'"):
@@ -135,7 +135,7 @@ def test_an_upload_is_known_by_its_id_alone(tmp_path):
         engine.media(id, "webp")
 
 
-def indexing(tmp_path, **options) -> tuple[Engine, list[Path]]:
+def indexing(tmp_path, **options) -> tuple[Backend, list[Path]]:
     added: list[Path] = []
     report = {"indexed": 1, "unchanged": 0, "removed": 0, "seconds": 0.5, "skipped": []}
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from pathlib import Path
-from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -12,12 +11,13 @@ import torch.nn.functional as F
 from torch import nn
 
 from stan.config import DataConfig
-from stan.data.datasets import Clip, VideoSet
+from stan.data.datasets import VideoItem, VideoSet
 from stan.data.loader import Loader
+from stan.data.preprocessing import Preprocessing
 from stan.data.prompts import TEMPLATES
 from stan.evaluation import metrics
-from stan.evaluation.measure import Measured, check_tricks, class_scores, description, measure, views_of
-from stan.evaluation.test_time import dual_softmax, query_bank_norm
+from stan.evaluation.measure import Measured, class_scores, measure
+from stan.evaluation.test_time import check_tricks, description, dual_softmax, query_bank_norm, views_of
 from stan.models.clip import TextOutput
 from stan.models.similarity.cosine import Cosine
 from stan.models.video_encoder import VideoOutput
@@ -40,19 +40,17 @@ class Known(nn.Module):
 
 
 def known_loader(
-    clips: list[Clip], classes: tuple[str, ...] = (), views: int = 1, templates: str = "plain"
+    clips: list[VideoItem], classes: tuple[str, ...] = (), views: int = 1, templates: str = "plain"
 ) -> Loader:
     """Caption or class i has the token i; view v of clip i has the pixels i * views + v."""
     texts = [c for clip in clips for c in clip.captions]
     texts = texts or [t.format(name) for t in TEMPLATES[templates] for name in classes]
     tokens = {text: i for i, text in enumerate(texts)}
-    clip = SimpleNamespace(
-        image_size=1, mean=0, std=1, tokenize=lambda names, words: torch.tensor([[tokens[n]] for n in names])
-    )
+    reads = Preprocessing(1, (0,), (1,), lambda names, words: torch.tensor([[tokens[n]] for n in names]))
     task = "recognition" if classes else "retrieval"
     loader = Loader(
         VideoSet("known", "test", task, tuple(clips), classes),
-        clip,
+        reads,
         DataConfig(templates=templates),
         views=views,
     )
@@ -62,12 +60,12 @@ def known_loader(
     return loader
 
 
-def retrieval_clips() -> list[Clip]:
+def retrieval_clips() -> list[VideoItem]:
     """Two twins, one of unseen concepts; a third clip with two captions."""
     return [
-        Clip("a", Path("a"), ("left",), seen=True, twin="b", kind="moves"),
-        Clip("b", Path("b"), ("right",), seen=False, twin="a", kind="moves"),
-        Clip("c", Path("c"), ("one", "two"), seen=True),
+        VideoItem("a", Path("a"), ("left",), seen=True, twin="b", kind="moves"),
+        VideoItem("b", Path("b"), ("right",), seen=False, twin="a", kind="moves"),
+        VideoItem("c", Path("c"), ("one", "two"), seen=True),
     ]
 
 
@@ -97,9 +95,9 @@ def test_a_model_blind_to_order_is_right_on_half():
 
 def test_recognition_ranks_classes_and_tells_twins_apart():
     clips = [
-        Clip("a", Path("a"), label=0, seen=True, twin="b"),
-        Clip("b", Path("b"), label=1, seen=False, twin="a"),
-        Clip("c", Path("c"), label=1, seen=True, twin="elsewhere"),
+        VideoItem("a", Path("a"), label=0, seen=True, twin="b"),
+        VideoItem("b", Path("b"), label=1, seen=False, twin="a"),
+        VideoItem("c", Path("c"), label=1, seen=True, twin="elsewhere"),
     ]
     videos = torch.tensor([[1.0, 0.5, 0], [1, 0.5, 0], [0, 1, 0]])
     found = measure(Known(torch.eye(3), videos), known_loader(clips, ("up", "down", "still")))
@@ -116,7 +114,7 @@ def test_recognition_ranks_classes_and_tells_twins_apart():
 
 
 def test_views_are_averaged_before_ranking():
-    clips = [Clip("a", Path("a"), label=0)]
+    clips = [VideoItem("a", Path("a"), label=0)]
     views = torch.tensor([[0.0, 1], [1, 0.1], [1, 0.1]])  # one of three is wrong
     classes = ("up", "down")
     with_views = measure(Known(torch.eye(2), views), known_loader(clips, classes, views=3), ("views-1x3",))
@@ -128,7 +126,7 @@ def test_views_are_averaged_before_ranking():
 def test_templates_are_averaged_before_ranking(monkeypatch):
     monkeypatch.setitem(TEMPLATES, "two", ("{}", "a {}"))
     texts = torch.tensor([[0.0, 1], [1, 0.1], [1, 0], [0, 1]])  # up, down, a up, a down
-    clips = [Clip("a", Path("a"), label=0)]
+    clips = [VideoItem("a", Path("a"), label=0)]
     loader = known_loader(clips, ("up", "down"), templates="two")
     scores = F.normalize(texts, dim=1) @ F.normalize(torch.tensor([1.0, 0.2]), dim=0)
     found = measure(Known(texts, torch.tensor([[1.0, 0.2]])), loader)
@@ -151,7 +149,9 @@ def test_dual_softmax_is_used_in_both_directions():
 def test_query_bank_norm_has_training_captions_and_training_videos_as_banks():
     hub = F.normalize(torch.tensor([[0.30, 0.32, 0.1], [0.1, 0.50, 0.1], [0.1, 0.40, 0.38]] * 2), dim=1)
     model = Known(hub, torch.eye(3))
-    bank = known_loader([Clip("t", Path("t"), ("left", "right", "one")), Clip("u", Path("u"), ("two",))])
+    bank = known_loader(
+        [VideoItem("t", Path("t"), ("left", "right", "one")), VideoItem("u", Path("u"), ("two",))]
+    )
     found = measure(model, known_loader(retrieval_clips()), ("qbnorm",), bank=bank)
     scores = hub[[0, 1, 2, 3]].double().numpy()
     both = query_bank_norm(scores, scores, scores[:, :2])
@@ -210,7 +210,7 @@ def test_class_scores_are_of_every_clip_and_name_the_right_one():
     # Of clip c, which has two captions, the first stands for its class.
     torch.testing.assert_close(scores.float(), videos[:, :3])
     assert right.tolist() == [0, 1, 2]
-    labelled = [Clip("a", Path("a"), label=1), Clip("b", Path("b"), label=0)]
+    labelled = [VideoItem("a", Path("a"), label=1), VideoItem("b", Path("b"), label=0)]
     scores, right = class_scores(Known(texts, videos), known_loader(labelled, ("x", "y")))
     torch.testing.assert_close(scores.float(), videos[:2, :2])
     assert right.tolist() == [1, 0]

@@ -11,7 +11,7 @@ import pytest
 from stan import experiments
 from stan.config import from_dict, to_dict, with_parts
 from stan.data import datasets
-from stan.experiments import published
+from stan.experiments import learning_rates, published
 from stan.models import temporal
 from stan.models.clip import _architecture as architecture
 from stan.models.clip import load_clip
@@ -24,7 +24,7 @@ def rates(tmp_path, monkeypatch):
     """Stands for the shipped file of learning rates."""
     file = tmp_path / "learning_rates.json"
     file.write_text("{}")
-    monkeypatch.setattr(experiments, "RATES_FILE", file)
+    monkeypatch.setattr(learning_rates, "RATES_FILE", file)
     return file
 
 

@@ -14,7 +14,7 @@ import pytest
 from stan.data.video.decode import VideoError
 from stan.library import sources
 from stan.library.indexing import update
-from stan.library.prefetch import READERS, Local, Task
+from stan.library.prefetch import READERS, LocalIndexEngine, Task
 from stan.library.sources import Addresses, RemoteSource, Source
 from tests.stress.killed_indexing import embed, empty_store, engine
 
@@ -57,7 +57,7 @@ def test_the_next_files_are_read_while_the_model_works(tmp_path):
         assert not any(begun[name].is_set() for name in names[i + 1 + READERS :])
         return i
 
-    videos = Local(reads, embeds).videos(tasks(tmp_path, names), ())
+    videos = LocalIndexEngine(reads, embeds).videos(tasks(tmp_path, names), ())
     assert [video.embed() for video in videos] == list(range(6)) and not readers()
 
 
@@ -75,7 +75,7 @@ def test_a_long_file_is_read_one_group_ahead(tmp_path):
             assert not any(event.is_set() for event in read[i + 2 :])
         return i
 
-    for video in Local(reads, embeds).videos(tasks(tmp_path, ["long.mp4"]), ()):
+    for video in LocalIndexEngine(reads, embeds).videos(tasks(tmp_path, ["long.mp4"]), ()):
         assert video.embed() == 4 and video.waited > 0
 
 
@@ -88,7 +88,7 @@ def test_what_is_known_is_not_decoded_ahead_but_can_be(tmp_path):
 
     work = tasks(tmp_path, ["known.mp4"])
     known = {hashlib.sha256(b"known.mp4").hexdigest()}
-    for video in Local(reads, next).videos(work, known):
+    for video in LocalIndexEngine(reads, next).videos(work, known):
         assert video.look().hash in known and decoded == []
         assert video.embed() == "known.mp4" == decoded[0]
 
@@ -103,7 +103,7 @@ def test_an_interruption_ends_the_readers_and_removes_what_they_fetched(memory):
     for i in range(5):
         memory.pipe(f"/{i}.mp4", bytes([i]))
     work = [Task(RemoteSource(f"memory://{i}.mp4", "memory://", f"{i}.mp4"), None) for i in range(5)]
-    videos = Local(reads, next).videos(work, ())
+    videos = LocalIndexEngine(reads, next).videos(work, ())
     assert next(videos).embed() == b"\0"
     videos.close()
     assert 1 <= len(copies) <= 1 + READERS and not any(file.exists() for file in copies) and not readers()
@@ -230,7 +230,7 @@ def test_a_broken_file_is_raised_where_it_is_looked_at_and_the_rest_goes_on(tmp_
         yield file.name
 
     found = []
-    for video in Local(reads, next).videos(tasks(tmp_path, ["a.mp4", "b.mp4", "c.mp4"]), ()):
+    for video in LocalIndexEngine(reads, next).videos(tasks(tmp_path, ["a.mp4", "b.mp4", "c.mp4"]), ()):
         try:
             found.append(video.embed())
         except VideoError as error:

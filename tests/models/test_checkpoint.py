@@ -12,6 +12,7 @@ from safetensors.torch import save_file
 
 import stan
 from stan.models import checkpoint
+from stan.models.convert import convert, load_released, understand
 
 GOLDEN = Path(__file__).parents[1] / "golden" / "stan_released_tiny"
 
@@ -65,16 +66,16 @@ def test_released_as_pth_equals_safetensors(tmp_path, released):
     extra = {"text_backbone.text_model.embeddings.position_ids": torch.arange(24)}
     torch.save({"state_dict": released | extra, "meta": {"epoch": 3}}, tmp_path / "released.pth")
     shutil.copy(GOLDEN / "config.json", tmp_path)
-    model = checkpoint.load_released(tmp_path / "released.pth")
-    reference = checkpoint.load_released(GOLDEN / "checkpoint.safetensors")
+    model = load_released(tmp_path / "released.pth")
+    reference = load_released(GOLDEN / "checkpoint.safetensors")
     assert torch.equal(embedded(model), embedded(reference))
     assert (model.frames, model.clip.heads, len(model.temporal.layers)) == (6, 4, 3)
 
 
 def test_converted_checkpoint_stands_alone(tmp_path):
-    checkpoint.convert(GOLDEN / "checkpoint.safetensors", tmp_path / "ours.safetensors")
+    convert(GOLDEN / "checkpoint.safetensors", tmp_path / "ours.safetensors")
     model = stan.load_model(tmp_path / "ours.safetensors")
-    assert torch.equal(embedded(model), embedded(checkpoint.load_released(GOLDEN / "checkpoint.safetensors")))
+    assert torch.equal(embedded(model), embedded(load_released(GOLDEN / "checkpoint.safetensors")))
     assert torch.equal(embedded(stan.load_model(GOLDEN / "checkpoint.safetensors")), embedded(model))
 
 
@@ -83,7 +84,7 @@ def test_without_a_config_heads_are_64_wide(tmp_path, released):
     with pytest.raises(
         ValueError, match="text tower is 48 wide and holds no heads of 64 channels: put a config.json"
     ):
-        checkpoint.load_released(tmp_path / "released.safetensors")
+        load_released(tmp_path / "released.safetensors")
 
 
 class Evil:
@@ -98,7 +99,7 @@ def test_nothing_in_a_file_is_executed(tmp_path, monkeypatch):
     torch.save({"state_dict": Evil()}, "newer.pth")
     for name in ("evil.pth", "newer.pth"):
         with pytest.raises(ValueError, match="is not a file of plain tensors"):
-            checkpoint.load_released(name)
+            load_released(name)
     assert not Path("executed").exists()
 
 
@@ -131,7 +132,7 @@ def test_what_does_not_fit_is_named(tmp_path, released, change, message):
     save_file(state, tmp_path / "checkpoint.safetensors")
     shutil.copy(GOLDEN / "config.json", tmp_path)
     with pytest.raises(ValueError, match=message):
-        checkpoint.load_released(tmp_path / "checkpoint.safetensors")
+        load_released(tmp_path / "checkpoint.safetensors")
 
 
 def test_a_head_and_what_is_no_weight_are_reported_and_left_out(tmp_path, released):
@@ -142,18 +143,18 @@ def test_a_head_and_what_is_no_weight_are_reported_and_left_out(tmp_path, releas
     }
     save_file(released | extra, tmp_path / "checkpoint.safetensors")
     shutil.copy(GOLDEN / "config.json", tmp_path)
-    report = checkpoint.convert(tmp_path / "checkpoint.safetensors", tmp_path / "ours.safetensors")
+    report = convert(tmp_path / "checkpoint.safetensors", tmp_path / "ours.safetensors")
     assert set(report["left_out"]) == set(extra)
     assert "drl_wti" in report["left_out"]["adapter.text_weight_fc.weight"]
     assert torch.equal(
         embedded(stan.load_model(tmp_path / "ours.safetensors")),
-        embedded(checkpoint.load_released(GOLDEN / "checkpoint.safetensors")),
+        embedded(load_released(GOLDEN / "checkpoint.safetensors")),
     )
 
 
 def test_the_report_says_what_the_golden_config_says(tmp_path):
     source, config = GOLDEN / "checkpoint.safetensors", json.loads((GOLDEN / "config.json").read_text())
-    report = checkpoint.convert(source, tmp_path / "ours.safetensors")
+    report = convert(source, tmp_path / "ours.safetensors")
     sizes, vision, text = report["sizes"], config["vision"], config["text"]
     assert sizes["image"] == {name: vision[name] for name in ("image_size", "patch_size", "width", "layers")}
     assert sizes["text"] == {name: text[name] for name in ("width", "layers")}
@@ -172,28 +173,28 @@ def test_the_activation_is_that_of_the_config_unless_given(tmp_path, released):
     config = json.loads((GOLDEN / "config.json").read_text())
     (tmp_path / "config.json").write_text(json.dumps(config | {"activation": "gelu"}))
     said = [
-        checkpoint.understand(tmp_path / "checkpoint.safetensors", activation=given).report["activation"]
+        understand(tmp_path / "checkpoint.safetensors", activation=given).report["activation"]
         for given in (None, "quick_gelu")
     ]
     assert said == ["gelu", "quick_gelu"]
     with pytest.raises(ValueError, match="activation 'relu' is not known; choose quick_gelu or gelu"):
-        checkpoint.load_released(tmp_path / "checkpoint.safetensors", activation="relu")
+        load_released(tmp_path / "checkpoint.safetensors", activation="relu")
 
 
 def test_a_conversion_that_fails_leaves_nothing_behind(tmp_path, released, monkeypatch):
     save_file({**released, "backbone.novelty": torch.ones(1)}, tmp_path / "odd.safetensors")
     with pytest.raises(ValueError, match="odd.safetensors: backbone.novelty has no counterpart"):
-        checkpoint.convert(tmp_path / "odd.safetensors", tmp_path / "new" / "deep" / "ours.safetensors")
+        convert(tmp_path / "odd.safetensors", tmp_path / "new" / "deep" / "ours.safetensors")
     monkeypatch.setattr(checkpoint.os, "replace", lambda *_: (_ for _ in ()).throw(OSError("disk full")))
     with pytest.raises(OSError, match="disk full"):
-        checkpoint.convert(GOLDEN / "checkpoint.safetensors", tmp_path / "new" / "deep" / "ours.safetensors")
+        convert(GOLDEN / "checkpoint.safetensors", tmp_path / "new" / "deep" / "ours.safetensors")
     assert [path.name for path in tmp_path.iterdir()] == ["odd.safetensors"]
 
 
 def test_a_file_without_a_state_dict(tmp_path):
     torch.save([1, 2], tmp_path / "list.pth")
     with pytest.raises(ValueError, match="holds no state dict"):
-        checkpoint.load_released(tmp_path / "list.pth")
+        load_released(tmp_path / "list.pth")
 
 
 def test_golden_config_names_what_weights_cannot_tell():

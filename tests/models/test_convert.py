@@ -14,6 +14,7 @@ from safetensors.torch import save_file
 import stan
 from stan.models import checkpoint, layouts
 from stan.models.clip import load_clip
+from stan.models.convert import convert, load_released
 
 from open_clip import SimpleTokenizer  # isort: skip
 from open_clip.model import CLIP, CustomTextCLIP  # isort: skip
@@ -43,7 +44,7 @@ def test_open_clips_own_embeddings(tmp_path, kind, activation):
     if kind is CLIP:  # what OpenAI's own files hold beside the weights
         state |= {"input_resolution": torch.tensor(32), "context_length": torch.tensor(24)}
     torch.save(state, tmp_path / "clip.pt")
-    report = checkpoint.convert(tmp_path / "clip.pt", tmp_path / "ours.safetensors", activation=activation)
+    report = convert(tmp_path / "clip.pt", tmp_path / "ours.safetensors", activation=activation)
     ours = stan.load_model(tmp_path / "ours.safetensors")
     with torch.no_grad():
         ids = F.pad(IDS, (0, 24 - IDS.shape[1]))
@@ -60,11 +61,11 @@ def test_a_converted_clip_is_also_pretrained_weights_of_its_architecture(tmp_pat
     clip = load_clip("tiny", "random")
     save_file({f"clip.{name}": x for name, x in clip.state_dict().items()}, tmp_path / "no.safetensors")
     with pytest.raises(ValueError, match="of no layout known here"):
-        checkpoint.convert(tmp_path / "no.safetensors", tmp_path / "ours.safetensors")
+        convert(tmp_path / "no.safetensors", tmp_path / "ours.safetensors")
     save_file(clip.state_dict(), tmp_path / "clip.safetensors")
     heads = {tower: {"heads": clip.heads} for tower in ("vision", "text")}
     (tmp_path / "config.json").write_text(json.dumps(heads))
-    checkpoint.convert(tmp_path / "clip.safetensors", tmp_path / "ours.safetensors")
+    convert(tmp_path / "clip.safetensors", tmp_path / "ours.safetensors")
     again = load_clip("tiny", str(tmp_path / "ours.safetensors")).state_dict()
     assert all(torch.equal(again[name], tensor) for name, tensor in clip.state_dict().items())
 
@@ -88,13 +89,13 @@ def test_hugging_faces_names_give_the_golden_text_and_the_released_frames(tmp_pa
     released, io = (checkpoint.load(GOLDEN / f"{name}.safetensors")[0] for name in ("checkpoint", "io"))
     save_file(huggingface(released), tmp_path / "model.safetensors")
     shutil.copy(GOLDEN / "config.json", tmp_path)
-    report = checkpoint.convert(tmp_path / "model.safetensors", tmp_path / "ours.safetensors")
+    report = convert(tmp_path / "model.safetensors", tmp_path / "ours.safetensors")
     assert report["layout"] == "CLIP in Hugging Face's layout"
     ours = stan.load_model(tmp_path / "ours.safetensors")
     frames = io["video"][:, 0]
     video, text = embedded(ours, frames, io["token_ids"])
     torch.testing.assert_close(text, io["text_embedding"], rtol=0, atol=1e-5)
-    tower = checkpoint.load_released(GOLDEN / "checkpoint.safetensors").clip
+    tower = load_released(GOLDEN / "checkpoint.safetensors").clip
     with torch.no_grad():
         torch.testing.assert_close(video, tower.encode_image(frames), rtol=0, atol=1e-5)
     assert ours.logit_scale.item() == 1.0
@@ -114,7 +115,7 @@ def test_transformers_own_embeddings(tmp_path):
     torch.save(theirs.state_dict(), tmp_path / "model.pth")
     heads = {"num_attention_heads": 4, "hidden_act": "quick_gelu"}
     (tmp_path / "config.json").write_text(json.dumps({"vision_config": heads, "text_config": heads}))
-    checkpoint.convert(tmp_path / "model.pth", tmp_path / "ours.safetensors")
+    convert(tmp_path / "model.pth", tmp_path / "ours.safetensors")
     ours = embedded(stan.load_model(tmp_path / "ours.safetensors"), images())
     with torch.no_grad():
         both = theirs(input_ids=IDS, pixel_values=images())
@@ -137,7 +138,7 @@ def test_unknown_and_missing_names_are_said(tmp_path):
     for message, changed in changes.items():
         torch.save(changed, tmp_path / "clip.pth")
         with pytest.raises(ValueError, match=message):
-            checkpoint.convert(tmp_path / "clip.pth", tmp_path / "out" / "ours.safetensors")
+            convert(tmp_path / "clip.pth", tmp_path / "out" / "ours.safetensors")
     assert not (tmp_path / "out").exists()
 
 
@@ -146,6 +147,6 @@ def test_the_tokenizer_is_open_clips_where_the_vocabulary_is(tmp_path):
     torch.manual_seed(0)
     towers = {"vision_cfg": VISION | {"head_width": 64}, "text_cfg": TEXT | {"heads": 1, "vocab_size": 49408}}
     torch.save(CLIP(embed_dim=16, **towers).state_dict(), tmp_path / "clip.pth")
-    report = checkpoint.convert(tmp_path / "clip.pth", tmp_path / "ours.safetensors")
+    report = convert(tmp_path / "clip.pth", tmp_path / "ours.safetensors")
     assert (report["end_token"], report["context_length"]) == (49407, 24)
     assert stan.load_model(tmp_path / "ours.safetensors").encode_text("a dog").text.shape == (1, 16)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from pathlib import Path
-from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
@@ -13,8 +12,10 @@ import torch.nn.functional as F
 from torch import nn
 
 from stan.config import DataConfig, Experiment
-from stan.data.datasets import Clip, VideoSet
+from stan.data.datasets import VideoItem, VideoSet
 from stan.data.loader import Loader
+from stan.data.preprocessing import Preprocessing
+from stan.evaluation.frame_order import arrangements
 from stan.models.clip import TextOutput
 from stan.models.similarity.cosine import Cosine
 from stan.models.video_encoder import VideoOutput
@@ -43,11 +44,9 @@ class FirstFrame(nn.Module):
 @pytest.fixture
 def probed(monkeypatch):
     """probed(...) -> document; clip i shows i first, (i + 1) % 3 last and 3 between."""
-    clips = tuple(Clip(f"clip{i}", Path(), (str(i),)) for i in range(CLIPS))
-    clip = SimpleNamespace(
-        image_size=1, mean=0, std=1, tokenize=lambda texts, words: torch.tensor([[int(t)] for t in texts])
-    )
-    loader = Loader(VideoSet("known", "test", "retrieval", clips), clip, DataConfig(frames=FRAMES))
+    clips = tuple(VideoItem(f"clip{i}", Path(), (str(i),)) for i in range(CLIPS))
+    reads = Preprocessing(1, (0,), (1,), lambda texts, words: torch.tensor([[int(t)] for t in texts]))
+    loader = Loader(VideoSet("known", "test", "retrieval", clips), reads, DataConfig(frames=FRAMES))
     shown = torch.tensor([[i, 3, 3, (i + 1) % CLIPS] for i in range(CLIPS)]).float()
     loader._video = lambda i, rng=None: shown[None, i, :, None, None, None]
     experiment = Experiment("components", "stan")
@@ -57,7 +56,7 @@ def probed(monkeypatch):
 
 
 def test_every_arrangement_takes_the_frames_it_says():
-    orders = frame_order.arrangements(8, 5, seed=1)
+    orders = arrangements(8, 5, seed=1)
     assert list(orders) == ["as given", "shuffled", "reversed", "frozen", "1 frame", "2 frames", "4 frames"]
     shown = {name: order[2].tolist() for name, order in orders.items()}
     assert shown["as given"] == list(range(8)) and shown["reversed"] == list(range(8))[::-1]
@@ -65,8 +64,8 @@ def test_every_arrangement_takes_the_frames_it_says():
     assert shown["2 frames"] == [1, 5] and shown["4 frames"] == [0, 2, 4, 6]
     shuffled = orders["shuffled"]
     assert (np.sort(shuffled, axis=1) == np.arange(8)).all() and len(np.unique(shuffled, axis=0)) > 1
-    assert (shuffled == frame_order.arrangements(8, 5, seed=1)["shuffled"]).all()
-    assert (shuffled != frame_order.arrangements(8, 5, seed=2)["shuffled"]).any()
+    assert (shuffled == arrangements(8, 5, seed=1)["shuffled"]).all()
+    assert (shuffled != arrangements(8, 5, seed=2)["shuffled"]).any()
 
 
 def test_a_model_of_the_first_frame_is_lost_when_it_moves(probed):

@@ -19,9 +19,10 @@ from pathlib import Path
 
 import numpy as np
 
-from stan.library.embedding import Embedded
-from stan.library.indexing import Progress, update
-from stan.library.prefetch import Local
+from stan.common.progress import FileProgress
+from stan.library.embedding import FileEmbeddings
+from stan.library.indexing import update
+from stan.library.prefetch import LocalIndexEngine
 from stan.library.sources import Folder
 from stan.library.store import Maker, Store
 
@@ -30,16 +31,16 @@ FILES = 6
 MAKER = Maker("made up", "2", "2", "0")
 
 
-def embed(path: Path) -> Embedded:
+def embed(path: Path) -> FileEmbeddings:
     """Eight numbers that tell the file's bytes."""
     values = np.frombuffer(hashlib.sha256(path.read_bytes()).digest(), np.uint8)[:8].astype(np.float32)
     row = values.reshape(2, 4)
-    return Embedded(2.0, row[:1], row[1:], np.array([0.5, 1.5], np.float32), row, row[::-1])
+    return FileEmbeddings(2.0, row[:1], row[1:], np.array([0.5, 1.5], np.float32), row, row[::-1])
 
 
-def engine(embed: Callable[[Path], Embedded]) -> Local:
+def engine(embed: Callable[[Path], FileEmbeddings]) -> LocalIndexEngine:
     """One that has nothing to decode. The second group, an empty one, keeps a fetched file while it is embedded."""
-    return Local(lambda file: iter([file, None]), lambda files: embed(next(files)))
+    return LocalIndexEngine(lambda file: iter([file, None]), lambda files: embed(next(files)))
 
 
 def empty_store(address: str | Path) -> Store:
@@ -57,7 +58,7 @@ def check_and_index(folder: Path, address: Path, files: int, said: int) -> None:
     index(folder, address, lambda number, *_: os.write(said, b".") if number else None)
 
 
-def index(folder: Path, address: Path, progress: Progress | None = None) -> None:
+def index(folder: Path, address: Path, progress: FileProgress | None = None) -> None:
     store = Store(address)
     with store.writing():
         store.create(4, MAKER)

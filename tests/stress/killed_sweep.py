@@ -34,14 +34,18 @@ EXPERIMENTS = (
     replace(_STAN, row="stan+testing", test_time=("dsl",)),
     replace(_STAN, row="copy"),
 )
-MARKS = {"notebook": "stan.training.notebooks.launch", "kernel": "ipykernel_launcher", "worker": "ray::execute"}
+MARKS = {
+    "notebook": "stan.training.notebooks.execute",
+    "kernel": "ipykernel_launcher",
+    "worker": "ray::execute",
+}
 """What tells a process by its command line."""
 FORKS = ("forked", "notebook", "kernel")
 """Those of one command line, each forked from the one before."""
 
 SWEEP = """
 import sys
-from stan import sweep
+from stan.training import sweep
 from tests.stress.killed_sweep import EXPERIMENTS
 runs, worlds, engine = sys.argv[1:]
 sys.exit(bool(sweep.train_all(EXPERIMENTS, runs, worlds, 2, engine).failed))
@@ -72,7 +76,9 @@ def family(runner: psutil.Popen) -> dict[str, list[psutil.Process]]:
             kinds = [kind for kind, mark in MARKS.items() if mark in said]
             if "stan.training.notebooks.fork_server" in said:
                 parents = (" ".join(parent.cmdline()) for parent in process.parents())
-                kinds.append(FORKS[sum("stan.training.notebooks.fork_server" in parent for parent in parents)])
+                kinds.append(
+                    FORKS[sum("stan.training.notebooks.fork_server" in parent for parent in parents)]
+                )
             for kind in kinds:
                 found.setdefault(kind, []).append(process)
     return found

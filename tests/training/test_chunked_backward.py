@@ -17,7 +17,8 @@ from stan.models.dual_encoder import DualEncoder, build
 from stan.models.temporal.dropout import Dropout, DropPath, share
 from stan.training.activation_checkpoint import recompute
 from stan.training.chunked_backward import backward
-from stan.training.objective import Objective, freeze
+from stan.training.objective import Objective
+from stan.training.optim import freeze
 from tests.support.tiny_experiment import tiny
 
 CAPTIONS = [
@@ -183,9 +184,9 @@ import sys
 from dataclasses import replace
 import torch
 from lightning_fabric import Fabric
-from stan.gradients import backward
-from stan.recipe import Objective
-from tests.test_gradients import CLIPS, batch_of, model_of
+from stan.training.chunked_backward import backward
+from stan.training.objective import Objective
+from tests.training.test_chunked_backward import CLIPS, batch_of, model_of
 
 torch.set_num_threads(1)
 torch.set_default_dtype(torch.float64)

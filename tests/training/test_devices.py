@@ -32,8 +32,8 @@ import os, sys, time
 import torch
 
 torch.set_num_threads(1)
-from stan import train as training
-from tests.test_devices import EXPERIMENT, IN_PIECES
+from stan.training import trainer as training
+from tests.training.test_devices import EXPERIMENT, IN_PIECES
 
 runs, worlds, strategy, devices, until = *sys.argv[1:4], int(sys.argv[4]), int(sys.argv[5])
 update = training._update

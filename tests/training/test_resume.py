@@ -26,9 +26,9 @@ import os, signal, sys
 import torch
 
 torch.set_num_threads(1)
-from stan import resumption
-from stan.train import train
-from tests.test_resume import EXPERIMENT
+from stan.training import resume
+from stan.training.trainer import train
+from tests.training.test_resume import EXPERIMENT
 
 kill_at, replace, saves = int(sys.argv[3]), os.replace, 0
 
@@ -43,7 +43,7 @@ def dies_while_saving(source, target):
 
 
 if kill_at:
-    resumption.os.replace = lambda a, b: dies_while_saving(a, b) if str(b).endswith("resume.pt") else replace(a, b)
+    resume.os.replace = lambda a, b: dies_while_saving(a, b) if str(b).endswith("resume.pt") else replace(a, b)
 train(EXPERIMENT, sys.argv[1], sys.argv[2], checkpoint_seconds=0.2)
 """
 

@@ -16,11 +16,11 @@ import torch
 
 from stan import results
 from stan.config import TrainConfig, with_parts
-from stan.evaluation.measure import evaluate
 from stan.models import checkpoint
 from stan.models.dual_encoder import build
+from stan.results.evaluate import evaluate
 from stan.training import trainer as training
-from stan.training.objective import freeze, parameter_groups, rate
+from stan.training.optim import freeze, parameter_groups, rate
 from stan.training.trainer import check, prepare, train
 from tests.support.tiny_experiment import tiny
 
@@ -206,8 +206,9 @@ import torch
 from lightning_fabric import Fabric
 from stan.config import TrainConfig
 from stan.models.dual_encoder import build
-from stan.recipe import Objective, batch_loss, freeze
-from tests.tiny_experiment import tiny
+from stan.training.objective import Objective, batch_loss
+from stan.training.optim import freeze
+from tests.support.tiny_experiment import tiny
 
 torch.set_num_threads(1)
 count, out, kind = int(sys.argv[1]), sys.argv[2], sys.argv[3]

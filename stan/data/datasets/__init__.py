@@ -16,19 +16,20 @@ from stan.data.datasets import (
     something,
     ucf101,
 )
-from stan.data.datasets.base import SPLITS, Annotations, Clip, DataSet, VideoSet, assemble
+from stan.data.datasets.base import SPLITS, Annotations, DataSet, VideoItem, VideoSet, assemble
 
 __all__ = [
     "SETS",
     "SPLITS",
     "WORLD",
     "Annotations",
-    "Clip",
+    "VideoItem",
     "DataSet",
     "VideoSet",
     "annotations",
     "load",
     "named",
+    "task",
 ]
 
 SETS: dict[str, DataSet] = {
@@ -85,3 +86,9 @@ def load(spec: str, split: str) -> VideoSet:
         raise ValueError(f"{spec!r} names no data set: write NAME:FOLDER with a name of {', '.join(SETS)}")
     dataset, suite = named(name)
     return assemble(suite, split, dataset.task, Path(root), annotations(dataset, root, split))
+
+
+def task(suite: str) -> str:
+    """ "retrieval" or "recognition"; retrieval for a suite that is not known here, as in another version's record."""
+    known = SETS.get(WORLD.get(suite, suite))
+    return "retrieval" if known is None else known.task

@@ -11,7 +11,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from stan.data.datasets.base import Annotations, DataSet, Entry, of_training, paragraph
+from stan.data.datasets.base import AnnotationEntry, Annotations, DataSet, of_training, paragraph
 from stan.data.datasets.files import annotation, document
 
 
@@ -24,17 +24,17 @@ def annotations(tested: str, root: Path, split: str) -> Annotations:
     return Annotations(of_training(split, entries), (file,), held_out=True)
 
 
-def paragraphs(path: Path) -> tuple[Entry, ...]:
+def paragraphs(path: Path) -> tuple[AnnotationEntry, ...]:
     """One entry a video, its sentences joined in the file's order."""
     return tuple(_entry(path, video, told) for video, told in document(path, dict).items())
 
 
-def _entry(path: Path, video: str, told: Any) -> Entry:
+def _entry(path: Path, video: str, told: Any) -> AnnotationEntry:
     try:
         caption = paragraph(told["sentences"])
     except (KeyError, TypeError, AttributeError) as error:
         raise ValueError(f"{path}: {video} has no list of sentences ({error!r})") from error
-    return Entry(video, video, (caption,), other_name=video.removeprefix("v_"))
+    return AnnotationEntry(video, video, (caption,), other_name=video.removeprefix("v_"))
 
 
 SETS = tuple(

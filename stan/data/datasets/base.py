@@ -22,7 +22,7 @@ HELD_OUT = 20
 
 
 @dataclass(frozen=True)
-class Clip:
+class VideoItem:
     """One video of a split."""
 
     id: str
@@ -44,7 +44,7 @@ class VideoSet:
     name: str
     split: str
     task: str
-    clips: tuple[Clip, ...]
+    clips: tuple[VideoItem, ...]
     classes: tuple[str, ...] = ()
     missing: tuple[str, ...] = ()
     """Videos that the annotations name and the folder does not hold; their clips are left out."""
@@ -62,7 +62,7 @@ class VideoSet:
 
 
 @dataclass(frozen=True)
-class Entry:
+class AnnotationEntry:
     """What an annotation file says of one video, before the file is looked for."""
 
     id: str
@@ -81,7 +81,7 @@ class Entry:
 class Annotations:
     """One split as its annotation files tell it."""
 
-    entries: tuple[Entry, ...]
+    entries: tuple[AnnotationEntry, ...]
     files: tuple[Path, ...]
     classes: tuple[str, ...] = ()
     held_out: bool = False
@@ -126,7 +126,7 @@ def assemble(name: str, split: str, task: str, root: Path, told: Annotations) ->
             f"{name} {split}: {len(missing)} of {len(found)} videos are missing: {shown}", stacklevel=3
         )
     clips = tuple(
-        Clip(entry.id, path, entry.captions, entry.label, **facts.get(entry.id, {}))
+        VideoItem(entry.id, path, entry.captions, entry.label, **facts.get(entry.id, {}))
         for entry, path in found
         if path is not None
     )
@@ -139,8 +139,10 @@ def held_out(name: str) -> bool:
 
 
 def of_training(
-    split: str, entries: Iterable[Entry], source: Callable[[Entry], str] = lambda entry: entry.id
-) -> tuple[Entry, ...]:
+    split: str,
+    entries: Iterable[AnnotationEntry],
+    source: Callable[[AnnotationEntry], str] = lambda entry: entry.id,
+) -> tuple[AnnotationEntry, ...]:
     """The part of all training entries that is `train`, or the part held out as `val`.
 
     source: what an entry's clip was cut from, where clips of one video must stay on one side.
@@ -165,7 +167,7 @@ def _sidecar(root: Path) -> dict[str, dict[str, Any]]:
     return facts
 
 
-def _refuse_repeated(name: str, split: str, entries: Iterable[Entry]) -> None:
+def _refuse_repeated(name: str, split: str, entries: Iterable[AnnotationEntry]) -> None:
     met = set()
     for entry in entries:
         if entry.id in met:

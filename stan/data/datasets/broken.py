@@ -7,7 +7,7 @@ the set's hash: so all rows of a study, and a run that is resumed, see the same 
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
@@ -16,12 +16,11 @@ import numpy as np
 from filelock import FileLock
 
 from stan.common.files import write_json
+from stan.common.progress import Progress
 from stan.data.datasets import VideoSet
 from stan.data.video import decode
 from stan.data.video.decode import VideoError
 from stan.data.video.pool import POOL
-
-Progress = Callable[[int, int], None]
 
 FRAMES_AT_ONCE = 256
 """Frames that one decoding process hands over together."""

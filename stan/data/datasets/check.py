@@ -21,7 +21,7 @@ from stan.data.datasets import SPLITS, Annotations, DataSet, annotations, named,
 from stan.data.datasets.broken import faults
 from stan.data.datasets.files import Absent, VideoFolder
 
-Report = Callable[[str, int, int], None]
+SplitProgress = Callable[[str, int, int], None]
 """Called with a split, the files decoded and all files to decode."""
 
 DECODE = ("all", "sample", "none")
@@ -58,7 +58,7 @@ class _Split:
 
 
 def check(
-    name: str, root: str | Path, decode: str = "sample", progress: Report | None = None
+    name: str, root: str | Path, decode: str = "sample", progress: SplitProgress | None = None
 ) -> dict[str, Any]:
     """{"data", "root", "task", "whole", "splits": [counts], "findings": [Finding]} of the copy in `root`.
 
@@ -122,7 +122,7 @@ def _counts(split: _Split, broken: tuple[int, dict[Path, str]]) -> dict[str, Any
     }
 
 
-def _broken(split: _Split, decode: str, progress: Report | None) -> tuple[int, dict[Path, str]]:
+def _broken(split: _Split, decode: str, progress: SplitProgress | None) -> tuple[int, dict[Path, str]]:
     """How many files were decoded, and those that are broken, with the reason; empty ones are, decoded or not."""
     there, frames = list(dict.fromkeys(split.there)), None if decode == "all" else SAMPLE_FRAMES
     found = {path: "is empty" for path in there if path.stat().st_size == 0}

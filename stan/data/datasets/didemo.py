@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from stan.data.datasets.base import Annotations, DataSet, Entry, paragraph
+from stan.data.datasets.base import AnnotationEntry, Annotations, DataSet, paragraph
 from stan.data.datasets.files import annotation, items, lines, optional_annotation
 
 
@@ -19,7 +19,7 @@ def annotations(root: Path, split: str) -> Annotations:
     return Annotations(paragraphs(data, listed), (data, *([listed] if listed else [])))
 
 
-def paragraphs(data: Path, listed: Path | None = None) -> tuple[Entry, ...]:
+def paragraphs(data: Path, listed: Path | None = None) -> tuple[AnnotationEntry, ...]:
     """One entry a video, its descriptions joined by a space in the file's order.
 
     Some videos stand in the published files under two endings (`x.mov`, `x.mp4`): they are one video with all
@@ -44,8 +44,8 @@ def paragraphs(data: Path, listed: Path | None = None) -> tuple[Entry, ...]:
     return tuple(entries)
 
 
-def _entry(video: str, sentences: list[str]) -> Entry:
-    return Entry(Path(video).stem, video, (paragraph(sentences),))
+def _entry(video: str, sentences: list[str]) -> AnnotationEntry:
+    return AnnotationEntry(Path(video).stem, video, (paragraph(sentences),))
 
 
 SET = DataSet(

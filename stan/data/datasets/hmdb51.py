@@ -10,7 +10,7 @@ from __future__ import annotations
 from functools import partial
 from pathlib import Path
 
-from stan.data.datasets.base import Annotations, DataSet, Entry, of_training
+from stan.data.datasets.base import AnnotationEntry, Annotations, DataSet, of_training
 from stan.data.datasets.files import Absent, folders, lines
 
 SIDES = {"0": None, "1": "train", "2": "test"}
@@ -31,7 +31,7 @@ def annotations(number: int, root: Path, split: str) -> Annotations:
     return Annotations(of_training(split, entries, film), tuple(files), classes, held_out=True)
 
 
-def listed(path: Path, name: str, label: int, side: str) -> list[Entry]:
+def listed(path: Path, name: str, label: int, side: str) -> list[AnnotationEntry]:
     """One entry a video of the class `name` that is on this side."""
     entries = []
     for number, line in lines(path):
@@ -40,11 +40,11 @@ def listed(path: Path, name: str, label: int, side: str) -> list[Entry]:
             raise ValueError(f"{path}:{number}: `video 0`, `1` or `2` is expected, not {line[:80]!r}")
         if SIDES[use] == side:
             video = f"{name}/{video.strip()}"
-            entries.append(Entry(video.rpartition(".")[0], video, label=label))
+            entries.append(AnnotationEntry(video.rpartition(".")[0], video, label=label))
     return entries
 
 
-def film(entry: Entry) -> str:
+def film(entry: AnnotationEntry) -> str:
     """What a clip was cut from: its name up to the class in it."""
     name, _, clip = entry.id.partition("/")
     return clip.partition(f"_{name}_")[0]

@@ -10,7 +10,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from stan.common.paths import ASSETS
-from stan.data.datasets.base import Annotations, DataSet, Entry, of_training
+from stan.data.datasets.base import AnnotationEntry, Annotations, DataSet, of_training
 from stan.data.datasets.files import annotation, lines, optional_annotation
 
 
@@ -35,7 +35,7 @@ def class_names(path: Path | None = None) -> tuple[str, ...]:
     return tuple(shipped.read_text(encoding="utf-8").split("\n")[:400])
 
 
-def labelled(path: Path, classes: int, first: int = 0) -> tuple[Entry, ...]:
+def labelled(path: Path, classes: int, first: int = 0) -> tuple[AnnotationEntry, ...]:
     """One entry a line; `first`: the label of the first class."""
     entries = []
     for number, line in lines(path):
@@ -44,7 +44,7 @@ def labelled(path: Path, classes: int, first: int = 0) -> tuple[Entry, ...]:
             raise ValueError(f"{path}:{number}: `path label` is expected, not {line[:80]!r}")
         if not first <= int(label) < classes + first:
             raise ValueError(f"{path}:{number}: label {label} where there are {classes} classes")
-        entries.append(Entry(video.rpartition(".")[0] or video, video, label=int(label) - first))
+        entries.append(AnnotationEntry(video.rpartition(".")[0] or video, video, label=int(label) - first))
     return tuple(entries)
 
 

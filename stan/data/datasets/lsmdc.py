@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from stan.data.datasets.base import Annotations, DataSet, Entry
+from stan.data.datasets.base import AnnotationEntry, Annotations, DataSet
 from stan.data.datasets.files import annotation, lines
 
 FILES = {
@@ -25,7 +25,7 @@ def annotations(root: Path, split: str) -> Annotations:
     return Annotations(sentences(file), (file,))
 
 
-def sentences(path: Path) -> tuple[Entry, ...]:
+def sentences(path: Path) -> tuple[AnnotationEntry, ...]:
     """One entry a clip; a clip named in several lines keeps all its sentences."""
     found: dict[str, list[str]] = {}
     for number, line in lines(path):
@@ -35,7 +35,7 @@ def sentences(path: Path) -> tuple[Entry, ...]:
                 f"{path}:{number}: {len(columns)} tab-separated columns where {COLUMNS} are expected"
             )
         found.setdefault(columns[0], []).append(columns[-1].strip())
-    return tuple(Entry(clip, clip, tuple(texts)) for clip, texts in found.items())
+    return tuple(AnnotationEntry(clip, clip, tuple(texts)) for clip, texts in found.items())
 
 
 SET = DataSet(

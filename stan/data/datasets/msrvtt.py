@@ -15,7 +15,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from stan.data.datasets.base import Annotations, DataSet, Entry, of_training
+from stan.data.datasets.base import AnnotationEntry, Annotations, DataSet, of_training
 from stan.data.datasets.files import annotation, document, items, optional_annotation, rows
 
 TEST, DATA, VALIDATION = "MSRVTT_JSFUSION_test.csv", "MSRVTT_data.json", "MSRVTT_val.csv"
@@ -48,15 +48,15 @@ def published(root: Path, split: str) -> Annotations:
     return Annotations(_with_captions(wanted, captions, file, f"the {split} split"), (file,))
 
 
-def pairs(path: Path) -> tuple[Entry, ...]:
+def pairs(path: Path) -> tuple[AnnotationEntry, ...]:
     """One entry a video; the sentences of a video that stands in several rows stay together."""
     captions: dict[str, list[str]] = {}
     for row in rows(path, ("video_id", "sentence")):
         captions.setdefault(row["video_id"], []).append(row["sentence"])
-    return tuple(Entry(video, video, tuple(sentences)) for video, sentences in captions.items())
+    return tuple(AnnotationEntry(video, video, tuple(sentences)) for video, sentences in captions.items())
 
 
-def training(listed: Path, data: Path) -> tuple[Entry, ...]:
+def training(listed: Path, data: Path) -> tuple[AnnotationEntry, ...]:
     """One entry a listed video, with all its sentences."""
     captions = sentences(data, document(data, dict))
     wanted = [row["video_id"] for row in rows(listed, ("video_id",))]
@@ -75,11 +75,11 @@ def sentences(path: Path, values: dict[str, Any]) -> dict[str, list[str]]:
 
 def _with_captions(
     wanted: list[str], captions: dict[str, list[str]], data: Path, listed: str
-) -> tuple[Entry, ...]:
+) -> tuple[AnnotationEntry, ...]:
     silent = [video for video in wanted if video not in captions]
     if silent:
         raise ValueError(f"{data}: no sentence for {len(silent)} videos of {listed}, such as {silent[0]}")
-    return tuple(Entry(video, video, tuple(captions[video])) for video in wanted)
+    return tuple(AnnotationEntry(video, video, tuple(captions[video])) for video in wanted)
 
 
 _SOURCE = (

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from stan.data.datasets.base import Annotations, DataSet, Entry
+from stan.data.datasets.base import AnnotationEntry, Annotations, DataSet
 from stan.data.datasets.files import Absent, annotation, lines, optional_annotation, rows
 
 TEXT = "AllVideoDescriptions.txt"
@@ -27,14 +27,14 @@ def annotations(root: Path, split: str) -> Annotations:
     return Annotations(captioned(listed, corpus), (listed, corpus))
 
 
-def captioned(listed: Path, corpus: Path) -> tuple[Entry, ...]:
+def captioned(listed: Path, corpus: Path) -> tuple[AnnotationEntry, ...]:
     """One entry a listed video, with all its English sentences."""
     captions = from_text(corpus) if corpus.suffix == ".txt" else from_table(corpus)
     entries = []
     for number, video in lines(listed):
         if video not in captions:
             raise ValueError(f"{listed}:{number}: {video} has no English sentence in {corpus.name}")
-        entries.append(Entry(video, video, tuple(captions[video])))
+        entries.append(AnnotationEntry(video, video, tuple(captions[video])))
     return tuple(entries)
 
 

@@ -10,19 +10,18 @@ from __future__ import annotations
 import json
 import os
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
 from stan.common.files import digest, write_bytes
+from stan.common.progress import Progress
 from stan.data.datasets import SETS, SPLITS, Annotations, DataSet, annotations, prepared
 from stan.data.datasets.files import VideoFolder
 from stan.data.video.decode import VideoError
 from stan.data.video.pool import POOL
 from stan.data.video.transcode import ENCODING, is_small, transcode
-
-Progress = Callable[[int, int], None]
 
 COST = (
     "compressing is lossy and costs accuracy: a model trained on compressed MSR-VTT was reported to lose on the"

@@ -10,7 +10,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-from stan.data.datasets.base import Annotations, Entry
+from stan.data.datasets.base import AnnotationEntry, Annotations
 from stan.data.datasets.files import annotation, document, lines
 
 MANIFEST = "manifest.json"
@@ -36,16 +36,16 @@ def annotations(root: Path, split: str, name: str) -> Annotations:
     return Annotations(entries, (file, root / MANIFEST), tuple(told["classes"]), held_out)
 
 
-def line(entry: Entry, video: str) -> str:
+def line(entry: AnnotationEntry, video: str) -> str:
     """The entry as a line that `annotations` reads."""
     values = {"id": entry.id, "video": video, "captions": entry.captions, "label": entry.label}
     return json.dumps(values, ensure_ascii=False)
 
 
-def _entry(file: Path, number: int, line: str) -> Entry:
+def _entry(file: Path, number: int, line: str) -> AnnotationEntry:
     try:
         told = json.loads(line)
-        return Entry(told["id"], told["video"], tuple(told["captions"]), told["label"])
+        return AnnotationEntry(told["id"], told["video"], tuple(told["captions"]), told["label"])
     except (json.JSONDecodeError, KeyError, TypeError) as error:
         raise ValueError(
             f"{file}:{number}: no JSON object with id, video, captions, label ({error!r})"

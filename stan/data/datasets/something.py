@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from stan.common.paths import ASSETS
-from stan.data.datasets.base import Annotations, DataSet, Entry, of_training
+from stan.data.datasets.base import AnnotationEntry, Annotations, DataSet, of_training
 from stan.data.datasets.files import annotation, document, items, optional_annotation
 
 FILES = {"train": "train", "val": "validation", "test": "test"}
@@ -46,15 +46,15 @@ def class_names(path: Path | None = None) -> tuple[str, ...]:
     return tuple(sorted(values, key=lambda text: int(values[text])))
 
 
-def labelled(path: Path, classes: tuple[str, ...]) -> tuple[Entry, ...]:
+def labelled(path: Path, classes: tuple[str, ...]) -> tuple[AnnotationEntry, ...]:
     """One entry an item."""
     index = {text: i for i, text in enumerate(classes)}
 
-    def entry(item: dict[str, Any]) -> Entry:
+    def entry(item: dict[str, Any]) -> AnnotationEntry:
         text = plain(item["template"])
         if text not in index:
             raise ValueError(f"the labels do not hold {text!r}")
-        return Entry(str(item["id"]), str(item["id"]), label=index[text])
+        return AnnotationEntry(str(item["id"]), str(item["id"]), label=index[text])
 
     return tuple(items(path, entry))
 

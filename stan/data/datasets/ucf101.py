@@ -11,7 +11,7 @@ import re
 from functools import partial
 from pathlib import Path
 
-from stan.data.datasets.base import Annotations, DataSet, Entry, of_training
+from stan.data.datasets.base import AnnotationEntry, Annotations, DataSet, of_training
 from stan.data.datasets.files import annotation, lines
 from stan.data.datasets.kinetics import labelled
 
@@ -40,14 +40,14 @@ def class_names(path: Path) -> tuple[str, ...]:
     return tuple(names)
 
 
-def tested(path: Path, classes: tuple[str, ...]) -> tuple[Entry, ...]:
+def tested(path: Path, classes: tuple[str, ...]) -> tuple[AnnotationEntry, ...]:
     """One entry a line; the folder is the class."""
     entries = []
     for number, line in lines(path):
         folder = line.partition("/")[0]
         if folder not in classes:
             raise ValueError(f"{path}:{number}: {folder!r} is no class of classInd.txt")
-        entries.append(Entry(line.rpartition(".")[0], line, label=classes.index(folder)))
+        entries.append(AnnotationEntry(line.rpartition(".")[0], line, label=classes.index(folder)))
     return tuple(entries)
 
 

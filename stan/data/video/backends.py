@@ -2,61 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
-from typing import TYPE_CHECKING
-
 import av
 import numpy as np
 
-if TYPE_CHECKING:
-    from stan.data.video.timeline import Timeline
+from stan.data.video.container import Refused, decodable, decoded_in_order, opened, quarter_turns
+from stan.data.video.timeline import Timeline
 
 try:
     import decord
 except ImportError:  # no wheels beyond x86-64: PyAV serves alone
     decord = None
 
-FORMATS = (
-    "mov,mp4,m4a,3gp,3g2,mj2,matroska,webm,avi,mpegts,mpeg,mpegvideo,m4v,h264,hevc,"
-    "asf,flv,ogg,gif,ivf,mxf,nut,dv,rm"
-)
-# Playlists and concat files name other files; without their demuxers and protocols they cannot be followed.
-OPEN_OPTIONS = {"protocol_whitelist": "file", "format_whitelist": FORMATS}
 NARROWEST = 64
 """decord returns wrong shapes for narrower pictures."""
-BROKEN = "repair or re-encode the file, or leave it out"
-
-
-class Refused(Exception):
-    """Why a file gives no frames, and what to do about it."""
-
-    def __init__(self, reason: str, remedy: str = BROKEN):
-        super().__init__(reason, remedy)
-        self.reason, self.remedy = reason, remedy
-
-
-@contextmanager
-def opened(
-    path: str, **options: str
-) -> Iterator[tuple[av.container.InputContainer, av.video.stream.VideoStream]]:
-    """The container and its main video stream, ready to decode on one thread."""
-    try:
-        container = av.open(path, metadata_errors="ignore", options=OPEN_OPTIONS | options)
-    except MemoryError:
-        raise
-    except Exception as error:
-        reason = f"is no video file that can be read ({in_words(error)})"
-        raise Refused(reason, "give a video file such as MP4 or MKV") from error
-    with container:
-        stream = container.streams.best("video")
-        if stream is None or stream.codec_context is None:
-            raise Refused("holds no video stream that can be decoded", "give a file with a picture track")
-        if stream.disposition & stream.disposition.attached_pic:
-            raise Refused("holds sound and a cover picture, no video", "give a file with a picture track")
-        # FFmpeg's own threads can wait for each other on damaged streams; workers run side by side instead.
-        stream.codec_context.thread_count = 1
-        yield container, stream
 
 
 def by_decord(
@@ -111,16 +69,6 @@ def by_pyav(path: str, indices: np.ndarray, timeline: Timeline, shape: tuple[int
     return np.stack([found[pts] for pts in wanted])
 
 
-def decoded_in_order(path: str) -> Iterator[tuple[int, av.VideoFrame]]:
-    """Every frame that decodes, with a rising stamp."""
-    with opened(path) as (container, stream):
-        last = -1
-        for frame in _decode(container, stream):
-            # Frames without a stamp of their own follow the one before.
-            last = frame.pts if frame.pts is not None and frame.pts > last else last + 1
-            yield last, frame
-
-
 def _decoded_by_seeking(path: str, wanted: list[int], keys: tuple[tuple[int, int], ...]):
     """Decodes on while the next wanted frame is in the running group of pictures, seeks otherwise."""
     with opened(path) as (container, stream):
@@ -130,29 +78,12 @@ def _decoded_by_seeking(path: str, wanted: list[int], keys: tuple[tuple[int, int
         for key, members in groups.items():
             if key is not None and key != at:
                 container.seek(key[1], stream=stream)
-            for frame in _decode(container, stream):
+            for frame in decodable(container, stream):
                 if frame.pts is not None:
                     yield frame.pts, frame
                 if frame.pts is not None and frame.pts >= members[-1]:
                     break
             at = key
-
-
-def _decode(container, stream) -> Iterator[av.VideoFrame]:
-    """Every frame that decodes; a packet that doesn't is passed over."""
-    try:
-        for packet in container.demux(stream):
-            yield from frames_of(packet)
-    except av.FFmpegError:
-        return
-
-
-def frames_of(packet: av.Packet) -> list[av.VideoFrame]:
-    """None of a packet that doesn't decode."""
-    try:
-        return packet.decode()
-    except av.FFmpegError:
-        return []
 
 
 def _upright(frame: av.VideoFrame, shape: tuple[int, int] | None) -> np.ndarray:
@@ -163,13 +94,3 @@ def _upright(frame: av.VideoFrame, shape: tuple[int, int] | None) -> np.ndarray:
         width, height = shape[::-1] if turns % 2 else shape
         size = {"width": width, "height": height, "interpolation": "BICUBIC"}
     return np.ascontiguousarray(np.rot90(frame.to_ndarray(format="rgb24", **size), turns))
-
-
-def quarter_turns(frame: av.VideoFrame) -> int:
-    """By how many the file asks to turn the frame, counter-clockwise, as numpy does."""
-    return round(frame.rotation / 90) % 4
-
-
-def in_words(error: Exception) -> str:
-    words = getattr(error, "strerror", None) or str(error)
-    return f"{type(error).__name__}: {' '.join(words.split())[:120]}"

@@ -21,8 +21,7 @@ from typing import Any
 import numpy as np
 
 _START = (
-    "import json, sys; sys.path[:] = json.loads(sys.argv[1]); "
-    "from stan.data.decoding_worker import main; main()"
+    "import json, sys; sys.path[:] = json.loads(sys.argv[1]); from stan.data.video.worker import main; main()"
 )
 _ONE_THREAD = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1")
 _START_SECONDS = 120

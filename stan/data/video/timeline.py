@@ -9,7 +9,7 @@ from fractions import Fraction
 import av
 import numpy as np
 
-from stan.data.video.backends import Refused, decoded_in_order, frames_of, opened, quarter_turns
+from stan.data.video.container import Refused, decoded_in_order, frames_of, opened, quarter_turns
 
 HEADERS_ONLY = {"skip_frame": "all"}
 """FFmpeg opens a file by decoding its first frame, to throw it away; with this it trusts the headers instead."""

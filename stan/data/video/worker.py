@@ -20,7 +20,8 @@ import numpy as np
 import numpy.random  # noqa: F401
 
 from stan.data.video import backends
-from stan.data.video.backends import NARROWEST, Refused
+from stan.data.video.backends import NARROWEST
+from stan.data.video.container import BROKEN, Refused, in_words
 from stan.data.video.sampling import segments
 from stan.data.video.timeline import FirstFrame, Timeline, read_timeline
 
@@ -66,7 +67,7 @@ def answer(request: dict[str, Any]) -> tuple[dict[str, Any], np.ndarray | None]:
             "remedy": "raise limits.memory",
         }, None
     except Exception as error:  # any file may raise anything in a decoder
-        return {"reason": f"cannot be decoded ({backends.in_words(error)})", "remedy": backends.BROKEN}, None
+        return {"reason": f"cannot be decoded ({in_words(error)})", "remedy": BROKEN}, None
 
 
 def refuse_by_first_bytes(path: str) -> None:

@@ -18,7 +18,7 @@ MARGIN = 10.0
 
 
 @dataclass(frozen=True)
-class Look:
+class Appearance:
     colour: str
     shape: str
 
@@ -31,7 +31,7 @@ class Event:
     """A motion and whom it concerns; `looks` holds two where the motion needs two."""
 
     motion: str
-    looks: tuple[Look, ...]
+    looks: tuple[Appearance, ...]
 
     @property
     def reversed(self) -> Event:
@@ -45,7 +45,7 @@ class Event:
         return self.reversed != self
 
     @property
-    def named(self) -> tuple[Look, ...]:
+    def named(self) -> tuple[Appearance, ...]:
         """Looks in the order in which the motion's template names them."""
         return tuple(self.looks[i] for i in MOTIONS[self.motion].named)
 
@@ -89,7 +89,7 @@ def draw_event(motion: str, words: Vocabulary, rng: np.random.Generator) -> Even
     chosen = rng.choice(shapes, kind.looks)
     if motion == "recolour":
         chosen[:] = chosen[0]
-    return Event(motion, tuple(Look(str(c), str(s)) for c, s in zip(colours, chosen, strict=True)))
+    return Event(motion, tuple(Appearance(str(c), str(s)) for c, s in zip(colours, chosen, strict=True)))
 
 
 def tracks_of(event: Event, rng: np.random.Generator, frames: int) -> tuple[Track, ...]:
@@ -118,7 +118,7 @@ def _backwards(track: Track) -> Track:
     return Track(**{k: v[::-1] if isinstance(v, np.ndarray) else v for k, v in vars(track).items()})
 
 
-def _at_rest(rng: np.random.Generator, look: Look, frames: int) -> dict[str, np.ndarray]:
+def _at_rest(rng: np.random.Generator, look: Appearance, frames: int) -> dict[str, np.ndarray]:
     """Everything a track needs for a shape that does nothing."""
     one = np.ones(frames)
     radius = rng.uniform(11, 17)

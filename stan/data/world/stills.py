@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from stan.data.world.concepts import ALL, RGB, Vocabulary
-from stan.data.world.motions import Look
+from stan.data.world.motions import Appearance
 from stan.data.world.render import HEIGHT, WIDTH, Scene, Track, render
 from stan.data.world.suites import draw_background
 
@@ -17,7 +17,7 @@ def draw_still(rng: np.random.Generator, words: Vocabulary = ALL) -> tuple[np.nd
     background = str(rng.choice(words.backgrounds))
     count = rng.integers(1, 3)
     colours = rng.choice(words.colours, count, replace=False)
-    looks = [Look(str(c), str(rng.choice(words.shapes))) for c in colours]
+    looks = [Appearance(str(c), str(rng.choice(words.shapes))) for c in colours]
     scene = Scene(draw_background(background, rng, 1), scatter(looks, rng))
     what = " and ".join(str(look) for look in looks)
     if rng.random() < 0.7:
@@ -32,7 +32,7 @@ def draw_stills(count: int, seed: int | tuple[int, ...]) -> tuple[np.ndarray, li
     return np.stack([picture for picture, _ in pairs]), [caption for _, caption in pairs]
 
 
-def scatter(looks: list[Look], rng: np.random.Generator) -> tuple[Track, ...]:
+def scatter(looks: list[Appearance], rng: np.random.Generator) -> tuple[Track, ...]:
     """Anywhere in the centre crop, of any size, turned anyhow; two shapes leave most of each other free."""
     radii = rng.uniform(7, 23, len(looks)) if len(looks) == 1 else rng.uniform(7, 17, len(looks))
     margin = (WIDTH - HEIGHT) / 2

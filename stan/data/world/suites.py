@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from stan.data.world.concepts import SEEN, UNSEEN, Vocabulary
-from stan.data.world.motions import MOTIONS, Event, Look, class_name, draw_event, tracks_of
+from stan.data.world.motions import MOTIONS, Appearance, Event, class_name, draw_event, tracks_of
 from stan.data.world.render import Background, Scene, render
 
 SUITES = ("retrieval", "paragraph", "scenes", "motions")
@@ -109,11 +109,11 @@ def labels(suite: str) -> tuple[str, ...]:
     )
 
 
-def _scene_classes(words: Vocabulary, per_shape: int) -> tuple[Look, ...]:
+def _scene_classes(words: Vocabulary, per_shape: int) -> tuple[Appearance, ...]:
     """Looks in which every colour and every shape stands in several classes, so that neither alone tells them."""
     count = len(words.colours)
     return tuple(
-        Look(words.colours[(i + k) % count], shape)
+        Appearance(words.colours[(i + k) % count], shape)
         for i, shape in enumerate(words.shapes)
         for k in range(per_shape)
     )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from einops import rearrange
@@ -29,7 +29,15 @@ class Temporal(nn.Module):
         self.levels: tuple[int, ...] = (clip.layers - 1,)
         """Blocks whose outputs are read, in order; the last block is always among them."""
 
-    def words(
+    @property
+    def own_blocks(self) -> Sequence[nn.Module]:
+        """The method's own transformer layers, run whole or not at all, so that each may be compiled or recomputed.
+
+        A branch lists its layers here, and runs them alone on CLIP's levels in `branch_tokens(levels)`.
+        """
+        return ()
+
+    def text_tokens(
         self, x: Float[Tensor, "B L D"], end: Int[Tensor, " B"]
     ) -> tuple[Float[Tensor, "B M D"], Int[Tensor, " B"]]:
         """What the text tower reads: by default its own token embeddings `x`, with end tokens at `end`."""

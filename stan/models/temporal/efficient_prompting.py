@@ -40,7 +40,7 @@ class EfficientPrompting(Temporal):
         self.blocks = drawn_blocks(clip, layers, "efficient_prompting")
         self.position = drawn_positions(clip, frames, STD)
 
-    def words(self, x: Tensor, end: Tensor) -> tuple[Tensor, Tensor]:
+    def text_tokens(self, x: Tensor, end: Tensor) -> tuple[Tensor, Tensor]:
         texts, given, _ = x.shape
         before, after = len(self.prefix), len(self.suffix)
         length = min(given + before + after, self.length)

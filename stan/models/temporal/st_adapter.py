@@ -41,10 +41,10 @@ class StAdapter(Temporal):
         width = clip.width // 2 if width is None else width
         if width < 1:
             raise ValueError(f"st_adapter: width={width}: it must be at least 1")
-        self.before_mlp = nn.ModuleList(Adapter(clip.width, width) for _ in clip.blocks[:-1])
+        self.before_mlp = nn.ModuleList(SpatioTemporalAdapter(clip.width, width) for _ in clip.blocks[:-1])
         self.before_attention = nn.ModuleList()
         if before == "attention and mlp":
-            self.before_attention.extend(Adapter(clip.width, width) for _ in clip.blocks)
+            self.before_attention.extend(SpatioTemporalAdapter(clip.width, width) for _ in clip.blocks)
 
     def inside(self, i: int, block: nn.Module, x: Tensor, mask: Tensor | None) -> Tensor:
         if self.before_attention:
@@ -55,7 +55,7 @@ class StAdapter(Temporal):
         return x + transform(block, x)
 
 
-class Adapter(nn.Module):
+class SpatioTemporalAdapter(nn.Module):
     """Patches down, each channel convolved over three frames, up, added; no activation. The CLS passes by."""
 
     def __init__(self, width: int, bottleneck: int):

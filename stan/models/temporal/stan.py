@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
 import torch
@@ -99,6 +99,10 @@ class Stan(Temporal):
             self.merges.extend(_projection(clip.width, start) for _ in self.reads[1:])
         self._add_first_input(clip, first_input, max_frames)
         self.dropout = Dropout(dropout)
+
+    @property
+    def own_blocks(self) -> Sequence[nn.Module]:
+        return self.layers
 
     def _add_first_input(self, clip: Clip, first_input: str, max_frames: int) -> None:
         self.time = nn.Embedding(max_frames, clip.width)  # from N(0, 1)

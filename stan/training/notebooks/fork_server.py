@@ -19,7 +19,7 @@ from multiprocessing.connection import Connection, wait
 from pathlib import Path
 from typing import Any
 
-from stan.training.notebooks import launch
+from stan.training.notebooks.execute import execute_request, leave_out_checkers
 
 IMPORTED = (
     "papermill",
@@ -53,7 +53,7 @@ class Forks:
         self._open()
 
     def start(self, request: Mapping[str, Any], log: Path) -> Fork:
-        """Executes a request of `stan.training.notebooks.launch`; all output goes to `log`. Raises RuntimeError where nothing starts."""
+        """Executes a request of `launch.start`; all output goes to `log`. Raises RuntimeError where nothing starts."""
         for _ in range(2):  # it may have been killed
             try:
                 self._connection.send((dict(request), str(log)))
@@ -140,13 +140,13 @@ def _execute(connection: Connection, request: dict[str, Any], log: str) -> None:
         os.dup2(file.fileno(), 2)
     Provisioner.kernel = kernel = Kernel()
     try:
-        launch.execute_request(request, kernel.pid)
+        execute_request(request, kernel.pid)
     finally:
         kernel.close()
 
 
 def _serve(connection: Connection) -> None:
-    launch.leave_out_checkers()
+    leave_out_checkers()
     for name in IMPORTED:
         importlib.import_module(name)
     fork = multiprocessing.get_context("fork")

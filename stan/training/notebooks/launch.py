@@ -1,8 +1,8 @@
 """A notebook and its parameters in; the executed notebook and its HTML, made in a process of their own, out.
 
-`python -m stan.training.notebooks.launch REQUEST.json` is that process, or a fork
-(`stan.training.notebooks.fork_server`). Whether a training run succeeded is said by its record (`stan.results`), never
-by a notebook: after a dead kernel the remaining cells look as if they had run.
+The process is `stan.training.notebooks.execute`, or a fork of `stan.training.notebooks.fork_server`. Whether a training
+run succeeded is said by its record (`stan.results`), never by a notebook: after a dead kernel the remaining cells look
+as if they had run.
 """
 
 from __future__ import annotations
@@ -14,25 +14,19 @@ import signal
 import subprocess
 import sys
 import tempfile
-import threading
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from stan.common.paths import ROOT, project_folder
 from stan.results.provenance import COMMAND, started_by
+from stan.training.notebooks.execute import GRACE_SECONDS
+from stan.training.notebooks.fork_server import Fork, Forks
 
-if TYPE_CHECKING:
-    from stan.training.notebooks.fork_server import Fork, Forks
-
-KERNEL = "python3"
-PROVISIONER = "stan-forked"
-"""What jupyter_client knows `stan.training.notebooks.forked_kernel.Provisioner` by."""
 LOG = "notebook.log"
 
-GRACE_SECONDS = 10
 _TYPES: dict[str, tuple[type, ...]] = {
     "str": (str,),
     "int": (int,),
@@ -41,13 +35,6 @@ _TYPES: dict[str, tuple[type, ...]] = {
     "dict": (dict,),
     "list": (list,),
 }
-_KERNEL_PROGRAM = """
-import os, pathlib, sys
-pathlib.Path({pid_file!r}).write_text(str(os.getpid()))
-sys.argv[0] = "ipykernel_launcher"
-from ipykernel import kernelapp
-kernelapp.launch_new_instance()
-"""
 
 
 class NotebookFailed(RuntimeError):
@@ -150,7 +137,7 @@ def start(
         json.dump(request, file)
     with log.open("wb") as stream:
         process = subprocess.Popen(
-            [sys.executable, "-m", "stan.training.notebooks.launch", file.name],
+            [sys.executable, "-m", "stan.training.notebooks.execute", file.name],
             env=process_environment(environment or {}),
             stdin=subprocess.DEVNULL,
             stdout=stream,
@@ -182,47 +169,6 @@ def run_notebook(
     return folder / notebook.name
 
 
-def execute_request(request: Mapping[str, Any], kernel: int | None = None) -> None:
-    """Executes in this process what `start` wrote down; ends when the process that asked for it does.
-
-    kernel: the process that waits to become the kernel (`stan.training.notebooks.fork_server`); None for one of its own.
-    """
-    threading.Thread(target=_end_with_parent, args=(os.getppid(),), daemon=True).start()
-    _execute(Path(request["notebook"]), request["parameters"], Path(request["folder"]), kernel)
-
-
-def _execute(notebook: Path, parameters: Mapping[str, Any], folder: Path, kernel: int | None) -> None:
-    """With a kernel of this interpreter; writes notebook and HTML, also after an error."""
-    import papermill
-
-    executed = folder / notebook.name
-    with _own_kernel(kernel):
-        try:
-            papermill.execute_notebook(
-                str(notebook),
-                str(executed),
-                parameters=dict(parameters),
-                kernel_name=KERNEL,
-                progress_bar=False,
-                autosave_cell_every=5,
-            )
-        finally:
-            if executed.exists():
-                _tidy(executed)
-                to_html(executed)
-
-
-def to_html(notebook: Path) -> Path:
-    """One HTML file that needs no network, beside `notebook`."""
-    from nbconvert import HTMLExporter
-
-    exporter = HTMLExporter(mathjax_url="", require_js_url="", jquery_url="", mermaid_js_url="")
-    text, _ = exporter.from_filename(str(notebook))
-    page = notebook.with_suffix(".html")
-    page.write_text(text, encoding="utf-8")
-    return page
-
-
 def process_environment(added: Mapping[str, str]) -> dict[str, str]:
     """Of a notebook's process: this one's and `added`.
 
@@ -241,72 +187,3 @@ def process_environment(added: Mapping[str, str]) -> dict[str, str]:
     # whatever the calling process draws with (Streamlit sets its own backend for all its children)
     joined["MPLBACKEND"] = "module://matplotlib_inline.backend_inline"
     return {**os.environ, **joined, **added}
-
-
-def _tidy(executed: Path) -> None:
-    """Leaves out where notebook and copy lay on this machine."""
-    import nbformat
-
-    document = nbformat.read(executed, as_version=4)
-    for name in ("input_path", "output_path"):
-        document.metadata.get("papermill", {}).pop(name, None)
-    nbformat.write(document, executed)
-
-
-@contextlib.contextmanager
-def _own_kernel(forked: int | None) -> Iterator[None]:
-    """Kernel `python3` is this interpreter, whatever is installed in the user's home, which need not be writable.
-
-    Meanwhile Ctrl-C and SIGTERM interrupt the cell that is running, so that a run's record can still be closed.
-    """
-    with tempfile.TemporaryDirectory(prefix="stan-kernel-") as folder:
-        pid_file = Path(folder, "pid")
-        program = _KERNEL_PROGRAM.format(pid_file=str(pid_file))
-        argv = [sys.executable, "-c", program, "-f", "{connection_file}"]
-        spec = {"argv": argv, "display_name": "Python 3", "language": "python"}
-        if forked is not None:
-            pid_file.write_text(str(forked))
-            spec["argv"] = ["ipykernel_launcher", "-f", "{connection_file}"]  # no program: it runs already
-            spec["metadata"] = {"kernel_provisioner": {"provisioner_name": PROVISIONER}}
-        file = Path(folder, "kernels", KERNEL, "kernel.json")
-        file.parent.mkdir(parents=True)
-        file.write_text(json.dumps(spec))
-        os.environ["JUPYTER_PATH"] = os.pathsep.join(
-            [folder, *filter(None, [os.environ.get("JUPYTER_PATH")])]
-        )
-        os.environ["JUPYTER_RUNTIME_DIR"] = os.environ["IPYTHONDIR"] = folder
-        for number in (signal.SIGINT, signal.SIGTERM):
-            signal.signal(number, lambda *_: _interrupt(pid_file))
-        yield
-
-
-def _interrupt(pid_file: Path) -> None:
-    try:
-        os.kill(int(pid_file.read_text()), signal.SIGINT)
-    except (OSError, ValueError):  # no kernel yet, or none any more
-        raise KeyboardInterrupt from None
-
-
-def _end_with_parent(parent: int) -> None:
-    """Ends this process when who started it is gone, so that a killed sweep leaves nothing behind."""
-    while os.getppid() == parent:
-        time.sleep(1)
-    os.kill(os.getpid(), signal.SIGINT)
-    time.sleep(GRACE_SECONDS)
-    os._exit(1)
-
-
-def _main(request: str) -> None:
-    leave_out_checkers()
-    wanted = json.loads(Path(request).read_text())
-    os.unlink(request)
-    execute_request(wanted)
-
-
-def leave_out_checkers() -> None:
-    """One of jsonschema's, which no notebook needs and whose import takes more than a second."""
-    sys.modules["rfc3987_syntax"] = None
-
-
-if __name__ == "__main__":
-    _main(sys.argv[1])

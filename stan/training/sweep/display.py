@@ -18,7 +18,7 @@ from stan.results.progress import remaining
 if TYPE_CHECKING:
     from rich.table import Table
 
-    from stan.training.sweep import Run
+    from stan.training.sweep.run import Run
 
 _PLAIN_SECONDS = 30.0
 _TAIL_BYTES = 8192

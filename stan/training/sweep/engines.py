@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import time
 from abc import abstractmethod
 from collections.abc import Mapping
@@ -10,17 +9,15 @@ from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any, Protocol
 
+from stan.common.ray import ENGINES, RETRIES, cluster, cores, processors_of
 from stan.results import lock
 from stan.training.notebooks import fork_server, launch
-
-ENGINES = ("local", "ray")
+from stan.training.notebooks.execute import GRACE_SECONDS
 
 MOST_AT_ONCE = 4
 """Runs at once on this machine, however many cores there are: each holds most of a GB, and all of them shall stay well
 below six."""
 
-RETRIES = 3
-"""How often Ray starts a run again whose worker was lost; it goes on from its checkpoint."""
 
 _LOST_SECONDS = 20.0
 """What a lost worker's notebook may take to end, before another resumes its run."""
@@ -30,7 +27,7 @@ _THREADS = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")
 
 
 class Execution(Protocol):
-    """A notebook that is being executed; `notebook.Running` is one."""
+    """A notebook that is being executed; `launch.Running` is one."""
 
     def poll(self) -> int | None: ...
 
@@ -41,7 +38,7 @@ class Execution(Protocol):
     def tail(self, lines: int = 12) -> str: ...
 
 
-class Engine(AbstractContextManager):
+class SweepEngine(AbstractContextManager):
     """Where notebooks are executed, within its context."""
 
     at_once: int
@@ -52,7 +49,7 @@ class Engine(AbstractContextManager):
     def start(self, path: Path, parameters: Mapping[str, Any], folder: Path) -> Execution: ...
 
 
-def engine(name: str, jobs: int | None, pending: int) -> Engine:
+def engine(name: str, jobs: int | None, pending: int) -> SweepEngine:
     """The engine by name, for `pending` runs, of which at most `jobs` (by default one per core) run at once.
 
     Raises ValueError for a name that isn't known, jobs below one, and where Ray isn't installed.
@@ -61,17 +58,17 @@ def engine(name: str, jobs: int | None, pending: int) -> Engine:
         raise ValueError(f"no engine {name!r}; there are {', '.join(ENGINES)}")
     if jobs is not None and jobs < 1:
         raise ValueError(f"jobs is {jobs}: run at least one at a time")
-    return Ray(jobs, pending) if name == "ray" else Local(jobs, pending)
+    return RayEngine(jobs, pending) if name == "ray" else LocalEngine(jobs, pending)
 
 
-class Local(Engine):
+class LocalEngine(SweepEngine):
     """Processes on this machine, which share its cores."""
 
     def __init__(self, jobs: int | None, pending: int):
         self.at_once = min(jobs or min(cores(), MOST_AT_ONCE), pending)
         self._environment = _threads(max(1, cores() // self.at_once))
 
-    def __enter__(self) -> Local:
+    def __enter__(self) -> LocalEngine:
         if fork_server.possible():
             self.forks = fork_server.Forks(launch.process_environment(self._environment))
         return self
@@ -84,7 +81,7 @@ class Local(Engine):
         return launch.start(path, parameters, folder, self._environment, self.forks)
 
 
-class Ray(Engine):
+class RayEngine(SweepEngine):
     """Workers of a Ray cluster: the one that RAY_ADDRESS names, or else one on this machine.
 
     All its machines must see the folders of runs and worlds under the same paths. A run takes one GPU where the cluster
@@ -112,34 +109,6 @@ class Ray(Engine):
         }
         reference = self._remote.remote(str(path.resolve()), given, str(folder.resolve()), self._share)
         return _Remote(self._ray, reference, folder / launch.LOG)
-
-
-def cluster() -> Any:
-    """The module `ray`, connected to the cluster that RAY_ADDRESS names, or else to one on this machine.
-
-    Raises ValueError where Ray isn't installed or the cluster can't be reached.
-    """
-    try:
-        import ray
-    except ImportError:
-        raise ValueError("--engine ray needs Ray: pip install 'stan-video[cluster]'") from None
-    if not ray.is_initialized():
-        try:
-            ray.init(
-                os.environ.get("RAY_ADDRESS"),
-                include_dashboard=False,
-                log_to_driver=False,
-                configure_logging=False,
-            )
-        except ConnectionError as error:
-            raise ValueError(f"no Ray cluster at {os.environ['RAY_ADDRESS']}: {error}") from error
-    return ray
-
-
-def processors_of(ray: Any) -> tuple[int, int]:
-    """Cores and GPUs of the cluster that `ray` is connected to."""
-    resources = ray.cluster_resources()
-    return int(resources.get("CPU", 1)), int(resources.get("GPU", 0))
 
 
 def execute(path: str, parameters: dict[str, Any], folder: str, threads: int) -> int:
@@ -177,15 +146,10 @@ class _Remote:
 
     def stop(self) -> None:
         self.interrupt()
-        self._ray.wait([self._reference], timeout=launch.GRACE_SECONDS)
+        self._ray.wait([self._reference], timeout=GRACE_SECONDS)
 
     def tail(self, lines: int = 12) -> str:
         return "\n".join(filter(None, [launch.tail(self._log, lines), self._lost]))
-
-
-def cores() -> int:
-    """Cores that this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def _threads(count: int) -> dict[str, str]:

@@ -19,7 +19,7 @@ WHAT = ("done", "taken over", "tested", "resumed", "trained")
 
 
 @dataclass(frozen=True)
-class Step:
+class PlannedRun:
     """One run of a sweep, before it happens."""
 
     experiment: Experiment
@@ -40,7 +40,7 @@ def plan(
     choose_rates: bool = False,
     overrides: dict[str, Any] | None = None,
     only: Sequence[str] = (),
-) -> list[Step]:
+) -> list[PlannedRun]:
     """What `sweep.ablate` would do with the same arguments, in its order.
 
     Where learning rates are still to be chosen, a row stands with its first trial's: which one will be taken is known
@@ -61,11 +61,11 @@ def plan(
     equal, steps = _Equal(done), []
     for one in [*trials, *wanted]:
         what = equal.next(one, Path(runs) / one.id)
-        steps.append(Step(one, what, _seconds(one, what, known)))
+        steps.append(PlannedRun(one, what, _seconds(one, what, known)))
     return steps
 
 
-def hours(steps: Sequence[Step], at_once: int) -> float | None:
+def hours(steps: Sequence[PlannedRun], at_once: int) -> float | None:
     """Hours of all runs, `at_once` side by side; None where one can't be estimated."""
     seconds = [step.seconds for step in steps]
     return None if None in seconds else sum(seconds) / at_once / 3600

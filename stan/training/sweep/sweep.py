@@ -17,54 +17,22 @@ from typing import Any
 
 from stan import experiments, results
 from stan.common.files import write_json
-from stan.config import Experiment, from_dict, to_dict
+from stan.config import Experiment, to_dict
+from stan.experiments import learning_rates
 from stan.training.notebooks import launch
 from stan.training.notebooks.fork_server import Forks
 from stan.training.sweep import durations, engines
 from stan.training.sweep.display import Display, open_display
-from stan.training.sweep.engines import Engine, Execution
+from stan.training.sweep.engines import SweepEngine
+from stan.training.sweep.rows import rows_of, trials_of, with_rate
+from stan.training.sweep.run import Run
 from stan.training.sweep.timing import Spent, logged
 
 _TICK_SECONDS = 0.5
 
 
 @dataclass
-class Run:
-    """One experiment of a sweep and how far it has come."""
-
-    experiment: Experiment
-    folder: Path
-    status: str = "waiting"
-    """waiting, running, done, done before, failed, interrupted."""
-    reason: str = ""
-    running: Execution | None = None
-    expected: float = 0.0
-    """Seconds, from records; 0 where none is like it."""
-    started: float = 0.0
-    seconds: float = 0.0
-    """Of its process, in this call."""
-    logged_before: tuple[float, float] = (0.0, 0.0)
-    training: float = 0.0
-    """Seconds of its steps, in this call; what a resumed run repeats isn't counted."""
-    validation: float = 0.0
-    """Likewise."""
-
-    @property
-    def outside(self) -> float | None:
-        """Share of its process's time spent on neither; None where it had none in this call."""
-        return 1 - (self.training + self.validation) / self.seconds if self.seconds else None
-
-    @property
-    def over(self) -> bool:
-        return self.status not in ("waiting", "running")
-
-    @property
-    def name(self) -> str:
-        return f"{self.experiment.row}-s{self.experiment.seed}"
-
-
-@dataclass
-class Report:
+class SweepReport:
     """What became of a sweep."""
 
     runs: list[Run]
@@ -77,40 +45,6 @@ class Report:
     @property
     def failed(self) -> list[Run]:
         return [run for run in self.runs if run.status == "failed"]
-
-
-def experiment(
-    study: str,
-    row: str,
-    suite: str,
-    size: str = "quick",
-    seed: int = 0,
-    root: str | None = None,
-    overrides: Mapping[str, Mapping[str, Any]] | None = None,
-) -> Experiment:
-    """One row of a study. `overrides` changes fields of its parts: {"train": {"epochs": 1}, "data": {...}}.
-
-    Raises ValueError for whatever isn't known.
-    """
-    experiments.row(study, row)
-    rows = {one.row: one for one in experiments.study(study, suite, size, root)}
-    return changed(replace(rows[row], seed=seed), overrides or {})
-
-
-def given_or(complete: Mapping[str, Any], **named: Any) -> Experiment:
-    """The experiment that `complete` describes (`config.to_dict`), or else the one that `experiment(**named)` finds."""
-    return from_dict(dict(complete)) if complete else experiment(**named)
-
-
-def changed(wanted: Experiment, overrides: Mapping[str, Mapping[str, Any]]) -> Experiment:
-    """`wanted` with single fields replaced, the method's options one by one. Raises ValueError for unknown fields."""
-    values = to_dict(wanted)
-    for part, fields in overrides.items():
-        if not isinstance(fields, Mapping) or not isinstance(values.get(part), dict):
-            raise ValueError(f"an experiment has no part {part!r} with fields; it has data, model, train")
-        options = values[part].get("options", {}) | fields.get("options", {})
-        values[part] |= dict(fields) | ({"options": options} if part == "model" else {})
-    return from_dict(values)
 
 
 def ablate(
@@ -128,7 +62,7 @@ def ablate(
     ship_rates: bool = False,
     overrides: Mapping[str, Mapping[str, Any]] | None = None,
     only: Sequence[str] = (),
-) -> Report:
+) -> SweepReport:
     """Trains and tests every row with every seed, then executes the ablation notebook into `runs/STUDY/`.
 
     only: names of the rows to run, all if empty. engine: one of `engines.ENGINES`. jobs: runs at once, by default one
@@ -147,10 +81,10 @@ def ablate(
         if report.failed:
             return report
         rates = experiments.choose_rates(results.load(runs), [run.experiment for run in report.runs])
-        _add_rates(Path(runs) / experiments.RATES_FILE.name, rates)
+        _add_rates(Path(runs) / learning_rates.RATES_FILE.name, rates)
         rows = [with_rate(row, rates) for row in rows]
         if ship_rates:  # before the rows are run, so that their records tell how the rates were chosen
-            _add_rates(experiments.RATES_FILE, rates)
+            _add_rates(learning_rates.RATES_FILE, rates)
     wanted = [replace(row, seed=seed) for seed in dict.fromkeys(seeds) for row in rows]
     with _trained(wanted, runs, worlds, jobs, engine, spent) as (report, forks):
         report.rates = rates
@@ -160,35 +94,6 @@ def ablate(
     return report
 
 
-def rows_of(
-    study: str,
-    suite: str,
-    size: str,
-    root: str | None = None,
-    overrides: Mapping[str, Mapping[str, Any]] | None = None,
-    only: Sequence[str] = (),
-) -> list[Experiment]:
-    """The study's rows with seed 0, or `only` those named, with `overrides`. Raises ValueError for unknown names."""
-    for name in only:
-        experiments.row(study, name)
-    chosen = [row for row in experiments.study(study, suite, size, root) if not only or row.row in only]
-    return [changed(row, overrides or {}) for row in chosen]
-
-
-def trials_of(
-    rows: Sequence[Experiment], overrides: Mapping[str, Mapping[str, Any]] | None = None
-) -> list[Experiment]:
-    """The trials of learning rates that the rows need, with `overrides` of everything but the rate."""
-    kept = {
-        part: {k: v for k, v in fields.items() if (part, k) != ("train", "lr")}
-        for part, fields in (overrides or {}).items()
-    }
-    data, keys = rows[0].data, {experiments.rate_key(row) for row in rows}
-    trials = experiments.rate_trials(rows[0].study, data.suite, data.size)
-    trials = [changed(trial, kept) for trial in trials if experiments.rate_key(trial) in keys]
-    return [replace(trial, data=replace(trial.data, root=data.root)) for trial in trials]
-
-
 def train_all(
     wanted: Sequence[Experiment],
     runs: str | Path,
@@ -196,7 +101,7 @@ def train_all(
     jobs: int | None = None,
     engine: str = "local",
     spent: Spent | None = None,
-) -> Report:
+) -> SweepReport:
     """A finished run for every experiment, several at once. Shows progress on stderr; see `ablate`.
 
     spent: what was spent already, to be added to.
@@ -213,7 +118,7 @@ def _trained(
     jobs: int | None,
     engine: str,
     spent: Spent,
-) -> Iterator[tuple[Report, Forks | None]]:
+) -> Iterator[tuple[SweepReport, Forks | None]]:
     """`train_all`'s report, and within the context what else may be forked from where the runs were."""
     queue = [Run(one, Path(runs) / one.id) for one in wanted]
     for run in queue:
@@ -223,10 +128,10 @@ def _trained(
     with engines.engine(engine, jobs, pending) if pending else contextlib.nullcontext() as where:
         if where is not None:
             _carry_out(queue, where, Path(runs), Path(worlds), spent)
-        yield Report(queue, spent=spent), where and where.forks
+        yield SweepReport(queue, spent=spent), where and where.forks
 
 
-def _carry_out(queue: Sequence[Run], where: Engine, runs: Path, worlds: Path, spent: Spent) -> None:
+def _carry_out(queue: Sequence[Run], where: SweepEngine, runs: Path, worlds: Path, spent: Spent) -> None:
     pending = [run for run in queue if not run.over]
     known = durations.known(results.load(runs))
     for run in pending:
@@ -251,10 +156,6 @@ def _add_rates(file: Path, rates: Mapping[str, Any]) -> None:
     write_json(file, experiments.chosen_rates(file) | rates)
 
 
-def with_rate(row: Experiment, rates: Mapping[str, Any]) -> Experiment:
-    return replace(row, train=replace(row.train, lr=rates[experiments.rate_key(row)]["lr"]))
-
-
 def _prepare(wanted: Sequence[Experiment], worlds: str | Path, runs: str | Path) -> None:
     """Worlds and levels that several runs share, made once before them."""
     from stan.training import trainer
@@ -269,7 +170,7 @@ def _shared(one: Experiment) -> str:
     )
 
 
-def _work(queue: Sequence[Run], where: Engine, runs: Path, worlds: Path, display: Display) -> None:
+def _work(queue: Sequence[Run], where: SweepEngine, runs: Path, worlds: Path, display: Display) -> None:
     try:
         while not all(run.over for run in queue):
             for run in [run for run in queue if run.status == "running"]:
@@ -308,7 +209,7 @@ def _ready(queue: Sequence[Run]) -> list[Run]:
     return sorted(ready, key=lambda run: (run.experiment.seed != queue[0].experiment.seed, -run.expected))
 
 
-def _start(run: Run, where: Engine, runs: Path, worlds: Path) -> None:
+def _start(run: Run, where: SweepEngine, runs: Path, worlds: Path) -> None:
     parameters = {"experiment": to_dict(run.experiment), "runs": str(runs), "worlds": str(worlds)}
     run.logged_before = logged(run.folder)
     run.running = where.start(launch.find("train"), parameters, run.folder)

@@ -113,7 +113,7 @@ def script(code: str, *arguments: object) -> subprocess.CompletedProcess:
 
 def test_an_unguarded_script_decodes_without_torch_and_leaves_no_process(tmp_path):
     code = (
-        "import sys; from stan.data import video; from stan.data.decoding_pool import POOL\n"
+        "import sys; from stan.data.video import decode as video; from stan.data.video.pool import POOL\n"
         "video.frames(sys.argv[1], 2); print(*POOL.pids, 'torch' in sys.modules)"
     )
     done = script(code, write(tmp_path / "a.mp4"))
@@ -122,13 +122,13 @@ def test_an_unguarded_script_decodes_without_torch_and_leaves_no_process(tmp_pat
 
 
 def test_workers_do_not_load_torch():
-    done = script("import sys; import stan.data.decoding_worker; print('torch' in sys.modules)")
+    done = script("import sys; import stan.data.video.worker; print('torch' in sys.modules)")
     assert done.stdout.strip() == "False", done.stderr
 
 
 def test_a_forked_child_has_workers_of_its_own(tmp_path):
     code = (
-        "import os, sys; from stan.data import video; from stan.data.decoding_pool import POOL\n"
+        "import os, sys; from stan.data.video import decode as video; from stan.data.video.pool import POOL\n"
         "video.frames(sys.argv[1], 2); own = POOL.pids; child = os.fork()\n"
         "if child == 0:\n"
         "    video.frames(sys.argv[1], 2); apart = not set(own) & set(POOL.pids); video.close(); os._exit(not apart)\n"
@@ -139,7 +139,7 @@ def test_a_forked_child_has_workers_of_its_own(tmp_path):
 
 def test_workers_end_when_the_asking_process_is_killed(tmp_path):
     code = (
-        "import os, signal, sys; from stan.data import video; from stan.data.decoding_pool import POOL\n"
+        "import os, signal, sys; from stan.data.video import decode as video; from stan.data.video.pool import POOL\n"
         "video.frames(sys.argv[1], 2); print(*POOL.pids, flush=True); os.kill(os.getpid(), signal.SIGKILL)"
     )
     pid = int(script(code, write(tmp_path / "a.mp4")).stdout)

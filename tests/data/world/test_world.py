@@ -81,7 +81,7 @@ def test_moving_right_moves_right_and_left_left():
 def test_clockwise_is_clockwise_on_the_screen():
     rng = np.random.default_rng(0)
     (track,) = motions.tracks_of(
-        motions.Event("clockwise", (motions.Look("red", "arrow"),)), rng, EVENT_FRAMES
+        motions.Event("clockwise", (motions.Appearance("red", "arrow"),)), rng, EVENT_FRAMES
     )
     assert np.all(np.diff(track.angle) >= 0)  # y points down, so a growing angle turns right into down
 
@@ -89,7 +89,7 @@ def test_clockwise_is_clockwise_on_the_screen():
 def test_eight_frames_tell_which_way_a_star_turns():
     for seed in range(100):
         rng = np.random.default_rng(seed)
-        star = motions.Event("clockwise", (motions.Look("red", "star"),))
+        star = motions.Event("clockwise", (motions.Appearance("red", "star"),))
         (track,) = motions.tracks_of(star, rng, EVENT_FRAMES)
         centres = np.arange(8) * EVENT_FRAMES // 8 + EVENT_FRAMES // 16
         assert (

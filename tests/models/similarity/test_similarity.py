@@ -9,6 +9,7 @@ import torch.nn.functional as F
 import stan
 from stan.models import checkpoint
 from stan.models.clip import TextOutput, load_clip
+from stan.models.convert import convert, load_released
 from stan.models.similarity import SIMILARITIES, base, build
 from stan.models.temporal.base import mean_over_frames
 from stan.models.video_encoder import VideoOutput
@@ -40,7 +41,7 @@ def videos(lengths=(4, 2), seed=1):
 @pytest.mark.parametrize("head", ["mug_simple", "mug_full"])
 @torch.no_grad()
 def test_reproduces_the_released_heads(head):
-    model = checkpoint.load_released(GOLDEN / "checkpoint.safetensors", similarity=head)
+    model = load_released(GOLDEN / "checkpoint.safetensors", similarity=head)
     io, _ = checkpoint.load(GOLDEN / "io.safetensors")
     score = model.similarity(model.encode_text(io["token_ids"]), model.encode_video(io["video"]))
     torch.testing.assert_close(score, io[head], atol=1e-5, rtol=0)
@@ -48,9 +49,7 @@ def test_reproduces_the_released_heads(head):
 
 @torch.no_grad()
 def test_a_converted_checkpoint_keeps_its_head(tmp_path):
-    checkpoint.convert(
-        GOLDEN / "checkpoint.safetensors", tmp_path / "ours.safetensors", similarity="mug_full"
-    )
+    convert(GOLDEN / "checkpoint.safetensors", tmp_path / "ours.safetensors", similarity="mug_full")
     model = stan.load_model(tmp_path / "ours.safetensors")
     io, _ = checkpoint.load(GOLDEN / "io.safetensors")
     score = model.similarity(model.encode_text(io["token_ids"]), model.encode_video(io["video"]))

@@ -13,7 +13,8 @@ from stan.models.dual_encoder import build
 from stan.models.similarity import base
 from stan.models.similarity.video_prompts import VideoPrompts
 from stan.models.video_encoder import VideoOutput
-from stan.training.objective import Objective, batch_loss, freeze, parameter_groups
+from stan.training.objective import Objective, batch_loss
+from stan.training.optim import freeze, parameter_groups
 from tests.support.moved_weights import moved
 
 WIDTH = 64  # of the tiny CLIP

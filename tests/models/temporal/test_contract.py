@@ -21,7 +21,8 @@ from stan.models.temporal import METHODS
 from stan.models.temporal import build as build_method
 from stan.models.temporal.base import mean_over_frames
 from stan.models.video_encoder import VideoOutput
-from stan.training.objective import Objective, batch_loss, freeze, parameter_groups
+from stan.training.objective import Objective, batch_loss
+from stan.training.optim import freeze, parameter_groups
 from tests.support.moved_weights import moved
 
 FRAMES = 4

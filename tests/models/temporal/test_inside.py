@@ -20,7 +20,8 @@ from stan.models.temporal.base import Temporal
 from stan.models.temporal.center_clip import medoids
 from stan.models.temporal.token_roll import _neighbour
 from stan.models.video_encoder import VideoEncoder
-from stan.training.objective import Objective, batch_loss, freeze, parameter_groups
+from stan.training.objective import Objective, batch_loss
+from stan.training.optim import freeze, parameter_groups
 from stan.training.trainer import train
 from tests.support.moved_weights import moved
 from tests.support.tiny_experiment import tiny

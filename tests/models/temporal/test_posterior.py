@@ -102,7 +102,7 @@ def words(method, length, end):
         for vectors, first in ((method.prefix, 100), (method.suffix, 200)):
             vectors.copy_((first + torch.arange(len(vectors)))[:, None].expand_as(vectors))
         x = torch.arange(length)[None, :, None].expand(1, -1, WIDTH).float()
-        y, places = method.words(x, torch.tensor([end]))
+        y, places = method.text_tokens(x, torch.tensor([end]))
     return y[0, :, 0].int().tolist(), places.item()
 
 

@@ -6,8 +6,9 @@ import pytest
 import torch
 from einops import rearrange
 
-from stan.models.checkpoint import load, load_released
+from stan.models.checkpoint import load
 from stan.models.clip import load_clip
+from stan.models.convert import load_released
 from stan.models.temporal import build
 from stan.models.temporal.dropout import DropPath
 from stan.models.temporal.stan_layer import StanLayer

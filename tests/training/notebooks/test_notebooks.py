@@ -9,8 +9,8 @@ import pytest
 from stan import results
 from stan.bench.fake_runs import write_study
 from stan.config import to_dict
+from stan.experiments.overrides import experiment
 from stan.results.provenance import command
-from stan.training import sweep
 from stan.training.notebooks import launch
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -55,7 +55,7 @@ def test_train_trains_tests_and_shows_a_run(tmp_path):
         "model": {"pretrained": "random"},
         "train": {"epochs": 1, "batch": 8},
     }
-    wanted = sweep.experiment("components", "stan", "retrieval", seed=2, overrides=overrides)
+    wanted = experiment("components", "stan", "retrieval", seed=2, overrides=overrides)
     parameters = {
         "experiment": to_dict(wanted),
         "runs": str(tmp_path / "runs"),

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from stan import results
+from stan.experiments.overrides import experiment
 from stan.training import sweep
 from stan.training.sweep import engines
 from tests.training.sweep.test_sweep import SMALL, _ends, _pid, written
@@ -48,10 +49,10 @@ def _wait(happened, seconds=180.0):
 def test_a_lost_workers_run_is_resumed_by_another(tmp_path, monkeypatch):
     """The worker is killed once its run takes steps; both runs end as done, that one resumed."""
     longer = {part: dict(fields) for part, fields in SMALL.items()} | {"train": {"epochs": 60, "batch": 8}}
-    one = sweep.experiment("components", "branch", "motions", overrides=longer)
+    one = experiment("components", "branch", "motions", overrides=longer)
     wanted = [one, replace(one, seed=1)]
     runs, killed = tmp_path / "runs", []
-    start = engines.Ray.start
+    start = engines.RayEngine.start
 
     def then_kill(self, path, parameters, folder):
         execution = start(self, path, parameters, folder)
@@ -62,7 +63,7 @@ def test_a_lost_workers_run_is_resumed_by_another(tmp_path, monkeypatch):
             killed.append(folder)
         return execution
 
-    monkeypatch.setattr(engines.Ray, "start", then_kill)
+    monkeypatch.setattr(engines.RayEngine, "start", then_kill)
     report = sweep.train_all(wanted, runs, tmp_path / "worlds", jobs=2, engine="ray")
     assert [run.status for run in report.runs] == ["done", "done"], [run.reason for run in report.runs]
     resumed = {Path(run.folder): results.read(run.folder)["run"]["resumed"] for run in report.runs}

@@ -17,11 +17,12 @@ import pytest
 from stan import experiments, results
 from stan.bench.fake_runs import experiment as made_up
 from stan.bench.fake_runs import write_run
+from stan.common.ray import cores
 from stan.config import to_dict
+from stan.experiments import learning_rates, overrides
 from stan.results import lock
-from stan.training import sweep
 from stan.training.notebooks import launch
-from stan.training.sweep import display, durations, engines
+from stan.training.sweep import display, durations, engines, sweep
 from stan.training.sweep.plan import hours, plan
 from stan.training.sweep.timing import Spent, logged
 from stan.training.trainer import RESUME
@@ -152,22 +153,22 @@ def _ends(pid: int) -> bool:
 
 
 def test_overrides_change_single_fields_and_options():
-    wanted = sweep.experiment(
+    wanted = overrides.experiment(
         "components",
         "stan",
         "motions",
         seed=3,
         overrides={"train": {"epochs": 2}, "model": {"options": {"layers": 2}}},
     )
-    plain = sweep.experiment("components", "stan", "motions", seed=3)
+    plain = overrides.experiment("components", "stan", "motions", seed=3)
     assert (wanted.train.epochs, wanted.seed) == (2, 3)
     assert wanted.model.options == plain.model.options | {"layers": 2}
     with pytest.raises(ValueError, match="epoch"):
-        sweep.experiment("components", "stan", "motions", overrides={"train": {"epoch": 2}})
+        overrides.experiment("components", "stan", "motions", overrides={"train": {"epoch": 2}})
     with pytest.raises(ValueError, match="part 'lr'"):
-        sweep.experiment("components", "stan", "motions", overrides={"lr": 2})
+        overrides.experiment("components", "stan", "motions", overrides={"lr": 2})
     with pytest.raises(ValueError, match="no row 'stam'"):
-        sweep.experiment("components", "stam", "motions")
+        overrides.experiment("components", "stam", "motions")
 
 
 def test_rows_that_train_alike_wait_for_the_first_and_fail_with_it(tmp_path):
@@ -206,8 +207,8 @@ def test_a_run_is_done_only_when_its_record_says_so(tmp_path, monkeypatch):
     """The notebook ends well in all three; one leaves a done record, one a failed one, one none."""
     monkeypatch.setattr(sweep, "_prepare", lambda *_: None)
     body = """
-from stan.bench.records import write_run
-from tests.written_runs import done
+from stan.bench.fake_runs import write_run
+from tests.support.written_runs import done
 from stan.config import from_dict
 from pathlib import Path
 import shutil
@@ -238,14 +239,14 @@ def test_rates_are_chosen_on_validation_and_written(tmp_path, monkeypatch):
                 value = 60.0 if one.train.lr == 1e-3 else 50.0
                 scores = {"t2v": {"R@1": value}}
                 done(runs, one, validation=scores)
-        yield sweep.Report([sweep.Run(one, runs / one.id, "done") for one in wanted]), None
+        yield sweep.SweepReport([sweep.Run(one, runs / one.id, "done") for one in wanted]), None
 
     monkeypatch.setattr(sweep, "_trained", contextlib.contextmanager(pretend))
     monkeypatch.setattr(sweep, "report_on", lambda *_: tmp_path / "ablation.ipynb")
     shipped = tmp_path / "package" / "learning_rates.json"
     shipped.parent.mkdir()
     shipped.write_text('{"another": {}}')
-    monkeypatch.setattr(experiments, "RATES_FILE", shipped)
+    monkeypatch.setattr(learning_rates, "RATES_FILE", shipped)
     report = sweep.ablate("components", "retrieval", runs=tmp_path, choose_rates=True, ship_rates=True)
     assert len(asked[0]) == 3 * 6  # stan+testing trains as stan does
     assert [one.train.lr for one in asked[1]] == [1e-3] * 7
@@ -301,8 +302,8 @@ def test_jobs_and_seeds_are_checked():
 
 def test_a_run_goes_through_its_notebook_dies_and_is_resumed(tmp_path):
     """Killed as it trains, its record is not done; the next call resumes that very run, the third does nothing."""
-    longer = sweep.changed(
-        sweep.experiment("components", "branch", "motions", overrides=SMALL), {"train": {"epochs": 40}}
+    longer = overrides.changed(
+        overrides.experiment("components", "branch", "motions", overrides=SMALL), {"train": {"epochs": 40}}
     )
     runs, worlds = tmp_path / "runs", tmp_path / "worlds"
     folder = runs / longer.id
@@ -325,7 +326,7 @@ def test_a_run_goes_through_its_notebook_dies_and_is_resumed(tmp_path):
     report = sweep.train_all([longer], runs, worlds, jobs=1)
     assert [run.status for run in report.runs] == ["done"], report.runs[0].reason
     record = results.read(folder)["run"]
-    assert (record["resumed"], record["threads"]) == (1, engines.cores())
+    assert (record["resumed"], record["threads"]) == (1, cores())
     assert "top-1" in (folder / "train.html").read_text()
     assert [run.status for run in sweep.train_all([longer], runs, worlds).runs] == ["done before"]
 
@@ -350,10 +351,13 @@ time.sleep(100)
     program = f"""
 import sys
 from pathlib import Path
-from stan.bench.records import experiment
-from stan import cli, notebook, sweep
-sweep._prepare = lambda *_: None
-notebook.find = lambda name: Path({str(small)!r})
+from stan.bench.fake_runs import experiment
+from stan import cli
+from stan.training import sweep
+from stan.training.notebooks import launch
+from stan.training.sweep import sweep as running
+running._prepare = lambda *_: None
+launch.find = lambda name: Path({str(small)!r})
 wanted = [experiment("stan", 0), experiment("branch", 0)]
 sweep.ablate = lambda *_, **__: sweep.train_all(wanted, {str(tmp_path / "runs")!r}, "w", 2)
 sys.exit(cli.run(["ablate"]))

@@ -1,0 +1,15 @@
+"""Tensors in nested dicts in, the same on a device out."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch import Tensor
+
+
+def to_device(value: Any, device: torch.device) -> Any:
+    """Tensors in nested dicts."""
+    if isinstance(value, Tensor):
+        return value.to(device)
+    return {key: to_device(inner, device) for key, inner in value.items()}

@@ -1,0 +1,27 @@
+"""How one CLIP reads frames and captions: what a loader needs to know of the model that reads its batches."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from jaxtyping import Int
+from torch import Tensor
+
+
+@dataclass(frozen=True)
+class Preprocessing:
+    """Size and normalisation of the frames, and the tokenizer of the captions."""
+
+    size: int
+    """Height and width of a prepared frame, in pixels."""
+    mean: tuple[float, ...]
+    """Of each colour channel, for values from 0 to 1."""
+    std: tuple[float, ...]
+    tokenize: Callable[[list[str], int], Int[Tensor, "N L"]]
+    """Captions and a number of tokens (L) to token ids."""
+
+    @property
+    def pixels(self) -> tuple[int, tuple[float, ...], tuple[float, ...]]:
+        """(size, mean, std): the first arguments of every transform in `stan.data.video.transforms`."""
+        return self.size, self.mean, self.std

@@ -1,0 +1,45 @@
+"""An experiment, its model and a split's name in; the split as a loader, levels or frames at hand, out."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from stan.common.progress import StageProgress, stage
+from stan.config import Experiment
+from stan.data.datasets.broken import without_broken
+from stan.data.loader import Loader
+from stan.data.splits import video_set
+from stan.models.dual_encoder import DualEncoder
+from stan.models.level_cache import cache_levels
+
+
+def open_split(
+    experiment: Experiment,
+    model: DualEncoder,
+    split: str,
+    worlds_root: str | Path,
+    runs_root: str | Path,
+    views: int = 1,
+    progress: StageProgress | None = None,
+) -> Loader:
+    """A split as the experiment reads it: cached levels where the image tower is frozen, else decoded anew.
+
+    `model` must still have its backbone's own image tower. Levels are kept in `<runs_root>/.levels`, frames of training
+    clips, if asked for, in `<runs_root>/.frames`, the names of broken clips that are skipped in `<runs_root>/.broken`.
+    """
+    fixed = experiment.train.frozen != "nothing"
+    videos = video_set(
+        experiment.data, split, worlds_root, stage(progress, f"rendering {experiment.data.suite}")
+    )
+    if experiment.data.skip_broken:
+        shown = stage(progress, f"decoding {experiment.data.suite} {split}")
+        videos = without_broken(videos, Path(runs_root) / ".broken", shown)
+    augment = split == "train" and not fixed
+    loader = Loader(videos, model.clip.preprocessing, experiment.data, views=views, augment=augment)
+    if fixed:
+        shown = stage(progress, f"levels of {experiment.data.suite} {split}")
+        cache_levels(loader, Path(runs_root) / ".levels", model.encoder, shown)
+    elif augment and experiment.data.kept_frames:
+        shown = stage(progress, f"frames of {experiment.data.suite}")
+        loader.cache_frames(Path(runs_root) / ".frames", experiment.data.kept_frames, shown)
+    return loader

@@ -1,0 +1,75 @@
+"""A row in; the learning rate that was chosen for it on validation, and how, out."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from stan.common.paths import ASSETS
+from stan.config import Experiment
+from stan.data.datasets import task
+from stan.evaluation.metrics import HEADLINE
+from stan.experiments.studies import STUDIES
+
+LEARNING_RATES = (3e-4, 1e-3, 3e-3)
+"""What every row may choose from, on validation."""
+
+
+RATES_FILE = ASSETS / "learning_rates.json"
+
+
+def rate_key(experiment: Experiment) -> str:
+    """Key of the experiment's row in `learning_rates.json`: suite/size/row, one for rows that train alike."""
+    known = STUDIES.get(experiment.study)
+    rows = {row.name: row.rate_of or row.name for row in known.rows} if known else {}
+    name = rows.get(experiment.row, experiment.row.partition("@")[0])
+    return f"{experiment.data.suite}/{experiment.data.size}/{name}"
+
+
+def learning_rate(experiment: Experiment, runs_root: str | Path) -> dict[str, Any]:
+    """How the experiment's learning rate was chosen: {"lr", "tried": {rate: validation}, "chosen_on"}.
+
+    Choices are looked up among those made under `runs_root`, then among the shipped ones. A rate that isn't the
+    recorded choice has no trials: it is the setting's default, or was set by hand.
+    """
+    for file in (Path(runs_root) / RATES_FILE.name, RATES_FILE):
+        record = chosen_rates(file).get(rate_key(experiment))
+        if record is not None and record["lr"] == experiment.train.lr:
+            return record
+    return {"lr": experiment.train.lr, "tried": {}, "chosen_on": "not chosen: a default, or set by hand"}
+
+
+def chosen_rates(file: Path | None = None) -> dict[str, dict[str, Any]]:
+    """The choices in `file` (the shipped ones if None) by suite/size/row; none where there is no file."""
+    file = file or RATES_FILE
+    return json.loads(file.read_text(encoding="utf-8")) if file.is_file() else {}
+
+
+def choose_rates(runs: pd.DataFrame, trials: list[Experiment] | None = None) -> dict[str, dict[str, Any]]:
+    """The content of `learning_rates.json`: per row the best of its done `rate_trials` on validation.
+
+    `runs`: as `results.load` returns them; `trials`: those that count, where `runs` holds trials with other
+    settings, too. Seed 0 chooses; ties take the lower rate. A row without all of its trials is left out.
+    Raises ValueError where one rate of a row was tried with several settings.
+    """
+    tried = runs[(runs["study"] == "learning-rates") & (runs["status"] == "done") & (runs["seed"] == 0)]
+    if trials is not None:
+        tried = tried[tried["id"].isin([trial.id for trial in trials])]
+    choices = {}
+    for (suite, size, name), of_row in tried.groupby(["suite", "size", tried["row"].str.split("@").str[0]]):
+        if of_row["train.lr"].duplicated().any():
+            raise ValueError(f"{name} on {suite} was tried with several settings: say which trials count")
+        scores = of_row[f"validation.{HEADLINE[task(suite)]}"].astype(float)
+        values = dict(sorted(zip(of_row["train.lr"].astype(float), scores, strict=True)))
+        if set(LEARNING_RATES) <= set(values):
+            best = max(values, key=values.__getitem__)
+            shown = {f"{rate:g}": value for rate, value in values.items()}
+            choices[f"{suite}/{size}/{name}"] = {
+                "lr": best,
+                "tried": shown,
+                "chosen_on": "validation, seed 0",
+            }
+    return choices

@@ -1,0 +1,44 @@
+"""A study and overrides in; its rows, and the trials of learning rates that they need, as experiments out."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+from stan import experiments
+from stan.config import Experiment
+from stan.experiments.overrides import changed
+
+
+def rows_of(
+    study: str,
+    suite: str,
+    size: str,
+    root: str | None = None,
+    overrides: Mapping[str, Mapping[str, Any]] | None = None,
+    only: Sequence[str] = (),
+) -> list[Experiment]:
+    """The study's rows with seed 0, or `only` those named, with `overrides`. Raises ValueError for unknown names."""
+    for name in only:
+        experiments.row(study, name)
+    chosen = [row for row in experiments.study(study, suite, size, root) if not only or row.row in only]
+    return [changed(row, overrides or {}) for row in chosen]
+
+
+def trials_of(
+    rows: Sequence[Experiment], overrides: Mapping[str, Mapping[str, Any]] | None = None
+) -> list[Experiment]:
+    """The trials of learning rates that the rows need, with `overrides` of everything but the rate."""
+    kept = {
+        part: {k: v for k, v in fields.items() if (part, k) != ("train", "lr")}
+        for part, fields in (overrides or {}).items()
+    }
+    data, keys = rows[0].data, {experiments.rate_key(row) for row in rows}
+    trials = experiments.rate_trials(rows[0].study, data.suite, data.size)
+    trials = [changed(trial, kept) for trial in trials if experiments.rate_key(trial) in keys]
+    return [replace(trial, data=replace(trial.data, root=data.root)) for trial in trials]
+
+
+def with_rate(row: Experiment, rates: Mapping[str, Any]) -> Experiment:
+    return replace(row, train=replace(row.train, lr=rates[experiments.rate_key(row)]["lr"]))
