@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import sys
 from importlib import import_module
+from importlib.abc import Loader, MetaPathFinder
+from importlib.machinery import ModuleSpec
+from types import ModuleType
 from typing import Any
 
 _HOMES = {
@@ -13,7 +17,7 @@ _HOMES = {
 }
 _MODULES = {
     "config": "stan.config",
-    "evaluate": "stan.evaluation.measure",
+    "evaluate": "stan.results.evaluate",
     "experiments": "stan.experiments",
     "explain": "stan.explain",
     "metrics": "stan.evaluation.metrics",
@@ -22,6 +26,16 @@ _MODULES = {
     "statistics": "stan.evaluation.statistics",
     "train": "stan.training.trainer",
 }
+_FORMER = {
+    "figures": "stan.report.figures",
+    "pretrain": "stan.training.pretrain",
+    "similarity": "stan.models.similarity",
+    "study_figures": "stan.report.study_figures",
+    "sweep": "stan.training.sweep",
+    "temporal": "stan.models.temporal",
+    "tour": "stan.explain.tour",
+}
+"""Where notebooks and methods that were written for 0.1 look for modules that have moved."""
 
 __all__ = [*_HOMES, *_MODULES]
 
@@ -29,10 +43,26 @@ __all__ = [*_HOMES, *_MODULES]
 def __getattr__(name: str) -> Any:
     if name in _HOMES:
         return getattr(import_module(_HOMES[name]), name)
-    if name in _MODULES:
-        return import_module(_MODULES[name])
+    if name in _MODULES or name in _FORMER:
+        return import_module((_MODULES | _FORMER)[name])
     raise AttributeError(f"module 'stan' has no attribute {name!r}; it has {', '.join(__all__)}")
 
 
 def __dir__() -> list[str]:
     return [*globals(), *__all__]
+
+
+class _OtherNames(MetaPathFinder, Loader):
+    """`import stan.train` gives the very module that `stan.training.trainer` is, and so on."""
+
+    def find_spec(self, fullname: str, path: Any = None, target: Any = None) -> ModuleSpec | None:
+        package, _, name = fullname.partition(".")
+        home = (_MODULES | _FORMER).get(name) if package == "stan" else None
+        return None if home is None else ModuleSpec(fullname, self, origin=home)
+
+    def exec_module(self, module: ModuleType) -> None:
+        assert module.__spec__ is not None and module.__spec__.origin is not None
+        sys.modules[module.__name__] = import_module(module.__spec__.origin)
+
+
+sys.meta_path.append(_OtherNames())

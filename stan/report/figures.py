@@ -1,4 +1,4 @@
-"""Tables of results, frames and attention maps in; matplotlib figures for notebooks and files out.
+"""Tables of results in; matplotlib figures for notebooks and files out.
 
 Charts take what `stan.results` returns and hold no numbers of their own. Percent unless an axis says otherwise.
 """
@@ -13,6 +13,9 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from stan.common.plotting import BLUE, GREEN, GREY, ORANGE, VERMILION, bare, canvas, finished
+
+# where the notebooks of 0.1 look for the figures of one video
+from stan.explain.figures import attention, levels, scores, strip, time_by_time  # noqa: F401
 
 CHANCE = 50.0
 
@@ -139,12 +142,12 @@ def losses(lines: Sequence[Mapping[str, float]]) -> Figure:
     return figure
 
 
-def probes(scores: Mapping[str, Mapping[str, Sequence[float]]]) -> Figure:
+def probes(r2: Mapping[str, Mapping[str, Sequence[float]]]) -> Figure:
     """R2 of `stan.evaluation.linear_probe.place` by level, one panel per kind of token, one line per target."""
     figure, panels = plt.subplots(
-        1, len(scores), figsize=(4.5 * len(scores), 3.4), sharey=True, squeeze=False, layout="constrained"
+        1, len(r2), figsize=(4.5 * len(r2), 3.4), sharey=True, squeeze=False, layout="constrained"
     )
-    for axes, (tokens, by_target) in zip(panels[0], scores.items(), strict=True):
+    for axes, (tokens, by_target) in zip(panels[0], r2.items(), strict=True):
         for target, values in by_target.items():
             axes.plot(range(len(values)), values, marker="o", label=target)
         axes.set(title=tokens, xlabel="level (0: input of the first block)", ylim=(-0.1, 1.05))
