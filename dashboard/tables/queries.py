@@ -31,7 +31,7 @@ MOST = 40
 
 def of_run(path: str) -> pd.DataFrame:
     """`stan.report.lost_queries.queries`. Raises ValueError where the record's ranks can't be used."""
-    return _of_run(path, (Path(path) / "ranks.npz").stat().st_mtime_ns)
+    return _of_run(path, results.written(path, "ranks.npz"))
 
 
 @st.cache_data(show_spinner="Reading what was answered ...", max_entries=16)

@@ -23,7 +23,7 @@ from stan.common.servers import DEMO_ADDRESS
 from stan.evaluation.statistics import Change
 from stan.experiments import published
 from stan.report import reproduction as printed_and_own
-from stan.results.reader import PROBE, flatten
+from stan.results.reader import flatten
 
 
 def roots() -> tuple[str, ...]:
@@ -64,19 +64,22 @@ def runs() -> pd.DataFrame:
 def stamps() -> str:
     """Another text whenever a run's folder has changed: files of a record are replaced whole, which it remembers."""
     found = [
-        (run.path, _written(run))
-        for place in (*roots(), results.SHIPPED)
+        (run.path, _changed(run))
+        for place in roots()
         for study in _folders(place)
         for row in _folders(study)
         for run in _folders(row)
     ]
+    archives = [
+        (str(place), _changed(place)) for place in (*roots(), results.SHIPPED) if Path(place).is_file()
+    ]
     # one text, because Streamlit takes its time to hash thousands of tuples
-    return hashlib.sha256(repr(sorted(found)).encode()).hexdigest()
+    return hashlib.sha256(repr(sorted(found + archives)).encode()).hexdigest()
 
 
-def _written(folder: os.DirEntry[str]) -> int:
+def _changed(place: os.DirEntry[str] | str | Path) -> int:
     try:
-        return folder.stat().st_mtime_ns
+        return os.stat(place).st_mtime_ns
     except OSError:  # gone meanwhile
         return 0
 
@@ -127,7 +130,7 @@ class StudyRuns:
     @property
     def key(self) -> tuple:
         """Changes when any of its records does."""
-        return tuple((path, (Path(path) / "eval.json").stat().st_mtime_ns) for path in self.runs["path"])
+        return tuple((path, results.written(path)) for path in self.runs["path"])
 
     @property
     def label(self) -> str:
@@ -302,6 +305,8 @@ def record(path: str) -> Record:
 def executed_notebooks(path: str) -> list[Path]:
     """Notebooks of a run's folder and their HTML; a link that leads out of the folder is none of them."""
     folder = Path(path).resolve()
+    if not folder.is_dir():  # an archive keeps none
+        return []
     files = (page for page in sorted(folder.iterdir()) if page.suffix in (".html", ".ipynb"))
     return [page for page in files if page.resolve().parent == folder]
 
@@ -339,16 +344,13 @@ def _costs(key: tuple, metric: str, _runs: pd.DataFrame) -> pd.DataFrame:
 
 def probed(studies: Sequence[StudyRuns]) -> list[StudyRuns]:
     """Those of which a run has a time probe beside it."""
-    files = {
-        file.parent for place in (*roots(), results.SHIPPED) for file in Path(place).glob(f"*/*/*/{PROBE}")
-    }
-    folders = {str(folder) for folder in files}
+    folders = {str(folder) for place in (*roots(), results.SHIPPED) for folder in results.probed(place)}
     return [study for study in studies if study.runs["path"].isin(folders).any()]
 
 
 def benches() -> tuple[list[dict[str, Any]], list[dict[str, str]]]:
-    """`stan.bench.store.load` over the roots and what is shipped."""
-    return store.load((*roots(), results.SHIPPED))
+    """`stan.bench.store.load` over the roots and what comes with the package."""
+    return store.load((*roots(), store.SHIPPED))
 
 
 def time_probes(study: StudyRuns) -> pd.DataFrame:

@@ -9,11 +9,15 @@ from pathlib import Path
 from typing import Any
 
 from stan.common.files import write_json
+from stan.common.paths import ASSETS
 from stan.results.provenance import provenance
 
 BENCHES = ("encode", "train", "decode", "search", "dashboard")
 FOLDER = "bench"
 """Beside the studies of a folder of runs."""
+
+SHIPPED = ASSETS
+"""Root of the results that come with the package."""
 
 _TIMES = ("median", "spread")
 

@@ -29,10 +29,19 @@ def runs(
     suite: SuiteFilter = None,
     size: SizeFilter = None,
     status: Annotated[str | None, typer.Option(help="Only runs with this status.")] = None,
+    pack: Annotated[
+        Path | None,
+        typer.Option(
+            help="Write the done ones of them into one archive, FILE.zip, which --runs reads like a folder; without"
+            " weights and notebooks."
+        ),
+    ] = None,
     as_json: Json = False,
 ) -> None:
     """List runs with their status and metrics."""
     found = _load(runs, shipped, {"study": study, "suite": suite, "size": size, "status": status})
+    if pack is not None:
+        found = _packed(found, pack)
     emit([_run(path, is_shipped) for path, is_shipped in _places(found)], as_json, _run_table)
 
 
@@ -222,6 +231,19 @@ def _calibrated(
         "bank": {"t2v": f"{len(banks[0])} texts", "v2t": of_videos},
     }
     return test_time.query_bank_norm(similarity, *banks), {"calibration": said}
+
+
+def _packed(found: pd.DataFrame, file: Path) -> pd.DataFrame:
+    """The done ones of the runs, written into an archive. Raises ValueError where there is none."""
+    from stan import results
+
+    done = found[found["status"] == "done"]
+    if file.suffix != results.archive.SUFFIX:
+        raise ValueError(f"{file}: an archive's name ends in {results.archive.SUFFIX}")
+    if done.empty:
+        raise ValueError("no run is done, so there is nothing to pack")
+    results.pack([Path(path) for path in done["path"]], file)
+    return done
 
 
 def _load(root: Path, shipped: bool, wanted: dict[str, str | None]) -> pd.DataFrame:

@@ -4,6 +4,7 @@ A run is the folder `<root>/<study>/<row>/<config hash>-s<seed>` with `config.js
 `metrics.jsonl`, `eval.json` and `ranks.npz`; a record is `done` only when its own writer said so.
 """
 
+from stan.results.archive import pack
 from stan.results.comparison import (
     change_between,
     changes,
@@ -21,10 +22,12 @@ from stan.results.reader import (
     find_training,
     history,
     load,
+    probed,
     ranks,
     read,
     run_folders,
     time_probe,
+    written,
 )
 from stan.results.writer import RunWriter, adopt
 
@@ -41,7 +44,9 @@ __all__ = [
     "history",
     "load",
     "paired_queries",
+    "pack",
     "per_query",
+    "probed",
     "protocol_differences",
     "query_values",
     "ranks",
@@ -49,4 +54,5 @@ __all__ = [
     "run_folders",
     "summary",
     "time_probe",
+    "written",
 ]

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import io
 import json
-import os
 import re
 import zipfile
 from collections.abc import Iterator, Mapping, Sequence
@@ -15,12 +15,12 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from stan.common.paths import PACKAGE
+from stan.common.paths import ASSETS
 from stan.config import Experiment, from_dict
-from stan.results import lock
+from stan.results import archive, lock
 from stan.results.provenance import host
 
-SHIPPED = PACKAGE / "reference"
+SHIPPED = ASSETS / "runs.zip"
 """Run records that come with the package, without weights."""
 
 PROBE = "time_probe.json"
@@ -29,7 +29,6 @@ PROBE = "time_probe.json"
 STALE_SECONDS = 120.0
 """Another host's record that says `running` with an older heartbeat is read as `died`; here the lock tells."""
 
-_DOCUMENTS = ("config.json", "run.json", "eval.json", "ranks.npz")
 _FOLDER = re.compile(r"[0-9a-f]{10}-s\d+")
 _COLUMNS = (
     "id",
@@ -82,7 +81,7 @@ def load(roots: str | Path | Sequence[str | Path], shipped: bool = False) -> pd.
 
 def _row(path: Path, shipped: bool) -> dict[str, Any]:
     """A run's row; read again only where a file has changed, and where the heartbeat's age decides."""
-    stamp = tuple(_stamp(f"{path}/{name}") for name in _DOCUMENTS)
+    stamp = tuple(archive.stamp(path, name) for name in archive.DOCUMENTS)
     row = _row_at(str(path), shipped, stamp)
     return row if row["status"] not in ("running", "died") else _table_row(read(path), shipped)
 
@@ -97,21 +96,25 @@ def forget() -> None:
     _row_at.cache_clear()
 
 
-def _stamp(file: str) -> tuple[int, int, int] | None:
-    try:
-        found = os.stat(file)
-    except OSError:
-        return None
-    return found.st_mtime_ns, found.st_size, found.st_ino
-
-
 def run_folders(root: str | Path) -> Iterator[Path]:
-    """Every `<study>/<row>/<hash>-s<seed>` folder under `root` that holds anything of a record, in order of name."""
-    for path in sorted(Path(root).glob("*/*/*")):
-        if _FOLDER.fullmatch(path.name) and any(
-            map(os.path.exists, (f"{path}/{name}" for name in _DOCUMENTS))
-        ):
+    """Every `<study>/<row>/<hash>-s<seed>` folder under `root` that holds anything of a record, in order of name.
+
+    root: a folder, or an archive of runs (`stan.results.archive`).
+    """
+    for path in archive.folders(Path(root)):
+        if _FOLDER.fullmatch(path.name) and any(archive.stamp(path, name) for name in archive.DOCUMENTS):
             yield path
+
+
+def written(path: str | Path, name: str = "eval.json") -> int:
+    """When a file of a run was last written, in nanoseconds; 0 where it isn't there."""
+    found = archive.stamp(Path(path), name)
+    return 0 if found is None else found[0]
+
+
+def probed(root: str | Path) -> Iterator[Path]:
+    """The run folders under `root` that hold a time probe."""
+    return (path for path in archive.folders(Path(root)) if archive.stamp(path, PROBE))
 
 
 def read(path: str | Path) -> dict[str, Any]:
@@ -142,8 +145,8 @@ def ranks(path: str | Path) -> dict[str, np.ndarray]:
     """The arrays of a run's `ranks.npz`, never unpickled. Raises ValueError where that can't be read."""
     file = Path(path) / "ranks.npz"
     try:
-        with np.load(file, allow_pickle=False) as archive:
-            return {name: archive[name] for name in archive.files}
+        with np.load(io.BytesIO(archive.read_bytes(Path(path), file.name)), allow_pickle=False) as arrays:
+            return {name: arrays[name] for name in arrays.files}
     except (OSError, ValueError, EOFError, KeyError, zipfile.BadZipFile) as error:
         raise ValueError(f"{file} can't be read ({error}); evaluate the run again") from error
 
@@ -151,7 +154,7 @@ def ranks(path: str | Path) -> dict[str, np.ndarray]:
 def time_probe(path: str | Path) -> dict[str, Any] | None:
     """What `stan.results.frame_order.keep` wrote beside the run's record; None where nothing can be read."""
     try:
-        found = _document(Path(path) / PROBE)
+        found = _document(Path(path), PROBE)
     except (OSError, ValueError):
         return None
     return found if _is_probe(found) else None
@@ -178,9 +181,11 @@ def _is_interval(value: Any) -> bool:
 
 def history(path: str | Path) -> pd.DataFrame:
     """`metrics.jsonl` as a table, nested values by dotted names; lines that can't be read are left out."""
-    file = Path(path) / "metrics.jsonl"
-    lines = file.read_text(encoding="utf-8", errors="replace").splitlines() if file.is_file() else []
-    return pd.DataFrame([flatten(line) for line in map(_line, lines) if line])
+    try:
+        log = archive.read_bytes(Path(path), archive.LOG).decode(errors="replace")
+    except (OSError, ValueError):  # no log yet, or an archive that is damaged, which `read` tells
+        log = ""
+    return pd.DataFrame([flatten(line) for line in map(_line, log.splitlines()) if line])
 
 
 def find(root: str | Path, experiment: Experiment) -> Path | None:
@@ -215,12 +220,12 @@ def _flatten(values: Mapping[str, Any], prefix: str, flat: dict[str, Any]) -> No
 
 
 def _read_documents(path: Path) -> dict[str, Any]:
-    config = _document(path / "config.json")
+    config = _document(path, "config.json")
     experiment = from_dict(config)
     if (experiment.study, experiment.row) != path.parts[-3:-1] or experiment.seed != _seed(path.name):
         raise ValueError(f"config.json is of {experiment.id}: the folder was moved or renamed")
     run, status, reason = _status(path)
-    evaluation = _document(path / "eval.json") if status == "done" else {}
+    evaluation = _document(path, "eval.json") if status == "done" else {}
     if status == "done":
         _check_evaluation(evaluation, path)
     identity = {"hash": experiment.hash, "training_hash": experiment.training_hash, "experiment": experiment}
@@ -231,29 +236,41 @@ def _read_documents(path: Path) -> dict[str, Any]:
 def _check_evaluation(evaluation: dict[str, Any], path: Path) -> None:
     if not isinstance(evaluation["metrics"], dict):
         raise ValueError("eval.json holds no metrics")
-    if not zipfile.is_zipfile(path / "ranks.npz"):
+    if not _has_ranks(path):
         raise ValueError("ranks.npz is missing or not whole")
 
 
-def _document(file: Path) -> dict[str, Any]:
+def _has_ranks(path: Path) -> bool:
+    if archive.archive_of(path) is None:
+        return zipfile.is_zipfile(path / "ranks.npz")
+    return archive.stamp(path, "ranks.npz") is not None
+
+
+def _content(path: Path, name: str) -> bytes:
     try:
-        values = json.loads(file.read_text(encoding="utf-8"))
+        return archive.read_bytes(path, name)
     except FileNotFoundError:
-        raise ValueError(f"{file.name} is missing") from None
+        raise ValueError(f"{name} is missing") from None
+
+
+def _document(path: Path, name: str) -> dict[str, Any]:
+    content = _content(path, name)
+    try:
+        values = json.loads(content)
     except ValueError as error:
-        raise ValueError(f"{file.name} is not JSON: {error}") from None
+        raise ValueError(f"{name} is not JSON: {error}") from None
     if not isinstance(values, dict):
-        raise ValueError(f"{file.name} is not a JSON object")
+        raise ValueError(f"{name} is not a JSON object")
     return values
 
 
 def _status(path: Path) -> tuple[dict[str, Any], str, str | None]:
     """run.json, the status that it and its writer's life or death make, and the reason."""
-    if not (path / "run.json").exists() and not (path / "eval.json").exists():
+    if not any(archive.stamp(path, name) for name in ("run.json", "eval.json")):
         if lock.held(path):
             return {}, "running", None
         return {}, "died", "it ended before it had said anything"
-    run = _document(path / "run.json")
+    run = _document(path, "run.json")
     status = run["status"]
     if status not in ("running", "done", "failed", "interrupted"):
         raise ValueError(f"run.json has status {status!r}")
@@ -261,13 +278,15 @@ def _status(path: Path) -> tuple[dict[str, Any], str, str | None]:
         return run, status, run.get("error")
     if _is_written(path, run):
         return run, "running", None
-    if _document(path / "run.json") != run:  # its writer has ended it meanwhile
+    if _document(path, "run.json") != run:  # its writer has ended it meanwhile
         return _status(path)
     return run, "died", f"last heartbeat {run['heartbeat']}"
 
 
 def _is_written(path: Path, run: Mapping[str, Any]) -> bool:
-    """Whether the process that opened the record is alive."""
+    """Whether the process that opened the record is alive; nobody writes into an archive."""
+    if archive.archive_of(path) is not None:
+        return False
     silent = datetime.now(UTC) - datetime.fromisoformat(run["heartbeat"])
     return lock.held(path) if run.get("host") == host() else silent.total_seconds() <= STALE_SECONDS
 

@@ -1,0 +1,113 @@
+"""Runs packed into one file, and read from there like from a folder."""
+
+import json
+import zipfile
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from stan import cli, results
+from stan.bench.fake_runs import experiment, write_probe, write_run, write_study
+from stan.results import archive
+
+
+@pytest.fixture(scope="module")
+def root(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("runs")
+    write_study(folder, seeds=(0, 1))
+    write_probe(folder / experiment("stan", 0).id)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def packed(root):
+    file = root.parent / "runs.zip"
+    results.pack([path for path in results.run_folders(root)], file)
+    return file
+
+
+def test_an_archive_is_read_as_the_folder_it_was_made_from(root, packed):
+    before, after = results.load(root), results.load(packed)
+    pd.testing.assert_frame_equal(before.drop(columns="path"), after.drop(columns="path"))
+    for folder, inside in zip(before["path"], after["path"], strict=True):
+        assert inside == folder.replace(str(root), str(packed))
+        arrays, again = results.ranks(folder), results.ranks(inside)
+        assert arrays.keys() == again.keys()
+        assert all(np.array_equal(arrays[name], again[name]) for name in arrays)
+    assert [path.parts[-3:] for path in results.probed(packed)] == [
+        tuple(experiment("stan", 0).id.split("/"))
+    ]
+    assert results.time_probe(packed / experiment("stan", 0).id) is not None
+    assert results.find(packed, experiment("stan", 1)) == packed / experiment("stan", 1).id
+    assert results.written(packed / experiment("stan", 0).id) == packed.stat().st_mtime_ns
+
+
+def test_equal_runs_make_equal_bytes(root, packed, tmp_path):
+    results.pack(list(reversed(list(results.run_folders(root)))), tmp_path / "again.zip")
+    assert (tmp_path / "again.zip").read_bytes() == packed.read_bytes()
+    results.pack(list(results.run_folders(packed)), tmp_path / "of_archive.zip")
+    assert (tmp_path / "of_archive.zip").read_bytes() == packed.read_bytes()
+
+
+def test_of_a_log_every_tenth_step_the_last_and_all_validations_are_kept(tmp_path):
+    run = write_run(tmp_path / "runs", experiment("stan", 0))
+    lines = [{"step": step, "epoch": 0, "loss": 1.0} for step in range(1, 24)]
+    lines.insert(5, {"epoch": 0, "validation": {"top-1": 1.0}})
+    (run / "metrics.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
+    results.pack([run], tmp_path / "runs.zip")
+    log = results.history(tmp_path / "runs.zip" / experiment("stan", 0).id)
+    assert log["step"].dropna().tolist() == [10, 20, 23] and log["validation.top-1"].dropna().tolist() == [
+        1.0
+    ]
+
+
+def test_a_changed_archive_is_read_anew(root, tmp_path):
+    file = tmp_path / "runs.zip"
+    folders = list(results.run_folders(root))
+    results.pack(folders[:1], file)
+    assert len(results.load(file)) == 1
+    results.pack(folders[:3], file)
+    assert len(results.load(file)) == 3
+
+
+def test_what_an_archive_cannot_hold_is_said(tmp_path, monkeypatch):
+    (tmp_path / "broken.zip").write_bytes(b"PK no archive")
+    with pytest.raises(ValueError, match="broken.zip is no archive of runs"):
+        results.load(tmp_path / "broken.zip")
+    assert len(results.load(tmp_path / "none.zip")) == 0
+    run = write_run(tmp_path / "runs", experiment("stan", 0))
+    results.pack([run], tmp_path / "runs.zip")
+    monkeypatch.setattr(archive, "LARGEST", 100)
+    inside = results.read(tmp_path / "runs.zip" / experiment("stan", 0).id)
+    assert inside["status"] == "damaged" and "larger than" in inside["reason"]
+
+
+def test_damaged_content_of_an_archive_is_listed_with_its_reason(tmp_path):
+    run = write_run(tmp_path / "runs", experiment("stan", 0))
+    results.pack([run], tmp_path / "runs.zip")
+    with zipfile.ZipFile(tmp_path / "runs.zip") as whole:
+        offset = whole.getinfo(f"{experiment('stan', 0).id}/config.json").header_offset
+    content = bytearray((tmp_path / "runs.zip").read_bytes())
+    content[offset + 90] ^= 0xFF
+    (tmp_path / "runs.zip").write_bytes(content)
+    [reason] = results.load(tmp_path / "runs.zip")["reason"]
+    assert "config.json can't be read" in reason
+
+
+def test_a_run_that_an_archive_calls_running_has_died(tmp_path):
+    run = write_run(tmp_path / "runs", experiment("stan", 0), "running")
+    results.pack([run], tmp_path / "runs.zip")
+    assert results.load(tmp_path / "runs.zip")["status"].tolist() == ["died"]
+
+
+def test_on_the_command_line(root, tmp_path, capsys):
+    file = tmp_path / "mine.zip"
+    assert cli.run(["runs", "--runs", str(root), "--study", "components", "--pack", str(file), "--json"]) == 0
+    packed = json.loads(capsys.readouterr().out)
+    assert cli.run(["runs", "--runs", str(file), "--json"]) == 0
+    assert [run["id"] for run in json.loads(capsys.readouterr().out)] == [run["id"] for run in packed]
+    assert cli.run(["runs", "--runs", str(root), "--pack", str(tmp_path / "mine.tar")]) == 2
+    assert "ends in .zip" in capsys.readouterr().err
+    assert cli.run(["runs", "--runs", str(tmp_path / "none"), "--pack", str(file)]) == 2
+    assert "nothing to pack" in capsys.readouterr().err
