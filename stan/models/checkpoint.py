@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor, nn
+
+from stan.models.vocabulary import IDS, whole
 
 
 def save(path: str | Path, tensors: Mapping[str, Tensor], metadata: Mapping[str, Any] | None = None) -> None:
@@ -38,12 +41,26 @@ def save(path: str | Path, tensors: Mapping[str, Tensor], metadata: Mapping[str,
 def load(path: str | Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
     """Tensors and metadata that `save` wrote; other safetensors files have no metadata.
 
+    A token embedding of which the file keeps few rows is whole again (`stan.models.vocabulary`).
     Raises ValueError for a file that is missing or isn't safetensors.
     """
+    with _opened(path) as file:
+        metadata = json.loads((file.metadata() or {}).get("stan", "{}"))
+        return whole({name: file.get_tensor(name) for name in file.keys()}), metadata  # noqa: SIM118
+
+
+def kept_words(path: str | Path) -> list[int] | None:
+    """Token ids whose rows the file keeps of its token embedding; None where it keeps all. Errors as in `load`."""
+    with _opened(path) as file:
+        names = [name for name in file.keys() if name.endswith(IDS)]  # noqa: SIM118
+        return file.get_tensor(names[0]).tolist() if names else None
+
+
+@contextmanager
+def _opened(path: str | Path) -> Iterator[Any]:
     try:
         with safe_open(path, "pt") as file:
-            metadata = json.loads((file.metadata() or {}).get("stan", "{}"))
-            return {name: file.get_tensor(name) for name in file.keys()}, metadata  # noqa: SIM118
+            yield file
     except (OSError, SafetensorError, json.JSONDecodeError) as error:
         raise ValueError(
             f"{path} is not a readable checkpoint ({error}): check the path and that it is complete"

@@ -19,6 +19,7 @@ from torch import Tensor, nn
 from stan.common.paths import ASSETS
 from stan.common.torchvision_compat import declare
 from stan.data.preprocessing import Preprocessing
+from stan.models import checkpoint
 from stan.models.blocks import Block, PatchEmbedding, QuickGeluMlp
 from stan.models.temporal.attention import attention_weights
 
@@ -311,7 +312,10 @@ def _fetch(backbone: str, pretrained: str, tag: dict[str, Any]) -> Path:
 
 def _load_weights(model: CustomTextCLIP, path: Path, name: str) -> None:
     try:
-        load_checkpoint(model, str(path))
+        if path.suffix == ".safetensors" and checkpoint.kept_words(path) is not None:
+            model.load_state_dict(checkpoint.load(path)[0])
+        else:
+            load_checkpoint(model, str(path))
     except (RuntimeError, KeyError, OSError, ValueError, pickle.UnpicklingError, SafetensorError) as error:
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__
         raise ValueError(

@@ -24,6 +24,7 @@ from stan.evaluation import linear_probe
 from stan.evaluation.metrics import retrieval
 from stan.models import checkpoint
 from stan.models.clip import Clip, load_clip
+from stan.models.vocabulary import thinned
 from stan.results.provenance import provenance
 from stan.training.losses import info_nce
 
@@ -86,7 +87,8 @@ def pretrain(
         "seed": seed,
     }
     record = {"settings": settings, "loss": loss.item()}
-    checkpoint.save(out, {name: tensor.half() for name, tensor in clip.state_dict().items()})
+    half = {name: tensor.half() for name, tensor in clip.state_dict().items()}
+    checkpoint.save(out, thinned(half, [*ids.unique().tolist(), *wordings.unique().tolist()]))
     clip.load_state_dict(checkpoint.load(out)[0])  # what is measured is what is shipped
     record |= _measure(clip.eval(), seed, device) | {"provenance": made_by}
     write_json(Path(out).with_suffix(".json"), record)

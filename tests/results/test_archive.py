@@ -23,7 +23,7 @@ def root(tmp_path_factory):
 @pytest.fixture(scope="module")
 def packed(root):
     file = root.parent / "runs.zip"
-    results.pack([path for path in results.run_folders(root)], file)
+    results.pack(list(results.run_folders(root)), file)
     return file
 
 
