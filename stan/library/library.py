@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import math
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -13,6 +15,7 @@ import torch
 import torch.nn.functional as F
 from jaxtyping import Float
 
+from stan.common.jobs import job
 from stan.common.progress import FileProgress
 from stan.common.ray import ENGINES
 from stan.evaluation import zero_shot
@@ -113,7 +116,23 @@ class Library:
         with self._store.writing():
             maker = self.require_model()  # another process may have made the library meanwhile
             self._store.create(self.model.clip.embed_dim, maker)
-            return update(self._store, wanted, embeds, progress)
+            with self._told(root.name, progress) as told:
+                return update(self._store, wanted, embeds, told)
+
+    @contextmanager
+    def _told(self, folder: str, progress: FileProgress | None) -> Iterator[FileProgress | None]:
+        """`progress`, which other processes can follow, too, where the library lies on a disk."""
+        if self._store.path is None:
+            yield progress
+            return
+        with job(self._store.path, f"indexing {folder}") as reporter:
+
+            def told(done: int, total: int, name: str) -> None:
+                reporter.tell(done, total, detail=name)
+                if progress is not None:
+                    progress(done, total, name)
+
+            yield told
 
     # ---- searching
 

@@ -19,6 +19,7 @@ from typing import Any
 import av
 import numpy as np
 
+from stan.common.jobs import job
 from stan.data.world.suites import EVENT_FRAMES, FPS, Plan, labels, plans
 
 MARKER = "world.json"
@@ -50,8 +51,10 @@ def write(
     shutil.rmtree(folder, ignore_errors=True)
     for split in ("train", "val", "test"):
         (folder / "videos" / split).mkdir(parents=True)
-    for done, _ in enumerate(_render_all(clips, folder / "videos"), 1):
-        progress(done, len(clips))
+    with job(root, f"rendering {suite}, {size}") as told:
+        for done, _ in enumerate(_render_all(clips, folder / "videos"), 1):
+            told.tell(done, len(clips))
+            progress(done, len(clips))
     ANNOTATE[suite](folder, clips)
     _write_lines(folder / "clips.jsonl", (json.dumps(_facts(plan)) for plan in clips))
     _write_json(folder / MARKER, made)

@@ -17,12 +17,14 @@ from typing import Any
 
 from stan import experiments, results
 from stan.common.files import write_json
+from stan.common.jobs import Reporter, job
+from stan.common.progress import Bars
 from stan.config import Experiment, to_dict
 from stan.experiments import learning_rates
 from stan.training.notebooks import launch
 from stan.training.notebooks.fork_server import Forks
 from stan.training.sweep import durations, engines
-from stan.training.sweep.display import Display, open_display
+from stan.training.sweep.display import Display, open_display, words
 from stan.training.sweep.engines import SweepEngine
 from stan.training.sweep.rows import rows_of, trials_of, with_rate
 from stan.training.sweep.run import Run
@@ -137,10 +139,11 @@ def _carry_out(queue: Sequence[Run], where: SweepEngine, runs: Path, worlds: Pat
     for run in pending:
         run.expected = durations.seconds(run.experiment, known) or 0.0
     spent.at_once = max(spent.at_once, where.at_once)
-    with spent.clocked("seconds", "preparing"):
-        _prepare([run.experiment for run in pending], worlds, runs)
-    with spent.clocked("seconds"), open_display(queue) as display, _ending_signals():
-        _work(queue, where, runs, worlds, display)
+    with job(runs, _title(queue)) as told, _ending_signals():
+        with spent.clocked("seconds", "preparing"):
+            _prepare([run.experiment for run in pending], worlds, runs, told)
+        with spent.clocked("seconds"), open_display(queue) as display:
+            _work(queue, where, runs, worlds, display, told)
     spent.training += sum(run.training for run in queue)
     spent.validation += sum(run.validation for run in queue)
 
@@ -156,12 +159,26 @@ def _add_rates(file: Path, rates: Mapping[str, Any]) -> None:
     write_json(file, experiments.chosen_rates(file) | rates)
 
 
-def _prepare(wanted: Sequence[Experiment], worlds: str | Path, runs: str | Path) -> None:
+def _title(queue: Sequence[Run]) -> str:
+    named = {f"{run.experiment.study} on {run.experiment.data.suite}" for run in queue}
+    return " and ".join(sorted(named))
+
+
+def _prepare(
+    wanted: Sequence[Experiment], worlds: str | Path, runs: str | Path, told: Reporter | None = None
+) -> None:
     """Worlds and levels that several runs share, made once before them."""
     from stan.training import trainer
 
-    for one in {_shared(one): one for one in wanted}.values():
-        trainer.prepare(one, worlds, runs)
+    with Bars(None) as bars:
+
+        def report(stage: str, done: int, total: int, values: dict[str, float]) -> None:
+            bars(stage, done, total, values)
+            if told is not None:
+                told.tell(done, total, stage)
+
+        for one in {_shared(one): one for one in wanted}.values():
+            trainer.prepare(one, worlds, runs, report)
 
 
 def _shared(one: Experiment) -> str:
@@ -170,7 +187,9 @@ def _shared(one: Experiment) -> str:
     )
 
 
-def _work(queue: Sequence[Run], where: SweepEngine, runs: Path, worlds: Path, display: Display) -> None:
+def _work(
+    queue: Sequence[Run], where: SweepEngine, runs: Path, worlds: Path, display: Display, told: Reporter
+) -> None:
     try:
         while not all(run.over for run in queue):
             for run in [run for run in queue if run.status == "running"]:
@@ -178,6 +197,8 @@ def _work(queue: Sequence[Run], where: SweepEngine, runs: Path, worlds: Path, di
             for run in _ready(queue)[: where.at_once - _count(queue, "running")]:
                 _start(run, where, runs, worlds)
             display.show()
+            under_way = [f"{run.name} {words(run)}" for run in queue if run.status == "running"]
+            told.tell(sum(run.over for run in queue), len(queue), "runs", "; ".join(under_way))
             time.sleep(_TICK_SECONDS)
     finally:
         for run in queue:
