@@ -25,9 +25,7 @@ PACKAGES := -c constraints.txt -e '.[all]'
 .DEFAULT_GOAL := run
 
 run: install
-	@$(MAKE) --no-print-directory ablation
-	@$(MAKE) --no-print-directory library
-	@$(MAKE) --no-print-directory serve
+	@$(BIN)/stan run --suite $(SUITE) --size $(SIZE) --seeds $(SEEDS) --library $(LIBRARY) --worlds $(WORLDS)
 
 install: $(STAMP)
 

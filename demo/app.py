@@ -6,9 +6,10 @@ Safe by default: listens on this machine only, serves only small videos and pict
 from __future__ import annotations
 
 import argparse
+import html
 import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -22,14 +23,15 @@ from starlette.middleware.base import BaseHTTPMiddleware  # noqa: E402
 from demo.components.page import MODEL, STYLE, THEME, failure, message  # noqa: E402
 from demo.service import media  # noqa: E402
 from demo.service.access import guard, is_loopback  # noqa: E402
-from demo.service.calls import Calls  # noqa: E402
-from demo.service.engine import Backend, distinct, open_library
-from demo.service.search_request import Wish  # noqa: E402
+from demo.service.backend import Backend, distinct, open_library
+from demo.service.calls import Calls, LibraryState  # noqa: E402
+from demo.service.search_request import SearchRequest
 from demo.tabs import frame_order as time_tab  # noqa: E402
 from demo.tabs import inside
 from demo.tabs import library as library_tab  # noqa: E402
 from demo.tabs import recognise as recognise_tab  # noqa: E402
 from demo.tabs import search as search_tab  # noqa: E402
+from stan.common.jobs import Job  # noqa: E402
 
 PASSWORD = "STAN_DEMO_AUTH"
 LARGEST_UPLOAD = "200mb"
@@ -37,6 +39,8 @@ WAITING = 64
 """Requests that may queue for the model; more are told to come back."""
 SESSIONS = 256
 """Visitors whose state is kept, some 0.3 MB each; who comes back after so many others starts anew."""
+LOOK_SECONDS = 2.0
+"""Between looks for what has been added to the library."""
 KEPT = (15 * 60, 60 * 60)
 """Seconds between looks for uploads to delete, and their age by then."""
 
@@ -70,35 +74,56 @@ def build(calls: Calls) -> gr.Blocks:
         filled = opened.then(fill, library, lists, api_name=False)
         first = partial(_first, calls)
         filled.then(first, form.asked, form.outputs, api_name=False, show_progress="hidden", **MODEL)
+        shown = gr.State(None)
+        looking = {"api_name": False, "show_progress": "hidden", "concurrency_limit": None}
+        gr.Timer(LOOK_SECONDS).tick(partial(_look, calls), [library, shown], [shown, *lists], **looking)
     return page.queue(max_size=WAITING)
 
 
 def _open(calls: Calls, form: search_tab.Form, address: dict[str, str]) -> list[Any]:
     """The form as the address asks for it; an address that cannot be meant leaves it as it is."""
     try:
-        wish = Wish.of(address)
+        request = SearchRequest.of(address)
     except ValueError as error:
         gr.Warning(f"The address cannot be read: {error}")
-        wish = Wish()
-    name = wish.library if wish.library in calls.libraries else calls.libraries[0]
-    return [name, wish, *form.values(wish)]
+        request = SearchRequest()
+    name = request.library if request.library in calls.libraries else calls.libraries[0]
+    return [name, request, *form.values(request)]
 
 
-def _first(calls: Calls, wish: Wish) -> list[Any]:
-    return search_tab.show(calls, wish) if wish.asks else [gr.skip(), gr.skip()]
+def _first(calls: Calls, request: SearchRequest) -> list[Any]:
+    return search_tab.show(calls, request) if request.asks else [gr.skip(), gr.skip()]
 
 
-def _fill(calls: Calls, library: str) -> list[Any]:
+def _look(calls: Calls, library: str, shown: LibraryState | None) -> list[Any]:
+    """What has changed since the last look; videos that came are in the lists, what is chosen there stays."""
+    now = calls.state(library)
+    if shown is None or now == shown or now.videos is None:
+        return [now, *[gr.skip()] * 6]
+    if now.videos != shown.videos and not now.indexing:
+        return [now, *_fill(calls, library, keep_choices=bool(shown.videos))]
+    return [now, _told(now.videos, now.indexing), *[gr.skip()] * 5]
+
+
+def _fill(calls: Calls, library: str, keep_choices: bool = False) -> list[Any]:
     """What the library holds, for those who have just come or chosen another."""
     try:
         known, places = calls.videos(library), calls.places(library)
     except ValueError as error:
         return [failure(error), failure(error), *[gr.skip()] * 4]
-    told = (
-        message(f"{library_tab.counted(len(known), 'video')} in the library") if known else search_tab.NOTHING
-    )
-    choices = gr.Dropdown(known, value=known[0][1] if known else None)
+    told = _told(len(known), calls.state(library).indexing)
+    value = {} if keep_choices else {"value": known[0][1] if known else None}
+    choices = gr.Dropdown(known, **value)
     return [told, library_tab.holding(known, places), choices, choices, choices, search_tab.folders(places)]
+
+
+def _told(videos: int, indexing: Sequence[Job]) -> str:
+    """How many videos there are to search, and what is being added."""
+    if not videos and not indexing:
+        return search_tab.NOTHING
+    parts = [html.escape(f"{library_tab.counted(videos, 'video')} in the library")]
+    parts += [f"<bdi>{html.escape(job.words)}</bdi>" for job in indexing]
+    return message("; ".join(parts))
 
 
 def settings(
@@ -106,7 +131,7 @@ def settings(
 ) -> dict[str, Any]:
     """Arguments of `launch`: the security floor. Raises ValueError for an open address without a password."""
     password = _password(host, without_password)
-    door = guard(password, local_only=is_loopback(host) and not password)
+    check = guard(password, local_only=is_loopback(host) and not password)
     return {
         "server_name": host,
         "server_port": port,
@@ -123,7 +148,7 @@ def settings(
         "theme": THEME,
         "css_paths": STYLE,
         "app_kwargs": {
-            "middleware": [Middleware(BaseHTTPMiddleware, dispatch=door)],
+            "middleware": [Middleware(BaseHTTPMiddleware, dispatch=check)],
             "routes": [media.route(calls.media)],
             "docs_url": None,
         },
@@ -151,17 +176,22 @@ def main(arguments: list[str] | None = None) -> int:
     """Serves the page until Ctrl-C. Exit code 2 and one line for what the user can mend."""
     given = _parser().parse_args(arguments)
     try:
+        known = named(given.library)
         libraries: dict[str, Callable[[], Any]] = {
             name: partial(open_library, address, given.model, bool(given.allow_folders))
-            for name, address in named(given.library).items()
+            for name, address in known.items()
         }
+        if given.first is not None:
+            name, address = next(iter(known.items()))
+            libraries[name] = partial(open_library, address, given.model, True, given.first)
         for folder in given.allow_folders:
             if not folder.is_dir():
                 raise ValueError(f"--allow-folders {folder} is no folder: name one that is there")
         first = given.library[0]
         cache = None if "://" in first else Path(first).resolve() / "proxies"
-        engine = Backend(libraries, cache, given.allow_folders)
-        calls = engine.calls()
+        local = {name: Path(address) for name, address in known.items() if "://" not in address}
+        backend = Backend(libraries, cache, given.allow_folders, local)
+        calls = backend.calls()
         options = settings(calls, given.host, given.port, given.without_password)
     except (ValueError, OSError) as error:
         print(error, file=sys.stderr)
@@ -188,6 +218,9 @@ def _parser() -> argparse.ArgumentParser:
         nargs="+",
         default=[],
         help="folders that visitors may index, with all below them (default: none)",
+    )
+    parser.add_argument(
+        "--first", type=Path, help="folder of videos to index into the first library where that is new"
     )
     parser.add_argument(
         "--host", default="127.0.0.1", help="address to listen on (default: this machine only)"

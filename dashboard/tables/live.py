@@ -15,6 +15,7 @@ import streamlit as st
 from dashboard import labels
 from dashboard.tables import records, study_tables
 from stan import experiments, results
+from stan.common import jobs
 from stan.config import Experiment
 from stan.evaluation.metrics import HEADLINE
 from stan.results.progress import RunProgress, progress
@@ -26,7 +27,7 @@ _POINTS = 60
 
 
 @dataclass(frozen=True)
-class Job:
+class UnfinishedRun:
     """A run that isn't done, at this moment."""
 
     id: str
@@ -59,10 +60,15 @@ def chosen(part: str = "") -> pd.DataFrame:
     return table[names.str.contains(part.strip(), case=False, regex=False)]
 
 
-def jobs(table: pd.DataFrame) -> list[Job]:
+def unfinished(table: pd.DataFrame) -> list[UnfinishedRun]:
     """Those of the runs that are under way or stopped, with what record and log say now."""
     found = [results.read(path) for path in table.loc[table["status"].isin(UNDER_WAY), "path"]]
     return [_job(one) for one in found if one["status"] in UNDER_WAY]
+
+
+def work() -> list[jobs.Job]:
+    """What is under way beside or before single runs: worlds that are rendered, levels, sweeps, indexing."""
+    return jobs.running([*records.roots(), records.worlds(), *records.libraries()])
 
 
 def ended(table: pd.DataFrame, most: int = 5) -> pd.DataFrame:
@@ -71,33 +77,33 @@ def ended(table: pd.DataFrame, most: int = 5) -> pd.DataFrame:
     return over.sort_values("end", ascending=False).head(most) if len(over) else over
 
 
-def stopped(jobs: list[Job]) -> dict[str, list[Job]]:
+def stopped(runs: list[UnfinishedRun]) -> dict[str, list[UnfinishedRun]]:
     """Those that don't run any more, by the command that goes on with them."""
-    found: dict[str, list[Job]] = {}
-    for job in jobs:
-        if job.status != "running":
-            found.setdefault(job.command, []).append(job)
+    found: dict[str, list[UnfinishedRun]] = {}
+    for run in runs:
+        if run.status != "running":
+            found.setdefault(run.command, []).append(run)
     return found
 
 
-def table(jobs: list[Job]) -> pd.DataFrame:
+def table(runs: list[UnfinishedRun]) -> pd.DataFrame:
     """A line a run, with the losses of its steps as a small curve."""
     return pd.DataFrame(
         {
-            "run": f"{job.experiment.row}, seed {job.experiment.seed}",
-            "study": job.experiment.study,
-            "suite": job.experiment.data.suite,
-            "epoch": f"{job.progress.epoch or '–'} of {job.progress.epochs}",
-            "step": job.progress.step,
-            "loss": job.progress.loss,
-            "losses": _thinned(job.steps["loss"]),
-            "best on validation": job.progress.best,
-            "metric": labels.metric(job.metric),
-            "clips/s": job.progress.rate,
-            "elapsed": labels.duration(job.elapsed),
-            "remaining": None if job.progress.remaining is None else labels.duration(job.progress.remaining),
+            "run": f"{run.experiment.row}, seed {run.experiment.seed}",
+            "study": run.experiment.study,
+            "suite": run.experiment.data.suite,
+            "epoch": f"{run.progress.epoch or '–'} of {run.progress.epochs}",
+            "step": run.progress.step,
+            "loss": run.progress.loss,
+            "losses": _thinned(run.steps["loss"]),
+            "best on validation": run.progress.best,
+            "metric": labels.metric(run.metric),
+            "clips/s": run.progress.rate,
+            "elapsed": labels.duration(run.elapsed),
+            "remaining": None if run.progress.remaining is None else labels.duration(run.progress.remaining),
         }
-        for job in jobs
+        for run in runs
     )
 
 
@@ -105,13 +111,13 @@ def _thinned(losses: pd.Series) -> list[float]:
     return losses.iloc[:: max(1, len(losses) // _POINTS)].tolist()
 
 
-def _job(found: dict[str, Any]) -> Job:
+def _job(found: dict[str, Any]) -> UnfinishedRun:
     experiment, run = found["experiment"], found["run"]
     metric = HEADLINE[experiments.task(experiment.data.suite)]
     silent, seconds = _silent(run), run.get("seconds")
     spent = float(seconds) if isinstance(seconds, int | float) else 0.0
     told, steps, validation = _log(found["path"], _size(found["path"]), experiment.train.epochs, metric)
-    return Job(
+    return UnfinishedRun(
         id=found["id"],
         experiment=experiment,
         status=found["status"],

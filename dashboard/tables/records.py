@@ -36,6 +36,11 @@ def worlds() -> Path:
     return Path(_arguments().worlds or os.environ.get("STAN_WORLDS", "worlds"))
 
 
+def libraries() -> tuple[str, ...]:
+    """Folders of libraries whose indexing *Live* shows: `--library` (several allowed)."""
+    return tuple(_arguments().library)
+
+
 def demo() -> str:
     """Address of the demo that links lead to: `--demo`, else where `stan demo` serves it first."""
     return _arguments().demo
@@ -44,6 +49,7 @@ def demo() -> str:
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="streamlit run dashboard/app.py --")
     parser.add_argument("--runs", action="append", help="folder of runs; several allowed")
+    parser.add_argument("--library", action="append", default=[], help="library whose indexing is shown")
     parser.add_argument("--worlds", help="folder of rendered worlds")
     parser.add_argument("--demo", default=DEMO_ADDRESS, help="address of the demo that links lead to")
     return parser.parse_args(sys.argv[1:])

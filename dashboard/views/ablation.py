@@ -9,7 +9,7 @@ import streamlit as st
 
 from dashboard import labels
 from dashboard.charts import run_charts, study_charts
-from dashboard.components import data_grid, downloads, url_widgets
+from dashboard.components import data_grid, downloads, refresh, url_widgets
 from dashboard.tables import queries, records
 from stan.report import figures, formats, study_figures
 
@@ -18,6 +18,7 @@ TITLE = "Ablation"
 
 def show() -> None:
     st.title(TITLE)
+    refresh.when_a_run_ends()
     studies = records.studies(records.runs())
     if not studies:
         st.info("No study has a finished run. This runs the component ablation, one seed:")

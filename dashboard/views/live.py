@@ -9,7 +9,7 @@ from dashboard import labels
 from dashboard.charts import run_charts, study_charts
 from dashboard.components import data_grid, url_widgets
 from dashboard.tables import live
-from dashboard.views import runs
+from dashboard.views import runs as runs_page
 
 TITLE = "Live"
 
@@ -37,11 +37,12 @@ def show() -> None:
 @st.fragment(run_every=_SECONDS)
 def _now(part: str, by: str, log: bool) -> None:
     """Reads records and logs again every two seconds, without running the rest of the page."""
+    _work()
     table = live.chosen(part)
-    jobs = live.jobs(table)
-    running = [job for job in jobs if job.status == "running"]
+    runs = live.unfinished(table)
+    running = [run for run in runs if run.status == "running"]
     _running(running, part, by, log)
-    stopped = list(live.stopped(jobs).items())
+    stopped = list(live.stopped(runs).items())
     for command, group in stopped[:_COMMANDS]:
         _stopped(command, group)
     if len(stopped) > _COMMANDS:
@@ -49,32 +50,36 @@ def _now(part: str, by: str, log: bool) -> None:
     _ended(live.ended(table))
 
 
-def _running(jobs: list[live.Job], part: str, by: str, log: bool) -> None:
-    if not jobs:
-        st.info(
-            f"Nothing is running{' that the filter leaves' if part.strip() else ''}. This starts a sweep:"
-        )
-        st.code(
-            "stan ablate components --suite motions --size quick --seeds 0", language="bash", wrap_lines=True
-        )
+def _work() -> None:
+    for job in live.work():
+        st.progress(job.share, text=labels.plain(job.words))
+
+
+def _running(runs: list[live.UnfinishedRun], part: str, by: str, log: bool) -> None:
+    if not runs:
+        if not live.work():
+            left = " that the filter leaves" if part.strip() else ""
+            st.info(f"Nothing is running{left}. This starts a sweep:")
+            command = "stan ablate components --suite motions --size quick --seeds 0"
+            st.code(command, language="bash", wrap_lines=True)
         return
-    data_grid.show(live.table(jobs), key="running", decimals="%.3g", pinned="run", curves=("losses",))
+    data_grid.show(live.table(runs), key="running", decimals="%.3g", pinned="run", curves=("losses",))
     st.caption("Of the records and logs on disk; a run counts as running while its process lives.")
-    drawn = [job for job in jobs if len(job.steps)][:_CURVES]
+    drawn = [run for run in runs if len(run.steps)][:_CURVES]
     if drawn:
-        lines = {job.id: (job.steps, job.validation) for job in drawn}
-        metric = ", ".join(dict.fromkeys(labels.metric(job.metric) for job in drawn))
+        lines = {run.id: (run.steps, run.validation) for run in drawn}
+        metric = ", ".join(dict.fromkeys(labels.metric(run.metric) for run in drawn))
         st.plotly_chart(
             run_charts.curves(lines, metric, by, log=log), key="curves", config=study_charts.CONFIG
         )
 
 
-def _stopped(command: str, jobs: list[live.Job]) -> None:
+def _stopped(command: str, runs: list[live.UnfinishedRun]) -> None:
     told = [
-        f"{labels.plain(job.id)} ({job.status}, silent for {labels.duration(job.silent)})"
-        for job in jobs[:_NAMED]
+        f"{labels.plain(run.id)} ({run.status}, silent for {labels.duration(run.silent)})"
+        for run in runs[:_NAMED]
     ]
-    more = f" and {len(jobs) - _NAMED} more" if len(jobs) > _NAMED else ""
+    more = f" and {len(runs) - _NAMED} more" if len(runs) > _NAMED else ""
     st.warning(f"**Stopped**: {'; '.join(told)}{more}. This goes on from the last checkpoint:")
     st.code(command, language="bash", wrap_lines=True)
 
@@ -83,7 +88,7 @@ def _ended(table: pd.DataFrame) -> None:
     if table.empty:
         return
     st.subheader("Ended last")
-    page = st.Page(runs.show, title=runs.TITLE, url_path="runs")
+    page = st.Page(runs_page.show, title=runs_page.TITLE, url_path="runs")
     for _, run in table.iterrows():
         st.page_link(
             page,

@@ -7,6 +7,7 @@ import streamlit as st
 
 from dashboard import labels
 from dashboard.charts import study_charts
+from dashboard.components import refresh
 from dashboard.tables import live, records
 from dashboard.views import ablation
 
@@ -29,6 +30,7 @@ def show() -> None:
     _counts(table)
     _live()
     _at_a_glance(records.studies(table))
+    refresh.when_a_run_ends()
 
 
 def _counts(table: pd.DataFrame) -> None:
@@ -62,10 +64,12 @@ def _next_step(own: pd.DataFrame, broken: int) -> None:
 @st.fragment(run_every=2)
 def _live() -> None:
     """Reads the records again every two seconds, without running the rest of the page."""
-    jobs = live.jobs(records.runs())
-    if not jobs:
+    jobs, work = live.unfinished(records.runs()), live.work()
+    if not jobs and not work:
         return
     st.subheader("Live")
+    for one in work:
+        st.progress(one.share, text=labels.plain(one.words))
     for job in jobs:
         if job.status == "running":
             at = job.progress

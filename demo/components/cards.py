@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from demo.service.media import PICTURES
-from demo.service.search_request import Wish
+from demo.service.search_request import SearchRequest
 
 SCRIPT = Path(__file__).with_name("cards.js")
 """What moves between the cards and plays them."""
@@ -24,13 +24,13 @@ HEIGHT = 24
 """Of the curve, in its own units; it is 100 wide."""
 
 
-def cards(results: Sequence[dict[str, Any]], wish: Wish) -> str:
+def cards(results: Sequence[dict[str, Any]], request: SearchRequest) -> str:
     """One card per result, best first; their curves share one scale, so that a higher one fits better."""
     scores = [score for result in results for score in result["curve"]["scores"]]
     scale = (min(scores, default=0.0), max(scores, default=0.0))
     inner = "".join(_card(rank, result, scale) for rank, result in enumerate(results, 1))
     label = f"{len(results)} results, best first; arrow keys move between them, Enter plays"
-    address = html.escape(wish.address)
+    address = html.escape(request.address)
     return f'<div class="cards" role="list" aria-label="{label}" data-address="{address}">{inner}</div>'
 
 

@@ -1,18 +1,28 @@
-"""The plain callables that the page stands on; `demo.service.engine` binds the real ones, tests made-up ones."""
+"""The plain callables that the page stands on; `demo.service.backend` binds the real ones, tests made-up ones."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
-from demo.service.search_request import Wish
+from demo.service.search_request import SearchRequest
+from stan.common.jobs import Job
 from stan.common.progress import FileProgress
 
 if TYPE_CHECKING:
     from stan.explain import Attention, Explanation
     from stan.library import Results
+
+
+class LibraryState(NamedTuple):
+    """How a library stands at this moment."""
+
+    videos: int | None
+    """None while it is not open yet."""
+    indexing: tuple[Job, ...] = ()
+    """What is being added to it, by this process or another."""
 
 
 @dataclass(frozen=True)
@@ -30,12 +40,14 @@ class Calls:
     """Sets of labels to recognise, by name."""
     templates: Mapping[str, list[str]]
     """Sets of sentences with a gap for the label, by name."""
+    state: Callable[[str], LibraryState]
+    """state(library) -> how it stands now; never waits, never raises."""
     videos: Callable[[str], list[tuple[str, str]]]
     """videos(library) -> (name, id) of each."""
     places: Callable[[str], list[str]]
     """places(library) -> names of the folders that its videos lie in, for filters."""
-    search: Callable[[Wish], Results]
-    """search(wish) -> `stan.library.Results`."""
+    search: Callable[[SearchRequest], Results]
+    """search(request) -> `stan.library.Results`."""
     recognise: Callable[..., dict[str, Any]]
     """recognise(library, video, labels, templates) -> as `stan.evaluation.zero_shot.recognise`."""
     explain: Callable[[str, str, str, int, Callable[[int, int], None]], Explanation]

@@ -16,7 +16,7 @@ LARGEST_GAIN = 2.0
 
 
 @dataclass(frozen=True)
-class Wish:
+class SearchRequest:
     """One search: words, or a video (perhaps one moment of it) that others should be like."""
 
     library: str = ""
@@ -38,7 +38,7 @@ class Wish:
     """Days, as 2026-01-31."""
 
     @classmethod
-    def of(cls, given: Mapping[str, Any]) -> Wish:
+    def of(cls, given: Mapping[str, Any]) -> SearchRequest:
         """What an address or a form asks for; what is missing or empty stays as it is by default.
 
         Raises ValueError for a value that cannot be meant.

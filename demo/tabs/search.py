@@ -12,7 +12,7 @@ import gradio as gr
 from demo.components import cards
 from demo.components.page import MODEL, failure, message, took
 from demo.service.calls import Calls
-from demo.service.search_request import LARGEST_GAIN, LONGEST_QUERY, MOST, Wish
+from demo.service.search_request import LARGEST_GAIN, LONGEST_QUERY, MOST, SearchRequest
 
 EXAMPLES = ["a red circle moves up", "a blue square moves to the right", "a green triangle grows"]
 EMPTY = message(
@@ -41,18 +41,20 @@ again at once, without encoding anything.
 
 @dataclass(frozen=True)
 class Form:
-    """The tab's components that a `Wish` is read from and written to, by the wish's own names."""
+    """The tab's components, by the names of the fields of `SearchRequest`."""
 
     inputs: dict[str, gr.components.Component]
     asked: gr.State
-    """The last wish that was searched for."""
+    """The last request that was searched for."""
     outputs: list[gr.components.Component]
 
-    def values(self, wish: Wish) -> list[Any]:
-        """Updates of `inputs` so that they show `wish`."""
-        shown = {name: getattr(wish, name) for name in self.inputs}
+    def values(self, request: SearchRequest) -> list[Any]:
+        """Updates of `inputs` so that they show `request`."""
+        shown = {name: getattr(request, name) for name in self.inputs}
         return list(
-            (shown | {"folder": folders([wish.folder] if wish.folder else [], value=wish.folder)}).values()
+            (
+                shown | {"folder": folders([request.folder] if request.folder else [], value=request.folder)}
+            ).values()
         )
 
 
@@ -90,7 +92,7 @@ def tab(calls: Calls, library: gr.components.Component) -> Form:
     gr.Examples([[example] for example in EXAMPLES], inputs=query, label="For example")
     status = gr.HTML(EMPTY, elem_id="search-status")
     found = gr.HTML("", elem_id="cards", js_on_load=cards.SCRIPT.read_text())
-    form = Form({"q": query, "gain": gain, "top": top, **filters}, gr.State(Wish()), [status, found])
+    form = Form({"q": query, "gain": gain, "top": top, **filters}, gr.State(SearchRequest()), [status, found])
     _answering(calls, library, form, button)
     return form
 
@@ -104,13 +106,13 @@ def _answering(calls: Calls, library: gr.components.Component, form: Form, butto
     def new(*values: Any) -> list[Any]:
         return _answer(calls, dict(zip(names, values, strict=True)))
 
-    def again(before: Wish, *values: Any) -> list[Any]:
+    def again(before: SearchRequest, *values: Any) -> list[Any]:
         kept = {name: getattr(before, name) for name in ("q", "like", "start", "end")}
         if not before.asks:
             return [gr.skip()] * 3
         return _answer(calls, {**dict(zip(names, values, strict=True)), **kept})
 
-    def similar(before: Wish, event: gr.EventData, *values: Any) -> list[Any]:
+    def similar(before: SearchRequest, event: gr.EventData, *values: Any) -> list[Any]:
         # What the browser sends is read like an address: every value is checked.
         like = {
             "like": event._data.get("id"),
@@ -137,7 +139,7 @@ def _answering(calls: Calls, library: gr.components.Component, form: Form, butto
 
 
 def _filters() -> dict[str, gr.components.Component]:
-    """By the names of `Wish`."""
+    """By the names of `SearchRequest`."""
     return {
         "folder": gr.Dropdown([("all", "")], value="", label="Folder", min_width=180),
         "shortest": gr.Number(None, label="At least (seconds)", minimum=0, min_width=130),
@@ -148,39 +150,41 @@ def _filters() -> dict[str, gr.components.Component]:
 
 
 def _answer(calls: Calls, given: dict[str, Any]) -> list[Any]:
-    """The wish as understood, the status line and the cards."""
+    """The request as understood, the status line and the cards."""
     try:
-        wish = Wish.of(given)
+        request = SearchRequest.of(given)
     except ValueError as error:
         return [gr.skip(), failure(error), ""]
-    return [wish, *show(calls, wish)]
+    return [request, *show(calls, request)]
 
 
-def show(calls: Calls, wish: Wish) -> list[str]:
+def show(calls: Calls, request: SearchRequest) -> list[str]:
     """The status line and the cards; what the user can mend comes back as the status line."""
-    if not wish.asks:
+    if not request.asks:
         return [ASK, ""]
     try:
-        found = calls.search(wish)
-        names = {id: name for name, id in calls.videos(wish.library)} if wish.like else {}
+        found = calls.search(request)
+        names = {id: name for name, id in calls.videos(request.library)} if request.like else {}
     except ValueError as error:
         return [failure(error), ""]
     if not found:
-        return [NONE_LEFT if wish != replace(wish, **_NO_FILTERS) else NOTHING, ""]
+        return [NONE_LEFT if request != replace(request, **_NO_FILTERS) else NOTHING, ""]
     started = time.perf_counter()
-    drawn = cards.cards(found, wish)
+    drawn = cards.cards(found, request)
     links = cards.downloads(found, found.document())
     times = {**found.ms, "render": 1000 * (time.perf_counter() - started)}
-    return [_summary(wish, names.get(wish.like, ""), found, links, times), drawn]
+    return [_summary(request, names.get(request.like, ""), found, links, times), drawn]
 
 
-_NO_FILTERS = {name: getattr(Wish(), name) for name in ("folder", "shortest", "longest", "since", "until")}
+_NO_FILTERS = {
+    name: getattr(SearchRequest(), name) for name in ("folder", "shortest", "longest", "since", "until")
+}
 
 
-def _summary(wish: Wish, name: str, found: Any, links: str, times: dict[str, float]) -> str:
-    sought = f"for <b>{html.escape(wish.q)}</b>"
-    if wish.like:
-        part = "" if wish.start is None else f", {wish.start:.1f}–{wish.end:.1f}&nbsp;s"
+def _summary(request: SearchRequest, name: str, found: Any, links: str, times: dict[str, float]) -> str:
+    sought = f"for <b>{html.escape(request.q)}</b>"
+    if request.like:
+        part = "" if request.start is None else f", {request.start:.1f}–{request.end:.1f}&nbsp;s"
         sought = f"like <b><bdi>{html.escape(name)}</bdi></b>{part}"
     count = f"{len(found)} best {sought}"
     if found.no_match:
@@ -188,7 +192,7 @@ def _summary(wish: Wish, name: str, found: Any, links: str, times: dict[str, flo
             f"<b>No good match</b> {sought}: nothing here fits it better than it fits unrelated queries. "
             "Try other or fewer words; these are the nearest"
         )
-    place = html.escape(wish.address)
+    place = html.escape(request.address)
     rest = f'<a class="permalink" href="{place}">Link to this search</a> {links}'
     return message(
         f'{count} <span class="links">{rest}</span><span class="times">{took(times)}</span>',

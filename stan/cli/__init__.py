@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
 import sys
 from collections.abc import Sequence
 from typing import NoReturn
 
 import typer
 
-from stan.cli import ablate, apps, bench, data, explain, recipe, runs, train, videos
+from stan.cli import ablate, apps, bench, data, explain, notebooks, quickstart, recipe, runs, train, videos
 from stan.cli.output import say
 
 app = typer.Typer(
@@ -30,7 +31,7 @@ for _command in (
     *(runs.runs, runs.compare, runs.report, runs.published, runs.cost, runs.metrics),
     *(videos.index, videos.search, videos.recognise, bench.time),
     *(explain.explain, explain.faithfulness),
-    *(apps.dashboard, apps.demo, apps.serve, apps.doctor),
+    *(quickstart.run, apps.dashboard, apps.demo, apps.serve, notebooks.notebooks, apps.doctor),
 ):
     app.command()(_command)
 app.add_typer(data.data, name="data")
@@ -84,11 +85,29 @@ def _usage(error: Exception) -> int:
 
 
 def _missing(error: ModuleNotFoundError) -> int:
-    if (error.name or "stan").partition(".")[0] == "stan":
+    package = (error.name or "stan").partition(".")[0]
+    if package == "stan":
         raise error
-    return _complain(
-        f"this needs the package {error.name}: run `make install`, or install stan-video[all]", 2
-    )
+    return _complain(f"this needs the package {package}: {_remedy(package)}", 2)
+
+
+def _remedy(package: str) -> str:
+    """How to get a package that one of the extras of stan-video brings, or that it cannot do without."""
+    from importlib.metadata import PackageNotFoundError, requires
+
+    from packaging.requirements import Requirement
+
+    from stan.common.paths import is_clone
+
+    if is_clone():
+        return "run `make install` in the clone"
+    with contextlib.suppress(PackageNotFoundError):
+        for one in map(Requirement, requires("stan-video") or ()):
+            named = one.name.lower().replace("-", "_") == package.lower().replace("-", "_")
+            extra = re.search(r"extra == ['\"](\w+)['\"]", str(one.marker or ""))
+            if named and extra:
+                return f"it comes with the extra {extra[1]!r}: pip install 'stan-video[{extra[1]}]'"
+    return "pip install 'stan-video[all]'"
 
 
 def _one_line(error: Exception) -> str:

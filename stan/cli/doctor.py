@@ -16,7 +16,7 @@ from pathlib import Path
 
 from packaging.requirements import Requirement
 
-from stan.common.paths import ASSETS, ROOT, project_folder
+from stan.common.paths import ASSETS, BUNDLED, ROOT, project_folder
 
 DISTRIBUTION = "stan-video"
 REINSTALL = "run `make install` in the clone"
@@ -111,9 +111,10 @@ def _dependency(requirement: Requirement, tested: str | None, extra: str | None)
 
 
 def _tested_versions() -> dict[str, str]:
-    """constraints.txt of the clone; nothing where the package is installed without one."""
-    constraints = ROOT / "constraints.txt"
-    lines = constraints.read_text().splitlines() if constraints.exists() else []
+    """constraints.txt, of the wheel or the clone; nothing where there is none."""
+    files = (folder / "constraints.txt" for folder in (BUNDLED, ROOT))
+    constraints = next((file for file in files if file.is_file()), None)
+    lines = constraints.read_text().splitlines() if constraints else []
     pins = (line.split("==") for line in lines if "==" in line and not line.startswith("#"))
     return {_normal(name): version.strip() for name, version in pins}
 
@@ -265,9 +266,7 @@ def _folders() -> Iterator[Check]:
         try:
             yield Check(f"folder {name}", True, str(project_folder(name)), needed=False)
         except ValueError as error:
-            yield Check(
-                f"folder {name}", False, str(error), "install from a clone: `make install`", needed=False
-            )
+            yield Check(f"folder {name}", False, str(error), REINSTALL, needed=False)
 
 
 def _browser() -> Check:

@@ -45,13 +45,16 @@ def index(
         int | None,
         typer.Option(help="With ray: workers that hold the model; one per GPU or core by default.", min=1),
     ] = None,
+    wait: Annotated[
+        bool, typer.Option("--wait", help="Wait while another process is indexing into the library.")
+    ] = False,
     as_json: Json = False,
 ) -> None:
     """Index a folder of videos: what is new or changed is embedded, what is gone is dropped."""
     from stan.library import Library as Videos
 
     with quiet():
-        report = Videos(library, model, window).add(folder, _progress(), engine=engine, jobs=jobs)
+        report = Videos(library, model, window).add(folder, _progress(), engine=engine, jobs=jobs, wait=wait)
     emit(report, as_json, _indexed)
 
 

@@ -1,4 +1,4 @@
-"""Nothing in; where the package's own files, and the folders that lie beside it in a clone, are out."""
+"""Nothing in; where the package's own files, the notebooks and the apps are out."""
 
 from __future__ import annotations
 
@@ -9,17 +9,23 @@ ASSETS = PACKAGE / "assets"
 """Weights, run records, printed numbers and label names that come with the package."""
 
 ROOT = PACKAGE.parent
-"""The clone, where the package is installed from one."""
+"""The clone, where the package is installed from one; else the folder of all installed packages."""
+
+BUNDLED = PACKAGE / "apps"
+"""Where a wheel holds what lies beside `stan` in a clone."""
 
 
 def project_folder(name: str) -> Path:
-    """The folder `name` (dashboard, demo or notebooks) of the clone that this package is installed from.
+    """The folder `name` (dashboard, demo or notebooks), of the wheel or the clone that this package is installed from.
 
-    Raises ValueError where there is none, because only a clone has them.
+    Raises ValueError where there is none.
     """
-    folder = ROOT / name
-    if not folder.is_dir():
-        raise ValueError(
-            f"no folder {name} in {folder.parent}: it comes with a clone; install from one by `make install`"
-        )
-    return folder
+    for place in (BUNDLED, ROOT):
+        if (place / name).is_dir() and (place == BUNDLED or is_clone()):
+            return place / name
+    raise ValueError(f"this installation has no folder {name}: install stan-video again")
+
+
+def is_clone() -> bool:
+    """Whether the package is installed from a clone, whose root is ROOT."""
+    return (ROOT / "pyproject.toml").is_file() and (ROOT / "notebooks").is_dir()

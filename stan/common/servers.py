@@ -12,10 +12,11 @@ import tempfile
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from importlib.util import find_spec
 from pathlib import Path
-from typing import IO
+from typing import IO, Protocol, Self
 
 from stan.common.paths import ROOT, project_folder
 
@@ -39,6 +40,8 @@ class Page:
     environment: dict[str, str] = field(default_factory=dict)
     host: str = HOST
     """Where it listens."""
+    folder: Path = ROOT
+    """Where its program starts: Python finds the app there."""
 
     @property
     def address(self) -> str:
@@ -63,14 +66,19 @@ def dashboard_command(
     port: int | None = None,
     demo: str = DEMO_ADDRESS,
     worlds: Path | str = "worlds",
+    libraries: Sequence[Path | str] = (),
 ) -> Page:
     """The dashboard over these roots of run records. Without `port`: 8501, or a free one if that is taken.
 
     demo: address of the demo that its links lead to. worlds: folder of rendered worlds, whose videos it shows.
+    libraries: those whose indexing it shows. Raises ValueError for a port that is taken, ModuleNotFoundError where its
+    packages are missing.
     """
-    port = port or free_port(DASHBOARD_PORT)
+    require("streamlit", "plotly", "matplotlib")
+    port = _port(port, DASHBOARD_PORT, HOST)
     folders = [argument for root in runs for argument in ("--runs", str(Path(root).resolve()))]
     folders += ["--worlds", str(Path(worlds).resolve())]
+    folders += [part for library in libraries for part in ("--library", _from_anywhere(library))]
     settings = {
         "server.address": HOST,
         "server.port": port,
@@ -78,9 +86,9 @@ def dashboard_command(
         "browser.gatherUsageStats": "false",
     }
     options = [part for name, value in settings.items() for part in (f"--{name}", str(value))]
-    app = str(project_folder("dashboard") / "app.py")
-    command = (sys.executable, "-m", "streamlit", "run", app, *options, "--", *folders, "--demo", demo)
-    return Page("dashboard", command, port)
+    app = project_folder("dashboard") / "app.py"
+    command = (sys.executable, "-m", "streamlit", "run", str(app), *options, "--", *folders, "--demo", demo)
+    return Page("dashboard", command, port, folder=app.parents[1])
 
 
 def demo_command(
@@ -89,19 +97,46 @@ def demo_command(
     folders: Sequence[Path] = (),
     host: str = HOST,
     without_password: bool = False,
+    first: Path | None = None,
 ) -> Page:
     """The demo over these libraries. Without `port`: 7860, or a free one where that is taken.
 
-    folders: what its visitors may index. host, without_password: as of `demo.app`.
+    folders: what its visitors may index. host, without_password: as of `demo.app`. first: a folder of videos that the
+    demo indexes when the first library holds nothing yet. Errors as of `dashboard_command`.
     """
-    port = port or free_port(DEMO_PORT)
-    project_folder("demo")
+    require("gradio", "starlette", "matplotlib")
+    port = _port(port, DEMO_PORT, host)
+    folder = project_folder("demo").parent
     named = [argument for library in libraries for argument in ("--library", _from_anywhere(library))]
     allowed = ["--allow-folders", *(str(folder.resolve()) for folder in folders)] if folders else []
     open_to_all = ["--without-password"] if without_password else []
     where = ["--host", host, "--port", str(port)]
-    command = (sys.executable, "-m", "demo.app", *named, *allowed, *open_to_all, *where)
-    return Page("demo", command, port, {"GRADIO_ANALYTICS_ENABLED": "False"}, host)
+    begin = ["--first", str(first.resolve())] if first else []
+    command = (sys.executable, "-m", "demo.app", *named, *allowed, *open_to_all, *begin, *where)
+    return Page("demo", command, port, {"GRADIO_ANALYTICS_ENABLED": "False"}, host, folder)
+
+
+def require(*packages: str) -> None:
+    """Raises ModuleNotFoundError naming the first of these packages that isn't installed."""
+    for name in packages:
+        if find_spec(name) is None:
+            raise ModuleNotFoundError(f"No module named {name!r}", name=name)
+
+
+def _port(wanted: int | None, preferred: int, host: str) -> int:
+    """The wanted port, else `preferred` or a free one. Raises ValueError where something listens at the wanted one."""
+    if wanted is None:
+        return free_port(preferred)
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    with socket.socket(family) as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((host, wanted))
+        except OSError as error:
+            raise ValueError(
+                f"port {wanted} of {host} cannot be taken ({error.strerror}): choose another, or end what listens there"
+            ) from None
+    return wanted
 
 
 def _from_anywhere(library: Path | str) -> str:
@@ -109,8 +144,22 @@ def _from_anywhere(library: Path | str) -> str:
     return str(library) if "://" in str(library) else str(Path(library).resolve())
 
 
-def serve(pages: Sequence[Page], say: Callable[[str], None] = print) -> None:
-    """Starts every page, says the addresses once all answer, returns after Ctrl-C, SIGTERM or hang-up.
+class Work(Protocol):
+    """What goes on beside the pages, from when they answer to the end."""
+
+    def start(self) -> None: ...
+
+    def look(self) -> None:
+        """Called several times a second; doesn't wait for anything."""
+        ...
+
+    def stop(self) -> None: ...
+
+
+def serve(pages: Iterable[Page], say: Callable[[str], None] = print, work: Work | None = None) -> None:
+    """Starts every page as it comes, says the addresses once all answer, returns after Ctrl-C, SIGTERM or hang-up.
+
+    work: begins when all pages answer.
 
     Raises ValueError, with its last words, for a page whose server doesn't start or dies later.
     However this ends, the servers and all processes that they started have ended before. Call it from the
@@ -121,40 +170,57 @@ def serve(pages: Sequence[Page], say: Callable[[str], None] = print) -> None:
         while not received and not _all_answer(running):
             time.sleep(0.2)
         if not received:
-            say("\n".join(f"{page.name}: {page.address}" for page in pages))
+            say("\n".join(f"{one.page.name}: {one.page.address}" for one in running))
+        if work is not None and not received:
+            stack.callback(work.stop)
+            work.start()
         while not received:
             _check_alive(running)
+            if work is not None:
+                work.look()
             time.sleep(0.2)
 
 
-class _Running:
-    """A started page; leaving it ends its process group, so that no child outlives it."""
+class Program:
+    """A program that was started; leaving it ends its process group, so that no child outlives it.
 
-    def __init__(self, page: Page):
-        self.page = page
+    patience: seconds that it may take to end when it is asked to, before it is killed.
+    """
+
+    def __init__(
+        self,
+        command: Sequence[str],
+        environment: Mapping[str, str] | None = None,
+        folder: Path | None = None,
+        patience: float = _GRACE_SECONDS,
+    ):
         self.started = time.monotonic()
+        self._patience = patience
         self.log: IO[bytes] = tempfile.TemporaryFile()  # noqa: SIM115 - closed by __exit__
         self.process = subprocess.Popen(
-            page.command,
-            cwd=ROOT,
-            env={**os.environ, **page.environment},
+            command,
+            cwd=folder,
+            env={**os.environ, **(environment or {})},
             stdin=subprocess.DEVNULL,
             stdout=self.log,
             stderr=subprocess.STDOUT,
             start_new_session=True,
         )
 
-    def __enter__(self) -> _Running:
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:
         with self.log:
             self._signal_group(signal.SIGTERM)
-            patience = time.monotonic() + _GRACE_SECONDS
+            patience = time.monotonic() + self._patience
             while self._group_lives() and time.monotonic() < patience:
                 time.sleep(0.05)
             self._signal_group(signal.SIGKILL)
             self.process.wait()
+
+    def ask_to_end(self) -> None:
+        self._signal_group(signal.SIGTERM)
 
     def last_words(self) -> str:
         """The last line of its output: of a traceback, the one that says what was wrong."""
@@ -172,6 +238,14 @@ class _Running:
         except ProcessLookupError:
             return False
         return True
+
+
+class _Running(Program):
+    """A page that was started."""
+
+    def __init__(self, page: Page):
+        super().__init__(page.command, page.environment, page.folder)
+        self.page = page
 
 
 def _all_answer(running: Sequence[_Running]) -> bool:

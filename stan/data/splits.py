@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from filelock import FileLock
-
 from stan.common.progress import Progress
 from stan.config import DataConfig
 from stan.data.datasets import VideoSet, load
@@ -34,9 +32,5 @@ def world_folder(
     data: DataConfig, worlds_root: str | Path = "worlds", progress: Progress | None = None
 ) -> Path:
     """Folder of the suite's videos, rendered at the first call; a second process that calls then waits."""
-    root = Path(worlds_root)
-    root.mkdir(parents=True, exist_ok=True)
-    with FileLock(root / f".{data.suite}-{data.size}-{data.world_seed}.lock"):
-        return writer.write(
-            data.suite, data.size, root, data.world_seed, progress or (lambda done, total: None)
-        )
+    told = progress or (lambda done, total: None)
+    return writer.write(data.suite, data.size, worlds_root, data.world_seed, told)

@@ -79,6 +79,13 @@ class Library:
         maker = self._store.maker
         return maker.model if maker else None
 
+    def __len__(self) -> int:
+        """How many videos it holds."""
+        return self._store.videos
+
+    def __bool__(self) -> bool:
+        return True  # also where it holds none
+
     def entries(self) -> list[Entry]:
         """All videos, by folder and name."""
         return self._store.entries()
@@ -94,6 +101,7 @@ class Library:
         *,
         engine: str = "local",
         jobs: int | None = None,
+        wait: bool = False,
     ) -> dict[str, Any]:
         """Indexes what is new or changed below `folder` and drops what is gone from it or no longer decodes.
 
@@ -101,6 +109,7 @@ class Library:
             is dropped then.
         progress: `progress(done, total, name)` is called before each video.
         engine: `local`, or `ray` for the workers of a cluster that each hold the model (see `stan.library.ray_engine`).
+        wait: until another process that is writing to the library has ended; else that is an error.
         jobs: with ray, so many workers; by default one per GPU of the cluster, or per core where it has none.
 
         Returns {"indexed", "unchanged", "removed", "skipped": [{"file", "reason", "remedy"}], "seconds",
@@ -113,7 +122,7 @@ class Library:
         root = Path(folder).resolve()
         wanted = Folder(root) if root.is_dir() else Addresses(Path(folder))
         embeds = self._engine(engine, jobs, float(self.require_model().window))
-        with self._store.writing():
+        with self._store.writing(wait):
             maker = self.require_model()  # another process may have made the library meanwhile
             self._store.create(self.model.clip.embed_dim, maker)
             with self._told(root.name, progress) as told:

@@ -83,6 +83,10 @@ class Maker:
     layout: str = LAYOUT
 
 
+class Busy(ValueError):
+    """Another process is writing to the library."""
+
+
 class Store:
     """The table at `address`, a folder or an address of object storage; made by `create`.
 
@@ -125,6 +129,12 @@ class Store:
         return sorted(found, key=lambda entry: (entry.folder, entry.name))
 
     @property
+    def videos(self) -> int:
+        """How many rows there are."""
+        table = self._table()
+        return 0 if table is None else table.count_rows()
+
+    @property
     def windows(self) -> int:
         """How many windows all videos have."""
         table = self.read(["windows"])
@@ -158,29 +168,29 @@ class Store:
         return (query.select(columns) if columns else query).to_arrow().to_pylist()
 
     @contextmanager
-    def writing(self) -> Iterator[None]:
+    def writing(self, wait: bool = False) -> Iterator[None]:
         """The right to write, one process at a time; on object storage nothing keeps two apart.
 
-        Raises ValueError when another has it, and where the folder cannot be written to or its disk is full; what
-        was written before stands then.
+        wait: until another process that has it lets go of it. Raises Busy when another has it, and ValueError where the
+        folder cannot be written to or its disk is full; what was written before stands then.
         """
         try:
             if self.path is None:
                 yield
                 return
-            with self._lock():
+            with self._lock(wait):
                 yield
         except RuntimeError as error:
             if "LanceError(IO)" not in str(error):
                 raise
             raise self._unwritable(_reason(error)) from error
 
-    def _lock(self) -> FileLock:
+    def _lock(self, wait: bool) -> FileLock:
         try:
             self.path.mkdir(parents=True, exist_ok=True)
-            return FileLock(self.path / LOCK, timeout=0).acquire()
+            return FileLock(self.path / LOCK, timeout=-1 if wait else 0).acquire()
         except Timeout:
-            raise ValueError(
+            raise Busy(
                 f"another process is indexing into {self.path}: wait until it has ended, then try again"
             ) from None
         except OSError as error:

@@ -11,7 +11,7 @@ import pytest
 import torch
 
 from demo import app
-from demo.service.engine import Backend
+from demo.service.backend import Backend
 from stan.config import ModelConfig
 from stan.library import Library
 from stan.models.dual_encoder import build

@@ -10,7 +10,7 @@ import pytest
 from dashboard import labels
 from dashboard.charts import run_charts, study_charts
 from dashboard.tables import notes, queries, reproduction, speed, study_tables
-from demo.service.search_request import Wish
+from demo.service.search_request import SearchRequest
 from stan import experiments, report
 from stan.experiments import published
 from stan.report.reproduction import ledger as printed_and_own
@@ -232,7 +232,7 @@ def test_lost_queries_stand_with_their_answers_and_the_demos_address():
     )
     assert shown["demo"].iloc[1] == "http://127.0.0.1:9002/?q=a%20red%20ring%20%26%20more"
     asked = dict(parse_qsl(urlsplit(shown["demo"].iloc[1]).query))
-    assert Wish.of(asked).q == "a red ring & more"  # what the demo reads in its address
+    assert SearchRequest.of(asked).q == "a red ring & more"  # what the demo reads in its address
     assert queries.lost(table, "objects", "red ring", "http://127.0.0.1:9002")["query"].tolist() == ["a"]
     assert queries.groupings(table.assign(motion=None, count=None, seen=True)) == ["objects", "right"]
 

@@ -18,9 +18,9 @@ from PIL import Image
 
 from demo import app
 from demo.service import access, media
-from demo.service.engine import Backend, open_library
+from demo.service.backend import Backend, open_library
 from demo.service.media import LONGEST, PICTURE, PICTURES, Proxies
-from demo.service.search_request import Wish
+from demo.service.search_request import SearchRequest
 from stan.data.video.decode import VideoError
 from tests.support.fake_calls import ID, OTHER, calls, refuse
 from tests.support.small_clips import write_clip
@@ -116,7 +116,7 @@ def test_a_visitor_cannot_name_a_path(tmp_path):
         lambda path: engine.explain("mine", path, "a", 4, print),
         lambda path: engine.attention("mine", path, 4),
         lambda path: engine.time("mine", path, "a"),
-        lambda path: engine.search(Wish(like=path)),
+        lambda path: engine.search(SearchRequest(like=path)),
     )
     for attempt in attempts:
         with pytest.raises(ValueError, match="no such thing"):
@@ -186,11 +186,11 @@ def test_places_name_folders_without_telling_where_they_are(tmp_path):
     engine = engine_over(tmp_path, library)
     names = ["videos", "videos (2)", "videos (2)/trips", "videos (2)/trips/rome"]
     assert engine.places("mine") == names
-    engine.search(Wish(q="a", folder="videos (2)/trips"))
-    engine.search(Wish(q="a"))
+    engine.search(SearchRequest(q="a", folder="videos (2)/trips"))
+    engine.search(SearchRequest(q="a"))
     assert searched == ["/srv/private/videos/trips", None]
     with pytest.raises(ValueError, match="no video of the library lies in"):
-        engine.search(Wish(q="a", folder="/srv/private/videos"))
+        engine.search(SearchRequest(q="a", folder="/srv/private/videos"))
 
 
 # ---- who is let in

@@ -16,7 +16,7 @@ import numpy as np
 import pytest
 
 from demo.components import cards, heatmaps
-from demo.service.search_request import Wish
+from demo.service.search_request import SearchRequest
 from demo.tabs import attention as attention_tab
 from demo.tabs import explanation, frame_order, inside, recognise, search
 from demo.tabs import library as library_tab
@@ -24,16 +24,18 @@ from stan.data.video.decode import VideoError
 from tests.support import fake_calls
 from tests.support.fake_calls import HOSTILE, ID, OTHER, calls, refuse, results
 
-WISH = Wish(q="a cat")
+WISH = SearchRequest(q="a cat")
 
 
 # ---- what is searched for
 
 
 def test_an_address_spells_a_wish_and_is_read_again():
-    wish = Wish("mine", "a red & a <b> + 2:c", gain=0.5, folder="x/ü", shortest=1.5, since="2026-01-31")
-    assert Wish.of(dict(parse_qsl(wish.address[1:]))) == wish
-    assert Wish(q="a").address == "?q=a"
+    request = SearchRequest(
+        "mine", "a red & a <b> + 2:c", gain=0.5, folder="x/ü", shortest=1.5, since="2026-01-31"
+    )
+    assert SearchRequest.of(dict(parse_qsl(request.address[1:]))) == request
+    assert SearchRequest(q="a").address == "?q=a"
 
 
 @pytest.mark.parametrize(
@@ -50,12 +52,15 @@ def test_an_address_spells_a_wish_and_is_read_again():
 )
 def test_what_cannot_be_meant_is_refused_by_name(name, value):
     with pytest.raises(ValueError, match=f"^{name} is "):
-        Wish.of({name: value})
+        SearchRequest.of({name: value})
 
 
 def test_a_form_left_empty_is_no_wish():
-    assert Wish.of({"q": "", "shortest": None, "folder": ""}) == Wish() and not Wish().asks
-    assert Wish(like=ID).asks
+    assert (
+        SearchRequest.of({"q": "", "shortest": None, "folder": ""}) == SearchRequest()
+        and not SearchRequest().asks
+    )
+    assert SearchRequest(like=ID).asks
 
 
 # ---- results
@@ -69,8 +74,8 @@ def test_a_card_says_what_was_found():
 
 
 def test_cards_show_hostile_text_as_text():
-    wish = Wish(q=HOSTILE)
-    status, drawn = search.show(calls(search=lambda _: results({"name": HOSTILE}, query=HOSTILE)), wish)
+    request = SearchRequest(q=HOSTILE)
+    status, drawn = search.show(calls(search=lambda _: results({"name": HOSTILE}, query=HOSTILE)), request)
     for text in (status, drawn):
         assert "<img src=x" not in text and "&lt;img" in text
     outside_tags = re.sub(r"<[^<>]*>", "", drawn)
@@ -113,28 +118,28 @@ def test_downloads_hold_the_results_without_paths():
 
 
 def test_the_status_holds_times_and_a_link_back():
-    status, _ = search.show(calls(), Wish(q="a cat", gain=0.5))
+    status, _ = search.show(calls(), SearchRequest(q="a cat", gain=0.5))
     assert "encode 1.0" in status and "search 0.5" in status and "render" in status
     assert 'href="?q=a+cat&amp;gain=0.5"' in status
 
 
 def test_what_others_are_like_is_named():
-    like = Wish(like=ID, start=1.0, end=2.0)
+    like = SearchRequest(like=ID, start=1.0, end=2.0)
     status, drawn = search.show(calls(), like)
     assert "a.mp4" in status and "1.0–2.0" in status and f"?like={ID}&amp;start=1.0&amp;end=2.0" in drawn
 
 
 @pytest.mark.parametrize(
-    ("search_call", "wish", "says"),
+    ("search_call", "asked", "says"),
     [
         (refuse, WISH, "no such thing"),
         (lambda _: results(), WISH, "stan index"),
-        (lambda _: results(), Wish(q="a", longest=1.0), "Filters"),
-        (refuse, Wish(q="  "), "query is empty"),
+        (lambda _: results(), SearchRequest(q="a", longest=1.0), "Filters"),
+        (refuse, SearchRequest(q="  "), "query is empty"),
     ],
 )
-def test_a_search_without_results_says_what_to_do(search_call, wish, says):
-    status, drawn = search.show(calls(search=search_call), wish)
+def test_a_search_without_results_says_what_to_do(search_call, asked, says):
+    status, drawn = search.show(calls(search=search_call), asked)
     assert says in status and drawn == "" and "<img" not in status
 
 

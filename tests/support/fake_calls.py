@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from demo.service.calls import Calls
+from demo.service.calls import Calls, LibraryState
 from stan.library import Results
 
 ID, OTHER = "0" * 16, "1" * 16
@@ -114,9 +114,10 @@ def calls(**changes: Any) -> Calls:
         folders=[],
         labels={"few": ["one", "two"], "others": ["three"]},
         templates={"plain": ["{}"], "more": ["a video of {}", "{}"]},
+        state=lambda library: LibraryState(1),
         videos=lambda library: [("a.mp4", ID)],
         places=lambda library: ["mine", "mine/below"],
-        search=lambda wish: results({}, query=wish.q),
+        search=lambda request: results({}, query=request.q),
         recognise=lambda *_: recognised(),
         explain=lambda *_: explanation(),
         attention=lambda *_: attention(),

@@ -83,12 +83,9 @@ class Plan:
 def plans(suite: str, size: str = "quick", seed: int = 0) -> list[Plan]:
     """All clips of a suite: test first, then validation, then training.
 
-    Raises ValueError for an unknown suite or size, naming the known ones.
+    Raises ValueError as `require` does.
     """
-    if suite not in SUITES:
-        raise ValueError(f"the embedded world has no suite {suite!r}; it has {', '.join(SUITES)}")
-    if size not in SIZES:
-        raise ValueError(f"the embedded world has no size {size!r}; it has {', '.join(SIZES)}")
+    require(suite, size)
     counts, taken = SIZES[size], set()
     key = (seed, zlib.crc32(suite.encode()))
     parts = [
@@ -98,6 +95,14 @@ def plans(suite: str, size: str = "quick", seed: int = 0) -> list[Plan]:
         _split(suite, "train", counts.train, SEEN, (*key, 3), taken),
     ]
     return [plan for part in parts for plan in part]
+
+
+def require(suite: str, size: str) -> None:
+    """Raises ValueError for an unknown suite or size, naming the known ones."""
+    if suite not in SUITES:
+        raise ValueError(f"the embedded world has no suite {suite!r}; it has {', '.join(SUITES)}")
+    if size not in SIZES:
+        raise ValueError(f"the embedded world has no size {size!r}; it has {', '.join(SIZES)}")
 
 
 def labels(suite: str) -> tuple[str, ...]:

@@ -11,16 +11,18 @@ import csv
 import json
 import os
 import shutil
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
 import av
 import numpy as np
+from filelock import FileLock
 
 from stan.common.jobs import job
-from stan.data.world.suites import EVENT_FRAMES, FPS, Plan, labels, plans
+from stan.common.progress import Progress
+from stan.data.world.suites import EVENT_FRAMES, FPS, Plan, labels, plans, require
 
 MARKER = "world.json"
 """Written last: a folder without it is not complete."""
@@ -35,14 +37,23 @@ def write(
     size: str,
     root: str | Path,
     seed: int = 0,
-    progress: Callable[[int, int], None] = lambda done, total: None,
+    progress: Progress = lambda done, total: None,
 ) -> Path:
     """Renders the suite into `root/SUITE-SIZE` (with `-sSEED` for another seed than 0) and returns that folder.
 
-    A complete folder is left as it is; an incomplete one is made anew. `progress(done, total)` is called as clips are
-    finished. Raises ValueError for an unknown suite or size, and where the folder holds another world.
+    A complete folder is left as it is; an incomplete one is made anew. While one process renders, another that wants
+    the same waits. `progress(done, total)` is called as clips are finished. Raises ValueError for an unknown suite or
+    size, and where the folder holds another world.
     """
-    folder = Path(root) / name(suite, size, seed)
+    require(suite, size)
+    root = Path(root)
+    root.mkdir(parents=True, exist_ok=True)
+    with FileLock(root / f".{suite}-{size}-{seed}.lock"):
+        return _written(suite, size, root, seed, progress)
+
+
+def _written(suite: str, size: str, root: Path, seed: int, progress: Progress) -> Path:
+    folder = root / name(suite, size, seed)
     made = {"suite": suite, "size": size, "seed": seed, "version": VERSION}
     if (folder / MARKER).is_file():
         _require_same(folder, made)

@@ -194,7 +194,7 @@ def _work(
         while not all(run.over for run in queue):
             for run in [run for run in queue if run.status == "running"]:
                 _reap(run)
-            for run in _ready(queue)[: where.at_once - _count(queue, "running")]:
+            for run in _next(queue)[: where.at_once - _count(queue, "running")]:
                 _start(run, where, runs, worlds)
             display.show()
             under_way = [f"{run.name} {words(run)}" for run in queue if run.status == "running"]
@@ -209,6 +209,18 @@ def _work(
                 run.running.stop()
                 run.status = "interrupted"
         display.show()
+
+
+def _next(queue: Sequence[Run]) -> list[Run]:
+    """Runs that can start now, in order; of all, the quickest of the first seed comes first: a result to look at."""
+    ready = _ready(queue)
+    if _count(queue, "waiting") < len(queue) - _count(queue, "done before") or not ready:
+        return ready
+    soonest = min(
+        (run for run in ready if run.experiment.seed == ready[0].experiment.seed),
+        key=lambda run: run.expected,
+    )
+    return [soonest, *(run for run in ready if run is not soonest)]
 
 
 def _ready(queue: Sequence[Run]) -> list[Run]:

@@ -194,6 +194,18 @@ def test_long_runs_start_first_after_a_whole_table_of_one_seed(tmp_path):
     assert ready[3:] == [(seed, row) for row in ("stan", "branch", "baseline") for seed in (0, 2)]
 
 
+def test_the_quickest_run_starts_before_all_others(tmp_path):
+    rows = {one.row: one for one in experiments.study("components", "motions")}
+    queue = [sweep.Run(rows[name], tmp_path) for name in ("baseline", "branch", "stan", "posterior")]
+    for run, seconds in zip(queue, (20.0, 60.0, 80.0, 50.0), strict=True):
+        run.expected = seconds
+    assert [run.experiment.row for run in sweep._next(queue)] == ["baseline", "stan", "branch", "posterior"]
+    queue[0].status = "running"
+    assert [run.experiment.row for run in sweep._next(queue)] == ["stan", "branch", "posterior"]
+    queue[0].status = "done before"
+    assert [run.experiment.row for run in sweep._next(queue)] == ["posterior", "stan", "branch"]
+
+
 def test_what_is_done_is_not_started(tmp_path, monkeypatch):
     wanted = [made_up("stan", 0), made_up("branch", 0)]
     for one in wanted:

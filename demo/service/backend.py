@@ -5,6 +5,7 @@ The first library opens in the background, so that the page stands at once; whoe
 
 from __future__ import annotations
 
+import contextlib
 import os
 import secrets
 import tempfile
@@ -15,9 +16,10 @@ from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from demo.service.calls import Calls
+from demo.service.calls import Calls, LibraryState
 from demo.service.media import Proxies
-from demo.service.search_request import Wish
+from demo.service.search_request import SearchRequest
+from stan.common import jobs
 from stan.common.progress import FileProgress
 from stan.data.label_sets import LABEL_SETS
 from stan.data.prompts import TEMPLATES
@@ -38,7 +40,7 @@ class Backend:
     """Libraries by name, each opened when first needed, and what the operator lets visitors index.
 
     cache: where the libraries' small videos and strips are kept; those of uploads go when the process ends, and so do
-    all where it is None.
+    all where it is None. addresses: the folders of libraries, where indexing by other processes is seen.
     """
 
     def __init__(
@@ -46,8 +48,10 @@ class Backend:
         libraries: Mapping[str, Callable[[], Library]],
         cache: Path | None = None,
         folders: Sequence[Path] = (),
+        addresses: Mapping[str, Path] | None = None,
     ):
         self._openers = dict(libraries)
+        self._addresses = dict(addresses or {})
         self._opened: dict[str, Future[Library]] = {}
         self._opening = threading.Lock()
         self._folders = {str(folder): folder.resolve() for folder in folders}
@@ -63,6 +67,7 @@ class Backend:
             folders=list(self._folders),
             labels={name: list(labels()) for name, labels in LABEL_SETS.items()},
             templates={name: list(sentences) for name, sentences in TEMPLATES.items()},
+            state=self.state,
             videos=self.videos,
             places=self.places,
             search=self.search,
@@ -75,6 +80,15 @@ class Backend:
             admit=self.admit,
         )
 
+    def state(self, library: str) -> LibraryState:
+        """How many videos it holds, and what is being indexed into it; at once, opened or not."""
+        address = self._addresses.get(library)
+        indexing = tuple(jobs.running([address])) if address else ()
+        opened = self._opened.get(library)
+        if opened is None or not opened.done() or opened.exception() is not None:
+            return LibraryState(None, indexing)
+        return LibraryState(len(opened.result()), indexing)
+
     def videos(self, library: str) -> list[tuple[str, str]]:
         """(name, id) of all videos."""
         return [(entry.name, entry.id) for entry in self._library(library).entries()]
@@ -83,18 +97,24 @@ class Backend:
         """Names of the folders that videos lie in; they do not tell where on this machine those are."""
         return list(_places(self._library(library).entries()))
 
-    def search(self, wish: Wish) -> Results:
+    def search(self, request: SearchRequest) -> Results:
         """Raises ValueError for a query that cannot be read and an id that is not known."""
         from stan.library import Filters
 
-        library = self._library(wish.library)
+        library = self._library(request.library)
         where = Filters(
-            self._place(library, wish.folder), wish.shortest, wish.longest, _day(wish.since), _day(wish.until)
+            self._place(library, request.folder),
+            request.shortest,
+            request.longest,
+            _day(request.since),
+            _day(request.until),
         )
-        if wish.like:
-            id = library.entry(wish.like).id
-            return library.similar(id, wish.top, start=wish.start, end=wish.end, gain=wish.gain, where=where)
-        return library.search(wish.q, wish.top, gain=wish.gain, where=where)
+        if request.like:
+            id = library.entry(request.like).id
+            return library.similar(
+                id, request.top, start=request.start, end=request.end, gain=request.gain, where=where
+            )
+        return library.search(request.q, request.top, gain=request.gain, where=where)
 
     def recognise(
         self, library: str, video: str | Path, labels: list[str], templates: list[str]
@@ -210,11 +230,20 @@ class Backend:
             return self._opened[name]
 
 
-def open_library(address: str, model: str | None, may_be_new: bool = False) -> Library:
-    """The library with its model loaded. Raises ValueError where there is none, or no such model."""
+def open_library(
+    address: str, model: str | None, may_be_new: bool = False, first: Path | None = None
+) -> Library:
+    """The library with its model loaded; where it is new, the videos of the folder `first` are indexed.
+
+    Raises ValueError where there is none, or no such model.
+    """
     from stan.library import Library
+    from stan.library.store import Busy
 
     library = Library(address, model)
+    if library.made_by is None and first is not None:
+        with contextlib.suppress(Busy):  # then another process is filling it
+            library.add(first)
     if library.made_by is None and not may_be_new:
         raise ValueError(
             f"there is no library at {address}: make one with stan index FOLDER --library {address}"
