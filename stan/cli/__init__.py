@@ -15,7 +15,22 @@ from typing import NoReturn
 
 import typer
 
-from stan.cli import ablate, apps, bench, data, explain, notebooks, quickstart, recipe, runs, train, videos
+from stan.cli import (
+    ablate,
+    apps,
+    bench,
+    data,
+    doctor,
+    evaluate,
+    explain,
+    notebooks,
+    quickstart,
+    recipe,
+    runs,
+    train,
+    videos,
+    weights,
+)
 from stan.cli.output import say
 
 app = typer.Typer(
@@ -26,12 +41,12 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 for _command in (
-    *(train.world, train.pretrain, train.train, train.export, train.convert),
-    *(train.evaluate, ablate.ablate, recipe.recipe),
+    *(data.world, weights.pretrain, train.train, weights.export, weights.convert),
+    *(evaluate.evaluate, ablate.ablate, recipe.recipe),
     *(runs.runs, runs.compare, runs.report, runs.published, runs.cost, runs.metrics),
-    *(videos.index, videos.search, videos.recognise, bench.time),
+    *(videos.index, videos.search, videos.recognise, evaluate.time),
     *(explain.explain, explain.faithfulness),
-    *(quickstart.run, apps.dashboard, apps.demo, apps.serve, notebooks.notebooks, apps.doctor),
+    *(quickstart.run, apps.dashboard, apps.demo, apps.serve, notebooks.notebooks, doctor.doctor),
 ):
     app.command()(_command)
 app.add_typer(data.data, name="data")

@@ -8,14 +8,11 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from stan.cli.output import Json, Runs, Worlds, emit, say, table
+from stan.cli.output import RUNS, WORLDS, Json, Runs, Worlds, emit, say, table
 from stan.cli.overrides import Backbone, Pretrained, Set, Size, Suite, overrides
 
 if TYPE_CHECKING:
     from stan.training import sweep
-
-_RUNS = Path("runs")
-_WORLDS = Path("worlds")
 
 
 def ablate(
@@ -44,8 +41,8 @@ def ablate(
             "--ship-rates", help="Choose them and write them into the package, for its maintainers."
         ),
     ] = False,
-    runs: Runs = _RUNS,
-    worlds: Worlds = _WORLDS,
+    runs: Runs = RUNS,
+    worlds: Worlds = WORLDS,
     as_json: Json = False,
 ) -> int:
     """Run a whole study through its notebooks: what is done is skipped, what died is resumed."""

@@ -3,21 +3,19 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
-from stan.cli.output import Json, Runs, Worlds, emit, say
+from stan.cli.output import RUNS, WORLDS, Runs, Worlds, say
 
 Library = Annotated[str, typer.Option(help="The library that the demo searches: a folder, or an address.")]
 Port = Annotated[int | None, typer.Option(help="Port; a free one by default.", min=1, max=65535)]
 
-_RUNS = Path("runs")
-_WORLDS = Path("worlds")
 _LIBRARY = "libraries/world"
 
 
-def dashboard(runs: Runs = _RUNS, worlds: Worlds = _WORLDS, port: Port = None) -> None:
+def dashboard(runs: Runs = RUNS, worlds: Worlds = WORLDS, port: Port = None) -> None:
     """Show runs, ablations, the printed benchmarks and speed in a browser, until Ctrl-C."""
     from stan.common import servers
 
@@ -48,28 +46,9 @@ def demo(
     servers.serve([page], say)
 
 
-def serve(library: Library = _LIBRARY, runs: Runs = _RUNS, worlds: Worlds = _WORLDS) -> None:
+def serve(library: Library = _LIBRARY, runs: Runs = RUNS, worlds: Worlds = WORLDS) -> None:
     """Serve dashboard and demo together, until Ctrl-C."""
     from stan.common import servers
 
     demo = servers.demo_command([library])
     servers.serve([servers.dashboard_command([runs], demo=demo.address, worlds=worlds), demo], say)
-
-
-def doctor(as_json: Json = False) -> int:
-    """Tell what is installed, which devices, decoders and weights are at hand, and what is missing."""
-    from stan.cli import doctor as installation
-
-    report = installation.report(installation.checks())
-    emit(report, as_json, _diagnosis)
-    return 0 if report["ok"] else 1
-
-
-def _diagnosis(report: dict[str, Any]) -> str:
-    return "\n".join(_finding(check) for check in report["checks"])
-
-
-def _finding(check: dict[str, Any]) -> str:
-    mark = "ok  " if check["ok"] else "MISS" if check["needed"] else "-   "
-    remedy = f"; {check['remedy']}" if check["remedy"] else ""
-    return f"{mark} {check['name']}: {check['detail']}{remedy}"

@@ -12,27 +12,6 @@ from stan.cli.output import Json, emit, plain, quiet, say, table
 bench = typer.Typer(help="Measure speed and memory on this machine.", no_args_is_help=True)
 
 
-def time(
-    video: Annotated[Path, typer.Argument(help="A video file.")],
-    query: Annotated[list[str] | None, typer.Argument(help="What is seen; one or several sentences.")] = None,
-    labels: Annotated[
-        Path | None, typer.Option(help="A text file, one label per line: the best one in every order.")
-    ] = None,
-    model: Annotated[str, typer.Option(help="A preset, a run's folder or a checkpoint.")] = "stan-tiny",
-    draws: Annotated[int, typer.Option(help="Shuffled orders.")] = 99,
-    seed: Annotated[int, typer.Option(help="Seed of the shuffling.", min=0)] = 0,
-    as_json: Json = False,
-) -> None:
-    """Does time matter? What a video scores when its frames run backwards, stand still or are shuffled."""
-    from stan import load_model
-    from stan.explain.frame_order import time_meter
-
-    listed = labels.read_text(encoding="utf-8").splitlines() if labels else []
-    with quiet():
-        found = time_meter(load_model(model), video, query or [], labels=listed, draws=draws, seed=seed)
-    emit(found, as_json, _time)
-
-
 Preset = Annotated[
     list[str] | None, typer.Option("--preset", help="A preset; repeat it for several.", show_default="both")
 ]
@@ -155,21 +134,6 @@ def _emit(name: str, document: dict[str, Any], save: Path | None, as_json: bool)
     if save is not None:
         say(f"kept in {store.keep(save, name, document)}")
     emit(document, as_json, _bench)
-
-
-def _time(document: dict[str, Any]) -> str:
-    blocks = []
-    for one in document["queries"]:
-        low, high = one["shuffled"]["interval"]
-        rows = [{"frames run": name, "score": one[name]} for name in ("forwards", "reversed", "frozen")]
-        rows.append(
-            {"frames run": f"shuffled, {document['draws']} times", "score": one["shuffled"]["mean"]}
-            | {"from": low, "to": high}
-        )
-        blocks.append(f"{one['query']}\n{table(rows, ('frames run', 'score', 'from', 'to'))}\n{one['says']}")
-    if document["labels"]:
-        blocks.append(table(document["labels"]))
-    return "\n\n".join(blocks)
 
 
 def _bench(document: dict[str, Any]) -> str:

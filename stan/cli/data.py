@@ -8,7 +8,8 @@ from typing import Annotated, Any
 
 import typer
 
-from stan.cli.output import Json, emit, quiet, say, table
+from stan.cli.output import WORLDS, Json, emit, quiet, say, table
+from stan.cli.overrides import Size
 
 data = typer.Typer(help="Look at data sets, check and prepare them before training.", no_args_is_help=True)
 
@@ -168,3 +169,19 @@ def _decoded(split: str, done: int, total: int) -> None:
 def _made(done: int, total: int) -> None:
     if done % 100 == 0:
         say(f"{done} of {total} videos")
+
+
+def world(
+    suite: Annotated[str, typer.Argument(help="retrieval, paragraph, scenes or motions.")],
+    size: Size = "quick",
+    out: Annotated[Path, typer.Option(help="Folder of worlds.")] = WORLDS,
+    seed: Annotated[int, typer.Option(help="Another seed renders other videos.", min=0)] = 0,
+    as_json: Json = False,
+) -> None:
+    """Render a suite of the embedded world: real video files with captions."""
+    from stan.data.world.writer import write
+
+    with quiet():
+        folder = write(suite, size, out, seed)
+    document = {"folder": folder, "suite": suite, "size": size, "seed": seed}
+    emit(document, as_json, lambda document: document["folder"])

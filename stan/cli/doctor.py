@@ -13,9 +13,11 @@ import tempfile
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 from packaging.requirements import Requirement
 
+from stan.cli.output import Json, emit
 from stan.common.paths import ASSETS, BUNDLED, ROOT, project_folder
 
 DISTRIBUTION = "stan-video"
@@ -286,3 +288,20 @@ def _disk(folder: Path) -> Check:
 
 def _unless(fine: object, remedy: str) -> str:
     return "" if fine else remedy
+
+
+def doctor(as_json: Json = False) -> int:
+    """Tell what is installed, which devices, decoders and weights are at hand, and what is missing."""
+    found = report(checks())
+    emit(found, as_json, _diagnosis)
+    return 0 if found["ok"] else 1
+
+
+def _diagnosis(report: dict[str, Any]) -> str:
+    return "\n".join(_finding(check) for check in report["checks"])
+
+
+def _finding(check: dict[str, Any]) -> str:
+    mark = "ok  " if check["ok"] else "MISS" if check["needed"] else "-   "
+    remedy = f"; {check['remedy']}" if check["remedy"] else ""
+    return f"{mark} {check['name']}: {check['detail']}{remedy}"

@@ -16,6 +16,9 @@ Json = Annotated[bool, typer.Option("--json", help="Print one JSON document and 
 Runs = Annotated[Path, typer.Option(help="Folder of runs.", envvar="STAN_RUNS")]
 Worlds = Annotated[Path, typer.Option(help="Folder of rendered worlds.", envvar="STAN_WORLDS")]
 
+RUNS, WORLDS = Path("runs"), Path("worlds")
+"""Where both lie unless told otherwise."""
+
 
 def emit(document: Any, as_json: bool, text: Callable[[Any], str]) -> None:
     """Prints `document` as JSON, or what `text` makes of it."""

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from stan.cli.output import Runs, Worlds, say
+from stan.cli.output import RUNS, WORLDS, Runs, Worlds, say
 from stan.cli.overrides import Size
 from stan.common import jobs
 
@@ -23,8 +23,6 @@ if TYPE_CHECKING:
 
     from stan.common.servers import Page, Program
 
-_RUNS = Path("runs")
-_WORLDS = Path("worlds")
 _LIBRARY = Path("libraries/world")
 _SEARCHED = "retrieval"
 """The suite whose test videos are indexed: every one has a sentence of its own."""
@@ -43,8 +41,8 @@ def run(
     size: Size = "quick",
     seeds: Annotated[str, typer.Option(help="Seeds, separated by commas.")] = "0",
     library: Annotated[Path, typer.Option(help="Folder of the library that the demo searches.")] = _LIBRARY,
-    runs: Runs = _RUNS,
-    worlds: Worlds = _WORLDS,
+    runs: Runs = RUNS,
+    worlds: Worlds = WORLDS,
 ) -> None:
     """Open dashboard and demo at once, then run a study and index videos in view of them; Ctrl-C ends all.
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from stan.cli.output import Json, Runs, emit, lines, quiet, table
+from stan.cli.output import RUNS, Json, Runs, emit, lines, quiet, table
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -18,12 +18,11 @@ SuiteFilter = Annotated[str | None, typer.Option("--suite", help="Only this suit
 SizeFilter = Annotated[str | None, typer.Option("--size", help="Only this size.")]
 StudyFilter = Annotated[str | None, typer.Option("--study", help="Only this study.")]
 
-_RUNS = Path("runs")
 _REPORT = Path("report")
 
 
 def runs(
-    runs: Runs = _RUNS,
+    runs: Runs = RUNS,
     shipped: Shipped = False,
     study: StudyFilter = None,
     suite: SuiteFilter = None,
@@ -55,7 +54,7 @@ def compare(
     suite: SuiteFilter = None,
     size: SizeFilter = None,
     allow: Annotated[bool, typer.Option("--allow", help="Compare although the protocols differ.")] = False,
-    runs: Runs = _RUNS,
+    runs: Runs = RUNS,
     shipped: Shipped = False,
     as_json: Json = False,
 ) -> None:
@@ -99,7 +98,7 @@ def report(
     shipped: Annotated[
         bool, typer.Option(help="Also the runs that come with the package, for rows that were not run here.")
     ] = True,
-    runs: Runs = _RUNS,
+    runs: Runs = RUNS,
     as_json: Json = False,
 ) -> None:
     """Write a study's report: its table as LaTeX and CSV, its figures as PNG and PDF, each with run ids and command."""
@@ -116,7 +115,7 @@ def published(
     count: Annotated[
         bool, typer.Option("--count", help="Also count the multiply-accumulates that print gives for STAN.")
     ] = False,
-    runs: Runs = _RUNS,
+    runs: Runs = RUNS,
     as_json: Json = False,
 ) -> None:
     """Every number that the paper and its slides print, with one's own beside it where there is one."""
