@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import sys
 from importlib import import_module
-from importlib.abc import Loader, MetaPathFinder
 from importlib.machinery import ModuleSpec
 from types import ModuleType
 from typing import Any
@@ -52,13 +51,16 @@ def __dir__() -> list[str]:
     return [*globals(), *__all__]
 
 
-class _OtherNames(MetaPathFinder, Loader):
-    """`import stan.train` gives the very module that `stan.training.trainer` is, and so on."""
+class _OtherNames:
+    """A finder and loader, by which `import stan.train` gives the very module that `stan.training.trainer` is."""
 
     def find_spec(self, fullname: str, path: Any = None, target: Any = None) -> ModuleSpec | None:
         package, _, name = fullname.partition(".")
         home = (_MODULES | _FORMER).get(name) if package == "stan" else None
         return None if home is None else ModuleSpec(fullname, self, origin=home)
+
+    def create_module(self, spec: ModuleSpec) -> None:
+        """None: the usual kind, which `exec_module` then replaces."""
 
     def exec_module(self, module: ModuleType) -> None:
         assert module.__spec__ is not None and module.__spec__.origin is not None

@@ -23,7 +23,7 @@ from stan.common.servers import DEMO_ADDRESS
 from stan.evaluation.statistics import Change
 from stan.experiments import published
 from stan.report import reproduction as printed_and_own
-from stan.results.reader import flatten
+from stan.results.record import flatten
 
 
 def roots() -> tuple[str, ...]:

@@ -130,9 +130,10 @@ def _time_spent(spent: dict[str, Any]) -> str:
 
 def _outcome(run: sweep.Run) -> dict[str, Any]:
     from stan import results
+    from stan.results.record import flatten
 
     evaluation = results.read(run.folder)["evaluation"]
-    flat = results.reader.flatten(evaluation.get("metrics", {}))
+    flat = flatten(evaluation.get("metrics", {}))
     metric = evaluation.get("headline")
     one = run.experiment
     return {

@@ -70,7 +70,7 @@ def table(rows: Sequence[Mapping[str, Any]], columns: Sequence[str] | None = Non
 
 def lines(values: Mapping[str, Any]) -> str:
     """One `name  value` per line; nested names dotted."""
-    from stan.results.reader import flatten
+    from stan.results.record import flatten
 
     flat = {name: _cell(value) for name, value in flatten(values).items()}
     width = max(map(len, flat), default=0)

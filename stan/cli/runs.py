@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import zipfile
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -38,10 +39,11 @@ def runs(
     as_json: Json = False,
 ) -> None:
     """List runs with their status and metrics."""
-    found = _load(runs, shipped, {"study": study, "suite": suite, "size": size, "status": status})
+    wanted = {"study": study, "suite": suite, "size": size, "status": status}
+    found = [one for one in _listed(runs, shipped) if _fits(one, wanted)]
     if pack is not None:
         found = _packed(found, pack)
-    emit([_run(path, is_shipped) for path, is_shipped in _places(found)], as_json, _run_table)
+    emit(found, as_json, _run_table)
 
 
 def compare(
@@ -121,12 +123,14 @@ def published(
     """Every number that the paper and its slides print, with one's own beside it where there is one."""
     from stan import results
     from stan.experiments import published as printed
-    from stan.report.reproduction import ledger
+    from stan.report.reproduction import SUITES, ledger
 
     if table_name is not None and table_name not in printed.SOURCES:
         raise ValueError(f"no printed table {table_name!r}; there are {', '.join(printed.SOURCES)}")
     with quiet():
-        items = ledger(results.load(runs), _gmacs if count else None)
+        measured = any(one["suite"] in SUITES.values() for one in _listed(runs, False))
+        own = results.load(runs) if measured else None  # the embedded world measures no benchmark
+        items = ledger(own, _gmacs if count else None)
     chosen = [item for item in items if table_name in (None, item["table"])]
     columns = ("table", "benchmark", "row", "metric", "value", "own", "status", "note")
     emit(chosen, as_json, lambda document: table(document, columns))
@@ -232,16 +236,29 @@ def _calibrated(
     return test_time.query_bank_norm(similarity, *banks), {"calibration": said}
 
 
-def _packed(found: pd.DataFrame, file: Path) -> pd.DataFrame:
+def _listed(root: Path, shipped: bool) -> Iterator[dict[str, Any]]:
+    """Every run's record in short; read one by one, without the table of all that `results.load` makes."""
+    from stan import results
+
+    yield from (_run(path, False) for path in results.run_folders(root))
+    if shipped and root.resolve() != results.SHIPPED:
+        yield from (_run(path, True) for path in results.run_folders(results.SHIPPED))
+
+
+def _fits(one: dict[str, Any], wanted: dict[str, str | None]) -> bool:
+    return all(value is None or one[name] == value for name, value in wanted.items())
+
+
+def _packed(found: list[dict[str, Any]], file: Path) -> list[dict[str, Any]]:
     """The done ones of the runs, written into an archive. Raises ValueError where there is none."""
     from stan import results
 
-    done = found[found["status"] == "done"]
+    done = [one for one in found if one["status"] == "done"]
     if file.suffix != results.archive.SUFFIX:
         raise ValueError(f"{file}: an archive's name ends in {results.archive.SUFFIX}")
-    if done.empty:
+    if not done:
         raise ValueError("no run is done, so there is nothing to pack")
-    results.pack([Path(path) for path in done["path"]], file)
+    results.pack([Path(one["path"]) for one in done], file)
     return done
 
 
@@ -255,24 +272,23 @@ def _load(root: Path, shipped: bool, wanted: dict[str, str | None]) -> pd.DataFr
     return found
 
 
-def _places(found: pd.DataFrame) -> list[tuple[str, bool]]:
-    return list(zip(found["path"], found["shipped"], strict=True))
-
-
-def _run(path: str, shipped: bool) -> dict[str, Any]:
+def _run(path: Path, shipped: bool) -> dict[str, Any]:
     from stan import results
 
     record = results.read(path)
     known = record["experiment"]
     values = {name: record[name] for name in ("id", "study", "row", "seed", "status", "reason", "path")}
     values |= {"suite": known.data.suite if known else None, "size": known.data.size if known else None}
-    values |= {"shipped": shipped, "seconds": record["run"].get("seconds")}
+    values |= {
+        "shipped": shipped or record["run"].get("shipped") is True,
+        "seconds": record["run"].get("seconds"),
+    }
     values |= {name: record["evaluation"].get(name) for name in ("headline", "test_time")}
     return values | {"metrics": record["evaluation"].get("metrics", {})}
 
 
 def _run_table(document: list[dict[str, Any]]) -> str:
-    from stan.results.reader import flatten
+    from stan.results.record import flatten
 
     rows = []
     for run in document:

@@ -10,6 +10,7 @@ from typing import Annotated, Any
 
 import typer
 
+from stan.cli.light import leave_out_unused
 from stan.cli.output import Json, emit, quiet, say, table
 
 Library = Annotated[str, typer.Option(help="Folder of the library, or an address such as s3://BUCKET/NAME.")]
@@ -51,6 +52,7 @@ def index(
     as_json: Json = False,
 ) -> None:
     """Index a folder of videos: what is new or changed is embedded, what is gone is dropped."""
+    leave_out_unused()
     from stan.library import Library as Videos
 
     with quiet():
@@ -95,6 +97,7 @@ def search(
     as_json: Json = False,
 ) -> None:
     """Search a library by words, or by example."""
+    leave_out_unused()
     from stan.library import Filters
 
     if (query is None) == (like is None):

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import copy
 import os
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import cached_property, partial
 from pathlib import Path
@@ -25,7 +25,7 @@ from stan.config import DataConfig
 from stan.data import prompts
 from stan.data.datasets import VideoSet
 from stan.data.frame_cache import FrameCache, frame_cache
-from stan.data.preprocessing import Preprocessing
+from stan.data.preprocessing import Preprocessing, token_ids
 from stan.data.video import decode, transforms
 
 
@@ -202,17 +202,6 @@ class Loader:
         with ThreadPoolExecutor(_threads()) as pool:
             for start in range(0, len(self), 64):  # so that no more than this is decoded ahead
                 yield from pool.map(self._video, range(start, min(start + 64, len(self))))
-
-
-def token_ids(
-    tokenize: Callable[[list[str], int], Int[Tensor, "N L"]], texts: list[str], words: int
-) -> Int[Tensor, "N L"]:
-    """Token ids of all texts, as long as the longest needs: the padding beyond it changes nothing."""
-    if not texts:
-        return torch.empty(0, 0, dtype=torch.long)
-    distinct = {text: i for i, text in enumerate(dict.fromkeys(texts))}
-    ids = tokenize(list(distinct), words)[[distinct[text] for text in texts]]
-    return ids[:, : int(ids.argmax(1).max()) + 1]  # the end token has the highest id
 
 
 def order(twins: Int[np.ndarray, " clips"], batch: int, seed: int, epoch: int) -> list[np.ndarray]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
+import torch
 from jaxtyping import Int
 from torch import Tensor
 
@@ -25,3 +26,14 @@ class Preprocessing:
     def pixels(self) -> tuple[int, tuple[float, ...], tuple[float, ...]]:
         """(size, mean, std): the first arguments of every transform in `stan.data.video.transforms`."""
         return self.size, self.mean, self.std
+
+
+def token_ids(
+    tokenize: Callable[[list[str], int], Int[Tensor, "N L"]], texts: list[str], words: int
+) -> Int[Tensor, "N L"]:
+    """Token ids of all texts, as long as the longest needs: the padding beyond it changes nothing."""
+    if not texts:
+        return torch.empty(0, 0, dtype=torch.long)
+    distinct = {text: i for i, text in enumerate(dict.fromkeys(texts))}
+    ids = tokenize(list(distinct), words)[[distinct[text] for text in texts]]
+    return ids[:, : int(ids.argmax(1).max()) + 1]  # the end token has the highest id

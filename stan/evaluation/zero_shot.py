@@ -20,7 +20,7 @@ from torch import Tensor
 
 from stan.data import prompts
 from stan.data.label_sets import unrelated
-from stan.data.loader import token_ids
+from stan.data.preprocessing import token_ids
 from stan.evaluation.calibration import temperature_of
 from stan.models.dual_encoder import DualEncoder
 from stan.models.similarity.cosine import Cosine

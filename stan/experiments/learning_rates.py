@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Any
-
-import pandas as pd
+from typing import TYPE_CHECKING, Any
 
 from stan.common.paths import ASSETS
 from stan.config import Experiment
 from stan.data.datasets import task
-from stan.evaluation.metrics import HEADLINE
 from stan.experiments.studies import STUDIES
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 LEARNING_RATES = (3e-4, 1e-3, 3e-3)
 """What every row may choose from, on validation."""
@@ -55,6 +55,8 @@ def choose_rates(runs: pd.DataFrame, trials: list[Experiment] | None = None) -> 
     settings, too. Seed 0 chooses; ties take the lower rate. A row without all of its trials is left out.
     Raises ValueError where one rate of a row was tried with several settings.
     """
+    from stan.evaluation.metrics import HEADLINE
+
     tried = runs[(runs["study"] == "learning-rates") & (runs["status"] == "done") & (runs["seed"] == 0)]
     if trials is not None:
         tried = tried[tried["id"].isin([trial.id for trial in trials])]

@@ -7,14 +7,15 @@ arXiv 2301.11116. An empty cell is a dash in print.
 
 from __future__ import annotations
 
-import math
+import csv
 from collections.abc import Mapping
 from functools import cache
-from typing import Any
-
-import pandas as pd
+from typing import TYPE_CHECKING, Any
 
 from stan.common.paths import ASSETS
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 FOLDER = ASSETS / "published"
 
@@ -49,11 +50,15 @@ _METRICS = {"R@1": "R@1", "top1": "top-1", "top5": "top-5", "GFLOPs": "GFLOPs"}
 
 def tables() -> dict[str, pd.DataFrame]:
     """Every printed table by name, the names of SOURCES."""
-    return {name: _table(name).copy() for name in SOURCES}
+    import pandas as pd
+
+    return {name: pd.read_csv(FOLDER / f"{name}.csv") for name in SOURCES}
 
 
 def disagreements() -> pd.DataFrame:
     """Cells that slides and paper print differently: table, benchmark, row, metric, slides, paper."""
+    import pandas as pd
+
     return pd.read_csv(FOLDER / "disagreements.csv")
 
 
@@ -80,13 +85,8 @@ def notes() -> dict[tuple[str, str, str, str], str]:
     different numbers, where print can't be matched, or where it contradicts itself.
     """
     said: dict[tuple[str, str, str, str], list[str]] = {}
-    written = pd.read_csv(FOLDER / "notes.csv")
-    for item in [*disagreements().to_dict("records"), *written.to_dict("records")]:
-        text = (
-            item["note"]
-            if "note" in item
-            else f"slides print {item['slides']:g}, the paper {item['paper']:g}"
-        )
+    for item in [*_records("disagreements"), *_records("notes")]:
+        text = item.get("note") or f"slides print {_short(item['slides'])}, the paper {_short(item['paper'])}"
         said.setdefault(_cell(item), []).append(text)
     return {cell: "; ".join(texts) for cell, texts in said.items()}
 
@@ -97,7 +97,7 @@ def numbers() -> list[dict[str, Any]]:
     Where slides and paper differ, the value is that of `source`.
     """
     noted = notes()
-    items = [item for name, table in tables().items() for item in _items(name, table)]
+    items = [item for name in SOURCES for item in _items(name, _records(name))]
     return [item | {"note": noted.get(_cell(item))} for item in items]
 
 
@@ -106,30 +106,24 @@ def _cell(item: Mapping[str, Any]) -> tuple[str, str, str, str]:
 
 
 @cache
-def _table(name: str) -> pd.DataFrame:
-    return pd.read_csv(FOLDER / f"{name}.csv")
+def _records(name: str) -> tuple[dict[str, str], ...]:
+    """The lines of a file; what is empty there is a dash in print."""
+    with (FOLDER / f"{name}.csv").open(encoding="utf-8", newline="") as file:
+        return tuple(csv.DictReader(file))
 
 
-def _items(name: str, table: pd.DataFrame) -> list[dict[str, Any]]:
-    single = "benchmark" in table.columns
+def _items(name: str, records: tuple[dict[str, str], ...]) -> list[dict[str, Any]]:
     found = []
-    for label, record in zip(_labels(name, table), table.to_dict("records"), strict=True):
+    for record in records:
         for column, value in record.items():
-            place = _place(column, record) if single else _ablation_place(column)
-            if place is not None and not (isinstance(value, float) and math.isnan(value)):
-                benchmark, metric = place
-                cell = {
-                    "table": name,
-                    "benchmark": benchmark,
-                    "row": label,
-                    "metric": metric,
-                    "value": float(value),
-                }
-                found.append(cell | {"source": SOURCES[name]})
+            place = _place(column, record) if "benchmark" in record else _ablation_place(column)
+            if place is not None and value:
+                cell = {"table": name, "benchmark": place[0], "row": _label(name, record), "metric": place[1]}
+                found.append(cell | {"value": float(value), "source": SOURCES[name]})
     return found
 
 
-def _place(column: str, record: dict[str, Any]) -> tuple[str, str] | None:
+def _place(column: str, record: Mapping[str, str]) -> tuple[str, str] | None:
     known = column in ("R@1", "R@5", "R@10", "MdR", *_METRICS)
     return (record["benchmark"], _METRICS.get(column, column)) if known else None
 
@@ -139,24 +133,19 @@ def _ablation_place(column: str) -> tuple[str, str] | None:
     return (_BENCHMARKS[benchmark], _METRICS[metric]) if benchmark in _BENCHMARKS else None
 
 
-def _labels(name: str, table: pd.DataFrame) -> pd.Series:
-    """A name for each row that is its own within table and benchmark."""
-    text = table.astype(object).where(table.notna(), None)
-    if name == "ablation_components":
-        return text["row"]
-    if name == "ablation_levels":
-        return text.apply(
-            lambda r: f"interval {r['interval']}" if r["kind"] == "interval" else f"levels {r['levels']}",
-            axis=1,
-        )
-    if name == "ablation_structures":
-        return text["method"]
-    extra = ["test_time"] if name == "retrieval" else ["frames", "views"]
-    return text.apply(lambda r: _label(r["method"], {part: r[part] for part in extra}), axis=1)
+def _label(table: str, record: Mapping[str, str]) -> str:
+    """A name for a row that is its own within table and benchmark."""
+    if table == "ablation_components":
+        return record["row"]
+    if table == "ablation_levels":
+        kind = "interval" if record["kind"] == "interval" else "levels"
+        return f"{kind} {record[kind]}"
+    if table == "ablation_structures":
+        return record["method"]
+    told = {"test_time": "{}"} if table == "retrieval" else {"frames": "{} frames", "views": "{} views"}
+    extras = [words.format(record[part]) for part, words in told.items() if record[part]]
+    return ", ".join([record["method"], *extras])
 
 
-def _label(method: str, extra: dict[str, Any]) -> str:
-    words = {"test_time": "{}", "frames": "{:g} frames", "views": "{} views"}
-    return ", ".join(
-        [method, *(words[part].format(value) for part, value in extra.items() if value is not None)]
-    )
+def _short(number: str) -> str:
+    return f"{float(number):g}"

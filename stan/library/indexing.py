@@ -77,6 +77,7 @@ def update(
     if store.version != version:
         store.tidy()
         store.index()
+        store.copy()
     return report.document(time.perf_counter() - started, engine.models)
 
 

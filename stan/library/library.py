@@ -32,7 +32,7 @@ from stan.library.search import Options, Results, Search, frame_parts, stretch, 
 from stan.library.sources import Addresses, Folder
 from stan.library.store import COLUMNS, Entry, Maker, Row, Store, is_id
 from stan.models.dual_encoder import DualEncoder
-from stan.models.factory import digest, load_model
+from stan.models.factory import digest, load_model, same_weights
 from stan.models.similarity.cosine import Cosine
 
 DEFAULT_MODEL = "stan-tiny"
@@ -243,7 +243,10 @@ class Library:
         if self._maker is None:
             self._maker = self._who_we_are(made)
         ours = self._maker
-        if made and (made.signature, made.frames, made.window) != (ours.signature, ours.frames, ours.window):
+        if made and not (
+            same_weights(made.signature, ours.signature)
+            and (made.frames, made.window) == (ours.frames, ours.window)
+        ):
             raise ValueError(
                 f"the library {self.path} was made by {made.model}, {made.frames} frames to windows of"
                 f" {made.window} s, not by {ours.model} with these weights, {ours.frames} frames to windows of"

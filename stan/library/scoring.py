@@ -89,7 +89,7 @@ def read_matrix(store: Store, where: str | None = None) -> Matrix:
         none, empty = torch.zeros(0), torch.zeros(0, 0)
         return Matrix([], torch.zeros(0, dtype=torch.int64), empty, empty, none, none, none)
     entries = [Entry(**row) for row in table.select(COLUMNS).to_pylist()]
-    counts = torch.from_numpy(pc.list_value_length(table["clip"]).to_numpy().copy())
+    counts = _numbers(pc.list_value_length(table["clip"]).combine_chunks())
     owner = torch.repeat_interleave(torch.arange(len(entries)), counts)
     half = len(owner) >= HALF_PRECISION_FROM
     parts = [_unit(batch, half) for batch in table.select(list(PARTS)).to_batches()]
@@ -107,8 +107,12 @@ def _unit(batch: pa.RecordBatch, half: bool) -> tuple[torch.Tensor, ...]:
 
 def _vectors(column: pa.ListArray) -> Float[torch.Tensor, "W E"]:
     inner = column.flatten()
-    flat = inner.flatten().to_numpy(zero_copy_only=False)
-    return torch.from_numpy(flat.copy()).reshape(len(inner), -1)
+    return _numbers(inner.flatten()).reshape(len(inner), -1)
+
+
+def _numbers(column: pa.Array) -> torch.Tensor:
+    """Arrow's own way to numpy would import pandas."""
+    return torch.from_dlpack(column).clone()
 
 
 def moment(

@@ -15,13 +15,13 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
-import lancedb
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 from filelock import FileLock, Timeout
 from jaxtyping import Float
-from lancedb.index import IvfSq
+
+from stan.library import snapshot
 
 TABLE = "videos"
 LOCK = ".writing"
@@ -105,7 +105,8 @@ class Store:
     @property
     def maker(self) -> Maker | None:
         """None while nothing has been written. Raises ValueError for a table of another layout."""
-        table = self._table()
+        copied = self._copy()
+        table = copied[0] if copied else self._table()
         if table is None:
             return None
         made = {key.decode(): value.decode() for key, value in (table.schema.metadata or {}).items()}
@@ -119,6 +120,8 @@ class Store:
     @property
     def version(self) -> int:
         """Rises with every change of the table; 0 while there is none."""
+        if copied := self._copy():
+            return copied[1]
         table = self._table()
         return 0 if table is None else table.version
 
@@ -131,6 +134,8 @@ class Store:
     @property
     def videos(self) -> int:
         """How many rows there are."""
+        if copied := self._copy():
+            return copied[0].num_rows
         table = self._table()
         return 0 if table is None else table.count_rows()
 
@@ -142,6 +147,9 @@ class Store:
 
     def read(self, columns: list[str], where: str | None = None) -> pa.Table | None:
         """Some columns of all rows, or of those that meet a condition in SQL; None while there is no table."""
+        copied = None if where else self._copy()
+        if copied:
+            return copied[0].select(columns)
         table = self._table()
         if table is None:
             return None
@@ -161,6 +169,9 @@ class Store:
 
     def rows(self, ids: list[str], columns: list[str] | None = None) -> list[Row]:
         """Rows with these ids, in any order; ids that are not there are left out."""
+        if copied := self._copy():
+            wanted, table = set(ids), copied[0].select(columns) if columns else copied[0]
+            return _at(table, [i for i, id in enumerate(copied[0]["id"].to_pylist()) if id in wanted])
         table = self._table()
         if table is None or not ids:
             return []
@@ -232,13 +243,33 @@ class Store:
         """
         self._table().optimize(cleanup_older_than=KEEP_VERSIONS)
 
+    def copy(self) -> None:
+        """Keeps a copy of a small table, from which the next process reads without opening the database."""
+        table = self._table()
+        if self.path is not None and table is not None:
+            whole = table.search().to_arrow().replace_schema_metadata(table.schema.metadata)
+            snapshot.write(self.path, self._versions, whole, table.version)
+
     def index(self) -> None:
         """Makes the index that `nearest` looks into, once the store has grown beyond what is searched exactly."""
+        from lancedb.index import IvfSq
+
         table = self._table()
         if self.windows > EXACT_UP_TO:
             made = {column for index in table.list_indices() for column in index.columns}
             for part in sorted(set(PARTS) - made):
                 table.create_index(part, config=IvfSq(distance_type="cosine"))
+
+    @property
+    def _versions(self) -> Path:
+        assert self.path is not None
+        return self.path / f"{TABLE}.lance" / "_versions"
+
+    def _copy(self) -> tuple[pa.Table, int] | None:
+        """The table's copy and version; None where the database is open anyway, or there is no current copy."""
+        if self._opened is not None or self.path is None:
+            return None
+        return snapshot.read(self.path, self._versions)
 
     def _table(self) -> Any:
         if self._opened is None:
@@ -257,9 +288,17 @@ class Store:
 
     def _connect(self) -> Any:
         if self._database is None:
+            import lancedb  # when it is needed: it takes two seconds
+
             # Every read looks for what other processes have written.
             self._database = lancedb.connect(self.address, read_consistency_interval=timedelta(0))
         return self._database
+
+
+def _at(table: pa.Table, places: list[int]) -> list[Row]:
+    """The rows at these places; an array made from the list itself would import pandas."""
+    bytes_of = pa.py_buffer(np.array(places, np.int64))
+    return table.take(pa.Array.from_buffers(pa.int64(), len(places), [None, bytes_of])).to_pylist()
 
 
 def _reason(error: RuntimeError) -> str:

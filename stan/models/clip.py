@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import difflib
 import json
 import pickle
@@ -222,11 +223,18 @@ def from_config(
     _refuse_unsupported(config, name)
     tokenizer = None
     if config["text_cfg"].get("vocab_size", VOCABULARY) == VOCABULARY:
-        tokenizer = open_clip.SimpleTokenizer(context_length=config["text_cfg"].get("context_length", 77))
+        tokenizer = _tokenizer(config["text_cfg"].get("context_length", 77))
     model = _random(config)
     if weights is not None:
         _load_weights(model, weights, name)
     return Clip(model, mean or open_clip.OPENAI_DATASET_MEAN, std or open_clip.OPENAI_DATASET_STD, tokenizer)
+
+
+def _tokenizer(context_length: int) -> Any:
+    """open_clip's own, which it has read already: reading the vocabulary again takes longer than the tiny CLIP."""
+    tokenizer = copy.copy(open_clip.tokenizer._tokenizer)
+    tokenizer.context_length = context_length
+    return tokenizer
 
 
 def _random(config: dict[str, Any]) -> CustomTextCLIP | CoCa:

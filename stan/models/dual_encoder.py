@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
@@ -12,12 +12,14 @@ from jaxtyping import Bool, Float, Int
 from torch import Tensor, nn
 
 from stan.config import ModelConfig
-from stan.data.loader import Batch
 from stan.models import similarity as similarities
 from stan.models import temporal as methods
 from stan.models.clip import Clip, TextOutput, load_clip
 from stan.models.temporal.base import Temporal
 from stan.models.video_encoder import VideoEncoder, VideoOutput
+
+if TYPE_CHECKING:
+    from stan.data.loader import Batch
 
 
 class DualEncoder(nn.Module):

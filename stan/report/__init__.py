@@ -1,19 +1,26 @@
 """Run records in; a study's tables, figures and files out."""
 
-from stan.report.tables import (
-    changes,
-    components,
-    costs,
-    headline,
-    of_study,
-    overview,
-    printed,
-    rows,
-    seeds,
-    status,
-    study_runs,
-    time_probes,
-)
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from stan.common import lazily
+
+if TYPE_CHECKING:
+    from stan.report.tables import (
+        changes,
+        components,
+        costs,
+        headline,
+        of_study,
+        overview,
+        printed,
+        rows,
+        seeds,
+        status,
+        study_runs,
+        time_probes,
+    )
 
 __all__ = [
     "changes",
@@ -29,3 +36,5 @@ __all__ = [
     "study_runs",
     "time_probes",
 ]
+
+__getattr__ = lazily.names(__name__, dict.fromkeys(__all__, "stan.report.tables"))

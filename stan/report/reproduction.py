@@ -8,13 +8,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import replace
-from typing import Any, NamedTuple
-
-import pandas as pd
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from stan import experiments, results
 from stan.config import Experiment, to_dict, with_parts
 from stan.experiments import published
+from stan.results.record import flatten
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 STATUSES = ("reproduced", "outside the interval", "protocol differs", "not run")
 
@@ -84,15 +86,17 @@ _PRECISION = 0.05
 """Print is rounded to one decimal."""
 
 
-def ledger(runs: pd.DataFrame, count: Count | None = None) -> list[dict[str, Any]]:
+def ledger(runs: pd.DataFrame | None, count: Count | None = None) -> list[dict[str, Any]]:
     """`published.numbers` with, for each: status (of STATUSES), own, interval, runs (ids), protocol, reason.
 
-    runs: as `results.load` returns them. own: mean over the seeds of the config with most of them, and its 95 %
-    interval over queries. count: `stan.bench.flops`'s, where printed costs shall be counted on the model: they are
-    reproduced where they round to print. reason: why there is no own number, or what differs.
+    runs: as `results.load` returns them, or None where there are none. own: mean over the seeds of the config with
+    most of them, and its 95 % interval over queries. count: `stan.bench.flops`'s, where printed costs shall be counted
+    on the model: they are reproduced where they round to print. reason: why there is no own number, or what differs.
     """
-    done = runs[(runs["status"] == "done") & runs["suite"].isin(SUITES.values())] if len(runs) else runs
-    own = [(results.read(path)["experiment"], i) for i, path in done["path"].items()]
+    done, own = runs, []
+    if runs is not None and len(runs):
+        done = runs[(runs["status"] == "done") & runs["suite"].isin(SUITES.values())]
+        own = [(results.read(path)["experiment"], i) for i, path in done["path"].items()]
     planned = _planned()
     return [dict(cell) | _entry(cell, planned, done, own, count) for cell in published.numbers()]
 
@@ -139,7 +143,7 @@ def _planned() -> dict[tuple, Experiment]:
 def _entry(
     cell: Cell,
     planned: Mapping[tuple, Experiment],
-    done: pd.DataFrame,
+    done: pd.DataFrame | None,
     own: list[tuple[Experiment, Any]],
     count: Count | None,
 ) -> dict[str, Any]:
@@ -175,7 +179,7 @@ def _method(experiment: Experiment) -> tuple:
 
 
 def _differences(run: pd.Series, wanted: Experiment) -> list[str]:
-    printed = results.reader.flatten(to_dict(wanted)) | {"split": "test"}
+    printed = flatten(to_dict(wanted)) | {"split": "test"}
     return [
         f"{name} {run[name]} against {printed[name]} in print"
         for name in PROTOCOL
@@ -190,7 +194,7 @@ def _measured(runs: pd.DataFrame, metric: str) -> dict[str, Any]:
         return {"interval": None, "reason": f"the runs have no {name}"}
     group = runs[runs["hash"] == runs["hash"].value_counts(sort=True).index[0]]
     row = results.summary(group, name).iloc[0]
-    interval = None if pd.isna(row["low"]) else [float(row["low"]), float(row["high"])]
+    interval = None if row["low"] != row["low"] else [float(row["low"]), float(row["high"])]
     said = {"own": float(row["mean"]), "interval": interval, "runs": group["id"].tolist()}
     return said | {"reason": row["reason"] or None}
 

@@ -4,32 +4,40 @@ A run is the folder `<root>/<study>/<row>/<config hash>-s<seed>` with `config.js
 `metrics.jsonl`, `eval.json` and `ranks.npz`; a record is `done` only when its own writer said so.
 """
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from stan.common import lazily
 from stan.results.archive import pack
-from stan.results.comparison import (
-    change_between,
-    changes,
-    differing,
-    higher_is_better,
-    paired_queries,
-    per_query,
-    protocol_differences,
-    query_values,
-    summary,
+from stan.results.record import SHIPPED, find, find_training, probed, read, run_folders, time_probe, written
+
+if TYPE_CHECKING:
+    from stan.results.comparison import (
+        change_between,
+        changes,
+        differing,
+        higher_is_better,
+        paired_queries,
+        per_query,
+        protocol_differences,
+        query_values,
+        summary,
+    )
+    from stan.results.reader import history, load, ranks
+    from stan.results.writer import RunWriter, adopt
+
+_COMPARISON = (
+    *("change_between", "changes", "differing", "higher_is_better", "paired_queries", "per_query"),
+    *("protocol_differences", "query_values", "summary"),
 )
-from stan.results.reader import (
-    SHIPPED,
-    find,
-    find_training,
-    history,
-    load,
-    probed,
-    ranks,
-    read,
-    run_folders,
-    time_probe,
-    written,
+__getattr__ = lazily.names(
+    __name__,
+    dict.fromkeys(_COMPARISON, "stan.results.comparison")
+    | dict.fromkeys(("history", "load", "ranks"), "stan.results.reader")
+    | dict.fromkeys(("RunWriter", "adopt"), "stan.results.writer"),
 )
-from stan.results.writer import RunWriter, adopt
+"""Tables need pandas, whose import takes longer than reading a hundred records."""
 
 __all__ = [
     "SHIPPED",
@@ -43,8 +51,8 @@ __all__ = [
     "higher_is_better",
     "history",
     "load",
-    "paired_queries",
     "pack",
+    "paired_queries",
     "per_query",
     "probed",
     "protocol_differences",

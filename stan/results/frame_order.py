@@ -18,7 +18,7 @@ from stan.evaluation.measure import Measured, measure
 from stan.evaluation.splits import open_split
 from stan.evaluation.test_time import description, views_of
 from stan.results.evaluate import stored
-from stan.results.reader import PROBE
+from stan.results.record import PROBE
 
 
 def probe(

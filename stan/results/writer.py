@@ -17,7 +17,7 @@ from stan.common.files import write_bytes, write_json
 from stan.config import Experiment, to_dict
 from stan.results import lock
 from stan.results.provenance import host, peak_memory_mb, provenance
-from stan.results.reader import read
+from stan.results.record import read
 
 BEAT_SECONDS = 10.0
 NOTES = ("device", "data_hash", "checkpoint_hash", "same_as", "shipped", "notebook")

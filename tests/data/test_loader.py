@@ -13,7 +13,8 @@ import torch
 from stan.config import DataConfig
 from stan.data import loader as loading
 from stan.data.datasets import VideoItem, VideoSet
-from stan.data.loader import Loader, order, token_ids
+from stan.data.loader import Loader, order
+from stan.data.preprocessing import token_ids
 from stan.data.video import decode, transforms
 from stan.data.world.writer import encode
 from stan.models import level_cache as level_files

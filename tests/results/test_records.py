@@ -19,7 +19,7 @@ import pytest
 
 from stan import results
 from stan.config import to_dict, with_parts
-from stan.results import lock, provenance, reader, writer
+from stan.results import lock, provenance, reader, record, writer
 from tests.support.written_runs import EXPERIMENT, QUERIES, arrays, done, evaluation
 
 
@@ -191,7 +191,7 @@ def test_a_killed_writer_reads_as_died_and_can_be_resumed(runs_root):
         rewrite(folder, host="elsewhere")
         assert only(runs_root)["status"] == "running"  # nobody here could tell yet
         rewrite(
-            folder, heartbeat=(datetime.now(UTC) - timedelta(seconds=reader.STALE_SECONDS + 1)).isoformat()
+            folder, heartbeat=(datetime.now(UTC) - timedelta(seconds=record.STALE_SECONDS + 1)).isoformat()
         )
         assert only(runs_root)["status"] == "died"
         with results.RunWriter.start(runs_root, EXPERIMENT) as run:

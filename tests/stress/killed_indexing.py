@@ -17,6 +17,7 @@ import warnings
 from collections.abc import Callable
 from pathlib import Path
 
+import lancedb  # noqa: F401  not in each child anew
 import numpy as np
 
 from stan.common.progress import FileProgress
