@@ -11,6 +11,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -38,20 +39,19 @@ class Check:
 
 
 def checks() -> list[Check]:
-    """Every check, in the order in which one would mend them; none raises. Takes some seconds."""
-    return [
-        _python(),
-        *_dependencies(),
-        _devices(),
-        _torchvision(),
-        *_video(),
-        _shipped_weights(),
-        _open_clip_weights(),
-        _kernel(),
-        *_folders(),
-        _browser(),
-        _disk(Path.cwd()),
-    ]
+    """Every check, in the order in which one would mend them; none raises. Takes as long as torch's import."""
+    with ThreadPoolExecutor() as pool:
+        torch, video = pool.submit(_torch), pool.submit(_video)
+        first = [_python(), *_dependencies()]
+        last = [
+            _shipped_weights(),
+            _open_clip_weights(),
+            _kernel(),
+            *_folders(),
+            _browser(),
+            _disk(Path.cwd()),
+        ]
+        return [*first, *torch.result(), *video.result(), *last]
 
 
 def report(found: list[Check]) -> dict[str, object]:
@@ -125,27 +125,30 @@ def _normal(name: str) -> str:
     return name.lower().replace("_", "-")
 
 
-def _devices() -> Check:
-    try:
-        import torch
-    except ImportError as error:
-        return Check("devices", False, f"torch does not import: {error}", REINSTALL)
-    cuda = [torch.cuda.get_device_name(i) for i in range(torch.cuda.device_count())]
+_TORCH = """
+import os, sys
+from stan.common.torchvision_compat import load_cpu_torch, operators_load
+devices = [f"cpu ({os.cpu_count()} cores)"]
+if not load_cpu_torch():
+    import torch
     apple = ["mps"] if torch.backends.mps.is_available() else []
-    cpu = f"cpu ({os.cpu_count()} cores, {torch.get_num_threads()} threads)"
-    return Check("devices", True, ", ".join([*cuda, *apple, cpu]))
+    devices = [torch.cuda.get_device_name(i) for i in range(torch.cuda.device_count())] + apple + devices
+print(", ".join(devices))
+print("complete" if operators_load() else "declared by name", flush=True)
+os._exit(0)
+"""
+"""Devices in one line, torchvision's operators in the next; ends without freeing torch, which takes its time."""
 
 
-def _torchvision() -> Check:
-    name = "torchvision operators"
-    try:
-        from stan.common.torchvision_compat import declare
-
-        by_name = declare()
-    except Exception as error:  # whatever a broken binary raises, it is the finding
-        return Check(name, False, f"torchvision does not import: {error}", REINSTALL)
+def _torch() -> list[Check]:
+    """What torch sees and whether torchvision fits it, told by a process of its own: either may be broken."""
+    trial = _trial(_TORCH)
+    if trial.failed:
+        return [Check("devices", False, f"torch does not import: {trial.said}", REINSTALL)]
+    devices, operators = trial.lines
     partial = "declared by name: compiled ones don't fit this torch; transforms, all that is used, work"
-    return Check(name, True, partial if by_name else "complete")
+    told = operators if operators == "complete" else partial
+    return [Check("devices", True, devices), Check("torchvision operators", True, told)]
 
 
 _ENCODE = """
@@ -178,7 +181,8 @@ def _video() -> list[Check]:
             encoded.said or "libx264",
             _unless(not encoded.failed, REINSTALL),
         )
-        return [encoder, *(_decoder(name, clip) for name in _DECODE)]
+        with ThreadPoolExecutor() as pool:
+            return [encoder, *pool.map(_decoder, _DECODE, [clip] * len(_DECODE))]
 
 
 def _decoder(name: str, clip: str) -> Check:
@@ -198,6 +202,8 @@ def _decoder(name: str, clip: str) -> Check:
 class _Trial:
     failed: bool
     said: str
+    """The last line."""
+    lines: tuple[str, ...] = ()
 
 
 def _trial(program: str, *arguments: str) -> _Trial:
@@ -208,7 +214,7 @@ def _trial(program: str, *arguments: str) -> _Trial:
     except subprocess.TimeoutExpired:
         return _Trial(True, "no answer in 60 s")
     lines = (done.stderr if done.returncode else done.stdout).strip().splitlines()
-    return _Trial(done.returncode != 0, lines[-1] if lines else "")
+    return _Trial(done.returncode != 0, lines[-1] if lines else "", tuple(lines))
 
 
 def _shipped_weights() -> Check:
@@ -217,7 +223,7 @@ def _shipped_weights() -> Check:
     try:
         from safetensors import safe_open
 
-        with safe_open(weights, "pt") as stored:
+        with safe_open(weights, "numpy") as stored:
             size = f"{len(stored.keys())} tensors, {weights.stat().st_size / 1e6:.1f} MB"
     except Exception as error:  # absent, cut short, or safetensors itself missing: each is the finding
         return Check("weights of the tiny CLIP", False, str(error), remedy)

@@ -8,10 +8,17 @@ those two by name is enough.
 
 from __future__ import annotations
 
+import ctypes
 import importlib
+import importlib.machinery
+import importlib.util
+import runpy
 import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
 
-import torch
+if TYPE_CHECKING:
+    import torch
 
 _OPERATORS = ("nms", "qnms")
 _SCHEMA = "(Tensor dets, Tensor scores, float iou_threshold) -> Tensor"
@@ -41,7 +48,43 @@ def declare() -> bool:
     return _declared is not None
 
 
+def load_cpu_torch() -> bool:
+    """Loads the compiled libraries of a CPU build of torch, without its Python part, which takes eight times as long.
+
+    False for other builds and systems, where only `import torch` tells what there is. Raises OSError for libraries that
+    don't load, ModuleNotFoundError where there is no torch.
+    """
+    folder = _folder("torch")
+    built = runpy.run_path(str(folder / "version.py"))
+    if sys.platform != "linux" or any(built.get(name) for name in ("cuda", "hip", "xpu")):
+        return False
+    for name in ("libtorch_global_deps.so", "libtorch.so", "libtorch_python.so"):
+        ctypes.CDLL(str(folder / "lib" / name), ctypes.RTLD_GLOBAL)
+    return True
+
+
+def operators_load() -> bool:
+    """Whether torchvision's compiled operators fit the torch that is loaded. Only for a process that ends with it."""
+    compiled = importlib.machinery.PathFinder.find_spec("_C", [str(_folder("torchvision"))])
+    if compiled is None or compiled.origin is None:
+        return False
+    try:
+        ctypes.CDLL(compiled.origin)
+    except OSError:
+        return False
+    return True
+
+
+def _folder(package: str) -> Path:
+    spec = importlib.util.find_spec(package)
+    if spec is None or spec.origin is None:
+        raise ModuleNotFoundError(f"No module named {package!r}", name=package)
+    return Path(spec.origin).parent
+
+
 def _declare_by_name() -> torch.library.Library:
+    import torch
+
     library = torch.library.Library("torchvision", "DEF")
     for operator in _OPERATORS:
         library.define(operator + _SCHEMA)
