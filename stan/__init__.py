@@ -1,4 +1,4 @@
-"""Image-text knowledge carried over to video: the names a user needs, each imported when first asked for."""
+"""The public names of `stan`, which carries image-text knowledge over to video; each is imported on first use."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ _FORMER = {
     "temporal": "stan.models.temporal",
     "tour": "stan.explain.tour",
 }
-"""Where notebooks and methods that were written for 0.1 look for modules that have moved."""
+"""New homes of modules that have moved, for notebooks and methods that were written for 0.1."""
 
 __all__ = [*_HOMES, *_MODULES]
 
@@ -52,7 +52,7 @@ def __dir__() -> list[str]:
 
 
 class _OtherNames:
-    """A finder and loader, by which `import stan.train` gives the very module that `stan.training.trainer` is."""
+    """Finder and loader that makes `import stan.train` give the very module `stan.training.trainer`."""
 
     def find_spec(self, fullname: str, path: Any = None, target: Any = None) -> ModuleSpec | None:
         package, _, name = fullname.partition(".")
@@ -60,7 +60,7 @@ class _OtherNames:
         return None if home is None else ModuleSpec(fullname, self, origin=home)
 
     def create_module(self, spec: ModuleSpec) -> None:
-        """None: the usual kind, which `exec_module` then replaces."""
+        """Return None: Python then makes an ordinary module, which `exec_module` replaces."""
 
     def exec_module(self, module: ModuleType) -> None:
         assert module.__spec__ is not None and module.__spec__.origin is not None

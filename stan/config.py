@@ -1,4 +1,4 @@
-"""Frozen dataclasses in, identities out: what is trained on what, how, and the hash that names it."""
+"""Frozen dataclasses in, identities out: what is trained on which data and how, and the hash that names it."""
 
 from __future__ import annotations
 
@@ -11,36 +11,37 @@ from typing import Any
 
 @dataclass(frozen=True)
 class DataConfig:
-    """Which videos and words: a suite of the embedded world, or a real set under `root`."""
+    """The videos and texts: a suite of the embedded world, or a real data set under `root`."""
 
     suite: str = "retrieval"
-    """retrieval, paragraph, scenes, motions (made); or one that `stan data list` names (under `root`)."""
+    """retrieval, paragraph, scenes, motions (embedded world), or a set that `stan data list` names (under `root`)."""
     size: str = "quick"
-    """Size of the embedded world: quick or full; ignored by real sets."""
+    """Size of the embedded world: quick or full; real sets ignore it."""
     frames: int = 8
     """Frames per clip (T)."""
     words: int = 32
-    """Text tokens per caption (L), start and end token included."""
+    """Text tokens per caption (L), including the start and end token."""
     templates: str = "plain"
-    """Sentences around a class's name: plain (none), or ActionCLIP's kinds: one drawn in training, all when testing."""
+    """Sentence templates around a class name: plain (the name alone) or actionclip (ActionCLIP's kinds: training draws
+    one of them, testing uses all)."""
     world_seed: int = 0
     skip_broken: bool = False
-    """Leave out clips that have a frame which cannot be decoded, and count them; else such a file is an error."""
+    """Leave out clips with a frame that cannot be decoded, and count them. If false, such a file is an error."""
     kept_frames: int = 0
-    """Frames of each training clip that are decoded once and kept on disk, from which every epoch draws (0: none, each
-    epoch decodes anew). As many as the longest clip has change nothing but the speed."""
+    """Number of frames of each training clip that are decoded once and kept on disk; every epoch draws from them. With
+    0, each epoch decodes the clips again. With as many frames as the longest clip has, only the speed changes."""
     root: str | None = None
-    """Folder of the data; where it lies is no part of a config's identity."""
+    """Folder of the data; its place is not part of a config's identity."""
 
 
 @dataclass(frozen=True)
 class ModelConfig:
-    """CLIP backbone, temporal method and its options, similarity."""
+    """CLIP backbone, temporal method and similarity, with the options of the latter two."""
 
     backbone: str = "tiny"
     """`tiny` or any ViT architecture of open_clip."""
     pretrained: str | None = None
-    """None: the shipped weights (tiny only); an open_clip tag; a local file; or `random`."""
+    """None for the shipped weights (tiny only), an open_clip tag, a local file, or `random`."""
     temporal: str = "stan"
     options: dict[str, Any] = field(default_factory=dict)
     """Keyword arguments of the temporal method, plain JSON values."""
@@ -50,44 +51,46 @@ class ModelConfig:
 
 
 HOW_COMPUTED = ("chunk", "checkpointing", "compile")
-"""Settings of training that change memory and time, and its result in the last digits only: no part of a config's
-identity, so that a run that found no memory goes on with less at a time."""
+"""Training settings that change memory and time, and the result in its last digits only. They are not part of a
+config's identity, so that a run that ran out of memory can continue with less at a time."""
 
 
 @dataclass(frozen=True)
 class TrainConfig:
-    """The recipe: the paper's two learning rates, AdamW, cosine with warm-up."""
+    """The training recipe: the paper's two learning rates, AdamW, and a cosine schedule with warm-up."""
 
     frozen: str = "vision"
-    """vision: the image tower is frozen, its levels computed once; clip: both towers are; nothing: full fine-tuning."""
+    """vision: the image tower is frozen, its levels are computed once; clip: both towers are frozen; nothing: full
+    fine-tuning."""
     epochs: int = 12
     batch: int = 64
     lr: float = 1e-3
-    """Learning rate of what is new."""
+    """Learning rate of the new parameters, which are not CLIP's."""
     clip_lr_ratio: float = 0.1
-    """CLIP's learning rate as a share of `lr` (the paper: 0.1)."""
+    """CLIP's learning rate as a share of `lr` (0.1 in the paper)."""
     weight_decay: float = 0.02
     warmup: float = 0.1
-    """Share of all steps with a linearly rising rate."""
+    """Share of all steps during which the learning rate rises linearly."""
     clip_gradient: float = 5.0
     temperature: float = 0.05
-    """Similarities are divided by it in the loss; fixed, as in the released recipe."""
+    """The loss divides similarities by it; it is fixed, as in the released recipe."""
     loss: str = "cross-entropy"
-    """cross-entropy: InfoNCE over pairs, cross-entropy over classes; kl: ActionCLIP's, over the pairs of a batch."""
+    """cross-entropy: InfoNCE over pairs, cross-entropy over classes; kl: ActionCLIP's loss, over a batch's pairs."""
     decorrelation: float = 0.0
-    """Weight of DRL's channel decorrelation (there 1.1e-4)."""
+    """Weight of DRL's channel decorrelation (1.1e-4 in DRL)."""
     twins: float = 0.0
-    """Recognition: weight of telling a clip's class from that of its time-reversed twin, where there is one."""
+    """Recognition: weight of the loss that tells a clip's class from that of its time-reversed twin, if it has one."""
     precision: str = "32-true"
-    """Precision in lightning-fabric's words."""
+    """Precision, as lightning-fabric names it."""
     chunk: int = 0
-    """Clips per forward pass of a process, where all at once take too much memory (0: all); the loss still compares
+    """Clips per forward pass of a process, where a whole batch takes too much memory (0: all). The loss still compares
     the whole batch."""
     checkpointing: bool = False
-    """Keep each block's input alone for the gradients and compute the rest again: less memory, a third more time."""
+    """Keep only each block's input for the gradients and compute the rest again: less memory, a third more time."""
     compile: bool = False
-    """Run blocks and branch layers through torch.compile. It needs a C++ compiler, and costs from seconds to minutes
-    before the first step, the first validation and any other number of clips; it pays in long runs, mostly on a GPU."""
+    """Run blocks and branch layers through torch.compile. It needs a C++ compiler and takes seconds to minutes before
+    the first step, before the first validation and for every new number of clips. It pays off in long runs, mostly on a
+    GPU."""
 
 
 @dataclass(frozen=True)
@@ -101,16 +104,16 @@ class Experiment:
     train: TrainConfig = TrainConfig()
     seed: int = 0
     test_time: tuple[str, ...] = ()
-    """Tricks used only when testing: dsl, qbnorm, views-1x3, views-4x3, views-10x3."""
+    """Tricks used only in testing: dsl, qbnorm, views-1x3, views-4x3, views-10x3."""
 
     @property
     def hash(self) -> str:
-        """Ten hex digits that name everything but study, row, seed, folder of the data and HOW_COMPUTED."""
+        """Ten hex digits that identify all settings except study, row, seed, data folder and HOW_COMPUTED."""
         return _digest(self, ("data", "model", "train", "test_time"))
 
     @property
     def training_hash(self) -> str:
-        """Like `hash`, without what only testing changes: equal training hashes and seeds share their weights."""
+        """Like `hash`, without the test-time settings: runs with equal training hash and seed share their weights."""
         return _digest(self, ("data", "model", "train"))
 
     @property
@@ -122,12 +125,13 @@ _PARTS = {"data": DataConfig, "model": ModelConfig, "train": TrainConfig}
 
 
 def to_dict(experiment: Experiment) -> dict[str, Any]:
-    """Plain JSON values; `from_dict` turns them back."""
-    return json.loads(json.dumps(experiment, default=vars))  # `asdict` copies deeply: ten times slower
+    """Return the experiment as plain JSON values, which `from_dict` turns back."""
+    # `asdict` copies deeply, which is ten times slower.
+    return json.loads(json.dumps(experiment, default=vars))
 
 
 def from_dict(values: dict[str, Any]) -> Experiment:
-    """An Experiment from `to_dict`'s values.
+    """Return the Experiment that `to_dict` turned into `values`.
 
     Raises ValueError naming any key that a config doesn't have.
     """
@@ -141,7 +145,7 @@ def from_dict(values: dict[str, Any]) -> Experiment:
 
 
 def with_parts(experiment: Experiment, **parts: dict[str, Any]) -> Experiment:
-    """A copy with single fields of its parts changed: `with_parts(e, train={"epochs": 1})`."""
+    """Return a copy with single fields of its parts changed: `with_parts(e, train={"epochs": 1})`."""
     return replace(
         experiment, **{name: replace(getattr(experiment, name), **new) for name, new in parts.items()}
     )
@@ -167,9 +171,10 @@ def _differing(part: Any, defaults: dict[str, Any]) -> dict[str, Any]:
 
 
 def _digest(experiment: Experiment, parts: tuple[str, ...]) -> str:
-    """Of what differs from the defaults, so that a setting added later leaves the identity of older records as it is.
+    """Return a hash of the settings that differ from the defaults.
 
-    A default must therefore never change: whoever wants another value names it in `experiments`.
+    A setting that is added later therefore leaves the identity of older records as it is. But a default must never
+    change: to use another value, name it in `experiments`.
     """
     identity: dict[str, Any] = {}
     for name in parts:

@@ -1,6 +1,6 @@
-"""Command lines in; what they ask for on stdout, progress and one-line errors on stderr, an exit code out.
+"""Command lines in; results on stdout, progress and one-line errors on stderr, and an exit code out.
 
-Exit codes: 0 done, 1 a run or a check failed, 2 an error that the user can mend (one line on stderr), 130 Ctrl-C.
+Exit codes: 0 done, 1 a run or a check failed, 2 an error that the user can fix (one line on stderr), 130 Ctrl-C.
 Commands import what they need when they are called, so that `stan --help` answers at once.
 """
 
@@ -33,11 +33,14 @@ COMMANDS = {
     **dict.fromkeys(("pretrain", "export", "convert"), "weights"),
     "bench": "bench",
 }
-"""Every command, in the order of the help, and the file of this folder that holds it."""
+"""Every command, in the order of the help, with the module of this folder that holds it."""
 
 
 def application(names: Iterable[str] = COMMANDS) -> typer.Typer:
-    """`stan` with these commands: one alone is there at once, all need every file of this folder."""
+    """Return the application `stan` with these commands.
+
+    A single command loads at once; all commands need every module of this folder.
+    """
     app = typer.Typer(
         help="Image-text knowledge carried over to video: train, ablate, compare, search.",
         no_args_is_help=True,
@@ -45,7 +48,7 @@ def application(names: Iterable[str] = COMMANDS) -> typer.Typer:
         pretty_exceptions_enable=False,
         context_settings={"help_option_names": ["-h", "--help"]},
     )
-    app.callback()(lambda: None)  # or a single command would lose its name
+    app.callback()(lambda: None)  # without a callback, a single command would lose its name
     for name in names:
         command = getattr(import_module(f"stan.cli.{COMMANDS[name]}"), name)
         if isinstance(command, typer.Typer):
@@ -56,32 +59,31 @@ def application(names: Iterable[str] = COMMANDS) -> typer.Typer:
 
 
 _USAGE_ERROR = typer.BadParameter.__base__
-_COMMAND_ERROR = (
-    _USAGE_ERROR.__base__
-)  # what every wrong option or argument is, wherever typer keeps the class
+# the base class of all errors about options and arguments, wherever typer keeps it
+_COMMAND_ERROR = _USAGE_ERROR.__base__
 
 
 def main() -> NoReturn:
-    """The console entry."""
+    """Run the console command `stan`."""
     _leave(run(sys.argv[1:]))
 
 
 def _leave(code: int) -> NoReturn:
-    """Ends the process as the interpreter would, but for freeing what torch holds piece by piece: half a second."""
+    """End the process as the interpreter would, but without freeing torch's objects, which takes half a second."""
     threading._shutdown()
     atexit._run_exitfuncs()
     for stream in (sys.stdout, sys.stderr):
-        with contextlib.suppress(OSError, ValueError):  # closed, or its reader is gone
+        with contextlib.suppress(OSError, ValueError):  # the stream is closed, or its reader is gone
             stream.flush()
     os._exit(code)
 
 
 def run(arguments: Sequence[str]) -> int:
-    """Runs one command line; the exit code."""
+    """Run one command line and return its exit code."""
     try:
         code = _run(arguments)
         sys.stdout.flush()
-    except BrokenPipeError:  # the reader, `head` say, has what it wants
+    except BrokenPipeError:  # the reader, for example `head`, has read enough
         with contextlib.suppress(OSError):
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1
@@ -121,7 +123,7 @@ def _missing(error: ModuleNotFoundError) -> int:
 
 
 def _remedy(package: str) -> str:
-    """How to get a package that one of the extras of stan-video brings, or that it cannot do without."""
+    """Return how to install a package that stan-video requires or that one of its extras brings."""
     from importlib.metadata import PackageNotFoundError, requires
 
     from packaging.requirements import Requirement

@@ -1,4 +1,4 @@
-"""A study, a suite and seeds in; its finished runs with their report, or the plan to make them, out."""
+"""A study, a suite and seeds in; its finished runs with their report, or the plan for them, out."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def ablate(
     worlds: Worlds = WORLDS,
     as_json: Json = False,
 ) -> int:
-    """Run a whole study through its notebooks: what is done is skipped, what died is resumed."""
+    """Run a whole study through its notebooks. Finished runs are skipped, interrupted ones are resumed."""
     from stan.training import sweep
 
     suite, _, root = suite.partition(":")

@@ -1,4 +1,4 @@
-"""Runs and a library in: the dashboard and the demo in a browser, and what this installation has and lacks."""
+"""Runs and a library in, the dashboard and the demo in a browser out."""
 
 from __future__ import annotations
 

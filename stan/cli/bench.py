@@ -1,4 +1,4 @@
-"""A video and a sentence in: whether the order of frames matters; and how fast this machine does what, out."""
+"""The options of a benchmark in; the speed and memory that it measures on this machine out."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def bench_search(
     save: Save = None,
     as_json: Json = False,
 ) -> None:
-    """Time exact search over random vectors by several engines, side by side; OMP_NUM_THREADS sets the threads."""
+    """Time exact search over random vectors by several engines, side by side. OMP_NUM_THREADS sets the threads."""
     from stan.bench.search import SIZES, search
 
     with quiet():
@@ -62,7 +62,7 @@ def bench_dashboard(
     save: Save = None,
     as_json: Json = False,
 ) -> None:
-    """Time the dashboard's pages over made-up runs: the first time, and after a choice."""
+    """Time the dashboard's pages over made-up runs: when they are first opened, and after a choice."""
     from stan.bench.dashboard import RUNS, dashboard
 
     with quiet():
@@ -80,7 +80,7 @@ def bench_encode(
     save: Save = None,
     as_json: Json = False,
 ) -> None:
-    """Time the video encoder beside CLIP's own tower and beside plain code, full size, random weights."""
+    """Time the video encoder at full size with random weights, next to CLIP's own tower and to plain code."""
     from stan.bench.encode import CLIPS, encode
     from stan.bench.encoders import FRAMES
 
@@ -99,7 +99,7 @@ def bench_train(
     save: Save = None,
     as_json: Json = False,
 ) -> None:
-    """Time a training step beside that of CLIP's own tower, and count what each holds in memory."""
+    """Time a training step next to one of CLIP's own tower, and count what each holds in memory."""
     from stan.bench.train import CLIPS, train
 
     with quiet():
@@ -116,7 +116,7 @@ def bench_decode(
     save: Save = None,
     as_json: Json = False,
 ) -> None:
-    """Time the reader of videos beside bare decoders, on clips made for it, and how long an index waits for it."""
+    """Time the video reader next to bare decoders on clips made for it, and measure how long indexing waits for it."""
     from stan.bench.decode import decode
     from stan.bench.encoders import preset
     from stan.models.dual_encoder import build

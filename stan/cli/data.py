@@ -1,4 +1,4 @@
-"""A data set's name and folder in; what it holds, lacks and needs, and prepared folders, out."""
+"""A data set's name and folder in; what it holds, lacks and needs, and folders prepared from it, out."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ Root = Annotated[Path, typer.Argument(help="Folder with annotation files and vid
 
 @data.command("list")
 def list_sets(as_json: Json = False) -> None:
-    """The data sets, and the files that each needs in its folder."""
+    """List the data sets, and the files that each needs in its folder."""
     from stan.data.datasets import SETS
 
     sets = [
@@ -44,7 +44,7 @@ def check(
     ] = "sample",
     as_json: Json = False,
 ) -> int:
-    """Count and check videos, captions and splits; exit code 1 where something is missing or broken."""
+    """Count and check videos, captions and splits. The exit code is 1 if something is missing or broken."""
     from stan.data.datasets.check import check as look
 
     with quiet():
@@ -69,9 +69,10 @@ def prepare(
     ] = None,
     as_json: Json = False,
 ) -> int:
-    """Write a folder with explicit splits, joined paragraphs and a manifest; exit code 1 where videos were skipped.
+    """Write a folder with explicit splits, joined paragraphs and a manifest.
 
-    A second call goes on where the first was stopped. The originals are only read.
+    The exit code is 1 if videos were skipped or are missing. A second call continues where the first one stopped. The
+    originals are only read.
     """
     from stan.data.datasets.prepare import COST
     from stan.data.datasets.prepare import prepare as make
@@ -90,11 +91,11 @@ def summary(
     spec: Annotated[str, typer.Argument(help="world/SUITE:ROOT or SET:ROOT, e.g. msrvtt:/data/msrvtt.")],
     as_json: Json = False,
 ) -> int:
-    """Count clips, captions, classes and missing files of every split; exit code 1 where files are missing."""
+    """Count clips, captions, classes and missing files of every split. The exit code is 1 if files are missing."""
     from stan.data import datasets
 
     with quiet(), warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # of missing videos, which the table counts
+        warnings.simplefilter("ignore")  # about missing videos, which the table counts
         splits = [_split(datasets.load(spec, split)) for split in ("train", "val", "test")]
     emit(
         {"data": spec, "splits": splits}, as_json, lambda document: table(document["splits"], _SPLIT_COLUMNS)

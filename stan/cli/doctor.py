@@ -1,4 +1,4 @@
-"""This installation in, a list of checks out: what is there, what works, what is missing and its remedy."""
+"""This installation in; a list of checks out: what is there, what works, what is missing and how to fix it."""
 
 from __future__ import annotations
 
@@ -24,12 +24,12 @@ from stan.common.paths import ASSETS, BUNDLED, ROOT, project_folder
 DISTRIBUTION = "stan-video"
 REINSTALL = "run `make install` in the clone"
 FREE_BYTES = 2 * 10**9
-"""What worlds, runs and libraries of the quick size need, with room to spare."""
+"""Bytes that worlds, runs and libraries of the quick size need, with room to spare."""
 
 
 @dataclass(frozen=True)
 class Check:
-    """One finding; `remedy` is empty where nothing is to mend, `needed` False for what one can do without."""
+    """One finding. `remedy` is empty if there is nothing to fix, `needed` is False for what is optional."""
 
     name: str
     ok: bool
@@ -39,7 +39,7 @@ class Check:
 
 
 def checks() -> list[Check]:
-    """Every check, in the order in which one would mend them; none raises. Takes as long as torch's import."""
+    """Return all checks, in the order in which to fix them. No check raises. This takes as long as loading torch."""
     with ThreadPoolExecutor() as pool:
         torch, video = pool.submit(_torch), pool.submit(_video)
         first = [_python(), *_dependencies()]
@@ -55,12 +55,12 @@ def checks() -> list[Check]:
 
 
 def report(found: list[Check]) -> dict[str, object]:
-    """What `stan doctor --json` prints: ok is False only where something needed is missing."""
+    """Return what `stan doctor --json` prints. "ok" is False only if something needed is missing."""
     return {"ok": all(check.ok or not check.needed for check in found), "checks": [asdict(c) for c in found]}
 
 
 def browser() -> str | None:
-    """The Chromium that browser tests drive, or None: one on PATH, else Playwright's own download."""
+    """Return the Chromium that browser tests drive, or None: one on PATH, otherwise Playwright's own download."""
     names = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome")
     on_path = next(filter(None, map(shutil.which, names)), None)
     if on_path or importlib.util.find_spec("playwright") is None:
@@ -83,7 +83,7 @@ def _python() -> Check:
 
 
 def _dependencies() -> list[Check]:
-    """One check per direct dependency: of the core each is needed, of an extra none is."""
+    """Return one check per direct dependency. Those of the core are needed, those of an extra are not."""
     try:
         lines = importlib.metadata.requires(DISTRIBUTION) or []
     except importlib.metadata.PackageNotFoundError:
@@ -113,7 +113,7 @@ def _dependency(requirement: Requirement, tested: str | None, extra: str | None)
 
 
 def _tested_versions() -> dict[str, str]:
-    """constraints.txt, of the wheel or the clone; nothing where there is none."""
+    """Return the versions in constraints.txt of the wheel or the clone; empty if there is no such file."""
     files = (folder / "constraints.txt" for folder in (BUNDLED, ROOT))
     constraints = next((file for file in files if file.is_file()), None)
     lines = constraints.read_text().splitlines() if constraints else []
@@ -137,11 +137,12 @@ print(", ".join(devices))
 print("complete" if operators_load() else "declared by name", flush=True)
 os._exit(0)
 """
-"""Devices in one line, torchvision's operators in the next; ends without freeing torch, which takes its time."""
+"""Program that prints the devices in one line and the state of torchvision's operators in the next. It ends without
+freeing torch, which would take time."""
 
 
 def _torch() -> list[Check]:
-    """What torch sees and whether torchvision fits it, told by a process of its own: either may be broken."""
+    """Check what torch sees and whether torchvision fits it, in a separate process, because either may be broken."""
     trial = _trial(_TORCH)
     if trial.failed:
         return [Check("devices", False, f"torch does not import: {trial.said}", REINSTALL)]
@@ -171,7 +172,7 @@ _DECODE = {
 
 
 def _video() -> list[Check]:
-    """A clip written and read again, each in its own process: a broken decoder may take that along."""
+    """Write a clip and read it again, each in a separate process, because a broken decoder may crash its process."""
     with tempfile.TemporaryDirectory() as folder:
         clip = str(Path(folder) / "clip.mp4")
         encoded = _trial(_ENCODE, clip)
@@ -186,7 +187,7 @@ def _video() -> list[Check]:
 
 
 def _decoder(name: str, clip: str) -> Check:
-    """PyAV is needed; where decord is missing or fails, PyAV decodes."""
+    """Check one decoder. PyAV is needed; if decord is missing or fails, PyAV decodes."""
     trial = _trial(_DECODE[name], clip)
     works = trial.said == "8"
     detail = "decodes" if works else f"does not decode: {trial.said or 'it ended without a word'}"
@@ -202,12 +203,12 @@ def _decoder(name: str, clip: str) -> Check:
 class _Trial:
     failed: bool
     said: str
-    """The last line."""
+    """The last line of the output or of the error."""
     lines: tuple[str, ...] = ()
 
 
 def _trial(program: str, *arguments: str) -> _Trial:
-    """Runs a few lines of Python apart; says what they printed, or the last line of their error."""
+    """Run a few lines of Python in a separate process, and return what they printed or the last line of their error."""
     command = [sys.executable, "-c", program, *arguments]
     try:
         done = subprocess.run(command, capture_output=True, text=True, errors="replace", timeout=60)
@@ -225,13 +226,13 @@ def _shipped_weights() -> Check:
 
         with safe_open(weights, "numpy") as stored:
             size = f"{len(stored.keys())} tensors, {weights.stat().st_size / 1e6:.1f} MB"
-    except Exception as error:  # absent, cut short, or safetensors itself missing: each is the finding
+    except Exception as error:  # no file, a truncated one, or no safetensors: each is a finding
         return Check("weights of the tiny CLIP", False, str(error), remedy)
     return Check("weights of the tiny CLIP", True, f"{weights.name}: {size}")
 
 
 def _open_clip_weights() -> Check:
-    """Which real CLIP weights were fetched before; open_clip fetches others where there is network."""
+    """Check which real CLIP weights were fetched before. open_clip fetches others if there is a network."""
     hub = Path(
         os.environ.get("HF_HUB_CACHE") or Path(os.environ.get("HF_HOME", "~/.cache/huggingface"), "hub")
     )
@@ -255,13 +256,13 @@ def _open_clip_weights() -> Check:
 
 
 def _kernel() -> Check:
-    """Notebooks name the kernel python3; it has to run in this environment, lest they run in another."""
+    """Check the kernel python3, which notebooks name: it must run in this environment, or they run in another."""
     name, remedy = "notebook kernel", "run `python -m ipykernel install --sys-prefix` in this environment"
     try:
         from jupyter_client.kernelspec import KernelSpecManager
 
         first = KernelSpecManager().get_kernel_spec("python3").argv[0]
-    except Exception as error:  # no jupyter, no such kernel, a damaged kernel.json: each is the finding
+    except Exception as error:  # no jupyter, no such kernel, a damaged kernel.json: each is a finding
         return Check(name, False, f"python3: {error or type(error).__name__}", remedy, needed=False)
     here = Path(first).name == first or Path(first).absolute() == Path(sys.executable).absolute()
     return Check(
@@ -297,7 +298,7 @@ def _unless(fine: object, remedy: str) -> str:
 
 
 def doctor(as_json: Json = False) -> int:
-    """Tell what is installed, which devices, decoders and weights are at hand, and what is missing."""
+    """Tell what is installed, which devices, decoders and weights are available, and what is missing."""
     found = report(checks())
     emit(found, as_json, _diagnosis)
     return 0 if found["ok"] else 1

@@ -1,4 +1,4 @@
-"""A finished run, or a video, in; what it scores, on other splits or with its frames rearranged, out."""
+"""A finished run, or a video, in; its scores on another split, or with its frames rearranged, out."""
 
 from __future__ import annotations
 
@@ -26,9 +26,9 @@ def evaluate(
     worlds: Worlds = WORLDS,
     as_json: Json = False,
 ) -> None:
-    """Measure a finished run's weights again, on another split or with test-time tricks; its record stays as it is.
+    """Measure a finished run's weights again, on another split or with test-time tricks. Its record stays as it is.
 
-    A time probe of the test split without tricks is kept beside it, for report and dashboard.
+    A time probe of the test split without tricks is kept next to the record, for the report and the dashboard.
     """
     from stan.results.evaluate import evaluate as measure_again
     from stan.results.frame_order import keep, probe
@@ -71,7 +71,7 @@ def time(
     seed: Annotated[int, typer.Option(help="Seed of the shuffling.", min=0)] = 0,
     as_json: Json = False,
 ) -> None:
-    """Does time matter? What a video scores when its frames run backwards, stand still or are shuffled."""
+    """Show whether time matters: what a video scores when its frames run backwards, stand still or are shuffled."""
     from stan import load_model
     from stan.explain.frame_order import time_meter
 

@@ -1,4 +1,4 @@
-"""A video and a sentence, or a data set, in; maps of why they score as they do, and how far these hold, out."""
+"""A video and a sentence, or a data set, in; maps that explain the scores, and how reliable these maps are, out."""
 
 from __future__ import annotations
 
@@ -22,9 +22,9 @@ def explain(
     ] = None,
     as_json: Json = False,
 ) -> None:
-    """Show why a video and a sentence score as they do: maps over the frames, each tested, and what each word gives.
+    """Show why a video and a sentence score as they do: tested maps over the frames, and what each word contributes.
 
-    Raw attention, of CLIP and of the branch, is drawn too, as attention.png: it is no explanation.
+    Raw attention of CLIP and of the branch is drawn, too, as attention.png. It is not an explanation.
     """
     from stan import load_model
     from stan.common.plotting import save
@@ -49,7 +49,10 @@ def faithfulness(
     seed: Annotated[int, typer.Option(help="Of the drawn clips and the random maps.")] = 0,
     as_json: Json = False,
 ) -> None:
-    """Test the maps that `explain` makes against random ones over a data set; in a made world, also where they lie."""
+    """Test the maps that `explain` makes against random ones over a data set.
+
+    In the embedded world, this also measures how much of each map lies on the objects.
+    """
     from stan import load_model
     from stan.explain.faithfulness_study import faithfulness_study
 

@@ -1,8 +1,8 @@
-"""Nothing in; a process of one command that imports open_clip in half a second instead of three, out.
+"""Lets the process of one command import open_clip in half a second instead of three.
 
-open_clip imports torchvision for its image transforms and timm for towers that are none of ours. The first brings
-detection operators along, both bring torch's compiler. A command that only embeds and scores needs none of that, and in
-a process of its own nobody else misses it.
+open_clip imports torchvision for its image transforms, and timm for towers that are not used here. torchvision also
+imports detection operators, and both import torch's compiler. A command that only embeds and scores needs none of that.
+It has a process of its own, so nothing else misses it.
 """
 
 from __future__ import annotations
@@ -13,16 +13,16 @@ from types import ModuleType
 
 
 def leave_out_unused() -> None:
-    """To be called before open_clip is imported; where that was imported already, nothing is left out."""
+    """Leave out what open_clip would import in vain. Call this before open_clip is imported; later it does nothing."""
     if "torchvision" in sys.modules or "open_clip" in sys.modules:
         return
     for name in ("torchvision", "torchvision.ops"):
         _found_but_not_run(name)
-    sys.modules.setdefault("timm", None)  # type: ignore[arg-type]  # Python's own mark of what is not to be imported
+    sys.modules.setdefault("timm", None)  # type: ignore[arg-type]  # with None, Python refuses the import
 
 
 def _found_but_not_run(package: str) -> None:
-    """The package's modules can be imported, without what its own `__init__` would import."""
+    """Make the package's modules importable without running its `__init__` and what that would import."""
     spec = importlib.util.find_spec(package)
     if spec is None or spec.submodule_search_locations is None:
         return

@@ -16,7 +16,7 @@ def notebooks(
 ) -> None:
     """Copy the notebooks (train, ablation, pretrain, tour, add_a_method) into a folder of your own.
 
-    A notebook that is there already, with other content, stays as it is.
+    A notebook that already exists there with other content stays as it is.
     """
     from stan.common.files import write_bytes
     from stan.common.paths import project_folder

@@ -1,4 +1,4 @@
-"""Results in; one JSON document or text that people read on stdout, everything else on stderr."""
+"""Results in; one JSON document or readable text on stdout, and everything else on stderr, out."""
 
 from __future__ import annotations
 
@@ -17,29 +17,29 @@ Runs = Annotated[Path, typer.Option(help="Folder of runs.", envvar="STAN_RUNS")]
 Worlds = Annotated[Path, typer.Option(help="Folder of rendered worlds.", envvar="STAN_WORLDS")]
 
 RUNS, WORLDS = Path("runs"), Path("worlds")
-"""Where both lie unless told otherwise."""
+"""Default folders of runs and of rendered worlds."""
 
 
 def emit(document: Any, as_json: bool, text: Callable[[Any], str]) -> None:
-    """Prints `document` as JSON, or what `text` makes of it."""
+    """Print `document` as JSON, or as the text that `text` makes of it."""
     document = plain(document)
     print(json.dumps(document, indent=1, ensure_ascii=False, allow_nan=False) if as_json else text(document))
 
 
 def say(text: str) -> None:
-    """One message for people, beside the output."""
+    """Print one message for people to stderr, apart from the output."""
     print(text, file=sys.stderr)
 
 
 @contextlib.contextmanager
 def quiet() -> Iterator[None]:
-    """What is printed meanwhile, by whatever library, goes to stderr: stdout is for the result alone."""
+    """Send everything that is printed meanwhile, by any library, to stderr, because stdout is for the result alone."""
     with contextlib.redirect_stdout(sys.stderr):
         yield
 
 
 def plain(value: Any) -> Any:
-    """JSON values: numpy scalars and paths to Python's own, NaN and infinity to null."""
+    """Convert to JSON values: numpy scalars to Python's own, paths to text, NaN and infinity to null."""
     if isinstance(value, Mapping):
         return {str(key): plain(inner) for key, inner in value.items()}
     if isinstance(value, list | tuple):
@@ -52,7 +52,7 @@ def plain(value: Any) -> Any:
 
 
 def table(rows: Sequence[Mapping[str, Any]], columns: Sequence[str] | None = None) -> str:
-    """Aligned columns under their names; numbers to the right."""
+    """Return rows as aligned columns under their names, with numbers to the right."""
     if not rows:
         return "nothing found"
     columns = list(columns or rows[0])
@@ -69,7 +69,7 @@ def table(rows: Sequence[Mapping[str, Any]], columns: Sequence[str] | None = Non
 
 
 def lines(values: Mapping[str, Any]) -> str:
-    """One `name  value` per line; nested names dotted."""
+    """Return one `name  value` per line, with nested names dotted."""
     from stan.results.record import flatten
 
     flat = {name: _cell(value) for name, value in flatten(values).items()}

@@ -1,4 +1,4 @@
-"""Options that name an experiment, and changes written as PART.FIELD=VALUE, in; the changed fields, nested, out."""
+"""Options of an experiment, and changes written as PART.FIELD=VALUE, in; the changed fields as nested dicts out."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ Pretrained = Annotated[str | None, typer.Option(help="A tag of open_clip, a loca
 
 
 def overrides(settings: list[str] | None, backbone: str | None, pretrained: str | None) -> dict[str, Any]:
-    """Nested fields from `part.field=value`; values are JSON where they read as such, else text."""
+    """Return nested fields from `part.field=value`. Values are read as JSON if possible, otherwise as text."""
     changed: dict[str, Any] = {}
     named = {"model.backbone": backbone, "model.pretrained": pretrained}
     pairs = [f"{name}={json.dumps(value)}" for name, value in named.items() if value is not None]

@@ -1,4 +1,4 @@
-"""A suite in; both pages at once, then a study and a search index made in view of them, out, until Ctrl-C."""
+"""A study and a suite in; dashboard and demo at once, then the study's runs and a search index, out, until Ctrl-C."""
 
 from __future__ import annotations
 
@@ -25,11 +25,11 @@ if TYPE_CHECKING:
 
 _LIBRARY = Path("libraries/world")
 _SEARCHED = "retrieval"
-"""The suite whose test videos are indexed: every one has a sentence of its own."""
+"""The suite whose test videos are indexed, because each of them has a sentence of its own."""
 
 _JOB = "stan run"
 _PATIENCE = 30.0
-"""Seconds that a study may take to end: its runs close their records first."""
+"""Seconds that a study may take to end, because its runs close their records first."""
 _SECONDS_BETWEEN_LINES = 30.0
 _SECONDS_BETWEEN_LOOKS = 0.5
 _ONE_THREAD = dict.fromkeys(("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"), "1")
@@ -44,10 +44,10 @@ def run(
     runs: Runs = RUNS,
     worlds: Worlds = WORLDS,
 ) -> None:
-    """Open dashboard and demo at once, then run a study and index videos in view of them; Ctrl-C ends all.
+    """Open dashboard and demo at once, then run a study and index videos while both show progress. Ctrl-C ends all.
 
-    The dashboard starts with the runs that come with the package, the demo with a few videos rendered in seconds. What
-    is done stays: a second call goes on where the first was stopped.
+    The dashboard starts with the runs that come with the package, the demo with a few videos that are rendered in
+    seconds. Finished work is kept: a second call continues where the first one stopped.
     """
     from stan.common import servers
     from stan.data.world import writer
@@ -76,7 +76,10 @@ def run(
 
 @contextmanager
 def _alone(runs: Path) -> Iterator[Callable[..., None]]:
-    """The right to be the one that fills these runs. Raises ValueError where another `stan run` has it."""
+    """Hold the right to fill these runs, and yield a function that announces the pages.
+
+    Raises ValueError if another `stan run` has the right.
+    """
     from filelock import FileLock, Timeout
 
     lock = FileLock(runs / ".run.lock")
@@ -94,12 +97,12 @@ def _alone(runs: Path) -> Iterator[Callable[..., None]]:
 
 @dataclass
 class Task:
-    """Commands of stan, one after the other."""
+    """Commands of stan that run one after the other."""
 
     name: str
     commands: list[tuple[str, ...]]
     beside: bool = False
-    """Gives way to other tasks: one thread, and the processor only when it is free."""
+    """True for a task that gives way to others: it has one thread, and the processor only when that is free."""
     program: Program | None = None
     failed: bool = False
 
@@ -109,7 +112,7 @@ class Task:
 
 
 class Work:
-    """Runs tasks side by side and shows how far they are (`servers.Work`)."""
+    """Runs tasks side by side and shows how far they are (see `servers.Work`)."""
 
     def __init__(self, tasks: Sequence[Task], folders: Sequence[Path]):
         self._tasks, self._folders = tasks, folders
@@ -126,7 +129,7 @@ class Work:
             self._display = self._running.enter_context(live)
 
     def look(self) -> None:
-        """Starts what may start, tells what has ended, shows the rest."""
+        """Start the tasks that may start, tell which have ended, and show the progress of the others."""
         if time.monotonic() - self._looked < _SECONDS_BETWEEN_LOOKS:
             return
         self._looked = time.monotonic()
@@ -138,7 +141,7 @@ class Work:
         self._show([one for one in jobs.running(self._folders) if one.name != _JOB])
 
     def stop(self) -> None:
-        """Asks all programs to end, then waits for them: what they have done is kept."""
+        """Ask all programs to end, then wait for them, so that their finished work is kept."""
         for task in self._tasks:
             if task.program is not None:
                 task.program.ask_to_end()

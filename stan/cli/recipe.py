@@ -1,4 +1,4 @@
-"""The name of a printed row in; its settings, printed numbers, and what a step of it takes on which card, out."""
+"""The name of a printed row in; its settings, printed numbers and the memory that its training step takes, out."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ def recipe(
     ] = False,
     as_json: Json = False,
 ) -> None:
-    """The paper's benchmark rows: their settings, printed numbers, the command that trains them, the card they need."""
+    """Show the paper's benchmark rows: settings, printed numbers, the command to train them and the card they need."""
     from stan.experiments.paper_rows import BENCHMARKS, benchmark
 
     if not row:
@@ -70,7 +70,7 @@ def _text(document: dict[str, Any]) -> str:
 
 
 def _step(step: dict[str, Any]) -> str:
-    """What fits where: most clips per forward pass, and the settings that make a card hold the whole batch."""
+    """Format the most clips per forward pass of each card, and the settings with which it holds the whole batch."""
     cards = [
         {
             "card": f"{card['card']} GB",

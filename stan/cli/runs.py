@@ -60,7 +60,7 @@ def compare(
     shipped: Shipped = False,
     as_json: Json = False,
 ) -> None:
-    """Paired change between two rows or runs on identical queries, seeds averaged, with its 95 % interval."""
+    """Compare two rows or runs on identical queries: paired change, averaged over seeds, with its 95 % interval."""
     from stan import results
     from stan.evaluation import statistics
 
@@ -103,7 +103,7 @@ def report(
     runs: Runs = RUNS,
     as_json: Json = False,
 ) -> None:
-    """Write a study's report: its table as LaTeX and CSV, its figures as PNG and PDF, each with run ids and command."""
+    """Write a study's report: a table as LaTeX and CSV and figures as PNG and PDF, each with run ids and command."""
     from stan.report import write
 
     suites = [name for name in suite.split(",") if name]
@@ -120,7 +120,7 @@ def published(
     runs: Runs = RUNS,
     as_json: Json = False,
 ) -> None:
-    """Every number that the paper and its slides print, with one's own beside it where there is one."""
+    """List every number that the paper and its slides print, with your own number beside it if there is one."""
     from stan import results
     from stan.experiments import published as printed
     from stan.report.reproduction import SUITES, ledger
@@ -129,7 +129,7 @@ def published(
         raise ValueError(f"no printed table {table_name!r}; there are {', '.join(printed.SOURCES)}")
     with quiet():
         measured = any(one["suite"] in SUITES.values() for one in _listed(runs, False))
-        own = results.load(runs) if measured else None  # the embedded world measures no benchmark
+        own = results.load(runs) if measured else None  # runs on the embedded world measure no benchmark
         items = ledger(own, _gmacs if count else None)
     chosen = [item for item in items if table_name in (None, item["table"])]
     columns = ("table", "benchmark", "row", "metric", "value", "own", "status", "note")
@@ -148,7 +148,7 @@ def cost(
     views: Annotated[int, typer.Option(help="Views of a video: clips times crops.", min=1)] = 1,
     as_json: Json = False,
 ) -> None:
-    """Parameters and multiply-accumulates of a preset, by part, as the paper counts them and in full."""
+    """Count a preset's parameters and multiply-accumulates by part, as the paper counts them and in full."""
     from stan.bench.flops import cost as count
 
     with quiet():
@@ -168,11 +168,11 @@ def metrics(
     ] = False,
     as_json: Json = False,
 ) -> None:
-    """Recall and ranks of a similarity matrix, both directions, ties averaged.
+    """Compute recall and ranks of a similarity matrix in both directions, with ties averaged.
 
-    An .npz may also hold `owner` (video of each caption; the diagonal otherwise), `seen` (per video), `query_ids`
-    (names of the captions) and, for --qbnorm, `query_bank` (other captions x videos) and `video_bank` (captions x
-    other videos; without it video-to-text stays as it is).
+    An .npz may also hold `owner` (the video of each caption; otherwise the diagonal), `seen` (per video), `query_ids`
+    (names of the captions) and, for --qbnorm, `query_bank` (other captions x videos) and `video_bank` (captions x other
+    videos; without it, video-to-text stays as it is).
     """
     from stan.evaluation import metrics as measures
 
@@ -206,7 +206,7 @@ def _report(document: dict[str, Any]) -> str:
 def _calibrated(
     similarity: Any, arrays: dict[str, Any], dsl: bool, qbnorm: bool
 ) -> tuple[Any, dict[str, Any]]:
-    """The scores of both directions, and what was done to them in words."""
+    """Return the scores of both directions, and a description of what was done to them."""
     from stan.evaluation import test_time
 
     if dsl and qbnorm:
@@ -237,7 +237,7 @@ def _calibrated(
 
 
 def _listed(root: Path, shipped: bool) -> Iterator[dict[str, Any]]:
-    """Every run's record in short; read one by one, without the table of all that `results.load` makes."""
+    """Yield every run's record in short, read one by one without the full table that `results.load` makes."""
     from stan import results
 
     yield from (_run(path, False) for path in results.run_folders(root))
@@ -250,7 +250,7 @@ def _fits(one: dict[str, Any], wanted: dict[str, str | None]) -> bool:
 
 
 def _packed(found: list[dict[str, Any]], file: Path) -> list[dict[str, Any]]:
-    """The done ones of the runs, written into an archive. Raises ValueError where there is none."""
+    """Write the done runs into an archive and return them. Raises ValueError if there are none."""
     from stan import results
 
     done = [one for one in found if one["status"] == "done"]
@@ -300,7 +300,7 @@ def _run_table(document: list[dict[str, Any]]) -> str:
 
 
 def _chosen(done: pd.DataFrame, name: str) -> pd.DataFrame:
-    """The done runs that are seeds of one config: by a run's id, by STUDY/ROW, or by row."""
+    """Return the done runs that are seeds of one config, named by a run's id, by STUDY/ROW or by row."""
     exact = done[done["id"] == name]
     study, slash, row = name.rpartition("/")
     chosen = exact if len(exact) else done[(done["row"] == row) & ((done["study"] == study) | (not slash))]
@@ -321,7 +321,7 @@ def _is_run(name: str) -> bool:
 
 
 def _at(folder: Path) -> pd.DataFrame:
-    """The one run in `folder`, wherever it lies. Raises ValueError where it isn't done."""
+    """Return the one run in `folder`, wherever it lies. Raises ValueError if it is not done."""
     from stan import results
 
     folder = folder.resolve()

@@ -1,4 +1,4 @@
-"""Names of suites, studies and rows in; rendered worlds, weights, trained and evaluated runs out."""
+"""Names of a suite, a study and a row in; a trained, evaluated and recorded run out."""
 
 from __future__ import annotations
 
@@ -36,9 +36,9 @@ def train(
     worlds: Worlds = WORLDS,
     as_json: Json = False,
 ) -> None:
-    """Train one row of a study, or a recipe, test it and record it; resumes what was interrupted.
+    """Train one row of a study, or a recipe, then test it and record it. An interrupted run is resumed.
 
-    With several devices the first process alone prints.
+    With several devices, only the first process prints.
     """
     from lightning_fabric.utilities.rank_zero import rank_zero_only
 

@@ -1,4 +1,4 @@
-"""One's own videos in: an indexed library, search results, recognised labels and attention pictures out."""
+"""Your own videos in; an indexed library, search results and recognised labels out."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ def index(
     ] = False,
     as_json: Json = False,
 ) -> None:
-    """Index a folder of videos: what is new or changed is embedded, what is gone is dropped."""
+    """Index a folder of videos: new and changed videos are embedded, videos that are gone are dropped."""
     leave_out_unused()
     from stan.library import Library as Videos
 
@@ -96,7 +96,7 @@ def search(
     model: Model = None,
     as_json: Json = False,
 ) -> None:
-    """Search a library by words, or by example."""
+    """Search a library by text or by example."""
     leave_out_unused()
     from stan.library import Filters
 
@@ -136,7 +136,7 @@ def recognise(
     model: Model = None,
     as_json: Json = False,
 ) -> None:
-    """Tell which of the given labels fits a video, or that none does."""
+    """Tell which of the given labels fits a video, or that none of them does."""
     from stan.data import label_sets, prompts
     from stan.library import Library as Videos
 
@@ -165,7 +165,7 @@ def _open(library: str, model: str | None) -> Any:
 
 
 def _progress() -> Callable[[int, int, str], None]:
-    """Says every few seconds how far the indexing has come, how fast it goes and how long it will take."""
+    """Return a callback that says every few seconds how far and how fast the indexing is, and how long it will take."""
     started = said = time.monotonic()
 
     def progress(done: int, total: int, name: str) -> None:
@@ -198,7 +198,7 @@ def _found(document: dict[str, Any]) -> str:
 
 
 def _printable(text: str) -> str:
-    """A file may be named so that a terminal would take its name for a command."""
+    """Replace unprintable characters, which a terminal could take for a command, in a file's name."""
     return "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in text)
 
 

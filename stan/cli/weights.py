@@ -1,4 +1,4 @@
-"""Weights in, other weights out: the tiny CLIP made anew, a run's kept as one small file, released ones converted."""
+"""Weights in, others out: the tiny CLIP made anew, a run's weights as one small file, released weights converted."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def pretrain(
     seed: Annotated[int, typer.Option(help="Seed of weights and stills.", min=0)] = 0,
     as_json: Json = False,
 ) -> None:
-    """Train the tiny CLIP on stills, from scratch, and measure what its levels hold."""
+    """Train the tiny CLIP from scratch on stills, and measure what its levels hold."""
     from stan.training import pretrain as pretraining
 
     given = {"steps": steps, "batch": batch, "stills": stills, "readings": readings}
@@ -78,7 +78,7 @@ def convert(
     frames: Annotated[int, typer.Option(help="Frames of a video, where no config.json says.", min=1)] = 12,
     as_json: Json = False,
 ) -> None:
-    """Turn weights in the layout of the released STAN, Hugging Face, OpenAI or open_clip into ours."""
+    """Convert weights from the layout of the released STAN, Hugging Face, OpenAI or open_clip to the one used here."""
     from stan.models.convert import convert as write
     from stan.models.factory import CHECKPOINT
 

@@ -1,7 +1,7 @@
-"""A long piece of work in, a small file that says how far it is out; folders of such files in, what is running out.
+"""A long job in, a small file with its progress out; folders of such files in, the running jobs out.
 
-Pages and terminals follow work of other processes by these files: `<folder>/.jobs/<name>.json`, replaced at most twice
-a second, removed at the end. Where the process was killed its file stays, and is no longer counted.
+Pages and terminals follow the work of other processes through these files: `<folder>/.jobs/<name>.json`, replaced at
+most twice a second and removed at the end. A killed process leaves its file behind, which then no longer counts.
 """
 
 from __future__ import annotations
@@ -22,35 +22,36 @@ from stan.common.files import write_json
 FOLDER = ".jobs"
 _SECONDS_BETWEEN = 0.5
 _STALE_SECONDS = 60.0
-"""Another machine's job that has said nothing for so long isn't counted; here the process tells."""
+"""A job on another machine no longer counts after so many seconds without a report. On this machine, its process tells
+whether it runs."""
 
 
 @dataclass(frozen=True)
 class Job:
-    """What a process is doing, and how far it is."""
+    """A process's work and its progress."""
 
     name: str
-    """What is done to what: "components on retrieval", "rendering motions"."""
+    """The work and its object: "components on retrieval", "rendering motions"."""
     stage: str = ""
-    """Its current part; empty where it has only one."""
+    """The current part of the work; empty if there is only one."""
     done: int = 0
     total: int = 0
-    """0 while nobody knows."""
+    """0 while the total is unknown."""
     detail: str = ""
     started: float = 0.0
-    """Seconds since 1970, as `said`."""
+    """Start in seconds since 1970, as is `said`, the time of the last report."""
     said: float = 0.0
     host: str = ""
     pid: int = 0
 
     @property
     def share(self) -> float:
-        """From 0 to 1."""
+        """Share of the work that is done, from 0 to 1; 0 while the total is unknown."""
         return min(1.0, self.done / self.total) if self.total else 0.0
 
     @property
     def words(self) -> str:
-        """One line: name, stage, how far, detail."""
+        """One line with name, stage, progress and detail."""
         counted = f"{self.done:,} of {self.total:,}" if self.total else ""
         return ": ".join(
             filter(None, [self.name, ", ".join(filter(None, [self.stage, counted, self.detail]))])
@@ -58,7 +59,7 @@ class Job:
 
 
 class Reporter:
-    """Writes one job's file; use `job`."""
+    """Writes one job's file; `job` makes it."""
 
     def __init__(self, file: Path, name: str):
         self._file = file
@@ -66,14 +67,17 @@ class Reporter:
         self._written = -_SECONDS_BETWEEN
 
     def tell(self, done: int, total: int, stage: str = "", detail: str = "") -> None:
-        """How far the work is; writes it down unless that was done a moment ago."""
+        """Report the progress; write the file unless it was written less than half a second ago.
+
+        A new stage and the end are always written.
+        """
         changed = stage != self._job.stage
         self._job = replace(self._job, done=done, total=total, stage=stage, detail=detail)
         if changed or done == total or time.monotonic() - self._written >= _SECONDS_BETWEEN:
             self.write()
 
     def write(self) -> None:
-        """Raises OSError where the folder cannot be written to."""
+        """Write the job's file. Raises OSError where the folder cannot be written to."""
         self._written = time.monotonic()
         self._file.parent.mkdir(parents=True, exist_ok=True)
         write_json(self._file, asdict(replace(self._job, said=time.time())))
@@ -81,7 +85,7 @@ class Reporter:
 
 @contextmanager
 def job(folder: str | Path, name: str) -> Iterator[Reporter]:
-    """A job that others see as long as the context lasts. Raises OSError where the folder cannot be written to."""
+    """Context of a job that others see while it lasts. Raises OSError where the folder cannot be written to."""
     file = Path(folder) / FOLDER / f"{re.sub(r'[^a-z0-9]+', '-', name.lower())}-{os.getpid()}.json"
     reporter = Reporter(file, name)
     reporter.write()
@@ -89,18 +93,18 @@ def job(folder: str | Path, name: str) -> Iterator[Reporter]:
         yield reporter
     finally:
         file.unlink(missing_ok=True)
-        with contextlib.suppress(OSError):  # another job's file may lie there
+        with contextlib.suppress(OSError):  # another job's file may be there
             file.parent.rmdir()
 
 
 def running(folders: Iterable[str | Path]) -> list[Job]:
-    """The jobs of living processes that report in these folders, the oldest first."""
+    """Return the jobs of living processes that report in these folders, the oldest first."""
     found = [_read(file) for folder in folders for file in (Path(folder) / FOLDER).glob("*.json")]
     return sorted((one for one in found if one is not None and _lives(one)), key=lambda one: one.started)
 
 
 def _read(file: Path) -> Job | None:
-    """None for what isn't as `job` writes it, or is gone meanwhile."""
+    """Return the job in `file`; None where the file isn't as `job` writes it, or is gone by now."""
     try:
         values = json.loads(file.read_text(encoding="utf-8"))
         found = Job(**values)
@@ -119,6 +123,6 @@ def _lives(one: Job) -> bool:
         os.kill(int(one.pid), 0)
     except (ProcessLookupError, OverflowError):
         return False
-    except PermissionError:  # another user's
+    except PermissionError:  # it belongs to another user
         return True
     return one.pid > 0

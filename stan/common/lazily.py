@@ -1,4 +1,4 @@
-"""A package's public names and their modules in; a `__getattr__` that imports them when asked for out."""
+"""A package's public names and their modules in; a `__getattr__` that imports them on first use out."""
 
 from __future__ import annotations
 
@@ -8,7 +8,10 @@ from typing import Any
 
 
 def names(package: str, homes: Mapping[str, str]) -> Callable[[str], Any]:
-    """`__getattr__` for a package whose public `homes` (name to module) cost too much to import with it."""
+    """Return `__getattr__` for a package.
+
+    homes: the package's public names and their modules, which cost too much to import with it.
+    """
 
     def find(name: str) -> Any:
         if name not in homes:

@@ -1,4 +1,4 @@
-"""Nothing in; where the package's own files, the notebooks and the apps are out."""
+"""Offers the paths of the package's own files, the notebooks and the apps."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ ASSETS = PACKAGE / "assets"
 """Weights, run records, printed numbers and label names that come with the package."""
 
 ROOT = PACKAGE.parent
-"""The clone, where the package is installed from one; else the folder of all installed packages."""
+"""Root of the clone, if the package is installed from one; else the folder of all installed packages."""
 
 BUNDLED = PACKAGE / "apps"
-"""Where a wheel holds what lies beside `stan` in a clone."""
+"""Folder in which a wheel holds what lies beside `stan` in a clone."""
 
 
 def project_folder(name: str) -> Path:
-    """The folder `name` (dashboard, demo or notebooks), of the wheel or the clone that this package is installed from.
+    """Return the folder `name` (dashboard, demo or notebooks) of the wheel or clone that the package is installed from.
 
     Raises ValueError where there is none.
     """
@@ -27,5 +27,5 @@ def project_folder(name: str) -> Path:
 
 
 def is_clone() -> bool:
-    """Whether the package is installed from a clone, whose root is ROOT."""
+    """Return whether the package is installed from a clone, whose root is ROOT."""
     return (ROOT / "pyproject.toml").is_file() and (ROOT / "notebooks").is_dir()

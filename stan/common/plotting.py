@@ -1,4 +1,4 @@
-"""Nothing in; the colours, canvas and file writer that all matplotlib figures share, out."""
+"""Offers the colours, the canvas and the file writer that all matplotlib figures share."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-# Okabe and Ito's colours, told apart by colour-blind readers too
+# Okabe and Ito's colours, which colour-blind readers can also tell apart
 BLUE, ORANGE, GREEN, VERMILION, GREY = "#0072B2", "#E69F00", "#009E73", "#D55E00", "#8A94A3"
 ROW_HEIGHT = 0.42
-"""Inches."""
+"""Height of one row, in inches."""
 
 
 def save(figure: Figure, path: str | Path) -> None:
-    """Writes a figure as .png, .pdf or .svg. Raises ValueError for another ending."""
+    """Write a figure as .png, .pdf or .svg. Raises ValueError for another ending."""
     path = Path(path)
     if path.suffix not in (".png", ".pdf", ".svg"):
         raise ValueError(f"{path}: a picture's name ends in .png, .pdf or .svg")
@@ -29,7 +29,7 @@ def save(figure: Figure, path: str | Path) -> None:
 
 
 def canvas(names: Sequence[Any] | pd.Series) -> tuple[Figure, Axes]:
-    """Axes with one named place per row, the first on top."""
+    """Return a figure and axes with one labelled place per row, the first on top."""
     figure, axes = plt.subplots(figsize=(8, 1.2 + ROW_HEIGHT * len(names)), layout="constrained")
     axes.set_yticks(np.arange(len(names)), [str(name) for name in names])
     axes.set_ylim(len(names) - 0.5, -0.5)
@@ -37,7 +37,7 @@ def canvas(names: Sequence[Any] | pd.Series) -> tuple[Figure, Axes]:
 
 
 def finished(figure: Figure, axes: Axes) -> Figure:
-    """Bare axes, and a legend below where anything is named."""
+    """Return the figure with bare axes, and a legend below if anything has a label."""
     bare(axes)
     if axes.get_legend_handles_labels()[0]:
         figure.legend(loc="outside lower center", ncols=2, frameon=False, fontsize=9)
@@ -45,5 +45,5 @@ def finished(figure: Figure, axes: Axes) -> Figure:
 
 
 def bare(axes: Axes) -> None:
-    """Without a frame above and on the right."""
+    """Remove the lines above and to the right of the axes."""
     axes.spines[["top", "right"]].set_visible(False)

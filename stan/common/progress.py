@@ -1,4 +1,4 @@
-"""What a run says while it works in; a progress bar per stage on a terminal, or calls of one's own, out."""
+"""A run's progress in; a progress bar per stage on a terminal, or calls of the caller's own function, out."""
 
 from __future__ import annotations
 
@@ -7,22 +7,22 @@ from collections.abc import Callable
 from tqdm import tqdm
 
 Progress = Callable[[int, int], None]
-"""Called with what is done and what there is in all."""
+"""Called with the number done and the total number."""
 
 FileProgress = Callable[[int, int, str], None]
-"""Called before each file with the number done, the number of all, and the name of the next."""
+"""Called before each file with the number done, the total number, and the name of the next file."""
 
 StageProgress = Callable[[str, int, int, dict[str, float]], None]
-"""Called with the stage (training, levels of ...), what is done, what there is in all, and values to show."""
+"""Called with the stage (training, levels of ...), the number done, the total number, and values to show."""
 
 
 def stage(report: StageProgress | None, name: str) -> Progress | None:
-    """A callable of what is done and what there is in all that reports the stage `name`."""
+    """Return `callback(done, total)`, which reports the progress of the stage `name`; None if there is no `report`."""
     return None if report is None else lambda done, total: report(name, done, total, {})
 
 
 class Bars:
-    """A progress bar per stage, on a terminal only; or a caller's own `progress` instead."""
+    """Shows a progress bar per stage, on a terminal only, or calls a caller's own `progress` instead."""
 
     def __init__(self, progress: StageProgress | None, shown: bool = True):
         self._progress, self._shown = progress, shown

@@ -1,4 +1,4 @@
-"""Nothing in; the Ray cluster that this process is connected to, and the cores it may use, out."""
+"""Connects this process to a Ray cluster, and tells which cores and GPUs there are."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ ENGINES = ("local", "ray")
 
 
 RETRIES = 3
-"""How often Ray starts a run again whose worker was lost; it goes on from its checkpoint."""
+"""How often Ray restarts a run whose worker was lost; the run continues from its checkpoint."""
 
 
 def cluster() -> Any:
-    """The module `ray`, connected to the cluster that RAY_ADDRESS names, or else to one on this machine.
+    """Return the module `ray`, connected to the cluster that RAY_ADDRESS names, or else to one on this machine.
 
     Raises ValueError where Ray isn't installed or the cluster can't be reached.
     """
@@ -35,11 +35,11 @@ def cluster() -> Any:
 
 
 def processors_of(ray: Any) -> tuple[int, int]:
-    """Cores and GPUs of the cluster that `ray` is connected to."""
+    """Return the numbers of cores and GPUs of the cluster that `ray` is connected to."""
     resources = ray.cluster_resources()
     return int(resources.get("CPU", 1)), int(resources.get("GPU", 0))
 
 
 def cores() -> int:
-    """Cores that this process may use."""
+    """Return the number of cores that this process may use."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

@@ -1,4 +1,4 @@
-"""A registry, a name and options in; what they name, built, out."""
+"""A registry, a name and options in; an instance of the named class out."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ from typing import Any
 def build(
     kind: str, registry: Mapping[str, type], name: str, given: tuple, options: Mapping[str, Any]
 ) -> Any:
-    """`registry[name](*given, **options)`; options are what its class takes by keyword alone.
+    """Return `registry[name](*given, **options)`; options are the keyword-only arguments of the class.
 
-    kind: what the registry holds, for messages. Raises ValueError for a name or option that isn't known, listing those
-    that are.
+    kind: what the registry holds, for messages. Raises ValueError for an unknown name or option, listing the known
+    ones.
     """
     if name not in registry:
         raise ValueError(f"{kind} {name!r} is not known; there are {', '.join(registry)}")

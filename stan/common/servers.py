@@ -1,4 +1,4 @@
-"""Run roots and a library in; dashboard and demo as pages on loopback out, until Ctrl-C, nothing left."""
+"""Run roots and libraries in; dashboard and demo as pages on loopback out, until Ctrl-C, with nothing left running."""
 
 from __future__ import annotations
 
@@ -32,26 +32,26 @@ _ENDING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 @dataclass(frozen=True)
 class Page:
-    """One server to be: its name, its command line, the port it listens on and what its environment adds."""
+    """A server to start: its name, its command line, the port it listens on and variables to add to its environment."""
 
     name: str
     command: tuple[str, ...]
     port: int
     environment: dict[str, str] = field(default_factory=dict)
     host: str = HOST
-    """Where it listens."""
+    """Address on which it listens."""
     folder: Path = ROOT
-    """Where its program starts: Python finds the app there."""
+    """Working folder of its program, in which Python finds the app."""
 
     @property
     def address(self) -> str:
-        """Where this machine reaches it."""
+        """URL at which this machine reaches it."""
         host = {"0.0.0.0": HOST, "::": "::1"}.get(self.host, self.host)
         return f"http://{f'[{host}]' if ':' in host else host}:{self.port}"
 
 
 def free_port(preferred: int) -> int:
-    """`preferred` where nothing listens there, else one that the system picks."""
+    """Return `preferred` if nothing listens there, else a port that the system picks."""
     for port in (preferred, 0):
         with socket.socket() as probe:
             probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -68,11 +68,11 @@ def dashboard_command(
     worlds: Path | str = "worlds",
     libraries: Sequence[Path | str] = (),
 ) -> Page:
-    """The dashboard over these roots of run records. Without `port`: 8501, or a free one if that is taken.
+    """Return the page of the dashboard over these roots of run records.
 
-    demo: address of the demo that its links lead to. worlds: folder of rendered worlds, whose videos it shows.
-    libraries: those whose indexing it shows. Raises ValueError for a port that is taken, ModuleNotFoundError where its
-    packages are missing.
+    port: if left out, 8501, or a free one if that is taken. demo: address of the demo that its links lead to. worlds:
+    folder of rendered worlds, whose videos it shows. libraries: those whose indexing it shows. Raises ValueError for a
+    port that is taken, ModuleNotFoundError if a package it needs is missing.
     """
     require("streamlit", "plotly", "matplotlib")
     port = _port(port, DASHBOARD_PORT, HOST)
@@ -99,10 +99,11 @@ def demo_command(
     without_password: bool = False,
     first: Path | None = None,
 ) -> Page:
-    """The demo over these libraries. Without `port`: 7860, or a free one where that is taken.
+    """Return the page of the demo over these libraries.
 
-    folders: what its visitors may index. host, without_password: as of `demo.app`. first: a folder of videos that the
-    demo indexes when the first library holds nothing yet. Errors as of `dashboard_command`.
+    port: if left out, 7860, or a free one if that is taken. folders: those that its visitors may index. host,
+    without_password: as in `demo.app`. first: a folder of videos that the demo indexes if the first library is still
+    empty. Raises the same errors as `dashboard_command`.
     """
     require("gradio", "starlette", "matplotlib")
     port = _port(port, DEMO_PORT, host)
@@ -117,14 +118,14 @@ def demo_command(
 
 
 def require(*packages: str) -> None:
-    """Raises ModuleNotFoundError naming the first of these packages that isn't installed."""
+    """Raise ModuleNotFoundError naming the first of these packages that isn't installed."""
     for name in packages:
         if find_spec(name) is None:
             raise ModuleNotFoundError(f"No module named {name!r}", name=name)
 
 
 def _port(wanted: int | None, preferred: int, host: str) -> int:
-    """The wanted port, else `preferred` or a free one. Raises ValueError where something listens at the wanted one."""
+    """Return the wanted port or, without one, `preferred` or a free one. Raises ValueError if `wanted` is taken."""
     if wanted is None:
         return free_port(preferred)
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
@@ -140,30 +141,29 @@ def _port(wanted: int | None, preferred: int, host: str) -> int:
 
 
 def _from_anywhere(library: Path | str) -> str:
-    """A folder's full path; an address on object storage as it is."""
+    """Return a folder's full path; leave an address on object storage as it is."""
     return str(library) if "://" in str(library) else str(Path(library).resolve())
 
 
 class Work(Protocol):
-    """What goes on beside the pages, from when they answer to the end."""
+    """Work beside the pages, from the moment they answer until the end."""
 
     def start(self) -> None: ...
 
     def look(self) -> None:
-        """Called several times a second; doesn't wait for anything."""
+        """Check on the work without waiting for anything; called several times a second."""
         ...
 
     def stop(self) -> None: ...
 
 
 def serve(pages: Iterable[Page], say: Callable[[str], None] = print, work: Work | None = None) -> None:
-    """Starts every page as it comes, says the addresses once all answer, returns after Ctrl-C, SIGTERM or hang-up.
+    """Start each page as `pages` yields it, say the addresses once all answer, return after Ctrl-C, SIGTERM or hang-up.
 
-    work: begins when all pages answer.
+    work: starts when all pages answer.
 
-    Raises ValueError, with its last words, for a page whose server doesn't start or dies later.
-    However this ends, the servers and all processes that they started have ended before. Call it from the
-    main thread.
+    Raises ValueError, with the server's last words, for a page whose server doesn't start or dies later. However this
+    ends, the servers and all processes that they started have ended by then. Call it from the main thread.
     """
     with _ending_signals() as received, contextlib.ExitStack() as stack:
         running = [stack.enter_context(_Running(page)) for page in pages]
@@ -182,9 +182,9 @@ def serve(pages: Iterable[Page], say: Callable[[str], None] = print, work: Work 
 
 
 class Program:
-    """A program that was started; leaving it ends its process group, so that no child outlives it.
+    """A started program. Leaving its context ends its process group, so that no child outlives it.
 
-    patience: seconds that it may take to end when it is asked to, before it is killed.
+    patience: seconds that it may take to end when asked to, before it is killed.
     """
 
     def __init__(
@@ -223,7 +223,7 @@ class Program:
         self._signal_group(signal.SIGTERM)
 
     def last_words(self) -> str:
-        """The last line of its output: of a traceback, the one that says what was wrong."""
+        """Return the last line of its output: in a traceback, the line that says what was wrong."""
         self.log.seek(0)
         lines = self.log.read().decode(errors="replace").split("\n")
         return next((line.strip() for line in reversed(lines) if line.strip()), "nothing")
@@ -241,7 +241,7 @@ class Program:
 
 
 class _Running(Program):
-    """A page that was started."""
+    """The started program of a page."""
 
     def __init__(self, page: Page):
         super().__init__(page.command, page.environment, page.folder)
@@ -264,7 +264,7 @@ def _answers(address: str) -> bool:
         with urllib.request.urlopen(address, timeout=5) as reply:
             return reply.status == 200
     except urllib.error.HTTPError as error:
-        return error.code == 401  # it stands, and asks for a password
+        return error.code == 401  # the server is up, and asks for a password
     except OSError:
         return False
 
@@ -278,7 +278,10 @@ def _check_alive(running: Sequence[_Running]) -> None:
 
 @contextlib.contextmanager
 def _ending_signals() -> Iterator[list[int]]:
-    """The ending signals received; only noted, as an exception could fall between a start and its end."""
+    """Yield the list of ending signals received so far.
+
+    They are only noted, because an exception could strike between the start of a server and the code that ends it.
+    """
     received: list[int] = []
     before = {number: signal.signal(number, lambda number, _: received.append(number)) for number in _ENDING}
     try:

@@ -1,9 +1,9 @@
-"""A torchvision whose compiled operators may not load in, a torchvision that imports out.
+"""Makes `import torchvision` work where its compiled operators cannot load.
 
-torchvision's wheel on the package index is linked to CUDA. Beside a CPU build of torch its compiled library
-cannot load, and `import torchvision` then fails only because it describes two operators that the library
-would have declared. open_clip needs torchvision's image transforms, which are plain Python, so declaring
-those two by name is enough.
+torchvision's wheel on the package index is linked to CUDA. Beside a CPU build of torch, its compiled library cannot
+load, and `import torchvision` fails only because it describes two operators that the library would have declared.
+open_clip needs torchvision's image transforms, which are plain Python, so declaring those two operators by name is
+enough.
 """
 
 from __future__ import annotations
@@ -23,16 +23,16 @@ if TYPE_CHECKING:
 _OPERATORS = ("nms", "qnms")
 _SCHEMA = "(Tensor dets, Tensor scores, float iou_threshold) -> Tensor"
 
-# A Library withdraws its operators when it is collected, so it lives as long as the process.
+# A Library withdraws its operators when it is garbage-collected, so this one lives as long as the process.
 _declared: torch.library.Library | None = None
 
 
 def declare() -> bool:
-    """Makes `import torchvision` work; call it before anything imports open_clip.
+    """Make `import torchvision` work; call it before anything imports open_clip.
 
-    The plain import comes first: where torchvision's own library loads nothing is declared, because
-    declaring an operator library twice ends the process. Returns True where operators are declared by name
-    only, False where torchvision is complete. Raises whatever else keeps torchvision from importing.
+    The plain import is tried first: nothing is declared where torchvision's own library loads, because declaring an
+    operator library twice ends the process. Returns True where operators are declared by name only, False where
+    torchvision is complete. Raises any other error that keeps torchvision from importing.
     """
     global _declared
     if _declared is not None:
@@ -49,10 +49,10 @@ def declare() -> bool:
 
 
 def load_cpu_torch() -> bool:
-    """Loads the compiled libraries of a CPU build of torch, without its Python part, which takes eight times as long.
+    """Load the compiled libraries of a CPU build of torch, without its Python part, which takes eight times as long.
 
-    False for other builds and systems, where only `import torch` tells what there is. Raises OSError for libraries that
-    don't load, ModuleNotFoundError where there is no torch.
+    Returns False for other builds and systems, where only `import torch` tells which devices there are. Raises OSError
+    for libraries that don't load, ModuleNotFoundError where torch isn't installed.
     """
     folder = _folder("torch")
     built = runpy.run_path(str(folder / "version.py"))
@@ -64,7 +64,10 @@ def load_cpu_torch() -> bool:
 
 
 def operators_load() -> bool:
-    """Whether torchvision's compiled operators fit the torch that is loaded. Only for a process that ends with it."""
+    """Return whether torchvision's compiled operators fit the torch that is loaded.
+
+    Call it only in a process that ends right after.
+    """
     compiled = importlib.machinery.PathFinder.find_spec("_C", [str(_folder("torchvision"))])
     if compiled is None or compiled.origin is None:
         return False

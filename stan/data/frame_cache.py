@@ -1,8 +1,8 @@
-"""Clips' files in, their frames out as bytes: decoded once, kept on disk, mapped into the memory of all who read them.
+"""Clips' files in, their frames out: decoded once, kept on disk as bytes, and memory-mapped by every reader.
 
-A cache is the folder `<root>/<key>` with `frames.bin`, the uint8 frames of clip after clip, and `shapes.npy`, int64
-(clips, 3): how many frames each clip has there, their height and width. The key names the clips, the number of frames
-and their size.
+A cache is the folder `<root>/<key>` with two files. `frames.bin` holds the uint8 frames, clip after clip. `shapes.npy`,
+int64 (clips, 3), holds each clip's number of kept frames, their height and their width. The key stands for the clips,
+the number of frames and their size.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from stan.data.video.sampling import segments
 
 FRAMES, SHAPES = "frames.bin", "shapes.npy"
 CLIPS_AHEAD = 64
-"""Clips that are decoded side by side, before their frames are written."""
+"""Number of clips that are decoded side by side before their frames are written."""
 
 
 class FrameCache:
@@ -37,12 +37,12 @@ class FrameCache:
         self._bytes = np.memmap(folder / FRAMES, np.uint8, "r")
 
     def clip(self, index: int) -> UInt8[np.ndarray, "N H W 3"]:
-        """All that is kept of a clip."""
+        """Return all frames that are kept of a clip."""
         end, shape = self._ends[index], self.shapes[index]
         return self._bytes[end - shape.prod() * 3 : end].reshape(*shape, 3)
 
     def draw(self, index: int, count: int, rng: np.random.Generator) -> UInt8[np.ndarray, "T H W 3"]:
-        """A random frame of each of `count` segments: what `video.decode` draws, where all frames are kept."""
+        """Return a random frame of each of `count` segments; with all frames kept, those that `video.decode` draws."""
         kept = self.clip(index)
         return kept[segments(len(kept), count, np.random.default_rng(int(rng.integers(2**63))))]
 
@@ -55,11 +55,11 @@ def frame_cache(
     pool: Executor,
     progress: Progress | None = None,
 ) -> FrameCache:
-    """At most `count` frames of every clip, evenly spaced, with a short side of `size`; of a shorter clip, all.
+    """Return the kept frames of all clips: at most `count` of each, evenly spaced, with a short side of `size` pixels.
 
-    Decoded by the threads of `pool` where they aren't kept yet; a second process then waits for them. progress: called
-    with the clips done and all clips. Raises VideoError for a file that can't be decoded, ValueError where the disk has
-    no room.
+    Of a shorter clip, all frames are kept. If the cache isn't there yet, the threads of `pool` decode the clips, and a
+    second process waits for them. progress: called with the clips done and the number of all clips. Raises VideoError
+    for a file that can't be decoded, ValueError if the disk has no room.
     """
     identity = json.dumps([videos.hash, videos.split, len(videos.clips), count, size])
     folder = Path(root) / hashlib.sha256(identity.encode()).hexdigest()[:16]
@@ -73,7 +73,7 @@ def frame_cache(
 def _decode(
     folder: Path, videos: VideoSet, count: int, size: int, pool: Executor, progress: Progress | None
 ) -> None:
-    """The shapes are written last: where they are, the frames are whole."""
+    """Decode all clips into the folder. The shapes are written last: where they are, the frames are whole."""
     paths, shapes = [clip.path for clip in videos.clips], []
     with open(folder / FRAMES, "wb") as file:
         for start in range(0, len(paths), CLIPS_AHEAD):
@@ -90,7 +90,7 @@ def _decode(
 
 
 def _frames(path: Path, count: int, size: int) -> UInt8[np.ndarray, "N H W 3"]:
-    """Each frame once, although a clip with fewer than `count` is decoded with repetitions."""
+    """Return each frame once; decoding a clip with fewer than `count` frames repeats some."""
     decoded = decode.decode(path, count, size)
     _, first = np.unique(decoded.indices, return_index=True)
     return np.ascontiguousarray(decoded.frames[first])

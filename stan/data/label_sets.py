@@ -1,4 +1,4 @@
-"""The name of a set of labels in, its labels out; and sentences that have nothing to do with most videos."""
+"""The name of a label set in, its labels out; also offers sentences that fit few videos."""
 
 from __future__ import annotations
 
@@ -16,18 +16,21 @@ LABEL_SETS: dict[str, Callable[[], tuple[str, ...]]] = {
 """Kinetics-400's 400 classes, Something-Something v2's 174, the embedded world's 19 motions."""
 
 READINGS = 512
-"""Sentences about the embedded world drawn for `unrelated`, before equal ones are dropped."""
+"""Number of sentences about the embedded world that `unrelated` draws, before it drops equal ones."""
 
 
 def named(name: str) -> tuple[str, ...]:
-    """The labels of the set `name`. Raises ValueError for a name that isn't known, listing those that are."""
+    """Return the labels of the set `name`. Raises ValueError for an unknown name, listing the known ones."""
     if name not in LABEL_SETS:
         raise ValueError(f"there is no label set {name!r}; there are {', '.join(LABEL_SETS)}")
     return LABEL_SETS[name]()
 
 
 def unrelated() -> tuple[str, ...]:
-    """Some 1,300 sentences that few videos show: both big label sets, and the embedded world's, for its own models."""
+    """Return some 1,300 sentences that few videos show.
+
+    They are both large label sets and, for models of the embedded world, sentences about it.
+    """
     sentences = [*named("kinetics-400"), *named("something-something-v2")]
     for wording in reading.draw_readings(READINGS, seed=0):
         sentences += wording

@@ -1,6 +1,6 @@
-"""A split's clips in, batches of tensors out: prepared frames (or cached levels of them), token ids, labels.
+"""A split's clips in, batches of tensors out: prepared frames (or their cached levels), token ids, labels.
 
-What a batch holds follows from the clips' indices and the draw alone, so that a resumed run sees the same.
+The content of a batch depends on the clips' indices and the draw alone, so that a resumed run sees the same batches.
 Letters: B clips, V views, T frames, S pixels in `video` and tokens in `levels`, L text tokens.
 """
 
@@ -30,32 +30,32 @@ from stan.data.video import decode, transforms
 
 
 class Levels(Protocol):
-    """Levels of a frozen image tower that were computed earlier, clip after clip and of each its views."""
+    """Levels of a frozen image tower that were computed earlier: clip after clip, the views of a clip in a row."""
 
     def rows(self, rows: Sequence[int] | np.ndarray) -> dict[int, Float[Tensor, "B T S D"]]: ...
 
 
 Batch = dict[str, Any]
-"""index (B,), text (B, L), video (B * V, T, 3, S, S) or levels {i: (B * V, T, S, D)}; for recognition label (B,) and
-twin_label (B,), -1 where a clip has no time-reversed twin."""
+"""index (B,), text (B, L), video (B * V, T, 3, S, S) or levels {i: (B * V, T, S, D)}; for recognition also label (B,)
+and twin_label (B,), which is -1 where a clip has no time-reversed twin."""
 
 CROP_SCALE = (0.08, 1.0)
-"""Share of a frame's area that a training crop covers, as released."""
+"""Smallest and largest share of a frame's area that a training crop covers, as released."""
 
 MARGIN = 256 / 224
-"""Short side to which training frames are decoded, over the size of the crop, as released."""
+"""Short side of decoded training frames divided by the size of the crop, as released."""
 
 CROPS = 3
-"""Crops of every clip in testing with several views."""
+"""Crops per pass over a clip, in testing with several views."""
 
-_ORDER, _CLIP, _TEMPLATE = 1, 2, 3  # streams of random numbers that never meet
+_ORDER, _CLIP, _TEMPLATE = 1, 2, 3  # keys of independent streams of random numbers
 
 
 class Loader:
-    """Batches of one split, for one backbone and number of frames.
+    """Makes batches of one split, for one backbone and number of frames.
 
-    views: 1, or three crops along the long side in 1, 4 or 10 passes over a video (3, 12, 30), each pass at its own
-    places in the segments; of one pass the middle crop is the one view.
+    views: 1; or 3, 12 or 30, which are three crops along the long side in 1, 4 or 10 passes over a video. Each pass has
+    its own places in the segments. The middle crop of a single pass is the view that `views=1` gives.
     augment: whether batches with a draw take random frames and crops.
     """
 
@@ -96,42 +96,45 @@ class Loader:
 
     @cached_property
     def classes(self) -> Int[Tensor, "n L"]:
-        """All classes in the first template, then all in the second, ..."""
+        """Token ids of all classes in the first template, then of all classes in the second, and so on."""
         return self._tokens(
             [template.format(name) for template in self.templates for name in self.videos.classes]
         )
 
     def read_levels(self, levels: Levels) -> None:
-        """From now on batches hold these levels of a frozen image tower instead of frames."""
+        """From now on, put these levels of a frozen image tower into batches instead of frames."""
         assert not self.augment, "what is computed once cannot be drawn anew"
         self._levels = levels
 
     def cache_frames(self, root: str | Path, count: int, progress: Progress | None = None) -> None:
-        """From now on training draws from frames that are decoded once, at most `count` of each clip."""
+        """From now on, draw training frames from those that are decoded once, at most `count` of each clip."""
         assert self.augment, "what isn't drawn anew has its levels or few frames to keep"
         with ThreadPoolExecutor(_threads()) as pool:
             self._kept = frame_cache(root, self.videos, count, self._decoded_size, pool, progress)
 
     def arranged(self, order: Int[np.ndarray, "clips n"]) -> Loader:
-        """The same clips, each with its frames taken in this order, which may repeat some and leave out others."""
+        """Return a loader of the same clips, each with its frames in this order, which may repeat or leave out some."""
         other = copy.copy(self)
         other._order = torch.from_numpy(np.ascontiguousarray(order))
         return other
 
     def batch(self, indices: Sequence[int] | np.ndarray, draw: tuple[int, int] | None = None) -> Batch:
-        """The clips at `indices`. draw: (seed, epoch) of what is random in training; None: nothing is."""
+        """Return a batch of the clips at `indices`.
+
+        draw: (seed, epoch) of what is random in training; None: nothing is random.
+        """
         with ThreadPoolExecutor(_threads()) as pool:
             return self._batch(np.asarray(indices), draw, pool)
 
     def class_texts(self, draw: tuple[int, ...]) -> Int[Tensor, "classes L"]:
-        """Each class in a template of its own, drawn; `draw`: seed, epoch and what names the step."""
+        """Return each class in a template that is drawn for it. draw: seed, epoch and what identifies the step."""
         by_template = rearrange(self.classes, "(n c) l -> n c l", n=len(self.templates))
         templates, classes, _ = by_template.shape
         drawn = np.random.default_rng((_TEMPLATE, *draw)).integers(templates, size=classes)
         return by_template[torch.from_numpy(drawn), torch.arange(classes)]
 
     def batches(self, order: Iterable[np.ndarray], draw: tuple[int, int] | None = None) -> Iterator[Batch]:
-        """A batch for each item of `order`, the next one being decoded meanwhile."""
+        """Yield a batch for each item of `order`, while the next one is being decoded."""
         with ThreadPoolExecutor(_threads()) as pool, ThreadPoolExecutor(1) as ahead:
             waiting = None
             for indices in order:
@@ -143,7 +146,7 @@ class Loader:
                 yield waiting.result()
 
     def in_order(self, size: int) -> Iterator[Batch]:
-        """All clips once, in the split's order."""
+        """Yield batches with all clips once, in the split's order."""
         return self.batches(np.array_split(np.arange(len(self)), range(size, len(self), size)))
 
     def _batch(self, indices: np.ndarray, draw: tuple[int, int] | None, pool: ThreadPoolExecutor) -> Batch:
@@ -171,7 +174,7 @@ class Loader:
         return frames[torch.arange(len(frames))[:, None], order]
 
     def _caption(self, index: int, rng: np.random.Generator | None) -> int:
-        """Index of the clip's first caption, or of one drawn from its captions."""
+        """Return the index of the clip's first caption or, with `rng`, of one drawn from its captions."""
         count = len(self.videos.clips[index].captions)
         return self.first_caption[index] + (0 if rng is None else int(rng.integers(count)))
 
@@ -194,28 +197,28 @@ class Loader:
 
     @property
     def _decoded_size(self) -> int:
-        """Short side of training frames before they are cropped."""
+        """Short side of training frames before they are cropped, in pixels."""
         return round(self._preprocessing.size * MARGIN)
 
     def all_videos(self) -> Iterator[Float[Tensor, "V T 3 S S"]]:
-        """Every clip's prepared frames, in the split's order."""
+        """Yield every clip's prepared frames, in the split's order."""
         with ThreadPoolExecutor(_threads()) as pool:
-            for start in range(0, len(self), 64):  # so that no more than this is decoded ahead
+            for start in range(0, len(self), 64):  # so that no more than 64 clips are decoded ahead
                 yield from pool.map(self._video, range(start, min(start + 64, len(self))))
 
 
 def order(twins: Int[np.ndarray, " clips"], batch: int, seed: int, epoch: int) -> list[np.ndarray]:
-    """An epoch's batches of clip indices, shuffled; what is left of the last one is dropped.
+    """Return an epoch's batches of clip indices, shuffled; an incomplete last batch is dropped.
 
-    twins: index of each clip's twin or -1. Twins follow each other, so that most batches hold both: only against each
-    other do they tell anything about order. Raises ValueError where not even one batch is full.
+    twins: index of each clip's twin or -1. Twins follow each other, so that most batches hold both: only a comparison
+    of the two tells anything about frame order. Raises ValueError if not even one batch is full.
     """
     clips = len(twins)
     if clips < batch:
         raise ValueError(f"a batch of {batch} from {clips} training clips: choose a batch of at most {clips}")
     shuffled = np.random.default_rng((_ORDER, seed, epoch)).permutation(clips)
     pairs = np.stack([shuffled, twins[shuffled]], 1)
-    first = (twins[shuffled] < 0) | (shuffled < twins[shuffled])  # of two twins, one brings both
+    first = (twins[shuffled] < 0) | (shuffled < twins[shuffled])  # one of two twins brings both
     chosen = pairs[first].ravel()
     return list(chosen[chosen >= 0][: clips - clips % batch].reshape(-1, batch))
 

@@ -1,4 +1,4 @@
-"""How one CLIP reads frames and captions: what a loader needs to know of the model that reads its batches."""
+"""Describes how one CLIP reads frames and captions, as far as the loader of its batches must know."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ class Preprocessing:
     size: int
     """Height and width of a prepared frame, in pixels."""
     mean: tuple[float, ...]
-    """Of each colour channel, for values from 0 to 1."""
+    """Mean of each colour channel, for pixel values from 0 to 1."""
     std: tuple[float, ...]
     tokenize: Callable[[list[str], int], Int[Tensor, "N L"]]
-    """Captions and a number of tokens (L) to token ids."""
+    """Turns captions and a number of tokens (L) into token ids."""
 
     @property
     def pixels(self) -> tuple[int, tuple[float, ...], tuple[float, ...]]:
@@ -31,7 +31,7 @@ class Preprocessing:
 def token_ids(
     tokenize: Callable[[list[str], int], Int[Tensor, "N L"]], texts: list[str], words: int
 ) -> Int[Tensor, "N L"]:
-    """Token ids of all texts, as long as the longest needs: the padding beyond it changes nothing."""
+    """Return the token ids of all texts, cut to the length of the longest: the padding beyond it changes nothing."""
     if not texts:
         return torch.empty(0, 0, dtype=torch.long)
     distinct = {text: i for i, text in enumerate(dict.fromkeys(texts))}

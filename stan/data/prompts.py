@@ -1,4 +1,4 @@
-"""The name of a set of templates, or a file of them, in; sentences with a gap for a class's name out."""
+"""The name of a template set, or a file of templates, in; sentences with a gap for a class name out."""
 
 from __future__ import annotations
 
@@ -13,20 +13,21 @@ TEMPLATES: dict[str, tuple[str, ...]] = {
         *("{}", "{}, an action", "{}, in a video", "{} is what happens", "{}, that is the action"),
     ),
 }
-"""`actionclip`: 16 sentences of its three kinds, the name at the end, in the middle and at the start; in our words."""
+"""`actionclip` has 16 sentences of its three kinds: the name at the end, in the middle or at the start; in our
+words."""
 
 
 def named(name: str) -> tuple[str, ...]:
-    """The templates `name`. Raises ValueError for a name that isn't known, listing those that are."""
+    """Return the templates `name`. Raises ValueError for an unknown name, listing the known ones."""
     if name not in TEMPLATES:
         raise ValueError(f"data.templates is {name!r}; it can be {', '.join(TEMPLATES)}")
     return TEMPLATES[name]
 
 
 def read(path: Path) -> tuple[str, ...]:
-    """The templates in a text file, one a line with `{}` where the name goes; empty lines are left out.
+    """Return the templates in a text file, one per line with `{}` where the name goes; empty lines are left out.
 
-    Raises ValueError naming the line that has no gap or several, and for a file without any.
+    Raises ValueError for a line with no gap or several, naming it, and for a file without templates.
     """
     lines = path.read_text(encoding="utf-8").splitlines()
     for number, line in enumerate(lines, 1):
@@ -41,5 +42,5 @@ def read(path: Path) -> tuple[str, ...]:
 
 
 def fill(template: str, name: str) -> str:
-    """The sentence of `name`; other braces, in either of them, are only text."""
+    """Return the template with `name` in its gap; other braces, in either of them, are ordinary text."""
     return template.replace("{}", name)

@@ -1,4 +1,4 @@
-"""A data config in, its splits as sets of videos out; the embedded world is rendered where it isn't there."""
+"""A data config in, its splits as sets of videos out; renders the embedded world if it isn't there yet."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ from stan.data.world.suites import SUITES
 def video_set(
     data: DataConfig, split: str, worlds_root: str | Path = "worlds", progress: Progress | None = None
 ) -> VideoSet:
-    """The split `train`, `val` or `test` of the suite that `data` names.
+    """Return the split `train`, `val` or `test` of the suite that `data` names.
 
-    progress: called with the clips rendered and all clips, where the world isn't there yet.
+    progress: called with the clips rendered and the number of all clips, if the world isn't there yet.
     Raises ValueError for an unknown suite or split, and for a real set without its folder.
     """
     if data.suite in SUITES:
@@ -31,6 +31,6 @@ def video_set(
 def world_folder(
     data: DataConfig, worlds_root: str | Path = "worlds", progress: Progress | None = None
 ) -> Path:
-    """Folder of the suite's videos, rendered at the first call; a second process that calls then waits."""
+    """Return the folder of the suite's videos, rendered at the first call; a second process waits meanwhile."""
     told = progress or (lambda done, total: None)
     return writer.write(data.suite, data.size, worlds_root, data.world_seed, told)

@@ -1,4 +1,4 @@
-"""Scores with the right labels in, the temperature that makes their softmax mean what it says out.
+"""Scores and their right labels in, the temperature that calibrates the softmax of the scores out.
 
 Letters: N videos, C labels.
 """
@@ -18,18 +18,24 @@ if TYPE_CHECKING:
 
 BINS = 15
 RANGE = (1e-3, 1.0)
-"""Temperatures among which the best is looked for."""
+"""Range of temperatures in which the best one is searched."""
 
 
 def temperature_of(model: DualEncoder) -> tuple[float, bool]:
-    """What cosines are divided by, and whether it was fitted: else it is CLIP's own, one over its logit scale."""
+    """Return the temperature that divides cosines, and whether it was fitted.
+
+    If it was not fitted, it is CLIP's own: one over the logit scale.
+    """
     if model.temperature is not None:
         return model.temperature, True
     return float((-model.logit_scale.detach()).exp()), False
 
 
 def fit(scores: Float[Tensor, "N C"], labels: Int[Tensor, " N"]) -> float:
-    """The temperature of the least negative log-likelihood (Guo et al., ICML 2017), by golden section on its log."""
+    """Return the temperature with the lowest negative log-likelihood (Guo et al., ICML 2017).
+
+    The search is a golden-section search on the logarithm of the temperature.
+    """
     low, high = np.log(RANGE)
     ratio = (5**0.5 - 1) / 2
     while high - low > 1e-4:
@@ -44,9 +50,10 @@ def fit(scores: Float[Tensor, "N C"], labels: Int[Tensor, " N"]) -> float:
 def reliability(
     scores: Float[Tensor, "N C"], labels: Int[Tensor, " N"], temperature: float
 ) -> dict[str, float]:
-    """{"nll", "ece", "confidence", "accuracy"}: log-likelihood in nats, the others in percent.
+    """Return {"nll", "ece", "confidence", "accuracy"}: negative log-likelihood in nats, the others in percent.
 
-    ece: expected calibration error, the mean distance of confidence and accuracy over bins of equal width.
+    ece: expected calibration error, the mean distance between confidence and accuracy over bins of equal width, each
+    weighted by its number of videos.
     """
     confidence, guess = (scores.double() / temperature).softmax(1).max(1)
     right = (guess == labels).double()

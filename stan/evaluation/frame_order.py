@@ -1,4 +1,4 @@
-"""A number of frames and clips in; the orders in which a frame-order probe shows them out."""
+"""A number of frames and of clips in, the orders in which a frame-order probe shows the frames out."""
 
 from __future__ import annotations
 
@@ -11,8 +11,10 @@ AS_GIVEN = "as given"
 
 
 def arrangements(frames: int, clips: int, seed: int = 0) -> dict[str, Int[np.ndarray, "clips n"]]:
-    """Which frames each clip shows, in which order, by name: as given, shuffled (each clip in its own way), reversed,
-    frozen to the middle one, and 1, 2, 4, ... of them, one from the centre of each of as many segments.
+    """Return, by name, which frames each clip shows and in which order.
+
+    The arrangements: as given, shuffled (each clip in its own way), reversed, frozen to the middle frame, and only 1,
+    2, 4, ... of the frames, one from the centre of each of as many segments.
     """
     given = np.tile(np.arange(frames), (clips, 1))
     middle = segments(frames, 1)

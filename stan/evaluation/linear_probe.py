@@ -1,7 +1,7 @@
-"""A CLIP in, per level what a linear probe reads off its CLS and off its patch tokens out: place, size, turn.
+"""A CLIP in, what a linear probe reads off the CLS and patch tokens of each level out: a shape's place, size and turn.
 
-The probe is a ridge regression fitted on half of the pictures; its score is R2 on the other half, its ridge the best
-of a few by a third part kept aside. 1 means all of it can be read off linearly, 0 nothing.
+The probe is a ridge regression that is fitted on half of the pictures. A quarter of the pictures chooses the best of a
+few ridges, and the score is R2 on the last quarter. 1 means that a target can be read off linearly, 0 that it cannot.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ TARGETS = ("x", "y", "size", "turn")
 def place(
     clip: Clip, device: torch.device, stills: int = STILLS, seed: int = 7
 ) -> dict[str, dict[str, list[float]]]:
-    """R2 by tokens ("cls", "patches") and target, one number a level, the first being the input of block 0."""
+    """Return R2 by tokens ("cls", "patches") and target: one number per level, the input of block 0 first."""
     pictures, targets = _single_shapes(stills, seed)
     levels = _levels(clip, torch.as_tensor(evaluation(*clip.preprocessing.pixels)(pictures)), device)
     wanted = torch.as_tensor(targets, device=device)
@@ -37,7 +37,10 @@ def place(
 
 
 def _single_shapes(count: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
-    """Pictures of one shape each, and (count, 5): x, y, radius, sine and cosine of the angle of an arrow."""
+    """Return pictures of one arrow each, and targets (count, 5): x, y, radius, sine and cosine of the arrow's angle.
+
+    x and y are offsets from the picture's centre; they and the radius are shares of the picture's height.
+    """
     rng = np.random.default_rng(seed)
     pictures, targets = [], []
     for _ in range(count):
@@ -51,7 +54,7 @@ def _single_shapes(count: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
 
 @torch.no_grad()
 def _levels(clip: Clip, images: Tensor, device: torch.device) -> list[Tensor]:
-    """(N, S, D) per level; the input of block 0 first."""
+    """Return the tokens (N, S, D) of each level, the input of block 0 first."""
     chunks = []
     for part in images.split(500):
         x = clip.embed(part.to(device))
@@ -63,7 +66,7 @@ def _levels(clip: Clip, images: Tensor, device: torch.device) -> list[Tensor]:
 
 
 def _scores(features: Tensor, targets: Tensor) -> np.ndarray:
-    """R2 of x, y, size and turn (the mean over sine and cosine) on pictures that the probe was not fitted on."""
+    """Return R2 of x, y, size and turn (the mean over sine and cosine) on pictures that the probe was not fitted on."""
     features = (features - features.mean(0)) / (features.std(0) + 1e-6)
     features = torch.cat([features, torch.ones_like(features[:, :1])], 1).double()
     targets = targets.double()

@@ -1,6 +1,6 @@
-"""A model and a split in, its metrics and per-query ranks out; the same for a stored run.
+"""A model and a split in, its metrics and per-query ranks out, in the form in which a run stores them.
 
-Conventions are those of `stan.evaluation.metrics`; tricks that only testing uses are named in what comes out.
+Conventions are those of `stan.evaluation.metrics`. `stan.evaluation.test_time.description` names the test-time tricks.
 """
 
 from __future__ import annotations
@@ -26,18 +26,18 @@ from stan.models.video_encoder import VideoOutput
 CLIPS_AT_ONCE = 64
 TEXTS_AT_ONCE = 256
 ANSWERS = 5
-"""Kept for every query."""
+"""Number of answers kept for every query."""
 
 
 @dataclass(frozen=True)
 class Measured:
-    """`metrics` as eval.json holds them; `arrays` as ranks.npz does."""
+    """`metrics` as eval.json holds them, and `arrays` as ranks.npz holds them."""
 
     metrics: dict[str, Any]
     arrays: dict[str, np.ndarray]
 
     def headline(self, task: str) -> float:
-        """The metric by which validation picks an epoch."""
+        """Return the metric by which validation picks an epoch."""
         value: Any = self.metrics
         for part in metrics.HEADLINE[task].split("."):
             value = value[part]
@@ -51,10 +51,10 @@ def measure(
     precision: AbstractContextManager | None = None,
     bank: Loader | None = None,
 ) -> Measured:
-    """All metrics of `model` on the loader's split; the loader must give the views that `test_time` asks for.
+    """Return all metrics of `model` on the loader's split. The loader must give the views that `test_time` asks for.
 
-    precision: a context for the forward passes (fabric's autocast). bank: the training split, for `qbnorm` alone.
-    Raises ValueError for an unknown trick, and where a score is NaN or infinite, naming the query.
+    precision: a context for the forward passes (fabric's autocast). bank: the training split, for `qbnorm` only.
+    Raises ValueError for an unknown trick, and for a score that is NaN or infinite, naming the query.
     """
     test_time = list(test_time)
     check_tricks(test_time, loader.videos.task)
@@ -72,7 +72,7 @@ def measure(
     model.train(was_training)
     if loader.videos.task == "recognition":
         return _recognition(scores.T, loader)
-    metrics.finite(scores, _query_names(loader))  # before it spreads to other queries
+    metrics.finite(scores, _query_names(loader))  # before NaN spreads to other queries
     if banks is not None:
         return _retrieval(query_bank_norm(scores, *banks), loader)
     return _retrieval(dual_softmax(scores) if "dsl" in test_time else Rescored(scores, scores), loader)
@@ -82,7 +82,10 @@ def measure(
 def class_scores(
     model: DualEncoder, loader: Loader
 ) -> tuple[Float[Tensor, "clips classes"], Int[Tensor, " clips"]]:
-    """Similarity of every clip to every class, and which is right; without classes: to every clip's first caption."""
+    """Return the similarity of every clip to every class, and the right class of each clip.
+
+    A split without classes has every clip's first caption in their place.
+    """
     model.eval()
     scores = torch.from_numpy(_scores(model, _texts(model, loader), _videos(model, loader), loader).T)
     if loader.videos.task == "recognition":
@@ -91,7 +94,7 @@ def class_scores(
 
 
 def _texts(model: DualEncoder, loader: Loader) -> TextOutput:
-    """Every caption, or class name, of the loader's split."""
+    """Embed every caption, or every class name, of the loader's split."""
     ids = loader.captions if loader.videos.task == "retrieval" else loader.classes
     return _joined(
         TextOutput, [model.encode_text(part.to(model.device)) for part in ids.split(TEXTS_AT_ONCE)]
@@ -106,7 +109,7 @@ def _videos(model: DualEncoder, loader: Loader) -> VideoOutput:
 def _scores(
     model: DualEncoder, text: TextOutput, video: VideoOutput, loader: Loader
 ) -> Float[np.ndarray, "texts clips"]:
-    """Similarity of every caption (or class name) to every clip, averaged over the loader's views and templates."""
+    """Return the similarity of every caption (or class name) to every clip, averaged over views and templates."""
     similarity = model.similarity(text, video).double().cpu().numpy()
     scores = similarity.reshape(len(similarity), -1, loader.views).mean(-1)
     if loader.videos.task == "recognition":
@@ -151,7 +154,10 @@ def _recognition(logits: Float[np.ndarray, "clips classes"], loader: Loader) -> 
 
 
 def _best(scores: Float[np.ndarray, "Q C"]) -> Int[np.ndarray, "Q 5"]:
-    """The first answers to every query, the best first: what `stan.report.lost_queries` shows beside the right one."""
+    """Return the first answers to every query, the best first.
+
+    `stan.report.lost_queries` shows them beside the right answer.
+    """
     return np.argsort(-scores, axis=1, kind="stable")[:, :ANSWERS].astype(np.int32)
 
 
@@ -162,9 +168,9 @@ def _with_order(
     own: np.ndarray,
     loader: Loader,
 ) -> Measured:
-    """Adds whether each clip with a time-reversed twin is nearer to its own text than to its twin's.
+    """Add whether each clip with a time-reversed twin is nearer to its own text than to its twin's.
 
-    Where clips are told to be seen or unseen, it is counted for each of these, too.
+    If clips are marked as seen or unseen, order accuracy is also computed for each of these groups.
     """
     clips = loader.videos.clips
     twins = np.where(loader.twins >= 0, own[loader.twins], -1)
@@ -185,7 +191,7 @@ def _with_order(
 
 
 def _seen(loader: Loader) -> np.ndarray | None:
-    """Which clips show seen concepts only; None where the data doesn't tell."""
+    """Return which clips show only seen concepts; None if the data doesn't tell."""
     seen = [clip.seen for clip in loader.videos.clips]
     return None if None in seen else np.array(seen, bool)
 

@@ -1,17 +1,16 @@
-"""Similarity matrices and the right answers in; ranks, recall, accuracy (percent) and their number of queries
-out.
+"""Similarity matrices and right answers in; ranks, recall, accuracy (percent) and numbers of queries out.
 
-Ties take the average rank, so a constant matrix gains nothing. Which averaged ranks count as found among K is
-said once, in `found`. Every function checks how many queries there are and refuses NaN and infinity.
+Ties take the average rank, so a constant matrix gains nothing. `found` is the one place that decides which averaged
+ranks count as found among the first K. Every function checks the number of queries and refuses NaN and infinity.
 
-Conventions, named once:
-- text-to-video: every caption is its own query among all videos;
-- video-to-text, `v2t`: a video's captions count as one candidate with the score of its best one (CLIP4Clip's
+Conventions:
+- text-to-video, `t2v`: every caption is a query of its own among all videos;
+- video-to-text, `v2t`: a video's captions count as one candidate with the score of the best one (CLIP4Clip's
   convention);
-- video-to-text, `v2t_all_captions`: every caption is a candidate of its own, the best placed of a video's own
-  captions counts (collaborative-experts' convention, which also ranks behind own captions with an equal score).
-  Told beside `v2t` where a video has several captions; elsewhere the two are the same;
-- seen / unseen: only queries are restricted to the group, the candidates stay the whole test set.
+- video-to-text, `v2t_all_captions`: every caption is a candidate of its own, and the best placed of a video's own
+  captions counts (collaborative-experts' convention, in which own captions with an equal score are ties, too). It is
+  reported beside `v2t` if a video has several captions; otherwise the two are the same;
+- seen / unseen: only the queries are restricted to the group; the candidates remain the whole test set.
 """
 
 from __future__ import annotations
@@ -22,7 +21,7 @@ import numpy as np
 from jaxtyping import Bool, Float, Int
 
 HEADLINE = {"retrieval": "t2v.R@1", "recognition": "top-1"}
-"""The metric by which validation picks an epoch and tables sort."""
+"""The metric by which validation picks an epoch and by which tables are sorted."""
 
 CONVENTIONS = {
     "t2v": "every caption is a query among all videos",
@@ -41,10 +40,10 @@ def ranks(
     targets: Int[np.ndarray, " Q"] | None = None,
     names: Sequence[str] | None = None,
 ) -> Float[np.ndarray, " Q"]:
-    """Rank of each query's right candidate, 1 is best: 1 + strictly better + ties / 2.
+    """Return the rank of each query's right candidate: 1 + strictly better candidates + ties / 2. Rank 1 is best.
 
     `targets`: index of the right candidate, the diagonal when left out; `names`: names of the queries for
-    messages. Raises ValueError where a score is NaN or infinite (names the query), or where sizes don't
+    messages. Raises ValueError for a score that is NaN or infinite, naming the query, and for sizes that don't
     match.
     """
     similarity = finite(similarity, names)
@@ -61,9 +60,9 @@ def retrieval_ranks(
     owner: Int[np.ndarray, " Q"] | None = None,
     caption_names: Sequence[str] | None = None,
 ) -> tuple[Float[np.ndarray, " Q"], Float[np.ndarray, " V"]]:
-    """Ranks (text-to-video per caption, video-to-text per video) of a captions x videos matrix.
+    """Return the ranks of a captions x videos matrix: text-to-video per caption, video-to-text per video.
 
-    `owner`: index of each caption's video; the diagonal when left out. Raises ValueError where a video has no
+    `owner`: index of each caption's video; the diagonal when left out. Raises ValueError if a video has no
     caption.
     """
     similarity = finite(similarity, caption_names)
@@ -84,9 +83,9 @@ def all_caption_ranks(
     owner: Int[np.ndarray, " Q"],
     caption_names: Sequence[str] | None = None,
 ) -> Float[np.ndarray, " V"]:
-    """Ranks of the best of each video's own captions among all captions: the convention `v2t_all_captions`.
+    """Return the rank of the best of each video's own captions among all captions: `v2t_all_captions`.
 
-    Raises ValueError as `retrieval_ranks` does.
+    Raises ValueError as `retrieval_ranks` does, but every video must have a caption: that is not checked here.
     """
     similarity = finite(similarity, caption_names)
     owner = _indices(owner, *similarity.shape)
@@ -95,17 +94,17 @@ def all_caption_ranks(
 
 
 def found(ranks: Float[np.ndarray, "*shape"], k: int) -> Bool[np.ndarray, "*shape"]:
-    """Which averaged ranks count as found among the first k.
+    """Return which averaged ranks count as found among the first k.
 
-    As in the retrieval evaluation that collaborative-experts published and later work reuses: the first place
-    must be held alone, and for k > 1 the averaged rank must lie before k + 1 (5.5 is found among 5). Ranks
-    without ties: <= k.
+    This follows the retrieval evaluation that collaborative-experts published and later work reuses: the first
+    place must be held alone, and for k > 1 the averaged rank must be below k + 1 (5.5 is found among the first 5).
+    Without ties, this means rank <= k.
     """
     return ranks == 1 if k == 1 else ranks < k + 1
 
 
 def recall(ranks: Float[np.ndarray, " Q"]) -> dict[str, float]:
-    """{"R@1", "R@5", "R@10"} in percent, median rank "MdR", mean rank "MnR", number of queries "N"."""
+    """Return {"R@1", "R@5", "R@10"} in percent, median rank "MdR", mean rank "MnR" and number of queries "N"."""
     if len(ranks) == 0:
         raise ValueError("no queries to average over")
     recalls = {f"R@{k}": 100 * found(ranks, k).sum() / len(ranks) for k in RECALL_AT}
@@ -123,11 +122,12 @@ def retrieval(
     caption_names: Sequence[str] | None = None,
     v2t_similarity: Float[np.ndarray, "Q V"] | None = None,
 ) -> dict[str, dict]:
-    """{"t2v": recall, "v2t": recall}, with several captions per video "v2t_all_captions", too; where `seen`
-    tells the videos apart, the same under "seen" and "unseen".
+    """Return {"t2v": recall, "v2t": recall}.
 
+    If videos have several captions, there is also "v2t_all_captions". If `seen` is given, the same metrics of each
+    group stand under "seen" and "unseen"; a group without a video is left out.
     `similarity`: captions x videos; `owner`: index of each caption's video (the diagonal when left out);
-    `v2t_similarity`: other scores for video-to-text (`stan.evaluation.test_time`). A group without a video is left out.
+    `v2t_similarity`: other scores for video-to-text (`stan.evaluation.test_time`).
     """
     back = similarity if v2t_similarity is None else v2t_similarity
     text, _ = retrieval_ranks(similarity, owner, caption_names)
@@ -150,7 +150,7 @@ def retrieval(
 
 
 def top(ranks: Float[np.ndarray, " V"]) -> dict[str, float]:
-    """{"top-1", "top-5"} in percent and "N"; with five classes or fewer top-5 is 100 by definition."""
+    """Return {"top-1", "top-5"} in percent and "N". With five classes or fewer, top-5 is 100 by definition."""
     if len(ranks) == 0:
         raise ValueError("no videos to average over")
     return {f"top-{k}": float(100 * found(ranks, k).sum() / len(ranks)) for k in TOP} | {"N": len(ranks)}
@@ -162,7 +162,7 @@ def recognition(
     seen: Bool[np.ndarray, " V"] | None = None,
     names: Sequence[str] | None = None,
 ) -> dict[str, float | dict]:
-    """`top` of all videos and, where `seen` tells them apart, of each group under "seen" and "unseen"."""
+    """Return `top` of all videos and, if `seen` is given, of each group under "seen" and "unseen"."""
     placed = ranks(logits, labels, names)
     result: dict[str, float | dict] = dict(top(placed))
     if seen is None:
@@ -175,12 +175,12 @@ def recognition(
 def order_hits(
     similarity: Float[np.ndarray, "V C"], own: Int[np.ndarray, " V"], twins: Int[np.ndarray, " V"]
 ) -> tuple[Int[np.ndarray, " N"], Float[np.ndarray, " N"]]:
-    """Which videos have a time-reversed twin (indices), and whether each is nearer to its own text than to
-    its twin's.
+    """Return the indices of videos with a time-reversed twin, and whether each is nearer to its own text.
 
+    A hit is 1 if the video is nearer to its own text than to its twin's, 0 if it is not, and 0.5 for equal scores.
+    A model that is blind to order is right on half of the videos.
     `similarity`: videos x captions (or classes); `own`: caption or class of each video; `twins`: caption or
-    class of its twin, -1 where there is none. 1 right, 0 wrong, 0.5 equal scores. A model blind to order is
-    right on half.
+    class of its twin, -1 where there is none.
     """
     similarity = finite(similarity)
     videos, candidates = similarity.shape
@@ -202,7 +202,7 @@ def order_hits(
 def order_accuracy(
     similarity: Float[np.ndarray, "V C"], own: Int[np.ndarray, " V"], twins: Int[np.ndarray, " V"]
 ) -> dict[str, float]:
-    """{"accuracy" in percent, "N" videos with a twin} of `order_hits`. Raises ValueError where N is 0."""
+    """Return {"accuracy" in percent, "N" videos with a twin} of `order_hits`. Raises ValueError if N is 0."""
     _, hits = order_hits(similarity, own, twins)
     if len(hits) == 0:
         raise ValueError("no video has a time-reversed twin: order accuracy has nothing to count")
@@ -210,14 +210,14 @@ def order_accuracy(
 
 
 def accuracy(hits: Float[np.ndarray, " N"]) -> dict[str, float]:
-    """{"accuracy" in percent, "N"} of hits as `order_hits` gives them; there must be some."""
+    """Return {"accuracy" in percent, "N"} of hits as `order_hits` returns them; there must be at least one."""
     return {"accuracy": float(100 * hits.mean()), "N": len(hits)}
 
 
 def finite(
     similarity: Float[np.ndarray, "Q C"], names: Sequence[str] | None = None, what: str = "query"
 ) -> Float[np.ndarray, "Q C"]:
-    """The matrix as it is. Raises ValueError where it isn't one, and for NaN or infinity, naming the query."""
+    """Return the matrix unchanged. Raises ValueError if it isn't one, and for NaN or infinity, naming the query."""
     similarity = np.asarray(similarity)
     if similarity.ndim != 2 or 0 in similarity.shape:
         raise ValueError(

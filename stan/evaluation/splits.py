@@ -1,4 +1,4 @@
-"""An experiment, its model and a split's name in; the split as a loader, levels or frames at hand, out."""
+"""An experiment, its model and a split's name in, the split as a loader of levels or frames out."""
 
 from __future__ import annotations
 
@@ -22,10 +22,10 @@ def open_split(
     views: int = 1,
     progress: StageProgress | None = None,
 ) -> Loader:
-    """A split as the experiment reads it: cached levels where the image tower is frozen, else decoded anew.
+    """Return a split as the experiment reads it: cached levels if the image tower is frozen, else frames decoded anew.
 
-    `model` must still have its backbone's own image tower. Levels are kept in `<runs_root>/.levels`, frames of training
-    clips, if asked for, in `<runs_root>/.frames`, the names of broken clips that are skipped in `<runs_root>/.broken`.
+    `model` must still have its backbone's own image tower. `<runs_root>/.levels` keeps levels, `<runs_root>/.frames`
+    frames of training clips if asked for, and `<runs_root>/.broken` the names of broken clips that are skipped.
     """
     fixed = experiment.train.frozen != "nothing"
     videos = video_set(

@@ -1,9 +1,9 @@
 """Per-query values of one run or of several seeds in; means, bootstrap intervals and paired changes out.
 
-Intervals are percentile intervals of a bootstrap at 95 %. Queries are drawn with replacement, the same draw
-for all seeds, because all seeds answer the same queries. `paired` draws seeds as well where there are
-several, on each side on its own, so the interval covers both another test set and another initialisation.
-With very few seeds that part of the uncertainty is only roughly known.
+Intervals are 95 % percentile intervals of a bootstrap. Queries are drawn with replacement, with the same draw for
+all seeds, because all seeds answer the same queries. If there are several seeds, `paired` also draws seeds, for
+each side separately, so that the interval covers both another test set and another initialisation. With very few
+seeds, that part of the uncertainty is known only roughly.
 """
 
 from __future__ import annotations
@@ -29,10 +29,10 @@ class Change:
     low: float
     high: float
     won: int
-    """Queries on which b is better on average over seeds."""
+    """Number of queries on which b is better, averaged over seeds; `lost` counts those on which it is worse."""
     lost: int
     p: float
-    """Two-sided exact sign test over won and lost; with one seed and 0/1 values, McNemar's exact test."""
+    """Two-sided p of the exact sign test over won and lost; with one seed and 0/1 values, McNemar's exact test."""
 
 
 def bootstrap(
@@ -41,7 +41,7 @@ def bootstrap(
     seed: int = 0,
     statistic: Callable[..., np.ndarray] = np.mean,
 ) -> tuple[float, float, float]:
-    """(value, low, high): `statistic` over queries, averaged over seeds, and its 95 % interval over queries.
+    """Return (value, low, high): `statistic` over queries, averaged over seeds, and its 95 % interval over queries.
 
     `values`: (Q,) or (seeds, Q); `statistic`: np.mean, np.median or anything else with an `axis`.
     """
@@ -59,10 +59,10 @@ def paired(
     statistic: Callable[..., np.ndarray] = np.mean,
     higher_is_better: bool = True,
 ) -> Change:
-    """b minus a on the same queries, seeds averaged, with its 95 % interval and the exact sign test.
+    """Return b minus a on the same queries, averaged over seeds, with its 95 % interval and the exact sign test.
 
-    `a`, `b`: (Q,) or (seeds, Q); the numbers of seeds may differ, the queries must be the same in the same
-    order. `higher_is_better`: False for ranks, so that won still means that b is better.
+    `a`, `b`: (Q,) or (seeds, Q). The numbers of seeds may differ; the queries must be the same in the same order.
+    `higher_is_better`: False for ranks, so that won still means that b is better.
     """
     a, b = _by_seed(a), _by_seed(b)
     if a.shape[1] != b.shape[1]:
@@ -79,7 +79,7 @@ def paired(
 
 
 def sign_test(won: int, lost: int) -> float:
-    """Two-sided p of `won` against `lost` fair coin tosses, exact; 1 where nothing changed."""
+    """Return the exact two-sided p of `won` against `lost` in fair coin tosses; 1 if nothing changed."""
     tosses = won + lost
     tail = sum(comb(tosses, k) for k in range(min(won, lost) + 1))
     return min(1.0, 2 * tail / 2**tosses)
@@ -91,7 +91,7 @@ def won_lost(
     ids: Sequence[str],
     higher_is_better: bool = True,
 ) -> tuple[list[str], list[str]]:
-    """(won, lost): ids of the queries on which b is better or worse than a, the largest difference first."""
+    """Return (won, lost): ids of the queries on which b is better or worse than a, the largest difference first."""
     gain = _difference(_by_seed(a), _by_seed(b)) * (1 if higher_is_better else -1)
     if len(ids) != len(gain):
         raise ValueError(f"{len(ids)} ids for {len(gain)} queries")
@@ -113,14 +113,15 @@ def _by_seed(values: np.ndarray) -> np.ndarray:
 
 def _difference(a: np.ndarray, b: np.ndarray) -> np.ndarray:
     gain = b.mean(axis=0) - a.mean(axis=0)
-    return np.where(np.abs(gain) > 1e-9, gain, 0.0)  # means over seeds leave rounding where nothing changed
+    return np.where(np.abs(gain) > 1e-9, gain, 0.0)  # means over seeds leave rounding errors
 
 
 def _resampled(
     sides: list[np.ndarray], repeats: int, seed: int, statistic: Callable
 ) -> tuple[list[np.ndarray], np.random.Generator]:
-    """Statistic of every seed on draws of queries that all sides share, one (repeats, seeds) per side; the generator
-    that drew them, for what is drawn next.
+    """Return the statistic of every seed on draws of queries that all sides share: one (repeats, seeds) per side.
+
+    Also return the generator that drew the queries, for the draws that follow.
     """
     queries = sides[0].shape[1]
     counts, state = _draws(queries, repeats, seed)
@@ -133,9 +134,9 @@ def _resampled(
 
 @lru_cache(maxsize=2)
 def _draws(queries: int, repeats: int, seed: int) -> tuple[np.ndarray, Mapping[str, Any]]:
-    """How often each query is in each draw, (repeats, queries) uint8, and the generator's state afterwards.
+    """Return how often each query is in each draw, (repeats, queries) uint8, and the generator's state afterwards.
 
-    Kept, because one report draws the same queries for every row and metric.
+    The result is cached, because one report draws the same queries for every row and metric.
     """
     rng = np.random.default_rng(seed)
     counts = np.empty((repeats, queries), np.uint8)
@@ -149,7 +150,7 @@ def _draws(queries: int, repeats: int, seed: int) -> tuple[np.ndarray, Mapping[s
 
 
 def _of_drawn(values: np.ndarray, counts: np.ndarray, statistic: Callable) -> np.ndarray:
-    """(seeds, Q) values and (draws, Q) counts to (draws, seeds)."""
+    """Return the statistic (draws, seeds) of values (seeds, Q) and counts (draws, Q)."""
     if statistic is np.mean:
         return counts @ values.T / values.shape[1]
     drawn = np.repeat(np.tile(np.arange(values.shape[1]), len(counts)), counts.ravel())

@@ -1,4 +1,4 @@
-"""A test set's similarities in, scores that take other queries into account out: tricks used only when testing."""
+"""A test set's similarities in, scores that take other queries into account out; lists the tricks of testing."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ QUERY_BANK_SCALE = 20.0
 """Beta of QB-Norm."""
 
 QUERY_BANK_NEIGHBOURS = 1
-"""k of QB-Norm: how many candidates of each bank query are held to be hubs."""
+"""k of QB-Norm: how many candidates of each bank query count as hubs."""
 
 
 class Rescored(NamedTuple):
-    """One matrix for each direction: they differ, because each has its prior over its own queries."""
+    """One matrix for each direction. They differ, because each direction has its prior over its own queries."""
 
     t2v: Float[np.ndarray, "texts videos"]
     v2t: Float[np.ndarray, "texts videos"]
@@ -29,10 +29,10 @@ class Rescored(NamedTuple):
 def dual_softmax(
     similarity: Float[np.ndarray, "texts videos"], scale: float = DUAL_SOFTMAX_SCALE
 ) -> Rescored:
-    """Dual softmax (CAMoE): S * softmax(scale * S) over all queries.
+    """Return dual softmax scores (CAMoE): S * softmax(scale * S) over all queries.
 
-    similarity: cosines. A video that suits every text is worth less to each (t2v: softmax over the texts), a text
-    that suits every video likewise (v2t: softmax over the videos). The prior runs over **all test queries**.
+    similarity: cosines. A video that suits every text is worth less to each of them (t2v: softmax over the texts), and
+    so is a text that suits every video (v2t: softmax over the videos). The prior runs over **all test queries**.
     """
     similarity = np.asarray(similarity, np.float64)
     return Rescored(*(similarity * _softmax(scale * similarity, axis) for axis in (0, 1)))
@@ -45,11 +45,12 @@ def query_bank_norm(
     scale: float = QUERY_BANK_SCALE,
     neighbours: int = QUERY_BANK_NEIGHBOURS,
 ) -> Rescored:
-    """QB-Norm with the dynamic inverted softmax (ioanacroi/qb-norm): queries of a bank tell which candidates are hubs.
+    """Return scores of QB-Norm with the dynamic inverted softmax (ioanacroi/qb-norm).
 
-    similarity: cosines. Texts are the queries of t2v, so its bank holds other texts; videos are those of v2t, whose
-    bank holds other videos; without one v2t stays as it is. No test query has a part in another's score.
-    Raises ValueError for a bank of other candidates, and where it holds NaN or infinity, naming its query.
+    The queries of a bank show which candidates are hubs. similarity: cosines. text_bank: texts are the queries of t2v,
+    so its bank holds other texts. video_bank: videos are the queries of v2t, so its bank holds other videos; without
+    it, v2t stays as it is. No test query influences another's score.
+    Raises ValueError for a bank of other candidates, and for a bank with NaN or infinity, naming its query.
     """
     similarity = np.asarray(similarity, np.float64)
     t2v = _inverted_softmax(similarity, np.asarray(text_bank), scale, neighbours, "text")
@@ -67,7 +68,7 @@ def _inverted_softmax(
     neighbours: int,
     kind: str,
 ) -> Float[np.ndarray, "queries candidates"]:
-    """Queries whose best candidate is a hub are scored by exp(scale * S) over the bank's sum; others stay."""
+    """Score queries whose best candidate is a hub by exp(scale * S) over the bank's sum; keep the others' scores."""
     if bank.ndim != 2 or bank.shape[1] != similarity.shape[1]:
         raise ValueError(
             f"the {kind} bank scores {bank.shape[1:]} candidates, the queries {similarity.shape[1:]}: both must be"
@@ -87,13 +88,13 @@ def _softmax(values: np.ndarray, axis: int) -> np.ndarray:
 
 @dataclass(frozen=True)
 class Trick:
-    """What only testing does, and how it is named beside a number."""
+    """A trick used only in testing, and the words that name it beside a number."""
 
     words: str
     views: int = 1
-    """Views of every clip; scores are averaged over them."""
+    """Number of views of every clip; scores are averaged over them."""
     task: str | None = None
-    """The task that it suits; None for both."""
+    """The task that the trick suits; None for both tasks."""
     warning: str | None = None
     """What a reader must know before comparing."""
 
@@ -117,11 +118,11 @@ TRICKS = {
         "scores averaged over ten clips of three crops along the long side", views=30, task="recognition"
     ),
 }
-"""Tricks used only when testing: never on by default."""
+"""Tricks used only in testing; none is on by default."""
 
 
 def check_tricks(test_time: Iterable[str], task: str) -> None:
-    """Raises ValueError for a trick that isn't known or doesn't suit the task, and for two of one kind."""
+    """Raise ValueError for a trick that isn't known or doesn't suit the task, and for two tricks of one kind."""
     test_time = list(test_time)
     for trick in test_time:
         if trick not in TRICKS:
@@ -135,12 +136,12 @@ def check_tricks(test_time: Iterable[str], task: str) -> None:
 
 
 def views_of(test_time: Iterable[str]) -> int:
-    """Views of every clip that the tricks ask for."""
+    """Return the number of views of every clip that the tricks ask for."""
     return max((TRICKS[trick].views for trick in test_time), default=1)
 
 
 def description(task: str, test_time: Iterable[str]) -> dict[str, Any]:
-    """What a number must be shown with: task, headline, the test-time tricks in code and in words, warnings."""
+    """Return what a number must be shown with: task, headline, test-time tricks by name and in words, warnings."""
     test_time = list(test_time)
     tricks = [TRICKS[trick] for trick in test_time]
     return {

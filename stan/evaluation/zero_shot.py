@@ -1,4 +1,4 @@
-"""A video and labels in; how likely each is, or none of them, where in time, and which can't be told apart, out.
+"""A video and labels in; the probability of each label and of none, also over time, and labels that are too alike out.
 
 Letters: C labels, B sentences of a bank, T frames, E embedding width. All embeddings are normalised.
 """
@@ -27,19 +27,19 @@ from stan.models.similarity.cosine import Cosine
 
 PLAIN = prompts.named("plain")
 ALIKE_ODDS = 4.0
-"""Two labels are too alike where not even a video embedded exactly at one of them has these odds of being it.
+"""Two labels are too alike if even a video embedded exactly at one of them has lower odds than this of being it.
 
 In the embedded world's tests, at fitted temperatures, such pairs were told apart in 66 % of cases on retrieval and
-50 % on motions (chance is 50), those a little less alike in 72 and 78 %.
+50 % on motions (chance is 50 %). Pairs that are a little less alike were told apart in 72 % and 78 %.
 """
 
 TEXTS_AT_ONCE = 256
 VECTORS_KEPT = 16
-"""Sets of labels whose vectors are kept per model."""
+"""Number of label sets whose vectors are kept per model."""
 
 
 class EmbeddedVideo(NamedTuple):
-    """What a model made of one video; `times` in seconds, `name` what results call it."""
+    """A model's embeddings of one video. `times` are in seconds; `name` is the video's name in results."""
 
     name: str
     path: str
@@ -58,21 +58,22 @@ def recognise(
     top: int = 5,
     pieces: int | None = None,
 ) -> dict[str, Any]:
-    """How likely each of `labels` is for `video`, the `top` best first.
+    """Return how likely each of `labels` is for `video`; the `top` best ones, the best first.
 
-    templates: sentences with `{}` for the label; several make an ensemble. pieces: the strip over time shows so many
-    equal parts of the video, each seen by the whole model; None: its frames, in which a branch's part is the same
-    throughout, so that a strip of motions needs pieces.
+    templates: sentences with `{}` for the label; several make an ensemble. pieces: number of equal parts of the video
+    that the strip over time shows, each seen by the whole model. None: the strip shows the video's frames. A branch
+    adds the same to every frame, so a strip of motions needs pieces.
 
-    {"video", "labels": [{"label", "probability", "score"}], "none": {"probability", "rejected", "bank"}, "alike":
-    [[a, b, cosine]], "over_time": {"of", "times", "labels", "best", "probabilities"}, "temperature", "calibrated",
-    "ms"}. probability: softmax of cosine / temperature over all labels, given that one of them is right;
-    "calibrated" says whether the temperature was fitted (`stan.evaluation.calibration`) or is only that of CLIP's own
-    scale, and probabilities can do no more than compare. none: see `none_of_these`; alike: see `too_alike`, and labels
-    given twice. over_time: times in seconds, "best" label at each, probabilities (times, labels) of the labels shown.
+    The result: {"video", "labels": [{"label", "probability", "score"}], "none": {"probability", "rejected", "bank"},
+    "alike": [[a, b, cosine]], "over_time": {"of", "times", "labels", "best", "probabilities"}, "temperature",
+    "calibrated", "ms"}. probability: softmax of cosine / temperature over all labels, given that one of them is right.
+    calibrated: whether the temperature was fitted (`stan.evaluation.calibration`). If not, it is CLIP's own, and
+    probabilities are only good for comparison. none: see `none_of_these`. alike: see `too_alike`; also holds labels
+    given twice. over_time: times in seconds, the best label at each, and probabilities (times, labels) of the labels
+    shown. ms: milliseconds for encoding the video and for scoring the labels.
 
-    Raises ValueError without labels, and for a model that doesn't score by cosine; VideoError for a video that can't
-    be decoded.
+    Raises ValueError without labels and for a model that doesn't score by cosine, VideoError for a video that can't be
+    decoded.
     """
     if not isinstance(model.score, Cosine):
         raise ValueError(
@@ -106,7 +107,10 @@ def recognise(
 
 
 def distinct(labels: Iterable[str]) -> tuple[list[str], list[list[Any]]]:
-    """Labels without empty ones and repetitions, whatever their case and spaces; [first, again, 1.0] of the latter."""
+    """Return the labels without empty and repeated ones, and [first, again, 1.0] for each repetition.
+
+    Labels are the same if they differ only in case and spaces.
+    """
     first: dict[str, str] = {}
     repeated: list[list[Any]] = []
     for label in filter(None, (" ".join(label.split()) for label in labels)):
@@ -118,7 +122,7 @@ def distinct(labels: Iterable[str]) -> tuple[list[str], list[list[Any]]]:
 
 
 def embed(model: DualEncoder, path: str | Path) -> EmbeddedVideo:
-    """A video file as the model sees it. Raises VideoError for one that can't be decoded."""
+    """Embed a video file. Raises VideoError for a file that can't be decoded."""
     frames, times = model.decode(path)
     output = model.encode_video(frames[None].to(model.device))
     video, frames = (F.normalize(part[0], dim=-1).float().cpu() for part in (output.video, output.frames))
@@ -128,9 +132,10 @@ def embed(model: DualEncoder, path: str | Path) -> EmbeddedVideo:
 def class_vectors(
     model: DualEncoder, names: Sequence[str], templates: Sequence[str] = PLAIN
 ) -> Float[Tensor, "C E"]:
-    """Each name's normalised mean of its normalised sentences (CLIP's prompt ensembles); kept for the next call.
+    """Return each name's normalised mean of its normalised sentence embeddings (CLIP's prompt ensembles).
 
-    What is kept belongs to the model's weights as they are: a model that is trained on needs a new object.
+    The vectors are kept for the next call. They belong to the model's present weights: after more training, the model
+    needs a new object.
     """
     kept = _VECTORS.setdefault(model, {})
     key = (tuple(names), tuple(templates))
@@ -149,10 +154,10 @@ _VECTORS: WeakKeyDictionary[DualEncoder, dict[Any, Tensor]] = WeakKeyDictionary(
 
 
 def too_alike(names: Sequence[str], vectors: Float[Tensor, "C E"], temperature: float) -> list[list[Any]]:
-    """[a, b, cosine] of the pairs that can't be told, most alike first.
+    """Return [a, b, cosine] of the pairs that can't be told apart, the most alike first.
 
-    A video embedded exactly at a scores 1 for a and the cosine c of the two for b: its odds are exp((1 - c) /
-    temperature). Below `ALIKE_ODDS` not even this best of all videos tells them apart.
+    A video embedded exactly at a scores 1 for a and the cosine c of a and b for b: its odds are exp((1 - c) /
+    temperature). Below `ALIKE_ODDS`, not even this best of all videos tells them apart.
     """
     cosines = vectors @ vectors.T
     a, b = (cosines.triu(1) > 1 - temperature * math.log(ALIKE_ODDS)).nonzero(as_tuple=True)
@@ -161,12 +166,13 @@ def too_alike(names: Sequence[str], vectors: Float[Tensor, "C E"], temperature: 
 
 
 def none_of_these(scores: Float[Tensor, " C"], bank: Float[Tensor, " B"], temperature: float) -> float:
-    """The probability that no label fits, judged by what unrelated sentences score on the same video.
+    """Return the probability that no label fits, judged by the scores of unrelated sentences on the same video.
 
-    The labels' mean of exp(score / temperature) against the bank's: Bayes' rule where the truth is as likely to be
-    among the labels as among as many sentences of the bank. So it doesn't depend on how large the bank is, and a few
-    sentences in it that do fit hardly outweigh a label that does. It trusts the model to weigh any sentence against
-    any other: one trained on sentences can, one trained on the names of its classes alone rejects far too much.
+    It compares the mean of exp(score / temperature) over the labels with that over the bank. This is Bayes' rule if the
+    truth is as likely to be among the labels as among an equal number of bank sentences. So the result doesn't depend
+    on the size of the bank, and a few bank sentences that do fit hardly outweigh a label that does. It assumes that the
+    model can weigh any sentence against any other: a model trained on sentences can; one trained only on the names of
+    its classes rejects far too much.
     """
     of_labels = torch.logsumexp(scores / temperature, 0) - math.log(len(scores))
     of_bank = torch.logsumexp(bank / temperature, 0) - math.log(len(bank))
@@ -181,7 +187,7 @@ def _none(
     templates: Sequence[str],
     temperature: float,
 ) -> dict[str, Any]:
-    """Of more templates the bank takes as many fewer sentences, so that it costs the same."""
+    """Return the entry "none". With n templates, the bank has one n-th of the sentences, so that it costs the same."""
     bank = unrelated()[:: len(templates)]
     own = {name.lower() for name in names}
     others = torch.tensor([sentence.lower() not in own for sentence in bank])
@@ -212,7 +218,7 @@ def _over_time(
 def _pieces(
     model: DualEncoder, path: str, pieces: int
 ) -> tuple[str, Float[Tensor, "N E"], Float[np.ndarray, " N"]]:
-    """Embeddings of so many equal parts of a video, and the times of their middles."""
+    """Return "pieces", embeddings of that many equal parts of a video, and the times of their middles in seconds."""
     frames, times = model.decode(path, pieces * model.frames)
     each = [model.encode_video(part[None].to(model.device)).video[0] for part in frames.split(model.frames)]
     parts = F.normalize(torch.stack(each), dim=-1).float().cpu()

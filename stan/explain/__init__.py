@@ -1,4 +1,4 @@
-"""A model, a video and a sentence in, tested maps of why they score as they do out; and raw attention."""
+"""A model, a video and a sentence in; tested maps that explain why they score as they do, and raw attention, out."""
 
 from stan.explain.attention import NOTE, Attention, attention, attention_of
 from stan.explain.explanation import Explanation, Map, explain

@@ -1,8 +1,7 @@
-"""A model and a video in, its raw attention out: CLIP's and the branch's over space, the branch's over time.
+"""A model and a video in; raw attention out: over space for CLIP and the branch, over time for the branch.
 
-Each attention module's own input is noted while the model runs and the weights are computed from it again,
-because neither open_clip nor the branch keeps them; the model's output is what it is without this.
-Letters: T frames, P = h * w patches, K branch layers, S pixels.
+The input of each attention module is recorded while the model runs, and the weights are computed from it again, because
+neither open_clip nor the branch keeps them. The model's output is the same as without this.
 """
 
 from __future__ import annotations
@@ -35,22 +34,23 @@ class Attention:
 
     pixels: UInt8[np.ndarray, "T S S 3"]
     times: Float[np.ndarray, " T"]
-    """Seconds."""
+    """Time of each frame in seconds."""
     clip: Float[np.ndarray, "layers T heads h w"]
-    """CLS to patches in each of CLIP's blocks; the rest of each row's sum of one is CLS to itself."""
+    """Attention from the CLS token to the patches in each of CLIP's blocks. Each row sums to one together with the
+    attention from CLS to itself."""
     branch: Float[np.ndarray, "K T heads h w"] | None
-    """The branch's CLS to patches, layer by layer; None where there is no intra-frame attention."""
+    """Attention from the branch's CLS to the patches, layer by layer; None if there is no intra-frame attention."""
     temporal: Float[np.ndarray, "K heads h w T T"] | None
-    """Frame to frame at each patch, rows summing to one; None where there is no cross-frame attention."""
+    """Attention between frames at each patch, rows summing to one; None if there is no cross-frame attention."""
     note: str = NOTE
-    """What has to stand beside every picture of these."""
+    """Note that has to stand beside every picture of these weights."""
 
 
 def attention(model: nn.Module, path: str | Path, frames: int | None = None) -> Attention:
-    """The attention of `model` on `frames` frames of the video at `path` (the model's own number if None).
+    """Return the attention of `model` on `frames` frames of the video at `path` (None: the model's own number).
 
-    Raises VideoError for a file that cannot be decoded, ValueError for more frames than the model can place and for
-    a temporal method whose blocks read other tokens than each frame's CLS and patches.
+    Raises VideoError for a file that cannot be decoded. Raises ValueError for more frames than the model has positions
+    for, and for a temporal method whose blocks read other tokens than each frame's CLS and patch tokens.
     """
     pixels, times = model.decode(path, frames)
     maps, _ = attention_of(model, pixels)
@@ -61,9 +61,9 @@ def attention(model: nn.Module, path: str | Path, frames: int | None = None) -> 
 def attention_of(
     model: nn.Module, pixels: Float[Tensor, "T 3 S S"]
 ) -> tuple[dict[str, np.ndarray | None], VideoOutput]:
-    """Attention maps as in `Attention`, by name, and the output that the model gave meanwhile.
+    """Return the attention maps by name, as in `Attention`, and the output that the model gave in the same run.
 
-    Raises ValueError for a temporal method whose blocks read other tokens than each frame's CLS and patches.
+    Raises ValueError for a temporal method whose blocks read other tokens than each frame's CLS and patch tokens.
     """
     blocks = list(model.clip.blocks)
     intra = [m for m in model.temporal.modules() if isinstance(m, IntraFrame)]
@@ -81,7 +81,7 @@ def attention_of(
 
 
 def require_own_patches(model: nn.Module, frames: int, seen: dict[nn.Module, Any]) -> None:
-    """Raises ValueError where CLIP's blocks read other tokens than each frame's CLS and patches."""
+    """Raise ValueError if CLIP's blocks read other tokens than each frame's CLS and patch tokens."""
     if any(seen[block.ln_1].shape[:2] != (frames, 1 + model.clip.patches) for block in model.clip.blocks):
         name = type(model.temporal).__name__
         raise ValueError(
@@ -91,7 +91,7 @@ def require_own_patches(model: nn.Module, frames: int, seen: dict[nn.Module, Any
 
 @contextmanager
 def noted_outputs(modules: list[nn.Module]) -> Iterator[dict[nn.Module, Any]]:
-    """What each module returned last, while this is open."""
+    """Yield a dict that keeps each module's last output while the context is open."""
     seen: dict[nn.Module, Any] = {}
 
     def note(module: nn.Module, _: Any, output: Any) -> None:
@@ -122,6 +122,6 @@ def _stacked(layers: list[np.ndarray]) -> np.ndarray | None:
 
 
 def shown(pixels: Float[Tensor, "T 3 S S"], clip: Clip) -> UInt8[np.ndarray, "T S S 3"]:
-    """The model's input as pictures again."""
+    """Return the model's input as pictures again."""
     restored = pixels * torch.tensor(clip.std)[:, None, None] + torch.tensor(clip.mean)[:, None, None]
     return (rearrange(restored, "t c h w -> t h w c").clamp(0, 1) * 255).round().byte().numpy()

@@ -1,4 +1,4 @@
-"""A model, a video and a sentence in; tested maps of why they score as they do, and what each word gives, out."""
+"""A model, a video and a sentence in; tested maps that explain their score, and the effect of each word, out."""
 
 from __future__ import annotations
 
@@ -23,21 +23,21 @@ NOT_BETTER = "Not better than random maps: the score follows what it marks no mo
 
 @dataclass(frozen=True)
 class Map:
-    """Where one method says that the score comes from, and whether that holds."""
+    """Where the score comes from according to one method, and whether a test confirms it."""
 
     method: str
     """grad-eclip, gradient-attention, attention or rollout."""
     part: str
     """clip, branch or both."""
     values: Float[np.ndarray, "T h w"]
-    """Not negative. In units of the score for an explanation, shares of attention otherwise."""
+    """Values of 0 or more: units of the score for an explanation, shares of attention otherwise."""
     faithfulness: Faithfulness
     is_explanation: bool
-    """False for attention and rollout, which know nothing of the text."""
+    """False for attention and rollout, which do not depend on the text."""
 
     @property
     def notes(self) -> list[str]:
-        """What has to stand beside its picture."""
+        """Notes that have to stand beside the map's picture."""
         return [NOTE] * (not self.is_explanation) + [NOT_BETTER] * (not self.faithfulness["better"])
 
 
@@ -49,11 +49,12 @@ class Explanation:
     score: float
     pixels: UInt8[np.ndarray, "T S S 3"]
     times: Float[np.ndarray, " T"]
-    """Seconds."""
+    """Time of each frame in seconds."""
     maps: dict[str, Map]
-    """By METHOD-PART; the first is the default, Grad-ECLIP of all parts."""
+    """Maps by METHOD-PART. The first is the default: Grad-ECLIP of all parts."""
     words: list[dict[str, Any]]
-    """{"word", "change"}: what the score changes by when the word is left out, so negative for a word that helps."""
+    """One {"word", "change"} per word: how the score changes if the word is left out, so negative for a word that
+    helps."""
 
     @property
     def default(self) -> Map:
@@ -61,13 +62,13 @@ class Explanation:
 
     @property
     def difference(self) -> Float[np.ndarray, "T h w"] | None:
-        """Grad-ECLIP of the branch minus CLIP's; None where there is no branch."""
+        """Grad-ECLIP of the branch minus that of CLIP; None if there is no branch."""
         if "grad-eclip-branch" not in self.maps:
             return None
         return self.maps["grad-eclip-branch"].values - self.maps["grad-eclip-clip"].values
 
     def document(self) -> dict[str, Any]:
-        """JSON values of everything but the pixels."""
+        """Return everything but the pixels as JSON values."""
         maps = [
             {"name": name, **{key: getattr(one, key) for key in _MAP_KEYS}, "values": one.values.tolist()}
             for name, one in self.maps.items()
@@ -98,11 +99,13 @@ def explain(
     seed: int = 0,
     progress: Callable[[int, int], None] = lambda done, total: None,
 ) -> Explanation:
-    """Why `model` scores the video at `path` as it does with `query`, on `frames` frames (its own number if None).
+    """Explain why `model` scores the video at `path` as it does with `query`.
 
-    steps, draws, seed, progress: of `faithfulness`, which takes nearly all the time.
-    Raises VideoError for a file that cannot be decoded, ValueError for an empty query, for more frames than the model
-    can place, for a CoCa and for a temporal method whose blocks read other tokens than each frame's CLS and patches.
+    frames: number of frames of the video; None means the model's own number.
+    steps, draws, seed, progress: as in `faithfulness`, which takes nearly all the time.
+    Raises VideoError for a file that cannot be decoded. Raises ValueError for an empty query, for more frames than the
+    model has positions for, for a CoCa, and for a temporal method whose blocks read other tokens than each frame's CLS
+    and patch tokens.
     """
     pixels, times = model.decode(path, frames)
     maps, score = explain_pixels(model, pixels, query, steps=steps, draws=draws, seed=seed, progress=progress)
@@ -113,7 +116,10 @@ def explain(
 def explain_pixels(
     model: nn.Module, pixels: Float[Tensor, "T 3 S S"], query: str, **testing: Any
 ) -> tuple[dict[str, Map], float]:
-    """The tested maps of frames as the model reads them, by name, and the score. testing: as in `faithfulness`."""
+    """Return the tested maps of frames as the model reads them, by name, and the score.
+
+    testing: as in `faithfulness`.
+    """
     if not query.split():
         raise ValueError("the query is empty: say in words what the video should be explained for")
     text = model.encode_text(query)
@@ -134,7 +140,10 @@ def explain_pixels(
 
 @torch.no_grad()
 def leave_one_out(model: nn.Module, pixels: Float[Tensor, "T 3 S S"], query: str) -> list[dict[str, Any]]:
-    """{"word", "change"} for every word of the query, in order: the score without it minus the score with it."""
+    """Return {"word", "change"} for every word of the query, in order.
+
+    The change is the score without the word minus the score with it.
+    """
     words = query.split()
     texts = [query, *(" ".join(words[:i] + words[i + 1 :]) for i in range(len(words)))]
     video = model.encode_video(pixels[None].to(model.device))

@@ -1,10 +1,10 @@
-"""Maps over a video's patches in; how much the score follows them, beside random maps, out.
+"""Maps over a video's patches in; how closely the score follows them, compared with random maps, out.
 
-Patches of all frames, ranked by a map, are taken away (deletion: a faithful map makes the score fall early, a low area
-is good) or brought in (insertion: a high area is good), as Petsiuk et al. (RISE, 2018) do with an image's pixels.
+Patches of all frames are ranked by a map and then removed (deletion: a faithful map makes the score fall early, so a
+low area is good) or added (insertion: a high area is good), as Petsiuk et al. (RISE, 2018) do with an image's pixels.
 
-What is taken away becomes the video's mean colour: it tells nothing of place, shape or time. A blur would keep a
-large object's colour where it is, and a dark patch would be an object itself.
+A removed patch takes the video's mean colour, which tells nothing about place, shape or time. A blur would keep a large
+object's colour where it is, and a dark patch would be an object itself.
 """
 
 from __future__ import annotations
@@ -28,21 +28,23 @@ Score = Callable[[Float[Tensor, "N T 3 S S"]], Float[np.ndarray, " N"]]
 
 
 class Faithfulness(TypedDict):
-    """Areas under the score over the share of patches, 0 to 1, so in units of the score."""
+    """Areas under the score over the share of patches. The share runs from 0 to 1, so areas have the score's unit."""
 
     deletion: float
     insertion: float
     random_deletion: float
-    """Mean over random maps."""
+    """Mean over the random maps; `random_insertion` likewise."""
     random_insertion: float
     random_range: tuple[float, float]
-    """Lowest and highest area of a random map; of both kinds, because an order deleted is its reverse inserted."""
+    """Lowest and highest area of the random maps. Deletion and insertion count together, because deleting in one order
+    is inserting in the reverse order."""
     better: bool
-    """Deletion is below this range and insertion above it: by chance, no more than one map in twice the draws is."""
+    """True if deletion is below this range and insertion above it. By chance, this holds for at most one map in twice
+    the draws."""
 
 
 def scorer(model: nn.Module, text: TextOutput) -> Score:
-    """What scores many versions of a video against one text, some at a time."""
+    """Return a function that scores many versions of a video against one text, some at a time."""
 
     @torch.inference_mode()
     def score(videos: Float[Tensor, "N T 3 S S"]) -> Float[np.ndarray, " N"]:
@@ -63,9 +65,10 @@ def faithfulness(
     seed: int = 0,
     progress: Callable[[int, int], None] = lambda done, total: None,
 ) -> dict[str, Faithfulness]:
-    """Each map's areas by name, beside those of `draws` random maps that all of them meet.
+    """Return each map's areas by name, compared with those of `draws` random maps, which are the same for all maps.
 
-    steps: in how many parts the patches go. `progress(done, total)` counts maps, random ones too.
+    steps: number of parts in which the patches are removed or added.
+    progress: `progress(done, total)` counts maps, including the random ones.
     """
     rng = np.random.default_rng(seed)
     shape = next(iter(maps.values())).shape
@@ -80,7 +83,7 @@ def faithfulness(
 
 
 def ranks(values: Float[np.ndarray, "T h w"], rng: np.random.Generator) -> Int[np.ndarray, "T h w"]:
-    """0 for the highest value, 1 for the next, ...; equal values in random order."""
+    """Return each value's rank: 0 for the highest, 1 for the next, and so on. Equal values are in random order."""
     order = np.lexsort((rng.random(values.size), -values.ravel()))
     found = np.empty(values.size, dtype=int)
     found[order] = np.arange(values.size)
@@ -94,7 +97,10 @@ def areas(
     ends: tuple[float, float],
     steps: int = STEPS,
 ) -> tuple[float, float]:
-    """(deletion, insertion) of the patches by rising rank; ends: scores of the whole video and of none of it."""
+    """Return (deletion, insertion) of the patches, lowest rank first.
+
+    ends: the scores of the whole video and of the video without any patch.
+    """
     cuts = np.unique(np.linspace(0, rank.size, steps + 1).round())
     first = rank < cuts[1:-1, None, None, None]
     falling, rising = np.split(score(masked(pixels, np.concatenate([~first, first]))), 2)
@@ -107,7 +113,7 @@ def areas(
 def masked(
     pixels: Float[Tensor, "T 3 S S"], shown: Bool[np.ndarray, "N T h w"]
 ) -> Float[Tensor, "N T 3 S S"]:
-    """Versions of a video whose patches have the video's mean colour where they are not `shown`."""
+    """Return versions of a video in which all patches that are not `shown` have the video's mean colour."""
     where = F.interpolate(torch.from_numpy(shown).float(), size=pixels.shape[-2:])[:, :, None] > 0
     return torch.where(where.to(pixels.device), pixels, pixels.mean((0, 2, 3), keepdim=True))
 

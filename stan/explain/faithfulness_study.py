@@ -1,6 +1,6 @@
-"""A model and captioned clips in; how faithful every map is over all of them, and how much of it lies on the objects.
+"""A model and captioned clips in; how faithful every map is over all of them, and how much of it is on objects, out.
 
-Only a made world knows where its objects are: of other data the share on the objects is None.
+Only the embedded world knows where its objects are. For other data, the share on the objects is None.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from stan.explain.explanation import Map, explain_pixels
 from stan.explain.faithfulness import BASELINE, DRAWS, STEPS
 
 RAW = "attention-clip"
-"""What people look at where there is nothing better, so what the others are compared with."""
+"""Raw attention is what people look at if there is nothing better, so the other maps are compared with it."""
 
 
 def faithfulness_study(
@@ -40,14 +40,16 @@ def faithfulness_study(
     seed: int = 0,
     progress: Callable[[int, int], None] = lambda done, total: None,
 ) -> dict[str, Any]:
-    """Every map of `clips` clips with their own first captions, drawn from a split (all of it if it has fewer).
+    """Test every map on `clips` clips drawn from a split (all if it has fewer), each with its own first caption.
 
-    {"data", "split", "clips", "steps", "draws", "seed", "baseline", "random": {"deletion", "insertion"}, "area": the
-    share of the picture that objects cover, "rows": one a map, with "map", "is_explanation", mean "deletion" and
-    "insertion", "better": share of clips on which the map passes its own test, "deletion_change" and
-    "insertion_change" against random maps, "inside": mean share of the map on the objects, "inside_change" against the
-    area and "inside_against_attention"}. Changes are paired over clips with 95 % intervals (`statistics.Change`).
-    data: as in `stan.data.datasets.load`. `progress(done, total)` counts clips.
+    Returns {"data", "split", "clips", "steps", "draws", "seed", "baseline", "random": {"deletion", "insertion"},
+    "area": the share of the picture that objects cover, "rows": one per map}. A row has "map", "is_explanation", the
+    mean "deletion" and "insertion", "better": the share of clips on which the map passes its own test,
+    "deletion_change" and "insertion_change" against random maps, "inside": the mean share of the map on the objects,
+    "inside_change" against the area, and "inside_against_attention". Changes are paired over clips, with 95 % intervals
+    (`statistics.Change`).
+    data: as in `stan.data.datasets.load`.
+    progress: `progress(done, total)` counts clips.
     Raises ValueError for data without captions or with fewer than two clips, and as `explain` does.
     """
     videos = datasets.load(data, split)
@@ -71,7 +73,10 @@ def faithfulness_study(
 def object_covers(
     root: Path,
 ) -> Callable[[str, nn.Module], Float[np.ndarray, "T h w"]] | None:
-    """What tells how much of each patch that a model reads of a clip is covered by objects; None for no made world."""
+    """Return a function that tells how much of each patch of a clip, as a model reads it, is covered by objects.
+
+    Return None if `root` is no folder of the embedded world.
+    """
     marker = root / MARKER
     if not marker.is_file():
         return None
@@ -90,13 +95,13 @@ def object_covers(
 
 
 def inside(values: Float[np.ndarray, "T h w"], covered: Float[np.ndarray, "T h w"]) -> float:
-    """Share of a map that lies on objects; of a map without any value, that of an even one."""
+    """Return the share of a map that lies on objects. A map without any value counts as an even one."""
     total = values.sum()
     return float((values * covered).sum() / total) if total > 0 else float(covered.mean())
 
 
 def summary(found: list[dict[str, Map]], covers: list[Float[np.ndarray, "T h w"]]) -> dict[str, Any]:
-    """The "random", "area" and "rows" of `faithfulness_study`, from every clip's maps and, where known, covers."""
+    """Return "random", "area" and "rows" of `faithfulness_study`, from every clip's maps and, if known, covers."""
     by_map = {name: [maps[name] for maps in found] for name in found[0]}
     first = next(iter(by_map.values()))
     random = {kind: _areas(first, f"random_{kind}").mean() for kind in ("deletion", "insertion")}

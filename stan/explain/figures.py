@@ -24,7 +24,7 @@ def strip(
     maps: Float[np.ndarray, "T h w"] | None = None,
     title: str = "",
 ) -> Figure:
-    """Frames side by side with their times in seconds; `maps` (one scale for all frames) lies over them."""
+    """Draw frames side by side with their times in seconds. `maps` lies over them, on one scale for all frames."""
     figure, row = plt.subplots(
         1, len(frames), figsize=(1.5 * len(frames), 2), squeeze=False, layout="constrained"
     )
@@ -34,7 +34,10 @@ def strip(
 
 
 def attention(maps: Attention) -> Figure:
-    """Frames, CLIP's last block's attention, the branch's last layer's, each averaged over heads; its note below."""
+    """Draw the frames, the attention of CLIP's last block and of the branch's last layer, and the note below.
+
+    The attention is averaged over heads.
+    """
     rows: list[tuple[str, np.ndarray | None]] = [("frames", None), ("CLIP", maps.clip[-1].mean(axis=1))]
     if maps.branch is not None:
         rows.append(("branch", maps.branch[-1].mean(axis=1)))
@@ -50,7 +53,7 @@ def attention(maps: Attention) -> Figure:
 
 
 def levels(rows: Mapping[str, Float[np.ndarray, "T h w"]], frames: UInt8[np.ndarray, "T H W 3"]) -> Figure:
-    """One row of maps per name under the frames, each row on its own scale."""
+    """Draw the frames and, below them, one row of maps per name, each row on its own scale."""
     size = (1.3 * len(frames) + 0.8, 1.4 * (len(rows) + 1))
     figure, grid = plt.subplots(len(rows) + 1, len(frames), figsize=size, squeeze=False, layout="constrained")
     _strip(grid[0], frames, None, None)
@@ -64,7 +67,7 @@ def levels(rows: Mapping[str, Float[np.ndarray, "T h w"]], frames: UInt8[np.ndar
 
 
 def time_by_time(weights: Float[np.ndarray, "T T"], title: str = "") -> Figure:
-    """Which frame (row) reads which (column), rows summing to one."""
+    """Draw which frame (row) reads which frame (column). Rows sum to one."""
     figure, axes = plt.subplots(figsize=(4, 3.6), layout="constrained")
     image = axes.imshow(weights, cmap="viridis", vmin=0)
     axes.set(xlabel="frame that is read", ylabel="frame that reads", title=title)
@@ -73,7 +76,7 @@ def time_by_time(weights: Float[np.ndarray, "T T"], title: str = "") -> Figure:
 
 
 def scores(values: Mapping[str, float], xlabel: str = "cosine") -> Figure:
-    """One bar per text, highest on top."""
+    """Draw one bar per text, the highest on top."""
     ordered = dict(sorted(values.items(), key=lambda item: -item[1]))
     figure, axes = canvas(list(ordered))
     axes.barh(np.arange(len(ordered)), list(ordered.values()), height=0.6, color=BLUE)

@@ -1,8 +1,8 @@
-"""A video and words in; what they score when its frames run backwards, stand still or are shuffled, out.
+"""A video and texts in; their scores when the frames run backwards, stand still or are shuffled, out.
 
-The counterpart of `stan.results.frame_order` for one video: does the order of its frames matter to the model, and how
-surely?
-Each frame is decoded once; CLIP's levels of it are computed once, in whatever order it is then shown.
+This is the counterpart of `stan.results.frame_order` for one video: does the order of its frames matter to the model,
+and how certain is that? Each frame is decoded once. CLIP's levels of a frame are computed once, for all orders in which
+it is shown.
 Letters: Q queries, T frames, N orders.
 """
 
@@ -26,12 +26,12 @@ from stan.models.dual_encoder import DualEncoder
 from stan.models.video_encoder import VideoOutput
 
 DRAWS = 99
-"""Shuffled orders; with so many the smallest p is 0.01."""
+"""Number of shuffled orders. With 99, the smallest p is 0.01."""
 
 SURE = 0.05
 ORDERS_AT_ONCE = 16
 ROUNDING = 1e-5
-"""Scores that differ by less are equal: the same frames are summed in another order."""
+"""Scores that differ by less count as equal, because the same frames are summed in another order."""
 
 
 @torch.inference_mode()
@@ -44,20 +44,21 @@ def time_meter(
     draws: int = DRAWS,
     seed: int = 0,
 ) -> dict[str, Any]:
-    """Scores of each query, and the best of `labels`, for `video` (a file, or prepared frames) in every order.
+    """Return scores of each query, and the best of `labels`, for `video` (a file or prepared frames) in every order.
 
     {"video", "frames", "draws", "seed", "queries": [{"query", "forwards", "reversed", "frozen", "shuffled": {"mean",
     "interval", "scores"}, "change", "p", "blind", "sure", "says"}], "labels": [{"order", "label", "probability",
     "share"}], "ms"}.
 
-    queries: scores are the model's similarities (cosines). frozen: the middle frame throughout. shuffled: `draws`
-    orders drawn with `seed`; "interval" holds 95 % of their scores. change: forwards minus their mean. p: of
-    `permutation_test`; sure: it is at most 0.05. blind: no order changes the score at all.
-    labels: the best one in every order, and its probability; of the shuffled orders the one that is best most often,
-    its mean probability, and the share of orders in which it is best.
+    queries: scores are the model's similarities (cosines). "frozen" shows the middle frame throughout. "shuffled" holds
+    `draws` orders drawn with `seed`; its "interval" holds 95 % of their scores. "change" is the forwards score minus
+    the mean of the shuffled ones. "p" is from `permutation_test`, and "sure" means that it is at most 0.05. "blind"
+    means that no order changes the score at all.
+    labels: the best label in every order, and its probability. For the shuffled orders, it is the label that is best
+    most often, with its mean probability and the share of orders in which it is best.
 
-    Raises ValueError where nothing is asked, or fewer than 19 draws (which can't be sure); VideoError for a video that
-    can't be decoded.
+    Raises ValueError if nothing is asked, and for fewer than 19 draws, which can never be sure. Raises VideoError for a
+    video that cannot be decoded.
     """
     queries = [queries] if isinstance(queries, str) else list(queries)
     queries, (labels, _) = [query.strip() for query in queries if query.strip()], distinct(labels)
@@ -93,7 +94,7 @@ def time_meter(
 
 
 def _orders(frames: int, draws: int, seed: int) -> dict[str, Int[np.ndarray, "N T"]]:
-    """The orders that `time_probe` shows a whole split in, here of one clip: one each, and all shuffled ones."""
+    """Return the orders in which a time probe shows a split, here for one clip: one of each kind, and all shuffled."""
     orders = arrangements(frames, draws, seed)
     return {
         "forwards": orders[AS_GIVEN][:1],
@@ -106,7 +107,7 @@ def _orders(frames: int, draws: int, seed: int) -> dict[str, Int[np.ndarray, "N 
 def _in_orders(
     model: DualEncoder, frames: Float[Tensor, "T 3 S S"], orders: Int[np.ndarray, "N T"]
 ) -> VideoOutput:
-    """The video embedded with its frames in each order, from what CLIP's unchanged blocks make of each frame."""
+    """Embed the video with its frames in each order, from what CLIP's unchanged blocks make of each frame."""
     levels = model.encoder.levels(frames[None].to(model.device))
     kept = {i: levels[i][0] for i in model.encoder.levels_to_keep}
     parts = [
@@ -143,9 +144,10 @@ def _measured(query: str, scores: dict[str, Float[np.ndarray, " n"]]) -> dict[st
 
 
 def permutation_test(value: float, drawn: Float[np.ndarray, " n"]) -> float:
-    """Share of all values, `value` among them, that lie at least as far from their mean as it does; exact.
+    """Return the share of all values, including `value`, that lie at least as far from their mean as `value` does.
 
-    Where order means nothing, the true order is one of many equal ones, and this is at most p in a share p of cases.
+    The test is exact: if order means nothing, the true order is one of many equal ones, and the result is at most p in
+    a share p of cases.
     """
     distances = np.abs(np.array([value, *drawn]) - np.mean([value, *drawn]))
     return float((distances >= distances[0] - ROUNDING).mean())

@@ -1,7 +1,6 @@
-"""A model, a video and a text in; every attention within frames, and how the score depends on it, out.
+"""A model, a video and a text in; every intra-frame attention, and how the score depends on it, out.
 
-The score is the model's own similarity, differentiated once; nothing is left in the model.
-Letters: T frames, S tokens of a frame (its CLS and P patches), D channels in heads of d.
+The score is the model's own similarity, differentiated once. Nothing is left behind in the model.
 """
 
 from __future__ import annotations
@@ -25,22 +24,23 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Layer:
-    """One attention within frames, as it ran on a video."""
+    """One intra-frame attention, as it ran on a video."""
 
     query: Float[Tensor, "T heads d"]
-    """The CLS's."""
+    """Query of the CLS token."""
     key: Float[Tensor, "T heads P d"]
-    """The patches'."""
+    """Keys of the patches."""
     weights: Float[Tensor, "T heads S S"]
-    """Rows (queries) sum to one."""
+    """Attention weights; rows (queries) sum to one."""
     pull: Float[Tensor, "T heads P"]
-    """What the score gains, to first order, per unit of attention that the CLS moves to a patch from all that it
-    attends to: w . (v - o), w the score's gradient at the CLS's mixed values o, v the patch's values."""
+    """What the score gains, to first order, per unit of attention that the CLS token moves to a patch from all that it
+    attends to: w . (v - o). Here w is the score's gradient at the CLS token's mixed values o, and v the patch's values.
+    """
 
 
 @dataclass(frozen=True)
 class Layers:
-    """Attention within frames in CLIP's blocks and in the branch's, first to last, and the score they led to."""
+    """Intra-frame attention in CLIP's blocks and in the branch's, first to last, and the score that resulted."""
 
     clip: list[Layer]
     branch: list[Layer]
@@ -48,9 +48,9 @@ class Layers:
 
 
 def layers_of(model: nn.Module, pixels: Float[Tensor, "T 3 S S"], text: TextOutput) -> Layers:
-    """The layers of `model` on one video, for its score with one text.
+    """Return the layers of `model` on one video, for its score with one text.
 
-    Raises ValueError for a model whose CLS isn't what is read of a frame, or whose tokens aren't the frame's own.
+    Raises ValueError for a model that does not read a frame by its CLS token, or whose tokens are not the frame's own.
     """
     if model.clip.visual.attn_pool is not None:
         raise ValueError(
@@ -59,7 +59,7 @@ def layers_of(model: nn.Module, pixels: Float[Tensor, "T 3 S S"], text: TextOutp
     clip = list(model.clip.blocks)
     blocks = clip + [m.block for m in model.temporal.modules() if isinstance(m, IntraFrame)]
     attentions = [block.attn for block in blocks]
-    # what the output projection gives is what is added to the tokens
+    # the output of the output projection is what is added to the tokens
     watched = [*(a.out_proj for a in attentions), *(block.ln_1 for block in blocks)]
     with torch.enable_grad(), noted_outputs(watched) as seen:
         video = model.encode_video(pixels[None].to(model.device).requires_grad_())
@@ -77,12 +77,12 @@ def layers_of(model: nn.Module, pixels: Float[Tensor, "T 3 S S"], text: TextOutp
 def _layer(
     attention: nn.MultiheadAttention, x: Float[Tensor, "T S D"], gradient: Float[Tensor, "T D"]
 ) -> Layer:
-    """gradient: the score's, at what the attention added to the CLS."""
+    """Return one layer. gradient: the score's gradient at what the attention added to the CLS token."""
     mixed = F.linear(x, attention.in_proj_weight, attention.in_proj_bias)
     heads = rearrange(mixed, "t s (three h d) -> three t h s d", three=3, h=attention.num_heads)
     query, key, value = heads.unbind(0)
     weights = attention_weights(attention, x)
-    # back through the projection, to the mixed values
+    # take the gradient back through the output projection to the mixed values
     channels = rearrange(gradient @ attention.out_proj.weight, "t (h d) -> t h d", h=attention.num_heads)
     gain = torch.einsum("t h d, t h s d -> t h s", channels, value)
     pull = gain - (weights[:, :, 0] * gain).sum(-1, keepdim=True)

@@ -1,6 +1,6 @@
-"""An explanation in; pictures of its maps, of its words and of the video with its default map out.
+"""An explanation in; pictures of its maps and words, and an animation of the video under its default map, out.
 
-Maps of one method stand on one scale; what is no better than random is grey and says so.
+All maps of one method share one scale. A map that is no better than random is grey and labelled as such.
 """
 
 from __future__ import annotations
@@ -20,17 +20,18 @@ from stan.common.plotting import BLUE, GREY, VERMILION, save
 from stan.explain.explanation import NOT_BETTER, Explanation, Map
 
 HEAT, UNTRUSTED, SIGNED = "inferno", "gray", "PuOr"
-"""Colours of a map, of one that is no better than random, and of a difference."""
+"""Colour maps of a map, of a map that is no better than random, and of a difference."""
 SIDE = 160
-"""Pixels: smaller frames are enlarged to about this."""
+"""Smaller frames are enlarged to about this many pixels a side."""
 STRIP, DOCUMENT = "strip.webp", "explanation.json"
 
 
 def write(explanation: Explanation, folder: Path, about: dict[str, Any]) -> dict[str, Any]:
-    """Writes NAME.png for every map, words.png, difference.png where there is a branch, the animated strip and a JSON.
+    """Write NAME.png for every map, words.png, difference.png if there is a branch, the animated strip and a JSON file.
 
-    Returns what the JSON holds: `about` (JSON values: which video, which model), `Explanation.document()`, and the
-    names of what was written: "picture" of every map, "pictures" of words and difference, "strip".
+    Returns the content of the JSON file: `about` (JSON values that tell which video and model),
+    `Explanation.document()` and the names of the files written: "picture" of every map, "pictures" of words and
+    difference, "strip".
     """
     folder.mkdir(parents=True, exist_ok=True)
     document = about | explanation.document()
@@ -51,14 +52,17 @@ def write(explanation: Explanation, folder: Path, about: dict[str, Any]) -> dict
 
 
 def panel(explanation: Explanation, name: str) -> Figure:
-    """The frames side by side under one map, with its areas and its notes."""
+    """Draw the frames side by side and, below them, the same frames under one map, with its areas and notes."""
     one = explanation.maps[name]
     rows = {"frames": explanation.pixels, name: _heated(explanation, one)}
     return _rows(rows, explanation, [_areas(one), *one.notes])
 
 
 def difference(explanation: Explanation) -> Figure:
-    """CLIP's Grad-ECLIP, the branch's on the same scale, and the branch's minus CLIP's: orange where CLIP has more."""
+    """Draw CLIP's Grad-ECLIP, the branch's on the same scale, and the difference between the two.
+
+    The difference is the branch's minus CLIP's: orange where CLIP has more, purple where the branch has.
+    """
     maps, values = explanation.maps, explanation.difference
     parts = {part: maps[f"grad-eclip-{part}"] for part in ("clip", "branch")}
     rows = {part: _heated(explanation, one) for part, one in parts.items()}
@@ -68,7 +72,7 @@ def difference(explanation: Explanation) -> Figure:
 
 
 def words(explanation: Explanation) -> Figure:
-    """One bar a word, in the query's order: by how much the score falls without it."""
+    """Draw one bar per word, in the query's order: how much the score falls without the word."""
     found = explanation.words
     figure, axes = plt.subplots(figsize=(6, 1 + 0.3 * len(found)), layout="constrained")
     place = np.arange(len(found))
@@ -83,7 +87,7 @@ def words(explanation: Explanation) -> Figure:
 
 
 def save_strip(explanation: Explanation, path: Path) -> None:
-    """An animated WebP: each frame beside itself under the default map, at about the video's pace."""
+    """Save an animated WebP: each frame next to the same frame under the default map, at about the video's pace."""
     one, times = explanation.default, explanation.times
     heated = _heated(explanation, one)
     pictures = [
@@ -99,7 +103,10 @@ def save_strip(explanation: Explanation, path: Path) -> None:
 def overlaid(
     pixels: UInt8[np.ndarray, "T S S 3"], values: Float[np.ndarray, "T h w"], most: float, colours: str
 ) -> UInt8[np.ndarray, "T Z Z 3"]:
-    """Enlarged frames, in grey, under a map of which `most` has the strongest colour; with SIGNED, 0 the middle one."""
+    """Return enlarged grey frames under a map.
+
+    The value `most` has the strongest colour. With SIGNED colours, 0 has the middle one.
+    """
     base = enlarged(pixels)
     share = np.clip(values / max(most, 1e-12), -1, 1)
     row, column = (np.arange(base.shape[1]) * n // base.shape[1] for n in values.shape[1:])
@@ -111,13 +118,13 @@ def overlaid(
 
 
 def enlarged(pixels: UInt8[np.ndarray, "T S S 3"]) -> UInt8[np.ndarray, "T Z Z 3"]:
-    """Frames a whole number of times larger where they are small."""
+    """Return the frames, enlarged by a whole number if they are small."""
     factor = max(1, -(-SIDE // pixels.shape[1]))
     return pixels.repeat(factor, axis=1).repeat(factor, axis=2)
 
 
 def _heated(explanation: Explanation, one: Map) -> UInt8[np.ndarray, "T Z Z 3"]:
-    """The frames under a map, on the scale of its method."""
+    """Return the frames under a map, on the scale of the map's method."""
     most = max(other.values.max() for other in explanation.maps.values() if other.method == one.method)
     return overlaid(explanation.pixels, one.values, most, HEAT if one.faithfulness["better"] else UNTRUSTED)
 

@@ -1,7 +1,4 @@
-"""One video in; what a tour of STAN shows of it out: scores forwards and backwards, what moves at CLIP's levels.
-
-Letters: T frames, S pixels, h * w patches.
-"""
+"""One video in; what a tour of STAN shows of it (scores forwards and backwards, movement at CLIP's levels) out."""
 
 from __future__ import annotations
 
@@ -40,9 +37,10 @@ class Example:
 def example(
     video: str = "", captions: Sequence[str] = (), suite: str = "retrieval", worlds: str = "worlds"
 ) -> Example:
-    """The video named, with the captions given; without one, a small made-up video and the captions of it and its twin.
+    """Return the given video with the given captions.
 
-    Raises ValueError for a video without captions.
+    Without a video, return a small one of the embedded world, with its own caption and the caption of its twin. Raises
+    ValueError for a video without captions.
     """
     if video:
         if not captions:
@@ -54,7 +52,7 @@ def example(
 
 
 def open_model(name: str) -> tuple[DualEncoder, str]:
-    """The model, and what has to be said of it: that it is trained, or that it couldn't be had and isn't."""
+    """Return the model and a sentence about it: that it is trained, or why it is an untrained replacement."""
     try:
         return load_model(name), f"The model is `{name}`."
     except ValueError as error:
@@ -63,14 +61,14 @@ def open_model(name: str) -> tuple[DualEncoder, str]:
 
 
 def mean_pooled(model: DualEncoder) -> DualEncoder:
-    """The same CLIP without a temporal method: the mean over frames."""
+    """Return a model with the same CLIP and no temporal method: it takes the mean over frames."""
     from stan.models.temporal import build as method
 
     return DualEncoder(model.clip, method("mean", model.clip, model.frames)).eval()
 
 
 def pixels(model: DualEncoder, path: str | Path) -> tuple[Float[Tensor, "1 T 3 S S"], video_files.Decoded]:
-    """What the model sees of a file, and the frames it was made from. Raises VideoError."""
+    """Return the model's input for a file, and the decoded frames that it was made from. Raises VideoError."""
     decoded = video_files.decode(path, model.frames)
     clip = model.clip
     return torch.as_tensor(evaluation(*clip.preprocessing.pixels)(decoded.frames))[None], decoded
@@ -80,7 +78,7 @@ def pixels(model: DualEncoder, path: str | Path) -> tuple[Float[Tensor, "1 T 3 S
 def forwards_and_backwards(
     models: dict[str, DualEncoder], seen: Float[Tensor, "1 T 3 S S"], captions: Sequence[str]
 ) -> pd.DataFrame:
-    """Cosine of every caption with the video as it is and with its frames in reverse, for each model by name."""
+    """Return, for each model by name, every caption's cosine with the video as it is and with its frames reversed."""
     columns = {}
     for name, model in models.items():
         both = F.normalize(model.encode_video(torch.cat([seen, seen.flip(1)])).video, dim=-1)
@@ -91,7 +89,7 @@ def forwards_and_backwards(
 
 
 def movement(model: DualEncoder, seen: Float[Tensor, "1 T 3 S S"]) -> dict[str, Float[Tensor, "T h w"]]:
-    """By block: how far each patch token is from its own mean over time. What stands still is dark."""
+    """Return, by block, how far each patch token is from its own mean over time. What stands still is dark."""
     height = model.clip.grid[0]
     shown = {}
     levels = model.encoder.levels(seen)
@@ -102,6 +100,6 @@ def movement(model: DualEncoder, seen: Float[Tensor, "1 T 3 S S"]) -> dict[str, 
 
 
 def reads(model: DualEncoder) -> pd.DataFrame:
-    """Which of CLIP's blocks each branch layer reads, counted from 1."""
+    """Return which of CLIP's blocks each branch layer reads, counted from 1."""
     blocks = [block + 1 for block in getattr(model.temporal, "reads", ())]
     return pd.DataFrame({"branch layer": range(1, len(blocks) + 1), "reads CLIP's block": blocks})

@@ -1,4 +1,4 @@
-"""A folder of videos in, an indexed library out, searched by words, by example and by moment."""
+"""A folder of videos in; an indexed library out, which is searched by text, by example and by moment."""
 
 from stan.library.filters import Filters
 from stan.library.library import DEFAULT_MODEL, Library

@@ -1,7 +1,7 @@
-"""Scores of a bank of unrelated sentences in; what a query's own score is worth beside them out.
+"""Scores of a bank of unrelated sentences in, how far a query's score stands out from them out.
 
-The bank is every fourth name of Kinetics-400's classes: everyday doings, of which any one library shows few. Letters:
-Q sentences, V videos.
+The bank holds every fourth class name of Kinetics-400. These are everyday activities, and any one library shows only a
+few of them. Letters: Q sentences, V videos.
 """
 
 from __future__ import annotations
@@ -12,9 +12,10 @@ from jaxtyping import Float
 from stan.data.datasets import kinetics
 
 EVERY = 4
-"""A hundred sentences: enough to tell the 95th percentile, and quick to score against a million videos."""
+"""Step in the list of class names. It gives 100 sentences: enough to estimate the 95th percentile, and quick to score
+against a million videos."""
 UNRELATED = 0.98
-"""Share of the bank's sentences that find nothing which stands out more than a query that is called no match."""
+"""A query is no match if its best video stands out no more than the bank's best videos do at this quantile."""
 
 
 def sentences() -> list[str]:
@@ -22,22 +23,22 @@ def sentences() -> list[str]:
 
 
 def percentile(score: float, bank: Float[torch.Tensor, " Q"]) -> float:
-    """How many percent of the bank's scores with the same video lie below."""
+    """Return the percentage of the bank's scores with the same video that are lower than `score`."""
     return round(100 * float((bank < score).float().mean()), 2)
 
 
 def prominence(
     scores: Float[torch.Tensor, "..."], bank: Float[torch.Tensor, "Q ..."]
 ) -> Float[torch.Tensor, "..."]:
-    """How far scores stand above the bank's with the same videos, in the bank's standard deviations.
+    """Return how far scores lie above the bank's scores with the same videos, in the bank's standard deviations.
 
-    A video that suits every sentence (a hub) thus has to suit the query better than others do.
+    A hub, which is a video that suits every sentence, therefore needs a higher score to stand out than other videos do.
     """
     return (scores - bank.mean(0)) / bank.std(0).clamp_min(1e-9)
 
 
 def chance(bank: Float[torch.Tensor, "Q V"]) -> float:
-    """The prominence that the best video of an unrelated sentence reaches by chance."""
+    """Return the prominence that the best video of an unrelated sentence reaches by chance."""
     best = bank.argmax(1)
     reached = prominence(bank[torch.arange(len(bank)), best], bank[:, best])
     return float(reached.quantile(UNRELATED))

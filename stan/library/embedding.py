@@ -1,7 +1,8 @@
-"""A video or picture file in, the embeddings of its windows and frames out: CLIP's alone and the model's.
+"""A video or picture file in; embeddings of its windows and frames, by CLIP alone and by the model, out.
 
-A short video is one window: the frames that the model itself takes. A longer one is cut into windows of equal length,
-each half over the next. Letters: W windows, T frames of a window, F frames of the video, E embedding width.
+A short video is one window with the frames that the model itself takes. A longer video is cut into windows of equal
+length, each overlapping the next by half. Letters: W windows, T frames of a window, F frames of the video, E embedding
+width.
 """
 
 from __future__ import annotations
@@ -22,47 +23,51 @@ from stan.data.video.transforms import evaluation
 from stan.models.dual_encoder import DualEncoder
 
 SECONDS_PER_FRAME = 1.0
-"""Of a window, unless its length is given: clips of MSR-VTT last 10 to 30 s and are read by 12 frames."""
+"""Length of a window per frame of the model, unless a length is given. MSR-VTT's clips last 10 to 30 s and are read as
+12 frames."""
 FRAMES_AT_ONCE = 64
-"""Frames of a long video that are held at a time, so that memory stays flat."""
+"""Number of frames of a long video that are held at a time, so that memory use stays constant."""
 BYTES_AT_ONCE = 256 << 20
-"""Decoded pictures asked for at a time, by each of those who read ahead."""
+"""Bytes of decoded pictures that each reading-ahead thread requests at a time."""
 PICTURES = {".png": "PNG", ".jpg": "JPEG", ".jpeg": "JPEG", ".webp": "WEBP", ".bmp": "BMP"}
 
 
 @dataclass(frozen=True)
 class FileEmbeddings:
-    """One file's embeddings, not normalised: `clip`, `frame_clip` are CLIP's, `video`, `frame_video` the model's."""
+    """One file's embeddings, not normalised.
+
+    CLIP's are `clip` and `frame_clip`, the whole model's are `video` and `frame_video`.
+    """
 
     duration: float
-    """Seconds."""
+    """Duration in seconds."""
     clip: Float[np.ndarray, "W E"]
     video: Float[np.ndarray, "W E"]
     times: Float[np.ndarray, " F"]
-    """Seconds."""
+    """Time of each frame in seconds."""
     frame_clip: Float[np.ndarray, "F E"]
     frame_video: Float[np.ndarray, "F E"]
-    """Mean over the windows that a frame lies in."""
+    """Mean over the windows that contain a frame."""
 
 
 @dataclass(frozen=True)
 class Group:
-    """Some windows of a video, decoded: what is embedded together. Letters: f frames of the group."""
+    """Decoded windows of a video that are embedded together. Letters: f frames of the group, S pixels."""
 
     duration: float
-    """Seconds, of the video."""
+    """Duration of the video in seconds."""
     total: int
-    """Frames that are decoded of the video, F."""
+    """Number of frames that are decoded of the video (F)."""
     starts: list[int]
-    """Where among them each window of the video begins."""
+    """Index among these frames at which each window of the video begins."""
     windows: range
-    """Which of the windows these are."""
+    """Which of the video's windows are in the group."""
     pixels: Float[torch.Tensor, "f 3 S S"]
     times: Float[np.ndarray, " f"]
 
 
 def embed(model: DualEncoder, path: str | Path, window: float) -> FileEmbeddings:
-    """Embeds a video file in windows of `window` seconds, or a picture as a video in which nothing moves.
+    """Embed a video file in windows of `window` seconds, or a picture as a video in which nothing moves.
 
     Raises VideoError (a ValueError) for a file that cannot be decoded.
     """
@@ -72,7 +77,7 @@ def embed(model: DualEncoder, path: str | Path, window: float) -> FileEmbeddings
 
 
 def read(model: DualEncoder, path: str | Path, window: float) -> Iterator[Group]:
-    """A video file's windows of `window` seconds, in groups that are decoded when asked for. Raises VideoError."""
+    """Yield a video file's windows of `window` seconds in groups, each decoded when asked for. Raises VideoError."""
     info = video_files.probe(path)
     grid, starts = windows(info.frames, info.duration, model.frames, window)
     for group in _groups(starts, model.frames):
@@ -81,7 +86,7 @@ def read(model: DualEncoder, path: str | Path, window: float) -> Iterator[Group]
 
 
 def embed_groups(model: DualEncoder, groups: Iterator[Group]) -> FileEmbeddings:
-    """Embeds a video, given all its groups in order."""
+    """Embed a video, given all its groups in order."""
     first = next(groups)
     width = model.clip.embed_dim
     times = np.empty(first.total, np.float32)
@@ -102,16 +107,17 @@ def embed_groups(model: DualEncoder, groups: Iterator[Group]) -> FileEmbeddings:
 
 
 def windows(total: int, duration: float, frames: int, window: float) -> tuple[np.ndarray, list[int]]:
-    """Frames to decode (F,) of `total`, evenly spread, and where among them each window of `frames` begins.
+    """Return the indices of the frames to decode (F,), and at which of these each window of `frames` begins.
 
-    The windows start half a window apart, the last one ends with the video.
+    The frames to decode are spread evenly over `total`. Windows start half a window apart, and the last one ends with
+    the video.
     """
     count = max(frames, round(frames * duration / window))
     return segments(total, count), [*range(0, count - frames, max(1, frames // 2)), count - frames]
 
 
 def _groups(starts: list[int], frames: int) -> Iterator[range]:
-    """Windows that are embedded together."""
+    """Return the windows, as ranges of their indices, that are embedded together."""
     size = max(1, (FRAMES_AT_ONCE - frames) // max(1, frames // 2) + 1)
     return (range(i, min(i + size, len(starts))) for i in range(0, len(starts), size))
 
@@ -130,7 +136,10 @@ def _decoded(
 def _both(
     model: DualEncoder, pixels: Float[torch.Tensor, "F 3 S S"], starts: list[int]
 ) -> tuple[Float[np.ndarray, "F E"], Float[np.ndarray, "W T E"]]:
-    """CLIP's embedding of every frame, and the model's of every frame of every window; CLIP runs once a frame."""
+    """Return CLIP's embedding of every frame, and the model's embedding of every frame of every window.
+
+    CLIP runs once per frame.
+    """
     clip, encoder = model.clip, model.encoder
     levels = encoder.levels(pixels[None].to(model.device))
     alone = clip.project(clip.pool(levels[clip.layers - 1])[0, :, 0])

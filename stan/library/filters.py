@@ -1,4 +1,4 @@
-"""Folder, durations and dates in, the condition on a library's rows that finds what meets them out."""
+"""Folder, durations and dates in, the SQL condition that selects the matching rows of a library out."""
 
 from __future__ import annotations
 
@@ -9,21 +9,21 @@ from datetime import date, datetime, time, timedelta
 
 @dataclass(frozen=True)
 class Filters:
-    """What a video must be to be found; None leaves it open."""
+    """Conditions that a video must meet to be found. None sets no condition."""
 
     folder: str | None = None
-    """It lies below this folder, named by its full path or by its path inside an indexed folder."""
+    """The video lies below this folder, given by its full path or by its path inside an indexed folder."""
     shortest: float | None = None
-    """Seconds."""
+    """The video lasts at least this many seconds."""
     longest: float | None = None
-    """Seconds."""
+    """The video lasts at most this many seconds."""
     since: date | None = None
-    """Last changed on this day or later, in local time."""
+    """The file was last changed on this day or later, in local time."""
     until: date | None = None
-    """Last changed on this day or earlier."""
+    """The file was last changed on this day or earlier, in local time."""
 
     def condition(self) -> str | None:
-        """In the store's SQL; None where everything may be found."""
+        """Return the condition in the store's SQL, or None if every video may be found."""
         terms = {
             "starts_with(path, {})": self.folder and _below(self.folder),
             "duration >= {}": self.shortest,
@@ -35,12 +35,15 @@ class Filters:
 
 
 def _below(folder: str) -> str:
-    """What the paths of all that lies below a folder start with: an indexed folder's own path, where it is relative."""
+    """Return the SQL expression of the prefix that all paths below `folder` share.
+
+    A relative `folder` is taken to lie inside the indexed folder of each row.
+    """
     within = os.path.join(os.path.normpath(folder), "")
     quoted = "'" + within.replace("'", "''") + "'"
     return quoted if os.path.isabs(folder) else f"concat(folder, '{os.sep}', {quoted})"
 
 
 def _midnight(day: date) -> int:
-    """Nanoseconds since 1970 at which a day begins, in local time."""
+    """Return the nanoseconds since 1970 at which a day begins in local time."""
     return int(datetime.combine(day, time.min).timestamp()) * 10**9

@@ -1,7 +1,7 @@
-"""Videos to hold and a library's store in, a store that holds just these videos and a report out.
+"""The videos that a library shall hold and its store in, the updated store and a report out.
 
-A file is known by size and time of change, else by the hash of its bytes: only bytes that the library hasn't seen are
-embedded. Every row is written as soon as it is made, so that an interruption loses only the videos in hand.
+A file is recognised by its size and time of change, otherwise by the hash of its bytes: only bytes that the library has
+not seen are embedded. Each row is written as soon as it is made, so an interruption loses only the videos in progress.
 """
 
 from __future__ import annotations
@@ -28,9 +28,9 @@ class IndexReport:
     unchanged: int = 0
     removed: int = 0
     waited: float = 0.0
-    """Seconds, of all models."""
+    """Seconds that all models together waited for frames."""
     held: set[str] = field(default_factory=set)
-    """Paths of the videos whose embeddings stand."""
+    """Paths of the videos whose embeddings stay in the library."""
     skipped: list[dict[str, str]] = field(default_factory=list)
 
     def skip(self, file: str, reason: str, remedy: str) -> None:
@@ -44,10 +44,10 @@ class IndexReport:
 def update(
     store: Store, wanted: Folder | Addresses, engine: IndexEngine, progress: FileProgress | None = None
 ) -> dict[str, Any]:
-    """Embeds what is new or changed of the `wanted` videos, drops those of them that are gone or no longer decode.
+    """Embed the `wanted` videos that are new or changed, and drop those that are gone or no longer decode.
 
-    Returns {"indexed", "unchanged", "removed", "skipped": [{"file", "reason", "remedy"}], "seconds",
-    "seconds_waiting": what a model waited, of these, for the frames that it embedded}.
+    Returns {"indexed", "unchanged", "removed", "skipped": [{"file", "reason", "remedy"}], "seconds", "seconds_waiting":
+    how many of these seconds a model waited on average for the frames that it embedded}.
     """
     started = time.perf_counter()
     report, known = IndexReport(), {entry.path: entry for entry in store.entries()}
@@ -68,7 +68,7 @@ def update(
             except FileNotFoundError:
                 report.skip(told, *wanted.missing)
             except OSError as error:
-                report.held.add(path)  # a disk or a server that fails for a while costs no embeddings
+                report.held.add(path)  # the embeddings stay: the disk or server may fail only for a while
                 report.skip(told, error.strerror or str(error), "make the file readable, or take it away")
     gone = [e.id for e in known.values() if wanted.names(e.path) and e.path not in report.held]
     if gone:
@@ -84,7 +84,7 @@ def update(
 def _take(
     store: Store, video: Video, before: Entry | None, by_hash: dict[str, str], report: IndexReport
 ) -> None:
-    """Brings one video's row up to date."""
+    """Bring one video's row up to date."""
     state, digest = video.look()
     embedded = False
     if digest is not None:
@@ -94,7 +94,7 @@ def _take(
         row = columns(video.embed()) if embedded else store.rows([twin])[0]
         store.write([{**row, **place}], replace=before is not None)
         if before and by_hash.get(before.hash) == before.id:
-            del by_hash[before.hash]  # that row has just been replaced
+            del by_hash[before.hash]  # the row with these bytes has just been replaced
         by_hash[digest] = place["id"]
     report.held.add(video.source.path)
     report.indexed += embedded

@@ -1,4 +1,4 @@
-"""A folder of videos in, an indexed library out: add, search by words or by example, recognise."""
+"""A folder of videos in; an indexed library out, which adds videos, searches by text or by example, and recognises."""
 
 from __future__ import annotations
 
@@ -37,19 +37,19 @@ from stan.models.similarity.cosine import Cosine
 
 DEFAULT_MODEL = "stan-tiny"
 TEXTS_KEPT = 1024
-"""Encoded texts that are kept for the next query."""
+"""Number of encoded texts that are cached for later queries."""
 
 
 class Library:
     """An indexed set of videos at `path`, searched with `model`.
 
-    path: a folder, made by the first `add`; or an address of object storage (`s3://BUCKET/NAME`).
-    model: a name that `stan.load_model` knows, a model already loaded, or None: the one that made the library,
-        `stan-tiny` for a new one. It is loaded when first needed.
-    window: seconds that a window of a long video covers; None: as the library was made, one second per frame of
-        the model for a new one.
+    path: a folder, which the first `add` creates, or an address of object storage.
+    model: a name that `stan.load_model` knows, a model that is already loaded, or None. None means the model that made
+        the library, and `stan-tiny` for a new library. The model is loaded when it is first needed.
+    window: seconds that a window of a long video covers. None means the value with which the library was made, and one
+        second per frame of the model for a new library.
 
-    Adding and searching raise ValueError when the library was made by another model or with other windows.
+    Adding and searching raise ValueError if the library was made by another model or with other windows.
     """
 
     def __init__(
@@ -80,18 +80,18 @@ class Library:
         return maker.model if maker else None
 
     def __len__(self) -> int:
-        """How many videos it holds."""
+        """Return the number of videos in the library."""
         return self._store.videos
 
     def __bool__(self) -> bool:
-        return True  # also where it holds none
+        return True  # even if it is empty
 
     def entries(self) -> list[Entry]:
-        """All videos, by folder and name."""
+        """Return all videos, sorted by folder and name."""
         return self._store.entries()
 
     def entry(self, id: str) -> Entry:
-        """The video with this opaque id. Raises ValueError when there is none."""
+        """Return the video with this opaque id. Raises ValueError if there is none."""
         return Entry(**self._row(id, COLUMNS))
 
     def add(
@@ -103,21 +103,22 @@ class Library:
         jobs: int | None = None,
         wait: bool = False,
     ) -> dict[str, Any]:
-        """Indexes what is new or changed below `folder` and drops what is gone from it or no longer decodes.
+        """Index what is new or changed below `folder`, and drop what is gone from it or no longer decodes.
 
-        folder: or a text file that names videos, one path or address (`s3://`, `https://`) per line; only what it names
-            is dropped then.
+        folder: a folder, or a text file that names videos, one path or address (`s3://`, `https://`) per line. For a
+            text file, only videos that it names are dropped.
         progress: `progress(done, total, name)` is called before each video.
-        engine: `local`, or `ray` for the workers of a cluster that each hold the model (see `stan.library.ray_engine`).
-        wait: until another process that is writing to the library has ended; else that is an error.
-        jobs: with ray, so many workers; by default one per GPU of the cluster, or per core where it has none.
+        engine: `local`, or `ray` for the workers of a cluster, each of which holds the model (see
+            `stan.library.ray_engine`).
+        jobs: with ray, the number of workers; by default one per GPU of the cluster, or one per core if it has no GPU.
+        wait: wait until another process has finished writing to the library; by default, a busy library is an error.
 
         Returns {"indexed", "unchanged", "removed", "skipped": [{"file", "reason", "remedy"}], "seconds",
-        "seconds_waiting": what a model waited, of these, for the frames that it embedded}.
-        A file that was moved or only touched keeps its embeddings. Interrupted at any moment, it goes on from there
-        when called again.
-        Raises ValueError when `folder` is neither folder nor list, the engine isn't there, the library belongs to
-        another model, another process is writing to it, or it cannot be written to.
+        "seconds_waiting": how many of these seconds a model waited on average for the frames that it embedded}.
+        A file that was moved or only touched keeps its embeddings. A call that was interrupted, at whatever moment, can
+        be repeated and continues from there.
+        Raises ValueError if `folder` is neither a folder nor a list, the engine is not available, the library belongs
+        to another model, another process is writing to it, or it cannot be written to.
         """
         root = Path(folder).resolve()
         wanted = Folder(root) if root.is_dir() else Addresses(Path(folder))
@@ -130,7 +131,7 @@ class Library:
 
     @contextmanager
     def _told(self, folder: str, progress: FileProgress | None) -> Iterator[FileProgress | None]:
-        """`progress`, which other processes can follow, too, where the library lies on a disk."""
+        """Yield a callback that calls `progress` and, for a library on disk, also informs other processes."""
         if self._store.path is None:
             yield progress
             return
@@ -154,17 +155,19 @@ class Library:
         where: Filters | None = None,
         correct_hubs: bool = False,
     ) -> Results:
-        """The `top` videos that fit `query` best, each with the moment that fits best.
+        """Return the `top` videos that fit `query` best, each with the moment that fits best.
 
-        query: words; or weighted terms, `2:a red circle + moving up - striped` (see `stan.library.query`).
-        gain: of the branch; 0 is CLIP alone, 1 the model as trained. Another gain costs no encoding.
-        correct_hubs: rank by QB-Norm with the bank. Not the default: on the embedded world fewer videos are then right.
+        query: a text, or weighted terms such as `2:a red circle + moving up - striped` (see `stan.library.query`).
+        gain: weight of the branch. 0 is CLIP alone, 1 the model as trained. Another gain needs no new encoding.
+        correct_hubs: rank by QB-Norm with the bank. This is not the default, because fewer videos are right with it on
+            the embedded world.
 
-        score: cosine of the query and the video's best window. percentile: how many percent of a bank of unrelated
-        sentences fit this video less; prominence: by how many of their standard deviations it stands above them.
-        start, end and the curve's times: seconds. `.ms`: milliseconds spent on encoding and on searching.
-        `.no_match` is True where the best result's prominence is one that unrelated sentences reach.
-        Raises ValueError for a query that cannot be read.
+        In the results, score is the cosine of the query and the video's best window. percentile is the percentage of a
+        bank of unrelated sentences that fit this video less. prominence is the number of the bank's standard deviations
+        by which the score lies above the bank's mean. start, end and the curve's times are in seconds. `.ms` holds the
+        milliseconds spent on encoding and on searching. `.no_match` is True if unrelated sentences also reach the best
+        result's prominence.
+        Raises ValueError for a query that cannot be parsed or whose terms cancel each other out.
         """
         options = Options(top, gain, where or Filters(), correct_hubs=correct_hubs)
         terms, find = parse(query), self._search()
@@ -184,11 +187,13 @@ class Library:
         gain: float = 1.0,
         where: Filters | None = None,
     ) -> Results:
-        """The `top` videos most like another, which is left out: as `search`, with a video in the query's place.
+        """Return the `top` videos most like another one, which is left out. It works as `search` does with a text.
 
-        to: the id of a video of the library, or a Path to a video or picture file. start, end: seconds, for one
-        moment of it. The bank is one of sentences, so that any video's percentile and prominence are high here.
-        Raises ValueError for an unknown id, VideoError (a ValueError) for a file that cannot be decoded.
+        to: the id of a video in the library, or a Path to a video or picture file.
+        start, end: seconds that limit the example to one moment of the video.
+
+        The bank consists of sentences, so the percentile and prominence of any video are high here.
+        Raises ValueError for an unknown id, and VideoError (a ValueError) for a file that cannot be decoded.
         """
         row = self._row(to) if isinstance(to, str) else None
         options = Options(top, gain, where or Filters(), row and row["id"])
@@ -203,7 +208,7 @@ class Library:
         return _timed(row["name"], find, wanted, options, started)
 
     def _search(self) -> Search:
-        """What searches this library, with the bank's sentences encoded once."""
+        """Return the search of this library. The bank's sentences are encoded once."""
         self.require_model()
         if self._searches is None:
             self._searches = Search(self._store, self._encode(bank.sentences()))
@@ -212,14 +217,15 @@ class Library:
     # ---- recognising
 
     def recognise(self, video: str | Path, labels: list[str], top: int = 5, **options: Any) -> dict[str, Any]:
-        """How likely each of `labels` is for `video`: a path, or the id of a video of this library, not decoded again.
+        """Return how likely each of `labels` is for `video`.
 
-        What it returns, raises and what `options` there are: see `stan.evaluation.zero_shot.recognise`.
+        video: a path, or the id of a video of this library, which is not decoded again.
+        See `stan.evaluation.zero_shot.recognise` for the result, the errors and the `options`.
         """
         return zero_shot.recognise(self.model, self._embedded(video), labels, top=top, **options)
 
     def _embedded(self, video: str | Path) -> str | Path | EmbeddedVideo:
-        """What is stored of the library's own videos, the mean of their windows; any other as it is."""
+        """Return a library video's stored embeddings, the mean of its windows for the video; return a path as it is."""
         if not (isinstance(video, str) and is_id(video)):
             return video
         self.require_model()
@@ -238,7 +244,7 @@ class Library:
         return self._model
 
     def require_model(self) -> Maker:
-        """Loads the model: who we are to the store. Raises ValueError when the library is another's."""
+        """Load the model and return its `Maker`. Raises ValueError if the library's model or windows are others."""
         made = self._store.maker
         if self._maker is None:
             self._maker = self._who_we_are(made)
@@ -270,7 +276,10 @@ class Library:
         return model
 
     def _name(self) -> str:
-        """What `load_model` calls the model; a folder or file by its full path, found from anywhere."""
+        """Return the name under which `load_model` finds the model, or the class of a model that was passed in.
+
+        A folder or file is named by its full path, so that it is found from any working directory.
+        """
         if isinstance(self._wanted, DualEncoder):
             return type(self._wanted).__name__
         name = str(self._wanted or self.made_by or DEFAULT_MODEL)

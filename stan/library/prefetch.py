@@ -1,4 +1,4 @@
-"""Videos in; each looked at and, where its bytes are new, decoded a little ahead of the model that embeds it, out."""
+"""Videos in; the same videos, checked and, if their bytes are new, decoded slightly ahead of the model, out."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ from stan.library.store import Entry
 from stan.models.dual_encoder import DualEncoder
 
 READERS = 2
-"""Threads that look and decode; how many videos they are ahead of the model, too."""
+"""Number of threads that check and decode videos, and number of videos by which they are ahead of the model."""
 
 
 @dataclass(frozen=True)
 class Task:
-    """A video to look at, and what the library has at its path."""
+    """A video to check, and what the library holds at its path."""
 
     source: Source
     before: Entry | None
@@ -32,11 +32,11 @@ class Task:
 class FileIdentity(NamedTuple):
     state: FileState
     hash: str | None
-    """Of the bytes; None where the state is that of the library's own row."""
+    """Hash of the bytes; None if the state is the same as in the library's own row."""
 
 
 class Video(Protocol):
-    """A video that is being looked at. Raises VideoError or OSError for what cannot be read."""
+    """A video that is being checked. Its methods raise VideoError or OSError if it cannot be read."""
 
     source: Source
     waited: float
@@ -48,20 +48,21 @@ class Video(Protocol):
 
 
 class IndexEngine(Protocol):
-    """What looks at videos and embeds them."""
+    """Checks videos and embeds them."""
 
     models: int
-    """That embed at the same time."""
+    """Number of models that embed at the same time."""
 
     def videos(self, tasks: list[Task], known: Container[str]) -> Iterator[Video]:
-        """One for each task, in any order; those whose hash is `known` are not expected to be embedded."""
+        """Yield one video per task, in any order. Videos whose hash is in `known` need not be embedded."""
         ...
 
 
 class LocalIndexEngine:
-    """One model in this process, and threads that read ahead of it.
+    """Embeds with one model in this process, while threads read ahead of it.
 
-    reads: a file's groups of frames, decoded when asked for. embeds: all groups of a file, in order.
+    reads: yields a file's groups of frames and decodes each when it is asked for.
+    embeds: embeds a file, given all its groups in order.
     """
 
     models = 1
@@ -73,11 +74,11 @@ class LocalIndexEngine:
 
     @classmethod
     def of(cls, model: DualEncoder, window: float) -> LocalIndexEngine:
-        """Embeds in windows of `window` seconds."""
+        """Return an engine that embeds in windows of `window` seconds."""
         return cls(lambda file: read(model, file, window), partial(embed_groups, model))
 
     def videos(self, tasks: list[Task], known: Container[str]) -> Iterator[Video]:
-        """In order; a video is done with when the next one is asked for."""
+        """Yield the videos in the order of the tasks. A video is closed when the next one is asked for."""
         ahead: deque[_Ahead] = deque()
         with ThreadPoolExecutor(READERS, thread_name_prefix="read-ahead") as threads:
             try:
@@ -100,7 +101,7 @@ class LocalIndexEngine:
 def _pieces(
     task: Task, known: Container[str], reads: Callable[[Path], Iterator[Any]]
 ) -> Iterator[tuple[FileIdentity, Any]]:
-    """What was seen of a video, with its first group of frames if it is new; then the other groups."""
+    """Yield what was found of a video, with its first group of frames if it is new; then yield its other groups."""
     state = task.source.state()
     if task.before and state.is_that_of(task.before):
         yield FileIdentity(state, None), None
@@ -114,7 +115,7 @@ def _pieces(
 
 
 class _Ahead:
-    """A video whose next piece is always being made by a thread."""
+    """A video whose next piece a thread is always preparing."""
 
     def __init__(
         self,
@@ -134,9 +135,9 @@ class _Ahead:
         return self._embeds(self._groups())
 
     def close(self) -> None:
-        """Stops reading, and takes away the copy of a file that was fetched."""
+        """Stop reading, and delete the copy of a file that was fetched."""
         if not self._next.cancel():
-            self._next.exception()  # waits: a generator cannot be closed while it runs
+            self._next.exception()  # this waits, because a generator cannot be closed while it runs
         self._pieces.close()
 
     def _groups(self) -> Iterator[Any]:

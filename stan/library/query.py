@@ -1,7 +1,7 @@
-"""A query as it is typed in, its weighted terms out: `2:a red circle + moving up - striped`.
+"""The text of a query in, its weighted terms out, for example `2:a red circle + moving up - striped`.
 
-Terms are parted by a plus or a minus with space on both sides, so that hyphens stay within words; a number and a
-colon before a term weigh it, 1 otherwise.
+A plus or minus with space on both sides separates terms, so hyphens stay within words. A number and a colon before a
+term set its weight, which is 1 otherwise.
 """
 
 from __future__ import annotations
@@ -21,7 +21,10 @@ class Term:
 
 
 def parse(query: str) -> list[Term]:
-    """The terms in order. Raises ValueError for an empty query or term and for a weight of zero."""
+    """Return the terms in order.
+
+    Raises ValueError for an empty query or term, and for a weight of 0 or of 1000 and more.
+    """
     if not query.strip():
         raise ValueError("the query is empty: describe what should be seen")
     first, *rest = _SIGN.split(query)

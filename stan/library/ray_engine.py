@@ -1,4 +1,4 @@
-"""Videos to look at in; the same, looked at and embedded by the workers of a Ray cluster, out."""
+"""Videos to check in; the same videos, checked and embedded by the workers of a Ray cluster, out."""
 
 from __future__ import annotations
 
@@ -18,14 +18,15 @@ from stan.library.sources import Source
 from stan.models.dual_encoder import DualEncoder
 
 VIDEOS_AT_ONCE = 16
-"""That a worker takes at most: their rows come back together, and all are embedded again where the worker is lost."""
+"""Maximum number of videos that a worker takes at a time. Their rows come back together, and all are embedded again if
+the worker is lost."""
 BLOCKS_PER_WORKER = 4
-"""At least, where there are enough videos, so that all workers end at about the same time."""
+"""Minimum number of blocks per worker, if there are enough videos. All workers then finish at about the same time."""
 
 
 @dataclass(frozen=True)
 class Answer:
-    """What a worker found of a video: what it saw, its embeddings unless its bytes are known, or what went wrong."""
+    """A worker's answer for one video: what it found, the embeddings unless the bytes are known, or the error."""
 
     source: Source
     waited: float = 0.0
@@ -35,12 +36,13 @@ class Answer:
 
 
 class RayIndexEngine:
-    """Workers that each hold the model, take some videos at a time and read ahead of the model among them.
+    """Embeds with workers that each hold the model, take some videos at a time and read ahead of the model among these.
 
-    The cluster is the one that RAY_ADDRESS names, or else this machine; folders that are indexed must lie under the
-    same paths on all its machines. A worker takes one GPU where the cluster has any, else one core. The videos of a
-    lost worker go to another, three times at most.
-    jobs: workers; None: one per GPU or core. Raises ValueError where Ray isn't installed or no cluster is reached.
+    The cluster is the one that RAY_ADDRESS names, or else this machine. Indexed folders must lie under the same paths
+    on all machines of the cluster. A worker takes one GPU if the cluster has any, otherwise one core. The videos of a
+    lost worker go to another worker, at most three times.
+    jobs: number of workers; None means one per GPU or core. Raises ValueError if Ray is not installed or no cluster can
+    be reached.
     """
 
     def __init__(self, model: DualEncoder, window: float, jobs: int | None):
@@ -50,7 +52,7 @@ class RayIndexEngine:
         self.models = jobs or self._graphics or processors
 
     def videos(self, tasks: list[Task], known: Container[str]) -> Iterator[_Answered]:
-        """As they are done. A lost worker's videos are tried again one by one; OSError is what loses one, still."""
+        """Yield videos as they finish. A lost worker's videos are retried one at a time, then reported as OSError."""
         size = max(1, min(VIDEOS_AT_ONCE, len(tasks) // (BLOCKS_PER_WORKER * self.models)))
         unanswered = {task.source.path: task for task in tasks}
         for at_once in (size, 1):
@@ -68,7 +70,7 @@ class RayIndexEngine:
         blocks = [_table("task", tasks[i : i + at_once]) for i in range(0, len(tasks), at_once)]
         listed = ray.data.from_arrow(blocks)
         listed.context.enable_progress_bars = listed.context.print_on_execution_start = False
-        listed.context.max_errored_blocks = -1  # what is lost for good is missing among the answers
+        listed.context.max_errored_blocks = -1  # blocks that are lost for good are missing from the answers
         answers = listed.map_batches(
             _Worker,
             fn_constructor_args=(
@@ -80,7 +82,7 @@ class RayIndexEngine:
             batch_format="pyarrow",
             compute=ray.data.ActorPoolStrategy(
                 size=min(self.models, len(blocks)),
-                max_tasks_in_flight_per_actor=1,  # or those that wait for a worker would be lost with it
+                max_tasks_in_flight_per_actor=1,  # otherwise tasks that wait for a worker would be lost with it
             ),
             num_cpus=None if self._graphics else 1,
             num_gpus=1 if self._graphics else None,
@@ -97,7 +99,7 @@ class RayIndexEngine:
 
 
 class _Answered:
-    """A `Video` that a worker has looked at."""
+    """A `Video` that a worker has checked."""
 
     def __init__(self, answer: Answer, task: Task, embed_here: Any):
         self.source, self.waited = answer.source, answer.waited
@@ -109,12 +111,15 @@ class _Answered:
         return self._answer.seen
 
     def embed(self) -> FileEmbeddings:
-        """Here, where the worker took the bytes for known but the row that had them has meanwhile been replaced."""
+        """Return the worker's embeddings, or embed the video here if the worker has made none.
+
+        This happens if the worker took the bytes for known, but the row that had them has been replaced meanwhile.
+        """
         return self._answer.embedded or self._embed_here(self._task)
 
 
 class _Worker:
-    """A process that keeps the model; tables of pickled tasks in, tables of pickled answers out."""
+    """A process that keeps the model. It takes tables of pickled tasks and returns tables of pickled answers."""
 
     def __init__(self, model: Any, window: float, known: Any):
         import ray
@@ -133,7 +138,7 @@ def _answer(video: Any, known: Container[str]) -> Answer:
         seen = video.look()
         new = seen.hash is not None and seen.hash not in known
         embedded = video.embed() if new else None
-    except Exception as error:  # raised by whoever collects the answers
+    except Exception as error:  # `_Answered.look` raises it
         return Answer(video.source, error=error)
     return Answer(video.source, video.waited, seen, embedded)
 

@@ -1,4 +1,4 @@
-"""A folder in, the video files below it out, and why others are not even opened."""
+"""A folder in; the video files below it, and the reasons why other files are not even opened, out."""
 
 from __future__ import annotations
 
@@ -14,13 +14,14 @@ VIDEOS = frozenset(
 PLAYLISTS = frozenset([".m3u", ".m3u8", ".pls", ".xspf", ".mpd", ".ffconcat"])
 
 Skip = Callable[[str, str, str], None]
-"""Told of every file that is passed over: its name, the reason, a remedy."""
+"""Called for every file that is skipped, with its name, the reason and a remedy."""
 
 
 def video_files(root: Path, skip: Skip, leave_out: Path | None = None) -> list[Path]:
-    """Regular files with a video's extension below `root` (resolved), sorted; links resolved, each file once.
+    """Return the regular files below `root` (resolved) that have a video's extension, sorted, each file once.
 
-    Nothing outside `root` is opened, no link to a folder is followed, and `leave_out`, a folder, isn't entered.
+    Links to files are resolved. Nothing outside `root` is opened, links to folders are not followed, and the folder
+    `leave_out` is not entered.
     """
     found = set()
     for file in _walk(root, skip, leave_out):
@@ -34,12 +35,12 @@ def video_files(root: Path, skip: Skip, leave_out: Path | None = None) -> list[P
 
 
 def within(file: Path, root: Path) -> str:
-    """The file's path below `root` as text that can be written anywhere."""
+    """Return the file's path below `root` as valid Unicode, which can be written anywhere."""
     return os.fsencode(file.relative_to(root)).decode(errors="replace")
 
 
 def digest(file: Path) -> str:
-    """SHA-256 of a regular file's bytes, as hex digits. Raises OSError where it isn't one any more."""
+    """Return the SHA-256 of a regular file's bytes as hex digits. Raises OSError if it is no longer a regular file."""
     descriptor = os.open(file, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
     with open(descriptor, "rb") as stream:
         if not stat.S_ISREG(os.fstat(descriptor).st_mode):
@@ -48,7 +49,7 @@ def digest(file: Path) -> str:
 
 
 def _walk(root: Path, skip: Skip, leave_out: Path | None) -> Iterator[Path]:
-    """Whatever is named like a video or a playlist, and links to folders that lead out."""
+    """Yield all files that are named like a video or a playlist, and links to folders outside `root`."""
 
     def unreadable(error: OSError) -> None:
         skip(within(Path(error.filename), root), error.strerror, "make the folder readable")
@@ -68,11 +69,11 @@ def _links(folder: str, names: list[str]) -> list[Path]:
 
 
 def _is_inside(path: Path, root: Path) -> bool:
-    return Path(os.path.realpath(path)).is_relative_to(root)  # Path.resolve raises where links go round
+    return Path(os.path.realpath(path)).is_relative_to(root)  # Path.resolve raises for circular links
 
 
 def _problem(file: Path, root: Path) -> tuple[str, str] | None:
-    """Why a file is not even opened, and what to do; None when it may be."""
+    """Return why a file is not even opened and what to do about it, or None if it may be opened."""
     try:
         str(file).encode()
     except UnicodeEncodeError:

@@ -1,6 +1,6 @@
-"""Embeddings of windows and a direction to look for in; how well each video and moment fits, at any branch gain, out.
+"""Embeddings of windows and a query's direction in; how well each video and moment fits, at any branch gain, out.
 
-Letters: V videos, W windows of all of them, F frames of one, Q queries, E embedding width.
+Letters: V videos, W windows of all videos, F frames of one video, Q queries, E embedding width.
 """
 
 from __future__ import annotations
@@ -18,33 +18,36 @@ from jaxtyping import Float, Int
 from stan.library.store import COLUMNS, PARTS, Entry, Store
 
 HALF_PRECISION_FROM = 200_000
-"""From so many windows on the matrices are kept in fp16: half the memory, scores right to about 1e-3."""
+"""From this number of windows on, matrices are kept in fp16: half the memory, with scores right to about 1e-3."""
 
 UPPER_PART = 0.6
-"""From which share of the way from a curve's lowest to its highest point on a moment counts as found."""
+"""A moment's scores lie at least this share of the way up from the curve's lowest to its highest point."""
 
 
 def at_gain(
     clip: Float[torch.Tensor, "... E"], video: Float[torch.Tensor, "... E"], gain: float
 ) -> Float[torch.Tensor, "... E"]:
-    """CLIP's part and `gain` times what the branch adds to it, normalised: 0 CLIP alone, 1 the model as trained."""
+    """Return CLIP's part plus `gain` times what the branch adds, normalised.
+
+    A gain of 0 is CLIP alone, 1 the model as trained.
+    """
     return F.normalize(clip + gain * (video - clip), dim=-1)
 
 
 def products(
     queries: Float[torch.Tensor, "Q E"], vectors: Float[torch.Tensor, "N E"]
 ) -> Float[torch.Tensor, "Q N"]:
-    """Inner products; of a single query by what is fastest for it."""
+    """Return the inner products. A single query takes the path that is fastest for it."""
     if len(queries) > 1:
         return queries @ vectors.T
-    if vectors.dtype == torch.float16:  # for two rows torch has a faster kernel than for a vector
+    if vectors.dtype == torch.float16:  # torch has a faster kernel for two rows than for one vector
         return F.linear(queries.repeat(2, 1), vectors)[:1]
     return (vectors @ queries[0])[None]
 
 
 @dataclass(frozen=True)
 class Matrix:
-    """All windows' embeddings, normalised, beside the videos that they belong to."""
+    """The normalised embeddings of all windows, and the videos that the windows belong to."""
 
     entries: list[Entry]
     owner: Int[torch.Tensor, " W"]
@@ -52,26 +55,26 @@ class Matrix:
     clip: Float[torch.Tensor, "W E"]
     video: Float[torch.Tensor, "W E"]
     clip_length: Float[torch.Tensor, " W"]
-    """Before it was normalised."""
+    """Length of each window's `clip` before normalisation. `video_length` is the same for `video`."""
     video_length: Float[torch.Tensor, " W"]
     cosine: Float[torch.Tensor, " W"]
-    """Of the two."""
+    """Cosine of each window's `clip` and `video`."""
 
     @cached_property
     def places(self) -> dict[str, int]:
-        """A video's index in `entries` by its id."""
+        """Maps a video's id to its index in `entries`."""
         return {entry.id: i for i, entry in enumerate(self.entries)}
 
     def scores(self, queries: Float[torch.Tensor, "Q E"], gain: float) -> Float[torch.Tensor, "Q V"]:
-        """Cosine of each query and each video's best window at `gain`, as `at_gain` mixes it."""
+        """Return the cosine of each query with each video's best window, mixed at `gain` as `at_gain` does."""
         by_window = self._by_window(queries.to(self.video.dtype), gain)
-        if len(self.entries) == len(self.owner):  # one window each
+        if len(self.entries) == len(self.owner):  # every video has one window
             return by_window
         best = by_window.new_full((len(queries), len(self.entries)), -torch.inf)
         return best.scatter_reduce(1, self.owner.expand(len(queries), -1), by_window, "amax")
 
     def _by_window(self, queries: torch.Tensor, gain: float) -> Float[torch.Tensor, "Q W"]:
-        """The mixture's cosine from those of its parts, so that no gain needs a matrix of its own."""
+        """Return the mixture's cosines, computed from those of its parts, so that no gain needs its own matrix."""
         if gain == 1:
             return products(queries, self.video).float()
         clip = products(queries, self.clip).float()
@@ -83,7 +86,7 @@ class Matrix:
 
 
 def read_matrix(store: Store, where: str | None = None) -> Matrix:
-    """The matrix of all that a store holds, or of what meets a condition in SQL."""
+    """Return the matrix of everything that a store holds, or of the rows that meet an SQL condition."""
     table = store.read([*COLUMNS, *PARTS], where)
     if table is None or not len(table):
         none, empty = torch.zeros(0), torch.zeros(0, 0)
@@ -97,7 +100,7 @@ def read_matrix(store: Store, where: str | None = None) -> Matrix:
 
 
 def _unit(batch: pa.RecordBatch, half: bool) -> tuple[torch.Tensor, ...]:
-    """A batch's `clip` and `video`, normalised, their lengths and cosine."""
+    """Return the normalised `clip` and `video` of a batch, the lengths of both and their cosine."""
     clip, video = (_vectors(batch[name]) for name in PARTS)
     lengths = [part.norm(dim=-1) for part in (clip, video)]
     clip, video = F.normalize(clip, dim=-1), F.normalize(video, dim=-1)
@@ -111,16 +114,16 @@ def _vectors(column: pa.ListArray) -> Float[torch.Tensor, "W E"]:
 
 
 def _numbers(column: pa.Array) -> torch.Tensor:
-    """Arrow's own way to numpy would import pandas."""
+    """Return a tensor made through DLPack, because Arrow's own conversion to numpy would import pandas."""
     return torch.from_dlpack(column).clone()
 
 
 def moment(
     curve: Float[np.ndarray, " F"], times: Float[np.ndarray, " F"], duration: float
 ) -> tuple[float, float]:
-    """Start and end, in seconds, of the stretch around the curve's peak that stays in its upper part.
+    """Return the start and end, in seconds, of the stretch around the curve's peak that stays in its upper part.
 
-    A frame stands for the time up to halfway to its neighbours; a flat curve gives the whole video.
+    A frame stands for the time up to halfway to its neighbours. A flat curve gives the whole video.
     """
     edges = np.concatenate([[0.0], (times[1:] + times[:-1]) / 2, [max(duration, times[-1])]])
     high = curve >= curve.min() + UPPER_PART * (curve.max() - curve.min())

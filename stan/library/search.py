@@ -1,4 +1,4 @@
-"""A direction in the embedding space in, the videos and moments that lie nearest to it out, and whether any fits."""
+"""A direction in the embedding space in; the videos and moments nearest to it, and whether any of them fits, out."""
 
 from __future__ import annotations
 
@@ -17,15 +17,16 @@ from stan.library.scoring import Matrix, at_gain, moment, read_matrix
 from stan.library.store import EXACT_UP_TO, PARTS, Entry, Row, Store, among
 
 CANDIDATES = 1000
-"""Videos of a large library that are scored for a query, at least."""
+"""The index of a large library names at least this many videos as candidates for a query."""
 CANDIDATES_OF_BANK = 10
-"""And for each sentence of the bank, which asks for the best one alone."""
+"""The same number for each sentence of the bank, for which only the best video matters."""
 
 
 class Results(list[dict[str, Any]]):
-    """Results, best first: one dict per video.
+    """The results of a search, best first: one dict per video.
 
-    video (path), id, name, folder, score, percentile, start, end, duration, curve: {"times", "scores"}.
+    Keys: video (path), id, name, folder, score, percentile, prominence, start, end and duration (seconds), curve:
+    {"times" (seconds), "scores"}.
     """
 
     def __init__(
@@ -37,24 +38,24 @@ class Results(list[dict[str, Any]]):
         self.ms = milliseconds
 
     def document(self) -> dict[str, Any]:
-        """The same as one JSON document."""
+        """Return the query, the results, `no_match` and the milliseconds as one JSON document."""
         return {"query": self.query, "results": list(self), "no_match": self.no_match, "ms": self.ms}
 
 
 @dataclass(frozen=True)
 class Options:
-    """How to search. Raises ValueError for what cannot be."""
+    """Options of a search. Raises ValueError for a `top` below 1 and a `gain` that is negative or not finite."""
 
     top: int = 10
     gain: float = 1.0
     where: Filters = field(default_factory=Filters)
     left_out: str | None = None
-    """Id of a video that is not to be found."""
+    """Id of a video to leave out of the results."""
     correct_hubs: bool = False
 
     @property
     def condition(self) -> str | None:
-        """What a video must meet to be found, in the store's SQL; None where all may be."""
+        """The condition in the store's SQL that a video must meet to be found; None if every video may be found."""
         terms = [self.where.condition(), self.left_out and f"NOT {among([self.left_out])}"]
         return " AND ".join(filter(None, terms)) or None
 
@@ -66,10 +67,11 @@ class Options:
 
 
 class Search:
-    """Searches what a store holds, against a `bank` of unrelated sentences' embeddings (Q, E), normalised.
+    """Searches a store and compares the scores with those of unrelated sentences.
 
-    A store of up to `EXACT_UP_TO` windows is scored whole; of a larger one its index names candidates, which are
-    scored alike.
+    unrelated: normalised embeddings of the bank's sentences (Q, E).
+    A store of up to `EXACT_UP_TO` windows is scored whole. For a larger store, its index names candidates, which are
+    then scored in the same way.
     """
 
     def __init__(self, store: Store, unrelated: Float[torch.Tensor, "Q E"]):
@@ -81,7 +83,7 @@ class Search:
     def __call__(
         self, wanted: Float[torch.Tensor, " E"], options: Options
     ) -> tuple[list[dict[str, Any]], bool]:
-        """Results for a normalised direction, and True where none fits better than chance."""
+        """Return the results for a normalised direction, and True if none fits better than chance."""
         matrix, places = self._admitted(wanted, options)
         if not len(places):
             return [], True
@@ -94,20 +96,20 @@ class Search:
     def _admitted(
         self, wanted: Float[torch.Tensor, " E"], options: Options
     ) -> tuple[Matrix, Int[torch.Tensor, " admitted"]]:
-        """A matrix, and the places in it of the videos that may be found."""
+        """Return a matrix and the indices of those of its videos that may be found."""
         where, matrix = options.condition, self._read()
         if matrix is None:
             matrix = self._candidates(wanted[None], max(options.top, CANDIDATES), options.gain, where)
-            where = None  # met by all candidates
+            where = None  # all candidates meet the condition
         if where is None:
             return matrix, torch.arange(len(matrix.entries))
         table = self._store.read(["id"], where)
         ids = [] if table is None else table["id"].to_pylist()
-        # a video that was added since the matrix was read is found the next time
+        # a video that was added after the matrix was read is found by the next search
         return matrix, torch.tensor([matrix.places[i] for i in ids if i in matrix.places], dtype=torch.int64)
 
     def _read(self) -> Matrix | None:
-        """All that the library holds, read again when that has changed on disk; None where it is too much."""
+        """Return the matrix of the whole library, read again if the store has changed; None if it is too large."""
         version = self._store.version
         if version != self._version:
             self._whole = None if self._store.windows > EXACT_UP_TO else read_matrix(self._store)
@@ -117,7 +119,7 @@ class Search:
     def _candidates(
         self, queries: Float[torch.Tensor, "Q E"], count: int, gain: float, where: str | None = None
     ) -> Matrix:
-        """The videos that the index names as nearest to any of the queries."""
+        """Return the matrix of the videos that the index names as nearest to any of the queries."""
         parts = {0: PARTS[:1], 1: PARTS[1:]}.get(gain, PARTS)
         near = (self._store.nearest(part, query, count, where) for query in queries.numpy() for part in parts)
         return read_matrix(self._store, among(sorted(set().union(*near))))
@@ -125,7 +127,7 @@ class Search:
     def _without_hubs(
         self, matrix: Matrix, scores: Float[torch.Tensor, " V"], gain: float
     ) -> Float[torch.Tensor, " V"]:
-        """Scores for ranking alone, by QB-Norm: a video that many of the bank's sentences find first counts less."""
+        """Return QB-Norm scores, for ranking only: videos that many of the bank's sentences find first count less."""
         unrelated = matrix.scores(self._unrelated, gain).numpy()
         return torch.from_numpy(query_bank_norm(scores[None].numpy(), unrelated).t2v[0])
 
@@ -136,7 +138,7 @@ class Search:
         return [
             self._result(entry, score, rows[entry.id], wanted, gain)
             for entry, score in zip(entries, scores, strict=True)
-            if entry.id in rows  # else it was dropped a moment ago
+            if entry.id in rows  # otherwise it was dropped after the matrix was read
         ]
 
     def _result(
@@ -163,7 +165,7 @@ class Search:
         return (self._unrelated @ at_gain(*window_parts(row), gain).T).amax(1)
 
     def _is_chance(self, best: dict[str, Any], gain: float) -> bool:
-        """Whether the best result stands out no more than what unrelated sentences find in this library."""
+        """Return whether the best result stands out no more than what unrelated sentences find in this library."""
         matrix = self._read()
         key = self._version, gain
         if key not in self._chance:
@@ -174,12 +176,12 @@ class Search:
 
 
 def window_parts(row: Row) -> tuple[Float[torch.Tensor, "W E"], Float[torch.Tensor, "W E"]]:
-    """CLIP's and the model's embeddings of a stored video's windows."""
+    """Return CLIP's and the model's embeddings of a stored video's windows."""
     return tuple(torch.from_numpy(np.asarray(row[part], np.float32)) for part in ("clip", "video"))
 
 
 def frame_parts(row: Row) -> tuple[Float[torch.Tensor, "F E"], Float[torch.Tensor, "F E"]]:
-    """CLIP's and the model's embeddings of a stored video's frames."""
+    """Return CLIP's and the model's embeddings of a stored video's frames."""
     clip, video = (
         torch.from_numpy(np.asarray(row[part], np.float32)) for part in ("frame_clip", "frame_video")
     )
@@ -192,7 +194,10 @@ def stretch(
     start: float,
     end: float,
 ) -> tuple[Float[torch.Tensor, "1 E"], Float[torch.Tensor, "1 E"]]:
-    """The means over the frames from `start` to `end` seconds, the nearest frame where there is none."""
+    """Return the means of both parts over the frames from `start` to `end` seconds.
+
+    If no frame lies there, the frame nearest to `start` is taken.
+    """
     inside = (times >= start) & (times <= end)
     if not inside.any():
         inside[(times - start).abs().argmin()] = True

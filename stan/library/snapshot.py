@@ -1,7 +1,8 @@
-"""A small library's table in; a copy beside it, which is read without opening the database, out.
+"""A small library's table in; a copy beside it out, which is read without opening the database.
 
-Opening LanceDB takes a process longer than most searches. The copy is one Arrow file, mapped into memory. Its schema's
-metadata keep what the database's versions on disk looked like when it was made; it is read only while they still do.
+A process takes longer to open LanceDB than most searches take. The copy is one Arrow file, mapped into memory. The
+metadata of its schema record the state of the database's versions on disk when the copy was made. The copy is read only
+while that state is the same.
 """
 
 from __future__ import annotations
@@ -15,15 +16,15 @@ import pyarrow as pa
 
 FILE = "snapshot.arrow"
 LARGEST = 256 << 20
-"""Bytes: of a larger library no copy is kept."""
+"""Size in bytes above which no copy of a library is kept."""
 
 _STATE, _VERSION = b"state", b"version"
 
 
 def write(folder: Path, versions: Path, table: pa.Table, version: int) -> None:
-    """Copies the whole `table` of the library in `folder`; none is left where it is too large or finds no room.
+    """Copy the whole `table` of the library in `folder`. No copy is left if it is too large or cannot be written.
 
-    versions: folder in which the database keeps a file for each of its versions.
+    versions: the folder in which the database keeps a file for each of its versions.
     """
     file = folder / FILE
     if table.nbytes > LARGEST:
@@ -42,14 +43,14 @@ def write(folder: Path, versions: Path, table: pa.Table, version: int) -> None:
         ):
             out.write_table(table.replace_schema_metadata(told))
         os.replace(part, file)
-    except OSError:  # the library stands; it is only read more slowly
+    except OSError:  # the library itself is intact; it is only read more slowly
         for one in (part, file):
             with contextlib.suppress(OSError):
                 one.unlink(missing_ok=True)
 
 
 def read(folder: Path, versions: Path) -> tuple[pa.Table, int] | None:
-    """The table and its version; None where there is no copy, or it is not that of the database any more."""
+    """Return the table and its version; None if there is no copy or the database has changed since it was made."""
     try:
         with pa.memory_map(str(folder / FILE)) as source:
             table = pa.ipc.open_file(source).read_all()
@@ -62,7 +63,7 @@ def read(folder: Path, versions: Path) -> tuple[pa.Table, int] | None:
 
 
 def _state(versions: Path) -> str:
-    """Another text whenever the database has been written to."""
+    """Return a text that changes whenever the database is written to."""
     try:
         with os.scandir(versions) as files:
             found = sorted((file.name, file.stat().st_size, file.stat().st_mtime_ns) for file in files)

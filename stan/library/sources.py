@@ -1,7 +1,7 @@
-"""A folder, or a list of paths and addresses, in; the videos that it names, each with its state and its bytes, out.
+"""A folder, or a list of paths and addresses, in; the videos that it names, with their state and bytes, out.
 
-Addresses are fsspec's (`s3://`, `https://`, `memory://` and more). What lies at one is copied to a temporary file while
-it is read.
+Addresses are those of fsspec (`s3://`, `https://`, `memory://` and more). A video at an address is copied to a
+temporary file while it is read.
 """
 
 from __future__ import annotations
@@ -21,20 +21,20 @@ from stan.library import scan as folders
 from stan.library.store import Entry, local_path
 
 PAUSES = (0.5, 2.0)
-"""Seconds before what failed at an address is tried again."""
+"""Seconds to wait before each new attempt at an address after a failure."""
 
 T = TypeVar("T")
 
 
 @dataclass(frozen=True)
 class FileState:
-    """What tells without reading it whether a file has changed."""
+    """Tells whether a file has changed, without reading it."""
 
     size: int
     mtime_ns: int
-    """0 where a server does not say."""
+    """0 if the server does not report a time."""
     tag: str = ""
-    """Stands for the hash of the bytes where a server gives an ETag instead of a time."""
+    """Replaces the hash of the bytes if a server gives an ETag but no time."""
 
     def is_that_of(self, entry: Entry) -> bool:
         if self.mtime_ns:
@@ -57,13 +57,13 @@ class Source:
 
     @contextmanager
     def fetched(self) -> Iterator[Path]:
-        """The file, here, for as long as it is read."""
+        """Yield a local path to the file, which is valid while the context is open."""
         yield Path(self.path)
 
 
 @dataclass(frozen=True)
 class RemoteSource(Source):
-    """A video at an address. Its methods raise OSError, once what may pass has been tried again."""
+    """A video at an address. Its methods retry failures that may be temporary and then raise OSError."""
 
     def state(self) -> FileState:
         info = self._ask("info")
@@ -99,30 +99,30 @@ class Folder:
     """All videos below a folder."""
 
     missing = "it vanished while indexing", "index again if it comes back"
-    """Reason and remedy."""
+    """The reason and the remedy that are reported for a video that is gone."""
 
     def __init__(self, root: Path):
         self.root = root
 
     def sources(self, skip: folders.Skip, leave_out: Path | None) -> list[Source]:
-        """Sorted by path; the folder `leave_out` is not entered."""
+        """Return the videos, sorted by path. The folder `leave_out` is not entered."""
         root = self.root
         files = folders.video_files(root, skip, leave_out)
         return [Source(str(file), str(root), str(file.relative_to(root))) for file in files]
 
     def names(self, path: str) -> bool:
-        """Whether it is up to this folder if the library holds what lies at `path`."""
+        """Return whether this folder decides if the library holds the video at `path`."""
         return Path(path).is_relative_to(self.root)
 
     def told(self, source: Source) -> str:
-        """What reports call a video."""
+        """Return the name of a video in reports."""
         return source.name
 
 
 class Addresses:
-    """The videos that a text file names, one path (relative ones from the file's own folder) or address per line.
+    """The videos that a text file names, one path or address per line. Relative paths start at the file's own folder.
 
-    Raises ValueError where `file` is no such list and where nothing here can open a kind of address.
+    Raises ValueError if `file` is not such a list, and for an address of a kind that cannot be opened here.
     """
 
     missing = "there is no such file", "correct the list, or index again once it is there"
@@ -137,7 +137,7 @@ class Addresses:
         self._paths = {source.path for source in self._all}
 
     def sources(self, skip: folders.Skip, leave_out: Path | None) -> list[Source]:
-        """In the list's order, each once."""
+        """Return the videos in the list's order, each once."""
         kept = []
         for source in self._all:
             if _suffix(source.path) in folders.VIDEOS:
@@ -184,13 +184,17 @@ def _suffix(path: str) -> str:
 
 
 def _patiently(act: Callable[[], T]) -> T:
-    """What `act` returns; tried again where it failed for a reason that may pass. Whatever fails is an OSError."""
+    """Return what `act` returns, after new attempts if it fails for a reason that may be temporary.
+
+    Raises OSError if the last attempt fails. FileNotFoundError, PermissionError and NotImplementedError are raised at
+    once.
+    """
     for pause in (*PAUSES, None):
         try:
             return act()
         except (FileNotFoundError, PermissionError, NotImplementedError):
             raise
-        except Exception as error:  # clients of object storage raise errors of their own
+        except Exception as error:  # clients of object storage raise their own kinds of errors
             if pause is None:
                 raise OSError(f"{type(error).__name__}: {error}") from error
         time.sleep(pause)

@@ -1,6 +1,7 @@
-"""Rows of embedded videos in, the same rows out: a LanceDB table in a folder or on object storage.
+"""Rows of embedded videos in, the same rows out, kept in a LanceDB table in a folder or on object storage.
 
-One row per video, written and replaced in one transaction, so that a reader sees a video whole or not at all.
+Each video is one row. A row is written or replaced in one transaction, so a reader sees a video completely or not at
+all.
 """
 
 from __future__ import annotations
@@ -25,28 +26,30 @@ from stan.library import snapshot
 
 TABLE = "videos"
 LOCK = ".writing"
-"""Locked by the process that writes, freed by the system when that ends, however it ends."""
+"""Lock file of the process that writes. The system frees the lock when that process ends, even if it is killed."""
 LAYOUT = "3"
-"""Changes with the columns: a table of another layout is refused."""
+"""Version of the columns. A table with another version is refused."""
 WRITES_PER_TIDY = 100
-"""Every write adds a small file and a version, which makes the next one slower (18 ms at first, 35 ms after 400)."""
+"""Number of writes after which the table is tidied. Each write adds a small file and a version, which makes the next
+write slower (18 ms at first, 35 ms after 400)."""
 KEEP_VERSIONS = timedelta(minutes=10)
-"""Older ones are removed when tidying; a reader that began with one of them has long ended."""
+"""Tidying removes versions older than this. A reader that began with one of them has long finished."""
 
 EXACT_UP_TO = 1_000_000
-"""Windows: every query is scored against all of them up to here, beyond it against candidates from an index on disk."""
+"""Number of windows up to which every query is scored against all of them. In a larger library, it is scored against
+candidates from an index on disk."""
 PARTS_PROBED = 50
-"""Parts of that index that a query looks into."""
+"""Number of partitions of that index that a query searches."""
 
 Row = dict[str, Any]
 
 
 @dataclass(frozen=True)
 class Entry:
-    """What is known of one video, embeddings aside."""
+    """What the library knows about one video, apart from its embeddings."""
 
     id: str
-    """Opaque: tells nothing of where the file lies."""
+    """An opaque id: it does not reveal where the file lies."""
     path: str
     folder: str
     """The folder that was indexed."""
@@ -56,7 +59,7 @@ class Entry:
     mtime_ns: int
     hash: str
     duration: float
-    """Seconds."""
+    """Duration in seconds."""
 
     @property
     def date(self) -> date:
@@ -66,12 +69,12 @@ class Entry:
 
 COLUMNS = [column.name for column in fields(Entry)]
 PARTS = ("clip", "video")
-"""Columns of windows' embeddings: CLIP's and the whole model's."""
+"""Columns of the windows' embeddings: CLIP's and the whole model's."""
 
 
 @dataclass(frozen=True)
 class Maker:
-    """What made a store's embeddings."""
+    """The model and the settings that made a store's embeddings."""
 
     model: str
     frames: str
@@ -84,11 +87,11 @@ class Maker:
 
 
 class Busy(ValueError):
-    """Another process is writing to the library."""
+    """Raised if another process is writing to the library."""
 
 
 class Store:
-    """The table at `address`, a folder or an address of object storage; made by `create`.
+    """The table at `address`, which is a folder or an address of object storage. `create` makes the table.
 
     Raises ValueError for an address that is a file.
     """
@@ -104,7 +107,7 @@ class Store:
 
     @property
     def maker(self) -> Maker | None:
-        """None while nothing has been written. Raises ValueError for a table of another layout."""
+        """The embeddings' maker; None if nothing is written yet. Raises ValueError for a table of another layout."""
         copied = self._copy()
         table = copied[0] if copied else self._table()
         if table is None:
@@ -119,21 +122,21 @@ class Store:
 
     @property
     def version(self) -> int:
-        """Rises with every change of the table; 0 while there is none."""
+        """A number that rises with every change of the table; 0 while there is no table."""
         if copied := self._copy():
             return copied[1]
         table = self._table()
         return 0 if table is None else table.version
 
     def entries(self) -> list[Entry]:
-        """All videos, by folder and name."""
+        """Return all videos, sorted by folder and name."""
         rows = self.read(COLUMNS)
         found = [] if rows is None else [Entry(**row) for row in rows.to_pylist()]
         return sorted(found, key=lambda entry: (entry.folder, entry.name))
 
     @property
     def videos(self) -> int:
-        """How many rows there are."""
+        """Number of videos, which is the number of rows."""
         if copied := self._copy():
             return copied[0].num_rows
         table = self._table()
@@ -141,12 +144,12 @@ class Store:
 
     @property
     def windows(self) -> int:
-        """How many windows all videos have."""
+        """Number of windows of all videos."""
         table = self.read(["windows"])
         return 0 if table is None else pc.sum(table["windows"]).as_py() or 0
 
     def read(self, columns: list[str], where: str | None = None) -> pa.Table | None:
-        """Some columns of all rows, or of those that meet a condition in SQL; None while there is no table."""
+        """Return some columns of all rows, or of the rows that meet an SQL condition; None while there is no table."""
         copied = None if where else self._copy()
         if copied:
             return copied[0].select(columns)
@@ -159,16 +162,16 @@ class Store:
     def nearest(
         self, part: str, wanted: Float[np.ndarray, " E"], count: int, where: str | None = None
     ) -> list[str]:
-        """Ids of the `count` videos whose best window in the column `part` lies nearest by cosine, best first.
+        """Return the ids of the `count` videos whose best window in the column `part` is nearest by cosine, best first.
 
-        From the index, and from those rows by a scan that it doesn't know yet. where: as for `read`.
+        The index is searched, and rows that it does not contain yet are scanned. where: as for `read`.
         """
         query = self._table().search(wanted, vector_column_name=part).distance_type("cosine")
         query = query.nprobes(PARTS_PROBED).select(["id", "_distance"]).limit(count)
         return (query.where(where, prefilter=True) if where else query).to_arrow()["id"].to_pylist()
 
     def rows(self, ids: list[str], columns: list[str] | None = None) -> list[Row]:
-        """Rows with these ids, in any order; ids that are not there are left out."""
+        """Return the rows with these ids, in any order. Ids that do not exist are left out."""
         if copied := self._copy():
             wanted, table = set(ids), copied[0].select(columns) if columns else copied[0]
             return _at(table, [i for i, id in enumerate(copied[0]["id"].to_pylist()) if id in wanted])
@@ -180,10 +183,10 @@ class Store:
 
     @contextmanager
     def writing(self, wait: bool = False) -> Iterator[None]:
-        """The right to write, one process at a time; on object storage nothing keeps two apart.
+        """Hold the right to write, which only one process has at a time. On object storage nothing keeps two apart.
 
-        wait: until another process that has it lets go of it. Raises Busy when another has it, and ValueError where the
-        folder cannot be written to or its disk is full; what was written before stands then.
+        wait: wait until another process releases the right. Raises Busy if another process has it, and ValueError if
+        the folder cannot be written to or its disk is full; what was written before is kept.
         """
         try:
             if self.path is None:
@@ -214,12 +217,12 @@ class Store:
         )
 
     def create(self, width: int, maker: Maker) -> None:
-        """Makes the table, if there is none, for embeddings of `width` channels."""
+        """Make the table for embeddings of `width` channels, if there is none yet."""
         if self._table() is None:
             self._connect().create_table(TABLE, schema=_schema(width, maker), mode="overwrite")
 
     def write(self, rows: list[Row], replace: bool) -> None:
-        """Adds rows, or replaces those with the same ids, in one transaction."""
+        """Add rows, or replace the rows with the same ids, in one transaction."""
         table = self._table()
         new = pa.Table.from_pylist(
             [row | {"windows": len(row["video"])} for row in rows], schema=table.schema
@@ -233,25 +236,25 @@ class Store:
             self.tidy()
 
     def drop(self, ids: list[str]) -> None:
-        """Removes these videos."""
+        """Remove these videos."""
         self._table().delete(among(ids))
 
     def tidy(self) -> None:
-        """Joins the small pieces that many writes leave behind, and removes what only old versions need.
+        """Join the small files that many writes leave behind, and remove what only old versions need.
 
-        Brings the index up to date, if there is one.
+        This also brings the index up to date, if there is one.
         """
         self._table().optimize(cleanup_older_than=KEEP_VERSIONS)
 
     def copy(self) -> None:
-        """Keeps a copy of a small table, from which the next process reads without opening the database."""
+        """Keep a copy of a small table in a local folder. The next process reads it without opening the database."""
         table = self._table()
         if self.path is not None and table is not None:
             whole = table.search().to_arrow().replace_schema_metadata(table.schema.metadata)
             snapshot.write(self.path, self._versions, whole, table.version)
 
     def index(self) -> None:
-        """Makes the index that `nearest` looks into, once the store has grown beyond what is searched exactly."""
+        """Make the index that `nearest` searches, if the store holds more than `EXACT_UP_TO` windows."""
         from lancedb.index import IvfSq
 
         table = self._table()
@@ -266,7 +269,7 @@ class Store:
         return self.path / f"{TABLE}.lance" / "_versions"
 
     def _copy(self) -> tuple[pa.Table, int] | None:
-        """The table's copy and version; None where the database is open anyway, or there is no current copy."""
+        """Return the table's copy and its version; None if the database is already open or no copy is current."""
         if self._opened is not None or self.path is None:
             return None
         return snapshot.read(self.path, self._versions)
@@ -280,40 +283,39 @@ class Store:
                 return None
             try:
                 self._opened = database.open_table(TABLE)
-            except (
-                ValueError
-            ):  # whoever began to make the table was killed: its folder is there, the table isn't
+            except ValueError:
+                # the process that began to make the table was killed: its folder exists, the table does not
                 return None
         return self._opened
 
     def _connect(self) -> Any:
         if self._database is None:
-            import lancedb  # when it is needed: it takes two seconds
+            import lancedb  # imported only when needed, because it takes two seconds
 
-            # Every read looks for what other processes have written.
+            # Every read checks for what other processes have written.
             self._database = lancedb.connect(self.address, read_consistency_interval=timedelta(0))
         return self._database
 
 
 def _at(table: pa.Table, places: list[int]) -> list[Row]:
-    """The rows at these places; an array made from the list itself would import pandas."""
+    """Return the rows at these indices. They are passed as a buffer, because converting a list would import pandas."""
     bytes_of = pa.py_buffer(np.array(places, np.int64))
     return table.take(pa.Array.from_buffers(pa.int64(), len(places), [None, bytes_of])).to_pylist()
 
 
 def _reason(error: RuntimeError) -> str:
-    """The system's words for what LanceDB could not write."""
+    """Return the operating system's message for what LanceDB could not write."""
     code = re.search(r"os error (\d+)", str(error))
     return os.strerror(int(code[1])) if code else str(error).partition(", /")[0]
 
 
 def is_id(text: str) -> bool:
-    """Whether `text` has the form of a video's id: 16 hex digits."""
+    """Return whether `text` has the form of a video's id: 16 hex digits."""
     return len(text) == 16 and all(character in "0123456789abcdef" for character in text)
 
 
 def local_path(address: str | Path) -> Path | None:
-    """The folder of an address, None for one of object storage (`s3://`, `gs://`, `az://`, `memory://`)."""
+    """Return the local path of an address; None for object storage (`s3://`, `gs://`, `az://`, `memory://`)."""
     scheme, separator, _ = str(address).partition("://")
     if not separator or isinstance(address, Path):
         return Path(address)
@@ -321,7 +323,7 @@ def local_path(address: str | Path) -> Path | None:
 
 
 def among(ids: list[str]) -> str:
-    """The condition in SQL that a row has one of these ids."""
+    """Return the SQL condition that a row has one of these ids."""
     assert all(map(is_id, ids)), "ids are hex digits, so that they need no quoting"
     return "id IN (" + ", ".join(f"'{id}'" for id in ids) + ")" if ids else "false"
 

@@ -1,4 +1,4 @@
-"""Parts of open_clip's towers in; the same parts, under the same names in the state dict, in fewer passes out."""
+"""Parts of open_clip's towers in, equivalent parts that need fewer passes but keep their state dict names out."""
 
 from __future__ import annotations
 
@@ -20,9 +20,9 @@ SLOPE = 1.702
 
 
 class PatchEmbedding(nn.Module):
-    """Takes over a convolution whose patches don't overlap, as the product that it is.
+    """Replaces a convolution whose patches don't overlap by the equivalent matrix product.
 
-    Its result lies in memory as the blocks read it: all channels of a patch side by side.
+    The result lies in memory as the blocks read it: all channels of a patch side by side.
     """
 
     def __init__(self, convolution: nn.Conv2d):
@@ -30,7 +30,7 @@ class PatchEmbedding(nn.Module):
         self.weight = convolution.weight
 
     def forward(self, images: Float[Tensor, "N 3 H W"]) -> Float[Tensor, "N D h w"]:
-        """Images are read in the precision of the weights."""
+        """Embed the patches; images are converted to the precision of the weights first."""
         height, width = self.weight.shape[2:]
         patches = rearrange(
             images.to(self.weight.dtype), "n c (h p) (w q) -> n h w (c p q)", p=height, q=width
@@ -39,7 +39,7 @@ class PatchEmbedding(nn.Module):
 
 
 class Block(nn.Module):
-    """A block of the image tower, which takes over the parts of open_clip's."""
+    """A block of the image tower that takes over the parts of open_clip's block."""
 
     def __init__(self, block: ResidualAttentionBlock):
         super().__init__()
@@ -47,15 +47,15 @@ class Block(nn.Module):
         self.ln_2, self.mlp, self.ls_2 = block.ln_2, block.mlp, block.ls_2
 
     def forward(self, x: Float[Tensor, "N S D"], attn_mask: None = None) -> Float[Tensor, "N S D"]:
-        """`attn_mask` is what open_clip's image tower hands over; it has none."""
+        """Run the block. open_clip's image tower passes `attn_mask`, which is always None."""
         x = x + self.ls_1(attend(self.attn, self.ln_1(x)))
         return x + self.ls_2(self.mlp(self.ln_2(x)))
 
 
 class QuickGeluMlp(nn.Sequential):
-    """An MLP with quick GELU as silu(1.702 x) / 1.702, one pass over the widest tokens in place of three.
+    """An MLP with quick GELU as silu(1.702 x) / 1.702: one pass over the widest tokens instead of three.
 
-    The products before and after take in the factors.
+    The matrix products before and after the activation absorb the two factors.
     """
 
     def forward(self, x: Float[Tensor, "*rest D"]) -> Float[Tensor, "*rest D"]:

@@ -1,4 +1,4 @@
-"""Weight files in, tensors, or models from other layouts, out; tensors in, a file that is never half written."""
+"""Weight files in, tensors and metadata out; also writes them to files that are never left half written."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ from stan.models.vocabulary import IDS, whole
 
 
 def save(path: str | Path, tensors: Mapping[str, Tensor], metadata: Mapping[str, Any] | None = None) -> None:
-    """Writes a safetensors file atomically: `path` is as before or complete. `metadata`: plain JSON values.
+    """Write a safetensors file atomically: `path` is either as before or complete. `metadata`: plain JSON values.
 
-    On an error nothing is left behind, no new folder either.
+    On an error, nothing is left behind, not even a new folder.
     """
     path = Path(path)
     made = [folder for folder in path.parents if not folder.exists()]
@@ -39,9 +39,9 @@ def save(path: str | Path, tensors: Mapping[str, Tensor], metadata: Mapping[str,
 
 
 def load(path: str | Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
-    """Tensors and metadata that `save` wrote; other safetensors files have no metadata.
+    """Return the tensors and metadata that `save` wrote; other safetensors files have no metadata.
 
-    A token embedding of which the file keeps few rows is whole again (`stan.models.vocabulary`).
+    If the file keeps only some rows of a token embedding, the others are filled in again (`stan.models.vocabulary`).
     Raises ValueError for a file that is missing or isn't safetensors.
     """
     with _opened(path) as file:
@@ -50,7 +50,7 @@ def load(path: str | Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
 
 
 def kept_words(path: str | Path) -> list[int] | None:
-    """Token ids whose rows the file keeps of its token embedding; None where it keeps all. Errors as in `load`."""
+    """Return the token ids whose embeddings the file keeps; None if it keeps all. Raises the same errors as `load`."""
     with _opened(path) as file:
         names = [name for name in file.keys() if name.endswith(IDS)]  # noqa: SIM118
         return file.get_tensor(names[0]).tolist() if names else None
@@ -68,9 +68,9 @@ def _opened(path: str | Path) -> Iterator[Any]:
 
 
 def fill(model: nn.Module, state: Mapping[str, Tensor], source: str | Path, optional: str = "") -> None:
-    """Puts `state` into `model`; names that start with `optional` (if given) may be missing from it.
+    """Load `state` into `model`. Names that start with `optional` (if given) may be missing from `state`.
 
-    Raises ValueError naming what doesn't fit.
+    Raises ValueError, naming what doesn't fit.
     """
     ours = model.state_dict()
     missing = [key for key in ours if key not in state and not (optional and key.startswith(optional))]

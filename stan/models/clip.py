@@ -1,4 +1,4 @@
-"""Name of an open_clip ViT in; a CLIP out whose blocks, token levels and attention weights can be reached."""
+"""Name of an open_clip ViT in, a CLIP with accessible blocks, token levels and attention weights out."""
 
 from __future__ import annotations
 
@@ -35,15 +35,15 @@ from open_clip.transformer import QuickGELU  # noqa: E402
 
 TINY_CONFIG = ASSETS / "models" / "tiny_clip.json"
 TINY_WEIGHTS = ASSETS / "weights" / "tiny_clip.safetensors"
-VOCABULARY = 49408  # size of the vocabulary that open_clip's own tokenizer speaks
+VOCABULARY = 49408  # vocabulary size of open_clip's own tokenizer
 
 
 TextTokens = Callable[[Tensor, Tensor], tuple[Tensor, Tensor]]
-"""Token embeddings (B, L, D) and places of the end tokens (B,) to those that the text tower reads in their stead."""
+"""Maps token embeddings (B, L, D) and positions of the end tokens (B,) to those that the text tower reads instead."""
 
 
 class TextOutput(NamedTuple):
-    """Embedded captions, not normalised; `mask` is False for the padding after the end token."""
+    """Embedded captions, not normalised. `mask` is False for the padding after the end token."""
 
     tokens: Float[Tensor, "B L E"]
     text: Float[Tensor, "B E"]
@@ -51,7 +51,7 @@ class TextOutput(NamedTuple):
 
 
 class Clip(nn.Module):
-    """Both towers of an open_clip model, under its own names in the state dict (`visual.*`, `text.*`)."""
+    """Both towers of an open_clip model, under open_clip's own names in the state dict (`visual.*`, `text.*`)."""
 
     def __init__(
         self, model: CustomTextCLIP | CoCa, mean: tuple[float, ...], std: tuple[float, ...], tokenizer: Any
@@ -94,7 +94,8 @@ class Clip(nn.Module):
         return self.grid[0] * self.grid[1]
 
     def tokenize(self, texts: str | list[str], words: int | None = None) -> Int[Tensor, "B L"]:
-        """Token ids of length `words` (None: the context length); what is too long is cut before its end token."""
+        """Return token ids of length `words` (None: the context length). A text that is too long is cut before its end
+        token."""
         if self.tokenizer is None:
             raise ValueError(
                 "this CLIP has a vocabulary of its own and no tokenizer: hand over token ids instead"
@@ -106,17 +107,17 @@ class Clip(nn.Module):
         )
 
     def embed(self, images: Float[Tensor, "N 3 H W"]) -> Float[Tensor, "N S D"]:
-        """What the first block reads: CLS and patches with positions, S = 1 + P. Never drops patches."""
+        """Return the input of the first block: CLS and patch tokens with positions, S = 1 + P. Never drops patches."""
         patches = self.visual.conv1(images).flatten(2).transpose(1, 2)
         cls = self.visual.class_embedding.to(patches.dtype).expand(len(patches), 1, -1)
         tokens = torch.cat([cls, patches], 1) + self.visual.positional_embedding.to(patches.dtype)
         return self.visual.ln_pre(tokens)
 
     def pool(self, x: Float[Tensor, "... S D"]) -> Float[Tensor, "... S D"]:
-        """The last block's tokens with what `project` reads in the CLS's place.
+        """Return the last block's tokens, with the one that `project` reads as token 0.
 
-        That is CLIP's CLS itself; of a CoCa it is what its attentional pooler's first query makes of all tokens,
-        filled up with zeros from E to D channels.
+        In a CLIP, token 0 is the CLS token itself. In a CoCa, it is what the first query of the attentional pooler
+        makes of all tokens, padded with zeros from E to D channels.
         """
         pooler = self.visual.attn_pool
         if pooler is None:
@@ -128,18 +129,19 @@ class Clip(nn.Module):
         return torch.cat([pooled, x[..., 1:, :]], -2)
 
     def project(self, cls: Float[Tensor, "... D"]) -> Float[Tensor, "... E"]:
-        """CLIP's last LayerNorm and its projection into the space shared with the texts."""
+        """Apply CLIP's last LayerNorm and its projection into the space shared with the texts."""
         norm = self.visual.ln_post
         return norm(cls[..., : norm.normalized_shape[0]]) @ self.visual.proj
 
     def encode_image(self, images: Float[Tensor, "N 3 H W"]) -> Float[Tensor, "N E"]:
-        """open_clip's own image embedding, not normalised."""
+        """Return open_clip's own image embedding, not normalised."""
         return self.visual(images)
 
     def encode_text(self, ids: Int[Tensor, "B L"], text_tokens: TextTokens | None = None) -> TextOutput:
-        """Embeds token ids, at most as many as the context length; padding after the end changes nothing.
+        """Embed token ids. Padding after the end token changes nothing.
 
-        text_tokens: changes what the tower reads (see `Temporal.text_tokens`).
+        text_tokens: changes what the tower reads (see `Temporal.text_tokens`). Raises ValueError for more tokens than
+        the context length.
         """
         length = ids.shape[1]
         if length > self.context_length:
@@ -161,15 +163,16 @@ class Clip(nn.Module):
         )
 
     def _end(self, ids: Int[Tensor, "B L"]) -> Int[Tensor, " B"]:
-        """Place of each caption's end token: the highest id, where the tower doesn't name one."""
+        """Return the position of each caption's end token, which is the highest id unless the tower names one."""
         if self.text.pool_type == "eos":
             return (ids == self.text.eos_id).int().argmax(1)
         return ids.argmax(1)
 
     def _encode_text_at_cls(self, ids: Int[Tensor, "B L"]) -> TextOutput:
-        """A CoCa reads a caption at a CLS behind it, which must stand at its one place however long the caption is.
+        """Embed token ids with a CoCa, which reads a caption at a CLS token behind it.
 
-        So there is no room to change its words: a method that would, refuses a CoCa.
+        However long the caption is, the CLS token must stand at its one position. This leaves no room to change the
+        words, so methods that change them refuse a CoCa.
         """
         length, text = ids.shape[1], self.text
         pooled, tokens = text(F.pad(ids, (0, self.context_length - length), value=text.pad_id))
@@ -177,22 +180,22 @@ class Clip(nn.Module):
         return TextOutput(tokens, pooled, torch.arange(length, device=ids.device) <= self._end(ids)[:, None])
 
     def attention(self, i: int, x: Float[Tensor, "N S D"]) -> Float[Tensor, "N heads S S"]:
-        """Attention weights of block `i` on its own input `x`; rows (queries) sum to one."""
+        """Return the attention weights of block `i` on its own input `x`; rows (queries) sum to one."""
         block = self.blocks[i]
         return attention_weights(block.attn, block.ln_1(x))
 
 
 def load_clip(backbone: str = "tiny", pretrained: str | None = None) -> Clip:
-    """A CLIP by name.
+    """Return a CLIP by name.
 
-    backbone: `tiny` or a ViT architecture of open_clip (`ViT-B-32`, `coca_ViT-B-32`). Of a CoCa only the two towers
+    backbone: `tiny` or a ViT architecture of open_clip (`ViT-B-32`, `coca_ViT-B-32`). Of a CoCa, only the two towers
         are kept, not the decoder that writes captions.
-    pretrained: None for the shipped weights (tiny only), `random`, an open_clip tag (`openai`) or a local
-        file in open_clip's layout. With a tag, the activation that the tag was trained with is used whatever
-        the name says; with a local file of OpenAI's weights name the `-quickgelu` architecture.
+    pretrained: None for the shipped weights (tiny only), `random`, an open_clip tag (`openai`) or a local file in
+        open_clip's layout. With a tag, the activation that the tag was trained with is used, whatever the name of the
+        backbone says. For a local file of OpenAI's weights, choose the `-quickgelu` architecture.
 
-    Raises ValueError for a name that isn't known, an architecture that isn't a ViT with an end-token text
-    tower, and weights that cannot be fetched or read.
+    Raises ValueError for an unknown name, an architecture that is neither a CoCa nor a ViT with a text tower read at
+    its end token, and weights that cannot be fetched or read.
     """
     config, tag, weights = _architecture(backbone), {}, None
     if pretrained is None and backbone != "tiny":
@@ -208,7 +211,7 @@ def load_clip(backbone: str = "tiny", pretrained: str | None = None) -> Clip:
 
 
 def image_tower(backbone: str) -> nn.Module:
-    """open_clip's own image tower, untouched, with random weights: what the wrapper is compared with."""
+    """Return open_clip's own image tower, unchanged and with random weights, to compare the wrapper with it."""
     return _random(_architecture(backbone)).visual
 
 
@@ -219,7 +222,7 @@ def from_config(
     weights: Path | None = None,
     name: str = "this architecture",
 ) -> Clip:
-    """A CLIP from open_clip's model config; random weights and OpenAI's mean and std unless given."""
+    """Build a CLIP from open_clip's model config, with random weights and OpenAI's mean and std unless given."""
     _refuse_unsupported(config, name)
     tokenizer = None
     if config["text_cfg"].get("vocab_size", VOCABULARY) == VOCABULARY:
@@ -231,14 +234,17 @@ def from_config(
 
 
 def _tokenizer(context_length: int) -> Any:
-    """open_clip's own, which it has read already: reading the vocabulary again takes longer than the tiny CLIP."""
+    """Copy open_clip's own tokenizer, because reading the vocabulary again takes longer than the tiny CLIP does."""
     tokenizer = copy.copy(open_clip.tokenizer._tokenizer)
     tokenizer.context_length = context_length
     return tokenizer
 
 
 def _random(config: dict[str, Any]) -> CustomTextCLIP | CoCa:
-    """open_clip's model, set to give a picture's embedding alone, and with a caption's its tokens where need be."""
+    """Return open_clip's model with random weights.
+
+    Its image tower returns the embedding alone. Its text tower also returns the tokens if it reads captions at a CLS.
+    """
     config = {key: value for key, value in config.items() if key != "custom_text"}
     vision, text = config["vision_cfg"], config["text_cfg"]
     config["vision_cfg"] = vision | {"output_tokens": False}
@@ -259,7 +265,10 @@ def _architecture(backbone: str) -> dict[str, Any]:
 
 
 def _refuse_unsupported(config: dict[str, Any], name: str) -> None:
-    """Leaves what the wrapper reproduces: plain ViT blocks read at the CLS, causal text at its end token; CoCas."""
+    """Raise ValueError for an architecture that the wrapper doesn't reproduce.
+
+    It reproduces CoCas, and plain ViT blocks read at the CLS token with a causal text tower read at its end token.
+    """
     vision, text = config["vision_cfg"], config["text_cfg"]
     custom = (
         "block_type",

@@ -1,4 +1,4 @@
-"""A released checkpoint in, a model or a checkpoint of ours out."""
+"""A released checkpoint in, a model or a checkpoint in our own layout out."""
 
 from __future__ import annotations
 
@@ -21,10 +21,10 @@ from stan.models.temporal import build as build_temporal
 
 
 class Conversion(NamedTuple):
-    """A file of another layout, understood: what to build, its tensors under our names, what was done."""
+    """What was read from a file of another layout: the design of the model, its tensors under our names, a report."""
 
     design: dict[str, Any]
-    """architecture (open_clip's), temporal, options, frames, similarity: plain JSON values."""
+    """Keys: architecture (open_clip's), temporal, options, frames, similarity; plain JSON values."""
     state: dict[str, Tensor]
     report: dict[str, Any]
 
@@ -32,16 +32,18 @@ class Conversion(NamedTuple):
 def load_released(
     path: str | Path, frames: int = 12, activation: str | None = None, similarity: str = "cosine"
 ) -> DualEncoder:
-    """A model, ready for inference, from the released STAN's layout, or with mean pooling from a CLIP's.
+    """Return a model, ready for inference, from a file in the released STAN's layout or in a CLIP's.
 
+    A CLIP's file gives a model with mean pooling.
     path: `.safetensors`, or `.pth` of plain tensors: nothing in a file is executed. Layouts: `stan.models.layouts`.
-        Sizes are read off the weights. Heads, which weights don't tell, and the number of frames come from a
-        `config.json` beside the file (ours or Hugging Face's), else 64 channels per head as in CLIP, and `frames`.
-    activation: quick_gelu or gelu; None for what the config says, else quick_gelu.
-    similarity: how texts and videos are scored; Mug's heads (`mug_simple`, `mug_full`) have no weights, so that no
-        checkpoint tells whether it was trained with one.
+        Sizes are read off the weights. Weights don't show the number of heads. It and the number of frames come from a
+        `config.json` beside the file (ours or Hugging Face's); defaults are 64 channels per head, as in CLIP, and
+        `frames`.
+    activation: quick_gelu or gelu; None for the config's activation, or quick_gelu if the config names none.
+    similarity: how texts and videos are scored. Mug's heads (`mug_simple`, `mug_full`) have no weights, so a checkpoint
+        doesn't show whether it was trained with one.
 
-    Raises ValueError naming what is missing, unknown, of another kind or unreadable.
+    Raises ValueError, naming what is missing, unknown, of another kind or unreadable.
     """
     design, state, _ = understand(path, frames, activation, similarity)
     return assemble(design, state, path)
@@ -54,16 +56,16 @@ def convert(
     activation: str | None = None,
     similarity: str = "cosine",
 ) -> dict[str, Any]:
-    """Writes a checkpoint of another layout as one that `stan.load_model` reads; returns what it did.
+    """Write a checkpoint of another layout as one that `stan.load_model` reads; return a report of what was done.
 
-    A CLIP's file can also be `--pretrained` of its architecture. The report: source, sha256, target, layout, sizes,
-    heads, activation, context_length, vocabulary, end_token, branch, frames, parameters, dtypes, left_out. Errors as
-    in `load_released`; then nothing is written.
+    A written CLIP can also be used as `--pretrained` of its architecture. The report's keys: source, sha256, target,
+    layout, sizes, heads, activation, context_length, vocabulary, end_token, branch, frames, parameters, dtypes,
+    left_out. Raises the same errors as `load_released`; then nothing is written.
     """
     design, state, report = understand(source, frames, activation, similarity)
     model = assemble(design, state, source)  # refuses what doesn't fit before anything is written
     report |= {"target": str(target), "parameters": sum(p.numel() for p in model.parameters())}
-    of_clip = design["temporal"] == "mean"  # as open_clip itself names them
+    of_clip = design["temporal"] == "mean"  # a CLIP's tensors are written under open_clip's own names
     names = {key: key.removeprefix("encoder.clip.") if of_clip else key for key in state}
     kept = {name: report[name] for name in ("source", "sha256")}
     save(target, {names[key]: value for key, value in state.items()}, {"converted": design} | kept)
@@ -73,7 +75,10 @@ def convert(
 def understand(
     path: str | Path, frames: int = 12, activation: str | None = None, similarity: str = "cosine"
 ) -> Conversion:
-    """What is in a file of another layout. Errors as in `load_released`, as far as names and sizes tell."""
+    """Read a file of another layout.
+
+    Raises the same errors as `load_released`, as far as names and sizes show them.
+    """
     path = Path(path)
     beside = path.with_name("config.json")
     try:
@@ -102,7 +107,7 @@ def understand(
 
 
 def assemble(design: Mapping[str, Any], state: Mapping[str, Tensor], source: str | Path) -> DualEncoder:
-    """The model of a `Conversion`'s design and tensors; `source` is named in errors."""
+    """Build the model from the design and the tensors of a `Conversion`; `source` is named in errors."""
     clip = from_config(design["architecture"])
     temporal = build_temporal(design["temporal"], clip, design["frames"], design["options"])
     similarity = design["similarity"]
@@ -119,7 +124,7 @@ RELEASED_HEADS = {"mug_full": {"released": True}}
 
 
 def _told(config: Mapping[str, Any], name: str, huggingface_name: str) -> tuple[Any, Any]:
-    """A setting of the image tower and of the text tower, None where the config doesn't tell."""
+    """Return a setting of the image tower and of the text tower; None if the config doesn't give it."""
     return tuple(
         config.get(tower, {}).get(name)
         or config.get(f"{tower}_config", {}).get(huggingface_name)
@@ -146,7 +151,7 @@ def _report(
         "activation": "quick_gelu" if parts["quick_gelu"] else "gelu",
         "context_length": text["context_length"],
         "vocabulary": text["vocab_size"],
-        "end_token": text["vocab_size"] - 1,  # CLIP's is the last of the vocabulary
+        "end_token": text["vocab_size"] - 1,  # CLIP's end token is the last of the vocabulary
         "branch": options or None,
         "frames": design["frames"],
         "dtypes": sorted({str(value.dtype).removeprefix("torch.") for value in state.values()}),

@@ -36,7 +36,7 @@ class DualEncoder(nn.Module):
         self.encoder = VideoEncoder(clip, temporal)
         self.score = similarities.build(similarity, clip, options)
         self.temperature: float | None = None
-        """What cosines are divided by where they become probabilities; None while nobody has fitted it."""
+        """Cosines are divided by it to become probabilities; None until it has been fitted."""
 
     @property
     def clip(self) -> Clip:
@@ -48,12 +48,12 @@ class DualEncoder(nn.Module):
 
     @property
     def frames(self) -> int:
-        """Frames taken from a video file."""
+        """Number of frames taken from a video file."""
         return self.temporal.frames
 
     @property
     def logit_scale(self) -> nn.Parameter:
-        """CLIP's logarithm of the factor from cosine to logit."""
+        """Logarithm of the factor by which CLIP turns a cosine into a logit."""
         return self.clip.logit_scale
 
     @property
@@ -65,7 +65,7 @@ class DualEncoder(nn.Module):
         video: str | Path | list[str | Path] | Float[Tensor, "B T 3 H W"],
         mask: Bool[Tensor, "B T"] | None = None,
     ) -> VideoOutput:
-        """Embeds video files (one or several; `frames` frames each, without gradient) or prepared frames.
+        """Embed video files (one or several; `frames` frames each, without gradient) or prepared frames.
 
         Raises VideoError (a ValueError) for a file that cannot be decoded.
         """
@@ -76,25 +76,25 @@ class DualEncoder(nn.Module):
             return self.encoder(torch.stack([self.decode(path)[0] for path in paths]).to(self.device))
 
     def encode_text(self, text: str | list[str] | Int[Tensor, "B L"]) -> TextOutput:
-        """Embeds captions (without gradient) or token ids."""
+        """Embed captions (without gradient) or token ids."""
         if isinstance(text, Tensor):
             return self.clip.encode_text(text, self.temporal.text_tokens)
         with torch.no_grad():
             return self.encode_text(self.clip.tokenize(text).to(self.device))
 
     def similarity(self, text: TextOutput, video: VideoOutput) -> Float[Tensor, "texts videos"]:
-        """Scores every text against every video, as cosines do: without logit scale."""
+        """Score every text against every video, on the scale of cosines: without the logit scale."""
         return self.score(text, video)
 
     def decode(
         self, path: str | Path, count: int | None = None
     ) -> tuple[Float[Tensor, "T 3 S S"], Float[np.ndarray, " T"]]:
-        """`count` frames of a video file (the model's own number if None) as the model reads them; times in seconds.
+        """Return `count` frames of a video file, prepared for the model, and their times in seconds.
 
-        Raises VideoError (a ValueError) for a file that cannot be decoded.
+        count: None for the model's own number. Raises VideoError (a ValueError) for a file that cannot be decoded.
         """
         from stan.data.video.decode import decode
-        from stan.data.video.transforms import evaluation  # only who reads files needs decoders
+        from stan.data.video.transforms import evaluation  # only reading files needs decoders
 
         clip, decoded = self.clip, decode(path, count or self.frames)
         frames = evaluation(*clip.preprocessing.pixels)(decoded.frames)
@@ -102,21 +102,24 @@ class DualEncoder(nn.Module):
 
 
 def build(config: ModelConfig, frames: int) -> DualEncoder:
-    """The model of `config` for clips of `frames` frames. Raises ValueError for what doesn't exist."""
+    """Build the model of `config` for clips of `frames` frames.
+
+    Raises ValueError for names, options and weights that don't exist.
+    """
     clip = load_clip(config.backbone, config.pretrained)
     temporal = methods.build(config.temporal, clip, frames, config.options)
     return DualEncoder(clip, temporal, config.similarity, config.similarity_options)
 
 
 def embed(model: DualEncoder, batch: Batch) -> VideoOutput:
-    """Embeds a loader's batch, from its levels where it has them."""
+    """Embed a loader's batch, from its levels if it has them."""
     return model.encoder.from_levels(batch["levels"]) if "levels" in batch else model.encoder(batch["video"])
 
 
 def whole_blocks(model: DualEncoder) -> Iterator[nn.Module]:
-    """Blocks of both towers, and the temporal method's own, that nothing but their own call reaches into.
+    """Yield the blocks of both towers and of the temporal method that are only called as a whole.
 
-    A method that changes CLIP's blocks calls their parts: those blocks are left out.
+    A method that changes CLIP's blocks calls their parts separately, so those blocks are left out.
     """
     yield from model.clip.text.transformer.resblocks
     yield from model.clip.blocks[: model.temporal.changes_from]

@@ -1,4 +1,4 @@
-"""A preset's name, a run's folder or a checkpoint in, a model ready for inference out; and back into a file."""
+"""A preset's name, a run's folder or a checkpoint in, a model ready for inference out; also saves models to files."""
 
 from __future__ import annotations
 
@@ -26,8 +26,8 @@ FORMER_NAMES = {
     "a70c44e72971c1d8": "bf10dc47484abed2",
     "14edc01afbf82732": "b8367dbb86c29d60",
 }
-"""Digests of the tiny CLIP under a trained branch, of `stan-tiny` and of `clip-tiny`, and the names that records of 0.1
-have for them: there, words that they never read had other noise."""
+"""Digests of the tiny CLIP under a trained branch, of `stan-tiny` and of `clip-tiny`, each with the digest that records
+of version 0.1 have for it. In 0.1, the embeddings of words that these models never read held other noise."""
 
 
 def _stan(backbone: str, **options: Any) -> tuple[ModelConfig, int]:
@@ -46,17 +46,18 @@ PRESETS: dict[str, tuple[ModelConfig, int]] = {
     "stan-conv-b16-k6": _stan("ViT-B-16", cross_frame="convolution", convolution="bottleneck", layers=6),
     "stan-conv-dense-b16": _stan("ViT-B-16", cross_frame="convolution", convolution="dense"),
 }
-"""Model and frames. The branch of `stan-self-*` and `stan-conv-*` is untrained; `stan-tiny` is a trained checkpoint."""
+"""Each preset's model config and number of frames. The branches of `stan-self-*` and `stan-conv-*` are untrained;
+`stan-tiny` is not listed here because it is a trained checkpoint."""
 
 
 def load_model(name: str | Path, pretrained: str | None = None) -> DualEncoder:
-    """A model by name, in evaluation mode.
+    """Return a model by name, in evaluation mode.
 
-    name: `stan-tiny` (trained, shipped), one of `PRESETS`, a run's folder, or a checkpoint: of a run,
-        converted, or in the layout of the released STAN or of a CLIP. pretrained: other weights for a preset's
-        CLIP (see `load_clip`).
+    name: `stan-tiny` (trained, shipped), one of `PRESETS`, a run's folder, or a checkpoint. A checkpoint may come from
+        a run, be converted, or be in the layout of the released STAN or of a CLIP. pretrained: other weights for a
+        preset's CLIP (see `load_clip`).
 
-    Raises ValueError for a name that is none of these and for weights that can't be had.
+    Raises ValueError for a name that is none of these and for weights that cannot be loaded.
     """
     if name in PRESETS:
         config, frames = PRESETS[name]
@@ -69,20 +70,20 @@ def load_model(name: str | Path, pretrained: str | None = None) -> DualEncoder:
 
 
 def save_model(path: str | Path, model: DualEncoder, experiment: Experiment) -> None:
-    """Writes what training could change, and the experiment, so that `load_model` can rebuild the model.
+    """Write the tensors that training could change, and the experiment, so that `load_model` can rebuild the model.
 
-    CLIP's frozen parameters are left out and read from the backbone again, except where that is random.
+    CLIP's frozen parameters are left out and later read from the backbone again, unless the backbone is random.
     """
     kept, left_out = _split(model, experiment.model.pretrained == "random")
     checkpoint.save(path, kept, {"experiment": to_dict(experiment), "backbone": digest(left_out)})
 
 
 def export(name: str | Path, path: str | Path, temperature: float | None = None) -> None:
-    """Writes the weights of a run, or of a checkpoint, in half precision: what `stan-tiny` was made by.
+    """Write the weights of a run or a checkpoint in half precision; `stan-tiny` was made this way.
 
-    On the shipped tiny CLIP, the rows of words that it never read are left out (`stan.models.vocabulary`).
-    temperature: kept with them, as fitted by `stan.evaluation.calibration`; None: what is there stays.
-    Raises ValueError where there are no weights.
+    For a model on the shipped tiny CLIP, the rows of words that it never read are left out (`stan.models.vocabulary`).
+    temperature: saved with the weights, as fitted by `stan.evaluation.calibration`; None keeps the file's temperature.
+    Raises ValueError if there are no weights.
     """
     state, metadata = checkpoint.load(_file(name))
     if temperature is not None:
@@ -95,7 +96,7 @@ def export(name: str | Path, path: str | Path, temperature: float | None = None)
 
 
 def digest(tensors: dict[str, Tensor]) -> str:
-    """Sixteen hex digits that name these tensors: their names, kinds and values."""
+    """Return sixteen hex digits that identify these tensors by their names, dtypes, shapes and values."""
     sha = hashlib.sha256()
     for name in sorted(tensors):
         tensor = tensors[name].detach().cpu().contiguous()
@@ -105,7 +106,7 @@ def digest(tensors: dict[str, Tensor]) -> str:
 
 
 def same_weights(recorded: str, at_hand: str) -> bool:
-    """Whether a record's digest is that of the weights at hand, perhaps as 0.1 had them."""
+    """Return whether a record's digest is that of the weights at hand, or the one that version 0.1 had for them."""
     return recorded in (at_hand, FORMER_NAMES.get(at_hand))
 
 
@@ -130,7 +131,7 @@ def _file(name: str | Path) -> Path:
 
 
 def _with_weights(run: Path) -> Path:
-    """The run itself, or the one that it took its numbers over from, and that therefore keeps the weights."""
+    """Return the run itself or, if it took its numbers over from another run, that run: it keeps the weights."""
     record = run / "run.json"
     source = json.loads(record.read_text()).get("same_as") if record.is_file() else None
     return run.resolve().parents[2] / source if source else run

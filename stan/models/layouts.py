@@ -1,6 +1,6 @@
-"""Tensors under the names that other code gives them in; the same under ours, and the architecture they imply, out.
+"""Tensors under other code's names in, the same tensors under our names and the architecture they imply out.
 
-Four layouts are told apart by their names: the released STAN's, CLIP in Hugging Face's, in OpenAI's and in open_clip's.
+Names tell four layouts apart: the released STAN's, and CLIP in the layouts of Hugging Face, OpenAI and open_clip.
 """
 
 from __future__ import annotations
@@ -56,7 +56,7 @@ NAMES = {
     "openai": ("CLIP in OpenAI's layout", OPENAI),
     "open_clip": ("CLIP in open_clip's layout", OPEN_CLIP),
 }
-"""What each layout is called, and its beginnings of names with ours."""
+"""Each layout's name in words, and a map from the beginnings of its tensor names to ours."""
 
 _IN_BLOCK = {
     "layer_norm1": "ln_1",
@@ -75,11 +75,11 @@ LEFT_OUT = {
     _NOT_WEIGHTS: "no weight, follows from the sizes",
     _RELEASED_HEAD: "the released head `drl_wti`, no part of the towers (its Mug heads hold no weights)",
 }
-"""Names that may stand in a file and are left out of the model, and why."""
+"""Patterns of names that a file may hold and the model leaves out, each with the reason."""
 
 
 class Converted(NamedTuple):
-    """Tensors under our names (`clip.*`, `temporal.*`), and what was left out with the reason."""
+    """The layout, its tensors under our names (`clip.*`, `temporal.*`), and the names left out with the reasons."""
 
     layout: str
     state: dict[str, Tensor]
@@ -87,7 +87,7 @@ class Converted(NamedTuple):
 
 
 def recognise(keys: Iterable[str]) -> str:
-    """The layout by its names, one of NAMES. Raises ValueError where it is none."""
+    """Return the layout with these names, one of NAMES. Raises ValueError if they belong to none."""
     keys = set(keys)
     if any(key.startswith(("backbone.", "text_backbone.")) for key in keys):
         return "released"
@@ -102,9 +102,9 @@ def recognise(keys: Iterable[str]) -> str:
 
 
 def convert(state: Mapping[str, Tensor]) -> Converted:
-    """A state dict of any layout under our names.
+    """Return a state dict of any layout under our names.
 
-    Raises ValueError for a layout that isn't known, and naming every key that has no counterpart or lacks a part.
+    Raises ValueError for an unknown layout, and for keys that have no counterpart or lack a part, naming them.
     """
     layout = recognise(state)
     left_out = {
@@ -130,10 +130,11 @@ def convert(state: Mapping[str, Tensor]) -> Converted:
 def architecture(
     state: Mapping[str, Tensor], heads: tuple[int | None, int | None], activation: str
 ) -> dict[str, Any]:
-    """open_clip's model config, read off the weights (names `clip.*`).
+    """Return open_clip's model config, read off the weights (names `clip.*`).
 
-    heads: of the image and the text tower; None for 64 channels each, as in CLIP. Raises ValueError where neither
-    fits, and naming what a whole CLIP would have.
+    heads: numbers of heads of the image and the text tower; None for 64 channels per head, as in CLIP. Raises
+    ValueError if a tower's width does not fit its heads, for an unknown activation, and for tensors that are missing
+    from a whole CLIP, naming them.
     """
     vision, text = "clip.visual.", "clip.text."
     needed = (f"{vision}conv1.weight", f"{vision}positional_embedding", f"{vision}proj")
@@ -174,12 +175,12 @@ def architecture(
 
 
 def count(state: Iterable[str], prefix: str) -> int:
-    """How many numbered parts stand under `prefix`."""
+    """Return the number of numbered parts under `prefix`."""
     return len({key.removeprefix(prefix).split(".")[0] for key in state if key.startswith(prefix)})
 
 
 def _join_projections(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """The three projections of queries, keys and values as the one tensor of torch's attention."""
+    """Join the three projections of queries, keys and values into the single tensor of torch's attention."""
     joined = {}
     for key, value in state.items():
         if ".q_proj." in key:

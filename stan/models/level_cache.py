@@ -1,8 +1,8 @@
-"""Clips and a frozen image tower in, its blocks' outputs out: computed once, kept on disk, shared by all runs.
+"""Clips and a frozen image tower in, the outputs of its blocks out: computed once, kept on disk, shared by all runs.
 
-A cache is the folder `<root>/<key>` with one `level<i>.npy` per block, and `level-1.npy` for what the first one reads:
-float16 (clips x views, T, S, D), S = 1 + P tokens, CLS first. The key names what it depends on: the tower's weights,
-the clips, T and the views.
+A cache is the folder `<root>/<key>`. It holds one `level<i>.npy` per kept block, and `level-1.npy` for the input of the
+first block. Each is float16 (clips x views, T, S, D) with S = 1 + P tokens, the CLS token first. The key is a hash of
+what the levels depend on: the tower's weights, its mean and std of pixels, the clips, T and the views.
 """
 
 from __future__ import annotations
@@ -28,10 +28,11 @@ if TYPE_CHECKING:
     from stan.models.video_encoder import VideoEncoder
 
 FRAMES_AT_ONCE = 256
-"""Frames that go through the tower together."""
+"""Number of waiting frames at which a batch goes through the tower."""
 
 ALL_LEVELS_BELOW = 4 * 2**30
-"""Bytes up to which all levels are kept, so that the next method finds its own; above, only those asked for."""
+"""If all levels take at most this many bytes, all are kept, so that the next method finds the ones it needs. Otherwise
+only the levels asked for are kept."""
 
 
 class Levels:
@@ -41,7 +42,7 @@ class Levels:
         self.arrays = {i: np.load(_file(folder, i), mmap_mode="r") for i in wanted}
 
     def rows(self, rows: Sequence[int] | np.ndarray) -> dict[int, Float[Tensor, "B T S D"]]:
-        """float32 levels by block index."""
+        """Return the float32 levels of these rows by block index."""
         rows = np.asarray(rows)
         return {i: torch.from_numpy(array[rows]).float() for i, array in self.arrays.items()}
 
@@ -49,7 +50,7 @@ class Levels:
 def cache_levels(
     loader: Loader, root: str | Path, encoder: VideoEncoder, progress: Progress | None = None
 ) -> None:
-    """Lets the loader's batches hold the levels of a frozen image tower, computed where they aren't kept."""
+    """Make the loader's batches hold the levels of a frozen image tower; compute the levels that aren't kept yet."""
     identity = f"{loader.videos.hash} {loader.videos.split} segment centres, {loader.views} views"
     shape = (len(loader) * loader.views, loader.frames)
     loader.read_levels(level_cache(root, encoder, identity, shape, loader.all_videos, progress))
@@ -63,11 +64,12 @@ def level_cache(
     videos: Callable[[], Iterator[Float[Tensor, "V T 3 S S"]]],
     progress: Progress | None = None,
 ) -> Levels:
-    """The levels that the encoder needs, computed where they aren't kept yet; a second process then waits for them.
+    """Return the levels that the encoder needs, and compute those that aren't kept yet.
 
+    While one process computes levels, a second one waits for them.
     identity: names the clips and how they were sampled. shape: number of rows (clips x views) and T.
-    videos: called where something is missing; yields every clip's prepared frames, views first.
-    progress: called with the rows done and all rows.
+    videos: called only if a level is missing; yields every clip's prepared frames, with the views as first axis.
+    progress: called with the number of rows done and that of all rows.
     """
     clip = encoder.clip
     folder = Path(root) / _key(clip, identity, shape)
@@ -87,7 +89,7 @@ def _compute(
     videos: Iterator[Tensor],
     progress: Progress | None,
 ) -> None:
-    """Fills unfinished files and renames them when they are whole: what has the right name is complete."""
+    """Write `.part` files and rename them when they are complete, so that every `level<i>.npy` is complete."""
     clip = encoder.clip
     size = (*shape, 1 + clip.patches, clip.width)
     parts = {i: _file(folder, i).with_suffix(".part") for i in keep if not _file(folder, i).exists()}

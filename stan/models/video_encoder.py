@@ -1,4 +1,4 @@
-"""Frames in, frame and video embeddings out: the only loop over CLIP's blocks, calling the three hooks."""
+"""Frames in, frame and video embeddings out: the only loop over CLIP's blocks, which calls a method's three hooks."""
 
 from __future__ import annotations
 
@@ -15,15 +15,15 @@ from stan.models.clip import Clip
 from stan.models.temporal.base import Temporal, frame_by_frame, mean_over_frames
 
 EASILY_TAKEN = 24 * 2**20
-"""Bytes of the widest tensor of an encoder on a CPU. From 32 MiB on C's allocator takes fresh pages for each one, and
-filling them costs a tenth of the time."""
+"""Largest size in bytes of the encoder's widest tensor on a CPU. From 32 MiB on, C's allocator takes fresh pages for
+each tensor, and filling them costs a tenth of the time."""
 
 WIDENED = 4
-"""Channels inside an MLP over those outside."""
+"""Ratio of the channels inside an MLP to those outside."""
 
 
 class VideoOutput(NamedTuple):
-    """Embedded videos, not normalised; `video` is the mean of `frames` over the real ones, where `mask` is True."""
+    """Embedded videos, not normalised. `video` is the mean of `frames` over the real frames, where `mask` is True."""
 
     frames: Float[Tensor, "B T E"]
     video: Float[Tensor, "B E"]
@@ -40,7 +40,7 @@ class VideoEncoder(nn.Module):
 
     @property
     def levels_to_keep(self) -> tuple[int, ...]:
-        """Levels that `from_levels` needs: those read beside unchanged blocks, and what the first changed one reads."""
+        """Levels that `from_levels` needs: those read beside unchanged blocks, and the first changed block's input."""
         start = self.temporal.changes_from
         read = {i for i in self.temporal.levels if i < start}
         return tuple(sorted(read | ({start - 1} if start < self.clip.layers else set())))
@@ -48,7 +48,10 @@ class VideoEncoder(nn.Module):
     def forward(
         self, video: Float[Tensor, "B T 3 H W"], mask: Bool[Tensor, "B T"] | None = None
     ) -> VideoOutput:
-        """Embeds videos; `mask` is False where a frame is padding. Raises ValueError for another shape."""
+        """Embed videos. `mask` is False where a frame is padding.
+
+        Raises ValueError for another shape, and for a video without a real frame.
+        """
         self._require_video(video, mask)
         parts = [
             self._read(self._blocks(0, self._embed(piece), real), real)
@@ -59,7 +62,7 @@ class VideoEncoder(nn.Module):
     def from_levels(
         self, levels: Mapping[int, Float[Tensor, "B T S D"]], mask: Bool[Tensor, "B T"] | None = None
     ) -> VideoOutput:
-        """The same from what `levels` computed earlier; needs at least `levels_to_keep`."""
+        """Embed videos from what `levels` computed earlier. Raises ValueError if any of `levels_to_keep` is missing."""
         kept = self.levels_to_keep
         missing = sorted(set(kept) - set(levels))
         if missing:
@@ -70,9 +73,9 @@ class VideoEncoder(nn.Module):
 
     @torch.no_grad()
     def levels(self, video: Float[Tensor, "B T 3 H W"]) -> dict[int, Float[Tensor, "B T S D"]]:
-        """What CLIP alone makes of the frames, without gradient: every block's output by its index.
+        """Return the levels of CLIP alone, without gradient: every block's output by its index.
 
-        At -1 stands what the first block reads.
+        Index -1 holds the input of the first block.
         """
         self._require_video(video, None)
         levels = {-1: self._embed(video)}
@@ -83,7 +86,10 @@ class VideoEncoder(nn.Module):
     def _pieces(
         self, video: Float[Tensor, "B T 3 H W"], mask: Tensor | None
     ) -> Iterator[tuple[Tensor, Tensor | None]]:
-        """Videos that go through the blocks together: on a CPU, without gradients, no more than EASILY_TAKEN allows."""
+        """Split the videos into groups that go through the blocks together.
+
+        On a CPU without gradients, a group is no larger than EASILY_TAKEN allows; otherwise it holds all videos.
+        """
         count = max(1, len(video))
         if video.device.type == "cpu" and not torch.is_grad_enabled():
             tokens = video.shape[1] * (1 + self.clip.patches)

@@ -1,8 +1,8 @@
-"""A token embedding in, the rows of the words that were ever read out; and from those the whole embedding again.
+"""A token embedding in, only its rows of words that were read out; and from these rows the whole embedding again.
 
-open_clip's vocabulary has 49,408 tokens, of which a world of shapes uses some hundreds. The rows of all others are what
-they were before training, noise, and most of a small CLIP's file. So a file keeps the rows that were read, and the
-others are drawn: the same on every machine, by every version.
+open_clip's vocabulary has 49,408 tokens, but a world of shapes uses only some hundreds of them. The other rows are
+still the noise from before training, and they make up most of a small CLIP's file. So a file keeps only the rows that
+were read. The others are drawn again, the same on every machine and in every version.
 """
 
 from __future__ import annotations
@@ -15,18 +15,19 @@ import torch
 from torch import Tensor
 
 EMBEDDING = "text.token_embedding.weight"
-"""Name of the embedding in a CLIP's state, and the end of its name in a model's."""
+"""Name of the embedding in a CLIP's state dict, and the end of its name in a model's state dict."""
 
 ROWS, IDS = f"{EMBEDDING}.rows", f"{EMBEDDING}.ids"
-"""What `thinned` has in its place."""
+"""Names of the tensors that `thinned` puts in place of the embedding: the kept rows and their token ids."""
 
 _SEED = b"words that the tiny CLIP never read"
 _STEP = 2.0**-12
-"""Of the drawn values, which are even from -127.5 to 127.5 steps: standard deviation 0.018, as after pretraining."""
+"""Step of the drawn values, which are uniform from -127.5 to 127.5 steps. Their standard deviation is 0.018, as after
+pretraining."""
 
 
 def thinned(state: Mapping[str, Tensor], read: Iterable[int]) -> dict[str, Tensor]:
-    """The state with the rows `read` (token ids) of its token embedding in place of all rows."""
+    """Return the state with only the rows `read` (token ids) of its token embedding instead of all rows."""
     thin = dict(state)
     ids = torch.tensor(sorted(set(read)), dtype=torch.int32)
     for name in [name for name in state if name.endswith(EMBEDDING)]:
@@ -36,7 +37,7 @@ def thinned(state: Mapping[str, Tensor], read: Iterable[int]) -> dict[str, Tenso
 
 
 def whole(state: Mapping[str, Tensor], words: int = 49408) -> dict[str, Tensor]:
-    """The state with all rows of the token embedding that `thinned` has left few of; any other state as it is."""
+    """Return the state with all rows of the token embedding that `thinned` reduced; any other state as it is."""
     full = dict(state)
     for owner in [name.removesuffix(ROWS) for name in state if name.endswith(ROWS)]:
         rows, ids = full.pop(owner + ROWS), full.pop(owner + IDS).long()
@@ -46,6 +47,6 @@ def whole(state: Mapping[str, Tensor], words: int = 49408) -> dict[str, Tensor]:
 
 @cache
 def _noise(words: int, width: int) -> Tensor:
-    """(words, width): no generator of random numbers promises the same values for ever; a hash does."""
+    """Return noise (words, width) from a hash: no random number generator promises the same values for ever."""
     drawn = bytearray(hashlib.shake_256(_SEED).digest(words * width))
     return ((torch.frombuffer(drawn, dtype=torch.uint8).float() - 127.5) * _STEP).reshape(words, width)

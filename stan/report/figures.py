@@ -1,6 +1,7 @@
 """Tables of results in; matplotlib figures for notebooks and files out.
 
-Charts take what `stan.results` returns and hold no numbers of their own. Percent unless an axis says otherwise.
+Charts show what `stan.results` returns and hold no numbers of their own. Values are in percent unless an axis says
+otherwise.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from matplotlib.figure import Figure
 
 from stan.common.plotting import BLUE, GREEN, GREY, ORANGE, VERMILION, bare, canvas, finished
 
-# where the notebooks of 0.1 look for the figures of one video
+# the notebooks of version 0.1 look here for the figures of one video
 from stan.explain.figures import attention, levels, scores, strip, time_by_time  # noqa: F401
 
 CHANCE = 50.0
@@ -26,10 +27,11 @@ def ablation(
     paper: Mapping[str, float | None] | None = None,
     seeds: pd.DataFrame | None = None,
 ) -> Figure:
-    """Bars of every row's mean with its 95 % interval, first row on top, the paper's numbers as diamonds beside.
+    """Draw every row's mean as a bar with its 95 % interval, first row on top, and printed numbers as diamonds.
 
-    summary: row, n, mean, low, high (`results.summary`). paper: printed number by row; None for a dash.
-    seeds: row, value; every run as a point of its own.
+    summary: row, n, mean, low, high (`results.summary`).
+    paper: printed number by row; None for a dash.
+    seeds: row, value; every run is drawn as a point of its own.
     """
     figure, axes = canvas(summary["row"])
     place = np.arange(len(summary))
@@ -58,10 +60,12 @@ _PAPER = "printed, on the benchmark this suite mirrors"
 
 
 def forest(changes: pd.DataFrame, metric: str, baseline: str) -> Figure:
-    """Paired changes against `baseline` with their 95 % intervals; filled where the interval leaves zero out: a circle
-    above it, a diamond below, so that print without colour tells them apart, too.
+    """Draw paired changes against `baseline` with their 95 % intervals.
 
-    changes: row, change, low, high, won, lost (`results.changes`); rows without numbers are left out.
+    A mark is filled if its interval excludes zero: a circle above zero, a diamond below, so that the two also differ in
+    print without colour.
+
+    changes: row, change, low, high, won, lost (`results.changes`). Rows without numbers are left out.
     """
     known = changes[changes["change"].notna()]
     figure, axes = canvas(known["row"])
@@ -81,7 +85,7 @@ def forest(changes: pd.DataFrame, metric: str, baseline: str) -> Figure:
 
 
 def order_accuracy(summary: pd.DataFrame) -> Figure:
-    """Every row's accuracy at telling a video from its time-reversed twin, with the line of chance.
+    """Draw every row's accuracy at telling a video from its time-reversed twin, with a line at chance.
 
     summary: of the metric order.accuracy.
     """
@@ -97,7 +101,7 @@ def order_accuracy(summary: pd.DataFrame) -> Figure:
 
 
 def seen_unseen(seen: pd.DataFrame, unseen: pd.DataFrame, metric: str) -> Figure:
-    """For every row the score on concepts that moved in training and on those it knows from stills alone.
+    """Draw every row's score on concepts that its model saw moving in training, and on those known from stills alone.
 
     seen, unseen: `results.summary` of "seen.METRIC" and "unseen.METRIC".
     """
@@ -115,7 +119,7 @@ def seen_unseen(seen: pd.DataFrame, unseen: pd.DataFrame, metric: str) -> Figure
 
 
 def learning_curves(histories: Mapping[str, pd.DataFrame], metric: str) -> Figure:
-    """Loss by step beside the validation metric by epoch. histories: `results.history` by run name."""
+    """Draw the loss by step next to the validation metric by epoch. histories: `results.history` by run name."""
     figure, (left, right) = plt.subplots(1, 2, figsize=(10, 3.6), layout="constrained")
     for name, history in histories.items():
         if "loss" in history:
@@ -134,7 +138,7 @@ def learning_curves(histories: Mapping[str, pd.DataFrame], metric: str) -> Figur
 
 
 def losses(lines: Sequence[Mapping[str, float]]) -> Figure:
-    """Loss by step of a pretraining. lines: dicts of step and loss."""
+    """Draw the loss of a pretraining by step. lines: dicts with step and loss."""
     figure, axes = plt.subplots(figsize=(6, 3), layout="constrained")
     axes.plot([line["step"] for line in lines], [line["loss"] for line in lines], color=BLUE)
     axes.set(xlabel="step", ylabel="loss")
@@ -143,7 +147,10 @@ def losses(lines: Sequence[Mapping[str, float]]) -> Figure:
 
 
 def probes(r2: Mapping[str, Mapping[str, Sequence[float]]]) -> Figure:
-    """R2 of `stan.evaluation.linear_probe.place` by level, one panel per kind of token, one line per target."""
+    """Draw the R2 of `stan.evaluation.linear_probe.place` by level.
+
+    Each kind of token has a panel, and each target a line.
+    """
     figure, panels = plt.subplots(
         1, len(r2), figsize=(4.5 * len(r2), 3.4), sharey=True, squeeze=False, layout="constrained"
     )

@@ -1,4 +1,4 @@
-"""A table or figure in, files out: CSV, booktabs LaTeX, PNG, PDF, each with its run ids and command inside."""
+"""A table or figure in; files out as CSV, booktabs LaTeX, PNG or PDF, each with its run ids and command inside."""
 
 from __future__ import annotations
 
@@ -24,21 +24,21 @@ def _one_line(text: str) -> str:
 
 
 def csv(table: pd.DataFrame, ids: Sequence[str], command: str) -> bytes:
-    """The table as CSV; its last lines, marked by `#`, name the command and the runs it was made from."""
+    """Return the table as CSV. Its last lines, marked by `#`, name the command and the runs that it was made from."""
     notes = [f"# regenerate: {_one_line(command)}", *(f"# run: {_one_line(run)}" for run in ids)]
     safe = table.map(_no_formula)
     return (safe.to_csv(index=False) + "\n".join(notes) + "\n").encode()
 
 
 def _no_formula(value: object) -> object:
-    """Names come from folders: a spreadsheet would compute one that begins like a formula."""
+    """Quote text that begins like a formula: names come from folders, and a spreadsheet would compute them."""
     return f"'{value}" if isinstance(value, str) and value.startswith(("=", "@", "\t")) else value
 
 
 def latex(table: pd.DataFrame, ids: Sequence[str], command: str) -> bytes:
-    """The table for `\\usepackage{booktabs}`; numbers to one decimal, command and run ids as comments.
+    """Return the table for `\\usepackage{booktabs}`, with numbers to one decimal and command and run ids as comments.
 
-    Columns of two levels become headers that span their group, each over a rule of its own.
+    Columns with two levels get headers that span their group, each above a rule of its own.
     """
     lines = [
         f"% regenerate: {_one_line(command)}",
@@ -56,7 +56,7 @@ def latex(table: pd.DataFrame, ids: Sequence[str], command: str) -> bytes:
 
 
 def _alignment(column: pd.Series) -> str:
-    """Marks in the middle, numbers to the right."""
+    """Return the column's alignment: ticks in the middle, numbers to the right, text to the left."""
     if pd.api.types.is_bool_dtype(column):
         return "c"
     return "r" if pd.api.types.is_numeric_dtype(column) else "l"
@@ -87,31 +87,35 @@ def _tex_cell(value) -> str:
 
 
 def one_decimal(value: float, sign: str = "") -> str:
-    """The number as tables and texts show it; sign: "+" for a change.
+    """Return the number as tables and texts show it. sign: "+" for a change.
 
-    A tie goes away from zero, as in the tables that a browser draws: of 400 queries every other share ends in one.
+    Ties are rounded away from zero, as in the tables that a browser draws. Ties are common: of 400 queries, every other
+    share ends in one.
     """
     return f"{Decimal(float(value)).quantize(Decimal('0.1'), ROUND_HALF_UP):{sign}}"
 
 
 def with_interval(value: float, low: float, high: float, sign: str = "") -> str:
-    """52.3 [50.1, 54.4]; the number alone where it has no interval."""
+    """Return the form 52.3 [50.1, 54.4], or only the number if it has no interval."""
     value, *ends = (one_decimal(number, sign) for number in (value, low, high))
     return value if pd.isna(low) else f"{value} [{', '.join(ends)}]"
 
 
 def unmathed(table: pd.DataFrame) -> pd.DataFrame:
-    """A table whose rows' names, which come from folders, start none of matplotlib's mathematics."""
+    """Escape `$` in the rows' names, which come from folders, so that matplotlib does not read them as mathematics."""
     return table.assign(row=[_one_line(row).replace("$", r"\$") for row in table["row"]])
 
 
 def png(figure: Figure, ids: Sequence[str], command: str) -> bytes:
-    """PNG at 200 dpi; run ids and command stand in its `Description`."""
+    """Return the figure as PNG at 200 dpi, with run ids and command in its `Description`."""
     return _saved(figure, "png", {"Description": _origin(ids, command)})
 
 
 def pdf(figure: Figure, ids: Sequence[str], command: str) -> bytes:
-    """PDF; run ids and command stand in its `Subject`, and no date, so that equal figures are equal files."""
+    """Return the figure as PDF, with run ids and command in its `Subject`.
+
+    It has no date, so equal figures are equal files.
+    """
     return _saved(figure, "pdf", {"Subject": _origin(ids, command), "CreationDate": None})
 
 

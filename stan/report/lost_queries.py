@@ -1,8 +1,8 @@
-"""A run's record in; its queries with their words, the right answer, the first five and what they are about out.
+"""A run's record in; its queries with their texts, right answers, first five answers and subjects out.
 
-What a query is about (motion, objects, how many) is told by the plan of the embedded world, which nothing is rendered
-for; of real sets only the words and classes that the record keeps are known. Records from before `answers` was kept
-have ranks, but no five first answers.
+The plan of the embedded world tells what a query is about (motion, objects, how many), and nothing is rendered for it.
+For real sets, only the texts and classes that the record keeps are known. Records from before `answers` was kept have
+ranks, but not the first five answers.
 """
 
 from __future__ import annotations
@@ -23,12 +23,16 @@ ORDERS = {1.0: "told from its twin", 0.5: "undecided", 0.0: "confused with its t
 
 
 def queries(path: str) -> pd.DataFrame:
-    """COLUMNS, one line a query of the done run in the folder `path`, in the record's order.
+    """Return COLUMNS, one line per query of the done run in the folder `path`, in the record's order.
 
-    text: the caption (recognition: the class, or where the world tells it the whole sentence); right: id of its video
-    (recognition: its class); rank, 1 is best; lost: not found first; motion, objects, count (of objects), seen, order
-    (of ORDERS, or empty without a twin): None where nobody tells; answers: the first five as tuple of texts, () where
-    the record hasn't kept them. Raises ValueError where ranks.npz can't be read, or its parts don't fit together.
+    text: the caption (recognition: the class, or the whole sentence if the embedded world tells it).
+    right: id of the query's video (recognition: its class).
+    rank: 1 is best.
+    lost: True if the right answer is not found first.
+    motion, objects, count (of objects), seen, order (one of ORDERS): None if unknown, and order also without a twin.
+    answers: the first five answers as a tuple of texts, () if the record does not keep them.
+
+    Raises ValueError if ranks.npz cannot be read or its parts do not fit together.
     """
     arrays = results.ranks(path)
     try:
@@ -40,9 +44,12 @@ def queries(path: str) -> pd.DataFrame:
 
 
 def groups(table: pd.DataFrame, by: str) -> pd.DataFrame:
-    """group, queries, lost, share (lost, percent), confused (lost that are confused with their twin), most lost first.
+    """Return one line per group, with the most lost queries first.
 
-    table: `queries`. by: motion, objects, count, order, seen or right; a query with several objects counts for each.
+    Columns: group, queries, lost, share (of lost queries, in percent), confused (lost queries that are confused with
+    their twin).
+    table: from `queries`.
+    by: motion, objects, count, order, seen or right. A query with several objects counts for each of them.
     """
     told = table[table[by].notna()].explode(by) if by == "objects" else table[table[by].notna()]
     confused = told["lost"] & (told["order"] == ORDERS[0.0])
@@ -91,7 +98,7 @@ def _recognition(arrays: Mapping[str, np.ndarray]) -> pd.DataFrame:
 
 
 def _lines(arrays: Mapping[str, np.ndarray], **columns: Any) -> pd.DataFrame:
-    """With `seen`, and no answers as ()."""
+    """Return the columns as a table with `seen`, and () for missing answers."""
     count = len(columns["query"])
     columns["answers"] = columns["answers"] or [()] * count
     seen = arrays["seen"].astype(bool) if len(arrays.get("seen", ())) == count else [None] * count
@@ -114,7 +121,7 @@ def _facts(plan: suites.Plan | None) -> tuple[Any, ...]:
 
 @lru_cache(maxsize=8)
 def plans_by_id(suite: str, size: str, seed: int) -> dict[str, suites.Plan]:
-    """The test split's clips by id; none for a real set, and for a size that this version doesn't know."""
+    """Return the test split's clips by id; empty for a real set and for a size that this version does not know."""
     if suite not in suites.SUITES or size not in suites.SIZES:
         return {}
     return {plan.id: plan for plan in suites.plans(suite, size, seed) if plan.split == "test"}

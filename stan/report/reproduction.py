@@ -1,7 +1,7 @@
-"""Printed numbers and one's own runs in; every printed number with what was measured under its protocol out.
+"""Printed numbers and your own runs in; every printed number with what was measured under its protocol out.
 
-Printed and own numbers stand side by side: a `value` is always the printed one, `own` never holds any of it. Only runs
-on the real benchmark count, because the embedded world mirrors a benchmark but doesn't measure it.
+Printed and own numbers stand side by side: `value` is always the printed number, and `own` is never taken from print.
+Only runs on the real benchmark count, because the embedded world mirrors a benchmark but does not measure it.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ PROTOCOL = (
     *("data.frames", "data.words", "model.backbone", "model.pretrained", "train.frozen"),
     "split",
 )
-"""What a run must share with print, beside method, benchmark and test-time tricks, for its numbers to answer it."""
+"""Settings that a run must share with print to be compared, apart from method, benchmark and test-time tricks."""
 
 Cell = Mapping[str, Any]
 Count = Callable[[str, int, int], float]
@@ -39,14 +39,14 @@ Count = Callable[[str, int, int], float]
 
 
 class _Method(NamedTuple):
-    """What a printed name stands for."""
+    """The method that a printed name stands for."""
 
     row: str
-    """Of the study `structures`."""
+    """Row of the study `structures`."""
     backbone: str
     frozen: str = "nothing"
     options: Mapping[str, Any] = {}
-    """What differs from the row's."""
+    """Options that differ from the row's."""
 
 
 _CONVOLUTION = {"cross_frame": "convolution", "convolution": "bottleneck"}
@@ -69,29 +69,33 @@ _METHODS = {
     "X-CLIP-B/16": _Method("x_clip+video_prompts", "ViT-B-16"),
     "X-CLIP-B/16 (re-implemented)": _Method("x_clip+video_prompts", "ViT-B-16"),
 }
-"""Names in the tables of results. Clip4Clip isn't among them, because only the table of structures says with which of
-its heads."""
+"""Names in the tables of results. Clip4Clip is missing, because only the table of structures says which of its heads
+was used."""
 
 _ON_SOMETHING = {"STadapter-CLIP-B/16": _Method("st_adapter-both", "ViT-B-16", "clip")}
-"""What a name stands for on Something-Something v2, where that is another thing."""
+"""Names that stand for something else on Something-Something v2."""
 
 _TRICKS = {"DSL/QB-Norm": "dsl"} | {f"{views} views": f"views-{views}" for views in ("1x3", "4x3", "10x3")}
 _PRINTED_WITH = {("ablation_structures", "STAN", "Kinetics-400"): ("views-1x3",)}
-"""Test-time tricks that a table doesn't name: its number is the one that another prints with them."""
+"""Test-time tricks that a table does not name. Another table prints the same number with them."""
 
 _COUNTED_FRAMES = 8
-"""Print gives twice the cost of 8 frames for 16, although the one CLS of a view doesn't double."""
+"""Frames of the counted cost. The cost printed for 16 frames is twice that of 8, although the one CLS token of a view
+does not double."""
 
 _PRECISION = 0.05
-"""Print is rounded to one decimal."""
+"""Printed numbers are rounded to one decimal."""
 
 
 def ledger(runs: pd.DataFrame | None, count: Count | None = None) -> list[dict[str, Any]]:
-    """`published.numbers` with, for each: status (of STATUSES), own, interval, runs (ids), protocol, reason.
+    """Return `published.numbers`, each with status (one of STATUSES), own, interval, runs (ids), protocol and reason.
 
-    runs: as `results.load` returns them, or None where there are none. own: mean over the seeds of the config with
-    most of them, and its 95 % interval over queries. count: `stan.bench.flops`'s, where printed costs shall be counted
-    on the model: they are reproduced where they round to print. reason: why there is no own number, or what differs.
+    runs: as `results.load` returns them, or None if there are none.
+    count: counts printed costs on the model, as `stan.bench.flops` does; None to leave them out. A cost is reproduced
+        if it rounds to the printed number.
+
+    own is the mean over the seeds of the config with the most seeds, and interval its 95 % interval over queries.
+    reason says why there is no own number, or what differs.
     """
     done, own = runs, []
     if runs is not None and len(runs):
@@ -102,7 +106,7 @@ def ledger(runs: pd.DataFrame | None, count: Count | None = None) -> list[dict[s
 
 
 def protocol(cell: Cell, planned: Mapping[tuple, Experiment] | None = None) -> Experiment | None:
-    """The experiment that a printed cell reports, as far as print says; None for methods that this suite hasn't."""
+    """Return the experiment that a printed cell reports, as far as print tells; None for methods not found here."""
     planned = _planned() if planned is None else planned
     place = (cell["table"], cell["row"], cell["benchmark"])
     if cell["table"].startswith("ablation"):
@@ -112,12 +116,11 @@ def protocol(cell: Cell, planned: Mapping[tuple, Experiment] | None = None) -> E
     tricks = tuple(_TRICKS[extra] for extra in extras if extra in _TRICKS)
     frames = [int(extra.split()[0]) for extra in extras if extra.endswith("frames")]
     known = _METHODS | (_ON_SOMETHING if cell["benchmark"] == "Something-Something-v2" else {})
-    if name not in known or (
-        "dsl" in tricks and known[name].row != "stan"
-    ):  # of others print says: one of two
+    # for other methods, print does not say which of the two tricks in "DSL/QB-Norm" they use
+    if name not in known or ("dsl" in tricks and known[name].row != "stan"):
         return None
     method, suite = known[name], SUITES[cell["benchmark"]]
-    # LSMDC has MSR-VTT's frames and words
+    # LSMDC uses as many frames and words as MSR-VTT
     similar = suite if (suite, "full") in experiments.SETTINGS else "msrvtt"
     row = next(one for one in experiments.study("structures", similar) if one.row == method.row)
     return with_parts(
@@ -129,7 +132,7 @@ def protocol(cell: Cell, planned: Mapping[tuple, Experiment] | None = None) -> E
 
 
 def _planned() -> dict[tuple, Experiment]:
-    """By (table, row, benchmark): what the studies run for the rows that name a printed one."""
+    """Return, by (table, row, benchmark), the experiment that a study runs for the row that names a printed one."""
     suites = {name: suite for name, suite in SUITES.items() if (suite, "full") in experiments.SETTINGS}
     found = {}
     for study in experiments.STUDIES.values():
@@ -188,7 +191,7 @@ def _differences(run: pd.Series, wanted: Experiment) -> list[str]:
 
 
 def _measured(runs: pd.DataFrame, metric: str) -> dict[str, Any]:
-    """Of the config with most seeds, the first of several."""
+    """Measure the runs of the config with the most seeds, or of the first such config."""
     name = metric if metric.startswith("top-") else f"t2v.{metric}"
     if name not in runs:
         return {"interval": None, "reason": f"the runs have no {name}"}

@@ -1,4 +1,4 @@
-"""Tables of a whole study in; figures of quality against its cost, and against what is done to time, out."""
+"""Tables of a whole study in; figures of quality against cost, and of quality with rearranged frames, out."""
 
 from __future__ import annotations
 
@@ -16,17 +16,17 @@ COSTS = {
     "params_added": "parameters added, millions",
     "seconds": "seconds of training",
 }
-"""Columns of `stan.report.costs`, in words."""
+"""Columns of `stan.report.costs`, with their labels."""
 
 _COLOURS = (BLUE, VERMILION, GREEN, ORANGE, "black", GREY)
 _MARKS = ("o", "D", "s", "^", "v", "P", "X", "*", "<", ">", "p", "h", "d")
 
 
 def cost(table: pd.DataFrame, metric: str) -> Figure:
-    """Quality with its 95 % interval against each cost that is known, one panel a cost; every row has its own mark.
+    """Draw quality with its 95 % interval against each known cost, one panel per cost. Every row has its own mark.
 
     table: row, mean, low, high and the columns of COSTS (`stan.report.costs`); params_added as a count.
-    Raises ValueError where no row has a cost.
+    Raises ValueError if no row has a cost.
     """
     table = table.assign(params_added=table["params_added"] / 1e6)
     known = [name for name in COSTS if table[name].notna().any()]
@@ -57,7 +57,7 @@ def cost(table: pd.DataFrame, metric: str) -> Figure:
 
 
 def time_probes(table: pd.DataFrame, metric: str) -> Figure:
-    """What every probed run scores with its frames rearranged, with 95 % intervals; every run has its own mark.
+    """Draw the scores of every probed run with its frames rearranged, with 95 % intervals. Every run has its own mark.
 
     table: run, arrangement, value, low, high (`stan.report.time_probes`).
     """

@@ -1,4 +1,4 @@
-"""A study's runs in; its tables, rows in the study's own order and the paper's numbers beside, out."""
+"""A study's runs in; its tables out, with rows in the study's own order and the printed numbers beside them."""
 
 from __future__ import annotations
 
@@ -21,16 +21,18 @@ from stan.report import formats
 def study_runs(
     study: str, suite: str, size: str, runs: str | Path | Sequence[str | Path], shipped: bool = True
 ) -> pd.DataFrame:
-    """The study's runs, as `results.load`. Shipped runs of a row that was run here with another config are left out.
+    """Return the study's runs, as `results.load` does.
 
-    Raises ValueError for an unknown study, and where there is no done run, because a report of nothing would look like
-    one of zeros.
+    Shipped runs of a row are left out if the row was run here with another config.
+
+    Raises ValueError for an unknown study, and if there is no done run, because a report of nothing would look like a
+    report of zeros.
     """
     return of_study(results.load(runs, shipped), study, suite, size, f"in {runs}")
 
 
 def of_study(found: pd.DataFrame, study: str, suite: str, size: str, where: str) -> pd.DataFrame:
-    """`study_runs` of a table that is loaded already; `where` says in messages which one."""
+    """Return `study_runs` of a table that is already loaded. `where` says in messages which table it is."""
     if study not in experiments.STUDIES:
         raise ValueError(f"no study {study!r}; there are {', '.join(experiments.STUDIES)}")
     found = found[(found["study"] == study) & (found["suite"] == suite) & (found["size"] == size)]
@@ -47,19 +49,20 @@ def of_study(found: pd.DataFrame, study: str, suite: str, size: str, where: str)
 
 
 def headline(suite: str) -> str:
-    """The metric by which the suite's tables are read."""
+    """Return the metric by which the suite's tables are read."""
     return HEADLINE[experiments.task(suite)]
 
 
 def rows(runs: pd.DataFrame, metric: str) -> pd.DataFrame:
-    """`results.summary` in the study's order."""
+    """Return `results.summary` in the study's order."""
     return _in_order(results.summary(runs, metric), runs["study"].iloc[0])
 
 
 def changes(runs: pd.DataFrame, metric: str, baseline: str = "") -> pd.DataFrame:
-    """`results.changes` against `baseline` (the study's own if empty), in the study's order.
+    """Return `results.changes` against `baseline` (the study's own if empty), in the study's order.
 
-    Test-time tricks are let pass, because a row that adds them is one of the components; the row's name says so.
+    Differing test-time tricks are allowed, because a row that adds them is one of the components; the row's name says
+    so.
     """
     study = runs["study"].iloc[0]
     return _in_order(
@@ -68,18 +71,18 @@ def changes(runs: pd.DataFrame, metric: str, baseline: str = "") -> pd.DataFrame
 
 
 def printed(study: str, suite: str) -> dict[str, float | None]:
-    """The paper's number by row, on the benchmark that the suite mirrors."""
+    """Return the printed number by row, on the benchmark that the suite is or mirrors."""
     return {row.name: row.paper(suite) for row in experiments.STUDIES[study].rows}
 
 
 def seeds(runs: pd.DataFrame, metric: str) -> pd.DataFrame:
-    """row, seed, value, id: every done run by itself."""
+    """Return row, seed, value and id of every done run."""
     done = runs[(runs["status"] == "done") & runs[metric].notna()]
     return done[["row", "seed", metric, "id"]].rename(columns={metric: "value"}).reset_index(drop=True)
 
 
 def components(study: str) -> pd.DataFrame | None:
-    """row and a tick for each component, as the paper's table has them; None for studies of something else."""
+    """Return row and a boolean per component, as the paper's table has them; None for other kinds of studies."""
     ticks = published.tables()["ablation_components"]
     if {row.name for row in experiments.STUDIES[study].rows} != set(ticks["row"]):
         return None
@@ -88,12 +91,15 @@ def components(study: str) -> pd.DataFrame | None:
 
 
 def costs(runs: pd.DataFrame, metric: str) -> pd.DataFrame:
-    """row, hash, n, mean, low, high of `metric`, and what it costs, counted on the model of the run's own config.
+    """Return row, hash, n, mean, low, high of `metric`, and the costs, counted on the model of the run's own config.
 
-    gmacs: of one video, all views, linear and patch layers as the paper counts, in 10^9; gmacs_all: with attention's
-    products; params and params_added: numbers of parameters, and of those that the method brings; seconds: of training,
-    averaged over seeds, the longest of the runs that share their weights; empty where runs are of several machines.
-    Counts are empty where this version can't build the run's model.
+    gmacs: of one video with all views, in 10^9; linear and patch layers, as the paper counts.
+    gmacs_all: the same, including attention's products.
+    params, params_added: numbers of all parameters, and of those that the method adds.
+    seconds: of training, averaged over seeds. Of runs that share their weights, the longest counts. Empty if runs come
+        from several machines.
+
+    Counts are empty if this version cannot build the run's model.
     """
     table = rows(runs, metric)[["row", "hash", "n", "mean", "low", "high"]].reset_index(drop=True)
     done = runs[runs["status"] == "done"]
@@ -106,9 +112,10 @@ def costs(runs: pd.DataFrame, metric: str) -> pd.DataFrame:
 
 
 def time_probes(runs: pd.DataFrame) -> pd.DataFrame:
-    """run (row and seed), id, row, seed, arrangement, frames, value, low, high, change, change_low, change_high, order:
-    one line per arrangement of every done run that was probed (`stan evaluate RUN --time-probe`), on the test split
-    without further tricks.
+    """Return one line per arrangement of every done run that was probed (`stan evaluate RUN --time-probe`).
+
+    Columns: run (row and seed), id, row, seed, arrangement, frames, value, low, high, change, change_low, change_high,
+    order. Probes are of the test split, without further tricks.
     """
     done = runs[runs["status"] == "done"]
     lines = [
@@ -139,7 +146,7 @@ def _counted(path: str) -> dict[str, float]:
 
 @lru_cache(maxsize=512)
 def _count(model: str, frames: int, views: int) -> dict[str, float]:
-    """By a config's JSON, because a config with a dict inside is no key."""
+    """Count by a config's JSON, because a config contains a dict and cannot be a key of the cache."""
     from stan.bench.flops import of_model
 
     names = {
@@ -150,14 +157,16 @@ def _count(model: str, frames: int, views: int) -> dict[str, float]:
     }
     try:
         found = of_model(ModelConfig(**json.loads(model)), frames, views)
-    except ValueError:  # a record of another version, whose model has options that this one hasn't
+    except ValueError:  # a record of another version, whose model has options that are unknown here
         return dict.fromkeys(names, np.nan)
     return {name: float(found[key]) for name, key in names.items()}
 
 
 def overview(runs: pd.DataFrame, suite: str) -> pd.DataFrame:
-    """Per row: seeds; headline metric and order accuracy, each also on seen and unseen, with intervals; the
-    paper's; minutes.
+    """Return, per row, what the study found.
+
+    Columns: seeds; headline metric and order accuracy, each also on seen and unseen, with intervals; the printed
+    number; minutes.
     """
     study, metric = runs["study"].iloc[0], headline(suite)
     table = pd.DataFrame({"row": rows(runs, metric)["row"], "seeds": rows(runs, metric)["n"]})
@@ -171,7 +180,10 @@ def overview(runs: pd.DataFrame, suite: str) -> pd.DataFrame:
 
 
 def status(runs: pd.DataFrame) -> pd.DataFrame:
-    """Where every number comes from: row, seed, status, shipped, learning rate, epoch, seconds, commit, machine."""
+    """Return where every number comes from.
+
+    Columns: row, seed, status, shipped, learning rate, epoch, seconds, commit, machine, id.
+    """
     columns = ["row", "seed", "status", "shipped", "train.lr", "epoch", "seconds", "commit", "machine", "id"]
     return runs[columns].reset_index(drop=True)
 

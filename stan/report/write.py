@@ -1,4 +1,4 @@
-"""A study's runs in; its report as files out: booktabs LaTeX, CSV, PNG and PDF, each with its run ids and command."""
+"""A study's runs in; its report out as booktabs LaTeX, CSV, PNG and PDF files, each with its run ids and command."""
 
 from __future__ import annotations
 
@@ -30,11 +30,12 @@ def write(
     size: str = "quick",
     shipped: bool = True,
 ) -> dict[str, Any]:
-    """Writes table.tex, numbers.csv and, by suite, figures (.png, .pdf) with their numbers (.csv) into `out`.
+    """Write table.tex, numbers.csv and, for each suite, figures (.png, .pdf) and their numbers (.csv) into `out`.
 
-    suites: all that have done runs where none is named. Figures: rows, changes, twins, seen, cost, time (where a run
-    was probed). Returns {"study", "suites", "size", "command", "runs": ids by suite, "rows": `numbers`, "files"}.
-    Raises ValueError for an unknown study and where a named suite, or every suite, has no done run.
+    suites: if none is named, all that have done runs.
+    Figures: rows, changes, twins, seen, cost, time (if a run was probed).
+    Returns {"study", "suites", "size", "command", "runs": ids by suite, "rows": `numbers`, "files"}.
+    Raises ValueError for an unknown study, and if a named suite, or every suite, has no done run.
     """
     found = _runs(study, runs, suites, size, shipped)
     out = Path(out)
@@ -57,8 +58,10 @@ def write(
 
 
 def layout(study: str, found: Suites) -> pd.DataFrame:
-    """The study as the paper prints it: a line a row, components ticked, a group of columns a suite, the printed number
-    of the benchmark that the suite is or mirrors in a column of its own. Columns of two levels.
+    """Return the study's table as the paper prints it, with columns of two levels.
+
+    There is one line per row, a tick for each component and a group of columns per suite. The printed number of the
+    benchmark that the suite is or mirrors has a column of its own.
     """
     names = _names(study, found)
     columns: dict[tuple[str, str], list[Any]] = {("", "row"): names}
@@ -73,8 +76,10 @@ def layout(study: str, found: Suites) -> pd.DataFrame:
 
 
 def numbers(found: Suites) -> pd.DataFrame:
-    """suite, row, hash, n, metric, mean, sd, low, high, change, change_low, change_high, won, lost, p, order,
-    order_low, order_high, paper, reason (why there is no change): what table and figures show, a line a row and suite.
+    """Return what the table and the figures show, one line per row and suite.
+
+    Columns: suite, row, hash, n, metric, mean, sd, low, high, change, change_low, change_high, won, lost, p, order,
+    order_low, order_high, paper, reason (why there is no change).
     """
     return pd.concat([_numbers(runs, suite) for suite, runs in found.items()], ignore_index=True)
 
@@ -87,7 +92,7 @@ def _runs(study: str, runs: Any, suites: Sequence[str], size: str, shipped: bool
 
 
 def _names(study: str, found: Suites) -> list[str]:
-    """Rows with a done run in any suite, in the study's order."""
+    """Return the rows with a done run in any suite, in the study's order."""
     done = {row for runs in found.values() for row in runs.loc[runs["status"] == "done", "row"]}
     return [row.name for row in experiments.STUDIES[study].rows if row.name in done]
 
@@ -130,7 +135,7 @@ def _numbers(runs: pd.DataFrame, suite: str) -> pd.DataFrame:
 
 
 def _of_suite(runs: pd.DataFrame, suite: str, ids: Sequence[str], command: str) -> dict[str, bytes]:
-    """The suite's files by name."""
+    """Return the suite's files by name."""
     files = {}
     for name, figure in _figures(runs, suite).items():
         files[f"{name}-{suite}.png"] = formats.png(figure, ids, command)
@@ -146,7 +151,7 @@ def _of_suite(runs: pd.DataFrame, suite: str, ids: Sequence[str], command: str) 
 
 
 def _figures(runs: pd.DataFrame, suite: str) -> dict[str, Figure]:
-    """The suite's figures by name, those left out that have nothing to show."""
+    """Return the suite's figures by name, without those that have nothing to show."""
     metric = report.headline(suite)
     shown = metric.removeprefix("t2v.")
     rows = report.rows(runs, metric)

@@ -1,4 +1,4 @@
-"""A data set's name, folder and split in, a `VideoSet` out; one small file per data set, this dict names them all."""
+"""A data set's name, folder and split in, a `VideoSet` out; one small file per data set, and `SETS` names them all."""
 
 from __future__ import annotations
 
@@ -47,13 +47,13 @@ SETS: dict[str, DataSet] = {
     )
 }
 WORLD = {"retrieval": "msrvtt", "paragraph": "didemo", "scenes": "kinetics", "motions": "something"}
-"""Suites of the embedded world, and the data set whose layout each has."""
+"""Suite of the embedded world to the data set whose layout it has."""
 
 
 def named(name: str) -> tuple[DataSet, str]:
-    """The data set whose layout `name` has (`msrvtt`, or `world/retrieval` for a made world), and the suite's name.
+    """Return the data set whose layout `name` has (`msrvtt`; `world/retrieval` for a made world), and the suite's name.
 
-    Raises ValueError listing those there are.
+    Raises ValueError for an unknown name, listing the known ones.
     """
     suite = name.removeprefix("world/")
     known = WORLD.get(suite) if name.startswith("world/") else name
@@ -64,9 +64,9 @@ def named(name: str) -> tuple[DataSet, str]:
 
 
 def annotations(dataset: DataSet, root: str | Path, split: str) -> Annotations:
-    """What the files in `root` say of a split: the set's own, or those of `stan data prepare`.
+    """Return what the files in `root` say of a split: the set's own files, or those of `stan data prepare`.
 
-    Raises Absent for a file that isn't there, ValueError for what cannot be used and for an unknown split.
+    Raises Absent for a file that isn't there, ValueError for files that cannot be used and for an unknown split.
     """
     if split not in SPLITS:
         raise ValueError(f"no split {split!r}; there are {', '.join(SPLITS)}")
@@ -77,7 +77,7 @@ def annotations(dataset: DataSet, root: str | Path, split: str) -> Annotations:
 
 
 def load(spec: str, split: str) -> VideoSet:
-    """One split of the data set that `spec` names: `msrvtt:ROOT`, or `world/retrieval:ROOT` for a made world.
+    """Return one split of the data set that `spec` names: `msrvtt:ROOT`, or `world/retrieval:ROOT` for a made world.
 
     Warns about missing videos. Raises ValueError for an unknown set or split and for annotations that cannot be used.
     """
@@ -89,6 +89,9 @@ def load(spec: str, split: str) -> VideoSet:
 
 
 def task(suite: str) -> str:
-    """ "retrieval" or "recognition"; retrieval for a suite that is not known here, as in another version's record."""
+    """Return "retrieval" or "recognition".
+
+    It is retrieval for a suite that is not known here, which another version's record may name.
+    """
     known = SETS.get(WORLD.get(suite, suite))
     return "retrieval" if known is None else known.task

@@ -1,8 +1,9 @@
 """A folder in ActivityNet Captions' layout in, its splits as entries out: a video's sentences joined to a paragraph.
 
-`train.json`, `val_1.json` and `val_2.json` ({"v_ID": {"duration", "timestamps", "sentences"}}); videos are `v_ID.*` or
-`ID.*`. As in print, `activitynet` tests on val_1. val_2 describes nearly the same videos by other people, so that it
-can't validate: `activitynet-val2` tests on it. `val` is a twentieth of the training videos, held out of training.
+The files are `train.json`, `val_1.json` and `val_2.json` ({"v_ID": {"duration", "timestamps", "sentences"}}); videos
+are `v_ID.*` or `ID.*`. As in published work, `activitynet` tests on val_1. In val_2, other people describe nearly the
+same videos, so that it can't serve for validation; `activitynet-val2` tests on it. `val` is a twentieth of the training
+videos, held out of training.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from stan.data.datasets.files import annotation, document
 
 
 def annotations(tested: str, root: Path, split: str) -> Annotations:
-    """The split train, val or test, the last from the file `tested`."""
+    """Return the split train, val or test; test comes from the file `tested`."""
     file = annotation(root, tested if split == "test" else "train.json")
     entries = paragraphs(file)
     if split == "test":
@@ -25,7 +26,7 @@ def annotations(tested: str, root: Path, split: str) -> Annotations:
 
 
 def paragraphs(path: Path) -> tuple[AnnotationEntry, ...]:
-    """One entry a video, its sentences joined in the file's order."""
+    """Return one entry per video, its sentences joined in the file's order."""
     return tuple(_entry(path, video, told) for video, told in document(path, dict).items())
 
 

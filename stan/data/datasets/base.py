@@ -1,4 +1,4 @@
-"""What annotation files say of a split, and a folder of videos, in; a `VideoSet` out: what all data sets share."""
+"""The annotations of a split and a folder of videos in, a `VideoSet` out: what all data sets share."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ from stan.data.datasets.files import VideoFolder, lines
 
 SPLITS = ("train", "val", "test")
 SIDECAR = "clips.jsonl"
-"""Beside the annotations of a made world: one JSON object a clip, with id, seen, twin and kind."""
+"""File beside the annotations of a made world: one JSON object per clip, with id, seen, twin and kind."""
 HELD_OUT = 20
-"""One training video in so many is kept for validation where a data set has no such split of its own."""
+"""One in so many training videos is kept for validation if a data set has no validation split of its own."""
 
 
 @dataclass(frozen=True)
@@ -28,10 +28,10 @@ class VideoItem:
     id: str
     path: Path
     captions: tuple[str, ...] = ()
-    """All captions; none in recognition."""
+    """All captions; empty in recognition."""
     label: int | None = None
     seen: bool | None = None
-    """Whether all its concepts occur in training; None where nobody knows."""
+    """Whether all its concepts occur in training; None if that is unknown."""
     twin: str | None = None
     """Id of the time-reversed clip in the same split."""
     kind: str | None = None
@@ -47,13 +47,13 @@ class VideoSet:
     clips: tuple[VideoItem, ...]
     classes: tuple[str, ...] = ()
     missing: tuple[str, ...] = ()
-    """Videos that the annotations name and the folder does not hold; their clips are left out."""
+    """Videos that the annotations name but the folder does not hold; their clips are left out."""
     broken: Mapping[str, str] = field(default_factory=dict)
-    """Why clips were left out whose file gives no frames, by id; only where that was asked for."""
+    """By clip id, why a clip was left out whose file gives no frames; empty unless that was asked for."""
 
     @cached_property
     def hash(self) -> str:
-        """SHA-256 over ids, captions, labels, classes and the sizes of the video files."""
+        """SHA-256 over task, classes and each clip's id, captions, label, seen, twin and size of its video file."""
         digest = hashlib.sha256(json.dumps([self.task, self.classes]).encode())
         for clip in self.clips:
             facts = [clip.id, clip.captions, clip.label, clip.seen, clip.twin, os.stat(clip.path).st_size]
@@ -63,15 +63,15 @@ class VideoSet:
 
 @dataclass(frozen=True)
 class AnnotationEntry:
-    """What an annotation file says of one video, before the file is looked for."""
+    """What an annotation file says of one video, before the video file is looked for."""
 
     id: str
     video: str
-    """Name or relative path of the file, with or without its extension."""
+    """Name or relative path of the video file, with or without its extension."""
     captions: tuple[str, ...] = ()
     label: int | None = None
     other_name: str | None = None
-    """What the file is called in some copies of the set."""
+    """Name of the file in some copies of the set."""
 
     def file(self, folder: VideoFolder) -> Path | None:
         return folder.find(self.video, *([self.other_name] if self.other_name else []))
@@ -79,37 +79,38 @@ class AnnotationEntry:
 
 @dataclass(frozen=True)
 class Annotations:
-    """One split as its annotation files tell it."""
+    """One split as its annotation files describe it."""
 
     entries: tuple[AnnotationEntry, ...]
     files: tuple[Path, ...]
     classes: tuple[str, ...] = ()
     held_out: bool = False
-    """Whether train and val are parts of one training list, parted by `held_out`."""
+    """Whether train and val are parts of one training list that the function `held_out` divides."""
 
 
 @dataclass(frozen=True)
 class DataSet:
-    """A public data set under one protocol: how its annotation files are read, and what a whole copy of it holds."""
+    """A public data set under one protocol: how to read its annotation files, and what a whole copy of it holds."""
 
     name: str
     task: str
     annotations: Callable[[Path, str], Annotations]
-    """A folder and a split to what the files say. Raises Absent for a file that isn't there, ValueError for others."""
+    """Reads a split's annotations in a folder. Raises Absent for a file that isn't there, ValueError for bad files."""
     layout: str
-    """Which files must lie in the folder, beside the videos."""
+    """Files that must be in the folder, beside the videos."""
     source: str
-    """Where they come from."""
+    """Source of these files."""
     sizes: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
-    """Known numbers of videos by split, the usual one first; where validation is held out, train's are of both."""
+    """Known numbers of videos by split, the usual one first. Where val is held out of train, train's number covers
+    both."""
     shrinks: bool = False
-    """Whether copies differ in size, because videos vanish from where they are fetched."""
+    """Whether copies differ in size because videos disappear from their source."""
 
 
 def assemble(name: str, split: str, task: str, root: Path, told: Annotations) -> VideoSet:
-    """The set of all entries whose video is there, with the sidecar's facts where there is one.
+    """Return the set of all entries whose video is there, with the sidecar's facts if there is a sidecar.
 
-    Warns with number and names of the missing videos; raises ValueError when ids repeat or none is there.
+    Warns with the number and names of the missing videos. Raises ValueError if ids repeat or no video is there.
     """
     _refuse_repeated(name, split, told.entries)
     folder, facts = VideoFolder(root), _sidecar(root)
@@ -134,7 +135,7 @@ def assemble(name: str, split: str, task: str, root: Path, told: Annotations) ->
 
 
 def held_out(name: str) -> bool:
-    """Whether a training video is kept for validation; depends on this name alone, so it never changes sides."""
+    """Return whether a training video is kept for validation. Only its name decides, so it never changes sides."""
     return int.from_bytes(hashlib.sha256(name.encode()).digest()[:8], "big") % HELD_OUT == 0
 
 
@@ -143,20 +144,20 @@ def of_training(
     entries: Iterable[AnnotationEntry],
     source: Callable[[AnnotationEntry], str] = lambda entry: entry.id,
 ) -> tuple[AnnotationEntry, ...]:
-    """The part of all training entries that is `train`, or the part held out as `val`.
+    """Return the part of all training entries that is `train`, or the part held out as `val`.
 
-    source: what an entry's clip was cut from, where clips of one video must stay on one side.
+    source: what an entry's clip was cut from, if all clips of one video must stay on one side.
     """
     return tuple(entry for entry in entries if held_out(source(entry)) == (split == "val"))
 
 
 def paragraph(sentences: Iterable[str]) -> str:
-    """The sentences about a video in their order, joined by a space."""
+    """Return the sentences about a video in their order, joined by a space."""
     return " ".join(sentence.strip() for sentence in sentences)
 
 
 def _sidecar(root: Path) -> dict[str, dict[str, Any]]:
-    """seen, twin and kind by clip id."""
+    """Return seen, twin and kind by clip id."""
     path, facts = root / SIDECAR, {}
     for number, line in lines(path) if path.is_file() else ():
         try:

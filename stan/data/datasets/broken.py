@@ -1,7 +1,7 @@
-"""Video files in; those that do not give their frames, with the reason, out; and sets without such clips.
+"""Video files in, those that do not give their frames out, with the reason; and sets without such clips.
 
-Where a run may skip broken clips, which ones is found out once, before training, by decoding every frame, and kept by
-the set's hash: so all rows of a study, and a run that is resumed, see the same clips.
+If a run may skip broken clips, they are found once, before training, by decoding every frame. The answer is kept under
+the set's hash, so that all rows of a study and a resumed run see the same clips.
 """
 
 from __future__ import annotations
@@ -23,20 +23,23 @@ from stan.data.video.decode import VideoError
 from stan.data.video.pool import POOL
 
 FRAMES_AT_ONCE = 256
-"""Frames that one decoding process hands over together."""
+"""Number of frames that a decoding process hands over together."""
 SHORT_SIDE = 64
-"""Pixels to which frames are shrunk that are only decoded to see whether they can be."""
+"""Short side, in pixels, of frames that are decoded only to see whether they can be."""
 
 
 def chunks(path: Path, size: int | None = None, at_once: int = FRAMES_AT_ONCE) -> Iterator[decode.Decoded]:
-    """Every frame of the file, in order, some at a time. Raises VideoError."""
+    """Yield every frame of the file, in order, `at_once` at a time. Raises VideoError."""
     total = decode.probe(path).frames
     for start in range(0, total, at_once):
         yield decode.decode(path, np.arange(start, min(start + at_once, total)), size)
 
 
 def fault(path: Path, frames: int | None = None) -> VideoError | None:
-    """Why the file does not give its frames; None where it does. frames: centres of as many segments; None: all."""
+    """Return why the file does not give its frames; None if it does.
+
+    frames: how many segments have their centre frames decoded; None: all frames are decoded.
+    """
     try:
         if frames is None:
             for _ in chunks(path, SHORT_SIDE):
@@ -51,9 +54,9 @@ def fault(path: Path, frames: int | None = None) -> VideoError | None:
 def faults(
     paths: Sequence[Path], frames: int | None = None, progress: Progress | None = None
 ) -> dict[Path, VideoError]:
-    """The files that do not give their frames, several being decoded at once; `frames` as of `fault`.
+    """Return the files that do not give their frames, with the error; several files are decoded at once.
 
-    progress: called with the files decoded and all files.
+    frames: as in `fault`. progress: called with the files decoded and the number of all files.
     """
     found = {}
     with ThreadPoolExecutor(POOL.size, thread_name_prefix="decode") as threads:
@@ -68,10 +71,10 @@ def faults(
 
 
 def without_broken(videos: VideoSet, root: str | Path, progress: Progress | None = None) -> VideoSet:
-    """The set without the clips that have a frame which cannot be decoded; `broken` of the answer names them.
+    """Return the set without the clips that have an undecodable frame; the new set's `broken` names them.
 
-    root: folder in which the answer is kept, by the set's hash; a second process that asks then waits for it.
-    Raises ValueError where no clip is left.
+    root: folder in which the answer is kept, by the set's hash; a second process that asks waits for it. Raises
+    ValueError if no clip is left.
     """
     root = Path(root)
     root.mkdir(parents=True, exist_ok=True)
@@ -87,5 +90,5 @@ def without_broken(videos: VideoSet, root: str | Path, progress: Progress | None
 
 
 def _keep(file: Path, videos: VideoSet, found: dict[Path, VideoError]) -> None:
-    """Whole or not at all: an unfinished list would pass for a shorter one."""
+    """Write the list whole or not at all: an unfinished list would pass for a shorter one."""
     write_json(file, {clip.id: found[clip.path].reason for clip in videos.clips if clip.path in found})

@@ -1,8 +1,8 @@
-"""A data set's name and folder in; what is there, what is missing, broken, doubled or in the wrong split out.
+"""A data set's name and folder in; what is there, missing, broken, doubled or in the wrong split out.
 
 Faults keep a copy from being whole: files that are missing or broken, annotations that can't be used, videos in two
-splits, other numbers than published. Notes are what a reader should know, and what published sets have themselves:
-captions or videos that stand twice, captions of the test set that training has, too.
+splits, numbers other than the published ones. Notes are what a reader should know and what published sets have
+themselves: captions or videos that occur twice, captions of the test set that occur in training, too.
 """
 
 from __future__ import annotations
@@ -22,23 +22,23 @@ from stan.data.datasets.broken import faults
 from stan.data.datasets.files import Absent, VideoFolder
 
 SplitProgress = Callable[[str, int, int], None]
-"""Called with a split, the files decoded and all files to decode."""
+"""Called with a split, the files decoded and the number of all files to decode."""
 
 DECODE = ("all", "sample", "none")
 SAMPLE, SAMPLE_FRAMES = 50, 8
-"""Videos of a split, evenly spread, and frames of each that are decoded where a sample is asked for."""
+"""Size of a sample: videos per split, evenly spread, and frames decoded of each."""
 EXAMPLES = 5
 _EDGE = 1 << 16
 
 
 @dataclass(frozen=True)
 class Finding:
-    """One thing that isn't as it could be."""
+    """One thing that the check found."""
 
     what: str
     split: str
     fault: bool
-    """Whether the copy isn't whole because of it; else it is a note."""
+    """True for a fault, which keeps the copy from being whole; False for a note."""
     count: int
     examples: tuple[str, ...]
     remedy: str
@@ -60,9 +60,10 @@ class _Split:
 def check(
     name: str, root: str | Path, decode: str = "sample", progress: SplitProgress | None = None
 ) -> dict[str, Any]:
-    """{"data", "root", "task", "whole", "splits": [counts], "findings": [Finding]} of the copy in `root`.
+    """Return what the copy in `root` holds and what is wrong with it.
 
-    name: as `datasets.named` takes it. decode: `all` decodes every frame of every video, and compares hashes where
+    The result is {"data", "root", "task", "whole", "decoded", "splits": [counts], "findings": [Finding as a dict]}.
+    name: a name that `datasets.named` knows. decode: `all` decodes every frame of every video, and compares hashes if
     there is a manifest; `sample` decodes a few frames of a few videos; `none` only looks at names and sizes.
     Raises ValueError for an unknown set, a root that is no folder, and an unknown `decode`.
     """
@@ -76,7 +77,7 @@ def check(
     broken = {split.name: _broken(split, decode, progress) for split in splits}
     findings += [finding for split in splits for finding in _of_split(split, dataset, broken[split.name])]
     findings += _between(splits)
-    if dataset.name == suite:  # a made world has sizes of its own
+    if dataset.name == suite:  # a made world has its own sizes
         findings += _sizes(splits, dataset)
     if prepared.is_prepared(root):
         findings += _changed(root, dataset, hashes=decode == "all")
@@ -123,7 +124,10 @@ def _counts(split: _Split, broken: tuple[int, dict[Path, str]]) -> dict[str, Any
 
 
 def _broken(split: _Split, decode: str, progress: SplitProgress | None) -> tuple[int, dict[Path, str]]:
-    """How many files were decoded, and those that are broken, with the reason; empty ones are, decoded or not."""
+    """Return how many files were decoded, and the broken ones with the reason.
+
+    Empty files count as broken, whether decoded or not.
+    """
     there, frames = list(dict.fromkeys(split.there)), None if decode == "all" else SAMPLE_FRAMES
     found = {path: "is empty" for path in there if path.stat().st_size == 0}
     if decode == "none" or not there:
@@ -174,7 +178,7 @@ def _of_split(split: _Split, dataset: DataSet, broken: tuple[int, dict[Path, str
 
 
 def _between(splits: list[_Split]) -> Iterator[Finding]:
-    """What two splits share: videos by name or by content, captions."""
+    """Yield findings about what two splits share: videos by name or by content, and captions."""
     for a, b in combinations(splits, 2):
         pair = f"{a.name}, {b.name}"
         ids = {entry.id for entry in a.told.entries} & {entry.id for entry in b.told.entries}
@@ -216,7 +220,7 @@ def _sizes(splits: list[_Split], dataset: DataSet) -> Iterator[Finding]:
 
 
 def _changed(root: Path, dataset: DataSet, hashes: bool) -> Iterator[Finding]:
-    """Files that are no longer as the manifest says."""
+    """Yield a finding for files that are no longer as the manifest says."""
     videos, changed = prepared.manifest(root, dataset.name)["videos"], []
     for name, told in videos.items():
         file = root / "videos" / name
@@ -230,7 +234,10 @@ def _changed(root: Path, dataset: DataSet, hashes: bool) -> Iterator[Finding]:
 
 
 def _same_content(files: Iterable[Path]) -> list[list[Path]]:
-    """Groups of files with equal bytes; only those of one size and with equal first and last bytes are read whole."""
+    """Return groups of files with equal bytes.
+
+    Only files of the same size with equal first and last 64 KiB are read whole.
+    """
     groups = [list(files)]
     for key in (lambda file: file.stat().st_size, _edges, digest):
         groups = [same for group in groups for same in _grouped(group, key) if len(same) > 1]

@@ -1,7 +1,7 @@
 """A folder in DiDeMo's layout in, its splits as entries out: all descriptions of a video joined to one paragraph.
 
-`{train,val,test}_list.txt` (a video file a line; all videos of the JSON file where there is none) and
-`{train,val,test}_data.json` or `didemo_{...}_data.json` ([{"video", "description", "times", ...}]).
+The files are `{train,val,test}_list.txt` (one video file per line; without a list, all videos of the JSON file count)
+and `{train,val,test}_data.json` or `didemo_{...}_data.json` ([{"video", "description", "times", ...}]).
 """
 
 from __future__ import annotations
@@ -13,17 +13,17 @@ from stan.data.datasets.files import annotation, items, lines, optional_annotati
 
 
 def annotations(root: Path, split: str) -> Annotations:
-    """The split train, val or test."""
+    """Return the split train, val or test."""
     data = annotation(root, f"{split}_data.json", f"didemo_{split}_data.json")
     listed = optional_annotation(root, f"{split}_list.txt")
     return Annotations(paragraphs(data, listed), (data, *([listed] if listed else [])))
 
 
 def paragraphs(data: Path, listed: Path | None = None) -> tuple[AnnotationEntry, ...]:
-    """One entry a video, its descriptions joined by a space in the file's order.
+    """Return one entry per video, its descriptions joined by a space in the file's order.
 
-    Some videos stand in the published files under two endings (`x.mov`, `x.mp4`): they are one video with all
-    descriptions, except where a list names one of the two: then its own are meant, as in other code for the lists.
+    The published files name some videos with two endings (`x.mov`, `x.mp4`). These are one video with all descriptions.
+    But if a list names one of the two, only the descriptions under that name count, as in other code for the lists.
     """
     by_name: dict[str, list[str]] = {}
     by_stem: dict[str, list[str]] = {}
@@ -55,6 +55,6 @@ SET = DataSet(
     "train_data.json, val_data.json, test_data.json; train_list.txt, val_list.txt, test_list.txt, without which all"
     " videos of the JSON files are taken",
     "github.com/LisaAnne/LocalizingMoments; lists: github.com/albanie/collaborative-experts",
-    # Without the lists, val and test hold some videos more.
+    # Without the lists, val and test hold a few more videos.
     {"train": (8392,), "val": (1065, 1067), "test": (1004, 1010)},
 )

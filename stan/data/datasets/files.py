@@ -1,4 +1,4 @@
-"""A data set's folder in; its annotation files as lines, rows and documents, its video files by name out."""
+"""A data set's folder in; its annotation files as lines, rows and documents, and its video files by name, out."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ EXTENSIONS = frozenset(
 
 
 class Absent(ValueError):
-    """An annotation file that isn't there, and so has to be fetched; other ValueErrors are of what has to be mended."""
+    """Raised if an annotation file isn't there and must be fetched; other ValueErrors mean that one must be mended."""
 
 
 @dataclass
@@ -26,7 +26,7 @@ class VideoFolder:
 
     root: Path
     top: Path = field(init=False)
-    """`videos` in the root where there is one, else the root."""
+    """The folder `videos` in the root if there is one, else the root."""
     _files: dict[str, str] = field(init=False)
 
     def __post_init__(self) -> None:
@@ -38,7 +38,7 @@ class VideoFolder:
                 self._files.setdefault(key, relative)
 
     def find(self, *names: str) -> Path | None:
-        """The file that an annotation means; another extension will do, as sets are often re-encoded."""
+        """Return the file that an annotation means; another extension will do, as sets are often re-encoded."""
         for video in names:
             name = video.removeprefix("./").removeprefix("videos/")
             for key in (name, Path(name).name, name.removesuffix(Path(name).suffix), Path(name).stem):
@@ -48,7 +48,7 @@ class VideoFolder:
 
 
 def annotation(root: Path, *names: str) -> Path:
-    """The first of `names` in `root` or a folder in it. Raises Absent naming them all."""
+    """Return the first of `names` that is in `root` or a folder in it. Raises Absent naming them all."""
     found = optional_annotation(root, *names)
     if found is None:
         raise Absent(f"{root}: there is no {' or '.join(names)}, neither here nor one folder down")
@@ -56,21 +56,24 @@ def annotation(root: Path, *names: str) -> Path:
 
 
 def optional_annotation(root: Path, *names: str) -> Path | None:
-    """As `annotation`, None where there is none. Raises ValueError where `root` is no folder."""
+    """Return the same as `annotation`, but None if there is no file. Raises ValueError if `root` is no folder."""
     return next(
         (folder / name for name in names for folder in folders(root) if (folder / name).is_file()), None
     )
 
 
 def folders(root: Path) -> list[Path]:
-    """Where annotation files may lie: in `root` or one folder down. Raises ValueError where `root` is no folder."""
+    """Return the folders that may hold annotation files: `root` and those directly in it.
+
+    Raises ValueError if `root` is no folder.
+    """
     if not root.is_dir():
         raise ValueError(f"{root} is no folder: give the one that holds the annotation files and the videos")
     return [root, *sorted(path for path in root.iterdir() if path.is_dir())]
 
 
 def lines(path: Path) -> list[tuple[int, str]]:
-    """(line number, text) of every line that is not blank. Raises ValueError for what is no UTF-8 text."""
+    """Return (line number, text) of every line that is not blank. Raises ValueError if the file is no UTF-8 text."""
     try:
         text = path.read_text(encoding="utf-8-sig")
     except UnicodeDecodeError as error:
@@ -79,7 +82,10 @@ def lines(path: Path) -> list[tuple[int, str]]:
 
 
 def rows(path: Path, columns: Sequence[str]) -> list[dict[str, str]]:
-    """The rows of a CSV file with a header. Raises ValueError for absent columns or short rows, naming the line."""
+    """Return the rows of a CSV file with a header.
+
+    Raises ValueError for missing columns or short rows, naming the line.
+    """
     with path.open(newline="", encoding="utf-8-sig") as file:
         reader = csv.DictReader(file)
         absent = [column for column in columns if column not in (reader.fieldnames or ())]
@@ -94,7 +100,10 @@ def rows(path: Path, columns: Sequence[str]) -> list[dict[str, str]]:
 
 
 def document(path: Path, kind: type | None = None) -> Any:
-    """The JSON document. Raises ValueError naming the line where it breaks, or where it is of another kind."""
+    """Return the JSON document.
+
+    Raises ValueError naming the line where it is no JSON, or if it is not of the type `kind`.
+    """
     try:
         found = json.loads(path.read_text(encoding="utf-8-sig"))
     except json.JSONDecodeError as error:
@@ -106,7 +115,10 @@ def document(path: Path, kind: type | None = None) -> Any:
 
 
 def items(path: Path, convert: Callable[[dict[str, Any]], Any], values: Any | None = None) -> list[Any]:
-    """`convert` of each object of the JSON list in `path`. Raises ValueError naming the item that lacks a key."""
+    """Return `convert` of each object of the JSON list in `path`.
+
+    values: the list, if it was read already. Raises ValueError naming the item that `convert` cannot use.
+    """
     values = document(path) if values is None else values
     if not isinstance(values, list):
         raise ValueError(f"{path}: a list of objects is expected, not {type(values).__name__}")
@@ -120,7 +132,7 @@ def items(path: Path, convert: Callable[[dict[str, Any]], Any], values: Any | No
 
 
 def _video_files(top: Path) -> Iterator[str]:
-    """Paths from `top`, as text: there may be hundreds of thousands."""
+    """Yield paths relative to `top`, as text because there may be hundreds of thousands."""
     for folder, _, names in os.walk(top):
         within = os.path.relpath(folder, top).replace(os.sep, "/")
         for name in names:

@@ -1,8 +1,8 @@
-"""A folder in HMDB51's layout in, its splits as entries out: 51 kinds of action, three ways to part them.
+"""A folder in HMDB51's layout in, its splits as entries out: 51 kinds of action, three ways to divide them.
 
-`testTrainMulti_7030_splits/CLASS_test_split1.txt` (`video.avi 1`: 0 unused, 1 training, 2 testing), one file a class;
-`hmdb51` is split 1, `hmdb51-2` and `hmdb51-3` are the others. Clips of one film are named alike up to the class: a
-twentieth of the films is held out of training for validation.
+There is one file per class, `testTrainMulti_7030_splits/CLASS_test_split1.txt`, with lines such as `video.avi 1` (0:
+unused, 1: training, 2: testing). `hmdb51` is split 1; `hmdb51-2` and `hmdb51-3` are the others. The names of clips from
+one film are alike up to the class. A twentieth of the films is held out of training for validation.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ SIDES = {"0": None, "1": "train", "2": "test"}
 
 
 def annotations(number: int, root: Path, split: str) -> Annotations:
-    """The split train, val or test of the way `number`."""
+    """Return train, val or test of the published split `number` (1 to 3)."""
     ending = f"_test_split{number}.txt"
     files = next((found for folder in folders(root) if (found := sorted(folder.glob(f"*{ending}")))), None)
     if files is None:
@@ -32,7 +32,7 @@ def annotations(number: int, root: Path, split: str) -> Annotations:
 
 
 def listed(path: Path, name: str, label: int, side: str) -> list[AnnotationEntry]:
-    """One entry a video of the class `name` that is on this side."""
+    """Return one entry per video of the class `name` that is on this side (train or test)."""
     entries = []
     for number, line in lines(path):
         video, _, use = line.rpartition(" ")
@@ -45,7 +45,7 @@ def listed(path: Path, name: str, label: int, side: str) -> list[AnnotationEntry
 
 
 def film(entry: AnnotationEntry) -> str:
-    """What a clip was cut from: its name up to the class in it."""
+    """Return the film that a clip was cut from: the clip's name up to the class in it."""
     name, _, clip = entry.id.partition("/")
     return clip.partition(f"_{name}_")[0]
 

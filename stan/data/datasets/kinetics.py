@@ -1,8 +1,9 @@
-"""A folder in Kinetics' layout in, its splits as entries out: lines `path label`.
+"""A folder in Kinetics' layout in, its splits as entries out, read from lines `path label`.
 
-`kinetics400_{train,val,test}_list_videos.txt`, or `kinetics_video_{train,val,test}_se320.txt`; class names from
-`label_map_k400.txt` beside them, else Kinetics-400's own. Where no test list with labels is there, as in the published
-set, `test` is the published validation list, and `val` a twentieth of the training videos, held out of training.
+The lists are `kinetics400_{train,val,test}_list_videos.txt` or `kinetics_video_{train,val,test}_se320.txt`. Class names
+come from `label_map_k400.txt` beside them; without it they are Kinetics-400's own. If there is no test list with
+labels, as in the published set, `test` is the published validation list, and `val` is a twentieth of the training
+videos, held out of training.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from stan.data.datasets.files import annotation, lines, optional_annotation
 
 
 def annotations(root: Path, split: str) -> Annotations:
-    """The split train, val or test."""
+    """Return the split train, val or test."""
     names = optional_annotation(root, "label_map_k400.txt")
     classes = class_names(names)
     whole = optional_annotation(root, *_names("test")) is not None
@@ -28,7 +29,7 @@ def annotations(root: Path, split: str) -> Annotations:
 
 
 def class_names(path: Path | None = None) -> tuple[str, ...]:
-    """One name a line in index order; None: the 400 classes of Kinetics-400."""
+    """Return the class names in index order, from a file with one per line; None: the 400 classes of Kinetics-400."""
     if path is not None:
         return tuple(text for _, text in lines(path))
     shipped = ASSETS / "labels" / "kinetics400.txt"
@@ -36,7 +37,7 @@ def class_names(path: Path | None = None) -> tuple[str, ...]:
 
 
 def labelled(path: Path, classes: int, first: int = 0) -> tuple[AnnotationEntry, ...]:
-    """One entry a line; `first`: the label of the first class."""
+    """Return one entry per line. first: the label of the first class."""
     entries = []
     for number, line in lines(path):
         video, _, label = line.rpartition(" ")

@@ -1,7 +1,8 @@
-"""A folder in LSMDC's layout in, its splits as entries out: one sentence a clip of a film.
+"""A folder in LSMDC's layout in, its splits as entries out: one sentence per clip of a film.
 
-`LSMDC16_annos_training.csv`, `LSMDC16_annos_val.csv`, `LSMDC16_challenge_1000_publictect.csv` (so spelt), tab-separated
-without a header: clip_id, start_aligned, end_aligned, start_extracted, end_extracted, sentence.
+The files are `LSMDC16_annos_training.csv`, `LSMDC16_annos_val.csv` and `LSMDC16_challenge_1000_publictect.csv` (spelt
+like this), tab-separated without a header: clip_id, start_aligned, end_aligned, start_extracted, end_extracted,
+sentence.
 """
 
 from __future__ import annotations
@@ -20,13 +21,13 @@ COLUMNS = 6
 
 
 def annotations(root: Path, split: str) -> Annotations:
-    """The split train, val or test."""
+    """Return the split train, val or test."""
     file = annotation(root, *FILES[split])
     return Annotations(sentences(file), (file,))
 
 
 def sentences(path: Path) -> tuple[AnnotationEntry, ...]:
-    """One entry a clip; a clip named in several lines keeps all its sentences."""
+    """Return one entry per clip; a clip named in several lines keeps all its sentences."""
     found: dict[str, list[str]] = {}
     for number, line in lines(path):
         columns = line.split("\t")
@@ -44,7 +45,6 @@ SET = DataSet(
     annotations,
     ", ".join(names[0] for names in FILES.values()),
     "sites.google.com/site/describingmovies/download, after asking its makers for access",
-    {
-        "test": (1000,)
-    },  # clips of training and validation stand in several lines, and published counts are of lines
+    # A training or validation clip can have several lines, and the published numbers count lines.
+    {"test": (1000,)},
 )

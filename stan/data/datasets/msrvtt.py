@@ -1,12 +1,12 @@
-"""A folder in MSR-VTT's layouts in, its splits as entries out, by three protocols.
+"""A folder in one of MSR-VTT's layouts in, its splits as entries out, under three protocols.
 
-`msrvtt` (1k-A): `MSRVTT_train.9k.csv` (video_id), `MSRVTT_JSFUSION_test.csv` (key,vid_key,video_id,sentence; one
-sentence a video) and `MSRVTT_data.json` ({"videos": [{"video_id", "split", ...}], "sentences": [{"video_id",
-"caption"}]}). `msrvtt-7k`: the same test with the smaller `MSRVTT_train.7k.csv`. Neither has a validation split of its
-own: `MSRVTT_val.csv`, in the test file's columns, is taken where it is there; otherwise a twentieth of the training
-videos, chosen by the hash of their ids, is held out of training.
-`msrvtt-full`: the published split, by the `split` (train, validate, test) of each video in `MSRVTT_data.json`, or in
-`train_val_videodatainfo.json` and `test_videodatainfo.json`; all sentences of a test video count.
+`msrvtt` (1k-A) reads `MSRVTT_train.9k.csv` (video_id), `MSRVTT_JSFUSION_test.csv` (key,vid_key,video_id,sentence; one
+sentence per video) and `MSRVTT_data.json` ({"videos": [{"video_id", "split", ...}], "sentences": [{"video_id",
+"caption"}]}). `msrvtt-7k` has the same test set and the smaller `MSRVTT_train.7k.csv`. Neither has a validation split
+of its own. If there is a `MSRVTT_val.csv`, with the columns of the test file, it is the validation split. Otherwise a
+twentieth of the training videos, chosen by the hash of their ids, is held out of training.
+`msrvtt-full` is the published split, given by the `split` (train, validate, test) of each video in `MSRVTT_data.json`,
+or in `train_val_videodatainfo.json` and `test_videodatainfo.json`; all sentences of a test video count.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ SPLIT_WORDS = {"train": "train", "val": "validate", "test": "test"}
 
 
 def of_thousand(training_list: str, root: Path, split: str) -> Annotations:
-    """A split of the protocols that test on 1k-A."""
+    """Return a split of a protocol that tests on 1k-A."""
     validation = optional_annotation(root, VALIDATION)
     if split == "test" or split == "val" and validation:
         file = annotation(root, TEST) if split == "test" else validation
@@ -39,7 +39,7 @@ def of_thousand(training_list: str, root: Path, split: str) -> Annotations:
 
 
 def published(root: Path, split: str) -> Annotations:
-    """A split as the videos' own `split` tells it."""
+    """Return a split of the published protocol, as each video's own `split` says."""
     file = annotation(root, DATA, PUBLISHED[split])
     values = document(file, dict)
     videos = items(file, lambda v: (v["video_id"], v["split"]), values.get("videos"))
@@ -49,7 +49,7 @@ def published(root: Path, split: str) -> Annotations:
 
 
 def pairs(path: Path) -> tuple[AnnotationEntry, ...]:
-    """One entry a video; the sentences of a video that stands in several rows stay together."""
+    """Return one entry per video; a video in several rows keeps all its sentences."""
     captions: dict[str, list[str]] = {}
     for row in rows(path, ("video_id", "sentence")):
         captions.setdefault(row["video_id"], []).append(row["sentence"])
@@ -57,14 +57,14 @@ def pairs(path: Path) -> tuple[AnnotationEntry, ...]:
 
 
 def training(listed: Path, data: Path) -> tuple[AnnotationEntry, ...]:
-    """One entry a listed video, with all its sentences."""
+    """Return one entry per listed video, with all its sentences."""
     captions = sentences(data, document(data, dict))
     wanted = [row["video_id"] for row in rows(listed, ("video_id",))]
     return _with_captions(wanted, captions, data, listed.name)
 
 
 def sentences(path: Path, values: dict[str, Any]) -> dict[str, list[str]]:
-    """Captions by video."""
+    """Return the captions by video."""
     if "sentences" not in values:
         raise ValueError(f"{path}: an object with `sentences` is expected")
     captions: dict[str, list[str]] = {}

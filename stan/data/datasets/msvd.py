@@ -1,9 +1,9 @@
-"""A folder in MSVD's layout in, its splits as entries out: some forty sentences a video, all of them count in testing.
+"""A folder in MSVD's layout in, its splits as entries out: some forty sentences per video, which all count in testing.
 
-`{train,val,test}_list.txt` (a video a line, such as `-4wsuPCjDBc_5_15`) and the English sentences:
-`AllVideoDescriptions.txt` (`video sentence`, lines with # are comments), else `video_corpus.csv` (VideoID, Start, End,
-Language, Description, ...), under that name or as `MSR Video Description Corpus.csv`. The pickle `raw-captions.pkl`,
-which other code takes, is not read: a pickle can run code.
+The files are `{train,val,test}_list.txt` (one video per line, such as `-4wsuPCjDBc_5_15`) and the English sentences:
+`AllVideoDescriptions.txt` (`video sentence`; lines that start with # are comments), or else `video_corpus.csv`
+(VideoID, Start, End, Language, Description, ...), which may also be named `MSR Video Description Corpus.csv`. The
+pickle `raw-captions.pkl`, which other code reads, is not read here: a pickle can run code.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ TABLES = ("video_corpus.csv", "MSR Video Description Corpus.csv")
 
 
 def annotations(root: Path, split: str) -> Annotations:
-    """The split train, val or test."""
+    """Return the split train, val or test."""
     listed, corpus = annotation(root, f"{split}_list.txt"), optional_annotation(root, TEXT, *TABLES)
     if corpus is None:
         pickled = optional_annotation(root, "raw-captions.pkl")
@@ -28,7 +28,7 @@ def annotations(root: Path, split: str) -> Annotations:
 
 
 def captioned(listed: Path, corpus: Path) -> tuple[AnnotationEntry, ...]:
-    """One entry a listed video, with all its English sentences."""
+    """Return one entry per listed video, with all its English sentences."""
     captions = from_text(corpus) if corpus.suffix == ".txt" else from_table(corpus)
     entries = []
     for number, video in lines(listed):
@@ -39,7 +39,7 @@ def captioned(listed: Path, corpus: Path) -> tuple[AnnotationEntry, ...]:
 
 
 def from_text(path: Path) -> dict[str, list[str]]:
-    """Sentences by video."""
+    """Return the sentences by video."""
     captions: dict[str, list[str]] = {}
     for number, line in lines(path):
         if line.startswith("#"):
@@ -52,7 +52,7 @@ def from_text(path: Path) -> dict[str, list[str]]:
 
 
 def from_table(path: Path) -> dict[str, list[str]]:
-    """Sentences by video; the corpus has rows in other languages and some without a sentence."""
+    """Return the English sentences by video; the corpus has rows in other languages and some without a sentence."""
     captions: dict[str, list[str]] = {}
     for row in rows(path, ("VideoID", "Start", "End", "Language")):
         sentence = (row.get("Description") or "").strip()

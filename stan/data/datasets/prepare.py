@@ -1,8 +1,9 @@
-"""A data set's name and folder in; a folder of one plain layout, with explicit splits and a manifest, out.
+"""A data set's name and folder in; a folder in one plain layout, with explicit splits and a manifest, out.
 
-The new folder is read under the same name (`--data msrvtt:OUT`): `{train,val,test}.jsonl` with joined paragraphs and
-the validation split that a set lacks, `videos/` with links to the originals or smaller copies of them, and
-`manifest.json` with the hashes of all it was made from and all it holds. The originals are only read.
+The new folder is read under the same name (`--data msrvtt:OUT`). It holds `{train,val,test}.jsonl`, with joined
+paragraphs and the validation split that a set may lack; `videos/`, with links to the originals or smaller copies of
+them; and `manifest.json`, with the hashes of the annotation files it was made from and of all its videos. The originals
+are only read.
 """
 
 from __future__ import annotations
@@ -29,19 +30,20 @@ COST = (
     " to report"
 )
 SETTINGS = "prepare.json"
-"""Written first, so that a second call knows what it goes on with."""
+"""Written first, so that a second call knows what it continues."""
 
 
 def prepare(
     name: str, root: str | Path, out: str | Path, size: int | None = None, progress: Progress | None = None
 ) -> dict[str, Any]:
-    """Makes, or goes on making, the folder `out`; returns what was done.
+    """Make the folder `out`, or continue to make it; return what was done.
 
     size: pixels of the short side to which larger videos are re-encoded; None links to the originals.
-    {"set", "out", "size", "splits": {split: entries}, "made", "kept", "missing", "skipped": [{"file", "reason"}],
-    "bytes": {"before", "after"}, "manifest", "warning"}.
-    progress: called with the videos done and all videos.
-    Raises ValueError for an unknown set, annotations that can't be used, and an `out` that can't be gone on with.
+    The result is {"set", "out", "size", "splits": {split: entries}, "made", "kept", "missing", "skipped": [{"file",
+    "reason"}], "bytes": {"before", "after"}, "manifest", "warning"}.
+    progress: called with the videos done and the number of all videos.
+    Raises ValueError for an unknown set, a size below 64, annotations that can't be used, and an `out` that can't be
+    continued.
     """
     if name not in SETS:
         raise ValueError(f"there is no data set {name!r}; there are {', '.join(SETS)}")
@@ -103,7 +105,7 @@ def _open(out: Path, root: Path, settings: dict[str, Any]) -> None:
 
 
 def _sources(root: Path, told: dict[str, Annotations]) -> tuple[dict[str, tuple[Path, Path]], int]:
-    """The file of each entry's video and the folder that it was found in, and how many are missing."""
+    """Return the file of each entry's video with the folder that it was found in, and how many are missing."""
     folder, sources, missing = VideoFolder(root), {}, 0
     for entry in (entry for split in SPLITS for entry in told[split].entries):
         file = entry.file(folder)
@@ -115,7 +117,7 @@ def _sources(root: Path, told: dict[str, Annotations]) -> tuple[dict[str, tuple[
 
 
 def _name(file: Path, top: Path, size: int | None) -> Path:
-    """Where a video goes: as it lies in the originals' folder, re-encoded ones with the ending they then have."""
+    """Return a video's place in the new folder: as in the originals' folder, but ending in .mp4 if it is re-encoded."""
     name = file.relative_to(top)
     return name if size is None else name.with_name(name.name.removesuffix(name.suffix) + ".mp4")
 
@@ -123,7 +125,7 @@ def _name(file: Path, top: Path, size: int | None) -> Path:
 def _made(
     targets: dict[Path, Path], size: int | None, progress: Progress | None
 ) -> Iterator[tuple[Path, str]]:
-    """Each source with `made`, `kept` or the reason why it gives no video; several at once."""
+    """Yield each source with `made`, `kept` or the reason why it gives no video; several are made at once."""
     with ThreadPoolExecutor(POOL.size, thread_name_prefix="prepare") as threads:
         answers = threads.map(lambda pair: _make(*pair, size), targets.items())
         for done, (file, answer) in enumerate(zip(targets, answers, strict=True), 1):
@@ -158,7 +160,7 @@ def _copy(source: Path, target: Path) -> None:
 def _lines(
     told: Annotations, sources: dict[str, tuple[Path, Path]], targets: dict[Path, Path], videos: Path
 ) -> Iterator[str]:
-    """Every entry, also those whose video is missing: they stay to be counted."""
+    """Yield a line for every entry, even if its video is missing, so that it is still counted."""
     for entry in told.entries:
         file = sources.get(entry.video, (None, None))[0]
         yield prepared.line(

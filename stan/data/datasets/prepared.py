@@ -1,7 +1,7 @@
-"""A folder that `stan data prepare` wrote in, its splits as entries out, whichever data set they are of.
+"""A folder that `stan data prepare` wrote in, its splits as entries out, for every data set.
 
-`manifest.json` ({"set", "classes", "held_out", "videos": {file: {"bytes", "sha256"}}, ...}) and
-`{train,val,test}.jsonl` (an object a line: id, video, captions, label).
+The files are `manifest.json` ({"set", "classes", "held_out", "videos": {file: {"bytes", "sha256"}}, ...}) and
+`{train,val,test}.jsonl` (one object per line: id, video, captions, label).
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ def is_prepared(root: Path) -> bool:
 
 
 def manifest(root: Path, name: str) -> dict[str, Any]:
-    """The manifest. Raises ValueError where it is of another set than `name`."""
+    """Return the manifest. Raises ValueError if it belongs to another set than `name`."""
     found = document(root / MANIFEST, dict)
     if found.get("set") != name:
         raise ValueError(f"{root / MANIFEST}: was prepared as {found.get('set')}, not as {name}")
@@ -29,7 +29,7 @@ def manifest(root: Path, name: str) -> dict[str, Any]:
 
 
 def annotations(root: Path, split: str, name: str) -> Annotations:
-    """The split train, val or test of the set `name`."""
+    """Return the split train, val or test of the set `name`."""
     told, file = manifest(root, name), annotation(root, f"{split}.jsonl")
     entries = tuple(_entry(file, number, line) for number, line in lines(file))
     held_out = told["held_out"] and split != "test"
@@ -37,7 +37,7 @@ def annotations(root: Path, split: str, name: str) -> Annotations:
 
 
 def line(entry: AnnotationEntry, video: str) -> str:
-    """The entry as a line that `annotations` reads."""
+    """Return the entry as a line that `annotations` reads."""
     values = {"id": entry.id, "video": video, "captions": entry.captions, "label": entry.label}
     return json.dumps(values, ensure_ascii=False)
 

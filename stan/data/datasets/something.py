@@ -1,9 +1,9 @@
-"""A folder in Something-Something v2's layout in, its splits as entries out: the class is a template of what happens.
+"""A folder in Something-Something v2's layout in, its splits as entries out: a class is a template of what happens.
 
-`labels.json` ({text: index}; v2's own 174 where there is none), `train.json`, `validation.json` and `test.json`
-([{"id", "template", ...}]), also named `something-something-v2-*.json`. A template's brackets are stripped: it is then
-the label's text. Where the test items have no templates, as in the published set, `test` is the published
-validation file, and `val` a twentieth of the training videos, held out of training.
+The files are `labels.json` ({text: index}; without it, the 174 labels of v2), `train.json`, `validation.json` and
+`test.json` ([{"id", "template", ...}]), which may also be named `something-something-v2-*.json`. A template without its
+brackets is the label's text. If the test items have no templates, as in the published set, `test` is the published
+validation file, and `val` is a twentieth of the training videos, held out of training.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ FILES = {"train": "train", "val": "validation", "test": "test"}
 
 
 def annotations(root: Path, split: str) -> Annotations:
-    """The split train, val or test."""
+    """Return the split train, val or test."""
     labels = optional_annotation(root, *_names("labels"))
     classes = class_names(labels)
     whole = _has_templates(optional_annotation(root, *_names("test")))
@@ -32,7 +32,7 @@ def annotations(root: Path, split: str) -> Annotations:
 
 
 def class_names(path: Path | None = None) -> tuple[str, ...]:
-    """Label texts in index order; None: the 174 of version 2."""
+    """Return the label texts in index order; None: the 174 of version 2."""
     if path is None:
         shipped = ASSETS / "labels" / "something_v2.txt"
         return tuple(shipped.read_text(encoding="utf-8").split("\n")[:174])
@@ -47,7 +47,7 @@ def class_names(path: Path | None = None) -> tuple[str, ...]:
 
 
 def labelled(path: Path, classes: tuple[str, ...]) -> tuple[AnnotationEntry, ...]:
-    """One entry an item."""
+    """Return one entry per item."""
     index = {text: i for i, text in enumerate(classes)}
 
     def entry(item: dict[str, Any]) -> AnnotationEntry:
@@ -60,7 +60,7 @@ def labelled(path: Path, classes: tuple[str, ...]) -> tuple[AnnotationEntry, ...
 
 
 def plain(template: str) -> str:
-    """`Pushing [something] off [something]` without its brackets."""
+    """Return a template such as `Pushing [something] off [something]` without its brackets."""
     return template.replace("[", "").replace("]", "")
 
 

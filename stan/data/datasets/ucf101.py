@@ -1,8 +1,8 @@
-"""A folder in UCF101's layout in, its splits as entries out: 101 kinds of action, three ways to part them.
+"""A folder in UCF101's layout in, its splits as entries out: 101 kinds of action, three ways to divide them.
 
-`classInd.txt` (`1 ApplyEyeMakeup`), `trainlist01.txt` (`Class/v_Class_g08_c01.avi 1`) and `testlist01.txt` (the same
-without labels); `ucf101` is split 01, `ucf101-2` and `ucf101-3` are the others. Clips of one group (g08) are cut from
-one video: a twentieth of the groups is held out of training for validation.
+The files are `classInd.txt` (`1 ApplyEyeMakeup`), `trainlist01.txt` (`Class/v_Class_g08_c01.avi 1`) and
+`testlist01.txt` (the same without labels). `ucf101` is split 01; `ucf101-2` and `ucf101-3` are the others. Clips of one
+group (g08) are cut from one video. A twentieth of the groups is held out of training for validation.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from stan.data.datasets.kinetics import labelled
 
 
 def annotations(number: int, root: Path, split: str) -> Annotations:
-    """The split train, val or test of the way `number`."""
+    """Return train, val or test of the published split `number` (1 to 3)."""
     index = annotation(root, "classInd.txt")
     classes = class_names(index)
     texts = tuple(words(name) for name in classes)
@@ -30,7 +30,7 @@ def annotations(number: int, root: Path, split: str) -> Annotations:
 
 
 def class_names(path: Path) -> tuple[str, ...]:
-    """The classes in the order of their numbers, as the folders are called."""
+    """Return the classes in the order of their numbers, named as the folders are."""
     names = []
     for number, line in lines(path):
         index, _, name = line.partition(" ")
@@ -41,7 +41,7 @@ def class_names(path: Path) -> tuple[str, ...]:
 
 
 def tested(path: Path, classes: tuple[str, ...]) -> tuple[AnnotationEntry, ...]:
-    """One entry a line; the folder is the class."""
+    """Return one entry per line; the folder is the class."""
     entries = []
     for number, line in lines(path):
         folder = line.partition("/")[0]
@@ -52,7 +52,7 @@ def tested(path: Path, classes: tuple[str, ...]) -> tuple[AnnotationEntry, ...]:
 
 
 def words(name: str) -> str:
-    """`ApplyEyeMakeup` as `Apply Eye Makeup`."""
+    """Return the class name `ApplyEyeMakeup` as `Apply Eye Makeup`."""
     return re.sub(r"(?<=[a-z])(?=[A-Z])", " ", name)
 
 

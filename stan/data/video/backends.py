@@ -10,20 +10,20 @@ from stan.data.video.timeline import Timeline
 
 try:
     import decord
-except ImportError:  # no wheels beyond x86-64: PyAV serves alone
+except ImportError:  # decord has no wheels beyond x86-64: there, PyAV decodes alone
     decord = None
 
 NARROWEST = 64
-"""decord returns wrong shapes for narrower pictures."""
+"""Smallest side in pixels for decord, which returns wrong shapes for narrower pictures."""
 
 
 def by_decord(
     path: str, indices: np.ndarray, timeline: Timeline, shape: tuple[int, int] | None
 ) -> np.ndarray:
-    """Frames (T, H, W, 3), to read only, at the rising distinct `indices`.
+    """Return read-only frames (T, H, W, 3) at the rising distinct `indices`.
 
-    shape: displayed (width, height), None native.
-    Raises Refused where decord does not see the file as its packets tell it.
+    shape: displayed (width, height); None: native size.
+    Raises Refused if decord is missing or does not see the file as its packets describe it.
     """
     if decord is None:
         raise Refused("decord is not installed")
@@ -31,7 +31,7 @@ def by_decord(
         raise Refused("decord cannot be trusted with frames that the packets do not tell")
     width, height = shape or (-1, -1)
     reader = decord.VideoReader(path, ctx=decord.cpu(0), width=width, height=height, num_threads=1)
-    if len(reader) != len(timeline.pts):  # asking for frames that are not there can loop for ever
+    if len(reader) != len(timeline.pts):  # asking decord for a missing frame can loop for ever
         raise Refused(f"decord sees {len(reader)} frames where there are {len(timeline.pts)}")
     stamps = reader.get_frame_timestamp(indices)[:, 0]
     if not np.allclose(stamps, timeline.pts[indices] * float(timeline.time_base), rtol=1e-5, atol=1e-3):
@@ -40,7 +40,7 @@ def by_decord(
 
 
 class _Shared:
-    """decord's array for numpy to look at where it lies: decord's own way to numpy copies every frame."""
+    """Lets numpy read decord's array in place: decord's own conversion to numpy copies every frame."""
 
     def __init__(self, array: decord.nd.NDArray):
         self._array = array
@@ -49,11 +49,11 @@ class _Shared:
         return self._array.to_dlpack()
 
     def __dlpack_device__(self) -> tuple[int, int]:
-        return 1, 0  # the processor's memory
+        return 1, 0  # DLPack's device for the processor's memory
 
 
 def by_pyav(path: str, indices: np.ndarray, timeline: Timeline, shape: tuple[int, int] | None) -> np.ndarray:
-    """As `by_decord`; turns the frames itself. Raises Refused with the number of frames that do not decode."""
+    """Return frames as `by_decord` does, rotated here. Raises Refused with the number of frames that do not decode."""
     wanted = timeline.pts[indices].tolist()
     found = dict.fromkeys(wanted)
     decode = _decoded_by_seeking if timeline.regular else lambda path, *_: decoded_in_order(path)
@@ -70,7 +70,7 @@ def by_pyav(path: str, indices: np.ndarray, timeline: Timeline, shape: tuple[int
 
 
 def _decoded_by_seeking(path: str, wanted: list[int], keys: tuple[tuple[int, int], ...]):
-    """Decodes on while the next wanted frame is in the running group of pictures, seeks otherwise."""
+    """Yield (pts, frame): decode on while the next wanted frame is in the current group of pictures, seek otherwise."""
     with opened(path) as (container, stream):
         at, groups = None, {}
         for pts in wanted:
@@ -87,7 +87,7 @@ def _decoded_by_seeking(path: str, wanted: list[int], keys: tuple[tuple[int, int
 
 
 def _upright(frame: av.VideoFrame, shape: tuple[int, int] | None) -> np.ndarray:
-    """The frame as displayed, uint8 (H, W, 3)."""
+    """Return the frame as displayed, uint8 (H, W, 3)."""
     turns = quarter_turns(frame)
     size = {}
     if shape is not None:

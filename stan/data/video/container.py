@@ -1,4 +1,4 @@
-"""A local video file in, its main video stream opened and decoded in order by PyAV out; for decoding workers only."""
+"""A local video file in; its main video stream, opened and decoded in order by PyAV, out; for decoding workers only."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ FORMATS = (
     "mov,mp4,m4a,3gp,3g2,mj2,matroska,webm,avi,mpegts,mpeg,mpegvideo,m4v,h264,hevc,"
     "asf,flv,ogg,gif,ivf,mxf,nut,dv,rm"
 )
-# Playlists and concat files name other files; without their demuxers and protocols they cannot be followed.
+# Playlists and concat files point to other files. Without their demuxers and protocols, nothing follows them.
 OPEN_OPTIONS = {"protocol_whitelist": "file", "format_whitelist": FORMATS}
 BROKEN = "repair or re-encode the file, or leave it out"
 
 
 class Refused(Exception):
-    """Why a file gives no frames, and what to do about it."""
+    """Raised for a file that gives no frames: the reason, and what to do about it."""
 
     def __init__(self, reason: str, remedy: str = BROKEN):
         super().__init__(reason, remedy)
@@ -28,7 +28,7 @@ class Refused(Exception):
 def opened(
     path: str, **options: str
 ) -> Iterator[tuple[av.container.InputContainer, av.video.stream.VideoStream]]:
-    """The container and its main video stream, ready to decode on one thread."""
+    """Open a file and yield its container and main video stream, ready to decode on one thread. Raises Refused."""
     try:
         container = av.open(path, metadata_errors="ignore", options=OPEN_OPTIONS | options)
     except MemoryError:
@@ -42,23 +42,23 @@ def opened(
             raise Refused("holds no video stream that can be decoded", "give a file with a picture track")
         if stream.disposition & stream.disposition.attached_pic:
             raise Refused("holds sound and a cover picture, no video", "give a file with a picture track")
-        # FFmpeg's own threads can wait for each other on damaged streams; workers run side by side instead.
+        # FFmpeg's own threads can deadlock on damaged streams; workers run side by side instead.
         stream.codec_context.thread_count = 1
         yield container, stream
 
 
 def decoded_in_order(path: str) -> Iterator[tuple[int, av.VideoFrame]]:
-    """Every frame that decodes, with a rising stamp."""
+    """Yield (stamp, frame) for every frame that decodes, with rising stamps."""
     with opened(path) as (container, stream):
         last = -1
         for frame in decodable(container, stream):
-            # Frames without a stamp of their own follow the one before.
+            # A frame without a higher stamp of its own gets the previous frame's stamp plus 1.
             last = frame.pts if frame.pts is not None and frame.pts > last else last + 1
             yield last, frame
 
 
 def decodable(container, stream) -> Iterator[av.VideoFrame]:
-    """Every frame that decodes; a packet that doesn't is passed over."""
+    """Yield every frame that decodes; a packet that doesn't is passed over."""
     try:
         for packet in container.demux(stream):
             yield from frames_of(packet)
@@ -67,7 +67,7 @@ def decodable(container, stream) -> Iterator[av.VideoFrame]:
 
 
 def frames_of(packet: av.Packet) -> list[av.VideoFrame]:
-    """None of a packet that doesn't decode."""
+    """Return the packet's frames; none if it doesn't decode."""
     try:
         return packet.decode()
     except av.FFmpegError:
@@ -75,7 +75,7 @@ def frames_of(packet: av.Packet) -> list[av.VideoFrame]:
 
 
 def quarter_turns(frame: av.VideoFrame) -> int:
-    """By how many the file asks to turn the frame, counter-clockwise, as numpy does."""
+    """Return by how many quarter turns the file asks to turn the frame, counter-clockwise, as numpy does."""
     return round(frame.rotation / 90) % 4
 
 

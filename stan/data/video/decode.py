@@ -1,7 +1,7 @@
-"""A local video file in, its properties or exact frames out: the only decoder, run where it can be killed.
+"""A local video file in, its properties or exact frames out: the only decoder, run in processes that can be killed.
 
-decord decodes; PyAV takes over where decord fails, ends its process, hangs or repeats frames that differ. Both
-turn frames as the file asks. Whatever goes wrong with a file is one `VideoError`; this process survives it.
+decord decodes. PyAV takes over where decord fails, ends its process, hangs, or repeats frames that in fact differ. Both
+turn frames as the file asks. Whatever goes wrong with a file raises one error, `VideoError`; this process survives it.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from stan.data.video.pool import POOL, WorkerDied
 
 
 class VideoError(ValueError):
-    """A file that gives no frames: `.path`, `.reason` and `.remedy`; the message is `file: reason; remedy`."""
+    """Raised for a file without frames: `.path`, `.reason` and `.remedy`; the message is `file: reason; remedy`."""
 
     def __init__(self, path: str | Path, reason: str, remedy: str):
         super().__init__(f"{_printable(path)}: {reason}; {remedy}")
@@ -33,16 +33,16 @@ class VideoError(ValueError):
 
 @dataclass(frozen=True)
 class Limits:
-    """What one file may cost; whatever needs more is a VideoError."""
+    """What decoding one file may cost; a file that needs more raises VideoError."""
 
     seconds: float = 60.0
     """Wall time of one attempt; there are two at most, decord's and PyAV's."""
     memory: int = 4 << 30
     """Bytes of address space of the decoding process."""
     pixels: int = 7680 * 4320
-    """Width times height."""
+    """Width times height of a frame."""
     duration: float = 4 * 3600.0
-    """Seconds."""
+    """Length of the video, in seconds."""
 
 
 DEFAULT = Limits()
@@ -50,7 +50,7 @@ DEFAULT = Limits()
 
 @dataclass(frozen=True)
 class VideoInfo:
-    """What a file holds; width and height as displayed, after the turn of `rotation` degrees clockwise."""
+    """Properties of a file; width and height as displayed, after the turn of `rotation` degrees clockwise."""
 
     path: str
     frames: int
@@ -67,7 +67,7 @@ class VideoInfo:
 
 @dataclass(frozen=True)
 class Decoded:
-    """Frames and where they stand in the file."""
+    """Frames and their places in the file."""
 
     frames: np.ndarray
     """uint8 (T, H, W, 3), RGB, as displayed."""
@@ -89,7 +89,7 @@ class Request:
 
 
 def probe(path: str | Path, limits: Limits = DEFAULT) -> VideoInfo:
-    """Properties of the main video stream; reads the whole file once, decodes one frame.
+    """Return the properties of the main video stream; this reads the whole file once and decodes one frame.
 
     Raises VideoError.
     """
@@ -104,10 +104,11 @@ def decode(
     rng: np.random.Generator | None = None,
     limits: Limits = DEFAULT,
 ) -> Decoded:
-    """Exact frames of the main video stream.
+    """Return exact frames of the main video stream.
 
-    indices: in any order, also repeated; or a number of frames: the centres of as many segments, or with `rng`
-    a random frame of each. size: pixels of the short side, the aspect kept; None leaves the frames as they are.
+    indices: frame numbers in any order, also repeated; or a number of segments, whose centre frames are taken or, with
+    `rng`, a random frame of each. size: pixels of the short side, with the aspect ratio kept; None leaves the frames as
+    they are.
     Raises VideoError for whatever the file causes, ValueError for no indices or a size below 1.
     """
     count = int(indices) if isinstance(indices, (int, np.integer)) else None
@@ -134,14 +135,14 @@ def frames(
     size: int | None = None,
     limits: Limits = DEFAULT,
 ) -> np.ndarray:
-    """uint8 (T, H, W, 3); arguments and errors as of `decode`."""
+    """Return frames, uint8 (T, H, W, 3); arguments and errors are those of `decode`."""
     return decode(path, indices, size, limits=limits).frames
 
 
 def decode_many(
     requests: Iterable[Request], workers: int | None = None, limits: Limits = DEFAULT
 ) -> Iterator[Decoded | VideoError]:
-    """The answer to each request in order, by several workers at once, a few videos ahead of who reads.
+    """Yield the answer to each request in order; several workers decode a few videos ahead of the reader.
 
     A file that cannot be decoded gives its VideoError in its place, and the rest goes on.
     """
@@ -160,7 +161,7 @@ def decode_many(
 
 
 def close() -> None:
-    """Ends the decoding processes; the next call starts new ones. Done by itself when Python ends."""
+    """End the decoding processes; the next call starts new ones. This also happens when Python ends."""
     POOL.close()
 
 
@@ -174,7 +175,7 @@ def _decoded_or_error(request: Request, limits: Limits) -> Decoded | VideoError:
 def _ask(
     request: dict[str, Any], path: str | Path, limits: Limits
 ) -> tuple[dict[str, Any], np.ndarray | None]:
-    """The first answer of decord with PyAV behind it, or of PyAV alone where that ended the worker."""
+    """Return the answer of decord with PyAV as its fallback or, if that ended the worker, of PyAV alone."""
     request = {**request, "limits": asdict(limits), "decoder": "any"}
     endings = []
     for decoder in ("any", "pyav") if request["what"] == "decode" else ("any",):
@@ -193,7 +194,10 @@ def _ask(
 
 
 def _checked(path: str | Path) -> str:
-    """Path of a regular local file that is not empty; absolute, so that it cannot pass for a URL."""
+    """Return the absolute path of a regular local file that is not empty; as such it cannot pass for a URL.
+
+    Raises VideoError for anything else.
+    """
     try:
         state = os.stat(path)
     except (OSError, ValueError) as error:
@@ -217,5 +221,5 @@ def _checked(path: str | Path) -> str:
 
 
 def _printable(path: str | Path) -> str:
-    """File names may hold bytes that are no text."""
+    """Return the path as text that can be printed: file names may hold bytes that are no text."""
     return os.fsencode(path).decode(errors="replace")

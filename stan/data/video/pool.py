@@ -1,7 +1,7 @@
-"""Requests in, answers out of worker processes that may hang, crash or swell without harm to this process.
+"""Requests in, answers out of worker processes that may hang, crash or use up memory without harm to this process.
 
-Workers are fresh interpreters, never forks: torch's threads would not survive one. Each is killed when it
-overruns its time, replaced when it died, waited for in any case, and ends by itself when this process is gone.
+Workers are fresh interpreters, never forks: torch's threads would not survive a fork. A worker is killed when it
+overruns its time, replaced when it has died, and waited for in any case. It ends by itself when this process is gone.
 """
 
 from __future__ import annotations
@@ -26,12 +26,12 @@ _START = (
 _ONE_THREAD = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1")
 _START_SECONDS = 120
 _PIPE_BYTES = 1 << 20
-_F_SETPIPE_SZ = 1031  # Linux only: a pipe that holds a whole clip saves waking up for every 64 KiB
+_F_SETPIPE_SZ = 1031  # Linux only: a pipe that holds a whole clip saves a wake-up for every 64 KiB
 _LONGEST_HEADER = 64 << 20
 
 
 class WorkerDied(Exception):
-    """The worker did not live to answer; the message says how it ended."""
+    """Raised when a worker ended before it answered; the message says how it ended."""
 
 
 class Worker:
@@ -61,7 +61,7 @@ class Worker:
         return self._process.poll() is None
 
     def ask(self, request: dict[str, Any], seconds: float) -> tuple[dict[str, Any], np.ndarray | None]:
-        """Header and frames, if any. Raises WorkerDied when no answer came; the worker is gone then."""
+        """Return the header and the frames, if any. Raises WorkerDied if no answer came; the worker is gone then."""
         deadline = time.monotonic() + seconds
         try:
             self._process.stdin.write(json.dumps(request).encode() + b"\n")
@@ -76,13 +76,13 @@ class Worker:
         return header, frames
 
     def kill(self) -> None:
-        """Ends the process now and takes its remains away."""
+        """End the process now, wait for it, and close its pipes."""
         self._process.kill()
         self._process.wait()
         self.forget()
 
     def forget(self) -> None:
-        """Closes this process's ends of the pipes."""
+        """Close this process's ends of the pipes."""
         for pipe in (self._process.stdin, self._process.stdout):
             with suppress(OSError):
                 pipe.close()
@@ -130,7 +130,7 @@ class Worker:
 
 
 class Pool:
-    """As many workers as there are processors, started when first needed, shared by all threads."""
+    """As many workers as there are processors (at least 2), started when first needed and shared by all threads."""
 
     def __init__(self, size: int | None = None):
         self.size = size or max(2, os.cpu_count() or 2)
@@ -140,7 +140,7 @@ class Pool:
         self._all: set[Worker] = set()
 
     def ask(self, request: dict[str, Any], seconds: float) -> tuple[dict[str, Any], np.ndarray | None]:
-        """As `Worker.ask`, by whichever worker is free, or the next to become so."""
+        """Return what `Worker.ask` returns, from a free worker or the next one to become free."""
         with self._free:
             worker = self._take()
             try:
@@ -159,14 +159,14 @@ class Pool:
             return [worker.pid for worker in self._all]
 
     def close(self) -> None:
-        """Ends all workers; the next request starts new ones."""
+        """End all workers; the next request starts new ones."""
         with self._lock:
             workers, self._all, self._idle = self._all, set(), []
         for worker in workers:
             worker.kill()
 
     def forget(self) -> None:
-        """After a fork: the workers belong to the parent, so only let go of their pipes."""
+        """Let go of the workers' pipes after a fork, and nothing more: the workers belong to the parent."""
         for worker in self._all:
             worker.forget()
         self.__init__(self.size)

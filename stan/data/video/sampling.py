@@ -6,10 +6,10 @@ import numpy as np
 
 
 def segments(total_frames: int, count: int, rng: np.random.Generator | None = None) -> np.ndarray:
-    """Indices (count,) int64, rising, one from each of `count` equal segments of a clip of `total_frames`.
+    """Return rising indices (count,) int64, one from each of `count` equal segments of a clip of `total_frames`.
 
-    Without `rng` the centre of each segment (testing), with it a random frame of each (training).
-    A clip with fewer frames than asked for repeats some of them. Source: TSN's segment sampling.
+    Without `rng`, it is the centre of each segment (testing); with it, a random frame of each (training). A clip with
+    fewer frames than asked for repeats some of them. Source: TSN's segment sampling.
     """
     if total_frames < 1 or count < 1:
         raise ValueError(f"cannot take {count} frames of a clip of {total_frames}: both must be 1 or more")

@@ -1,4 +1,4 @@
-"""A local video file in, when each of its frames is shown and how large and how turned they are, out."""
+"""A local video file in; when each of its frames is shown, and the frames' size and rotation, out."""
 
 from __future__ import annotations
 
@@ -12,17 +12,17 @@ import numpy as np
 from stan.data.video.container import Refused, decoded_in_order, frames_of, opened, quarter_turns
 
 HEADERS_ONLY = {"skip_frame": "all"}
-"""FFmpeg opens a file by decoding its first frame, to throw it away; with this it trusts the headers instead."""
+"""FFmpeg decodes a file's first frame when it opens the file, and throws it away; with this it trusts the headers."""
 
 
 @dataclass(frozen=True)
 class FirstFrame:
-    """What only a decoded frame tells: the first one that decodes."""
+    """What only a decoded frame tells, taken from the first frame that decodes."""
 
     stored: tuple[int, int]
     """Width and height before any turn."""
     quarter_turns: int
-    """Counter-clockwise, as numpy turns."""
+    """Quarter turns counter-clockwise, as numpy counts them."""
 
     @property
     def displayed(self) -> tuple[int, int]:
@@ -31,32 +31,32 @@ class FirstFrame:
 
     @property
     def rotation(self) -> int:
-        """Degrees clockwise, 0, 90, 180 or 270, by which a player turns the stored picture."""
+        """Degrees clockwise (0, 90, 180 or 270) by which a player turns the stored picture."""
         return -90 * self.quarter_turns % 360
 
 
 @dataclass(frozen=True)
 class Timeline:
-    """The main video stream: when each frame is shown, `pts` (frames,) int64, rising, in `time_base` seconds."""
+    """The main video stream: `pts` (frames,), rising int64, says when each frame is shown, in units of `time_base`."""
 
     pts: np.ndarray
     keys: tuple[tuple[int, int], ...]
     """Key frames as (pts, dts), rising."""
     regular: bool
-    """False where only decoding in order tells the frames: hidden ones, missing or equal stamps."""
+    """False if only decoding in order finds the frames, because some are hidden or stamps are missing or equal."""
     time_base: Fraction
     start: Fraction
     """Seconds at which the file's clock starts."""
     frame_duration: Fraction
     codec: str
     stored: tuple[int, int]
-    """Width and height before any turn, as the file's headers have it."""
+    """Width and height before any turn, as the file's headers give them."""
     first: FirstFrame | None
-    """None where no frame decodes."""
+    """The first frame that decodes; None if none does."""
 
     @property
     def times(self) -> np.ndarray:
-        """Seconds from the start of the file, (frames,) float64."""
+        """When each frame is shown, (frames,) float64, in seconds from the start of the file."""
         return self.pts * float(self.time_base) - float(self.start)
 
     @property
@@ -69,7 +69,10 @@ class Timeline:
 
 
 def read_timeline(path: str, most_pixels: int) -> Timeline:
-    """The frames that can really be read, counted packet by packet: headers may promise more."""
+    """Return the frames that can really be read, counted packet by packet: headers may promise more.
+
+    Raises Refused for a file without frames, or with more pixels than `most_pixels`.
+    """
     scan = (_scanned_by_headers(path, most_pixels) if _is_mp4(path) else None) or _scanned(path, most_pixels)
     stamps = [pts for pts, *_ in scan.packets]
     regular = not scan.hidden and None not in stamps and len(set(stamps)) == len(stamps)
@@ -92,7 +95,7 @@ def read_timeline(path: str, most_pixels: int) -> Timeline:
 
 @dataclass
 class _Scan:
-    """What one pass over the file's packets finds; `packets` as (pts, dts, is key, duration), whole ones only."""
+    """What one pass over the file's packets finds; `packets` has (pts, dts, is key, duration) of each intact packet."""
 
     codec: str
     stored: tuple[int, int]
@@ -113,11 +116,11 @@ def _is_mp4(path: str) -> bool:
 
 
 def _scanned_by_headers(path: str, most_pixels: int) -> _Scan | None:
-    """As `_scanned`, without a frame decoded only to open the file; None where its headers leave any doubt.
+    """Return what `_scanned` finds, without decoding a frame to open the file; None if the headers leave any doubt.
 
-    MP4 and MOV name sizes and stamps themselves. Yet FFmpeg would choose differently between several pictures, may
-    see another start where there is more than picture and sound, guesses durations that are not written, and reads
-    past what is broken while it looks for the frame that it is not given.
+    MP4 and MOV headers give sizes and stamps themselves. But with HEADERS_ONLY, FFmpeg would choose differently between
+    several pictures, may see another start if there is more than picture and sound, guesses durations that are not
+    written, and reads past broken parts while it looks for the frame that it is not given.
     """
     try:
         with opened(path, **HEADERS_ONLY) as (container, stream):
@@ -136,7 +139,7 @@ def _scanned(path: str, most_pixels: int) -> _Scan:
 
 
 def _scan(container, stream, most_pixels: int) -> _Scan:
-    """Goes through all packets, decoding until there is a frame."""
+    """Go through all packets, and decode them until one gives a frame."""
     scan = _Scan(
         codec=stream.codec_context.codec.canonical_name,
         stored=_size_within(stream, most_pixels),
@@ -158,7 +161,7 @@ def _scan(container, stream, most_pixels: int) -> _Scan:
             if scan.first is None:
                 scan.first = _first_of(packet)
     except av.FFmpegError:
-        pass  # what was read until here can be decoded
+        pass  # what was read so far can be decoded
     scan.complete = not any(promised.values())
     return scan
 

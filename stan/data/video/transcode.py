@@ -1,6 +1,6 @@
 """A video file and a size in, a smaller H.264 file with the same frames at the same times out.
 
-Frames come from the isolated decoder, upright; sound is dropped. Encoding is lossy.
+The isolated decoder gives the frames, upright; sound is dropped. Encoding is lossy.
 """
 
 from __future__ import annotations
@@ -17,22 +17,22 @@ from stan.data.datasets.broken import chunks
 from stan.data.video import decode
 
 ENCODING = {"crf": "21", "preset": "medium", "threads": "1", "bf": "0", "g": "24", "mbtree": "0"}
-"""Near to what the eye can't tell apart; a key frame a second, so that single frames are reached quickly."""
+"""Almost indistinguishable to the eye; about one key frame per second, so that single frames are reached quickly."""
 CLOCK = Fraction(1, 90_000)
-"""Seconds of a tick, fine enough for the stamps of any frame rate."""
+"""Length of a tick in seconds, short enough for the stamps of any frame rate."""
 FRAMES_AT_ONCE = 32
 
 
 def is_small(path: Path, size: int) -> bool:
-    """Whether the short side is `size` pixels or fewer, so that there is nothing to shrink. Raises VideoError."""
+    """Return whether the short side is `size` pixels or fewer, so that nothing needs to shrink. Raises VideoError."""
     info = decode.probe(path)
     return min(info.width, info.height) <= size
 
 
 def transcode(source: Path, target: Path, size: int) -> None:
-    """Writes `target` whole or not at all, its short side `size` pixels or fewer: nothing is enlarged, sides are even.
+    """Write `target` whole or not at all, with a short side of `size` pixels or fewer.
 
-    Raises VideoError for a source that does not give all its frames.
+    Nothing is enlarged, and both sides are even. Raises VideoError for a source that does not give all its frames.
     """
     part, info = target.with_name(f".{target.name}.part"), decode.probe(source)
     shrunk = size if min(info.width, info.height) > size else None

@@ -1,6 +1,6 @@
 """Decoded frames in, CLIP's input out: uint8 (T, H, W, 3) to float32 (T, 3, S, S).
 
-PIL and numpy only, in the very steps of torchvision, so that the result is open_clip's own to the last bit.
+It takes only PIL and numpy, in exactly torchvision's steps, so that the result is open_clip's own to the last bit.
 """
 
 from __future__ import annotations
@@ -15,11 +15,11 @@ Frames = UInt8[np.ndarray, "T H W 3"]
 Pixels = Float32[np.ndarray, "T 3 S S"]
 
 RATIO = (3 / 4, 4 / 3)
-"""Width over height of a training crop before it is resized, torchvision's default."""
+"""Least and greatest width over height of a training crop before it is resized; torchvision's default."""
 
 
 def evaluation(size: int, mean: Sequence[float], std: Sequence[float]) -> Callable[[Frames], Pixels]:
-    """open_clip's own preprocessing of every frame: short side to `size`, centre crop, normalisation."""
+    """Return open_clip's own preprocessing of every frame: short side to `size`, centre crop, normalisation."""
 
     def transform(frames: Frames) -> Pixels:
         resized = _short_side(frames, size)
@@ -32,7 +32,10 @@ def evaluation(size: int, mean: Sequence[float], std: Sequence[float]) -> Callab
 def views(
     size: int, mean: Sequence[float], std: Sequence[float], crops: int = 3
 ) -> Callable[[Frames], Float32[np.ndarray, "V T 3 S S"]]:
-    """`crops` square views, evenly from end to end of the long side; the middle one of three is `evaluation`'s."""
+    """Return a transform to `crops` square views, spread evenly over the long side from end to end.
+
+    The middle one of three is the view that `evaluation` gives.
+    """
 
     def transform(frames: Frames) -> Float32[np.ndarray, "V T 3 S S"]:
         resized = _short_side(frames, size)
@@ -47,8 +50,10 @@ def views(
 def training(
     size: int, mean: Sequence[float], std: Sequence[float], scale: tuple[float, float] = (0.08, 1.0)
 ) -> Callable[[Frames, np.random.Generator], Pixels]:
-    """A random crop of `scale` of the area, the same for all frames of the clip, resized; no flip: it would turn left
-    into right."""
+    """Return a transform that takes a random crop, the same for all frames of the clip, and resizes it.
+
+    scale: smallest and largest share of the area. There is no flip, which would turn left into right.
+    """
 
     def transform(frames: Frames, rng: np.random.Generator) -> Pixels:
         top, left, height, width = random_box(*frames.shape[1:3], scale, rng)
@@ -65,14 +70,14 @@ def training(
 def random_box(
     height: int, width: int, scale: tuple[float, float], rng: np.random.Generator
 ) -> tuple[int, int, int, int]:
-    """(top, left, height, width) of a crop, drawn as torchvision's RandomResizedCrop draws it."""
+    """Return (top, left, height, width) of a crop, drawn as torchvision's RandomResizedCrop draws it."""
     for _ in range(10):
         area = height * width * rng.uniform(*scale)
         ratio = np.exp(rng.uniform(*np.log(RATIO)))
         w, h = round(np.sqrt(area * ratio)), round(np.sqrt(area / ratio))
         if 0 < w <= width and 0 < h <= height:
             return int(rng.integers(height - h + 1)), int(rng.integers(width - w + 1)), h, w
-    # No such crop fits a very long picture: the largest central one of an allowed shape.
+    # No such crop fits a very long picture: take the largest central crop of an allowed shape.
     w, h = min(width, round(height * RATIO[1])), min(height, round(width / RATIO[0]))
     return (height - h) // 2, (width - w) // 2, h, w
 

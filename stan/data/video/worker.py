@@ -1,6 +1,6 @@
 """Requests in on one pipe, frames or reasons out on another: the process that decodes and may die.
 
-One request is a JSON line; one answer is a JSON line, followed by the frames' bytes where it names a shape.
+A request is one JSON line. An answer is one JSON line, followed by the bytes of the frames if the line names a shape.
 Neither can carry code: a file that takes over the decoder gains nothing in the process that asked.
 """
 
@@ -15,7 +15,7 @@ from math import ceil
 from typing import Any
 
 import av
-import av.subtitles.stream  # noqa: F401  both are loaded when first needed, which a limit of memory may forbid
+import av.subtitles.stream  # noqa: F401  loaded now, like numpy.random: later, the memory limit may forbid it
 import numpy as np
 import numpy.random  # noqa: F401
 
@@ -30,16 +30,15 @@ _PICTURES = (b"\x89PNG", b"\xff\xd8\xff", b"BM", b"II*\0", b"MM\0*", b"%PDF")
 
 
 def main() -> None:
-    """Answers until the asking process closes its end."""
+    """Answer requests until the asking process closes its end of the pipe."""
     answers = os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)  # what the libraries print must not mix with the answers
     av.logging.set_level(None)
     _send(answers, {"ready": backends.decord is not None})
     for line in sys.stdin.buffer:
         request = json.loads(line)
-        signal.alarm(
-            ceil(request["limits"]["seconds"]) + 5
-        )  # ends this process even if nobody is left to kill it
+        # The alarm ends this process even if nobody is left to kill it.
+        signal.alarm(ceil(request["limits"]["seconds"]) + 5)
         header, frames = answer(request)
         signal.alarm(0)
         _send(answers, header, frames)
@@ -53,7 +52,7 @@ def _send(pipe, header: dict[str, Any], frames: np.ndarray | None = None) -> Non
 
 
 def answer(request: dict[str, Any]) -> tuple[dict[str, Any], np.ndarray | None]:
-    """The header of the answer and the frames, if any; a refusal is a header with `reason` and `remedy`."""
+    """Return the header of the answer and the frames, if any; a refusal is a header with `reason` and `remedy`."""
     limits = request["limits"]
     resource.setrlimit(resource.RLIMIT_AS, (limits["memory"], resource.getrlimit(resource.RLIMIT_AS)[1]))
     try:
@@ -66,12 +65,12 @@ def answer(request: dict[str, Any]) -> tuple[dict[str, Any], np.ndarray | None]:
             "reason": f"needs more than {limits['memory'] >> 20} MiB to decode",
             "remedy": "raise limits.memory",
         }, None
-    except Exception as error:  # any file may raise anything in a decoder
+    except Exception as error:  # a file may make a decoder raise anything
         return {"reason": f"cannot be decoded ({in_words(error)})", "remedy": BROKEN}, None
 
 
 def refuse_by_first_bytes(path: str) -> None:
-    """Raises Refused for playlists, pictures and other text, whatever they are named."""
+    """Raise Refused for playlists and other text, pictures and documents, whatever their names."""
     with open(path, "rb") as file:
         head = file.read(64).lstrip(b"\xef\xbb\xbf \t\r\n")
     if head.startswith(_TEXT):
@@ -146,7 +145,7 @@ def _first(timeline: Timeline) -> FirstFrame:
 
 
 def _shape(size: int | None, timeline: Timeline) -> tuple[tuple[int, int] | None, bool]:
-    """Displayed (width, height) to decode to, None for native, and whether that is too narrow for decord."""
+    """Return the displayed (width, height) to decode to (None: native), and whether that is too narrow for decord."""
     if size is None:
         return None, min(timeline.stored) < NARROWEST
     width, height = _first(timeline).displayed
@@ -155,7 +154,10 @@ def _shape(size: int | None, timeline: Timeline) -> tuple[tuple[int, int] | None
 
 
 def _by_either(request, indices, timeline, shape, narrow) -> tuple[str, np.ndarray]:
-    """decord's frames, or PyAV's where decord may not be asked, fails, or repeats frames that PyAV tells apart."""
+    """Return the decoder's name and its frames.
+
+    PyAV decodes if decord may not be asked, fails, or repeats frames that PyAV tells apart.
+    """
     path, reason = request["path"], ""
     if request["decoder"] != "pyav" and not narrow:
         try:
@@ -173,7 +175,10 @@ def _by_either(request, indices, timeline, shape, narrow) -> tuple[str, np.ndarr
 
 
 def _repeats_are_real(path, frames, indices, timeline, shape) -> bool:
-    """Still scenes repeat frames, and so does decord where a frame is damaged: PyAV decides which it is."""
+    """Return whether repeated frames are really equal.
+
+    Still scenes repeat frames, but so does decord where a frame is damaged: PyAV decides which it is.
+    """
     repeats = _equal_to_next(frames)
     if not repeats.any():
         return True
@@ -185,7 +190,10 @@ def _repeats_are_real(path, frames, indices, timeline, shape) -> bool:
 
 
 def _equal_to_next(frames: np.ndarray) -> np.ndarray:
-    """bool (T - 1,); a few pixels tell most frames apart, only the others are compared whole."""
+    """Return for each frame but the last whether it equals the next, bool (T - 1,).
+
+    A few pixels tell most frames apart; only the others are compared whole.
+    """
     equal = (frames[:-1, ::16, ::16] == frames[1:, ::16, ::16]).all(axis=(1, 2, 3))
     for i in np.flatnonzero(equal):
         equal[i] = np.array_equal(frames[i], frames[i + 1])

@@ -1,7 +1,8 @@
-"""Nothing in, the vocabulary of the embedded world out: what a picture can show, and what training videos never show.
+"""Offers the vocabulary of the embedded world: what a picture can show, and what training videos never show.
 
-A third of the shapes, colours and backgrounds appear in stills only. Where a video shows them, a model can lean on
-nothing but what CLIP learned from stills: they measure knowledge kept, and are reported apart as "unseen".
+A third of the shapes, colours and backgrounds appear in stills only. Where a test video shows them, a model can rely
+only on what CLIP learned from stills. Such videos measure how much knowledge is kept, and are reported separately as
+"unseen".
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Vocabulary:
-    """Words for shapes, colours and backgrounds that may stand together in one clip."""
+    """Words for shapes, colours and backgrounds that may appear together in one clip."""
 
     shapes: tuple[str, ...]
     colours: tuple[str, ...]

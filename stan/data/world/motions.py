@@ -1,6 +1,6 @@
-"""What happens in an event (a motion, one or two looks) in, its words and its tracks over time out.
+"""An event (a motion and one or two looks) in, its sentence and its tracks over time out.
 
-Motions come in pairs that are each other's reversal in time, or alone where reversing changes nothing.
+Motions come in pairs, each the time reversal of the other, or alone where the reversal is the same motion.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from stan.data.world.concepts import RGB, ROUND, Vocabulary
 from stan.data.world.render import HEIGHT, WIDTH, Track
 
 MARGIN = 10.0
-"""Pixels at the left and right that centre crops cut off, and 2 to spare."""
+"""Pixels at the left and right that shapes keep free: those that centre crops cut off, and 2 to spare."""
 
 
 @dataclass(frozen=True)
@@ -28,14 +28,14 @@ class Appearance:
 
 @dataclass(frozen=True)
 class Event:
-    """A motion and whom it concerns; `looks` holds two where the motion needs two."""
+    """A motion and the looks (colour and shape) that take part in it; some motions need two."""
 
     motion: str
     looks: tuple[Appearance, ...]
 
     @property
     def reversed(self) -> Event:
-        """What is seen when the frames run backwards."""
+        """The event that is seen when the frames run backwards."""
         if self.motion == "recolour":
             return Event(self.motion, self.looks[::-1])
         return Event(MOTIONS[self.motion].reversal or self.motion, self.looks)
@@ -50,7 +50,10 @@ class Event:
         return tuple(self.looks[i] for i in MOTIONS[self.motion].named)
 
     def sentence(self, wording: int = 0, anonymous: bool = False) -> str:
-        """One clause without the background; `wording` chooses among paraphrases, `anonymous` names no shape."""
+        """Return one clause without the background.
+
+        wording: chooses a paraphrase. anonymous: names no shape, says `something` instead.
+        """
         phrases = MOTIONS[self.motion].phrases
         first, last = self.looks[0], self.looks[-1]
         names = {"a": first, "b": last, "shape": f"a {first.shape}", "old": first.colour, "new": last.colour}
@@ -61,28 +64,28 @@ class Event:
 
 @dataclass(frozen=True)
 class Motion:
-    """Words of a motion, its reversal, how many looks it takes, and how its tracks run."""
+    """A motion's phrases, its reversal, the number of looks it takes, and how its tracks run."""
 
     phrases: tuple[str, ...]
     template: str
-    """Something-Something's kind of label, with the object in brackets."""
+    """A label like Something-Something's, with the objects in brackets."""
     tracks: Callable[[np.random.Generator, int], list[dict[str, np.ndarray]]] | None
-    """None: the reversal's tracks, run backwards."""
+    """Draws the tracks over a number of frames; None: the reversal's tracks, run backwards."""
     reversal: str | None = None
     looks: int = 1
     named: tuple[int, ...] = (0,)
-    """Which look each of the template's brackets stands for."""
+    """Indices of the looks that the template's brackets stand for."""
     turns: bool = False
-    """Only shapes that turning changes."""
+    """Whether the motion takes only shapes that look different when they turn."""
 
 
 def class_name(motion: str) -> str:
-    """The motion's template without its brackets, as Something-Something's classes are named."""
+    """Return the motion's template without its brackets, the form in which Something-Something names its classes."""
     return MOTIONS[motion].template.replace("[", "").replace("]", "")
 
 
 def draw_event(motion: str, words: Vocabulary, rng: np.random.Generator) -> Event:
-    """A motion with looks drawn from `words`; two looks differ in colour."""
+    """Return the motion with looks drawn from `words`; two looks differ in colour."""
     kind = MOTIONS[motion]
     shapes = [s for s in words.shapes if not (kind.turns and s in ROUND)]
     colours = rng.choice(words.colours, kind.looks, replace=False)
@@ -93,7 +96,7 @@ def draw_event(motion: str, words: Vocabulary, rng: np.random.Generator) -> Even
 
 
 def tracks_of(event: Event, rng: np.random.Generator, frames: int) -> tuple[Track, ...]:
-    """One Track over `frames` moments for each shape on the picture, the last one in front."""
+    """Return one Track over `frames` moments for each shape in the picture; the last one is in front."""
     kind = MOTIONS[event.motion]
     if kind.tracks is None:
         return tuple(_backwards(track) for track in tracks_of(event.reversed, rng, frames))
@@ -119,7 +122,7 @@ def _backwards(track: Track) -> Track:
 
 
 def _at_rest(rng: np.random.Generator, look: Appearance, frames: int) -> dict[str, np.ndarray]:
-    """Everything a track needs for a shape that does nothing."""
+    """Return all values of a track for a shape that does nothing."""
     one = np.ones(frames)
     radius = rng.uniform(11, 17)
     x, y = _place(rng, radius)
@@ -134,18 +137,18 @@ def _at_rest(rng: np.random.Generator, look: Appearance, frames: int) -> dict[st
 
 
 def _place(rng: np.random.Generator, room: float) -> tuple[float, float]:
-    """A point at least `room` pixels from the edges of the centre crop."""
+    """Return a point at least `room` pixels from the edges of the centre crop."""
     return rng.uniform(MARGIN + room, WIDTH - MARGIN - room), rng.uniform(room, HEIGHT - room)
 
 
 def _progress(rng: np.random.Generator, frames: int) -> np.ndarray:
-    """(T,) from 0 to 1: rest, steady change, rest."""
+    """Return the progress (T,) from 0 to 1: rest, steady change, rest."""
     start, end = rng.uniform(0, 0.15), rng.uniform(0.85, 1.0)
     return np.clip((np.linspace(0, 1, frames) - start) / (end - start), 0, 1)
 
 
 def _shift(rng: np.random.Generator, frames: int, horizontal: bool) -> list[dict[str, np.ndarray]]:
-    """Towards the right, or downwards, by more than two of the tiny CLIP's patches (24 pixels)."""
+    """Move to the right, or down, by more than two of the tiny CLIP's patches (24 pixels each)."""
     radius, distance = rng.uniform(11, 16), rng.uniform(52, 60)
     x, y = _place(rng, radius + 1)
     low, high = (MARGIN + radius, WIDTH - MARGIN - radius) if horizontal else (radius, HEIGHT - radius)
@@ -164,10 +167,10 @@ def _grow(rng: np.random.Generator, frames: int) -> list[dict[str, np.ndarray]]:
 
 
 def _turn(rng: np.random.Generator, frames: int) -> list[dict[str, np.ndarray]]:
-    """Large enough to lie on several patches: on one alone, which way it turns would hardly be seen.
+    """Turn a shape that is large enough to cover several patches: within a single one, its direction would hardly show.
 
-    So slow that between two of 8 frames even a star, which looks the same after a fifth of a turn, turns by less than
-    half of that.
+    The turn is so slow that between two of 8 frames even a star, which looks the same after a fifth of a turn, turns by
+    less than half of that.
     """
     radius = rng.uniform(15, 23)
     x, y = _place(rng, radius)
@@ -208,12 +211,12 @@ def _rest(rng: np.random.Generator, frames: int) -> list[dict[str, np.ndarray]]:
 
 
 def _approach(rng: np.random.Generator, frames: int) -> list[dict[str, np.ndarray]]:
-    """The first shape comes next to the second, which rests."""
+    """Move the first shape next to the second, which rests."""
     return _meeting(rng, frames, nearest=rng.uniform(1.7, 2.1))
 
 
 def _cover(rng: np.random.Generator, frames: int) -> list[dict[str, np.ndarray]]:
-    """The first shape slides over the second, smaller one, and hides it."""
+    """Slide the first shape over the second, smaller one, so that it hides it."""
     return _meeting(rng, frames, nearest=0.0)
 
 

@@ -1,7 +1,7 @@
 """A scene (shapes with their tracks over time, a background) in, uint8 frames (T, H, W, 3) out.
 
 Pictures are drawn from signed distances, so that edges are smooth and motions smaller than a pixel show.
-Letters: T frames, H and W pixels; u and v are a shape's own coordinates, its radius being 1.
+Letters: T frames, H and W pixels; u and v are a shape's own coordinates, in units of its radius.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 
 HEIGHT, WIDTH = 96, 112
-"""Pixels; decord misreads very narrow videos, and three crops along the width differ."""
+"""Frame size in pixels: decord misreads very narrow videos, and three crops along this width differ."""
 
 Field = np.ndarray
 
@@ -36,7 +36,7 @@ class Track:
     """(T,) in 0..1."""
 
     def boxes(self) -> np.ndarray:
-        """(T, 4) left, top, right, bottom in pixels; what opacity hides is not left out."""
+        """Return boxes (T, 4): left, top, right, bottom in pixels. Transparent shapes have a box, too."""
         half = self.radius
         return np.stack([self.x - half, self.y - half, self.x + half, self.y + half], axis=1)
 
@@ -59,14 +59,14 @@ class Background:
 
 @dataclass(frozen=True)
 class Scene:
-    """A background and the shapes before it, the last one in front."""
+    """A background and the shapes on it; the last shape is in front."""
 
     background: Background
     tracks: tuple[Track, ...]
 
 
 def render(scene: Scene) -> np.ndarray:
-    """Frames (T, HEIGHT, WIDTH, 3) uint8."""
+    """Return frames (T, HEIGHT, WIDTH, 3), uint8."""
     y, x = np.mgrid[0:HEIGHT, 0:WIDTH].astype(np.float32) + 0.5
     planes = _paint_background(scene.background, x, y)
     for track in scene.tracks:
@@ -76,19 +76,19 @@ def render(scene: Scene) -> np.ndarray:
             before = plane[:, *box]
             before += cover * (tone[:, None, None] - before)
     frames = np.empty((*planes.shape[1:], 3), np.uint8)
-    np.rint(planes, out=frames.transpose(3, 0, 1, 2), casting="unsafe")  # mixtures of tones in 0..255
+    np.rint(planes, out=frames.transpose(3, 0, 1, 2), casting="unsafe")  # all are mixtures of tones in 0..255
     return frames
 
 
 def cover(scene: Scene) -> np.ndarray:
-    """(T, HEIGHT, WIDTH) in 0..1: how much of each pixel the scene's shapes cover together."""
+    """Return (T, HEIGHT, WIDTH) in 0..1: how much of each pixel the scene's shapes cover together."""
     y, x = np.mgrid[0:HEIGHT, 0:WIDTH].astype(np.float32) + 0.5
     return 1 - np.prod([1 - _coverage(track, x, y) for track in scene.tracks], axis=0)
 
 
 def _reach(track: Track) -> tuple[slice, slice]:
-    """Rows and columns that the shape may touch at any moment; nothing of it shows beyond."""
-    reach = REACH * track.radius + 2  # pixels; the second one for edges, which are smooth
+    """Return the rows and columns that the shape may touch at any moment; nothing of it shows beyond them."""
+    reach = REACH * track.radius + 2  # pixels; the second extra one is for the smooth edges
     return tuple(
         slice(int(max(0, (place - reach).min())), int(max(0, np.ceil((place + reach).max()))))
         for place in (track.y, track.x)
@@ -96,7 +96,7 @@ def _reach(track: Track) -> tuple[slice, slice]:
 
 
 def _coverage(track: Track, x: Field, y: Field) -> Field:
-    """(T, H, W): how much of each pixel the shape covers."""
+    """Return (T, H, W) in 0..1: how much of each pixel the shape covers."""
 
     def over_time(values: np.ndarray) -> np.ndarray:
         return values.astype(np.float32)[:, None, None]
@@ -108,7 +108,7 @@ def _coverage(track: Track, x: Field, y: Field) -> Field:
 
 
 def _paint_background(background: Background, x: Field, y: Field) -> Field:
-    """(3, T, H, W), a plane of memory for each colour: arithmetic on triples is several times slower."""
+    """Return (3, T, H, W), a plane of memory for each colour: arithmetic on triples is several times slower."""
     shift = background.phase.astype(np.float32)[:, :, None, None]  # (T, 2, 1, 1)
     cos, sin = np.float32(np.cos(background.angle)), np.float32(np.sin(background.angle))
     along = (cos * x + sin * y + shift[:, 0]) * np.float32(2 * np.pi / background.scale)
@@ -141,7 +141,10 @@ TEXTURES: dict[str, Callable[[Field, Field], Field]] = {
 
 
 def _half_planes(u: Field, v: Field, normals: list[float], offset: float) -> Field:
-    """A convex polygon: the largest distance to lines whose outward normals point at `normals` (degrees)."""
+    """Return the signed distance to a convex polygon.
+
+    It is the largest distance to the lines whose outward normals point at `normals` (degrees).
+    """
     angles = np.radians(normals)
     return np.maximum.reduce([np.float32(np.cos(a)) * u + np.float32(np.sin(a)) * v for a in angles]) - offset
 
@@ -151,7 +154,7 @@ def _box(u: Field, v: Field, half_width: float, half_height: float) -> Field:
 
 
 def _star(u: Field, v: Field) -> Field:
-    """Five points: fold the plane into one tenth of it and measure against one edge."""
+    """Return the signed distance to a five-pointed star: fold the plane into a tenth and measure against one edge."""
     sector = np.float32(2 * np.pi / 5)
     theta = np.abs((np.arctan2(u, -v) + sector / 2) % sector - sector / 2)
     radius = np.hypot(u, v)
@@ -169,7 +172,7 @@ def _heart(u: Field, v: Field) -> Field:
 
 
 REACH = 1.3
-"""Radii from a shape's centre within which all of it lies; the heart's shoulders reach 1.28."""
+"""Distance from a shape's centre, in radii, within which all of it lies; the heart's shoulders reach 1.28."""
 
 SHAPES: dict[str, Callable[[Field, Field], Field]] = {
     "circle": lambda u, v: np.hypot(u, v) - 0.9,

@@ -1,7 +1,7 @@
-"""Random numbers in, pairs of sentences that say the same of a motion out: what a text tower reads without pictures.
+"""Random numbers in, pairs of sentences that say the same about a motion out: texts to read without pictures.
 
-CLIP has read of left and right, of growing and vanishing, long before any video is shown to it. A text tower that
-never met these words takes a sentence and its reversal for the same, and a video model has nothing to tell apart.
+CLIP has read about left and right, growing and vanishing, long before it is shown any video. A text tower that never
+met these words takes a sentence and its reversal for the same, and a video model has nothing to tell apart.
 """
 
 from __future__ import annotations
@@ -12,11 +12,11 @@ from stan.data.world.concepts import ALL
 from stan.data.world.motions import MOTIONS, Event, class_name, draw_event
 
 ANONYMOUS = 0.25
-"""Share of pairs that name nothing but the motion, one of them as a class is named: `Moving something up`."""
+"""Share of pairs that name only the motion; one of the two is then worded like a class name: `Moving something up`."""
 
 
 def draw_readings(count: int, seed: int | tuple[int, ...]) -> tuple[list[str], list[str]]:
-    """`count` sentences and another wording of each, in the same order; the same for the same seed.
+    """Return `count` sentences, and another wording of each in the same order; equal seeds give equal sentences.
 
     Sentences 2i and 2i + 1 are each other's reversal in time, where the motion has one.
     """

@@ -1,4 +1,4 @@
-"""Random numbers in, a still and a caption out that says what it shows, never where, how large or how turned."""
+"""Random numbers in, a still and its caption out, which says what is shown, never where, how large or how turned."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ FORMS = ("{}", "a picture of {}", "there is {}", "this is {}")
 
 
 def draw_still(rng: np.random.Generator, words: Vocabulary = ALL) -> tuple[np.ndarray, str]:
-    """A picture (H, W, 3) uint8 of one or two shapes, and its caption."""
+    """Return a picture (H, W, 3) uint8 of one or two shapes, and its caption."""
     background = str(rng.choice(words.backgrounds))
     count = rng.integers(1, 3)
     colours = rng.choice(words.colours, count, replace=False)
@@ -26,14 +26,14 @@ def draw_still(rng: np.random.Generator, words: Vocabulary = ALL) -> tuple[np.nd
 
 
 def draw_stills(count: int, seed: int | tuple[int, ...]) -> tuple[np.ndarray, list[str]]:
-    """Pictures (count, H, W, 3) uint8 and their captions; the same for the same seed."""
+    """Return pictures (count, H, W, 3) uint8 and their captions; equal seeds give equal stills."""
     rng = np.random.default_rng(seed)
     pairs = [draw_still(rng) for _ in range(count)]
     return np.stack([picture for picture, _ in pairs]), [caption for _, caption in pairs]
 
 
 def scatter(looks: list[Appearance], rng: np.random.Generator) -> tuple[Track, ...]:
-    """Anywhere in the centre crop, of any size, turned anyhow; two shapes leave most of each other free."""
+    """Place the shapes anywhere in the centre crop, of any size and turn; two shapes leave most of each other free."""
     radii = rng.uniform(7, 23, len(looks)) if len(looks) == 1 else rng.uniform(7, 17, len(looks))
     margin = (WIDTH - HEIGHT) / 2
     while True:

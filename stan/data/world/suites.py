@@ -1,7 +1,7 @@
-"""A suite's name, a size and a seed in, the plan of its clips out: what each shows, its captions, label and twin.
+"""A suite's name, a size and a seed in, the plans of its clips out: content, captions, label and twin.
 
 Four suites mirror the paper's benchmarks: retrieval (MSR-VTT), paragraph (DiDeMo), scenes (Kinetics) and motions
-(Something-Something). Splits share no caption. Half of the test clips show seen concepts, half unseen ones.
+(Something-Something). No two splits share a caption. Half of the test clips show seen concepts, half unseen ones.
 """
 
 from __future__ import annotations
@@ -19,7 +19,8 @@ from stan.data.world.render import Background, Scene, render
 SUITES = ("retrieval", "paragraph", "scenes", "motions")
 FPS = 12
 EVENT_FRAMES = 24
-"""Two seconds an event: eight segments of three frames, whose centres lie mirrored in the reversed clip."""
+"""Frames per event, two seconds: eight segments of three frames, whose centre frames are the same in the reversed
+clip."""
 
 
 @dataclass(frozen=True)
@@ -34,7 +35,7 @@ SIZES = {"tiny": Size(24, 16, 24), "quick": Size(3600, 200, 400), "full": Size(8
 
 @dataclass(frozen=True)
 class Plan:
-    """One clip before it is drawn."""
+    """The plan of one clip, before it is drawn."""
 
     id: str
     split: str
@@ -42,9 +43,9 @@ class Plan:
     background: str
     seen: bool
     seed: tuple[int, ...]
-    """Of the clip's random numbers; a twin has the same."""
+    """Seed of the clip's random numbers; a twin has the same."""
     backwards: bool
-    """Drawn from `reversed_events` and played from the last frame to the first."""
+    """Whether the clip is drawn with its events reversed and then played from the last frame to the first."""
     twin: str | None
     label: str | None
 
@@ -54,36 +55,36 @@ class Plan:
 
     @property
     def wording(self) -> int:
-        """Which paraphrase the annotation files carry."""
+        """The paraphrase that the annotation files carry, 0 or 1."""
         return self.seed[-1] % 2
 
     def captions(self) -> tuple[str, ...]:
-        """Two wordings of a training clip with one event, one otherwise; a paragraph's sentences joined by a space."""
+        """Return two wordings of a training clip with one event, else one; a space joins a paragraph's sentences."""
         wordings = (0, 1) if self.split == "train" and len(self.events) == 1 else (self.wording,)
         return tuple(" ".join(self.sentences(w)) for w in wordings)
 
     def sentences(self, wording: int) -> list[str]:
-        """One sentence an event; the first names the background."""
+        """Return one sentence per event; the first names the background."""
         clauses = [event.sentence(wording) for event in self.events]
         clauses[0] += f" on a {self.background} background"
         return [clause + "." for clause in clauses] if len(clauses) > 1 else clauses
 
     def scenes(self) -> list[Scene]:
-        """One Scene an event, in the order and direction in which they are shown."""
+        """Return one Scene per event, in the order and direction in which they are shown."""
         events = [e.reversed for e in self.events[::-1]] if self.backwards else self.events
         rng = np.random.default_rng(self.seed)
         scenes = _scenes(events, self.background, rng)
         return [_backwards(scene) for scene in scenes[::-1]] if self.backwards else scenes
 
     def frames(self) -> np.ndarray:
-        """(T, H, W, 3) uint8, the same to the last byte for equal plans."""
+        """Return frames (T, H, W, 3) uint8, which are the same to the last byte for equal plans."""
         return np.concatenate([render(scene) for scene in self.scenes()])
 
 
 def plans(suite: str, size: str = "quick", seed: int = 0) -> list[Plan]:
-    """All clips of a suite: test first, then validation, then training.
+    """Return the plans of all clips of a suite: test first, then validation, then training.
 
-    Raises ValueError as `require` does.
+    Raises ValueError for an unknown suite or size, as `require` does.
     """
     require(suite, size)
     counts, taken = SIZES[size], set()
@@ -98,7 +99,7 @@ def plans(suite: str, size: str = "quick", seed: int = 0) -> list[Plan]:
 
 
 def require(suite: str, size: str) -> None:
-    """Raises ValueError for an unknown suite or size, naming the known ones."""
+    """Raise ValueError for an unknown suite or size, naming the known ones."""
     if suite not in SUITES:
         raise ValueError(f"the embedded world has no suite {suite!r}; it has {', '.join(SUITES)}")
     if size not in SIZES:
@@ -106,7 +107,7 @@ def require(suite: str, size: str) -> None:
 
 
 def labels(suite: str) -> tuple[str, ...]:
-    """Class names of a class suite in index order; none for the others."""
+    """Return the class names of a suite with classes, in index order; none for the other suites."""
     if suite == "motions":
         return tuple(class_name(motion) for motion in MOTIONS)
     return (
@@ -115,7 +116,7 @@ def labels(suite: str) -> tuple[str, ...]:
 
 
 def _scene_classes(words: Vocabulary, per_shape: int) -> tuple[Appearance, ...]:
-    """Looks in which every colour and every shape stands in several classes, so that neither alone tells them."""
+    """Return looks in which every colour and shape has several classes, so that neither alone tells the class."""
     count = len(words.colours)
     return tuple(
         Appearance(words.colours[(i + k) % count], shape)
@@ -130,7 +131,7 @@ SCENE_CLASSES = {SEEN: _scene_classes(SEEN, 3), UNSEEN: _scene_classes(UNSEEN, 3
 def _split(
     suite: str, split: str, count: int, words: Vocabulary, key: tuple[int, ...], taken: set[str]
 ) -> list[Plan]:
-    """`count` clips; content that another split has taken is left to it.
+    """Return `count` clips with content that no other split has taken.
 
     Queries of a retrieval test are unique; classes and training clips may show the same thing twice.
     """
@@ -164,7 +165,7 @@ def _clip_and_twin(
     seed: tuple[int, ...],
     reversed_events: tuple[Event, ...],
 ) -> list[Plan]:
-    """The clip and its time-reversed twin, where words or class tell the two apart."""
+    """Return the clip and, where words or class tell the two apart, its time-reversed twin."""
     name = f"{split}-{'seen' if seen else 'unseen'}-{seed[-1]:05d}"
     label, mirrored = _label(suite, events), _label(suite, reversed_events)
     told_apart = reversed_events != events if label is None else label != mirrored
@@ -180,7 +181,10 @@ def _clip_and_twin(
 def _draws(
     suite: str, words: Vocabulary, key: tuple[int, ...]
 ) -> Iterator[tuple[int, tuple[Event, ...], str]]:
-    """Endless contents; motions (in `scenes`: classes) take turns, all else is random."""
+    """Yield (index, events, background) without end.
+
+    Motions (in `scenes`: classes) take turns; everything else is random.
+    """
     rng, index = np.random.default_rng(key), 0
     while True:
         for motion in rng.permutation(list(MOTIONS)):
@@ -209,7 +213,7 @@ def _label(suite: str, events: tuple[Event, ...]) -> str | None:
 
 
 def _scenes(events: list[Event], kind: str, rng: np.random.Generator) -> list[Scene]:
-    """The events one after the other, each with its own shapes, before one background that may drift."""
+    """Return the events one after the other, each with its own shapes, on one background that may drift."""
     total = EVENT_FRAMES * len(events)
     background = draw_background(kind, rng, total)
     scenes = []
@@ -221,7 +225,7 @@ def _scenes(events: list[Event], kind: str, rng: np.random.Generator) -> list[Sc
 
 
 def draw_background(kind: str, rng: np.random.Generator, frames: int) -> Background:
-    """Greyish tones, period, angle; half of the textures drift."""
+    """Return a background with random greyish tones, period and angle; half of the textures drift."""
     middle, contrast, tint = rng.uniform(70, 120), rng.uniform(18, 32), rng.uniform(-8, 8, 3)
     speed = rng.uniform(-0.3, 0.3, 2) * rng.integers(0, 2)
     phase = rng.uniform(0, 60, 2) + speed * np.arange(frames)[:, None]

@@ -1,8 +1,8 @@
 """A suite, a size and a seed in, a folder of real H.264 files with annotation files in a real data set's format out.
 
 retrieval is laid out as MSR-VTT, paragraph as DiDeMo, scenes as Kinetics, motions as Something-Something, so that the
-readers of the real sets read it. `clips.jsonl` beside them tells what only a made world knows: seen or unseen, the
-time-reversed twin, the kind of motion, and when each event starts and ends.
+readers of the real sets can read them. `clips.jsonl` beside them tells what only a made world knows of each clip: its
+concepts (seen or unseen), its time-reversed twin, its kind of motion, and when each event starts and ends.
 """
 
 from __future__ import annotations
@@ -27,9 +27,9 @@ from stan.data.world.suites import EVENT_FRAMES, FPS, Plan, labels, plans, requi
 MARKER = "world.json"
 """Written last: a folder without it is not complete."""
 VERSION = 3
-"""Changes whenever equal arguments would give other files."""
+"""Must change whenever equal arguments would give other files."""
 ENCODING = {"crf": "18", "preset": "veryfast", "threads": "1", "bf": "0", "g": "12", "mbtree": "0"}
-"""One thread and no macroblock tree: with either, equal frames don't always give equal files."""
+"""One thread and no macroblock tree: otherwise equal frames don't always give equal files."""
 
 
 def write(
@@ -39,11 +39,11 @@ def write(
     seed: int = 0,
     progress: Progress = lambda done, total: None,
 ) -> Path:
-    """Renders the suite into `root/SUITE-SIZE` (with `-sSEED` for another seed than 0) and returns that folder.
+    """Render the suite into `root/SUITE-SIZE` (with `-sSEED` for a seed other than 0) and return that folder.
 
-    A complete folder is left as it is; an incomplete one is made anew. While one process renders, another that wants
-    the same waits. `progress(done, total)` is called as clips are finished. Raises ValueError for an unknown suite or
-    size, and where the folder holds another world.
+    A complete folder is left as it is; an incomplete one is made anew. While one process renders, another one that
+    wants the same world waits. `progress(done, total)` is called as clips are finished. Raises ValueError for an
+    unknown suite or size, and if the folder holds another world.
     """
     require(suite, size)
     root = Path(root)
@@ -73,12 +73,12 @@ def _written(suite: str, size: str, root: Path, seed: int, progress: Progress) -
 
 
 def name(suite: str, size: str, seed: int = 0) -> str:
-    """What a suite's folder is called among the worlds."""
+    """Return the name of a suite's folder among the worlds."""
     return f"{suite}-{size}" + (f"-s{seed}" if seed else "")
 
 
 def encode(frames: np.ndarray, path: str | Path, fps: int = FPS) -> None:
-    """Writes uint8 frames (T, H, W, 3) as H.264 in MP4; height and width must be even."""
+    """Write uint8 frames (T, H, W, 3) as H.264 in MP4; height and width must be even."""
     with av.open(str(path), "w") as container:
         stream = container.add_stream("libx264", rate=fps, options=ENCODING)
         stream.height, stream.width = frames.shape[1:3]
@@ -97,7 +97,7 @@ def _require_same(folder: Path, made: dict[str, Any]) -> None:
 
 
 def _render_all(clips: Sequence[Plan], videos: Path) -> Iterator[None]:
-    """On all cores: drawing and encoding leave Python's lock to others most of the time."""
+    """Render on all cores, in threads: drawing and encoding don't hold Python's lock most of the time."""
     paths = [videos / plan.split / f"{plan.id}.mp4" for plan in clips]
     with ThreadPoolExecutor(os.cpu_count()) as pool:
         yield from pool.map(_render_one, clips, paths)

@@ -28,8 +28,8 @@ SIMILARITIES: dict[str, type[Similarity]] = {
 
 
 def build(name: str, clip: Clip, options: dict[str, Any] | None = None) -> Similarity:
-    """The similarity `name` for `clip`'s embeddings, initialised from it.
+    """Build the similarity `name` for `clip`'s embeddings, initialised from `clip`.
 
-    Raises ValueError for a name or option that isn't known, listing those that are.
+    Raises ValueError for an unknown name or option, listing the known ones.
     """
     return registry.build("similarity", SIMILARITIES, name, (clip,), options or {})

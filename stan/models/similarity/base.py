@@ -1,4 +1,4 @@
-"""Embedded texts and videos in, a score for each pair out: what all similarities share."""
+"""Embedded texts and videos in, a score for each pair out: the base classes of all similarities."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ PAIRS_AT_ONCE = 2048
 class Similarity(nn.Module):
     """Scores texts against videos. Options are keyword arguments with plain JSON values.
 
-    A score is a cosine or on its scale: what reads it multiplies by CLIP's logit scale.
+    A score is a cosine or on the scale of a cosine: its user multiplies it by CLIP's logit scale.
     """
 
     def __init__(self, clip: Clip):
@@ -28,12 +28,13 @@ class Similarity(nn.Module):
         raise NotImplementedError
 
     def parts(self, text: TextOutput, video: VideoOutput) -> tuple[Float[Tensor, "texts videos"], ...]:
-        """Scores whose mean is the score, and which training compares one by one."""
+        """Return the scores whose mean is the score; training takes the loss of each of them."""
         return (self(text, video),)
 
 
 class PairSimilarity(Similarity):
-    """A similarity whose cost grows with texts times videos: without gradients, some pairs are scored at a time."""
+    """A similarity whose cost grows with texts times videos. Without gradients, it scores a part of the pairs at a
+    time."""
 
     def forward(self, text: TextOutput, video: VideoOutput) -> Float[Tensor, "texts videos"]:
         if torch.is_grad_enabled():
@@ -43,5 +44,5 @@ class PairSimilarity(Similarity):
         return torch.cat([self.pairs(type(text)(*chunk), video) for chunk in chunks])
 
     def pairs(self, text: TextOutput, video: VideoOutput) -> Float[Tensor, "texts videos"]:
-        """The scores of all pairs at once."""
+        """Return the scores of all pairs at once."""
         raise NotImplementedError

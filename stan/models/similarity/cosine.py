@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 class Cosine(Similarity):
-    """One embedding per text and per video (mean over frames); no scale, no parameters."""
+    """The cosine of one embedding per text and one per video (the mean over frames); no scale, no parameters."""
 
     def forward(self, text: TextOutput, video: VideoOutput) -> Float[Tensor, "texts videos"]:
         return F.normalize(text.text, dim=-1) @ F.normalize(video.video, dim=-1).T

@@ -1,4 +1,4 @@
-"""Mug's two parameter-free heads: text tokens and frames in, scores by what of the one fits the other out."""
+"""Mug's two parameter-free heads: text tokens and frames in, scores by how well they match each other out."""
 
 from __future__ import annotations
 
@@ -18,18 +18,18 @@ if TYPE_CHECKING:
 
 
 class _Mutual(NamedTuple):
-    """Cosines, and how each token and each frame fits the other side, by weights that follow from the cosines."""
+    """How well each token and each frame matches the other side, and its weight; both follow from the cosines."""
 
     token: Float[Tensor, "A B L"]
     """a_i: the weighted mean of token i's cosines to all frames."""
     frame: Float[Tensor, "A B T"]
-    """b_j: that of frame j's cosines to all tokens."""
+    """b_j: the weighted mean of frame j's cosines to all tokens."""
     token_weight: Float[Tensor, "A B L"]
     frame_weight: Float[Tensor, "A B T"]
 
 
 class MugSimple(PairSimilarity):
-    """1/2 (sum_i w_i a_i + sum_j u_j b_j): the scores themselves are averaged (Mug-STAN, `mug_frame_token_simple`)."""
+    """1/2 (sum_i w_i a_i + sum_j u_j b_j): averages the scores themselves (Mug-STAN, `mug_frame_token_simple`)."""
 
     def __init__(self, clip: Clip, *, tau: float = 100.0):
         super().__init__(clip)
@@ -44,8 +44,8 @@ class MugSimple(PairSimilarity):
 class MugFull(MugSimple):
     """<sum_i w_i t_i, sum_j u_j v_j>: the same weights average the embeddings (Mug-STAN, `mug_frame_token`).
 
-    released: True lets the padding after the end token have weights w_i, too, by the plain mean of its cosines. The
-        released head does so, and its scores then depend on how far the texts are padded.
+    released: True also gives weights w_i to the padding after the end token, by the plain mean of its cosines. The
+        released head does so; its scores therefore depend on how far the texts are padded.
     """
 
     def __init__(self, clip: Clip, *, tau: float = 100.0, released: bool = False):
@@ -74,7 +74,7 @@ def _mutual(
     tau: float,
     weighed: Bool[Tensor, "A L"],
 ) -> _Mutual:
-    """`weighed`: tokens that may have a weight."""
+    """Match tokens and frames. `weighed` is True for the tokens that may have a weight."""
     cosine = einsum(tokens, frames, "a t e, b v e -> a b t v")
     words = words[:, None, :, None].expand_as(cosine)
     real = real[:, None].expand_as(cosine)

@@ -1,4 +1,4 @@
-"""CLIP2Video's temporal alignment block: text tokens and frames in; half their cosine, half that of centres, out."""
+"""CLIP2Video's temporal alignment block: text tokens and frames in, the mean of their cosine and an aligned one out."""
 
 from __future__ import annotations
 
@@ -18,11 +18,12 @@ if TYPE_CHECKING:
 
 
 class TemporalAlignment(Similarity):
-    """What tokens and frames differ by from shared centres, beside the cosine (CLIP2Video, `get_TAB_embedding`).
+    """Averages the cosine with a cosine of differences from shared centres (CLIP2Video, `get_TAB_embedding`).
 
-    A token belongs to centres by a softmax; its differences from them are summed over the tokens (the start token
-    left out) or frames, normalised, averaged over centres and normalised. In training both cosines have a loss. The
-    released code reads CLIP's frames, some of them once more after a block; here it reads the temporal method's.
+    A softmax assigns each token or frame to the centres and weighs its differences from them. These are summed over the
+    tokens (without the start token) or the frames, normalised, averaged over centres and normalised again. The score is
+    the mean of both cosines; in training, each has a loss. The released code reads CLIP's frames, some of them once
+    more after a block; here the block reads the temporal method's frames.
     """
 
     def __init__(self, clip: Clip, *, centres: int = 5, std: float = 1 / 8):

@@ -1,4 +1,4 @@
-"""CLIP4Clip's tightTransf: text and frames of a pair through one transformer in, the pair's score out."""
+"""CLIP4Clip's tightTransf: text and frames of a pair in, the pair's score from one joint transformer out."""
 
 from __future__ import annotations
 
@@ -21,10 +21,11 @@ STD = 0.02
 
 
 class TightTransformer(PairSimilarity):
-    """[text; frames] + positions -> blocks -> the text's place -> LayerNorm, Linear, quick GELU, Linear.
+    """[text; frames] + positions -> blocks -> the text's position -> LayerNorm, Linear, quick GELU, Linear.
 
-    CLIP4Clip, `_cross_similarity`. Positions and blocks start as copies of the first of CLIP's text tower, linear
-    layers from N(0, .02^2). The source has no logit scale: what multiplies cosines later is divided out here.
+    From CLIP4Clip, `_cross_similarity`. Positions start as copies of those of CLIP's text tower, blocks as copies of
+    its first blocks, linear layers from N(0, .02^2). The source has no logit scale, so the score is divided here by the
+    scale that multiplies it later.
     """
 
     def __init__(self, clip: Clip, *, layers: int = 4):
@@ -32,7 +33,7 @@ class TightTransformer(PairSimilarity):
         self.blocks = copied_blocks(clip, layers, "tight_transformer")
         self.position = copied_positions(clip, 1)
         self.norm = nn.LayerNorm(clip.embed_dim)
-        # a last bias would move all scores alike, which no loss sees
+        # a bias of the last layer would shift all scores equally, which no loss notices
         self.pool, self.score = (
             nn.Linear(clip.embed_dim, clip.embed_dim),
             nn.Linear(clip.embed_dim, 1, bias=False),
@@ -40,7 +41,7 @@ class TightTransformer(PairSimilarity):
         for linear in (self.pool, self.score):
             nn.init.normal_(linear.weight, std=STD)
         nn.init.zeros_(self.pool.bias)
-        self._logit_scale = (clip.logit_scale,)  # CLIP's own: not registered a second time
+        self._logit_scale = (clip.logit_scale,)  # a tuple, so that CLIP's parameter isn't registered again
 
     def pairs(self, text: TextOutput, video: VideoOutput) -> Float[Tensor, "texts videos"]:
         texts, videos = len(text.text), len(video.video)

@@ -19,10 +19,10 @@ STD = 0.02
 
 
 class TokenInteraction(PairSimilarity):
-    """Each token's best frame and each frame's best token, by learned weights (DRL, `wti_interaction`).
+    """Averages the match of each token's best frame and of each frame's best token (DRL, `wti_interaction`).
 
-    s = 1/2 (sum_t w_t max_v <t, v> + sum_v w_v max_t <t, v>), the weights a softmax of Linear-ReLU-Linear, all linear
-    layers from N(0, .02^2).
+    s = 1/2 (sum_t w_t max_v <t, v> + sum_v w_v max_t <t, v>). The learned weights are a softmax of Linear-ReLU-Linear;
+    all linear layers start from N(0, .02^2).
     """
 
     def __init__(self, clip: Clip):
@@ -40,7 +40,7 @@ class TokenInteraction(PairSimilarity):
 
 
 def _weigher(width: int) -> nn.Sequential:
-    # a last bias would move all weights alike, which a softmax doesn't see
+    # a bias of the last layer would shift all logits equally, which a softmax ignores
     layers = nn.Sequential(nn.Linear(width, width), nn.ReLU(), nn.Linear(width, 1, bias=False))
     for linear in (layers[0], layers[2]):
         nn.init.normal_(linear.weight, std=STD)

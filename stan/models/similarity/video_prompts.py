@@ -1,4 +1,4 @@
-"""Captions changed by the video that they are compared with in, the cosine of each such pair out."""
+"""Captions and videos in, the cosine of each pair out, after the caption was adapted to the video."""
 
 from __future__ import annotations
 
@@ -23,8 +23,9 @@ STD = 0.02
 class VideoPrompts(PairSimilarity):
     """text + alpha * (text, after layers that attend to the video), then cosine (X-CLIP, `prompt.py`).
 
-    alpha: where the learned factor starts, one per channel. Linear layers start from N(0, .02^2), biases at zero. The
-    source attends to each patch's mean over frames; here to the frames' embeddings, which is what a similarity sees.
+    alpha: initial value of the learned factor, which has one value per channel. Linear layers start from N(0, .02^2),
+    biases at zero. The source attends to each patch's mean over frames. Here the layers attend to the frame embeddings,
+    because a similarity sees only those.
     """
 
     def __init__(self, clip: Clip, *, layers: int = 2, alpha: float = 0.1):
@@ -34,7 +35,7 @@ class VideoPrompts(PairSimilarity):
         self.alpha = nn.Parameter(torch.full((clip.embed_dim,), alpha))
 
     def pairs(self, text: TextOutput, video: VideoOutput) -> Float[Tensor, "texts videos"]:
-        """The scores of all pairs at once."""
+        """Return the scores of all pairs at once."""
         prompt, frames = repeat(text.text, "n e -> b n e", b=len(video.video)), self.norm(video.frames)
         for layer in self.layers:
             prompt = layer(prompt, frames, video.mask)
@@ -43,7 +44,10 @@ class VideoPrompts(PairSimilarity):
 
 
 class PromptLayer(nn.Module):
-    """Captions + what they find in the frames, + an MLP's; 64 channels per head, no biases before the attention."""
+    """Adds to captions what they find in the frames, then an MLP's output.
+
+    It has 64 channels per head and no biases before the attention.
+    """
 
     def __init__(self, width: int):
         super().__init__()

@@ -45,8 +45,8 @@ METHODS: dict[str, type[Temporal]] = {
 
 
 def build(name: str, clip: Clip, frames: int, options: dict[str, Any] | None = None) -> Temporal:
-    """The method `name` for clips of `frames` frames on `clip`, initialised from it.
+    """Build the method `name` for clips of `frames` frames on `clip`, initialised from `clip`.
 
-    Raises ValueError for a name or option that isn't known, listing those that are.
+    Raises ValueError for an unknown name or option, listing the known ones.
     """
     return registry.build("temporal method", METHODS, name, (clip, frames), options or {})

@@ -1,4 +1,4 @@
-"""AIM: CLIP's own frozen attention used over time as well, with small adapters around it (intermediate)."""
+"""AIM: CLIP's own frozen attention is also used over time, with small adapters around it (intermediate)."""
 
 from __future__ import annotations
 
@@ -15,19 +15,19 @@ from stan.models.temporal.video_tokens import TimePositions, attend_within, tran
 if TYPE_CHECKING:
     from stan.models.clip import Clip
 
-MLP_SCALE = 0.5  # of the adapter beside the MLP, as released
+MLP_SCALE = 0.5  # scale of the adapter beside the MLP, as released
 
 
 class Aim(Temporal):
     """Temporal, spatial and joint adaptation of every block (AIM, `vit_clip.py`).
 
-    ratio: width of the bottleneck as a share of CLIP's. adapted_input: one more adapter, with a skip, before attention
-    over time (the source's choice for Something-Something).
+    ratio: width of the bottleneck as a share of CLIP's width. adapted_input: True puts one more adapter, with a skip,
+    before attention over time (the source's choice for Something-Something).
 
-    Each block first attends over time with its own attention, then within frames, then runs its MLP, with an
-    adapter after the first, after the second (beside a skip) and beside the third. All adapters and the times
-    start at zero: it starts as CLIP. The source adds its times before CLIP's first LayerNorm, which comes
-    before the blocks; here they are added after it.
+    Each block uses its own attention first over time, then within frames, and then runs its MLP. One adapter follows
+    the first step, one the second (beside a skip), and one runs beside the MLP. All adapters and time positions start
+    at zero, so the model starts as CLIP. The source adds its time positions before CLIP's first LayerNorm, which
+    precedes the blocks; here they are added after it.
     """
 
     def __init__(self, clip: Clip, frames: int, *, ratio: float = 0.25, adapted_input: bool = False):
@@ -56,7 +56,7 @@ class Aim(Temporal):
 
 
 class Adapter(nn.Module):
-    """Down, GELU, up; up starts at zero."""
+    """A linear layer down, GELU, a linear layer up; the layer up starts at zero."""
 
     def __init__(self, width: int, bottleneck: int):
         super().__init__()

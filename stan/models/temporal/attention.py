@@ -1,4 +1,4 @@
-"""Tokens in, tokens mixed by self-attention out, and the weights they were mixed with."""
+"""Tokens in, tokens mixed by self-attention out, or the weights with which it mixes them."""
 
 from __future__ import annotations
 
@@ -15,9 +15,10 @@ def attend(
     keys: Bool[Tensor, "N 1 1 S"] | None = None,
     queries: int | None = None,
 ) -> Float[Tensor, "N Q D"]:
-    """What `attention(x, x, x)` returns, for the first `queries` tokens alone if given.
+    """Return what `attention(x, x, x)` returns, only for the first `queries` tokens if given.
 
-    `keys` is False where not to look. One product makes queries, keys and values.
+    `keys` is False for tokens that nothing attends to. Without `queries`, one matrix product computes queries, keys and
+    values.
     """
     heads, width = attention.num_heads, attention.embed_dim
     weight, bias = attention.in_proj_weight, attention.in_proj_bias
@@ -34,9 +35,9 @@ def attend(
 def attend_over_time(
     attention: nn.MultiheadAttention, x: Float[Tensor, "B T S D"], mask: Bool[Tensor, "B T"] | None
 ) -> Float[Tensor, "B T S D"]:
-    """Each token mixed with those at its own place in all frames that aren't padding.
+    """Mix each token with those at its own position in all frames that aren't padding.
 
-    Nothing is moved: the heads of all places stand side by side as the heads of one sequence over time.
+    No tokens are moved: the heads of all positions stand side by side as the heads of one sequence over time.
     """
     parts = zip(attention.in_proj_weight.chunk(3), attention.in_proj_bias.chunk(3), strict=True)
     size = attention.head_dim
@@ -48,7 +49,7 @@ def attend_over_time(
 def attention_weights(
     attention: nn.MultiheadAttention, x: Float[Tensor, "N S D"], keys: Bool[Tensor, "N 1 1 S"] | None = None
 ) -> Float[Tensor, "N heads S S"]:
-    """The weights with which `attend` mixes `x`; rows (queries) sum to one."""
+    """Return the weights with which `attend` mixes `x`; rows (queries) sum to one."""
     q, k, _ = F.linear(x, attention.in_proj_weight, attention.in_proj_bias).chunk(3, -1)
     q, k = (rearrange(y, "n s (h d) -> n h s d", h=attention.num_heads) for y in (q, k))
     return _weights(q, k, keys)

@@ -1,4 +1,4 @@
-"""The hooks that a temporal method may use: inside, beside, after CLIP's blocks, and before its text tower."""
+"""The hooks that a temporal method may use: inside, beside and after CLIP's blocks, and before its text tower."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ Project = Callable[[Tensor], Tensor]
 
 
 class Temporal(nn.Module):
-    """Mean pooling, the base: every frame by itself, as CLIP sees it.
+    """Mean pooling and the base class of all methods: every frame is seen by itself, as in CLIP.
 
     A method overrides the hooks it needs. Options are keyword arguments with plain JSON values.
     """
@@ -25,53 +25,53 @@ class Temporal(nn.Module):
         super().__init__()
         self.frames = frames
         self.changes_from = clip.layers
-        """First block that `inside` doesn't run as CLIP alone does: what lies before can be computed once."""
+        """First block that `inside` runs differently from CLIP alone; the blocks before it can be computed once."""
         self.levels: tuple[int, ...] = (clip.layers - 1,)
         """Blocks whose outputs are read, in order; the last block is always among them."""
 
     @property
     def own_blocks(self) -> Sequence[nn.Module]:
-        """The method's own transformer layers, run whole or not at all, so that each may be compiled or recomputed.
+        """The method's own transformer layers. Each is only run as a whole, so that it may be compiled or recomputed.
 
-        A branch lists its layers here, and runs them alone on CLIP's levels in `branch_tokens(levels)`.
+        A method with a branch lists the branch's layers here; `branch_tokens(levels)` runs them alone on CLIP's levels.
         """
         return ()
 
     def text_tokens(
         self, x: Float[Tensor, "B L D"], end: Int[Tensor, " B"]
     ) -> tuple[Float[Tensor, "B M D"], Int[Tensor, " B"]]:
-        """What the text tower reads: by default its own token embeddings `x`, with end tokens at `end`."""
+        """Return what the text tower reads: by default its own token embeddings `x`, with end tokens at `end`."""
         return x, end
 
     def inside(
         self, i: int, block: nn.Module, x: Float[Tensor, "B T S D"], mask: Bool[Tensor, "B T"] | None
     ) -> Float[Tensor, "B T S D"]:
-        """Runs CLIP's block `i`.
+        """Run CLIP's block `i`.
 
-        It may give back fewer tokens, or fewer frames where `after` still gives an embedding for every frame.
+        It may return fewer tokens, or fewer frames if `after` still returns an embedding for every frame.
         """
         return frame_by_frame(block, x)
 
     def beside(self, i: int, x: Float[Tensor, "B T S D"], side: Any, mask: Bool[Tensor, "B T"] | None) -> Any:
-        """Reads block `i`'s output; `side` is what the previous call returned, None at first."""
+        """Read block `i`'s output. `side` is what the previous call returned, None at first."""
         return side
 
     def after(
         self, x: Float[Tensor, "B T S D"], side: Any, mask: Bool[Tensor, "B T"] | None, project: Project
     ) -> Float[Tensor, "B T E"]:
-        """Frame embeddings from the last block's output, of which `project` reads token 0: (..., D) -> (..., E)."""
+        """Return frame embeddings from the last block's output. `project` maps its token 0, (..., D) -> (..., E)."""
         return project(x[:, :, 0])
 
 
 def frame_by_frame(block: nn.Module, x: Float[Tensor, "B T S D"]) -> Float[Tensor, "B T S D"]:
-    """CLIP's block on every frame by itself."""
+    """Run CLIP's block on every frame by itself."""
     return rearrange(block(rearrange(x, "b t s d -> (b t) s d")), "(b t) s d -> b t s d", t=x.shape[1])
 
 
 def mean_over_frames(
     x: Float[Tensor, "B T *rest"], mask: Bool[Tensor, "B T"] | None, keepdim: bool = False
 ) -> Tensor:
-    """Mean over T of the frames that aren't padding."""
+    """Return the mean over T of the frames that aren't padding."""
     if mask is None:
         return x.mean(1, keepdim=keepdim)
     weights = (mask / mask.sum(1, keepdim=True)).to(x.dtype)

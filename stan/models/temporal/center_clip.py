@@ -1,4 +1,4 @@
-"""CenterCLIP: halfway through CLIP, frames become segments, of which only central tokens are kept (intermediate)."""
+"""CenterCLIP: halfway through CLIP, frames are merged into segments that keep only central tokens (intermediate)."""
 
 from __future__ import annotations
 
@@ -19,14 +19,15 @@ ITERATIONS = 100
 
 
 class CenterClip(Temporal):
-    """Of each segment's patch tokens the K medoids, before a block (CenterCLIP, `cluster.py`); no parameters.
+    """Keeps the K medoids of each segment's patch tokens before a block (CenterCLIP, `cluster.py`); no parameters.
 
-    segment: frames merged into one (the source: 12 frames to 6). clusters: K; None means the patches of a frame (49
-    in the source). block: the first that reads the medoids, counted from 0; None means half of them lie before it.
+    segment: number of frames merged into one segment (the source merges 12 frames into 6). clusters: K; None means the
+    number of patches of a frame (49 in the source). block: the first block that reads the medoids, counted from 0; None
+    means that half of the blocks lie before it.
 
-    A segment's CLS is the mean of its frames'. After the blocks each frame gets its segment's embedding, so that the
-    mean over frames is that over segments; one that is cut short by the clip's end weighs less, as it has fewer frames.
-    All it knows of order is that of two equally central tokens the first is kept.
+    A segment's CLS token is the mean of its frames' CLS tokens. After the blocks, each frame gets its segment's
+    embedding, so the mean over frames is the mean over segments. A segment that the clip's end cuts short weighs less,
+    because it has fewer frames. Frame order has one effect only: of two equally central tokens, the first is kept.
     """
 
     def __init__(
@@ -54,7 +55,7 @@ class CenterClip(Temporal):
         return super().inside(i, block, self._merge(x, mask) if i == self.block else x, mask)
 
     def beside(self, i: int, x: Tensor, side: int | None, mask: Tensor | None) -> int:
-        """The number of frames, read before they are merged."""
+        """Return the number of frames, read before they are merged."""
         return x.shape[1] if side is None else side
 
     def after(self, x: Tensor, side: int, mask: Tensor | None, project: Project) -> Tensor:
@@ -68,7 +69,7 @@ class CenterClip(Temporal):
         missing = -frames % self.segment
         x = rearrange(F.pad(x, (0, 0, 0, 0, 0, missing)), "b (n t) s d -> (b n) t s d", t=self.segment)
         real = rearrange(F.pad(real, (0, missing)), "b (n t) -> (b n) t", t=self.segment)
-        # a segment of padding has a CLS, too
+        # a segment of padding alone needs a CLS token, too
         cls = mean_over_frames(x[:, :, :1], real | ~real.any(1, keepdim=True))
         tokens = rearrange(x[:, :, 1:], "n t p d -> n (t p) d")
         chosen = medoids(tokens, real.repeat_interleave(x.shape[2] - 1, 1), self.clusters)
@@ -80,14 +81,15 @@ class CenterClip(Temporal):
 def medoids(
     tokens: Float[Tensor, "N M D"], real: Bool[Tensor, "N M"], clusters: int
 ) -> Int[Tensor, "N clusters"]:
-    """Indices, rising, of the tokens that each stand for a cluster; of those that are `real`, if there are enough.
+    """Return, in ascending order, the indices of the tokens that each stand for a cluster.
 
-    K-medoids by Euclidean distance: every token joins its nearest medoid, then each cluster's token with the smallest
-    sum of distances becomes its medoid, until none changes (`fast_kmeans.py`).
+    They are `real` tokens if there are enough. K-medoids by Euclidean distance: every token joins its nearest medoid,
+    then each cluster's token with the smallest sum of distances becomes its medoid, until none changes or after
+    ITERATIONS rounds (`fast_kmeans.py`).
     """
     tokens = tokens.float()
     distance = torch.cdist(tokens, tokens, compute_mode="donot_use_mm_for_euclid_dist")
-    # nearer to itself than to an equal token: no cluster is empty
+    # each token is nearer to itself than to an equal token, so that no cluster is empty
     distance.diagonal(dim1=1, dim2=2).fill_(-1)
     chosen = _first_medoids(tokens, distance, real, clusters)
     for _ in range(ITERATIONS):
@@ -104,7 +106,7 @@ def medoids(
 def _first_medoids(
     tokens: Tensor, distance: Tensor, real: Tensor, clusters: int
 ) -> Int[Tensor, "N clusters"]:
-    """The longest token, then again and again the one farthest from all chosen (Katsavounidis, Kuo, Zhang 1994)."""
+    """Choose the longest token, then repeatedly the one farthest from all chosen (Katsavounidis, Kuo, Zhang 1994)."""
     chosen = [tokens.norm(dim=-1).masked_fill(~real, -torch.inf).argmax(1)]
     gap = torch.full(real.shape, torch.inf, device=tokens.device)
     for _ in range(clusters - 1):

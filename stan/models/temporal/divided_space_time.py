@@ -1,4 +1,4 @@
-"""Divided space-time attention: over time at each patch, before CLIP's own within the frame (intermediate)."""
+"""Divided space-time attention: over time at each patch, then CLIP's own within the frame (intermediate)."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ if TYPE_CHECKING:
 
 
 class DividedSpaceTime(Temporal):
-    """Temporal attention in every block, then the block as CLIP runs it (TimeSformer, Frozen).
+    """In every block, temporal attention comes first, then the block as CLIP runs it (TimeSformer, Frozen).
 
-    Norm and attention start as copies of the block's own (TimeSformer), the projection after them and the times
-    (both sources) at zero: it starts as CLIP. Every frame keeps a CLS of its own, as in CLIP, which takes part
-    in spatial attention only; in the sources one CLS serves all frames.
+    Norm and attention start as copies of the block's own (TimeSformer). The projection after them and the time
+    positions start at zero (both sources), so the model starts as CLIP. Every frame keeps its own CLS token, as in
+    CLIP, which takes part only in spatial attention; in the sources, one CLS token serves all frames.
     """
 
     def __init__(self, clip: Clip, frames: int):

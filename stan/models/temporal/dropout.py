@@ -1,4 +1,4 @@
-"""A share of a batch in, what is dropped in training out: the same decisions however the batch is shared out."""
+"""Values of a batch in, the same with some dropped in training out: splitting the batch doesn't change which ones."""
 
 from __future__ import annotations
 
@@ -10,13 +10,16 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 _share: tuple[int, int, int] | None = None
-# not by thread: where tokens are computed again for the gradients, a thread of autograd's asks
+# Not per thread: where tokens are recomputed for the gradients, a thread of autograd reads this.
 
 
 @contextmanager
 def share(first: int, samples: int, whole: int) -> Iterator[None]:
-    """Inside, a module sees `samples` samples of a batch of `whole`, from number `first` on, and drops what it would
-    drop of them in the whole batch, where the generator starts from the same seed."""
+    """Mark what modules see as a share of a batch of `whole` samples: `samples` of them, from number `first` on.
+
+    Within this context, modules drop what they would drop of these samples in the whole batch, if the generator starts
+    from the same seed.
+    """
     global _share
     before, _share = _share, (first, samples, whole)
     try:
@@ -26,7 +29,7 @@ def share(first: int, samples: int, whole: int) -> Iterator[None]:
 
 
 class DropPath(nn.Module):
-    """Drops whole samples in training and scales the others up; `samples` are the dimensions that tell them apart."""
+    """Drops whole samples in training and scales the others up. `samples` are the dimensions that tell them apart."""
 
     def __init__(self, rate: float):
         super().__init__()
@@ -53,7 +56,10 @@ class Dropout(nn.Module):
 
 
 def _drawn(shape: tuple[int, ...], device: torch.device) -> Tensor:
-    """Uniform numbers: of as many rows as a whole batch has those of its share, a sample's rows being neighbours."""
+    """Draw uniform numbers of `shape`.
+
+    In a share, they are the share's rows of the numbers drawn for the whole batch; a sample's rows are neighbours.
+    """
     if _share is None:
         return torch.rand(shape, device=device)
     first, samples, whole = _share

@@ -18,11 +18,11 @@ STD = 0.01
 
 
 class EfficientPrompting(Temporal):
-    """Learned text vectors from N(0, .01^2) before and after the words; frames through blocks, without a residual.
+    """Learned text vectors from N(0, .01^2) before and after the words; frames pass blocks without a residual.
 
-    Ju et al. 2022 (Efficient-Prompt, `src/model.py`), there with CLIP frozen (`train.frozen="clip"`). Words that
+    From Ju et al. 2022 (Efficient-Prompt, `src/model.py`), where CLIP is frozen (`train.frozen="clip"`). Words that
     leave no room for the vectors are cut before the end token. The released code takes the vectors from a table by
-    their place in the text; here, as in the paper, those after the words are the same after all words.
+    their position in the text. Here, as in the paper, the vectors after the words do not depend on the number of words.
     """
 
     def __init__(self, clip: Clip, frames: int, *, prefix: int = 16, suffix: int = 16, layers: int = 2):
@@ -47,7 +47,7 @@ class EfficientPrompting(Temporal):
         new_end = (end + before + after).clamp(max=length - 1)
         place, behind = torch.arange(length, device=x.device), (new_end - after)[:, None]
         vectors = repeat(torch.cat([self.prefix, self.suffix]), "n d -> b n d", b=texts)
-        # of each place, its source in [x; vectors]: the start token and the words, unless ...
+        # each position's source in [x; vectors]: the start token and the words, unless changed below
         source = (place - before).clamp(min=0).expand(texts, -1)
         source = torch.where((place > 0) & (place <= before), given + place - 1, source)
         source = torch.where(place >= behind, given + before + place - behind, source)

@@ -21,7 +21,7 @@ STD = 0.02
 class FactorisedEncoder(Temporal):
     """[CLS; frame embeddings] + positions -> blocks -> LayerNorm -> the CLS (ViViT, model 2; VTN likewise).
 
-    Drawn anew, as there: nothing of it comes from CLIP. Every frame's embedding is the video's.
+    All weights are drawn anew, as in the sources: none come from CLIP. Every frame gets the video's embedding.
     """
 
     def __init__(self, clip: Clip, frames: int, *, layers: int = 4):

@@ -1,6 +1,6 @@
-"""A CLIP in; transformer blocks of its text tower's form that mix frame embeddings, copied or drawn anew, out.
+"""A CLIP in, transformer blocks that mix frame embeddings out: in its text tower's form, copied or drawn anew.
 
-The text tower's blocks are as wide as the embedding in most CLIPs, and CLIP4Clip and those after it start from them.
+In most CLIPs, the text tower's blocks are as wide as the embedding. CLIP4Clip and later methods start from them.
 """
 
 from __future__ import annotations
@@ -17,9 +17,9 @@ if TYPE_CHECKING:
 
 
 def copied_blocks(clip: Clip, layers: int, method: str) -> nn.ModuleList:
-    """Copies of the first `layers` text blocks. `method` is named in errors.
+    """Return copies of the first `layers` text blocks. `method` is named in errors.
 
-    Raises ValueError where the text tower is not as wide as the embedding, or has fewer blocks.
+    Raises ValueError if the text tower is not as wide as the embedding or has fewer blocks, or if layers is below 1.
     """
     _require_width(clip, method)
     theirs = clip.text.transformer.resblocks
@@ -29,9 +29,11 @@ def copied_blocks(clip: Clip, layers: int, method: str) -> nn.ModuleList:
 
 
 def drawn_blocks(clip: Clip, layers: int, method: str, std: float | None = None) -> nn.ModuleList:
-    """`layers` blocks of the text blocks' form; linear layers from N(0, std^2), or as torch draws them.
+    """Return `layers` blocks of the text blocks' form.
 
-    Raises ValueError where the text tower is not as wide as the embedding, or layers is below 1.
+    std: linear layers are drawn from N(0, std^2); None: as torch draws them.
+
+    Raises ValueError if the text tower is not as wide as the embedding, or if layers is below 1.
     """
     _require_width(clip, method)
     if layers < 1:
@@ -41,19 +43,19 @@ def drawn_blocks(clip: Clip, layers: int, method: str, std: float | None = None)
 
 
 def copied_positions(clip: Clip, frames: int) -> nn.Parameter:
-    """A copy of the text tower's positions. Raises ValueError where `frames` are more than these."""
+    """Return a copy of the text tower's positions. Raises ValueError if there are more `frames` than positions."""
     if frames > clip.context_length:
         raise ValueError(f"frames={frames}: there are {clip.context_length} positions to copy")
     return nn.Parameter(clip.text.positional_embedding.detach().clone())
 
 
 def drawn_positions(clip: Clip, frames: int, std: float) -> nn.Parameter:
-    """Positions for `frames` frames from N(0, std^2)."""
+    """Return positions for `frames` frames, drawn from N(0, std^2)."""
     return nn.Parameter(std * torch.randn(frames, clip.embed_dim))
 
 
 def placed(frames: Float[Tensor, "B T E"], position: Float[Tensor, "N E"]) -> Float[Tensor, "B T E"]:
-    """Frame embeddings with their positions. Raises ValueError where there are more frames than positions."""
+    """Add positions to frame embeddings. Raises ValueError if there are more frames than positions."""
     count = frames.shape[1]
     if count > len(position):
         raise ValueError(f"{count} frames; this model has {len(position)} positions")
@@ -63,7 +65,7 @@ def placed(frames: Float[Tensor, "B T E"], position: Float[Tensor, "N E"]) -> Fl
 def mix(
     blocks: nn.ModuleList, x: Float[Tensor, "B S E"], real: Bool[Tensor, "B S"] | None
 ) -> Float[Tensor, "B S E"]:
-    """`x` after the blocks; nobody looks where `real` is False, which must be True somewhere in each row."""
+    """Run `x` through the blocks. Nothing attends to tokens where `real` is False; each row needs a True."""
     padding = None
     if real is not None:
         heads, count = blocks[0].attn.num_heads, x.shape[1]

@@ -16,8 +16,8 @@ if TYPE_CHECKING:
 class JointSpaceTime(Temporal):
     """CLIP's blocks attend over space and time at once (TimeSformer's joint attention, ViViT's model 1).
 
-    The times start at zero, so that at first only the joining tells it from CLIP: of one frame it is CLIP.
-    Every frame keeps a CLS of its own; in the sources one CLS serves all frames.
+    The time positions start at zero, so at first the joint sequence is the only difference from CLIP; with one frame
+    there is none. Every frame keeps its own CLS token; in the sources, one CLS token serves all frames.
     """
 
     def __init__(self, clip: Clip, frames: int):

@@ -16,8 +16,8 @@ if TYPE_CHECKING:
 class SequenceTransformer(Temporal):
     """Frame embeddings + positions -> pre-norm blocks -> + frame embeddings (CLIP4Clip, `seqTransf`).
 
-    Positions and blocks start as copies of the first of CLIP's text tower, whose width must equal the
-    embedding's.
+    Positions start as copies of those of CLIP's text tower, blocks as copies of its first blocks. The text tower must
+    be as wide as the embedding.
     """
 
     def __init__(self, clip: Clip, frames: int, *, layers: int = 4):

@@ -24,13 +24,14 @@ PLACEMENTS = ("mlp", "attention and mlp")
 
 
 class StAdapter(Temporal):
-    """Adapters in CLIP's blocks, CLIP itself left as it is (ST-Adapter, `models_adapter.py`).
+    """Adapters in CLIP's blocks; CLIP itself is left as it is (ST-Adapter, `models_adapter.py`).
 
-    before: `mlp` (the source's choice for Kinetics) or `attention and mlp` (for Something-Something).
-    width: of the bottleneck; None means half of CLIP's (384 of 768 in the source).
+    before: the parts of a block that adapters precede: `mlp` (the source's choice for Kinetics) or `attention and mlp`
+    (for Something-Something). width: width of the bottleneck; None means half of CLIP's width (384 of 768 in the
+    source).
 
-    Starts as CLIP, because the convolutions start at zero. The source has one more adapter, before the last MLP: it
-    changes patches that nobody reads any more, so it is left out.
+    The model starts as CLIP, because the convolutions start at zero. The source has one more adapter, before the last
+    MLP. It is left out here, because it changes patches that nothing reads afterwards.
     """
 
     def __init__(self, clip: Clip, frames: int, *, before: str = "mlp", width: int | None = None):
@@ -56,7 +57,10 @@ class StAdapter(Temporal):
 
 
 class SpatioTemporalAdapter(nn.Module):
-    """Patches down, each channel convolved over three frames, up, added; no activation. The CLS passes by."""
+    """Projects patches down, convolves each channel over three frames, projects up and adds the result to the patches.
+
+    There is no activation, and the CLS token is left as it is.
+    """
 
     def __init__(self, width: int, bottleneck: int):
         super().__init__()

@@ -22,7 +22,7 @@ MERGES = ("sum", "projection", "zero_projection")
 
 
 class Branch(NamedTuple):
-    """The branch's tokens: one CLS per video, and patches frame by frame as CLIP's levels hold them."""
+    """The branch's tokens: one CLS token per video, and patches frame by frame, as in CLIP's levels."""
 
     cls: Float[Tensor, "B 1 D"]
     patches: Float[Tensor, "B T P D"]
@@ -31,23 +31,23 @@ class Branch(NamedTuple):
 class Stan(Temporal):
     """Spatial-temporal auxiliary network beside CLIP's blocks (or, with `branch=False`, after them).
 
-    layers: K branch layers; their spatial part starts as a copy of CLIP's last K blocks.
-    interval, levels: layer k reads block `levels[k]`; None means K blocks, `interval` apart, that end with
-        the last.
-    cross_frame: `attention`, `convolution` or `none`; convolution: `dense` (first released code) or
-        `bottleneck` (eq. 9).
-    intra_frame: False drops the spatial part. Nothing then carries patches to the CLS, so the mean of the
-        branch's patches is added to it: the sources don't say how that row reads the patches, only that it
-        gains from them.
-    branch: False appends the layers to CLIP (section 4.3): they read CLIP's last tokens, and their CLS alone
-        is the output.
-    multi_level: False lets all layers run on the level of the first; CLIP's CLS is still added.
-    merge: `sum` (released), `projection` (eq. 5-6: W_proj, starting as the identity, so as the sum) or
-        `zero_projection` (W_proj starting at zero: the branch starts as one that reads a single level, and
-        learns how much of each further one to let in). No source gives W_proj's start.
-    first_input: `released` (CLS averaged with CLIP's, CLIP's own positions, time from N(0, 1)) or `paper`
-        (eq. 4: CLS is the mean over frames, positions of its own, from N(0, .02)).
-    drop_path: rate on the attention residuals of the last layer, rising linearly from 0.
+    layers: K, the number of branch layers; their spatial parts start as copies of CLIP's last K blocks.
+    interval, levels: layer k reads block `levels[k]`; None means K blocks that lie `interval` apart and end with the
+        last.
+    cross_frame: `attention`, `convolution` or `none`; convolution: `dense` (first released code) or `bottleneck`
+        (eq. 9).
+    intra_frame: False drops the spatial part. Then nothing carries patches to the CLS token, so the mean of the
+        branch's patches is added to it. The sources don't say how their row without this part reads the patches, only
+        that it gains from them.
+    branch: False appends the layers to CLIP (section 4.3): they read CLIP's last tokens, and only their CLS token is
+        the output.
+    multi_level: False runs all layers on the level of the first; CLIP's CLS token is still added.
+    merge: `sum` (released), `projection` (eq. 5-6: W_proj starts as the identity, so the merge starts as the sum) or
+        `zero_projection` (W_proj starts at zero: the branch first reads a single level and learns how much of each
+        further level to let in). No source gives the start of W_proj.
+    first_input: `released` (CLS token averaged with CLIP's initial CLS token, CLIP's own positions, time from N(0, 1))
+        or `paper` (eq. 4: CLS token is the mean over frames; positions of its own and time from N(0, .02^2)).
+    drop_path: rate on the attention residuals of the last layer; it rises linearly from 0 in the first layer.
     """
 
     def __init__(
@@ -107,8 +107,8 @@ class Stan(Temporal):
     def _add_first_input(self, clip: Clip, first_input: str, max_frames: int) -> None:
         self.time = nn.Embedding(max_frames, clip.width)  # from N(0, 1)
         self.space = None
-        # CLIP's own, read where they are needed and not registered a second time: they stay CLIP's in state
-        # and optimizer, also where parameters are replaced by their parts
+        # A tuple keeps CLIP's own embeddings from being registered a second time. They stay CLIP's in the state dict
+        # and the optimizer, even where sharding replaces the parameters.
         self._visual = (clip.visual,)
         if first_input == "paper":
             self.space = nn.Parameter(torch.empty(clip.patches, clip.width))
@@ -133,7 +133,7 @@ class Stan(Temporal):
     def branch_tokens(
         self, levels: Mapping[int, Float[Tensor, "B T S D"]], mask: Bool[Tensor, "B T"] | None = None
     ) -> Float[Tensor, "B J D"]:
-        """The last layer's tokens, J = 1 + P * T: CLS, then all frames of patch 0, of patch 1, ..."""
+        """Return the last layer's tokens, J = 1 + P * T: the CLS token, then patch 0 of all frames, patch 1, ..."""
         side = None
         for i in self.reads:
             side = self._step(i, levels[i], side, mask, whole=True)
@@ -143,9 +143,9 @@ class Stan(Temporal):
     def attention(
         self, levels: Mapping[int, Float[Tensor, "B T S D"]], mask: Bool[Tensor, "B T"] | None = None
     ) -> list[dict[str, Tensor]]:
-        """Attention weights by layer: `cross_frame` (B, P, heads, T, T), `intra_frame` (B, T, heads, S, S).
+        """Return attention weights by layer: `cross_frame` (B, P, heads, T, T), `intra_frame` (B, T, heads, S, S).
 
-        A layer without such attention lacks the entry. Rows (queries) sum to one; token 0 of S is the CLS.
+        A layer without such attention lacks the entry. Rows (queries) sum to one; token 0 of S is the CLS token.
         """
         inputs: list[tuple] = []
         hooks = [
@@ -159,12 +159,12 @@ class Stan(Temporal):
         return [layer.attention(*given[:3]) for layer, given in zip(self.layers, inputs, strict=True)]
 
     def _step(self, i: int, x: Tensor, side: Branch | None, mask: Tensor | None, whole: bool) -> Branch:
-        """Merges level `i` and runs its layer, or all layers where only one level is read."""
+        """Merge level `i` and run its layer, or all layers if only one level is read."""
         k = self.reads.index(i)
         side = self._first(x, mask) if side is None else self._merge(k, x, side, mask)
         layers = [self.layers[k]] if self.multi_level else self.layers
         for layer in layers:
-            # only the CLS of the last layer is read, so nothing else is computed there
+            # Only the CLS token of the last layer is read, so nothing else is computed there.
             cls_only = layer is self.layers[-1] and not whole
             side = Branch(*layer(side.cls, side.patches, mask, cls_only))
         return side
@@ -192,7 +192,7 @@ class Stan(Temporal):
 
 
 def _reads(blocks: int, layers: int, interval: int, levels: list[int] | None) -> tuple[int, ...]:
-    """The block that each layer reads."""
+    """Return the index of the block that each layer reads."""
     if levels is None:
         levels = [blocks - 1 - interval * k for k in reversed(range(layers))]
     ordered = all(a < b for a, b in zip(levels, levels[1:], strict=False))

@@ -1,4 +1,4 @@
-"""A STAN branch layer: CLS and patches in, both out, mixed across frames first and within frames second."""
+"""A STAN branch layer: CLS token and patches in, both out, mixed first across frames and then within frames."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from stan.models.temporal.video_tokens import convolve_over_time, without_paddin
 
 
 class StanLayer(nn.Module):
-    """Cross-frame module, then intra-frame module; either may be missing. `block` is CLIP's, copied."""
+    """A cross-frame module, then an intra-frame module; either may be missing. `block` is CLIP's and is copied."""
 
     def __init__(
         self,
@@ -38,7 +38,8 @@ class StanLayer(nn.Module):
         mask: Bool[Tensor, "B T"] | None,
         cls_only: bool = False,
     ) -> tuple[Float[Tensor, "B 1 D"], Float[Tensor, "B T P D"]]:
-        """With `cls_only` the patches come back before the intra-frame module, the CLS after it."""
+        """Run the layer. With `cls_only`, the returned patches have not passed the intra-frame module; the CLS token
+        has."""
         if self.cross_frame is not None:
             patches = self.cross_frame(patches, mask)
         if self.intra_frame is not None:
@@ -48,7 +49,7 @@ class StanLayer(nn.Module):
     def attention(
         self, cls: Float[Tensor, "B 1 D"], patches: Float[Tensor, "B T P D"], mask: Bool[Tensor, "B T"] | None
     ) -> dict[str, Tensor]:
-        """Weights on the same input: `cross_frame` (B, P, heads, T, T), `intra_frame` (B, T, heads, S, S)."""
+        """Return weights on the same input: `cross_frame` (B, P, heads, T, T), `intra_frame` (B, T, heads, S, S)."""
         weights = {}
         if isinstance(self.cross_frame, CrossFrameAttention):
             weights["cross_frame"] = self.cross_frame.weights(patches, mask)
@@ -60,7 +61,7 @@ class StanLayer(nn.Module):
 
 
 class CrossFrameAttention(nn.Module):
-    """Attention of each patch over its own place in all frames, and a projection that starts at zero."""
+    """Attention of each patch over its own position in all frames, and a projection that starts at zero."""
 
     def __init__(self, width: int, heads: int, drop_path: float):
         super().__init__()
@@ -73,7 +74,8 @@ class CrossFrameAttention(nn.Module):
         self, patches: Float[Tensor, "B T P D"], mask: Bool[Tensor, "B T"] | None
     ) -> Float[Tensor, "B T P D"]:
         y = attend_over_time(self.attention, self.norm(patches), mask)
-        return patches + self.temporal_fc(self.drop_path(y, samples=(0, 2)))  # a patch over time
+        # A sample is one patch over time.
+        return patches + self.temporal_fc(self.drop_path(y, samples=(0, 2)))
 
     def weights(self, patches: Tensor, mask: Tensor | None) -> Float[Tensor, "B P heads T T"]:
         count = patches.shape[2]
@@ -99,7 +101,10 @@ class DenseConvolution(nn.Module):
 
 
 class BottleneckConvolution(nn.Module):
-    """Down to an eighth, 3x1x1 convolution over time, GELU, up (eq. 9); up starts at zero (not stated)."""
+    """Down to an eighth of the channels, 3x1x1 convolution over time, GELU, up (eq. 9).
+
+    The projection up starts at zero; the source doesn't state its start.
+    """
 
     def __init__(self, width: int, drop_path: float):
         super().__init__()
@@ -116,7 +121,7 @@ class BottleneckConvolution(nn.Module):
 
 
 class IntraFrame(nn.Module):
-    """A copy of a CLIP block, run on each frame with the video's one CLS, then averaged over frames."""
+    """A copy of a CLIP block that runs on each frame with the video's one CLS token; CLS outputs are averaged."""
 
     def __init__(self, block: nn.Module, drop_path: float):
         super().__init__()

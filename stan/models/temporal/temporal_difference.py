@@ -1,4 +1,4 @@
-"""CLIP2Video's temporal difference block: frame embeddings and what changes between them in, frames out (posterior)."""
+"""CLIP2Video's temporal difference block: mixes frame embeddings with the differences between them (posterior)."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ if TYPE_CHECKING:
 
 
 class TemporalDifference(Temporal):
-    """Frames, and between them their differences, through one transformer (CLIP2Video, `temporal_difference_block`).
+    """Runs frames and the differences between them through one transformer (CLIP2Video, `temporal_difference_block`).
 
-    Differences pass a block and 2 * sigmoid(LayerNorm(.)) - 1 first. Frames and differences then take turns, each with
-    its position and a type; the frames' places are kept, with a residual. Positions, types and blocks start as
-    copies of the first of CLIP's text tower. A difference is real where both of its frames are: the released code
-    looks at the first alone.
+    Differences first pass a block and 2 * sigmoid(LayerNorm(.)) - 1. Then frames and differences alternate, each with
+    its position and a type; only the frames' outputs are kept, with a residual. Positions and types start as copies of
+    positions of CLIP's text tower, blocks as copies of its first blocks. A difference is real if both of its frames
+    are; the released code looks only at the first.
     """
 
     def __init__(self, clip: Clip, frames: int, *, layers: int = 4):
@@ -31,7 +31,7 @@ class TemporalDifference(Temporal):
         self.blocks = copied_blocks(clip, layers, "temporal_difference")
         self.position = copied_positions(clip, frames)
         self.kind = nn.Parameter(self.position.detach()[:2].clone())
-        """Of differences, of frames."""
+        """The types: of differences, then of frames."""
         self.norm = nn.LayerNorm(clip.embed_dim)
 
     def after(self, x: Tensor, side: None, mask: Tensor | None, project: Project) -> Tensor:
@@ -46,9 +46,9 @@ class TemporalDifference(Temporal):
     def _differences(
         self, frames: Float[Tensor, "B T E"], both: Bool[Tensor, "B T"]
     ) -> Float[Tensor, "B T E"]:
-        """From each frame to the next, within (-1, 1); without meaning where not `both` are real."""
+        """Return differences from each frame to the next, within (-1, 1); without meaning where `both` is False."""
         changes = frames.roll(-1, 1) - frames
         position = F.pad(self.position[1 : frames.shape[1]], (0, 0, 0, 1))
-        # where there is no difference at all, attention still needs a key
+        # a clip without any real difference still needs a key for the attention
         keys = both | ~both.any(1, keepdim=True)
         return 2 * self.norm(mix(self.difference, changes + position, keys)).sigmoid() - 1

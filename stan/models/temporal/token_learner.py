@@ -1,4 +1,4 @@
-"""TokenLearner: halfway through CLIP a frame's patches become a few tokens, mixed with all frames' (intermediate)."""
+"""TokenLearner: halfway through CLIP, a few tokens replace each frame's patches and mix over time (intermediate)."""
 
 from __future__ import annotations
 
@@ -16,14 +16,15 @@ if TYPE_CHECKING:
 
 
 class TokenLearner(Temporal):
-    """Patches pooled by learned maps before a block, and attention over all frames from there on.
+    """Pools patches by learned maps before a block; from there on, attention covers all frames.
 
-    tokens: S, by which the P patches of each frame are replaced. bottleneck: width of the maps' MLP.
-    block: the first to read the learned tokens, counted from 0; None means half of them lie before it.
+    tokens: number of tokens that replace the P patches of each frame. bottleneck: width of the maps' MLP.
+    block: the first block that reads the learned tokens, counted from 0; None means that half of the blocks lie before
+    it.
 
-    After the authors' version 1.1 and its video mode (scenic, `token_learner/model.py`). Before the block,
-    frames are apart as in CLIP; the source joins them there, too. The frames' own CLS stay, and the times
-    added to the learned tokens start at zero: the source has neither.
+    This follows the authors' version 1.1 and its video mode (scenic, `token_learner/model.py`). Before the block,
+    frames are processed separately, as in CLIP; the source joins them there, too. Frames keep their own CLS tokens, and
+    time positions, which start at zero, are added to all tokens at the block; the source has neither.
     """
 
     def __init__(

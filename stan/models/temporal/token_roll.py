@@ -1,4 +1,4 @@
-"""Token roll: before each of CLIP's blocks some patches change places with the frames beside (intermediate)."""
+"""Token roll: before each of CLIP's blocks, some patches move to the neighbouring frames (intermediate)."""
 
 from __future__ import annotations
 
@@ -15,11 +15,12 @@ if TYPE_CHECKING:
 
 
 class TokenRoll(Temporal):
-    """Tokens from the frame before, and as many from the one after (All-in-one, `temporal_roll.py`).
+    """Takes patches from the previous frame, and as many from the next (All-in-one, `temporal_roll.py`).
 
-    share: of a frame's tokens, how many roll each way: the first patches come from before, the last from after.
+    share: share of a frame's tokens that roll each way: the first patches come from the previous frame, the last from
+    the next.
 
-    The last frame's neighbour is the first. No parameters; of one frame it is CLIP.
+    The first frame follows the last. There are no parameters; with one frame, the method equals CLIP.
     """
 
     def __init__(self, clip: Clip, frames: int, *, share: float = 0.125):
@@ -42,7 +43,7 @@ class TokenRoll(Temporal):
 
 
 def _neighbour(real: Bool[Tensor, "B T"], steps: int) -> Int[Tensor, "B T"]:
-    """Index of the real frame so many steps on, around the clip's end; padding frames are their own neighbours."""
+    """Return the index of the real frame `steps` further on, wrapping around; padding frames keep their own index."""
     frames = torch.arange(real.shape[1], device=real.device).expand_as(real)
     in_order = (~real).int().argsort(dim=1, stable=True)  # real frames first
     rank = real.cumsum(1) - 1

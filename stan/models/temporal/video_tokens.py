@@ -1,4 +1,4 @@
-"""Tokens of video frames in; what a part of a CLIP block, or a mixture over time, makes of them out."""
+"""Tokens of video frames in, tokens after a part of a CLIP block or after mixing over time out."""
 
 from __future__ import annotations
 
@@ -13,20 +13,20 @@ from stan.models.temporal.attention import attend
 def attend_within(
     block: nn.Module, x: Float[Tensor, "B T S D"], queries: int | None = None
 ) -> Float[Tensor, "B T Q D"]:
-    """What CLIP's attention adds to each frame's tokens, or to the first `queries` of them alone."""
+    """Return what CLIP's attention adds to each frame's tokens, or only to the first `queries` of them."""
     y = attend(block.attn, block.ln_1(rearrange(x, "b t s d -> (b t) s d")), queries=queries)
     return block.ls_1(rearrange(y, "(b t) s d -> b t s d", t=x.shape[1]))
 
 
 def transform(block: nn.Module, x: Float[Tensor, "... D"]) -> Float[Tensor, "... D"]:
-    """What CLIP's MLP adds to each token."""
+    """Return what CLIP's MLP adds to each token."""
     return block.ls_2(block.mlp(block.ln_2(x)))
 
 
 def run_jointly(
     block: nn.Module, x: Float[Tensor, "B T S D"], mask: Bool[Tensor, "B T"] | None
 ) -> Float[Tensor, "B T S D"]:
-    """CLIP's block on all frames' tokens as one sequence, those of padding frames left aside."""
+    """Run CLIP's block on all frames' tokens as one sequence; nothing attends to padding frames."""
     frames, count = x.shape[1:3]
     keys = None if mask is None else repeat(mask, "b t -> b 1 1 (t s)", s=count)
     y = rearrange(x, "b t s d -> b (t s) d")
@@ -35,14 +35,14 @@ def run_jointly(
 
 
 class TimePositions(nn.Module):
-    """A vector per frame, added to its tokens; `std` 0 lets it start as nothing."""
+    """A vector per frame that is added to the frame's tokens; with `std` 0, the vectors start at zero."""
 
     def __init__(self, frames: int, width: int, std: float = 0.0):
         super().__init__()
         self.weight = nn.Parameter(std * torch.randn(frames, width))
 
     def forward(self, x: Float[Tensor, "B T *rest"]) -> Float[Tensor, "B T *rest"]:
-        """Raises ValueError for more frames than there are vectors."""
+        """Add the vectors. Raises ValueError for more frames than there are vectors."""
         count = x.shape[1]
         if count > len(self.weight):
             raise ValueError(f"{count} frames; this model was built for {len(self.weight)} at most")
@@ -52,18 +52,18 @@ class TimePositions(nn.Module):
 def without_padding(
     x: Float[Tensor, "B T P D"], mask: Bool[Tensor, "B T"] | None
 ) -> Float[Tensor, "B T P D"]:
-    """Zeros in padding frames, as a convolution sees beyond a clip's ends."""
+    """Set padding frames to zero, which is what a convolution sees beyond a clip's ends."""
     return x if mask is None else x * mask[:, :, None, None]
 
 
 def convolve_over_time(over_time: nn.Conv3d, x: Float[Tensor, "B T P D"]) -> Float[Tensor, "B T P D"]:
-    """A convolution whose kernel is one patch wide."""
+    """Apply a convolution over time whose kernel is one patch wide."""
     y = over_time(rearrange(x, "b t p d -> b d t p 1"))
     return rearrange(y, "b d t p 1 -> b t p d")
 
 
 def zero(layer: nn.Module) -> nn.Module:
-    """The layer with weight and bias at zero."""
+    """Set the layer's weight and bias to zero and return the layer."""
     nn.init.zeros_(layer.weight)
     nn.init.zeros_(layer.bias)
     return layer

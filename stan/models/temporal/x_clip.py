@@ -1,4 +1,4 @@
-"""X-CLIP: frames exchange messages inside CLIP's blocks, and a small transformer joins them after (intermediate)."""
+"""X-CLIP: frames exchange messages in CLIP's blocks, and a small transformer joins them afterwards (intermediate)."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ if TYPE_CHECKING:
 class XClip(Temporal):
     """Message tokens in every block (`cct.py`), then the multiframe integration transformer, MIT (`mit.py`).
 
-    layers: blocks of the MIT; 0 leaves it out, and with it all knowledge of order.
+    layers: number of blocks of the MIT; 0 leaves it out, and with it all knowledge of frame order.
 
-    A frame's message is read by its tokens beside themselves, so it doesn't start as CLIP; all that is new starts as
-    in the source, at random.
+    A frame's tokens attend to its message as well as to each other, so the model doesn't start as CLIP. All new
+    parameters start at random, as in the source.
     """
 
     def __init__(self, clip: Clip, frames: int, *, layers: int = 1):
@@ -45,7 +45,7 @@ class XClip(Temporal):
 
 
 class Message(nn.Module):
-    """A frame's CLS, projected, in; its message out, which has heard those of all frames."""
+    """Turns each frame's CLS token into a message: a projection that attends to the projections of all frames."""
 
     def __init__(self, width: int, heads: int):
         super().__init__()
@@ -78,7 +78,7 @@ class Integration(nn.Module):
 
 
 def _block(width: int) -> nn.TransformerEncoderLayer:
-    """64 channels per head; matrices from N(0, .02), biases at zero."""
+    """Return a block with 64 channels per head; linear layers from N(0, .02^2), biases at zero."""
     block = nn.TransformerEncoderLayer(
         width, max(1, width // 64), 4 * width, 0.0, quick_gelu, batch_first=True, norm_first=True
     )
