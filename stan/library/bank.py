@@ -12,8 +12,8 @@ from jaxtyping import Float
 from stan.data.datasets import kinetics
 
 EVERY = 4
-"""Step in the list of class names. It gives 100 sentences: enough to estimate the 95th percentile, and quick to score
-against a million videos."""
+"""Step in the list of class names. It gives 100 sentences: enough to tell what stands out, and quick to score against a
+million videos."""
 UNRELATED = 0.98
 """A query is no match if its best video stands out no more than the bank's best videos do at this quantile."""
 

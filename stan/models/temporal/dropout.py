@@ -49,7 +49,7 @@ class Dropout(nn.Module):
         super().__init__()
         self.rate = rate
 
-    def forward(self, x: Float[Tensor, "N ..."]) -> Float[Tensor, N * rest]:
+    def forward(self, x: Float[Tensor, "N ..."]) -> Float[Tensor, "N ..."]:
         if not self.training or self.rate == 0:
             return x
         return x * ((_drawn(x.shape, x.device) >= self.rate) / (1 - self.rate)).to(x.dtype)
