@@ -1,4 +1,4 @@
-"""Things to do in, the time that each takes out, with the machine that took it: what all benches share."""
+"""Calls in; the time that each takes, and the machine it took it on, out. All benches share these functions."""
 
 from __future__ import annotations
 
@@ -14,20 +14,20 @@ from stan.results import provenance
 
 QUARTILES = (25, 75)
 REST = 0.1
-"""Seconds before each call: until then another library's threads still turn round and round, waiting for work."""
+"""Seconds of rest before each call: until then, another library's threads may still spin, waiting for work."""
 
 COLUMNS = (
     *("name", "median", "spread", "unit", "repeats", "clips_per_second", "share_of_peak"),
     *("efficiency", "speedup", "difference", "relative", "scaling", "waiting"),
     *("p50", "p99", "memory", "agreement", "goal", "reached", "note"),
 )
-"""What tables show of a bench's rows, as far as they have it."""
+"""Columns that tables show of a bench's rows, if the rows have them."""
 
 
 def document(
     what: str, precision: str, rows: list[dict[str, Any]], device: str = "cpu", **more: Any
 ) -> dict[str, Any]:
-    """A bench's result: what was measured, where, on how many threads, and its rows."""
+    """Return a bench's result: what was measured, on which machine and device, with how many threads, and its rows."""
     where = {"machine": provenance.machine(), "device": device, "threads": provenance.threads()}
     return {"what": what} | where | {"precision": precision} | more | {"rows": rows}
 
@@ -35,10 +35,10 @@ def document(
 def interleaved(
     calls: Mapping[str, Callable[[int], Any]], repeats: int, warm_up: int = 2
 ) -> dict[str, tuple[np.ndarray, list[Any]]]:
-    """Milliseconds (repeats,) of each call, which is given the number of the repeat, and what it returned.
+    """Time the calls; return for each its milliseconds (repeats,) and the list of what it returned.
 
-    One after the other in every repeat, so that whatever else slows the machine slows them alike, with a rest
-    between them.
+    A call gets the number of the repeat. In every repeat, all calls run one after the other, with a rest in between, so
+    that whatever else slows the machine slows them all alike.
     """
     for k in range(warm_up):
         for call in calls.values():
@@ -55,13 +55,13 @@ def interleaved(
 
 
 def row(name: str, milliseconds: np.ndarray, **more: Any) -> dict[str, Any]:
-    """median, and spread: the distance of the quartiles, both in `unit`."""
+    """Return a bench's row with median and spread (the distance between the quartiles), both in `unit` (ms)."""
     low, high = np.percentile(milliseconds, QUARTILES)
     times = {"median": float(np.median(milliseconds)), "spread": float(high - low), "unit": "ms"}
     return {"name": name} | times | {"repeats": len(milliseconds)} | more
 
 
 def resident() -> float | None:
-    """Megabytes of memory that this process holds now; None where the system doesn't tell."""
+    """Return the memory that this process holds now, in MB (10^6 bytes); None if the system doesn't tell."""
     told = Path("/proc/self/statm")
     return int(told.read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE") / 1e6 if told.exists() else None

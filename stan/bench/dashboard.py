@@ -1,4 +1,4 @@
-"""A number of made-up runs in; how long the dashboard's pages take, the first time and after each choice, out."""
+"""A number of made-up runs in; how long the dashboard's pages take, at first and after a choice, out."""
 
 from __future__ import annotations
 
@@ -24,17 +24,18 @@ if TYPE_CHECKING:
 RUNS = (50, 500, 5000)
 REPEATS = 5
 GOALS = {"first": 3000.0, "warm": 300.0}
-"""Milliseconds, however many runs there are."""
+"""Most milliseconds that a page should take, however many runs there are."""
 
 _PATIENCE = 600
-"""Seconds for a page."""
+"""Seconds after which a page is given up."""
 
 
 def dashboard(sizes: Sequence[int] = RUNS, repeats: int = REPEATS) -> dict[str, Any]:
-    """Times of every page by number of done runs, by Streamlit's own page test: the script, without a browser.
+    """Time every page for each number of done runs, with Streamlit's own page test: the script runs without a browser.
 
-    *first*: nothing was read yet, but for the code. *warm*: another choice is taken, of two that were taken before.
-    Each row has beside median and spread: page, what (first or warm), runs, goal, and whether the median reaches it.
+    *first*: nothing but the code has been loaded. *warm*: the user switches between two choices that were both made
+    before. Beside median and spread, each row has page, what (first or warm), runs, goal, and whether the median
+    reaches the goal.
     """
     rows = []
     for runs in sizes:
@@ -46,7 +47,7 @@ def dashboard(sizes: Sequence[int] = RUNS, repeats: int = REPEATS) -> dict[str, 
 
 @contextlib.contextmanager
 def _asked_for(root: Path) -> Iterator[None]:
-    """The dashboard's own way of being told where runs are."""
+    """Tell the dashboard in its own way (STAN_RUNS) to read the runs under `root`, within this context."""
     before, arguments = os.environ.get("STAN_RUNS"), sys.argv
     os.environ["STAN_RUNS"], sys.argv = str(root), ["app.py"]
     try:
@@ -59,7 +60,7 @@ def _asked_for(root: Path) -> Iterator[None]:
 
 
 def pages() -> list[str]:
-    """Names of the dashboard's views."""
+    """Return the names of the dashboard's views."""
     return sorted(path.stem for path in (project_folder("dashboard") / "views").glob("[a-z]*.py"))
 
 
@@ -102,7 +103,10 @@ def _run(test: AppTest) -> AppTest:
 
 
 def _choose(test: AppTest, which: int) -> None:
-    """One of two: of the page's last list with several entries, else of two filters; nothing where it has neither."""
+    """Make one of two choices: two filters in the page's text input, else two entries of its last list with several.
+
+    A page that has neither stays as it is.
+    """
     lists = [box for box in test.selectbox if len(box.options) > 1]
     if test.text_input:
         test.text_input[0].set_value(("stan", "baseline")[which])
@@ -111,7 +115,7 @@ def _choose(test: AppTest, which: int) -> None:
 
 
 def _forget() -> None:
-    """What a server that has just been started doesn't know."""
+    """Clear what a freshly started server doesn't know."""
     import streamlit as st
 
     st.cache_data.clear()

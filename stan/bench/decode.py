@@ -1,4 +1,4 @@
-"""Clips made on the spot in, how fast they are read beside bare decoders, and how long an index waits for it, out."""
+"""Generated clips in; how fast they are read compared with bare decoders, and how long indexing waits for it, out."""
 
 from __future__ import annotations
 
@@ -23,15 +23,15 @@ from stan.models.dual_encoder import DualEncoder
 from stan.results import provenance
 
 SIZES = ((320, 240), (640, 360), (1280, 720))
-"""Width and height."""
+"""Width and height of the clips, in pixels."""
 CLIP_FRAMES, RATE = 250, 25
-"""Ten seconds with one key frame, as short clips of the web have them."""
+"""Number of frames and frames per second: ten seconds with one key frame, like short clips on the web."""
 FRAMES, SHORT_SIDE = 12, 224
 REPEATS = 5
 WORKERS = (1, 2)
 CLIPS_PER_WORKER = 4
 INDEXED = 8
-"""Clips, read ahead of the model: of the first it waits for every frame."""
+"""Number of clips to index. They are read ahead of the model, but it waits for every frame of the first one."""
 
 Reader = Callable[[], UInt8[np.ndarray, "T H W 3"]]
 
@@ -42,12 +42,13 @@ def decode(
     model: DualEncoder | None = None,
     clip_frames: int = CLIP_FRAMES,
 ) -> dict[str, Any]:
-    """Times of 12 frames of 250, resized to a short side of 224, by size and decoder; they take turns.
+    """Time reading 12 of 250 frames, resized to a short side of 224, by size and decoder; the decoders take turns.
 
-    Rows: `stan` (its worker's timeline, checks and pipe counted), then bare decord, PyAV and torchcodec on one
-    thread; a row of one that isn't installed says so in its note and has no times. `relative`: decord's time over
-    this one's. Then `stan` with one and two workers on several clips, and with a `model` (None leaves it out) what
-    share of the time to index clips, as `stan index` does, it waits for their frames.
+    The first rows are `stan` (including its worker's timeline, checks and pipe), then bare decord, PyAV and torchcodec
+    on one thread each. If one of them isn't installed, its row says so in the note and has no times. `relative`:
+    decord's time over this decoder's. The next rows are `stan` with one and two workers on several clips. With a
+    `model`, the last row tells which share of the time to index clips, as `stan index` does, the model waits for their
+    frames; None leaves that row out.
     """
     rows = []
     with tempfile.TemporaryDirectory(prefix="stan-bench-") as folder:
@@ -62,7 +63,7 @@ def decode(
 
 
 def write_clip(path: Path, size: tuple[int, int], frames: int) -> Path:
-    """An H.264 file of a picture with fine texture that drifts, so that there is something to decode."""
+    """Write an H.264 file and return `path`. It shows a drifting, finely textured picture, which is work to decode."""
     width, height = size
     texture = np.random.default_rng(0).integers(0, 256, (height // 8, width // 8, 3), np.uint8)
     picture = np.kron(texture, np.ones((8, 8, 1), np.uint8))
@@ -77,7 +78,7 @@ def write_clip(path: Path, size: tuple[int, int], frames: int) -> Path:
 
 
 def readers(clip: Path, size: tuple[int, int], clip_frames: int) -> dict[str, Reader | None]:
-    """How each decoder reads the frames that `stan` reads; None where it can't be loaded."""
+    """Return for each decoder a function that reads the frames that `stan` reads; None if it can't be loaded."""
     indices = segments(clip_frames, FRAMES)
     shape = tuple(round(length * SHORT_SIDE / min(size)) for length in size)
     bare = {"decord": _by_decord, "pyav": _by_pyav, "torchcodec": _by_torchcodec}
@@ -89,7 +90,7 @@ def readers(clip: Path, size: tuple[int, int], clip_frames: int) -> dict[str, Re
 
 
 def _loads(module: str) -> bool:
-    """torchcodec may be installed and yet find no FFmpeg."""
+    """Tell whether a module can be imported: torchcodec may be installed and still find no FFmpeg."""
     try:
         importlib.import_module(module)
     except (ImportError, OSError, RuntimeError):
@@ -117,7 +118,7 @@ def _by_pyav(clip: str, indices: np.ndarray, shape: tuple[int, int]) -> np.ndarr
 
 
 def _by_torchcodec(clip: str, indices: np.ndarray, shape: tuple[int, int]) -> np.ndarray:
-    """Decodes at full size; torch resizes."""
+    """Decode at full size, then resize with torch."""
     torchcodec = importlib.import_module("torchcodec.decoders")
     frames = torchcodec.VideoDecoder(clip, num_ffmpeg_threads=1).get_frames_at(indices.tolist()).data
     resized = F.interpolate(frames, shape[::-1], mode="bilinear", antialias=True)
@@ -152,7 +153,7 @@ def _by_decoder(clip: Path, size: tuple[int, int], repeats: int, clip_frames: in
 
 
 def _by_workers(clip: Path, size: tuple[int, int], repeats: int) -> list[dict[str, Any]]:
-    """Equal numbers of clips by one worker and by several; `scaling`: one worker's time over theirs."""
+    """Time the same number of clips with one worker and with several; `scaling`: one worker's time over theirs."""
     clips = CLIPS_PER_WORKER * max(WORKERS)
     requests = [video_files.Request(clip, FRAMES, SHORT_SIDE)] * clips
     calls = {
@@ -177,7 +178,7 @@ def _by_workers(clip: Path, size: tuple[int, int], repeats: int) -> list[dict[st
 
 
 def _waiting(clip: Path, size: tuple[int, int], repeats: int, model: DualEncoder) -> dict[str, Any]:
-    """Indexing clips one after the other, and the share of it that the model waits for their frames."""
+    """Time indexing clips one after the other, and the share of that time in which the model waits for their frames."""
     tasks = [Task(Source(str(clip), str(clip.parent), clip.name), None)] * INDEXED
     local = LocalIndexEngine.of(model, video_files.probe(clip).duration)
 
@@ -192,7 +193,7 @@ def _waiting(clip: Path, size: tuple[int, int], repeats: int, model: DualEncoder
 
 
 def _waited(video: Video) -> float:
-    """Seconds that the model waited for the clip that it has embedded."""
+    """Embed a clip and return the seconds that the model waited for it."""
     video.look()
     video.embed()
     return video.waited

@@ -1,6 +1,6 @@
-"""Presets and numbers of clips in, how fast the encoder is beside CLIP's own tower and beside plain code out.
+"""Presets and numbers of clips in; how fast the encoder is compared with CLIP's own tower and with plain code, out.
 
-Weights are random, frames too; everything is full size.
+Weights and frames are random; everything has its full size.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ from stan.results import provenance
 CLIPS = (1, 2, 4)
 REPEATS = 5
 EQUAL = 1e-4
-"""What plain code and the encoder may differ by in fp32, on embeddings of length one."""
+"""Largest allowed difference between plain code and the encoder in fp32, on embeddings of length one."""
 
 
 def encode(
@@ -45,14 +45,15 @@ def encode(
     device: str = "cpu",
     with_compiled: bool = False,
 ) -> dict[str, Any]:
-    """Times of one pass, by preset, number of clips, precision and who runs it; they take turns in every repeat.
+    """Time one forward pass by preset, number of clips, precision and encoder; encoders take turns in every repeat.
 
-    `by` is `stan`, `tower` (open_clip's own, on the same frames), `plain` (stan.bench.plain_encoder, fp32) or, if asked
-    for, `compiled`: `stan` with its blocks compiled, whose compilation isn't counted. Each row has beside median and
-    spread: preset, frames, clips, by, precision, clips_per_second, gmacs (of a clip), share_of_peak (of the matrix rate
-    measured in the same call), and of `stan` and `compiled` efficiency (ratio of multiply-accumulates to the tower's
-    over ratio of times), speedup over `plain` and difference: the largest of any channel from `plain`'s, embeddings of
-    length one. Raises ValueError for a preset that isn't timed.
+    `by` names the encoder: `stan`, `tower` (open_clip's own, on the same frames), `plain`
+    (`stan.bench.reference_encoder`, fp32) or, if asked for, `compiled`: `stan` with compiled blocks, whose compilation
+    isn't counted. Beside median and spread, each row has preset, frames, clips, by, precision, clips_per_second, gmacs
+    (of a clip) and share_of_peak (of the matrix rate measured in the same call). Rows of `stan` and `compiled` also
+    have efficiency (ratio of multiply-accumulates to the tower's, over ratio of times), speedup over `plain`, and
+    difference: the largest difference of any channel from `plain`'s, on embeddings of length one. Raises ValueError for
+    a preset that isn't timed.
     """
     peaks, rates = matrix_peaks(device, repeats)
     rows = []
@@ -72,14 +73,14 @@ def of_preset(
     rates: dict[str, float],
     with_compiled: bool = False,
 ) -> list[dict[str, Any]]:
-    """`encode`'s rows of one model; `rates` are the matrix rates by precision, GFLOP/s."""
+    """Return `encode`'s rows of one model; `rates`: the matrix rates by precision, in GFLOP/s."""
     pair = encoders(config, frames, device)
     inside = _in_precisions(pair, with_compiled)
     return [row for count in clips for row in _rows(name, pair, inside, pair.clips(count), repeats, rates)]
 
 
 def _in_precisions(pair: Encoders, with_compiled: bool) -> dict[tuple[str, str], Callable[[Tensor], Tensor]]:
-    """Who runs it and in which precision, to video embeddings from frames in that precision."""
+    """Return by (encoder, precision) a function from frames in that precision to video embeddings."""
     runs: dict[tuple[str, str], Callable[[Tensor], Tensor]] = {}
     for precision, dtype in PRECISIONS.items():
         model, tower = deepcopy(pair.model).to(dtype), deepcopy(pair.tower).to(dtype)

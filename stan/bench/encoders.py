@@ -1,4 +1,4 @@
-"""A preset in; its encoder and open_clip's own image tower with the same random weights, ready to be timed, out."""
+"""A preset in; its encoder, and open_clip's own image tower with the same random weights, out, ready to be timed."""
 
 from __future__ import annotations
 
@@ -21,23 +21,23 @@ from stan.models.factory import PRESETS
 from stan.training.compile import compile_blocks
 
 FRAMES = {"stan-self-b32": 12, "stan-self-b16": 8}
-"""As the paper's tables of retrieval and of recognition have them."""
+"""Frames per clip by preset, as in the paper's tables of retrieval and of recognition."""
 
 PRECISIONS = {"fp32": torch.float32, "bf16": torch.bfloat16}
 
 PEAK_SIDE = {"cpu": 2048, "cuda": 8192}
-"""Of the square matrices whose product tells the highest rate to be had."""
+"""Side of the square matrices whose product tells the highest rate that a device reaches."""
 
 
 @dataclass(frozen=True)
 class Encoders:
-    """Both in evaluation mode on `device`, in fp32."""
+    """A model and the image tower to compare it with, both in evaluation mode on `device`, in fp32."""
 
     model: DualEncoder
     tower: nn.Module
     frames: int
     gmacs: dict[str, float]
-    """{"stan", "compiled", "tower", "plain"}: of one clip, all that is really computed."""
+    """{"stan", "compiled", "tower", "plain"}: 10^9 multiply-accumulates per clip that are really computed."""
     device: torch.device
 
     def clips(self, count: int, seed: int = 0) -> Float[Tensor, "B T 3 S S"]:
@@ -46,7 +46,10 @@ class Encoders:
 
 
 def preset(name: str) -> tuple[ModelConfig, int]:
-    """Config with OpenAI's activation and random weights, and frames. Raises ValueError for another preset."""
+    """Return a preset's config, with OpenAI's activation and random weights, and its frames per clip.
+
+    Raises ValueError for a preset that isn't timed.
+    """
     if name not in FRAMES:
         raise ValueError(f"no preset {name!r} to time; choose {', '.join(FRAMES)}")
     config, _ = PRESETS[name]
@@ -54,7 +57,10 @@ def preset(name: str) -> tuple[ModelConfig, int]:
 
 
 def encoders(config: ModelConfig, frames: int, device: str = "cpu", seed: int = 0) -> Encoders:
-    """What starts at zero is moved, so that all of it can be told from the outputs."""
+    """Build a model and its image tower with equal random weights.
+
+    Parameters of the temporal method that start at zero are randomised, so that all of it shows in the outputs.
+    """
     torch.manual_seed(seed)
     model = build(config, frames).eval()
     for parameter in model.temporal.parameters():
@@ -70,19 +76,19 @@ def encoders(config: ModelConfig, frames: int, device: str = "cpu", seed: int = 
 
 
 def compiled(model: DualEncoder) -> DualEncoder:
-    """A copy that compiles itself when it is first called, and for other numbers of clips again."""
+    """Return a copy that compiles itself when it is first called, and again for other numbers of clips."""
     copy = deepcopy(model)
     compile_blocks(copy)
     return copy
 
 
 def device_name(device: str) -> str:
-    """`cpu`, or a GPU with its model."""
+    """Return `cpu`, or for a GPU the device with the GPU's model name."""
     return f"{device}, {torch.cuda.get_device_name(device)}" if device.startswith("cuda") else device
 
 
 def waited(call: Callable[[], Any], device: torch.device) -> Callable[[int], Any]:
-    """The call as `interleaved` takes it, ended when the device is done."""
+    """Wrap a call for `interleaved`, so that it returns only when the device is done."""
 
     def run(_: int) -> Any:
         result = call()
@@ -94,13 +100,13 @@ def waited(call: Callable[[], Any], device: torch.device) -> Callable[[int], Any
 
 
 def matrix_peaks(device: str, repeats: int) -> tuple[list[dict[str, Any]], dict[str, float]]:
-    """`matrix_peak`'s row of each precision, and the rates by precision."""
+    """Return `matrix_peak`'s row for each precision, and the rates by precision, in GFLOP/s."""
     rows = [matrix_peak(device, precision, repeats) for precision in PRECISIONS]
     return rows, {row["precision"]: row["gflops"] for row in rows}
 
 
 def matrix_peak(device: str, precision: str, repeats: int) -> dict[str, Any]:
-    """A row with the median rate of a large product of square matrices, in GFLOP/s."""
+    """Return a row with the median rate of a large product of square matrices, in GFLOP/s."""
     side, dtype = PEAK_SIDE[torch.device(device).type], PRECISIONS[precision]
     a, b = (torch.randn(side, side, device=device).to(dtype) for _ in range(2))
     with torch.inference_mode():
@@ -112,7 +118,10 @@ def matrix_peak(device: str, precision: str, repeats: int) -> dict[str, Any]:
 def per_second(
     taken: Float[np.ndarray, " repeats"], clips: int, gmacs: float, peak: float
 ) -> dict[str, float]:
-    """Clips per second at the median time, and the share of the peak rate (GFLOP/s) that this is."""
+    """Return the clips per second at the median time, gmacs per clip, and the share of the peak rate (`peak`, GFLOP/s).
+
+    taken: milliseconds; gmacs: 10^9 multiply-accumulates per clip.
+    """
     rate = 1000 * clips / float(np.median(taken))
     return {"clips_per_second": rate, "gmacs": gmacs, "share_of_peak": 2 * gmacs * rate / peak}
 
@@ -120,5 +129,5 @@ def per_second(
 def efficiency(
     stan: Float[np.ndarray, " repeats"], tower: Float[np.ndarray, " repeats"], gmacs: dict[str, float]
 ) -> float:
-    """Ratio of multiply-accumulates over ratio of times, the median over the pairs of repeats."""
+    """Return the ratio of multiply-accumulates over the ratio of times, with the median over the pairs of repeats."""
     return gmacs["stan"] / gmacs["tower"] / float(np.median(stan / tower))

@@ -1,4 +1,4 @@
-"""A study in, run folders in the record's format out: made-up numbers, to time and test pages without training."""
+"""A study in; run folders in the record's format out, with made-up numbers, to time and test pages without training."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ QUALITY = {
     "stan": 0.52,
     "stan+testing": 0.54,
 }
-"""Row -> how often the made-up model ranks the right item first."""
+"""For each row, the share of queries for which the made-up model ranks the right item first."""
 
 KINDS = ("rises", "grows", "appears", "approaches", "covers")
 START = datetime(2024, 3, 1, 12, 0, tzinfo=UTC)
@@ -43,7 +43,7 @@ def experiment(row: str, seed: int, suite: str = "retrieval", study: str = "comp
 def write_run(
     root: Path, wanted: Experiment, status: str = "done", shipped: bool = False, queries: int = 80
 ) -> Path:
-    """One run folder; `status` may also be `died`: said to be running, with a heartbeat long ago."""
+    """Write one run folder. `status` may also be `died`: the record says running, with a heartbeat three hours ago."""
     folder = root / wanted.id
     folder.mkdir(parents=True)
     (folder / "config.json").write_text(json.dumps(to_dict(wanted)))
@@ -57,7 +57,7 @@ def write_run(
 
 
 def write_probe(folder: Path) -> None:
-    """A time probe beside the run, whose score falls when its frames are reversed."""
+    """Write a time probe beside the run; the run's score falls when its frames are reversed."""
     names = ("as given", "reversed", "1 frame")
     lines = [
         {"arrangement": name, "frames": 8, "value": value, "value_interval": [value - 6, value + 6]}
@@ -71,7 +71,7 @@ def write_probe(folder: Path) -> None:
 def write_study(
     root: Path, suite: str = "retrieval", seeds=(0, 1, 2), rows=tuple(QUALITY), shipped: bool = False
 ) -> Path:
-    """A done run for every row and seed."""
+    """Write a done run for every row and seed, and return `root`."""
     for row in rows:
         for seed in seeds:
             write_run(root, experiment(row, seed, suite), shipped=shipped)
@@ -79,7 +79,10 @@ def write_study(
 
 
 def write_many(root: Path, count: int = 5000) -> Path:
-    """So many done runs, of three seeds of every row in two suites of as many studies as it takes."""
+    """Write `count` done runs and return `root`.
+
+    There are three seeds of every row, in two suites of as many studies as needed.
+    """
     places = ((f"trial-{n:03}", suite) for n in itertools.count() for suite in ("retrieval", "motions"))
     runs = (
         experiment(row, seed, suite, study) for study, suite in places for row in QUALITY for seed in range(3)
@@ -171,7 +174,10 @@ def _arrays(wanted: Experiment, queries: int) -> dict[str, np.ndarray]:
 
 
 def _answers(own: np.ndarray, ranks: np.ndarray, candidates: int) -> np.ndarray:
-    """The right one first where it was found, second otherwise."""
+    """Return the five highest-ranked candidates (queries, 5): the right one comes first if its rank is 1.
+
+    Otherwise they are the next five candidates by number, after the last of which comes the first.
+    """
     others = (own[:, None] + np.arange(1, 6)) % candidates
     return np.where(ranks[:, None] == 1, np.column_stack([own, others[:, :4]]), others)
 

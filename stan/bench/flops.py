@@ -1,10 +1,10 @@
-"""A model, frames and views in; parameters, and multiply-accumulates by part, counted on the model itself, out.
+"""A model, frames and views in; its parameters, and multiply-accumulates by part, counted on the model itself, out.
 
-The model runs on torch's meta device, where nothing is computed, under torch's own counter. Two conventions:
+The model runs on torch's meta device, where nothing is computed, under torch's own counter. There are two conventions:
 - linear: linear layers and the patch embedding, as the paper prints (its "GFLOPs" are these multiply-accumulates);
-- all: the products of attention as well. LayerNorm, softmax and sums are in neither.
-Both count every branch layer whole, as the released code runs it. Of the last layer this code computes the CLS alone,
-because nobody reads its patches: `gmacs_run` is everything that it does compute.
+- all: the products of attention as well. LayerNorm, softmax and sums count in neither.
+Both count every branch layer in full, as the released code runs it. In the last layer, this code computes only the CLS
+token, because nothing reads its patch tokens: `gmacs_run` counts what this code does compute.
 """
 
 from __future__ import annotations
@@ -25,25 +25,26 @@ from stan.models.video_encoder import VideoEncoder
 from stan.training.optim import FROZEN, freeze
 
 ATTENTION = ("aten.bmm", "aten.baddbmm")
-"""What attention's products run as where no fused kernel takes them."""
+"""Operators that compute attention's products where no fused kernel does."""
 
 Macs = dict[str, int]
-"""{"linear", "all"}"""
+"""{"linear", "all"}: multiply-accumulates by convention."""
 
 
 def cost(name: str, frames: int = 8, views: int = 1) -> dict[str, Any]:
-    """{"preset"} and `of_model`'s items. Raises ValueError for an unknown preset, or a number below one."""
+    """Return {"preset"} and `of_model`'s items. Raises ValueError for an unknown preset, and for a number below one."""
     if name not in PRESETS:
         raise ValueError(f"no preset {name!r}; there are {', '.join(PRESETS)}")
     return {"preset": name} | of_model(PRESETS[name][0], frames, views)
 
 
 def of_model(config: ModelConfig, frames: int, views: int = 1) -> dict[str, Any]:
-    """{"frames", "views", "gmacs_linear", "gmacs_all", "gmacs_run", "parts", "params", "params_added", ...}.
+    """Return {"frames", "views", "gmacs_linear", "gmacs_all", "gmacs_run", "parts", "params", "params_added", ...}.
 
-    Of one video, all its views counted, without the text; `parts` has each part's share ("clip", "intra_frame",
-    "cross_frame", "head") and "text": one caption of full length. `params_added`: what the temporal method brings;
-    `params_trainable`: by what the recipe freezes. Raises ValueError for a number below one.
+    The counts are 10^9 multiply-accumulates of one video with all its views, without the text. `parts` has each part's
+    share ("clip", "intra_frame", "cross_frame", "head"), and "text": one caption of full length. `params_added`: the
+    parameters of the temporal method; `params_trainable`: trainable parameters for each choice of what the recipe
+    freezes. Raises ValueError for a number below one.
     """
     if min(frames, views) < 1:
         raise ValueError(f"frames={frames}, views={views}: there must be at least one of each")
@@ -68,7 +69,7 @@ def of_model(config: ModelConfig, frames: int, views: int = 1) -> dict[str, Any]
 
 
 def _parts(model: DualEncoder, frames: int) -> dict[str, Macs]:
-    """Of one view, by part."""
+    """Return the multiply-accumulates of one view by part."""
     clip, video = model.clip, _video(model, frames)
     pooled = VideoEncoder(clip, Temporal(clip, frames))
     parts = {"clip": _count(lambda: pooled(video))["Global"]}
@@ -82,13 +83,16 @@ def _parts(model: DualEncoder, frames: int) -> dict[str, Macs]:
 
 
 def _branch(counted: Mapping[str, Macs], layer: str = "") -> dict[str, Macs]:
-    """layer: name of the branch layers' class, by which torch's counter names their parts."""
+    """Return what was counted in the parts of branch layers.
+
+    layer: the layers' class name, by which torch's counter names their parts.
+    """
     nothing = {"linear": 0, "all": 0}
     return {part: counted.get(f"{layer}.{part}", nothing) for part in ("intra_frame", "cross_frame")}
 
 
 def _count(run: Callable[[], Any]) -> dict[str, Macs]:
-    """Multiply-accumulates of `run` by module, "Global" being all of it."""
+    """Return the multiply-accumulates of `run` by module; "Global" stands for all of them."""
     with FlopCounterMode(display=False) as counter:
         run()
     counted = {}

@@ -1,7 +1,7 @@
-"""A STAN and videos in, their embeddings computed without any thought of speed out: what the fast encoder is held to.
+"""A STAN model and videos in; their embeddings out, computed plainly and slowly, as a reference for the fast encoder.
 
-Equal in outputs to `stan.models.video_encoder` at STAN's default settings, written as the released code is: attention
-as two products, tokens moved from layout to layout, the last layer whole.
+The outputs equal those of `stan.models.video_encoder` at STAN's default settings. The code is written like the released
+code: attention as two products, tokens moved from layout to layout, and the last layer computed in full.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from stan.models.temporal.stan_layer import StanLayer
 
 @torch.no_grad()
 def plain_encode(model: DualEncoder, video: Float[Tensor, "B T 3 H W"]) -> Float[Tensor, "B E"]:
-    """Video embeddings, not normalised, in evaluation mode."""
+    """Return video embeddings, not normalised, as in evaluation mode."""
     clip, branch, frames = model.clip, model.temporal, video.shape[1]
     x, side = _embed(clip, rearrange(video, "b t c h w -> (b t) c h w")), None
     for i, block in enumerate(clip.blocks):
@@ -42,7 +42,7 @@ def _embed(clip: Clip, images: Tensor) -> Float[Tensor, "N S D"]:
 
 
 def _first(branch: Stan, visual: nn.Module, level: Float[Tensor, "B T S D"]) -> Float[Tensor, "B J D"]:
-    """All tokens of the branch: CLS, then all frames of patch 0, of patch 1, ..."""
+    """Return all input tokens of the branch: the CLS token, then all frames of patch 0, all frames of patch 1, ..."""
     class_embedding, position = visual.class_embedding, visual.positional_embedding
     frames, patches = level.shape[1], level.shape[2] - 1
     cls = (level[:, :, 0].mean(1, keepdim=True) + class_embedding + position[0]) / 2

@@ -1,6 +1,6 @@
-"""Sizes in, how long exact search takes by each engine out: torch in fp16 as in `stan.library`, others beside it.
+"""Sizes in; how long exact search takes with each engine, out: torch in fp16 as in `stan.library`, and others.
 
-Letters: N vectors, Q queries, E width. Vectors are drawn at random, of length one.
+Letters: N vectors, Q queries, E width. Vectors are random, of length one.
 """
 
 from __future__ import annotations
@@ -26,22 +26,22 @@ WIDTH = 512
 TOP = 10
 BATCH = 32
 REPEATS = 100
-"""Of one query: enough for a p99; a batch is repeated a tenth as often."""
+"""Repeats of one query, enough for a p99; a batch is repeated a tenth as often."""
 
 STORE = "LanceDB flat fp32"
 
 Engine = Callable[[Float[np.ndarray, "Q E"]], Int[np.ndarray, "Q top"]]
-"""Queries to the rows of their nearest vectors, best first."""
+"""Maps queries to the row numbers of their nearest vectors, best first."""
 
 
 def search(
     sizes: Sequence[int] = SIZES, width: int = WIDTH, repeats: int = REPEATS, seed: int = 0
 ) -> dict[str, Any]:
-    """Times of one query and of a batch of 32, by engine and number of vectors.
+    """Time one query and a batch of 32, by engine and number of vectors; engines take turns in every repeat.
 
-    Each row has beside median and spread: engine, vectors, queries, p50, p99, memory (MB that holding the vectors
-    adds to the process), agreement (percent of the exact top 10, by numpy in fp32, that it finds), precision, note.
-    A row of an engine that isn't installed says so in its note and has no times. Engines take turns in every repeat.
+    Beside median and spread, each row has engine, vectors, queries, p50, p99, memory (MB that holding the vectors adds
+    to the process), agreement (percent of the exact top 10, by numpy in fp32, that the engine finds), precision and
+    note. The row of an engine that isn't installed says so in its note and has no times.
     """
     rows = [row for size in sizes for row in _rows(size, width, repeats, seed, with_store=size == min(sizes))]
     more = {"width": width, "top": TOP, "peak_mb": provenance.peak_memory_mb()}
@@ -60,7 +60,7 @@ def _rows(size: int, width: int, repeats: int, seed: int, with_store: bool) -> l
             calls = {
                 name: lambda k, engine=engine, count=count: engine(queries[k : k + count])
                 for name, engine in engines.items()
-                if count == 1 or name != STORE  # which takes one query at a time
+                if count == 1 or name != STORE  # the store takes one query at a time
             }
             expected = np.concatenate([truth[k : k + count] for k in range(times)])
             for name, (taken, found) in bench.interleaved(calls, times).items():
@@ -72,7 +72,7 @@ def _rows(size: int, width: int, repeats: int, seed: int, with_store: bool) -> l
 def _engines(
     vectors: Float[np.ndarray, "N E"], folder: Path | None
 ) -> tuple[dict[str, Engine], dict[str, float | None], list[str]]:
-    """Engines that hold the vectors, what each added to the process's memory in MB, and those not installed."""
+    """Return engines that hold the vectors, the MB that each added to the process, and the names of missing engines."""
     builders = {"torch fp16": torch_fp16, "faiss fp16": faiss_fp16, "numpy fp32": numpy_fp32}
     if folder:
         builders[STORE] = partial(lancedb_flat, folder=folder)
@@ -83,25 +83,25 @@ def _engines(
         if engine is not None:
             engines[name], after = engine, bench.resident()
             memory[name] = None if before is None or after is None else after - before
-    memory["numpy fp32"] = vectors.nbytes / 1e6  # it holds what was there before the others
+    memory["numpy fp32"] = vectors.nbytes / 1e6  # it keeps the vectors that were there before
     return engines, memory, [name for name in builders if name not in engines]
 
 
 def agreement(found: Int[np.ndarray, "Q top"], truth: Int[np.ndarray, "Q top"]) -> float:
-    """Percent of the true nearest that were found."""
+    """Return the percentage of the true nearest vectors that were found."""
     shared = [len(set(a) & set(b)) for a, b in zip(found.tolist(), truth.tolist(), strict=True)]
     return 100 * sum(shared) / truth.size
 
 
 def unit_vectors(count: int, width: int, seed: int) -> Float[np.ndarray, "N E"]:
-    """Random directions in fp32."""
+    """Return random vectors of length one in fp32."""
     vectors = np.random.default_rng(seed).standard_normal((count, width), np.float32)
-    vectors /= np.sqrt(np.einsum("ne,ne->n", vectors, vectors))[:, None]  # nothing as large beside them
+    vectors /= np.sqrt(np.einsum("ne,ne->n", vectors, vectors))[:, None]  # needs no second array as large
     return vectors
 
 
 def torch_fp16(vectors: Float[np.ndarray, "N E"]) -> Engine:
-    """As a library scores from 200,000 videos on."""
+    """Return an engine that scores as a library with 200,000 windows or more does."""
     matrix = torch.empty(vectors.shape, dtype=torch.float16)
     matrix.copy_(torch.from_numpy(vectors))
 
@@ -123,7 +123,7 @@ def numpy_fp32(vectors: Float[np.ndarray, "N E"]) -> Engine:
 
 
 def faiss_fp16(vectors: Float[np.ndarray, "N E"]) -> Engine | None:
-    """No part of this package: measured where it is at hand."""
+    """Return an engine that uses faiss, which this package doesn't require; None if it isn't installed."""
     if importlib.util.find_spec("faiss") is None:
         return None
     faiss = importlib.import_module("faiss")
@@ -136,7 +136,7 @@ def faiss_fp16(vectors: Float[np.ndarray, "N E"]) -> Engine | None:
 
 
 def lancedb_flat(vectors: Float[np.ndarray, "N E"], folder: Path) -> Engine:
-    """The store's own scan on disk, without an index; one query at a time."""
+    """Return an engine that uses the store's own scan on disk, without an index, one query at a time."""
     import lancedb
     import pyarrow as pa
 

@@ -1,8 +1,8 @@
-"""An experiment in; what one step of its training takes at full size out: memory by part, multiply-accumulates.
+"""An experiment in; what one full-size training step needs, out: memory by part, and multiply-accumulates.
 
-The step itself is run, on tensors that have shapes but no values (torch's FakeTensorMode), with random weights: nothing
-is allocated or computed. A watcher counts the bytes of all storages that are alive at once. What a card's allocator and
-its libraries take beside that, no count here can tell: of a card, a tenth is left to them.
+The step itself runs, with random weights, on tensors that have shapes but no values (torch's FakeTensorMode), so that
+nothing is allocated or computed. A watcher counts the bytes of all storages that are alive at once. It can't count what
+a card's allocator and libraries take beside that, so a tenth of the card is left to them.
 """
 
 from __future__ import annotations
@@ -31,16 +31,17 @@ from stan.training.optim import freeze, parameter_groups
 
 GIB = 2**30
 CARDS = (24, 40, 80)
-"""GB (2^30 bytes) of common cards."""
+"""Memory of common cards, in units of 2^30 bytes."""
 
 USABLE = 0.9
 """Share of a card's memory that a step may take."""
 
 CLASSES, CLASS_WORDS = {"kinetics": 400, "something": 174}, 16
-"""How many classes a set has, and tokens of the longest of their names."""
+"""Number of classes of each set, and number of tokens of the longest class name."""
 
 _MEASURED = (16, 32)
-"""Clips: of fewer, recomputed blocks would hold less than the gradient that the vocabulary gets all at once."""
+"""Numbers of clips that are measured. With fewer clips, recomputed blocks would hold less than the gradient of the
+vocabulary, which is made all at once."""
 
 _aten = torch.ops.aten
 _FLOPS = {
@@ -52,7 +53,7 @@ _FLOPS = {
         lambda grad, q, k, v, *_, **__: sdpa_backward_flop_count(grad.shape, q.shape, k.shape, v.shape)
     ),
 }
-"""Torch's own counts, and those of what it doesn't know of."""
+"""Functions that count an operator's operations: torch's own, and two for operators that torch doesn't know."""
 
 
 @dataclass(frozen=True)
@@ -63,17 +64,17 @@ class StepMemory:
     gradients: int
     optimizer: int
     peak: int
-    """Most bytes alive at any moment, all of these included."""
+    """Most bytes alive at any moment, including parameters, gradients and optimizer."""
     macs: int
 
     @property
     def activations(self) -> int:
-        """What is alive at the peak beside parameters, gradients and the optimizer's moments."""
+        """Bytes alive at the peak beside parameters, gradients and the optimizer's moments."""
         return self.peak - self.parameters - self.gradients - self.optimizer
 
 
 def step(experiment: Experiment, clips: int) -> StepMemory:
-    """Of a step with so many clips in one process, chunks and recomputation as `experiment.train` says."""
+    """Measure a step with `clips` clips in one process, with the chunks and recomputation of `experiment.train`."""
     recipe = experiment.train
     fabric = Fabric(accelerator="cpu", devices=1, precision=recipe.precision)
     with torch.device("meta"):
@@ -85,7 +86,7 @@ def step(experiment: Experiment, clips: int) -> StepMemory:
             recompute(model)
         objective = fabric.setup_module(Objective(model).train(), move_to_device=False)
         trained = [p for group in parameter_groups(model, recipe) for p in group["params"]]
-        for parameter in trained:  # there already, as they are for all chunks but the first
+        for parameter in trained:  # gradients exist already, as for all chunks but the first
             parameter.grad = torch.zeros_like(parameter)
         batch = _batch(experiment, model, clips)
         with Watcher([*model.parameters(), *(p.grad for p in trained)]) as watcher:
@@ -97,12 +98,13 @@ def step(experiment: Experiment, clips: int) -> StepMemory:
 
 
 def dry_run(experiment: Experiment) -> dict[str, Any]:
-    """A step with the whole batch on one card, and what makes common cards hold it.
+    """Return what a step with the whole batch on one card needs, and the settings that make common cards hold it.
 
     {"batch", "gmacs", "parameters", "gradients", "optimizer", "plain": {"fixed", "per_clip"}, "recomputed": {...},
-    "cards": [{"card", "plain", "recomputed", "set"}]}: multiply-accumulates in 10^9 of a step in one piece; bytes, of
-    which a step with c clips per forward pass takes fixed + c * per_clip; of a card the most clips per forward pass,
-    without and with recomputation, and the settings to give (None where not even one clip fits).
+    "cards": [{"card", "plain", "recomputed", "set"}]}. gmacs: 10^9 multiply-accumulates of a step in one piece. Memory
+    is in bytes; a step with c clips per forward pass takes fixed + c * per_clip, without recomputation ("plain") or
+    with it ("recomputed"). For each card: the most clips per forward pass, without and with recomputation, and the
+    settings to give (None if not even one clip fits).
     """
     batch = experiment.train.batch
     steps = {name: _few_and_more(experiment, name == "recomputed") for name in ("plain", "recomputed")}
@@ -119,7 +121,7 @@ def _few_and_more(experiment: Experiment, recomputed: bool) -> list[StepMemory]:
 
 
 def _line(few: int, more: int) -> dict[str, int]:
-    """Through the values of _MEASURED clips: whatever a step takes grows by the same with every clip."""
+    """Return the line through the values at _MEASURED clips: what a step takes grows by the same with every clip."""
     per_clip = (more - few) // (_MEASURED[1] - _MEASURED[0])
     return {"fixed": few - _MEASURED[0] * per_clip, "per_clip": per_clip}
 
@@ -133,7 +135,7 @@ def _card(card: int, lines: dict[str, dict[str, int]], batch: int) -> dict[str, 
 
 
 def _settings(batch: int, plain: int, recomputed: int) -> list[str] | None:
-    """Chunks before recomputation, as both take one more forward pass."""
+    """Return the settings for a card: chunks rather than recomputation, as both cost one more forward pass."""
     if plain:
         return [] if plain == batch else [f"train.chunk={plain}"]
     if recomputed:
@@ -153,7 +155,7 @@ def _batch(experiment: Experiment, model: DualEncoder, clips: int) -> Batch:
 
 
 def _make_fake(model: nn.Module) -> None:
-    """Puts shapes without values for a CPU in the place of those for no device, which run other kernels."""
+    """Replace the model's meta tensors, which run other kernels, by CPU tensors without values."""
     for module in model.modules():
         for kept in (module._parameters, module._buffers):
             fake = {name: torch.empty(t.shape, dtype=t.dtype) for name, t in kept.items() if t is not None}
@@ -161,7 +163,7 @@ def _make_fake(model: nn.Module) -> None:
 
 
 class Watcher(TorchDispatchMode):
-    """Counts the bytes of the given tensors and of all that are made inside, as long as each lives, and operations."""
+    """Counts operations, and the bytes of living tensors: those that are given and all that are made in its context."""
 
     def __init__(self, tensors: Iterable[Tensor]):
         super().__init__()

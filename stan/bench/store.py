@@ -1,4 +1,4 @@
-"""A bench's result in, a file that keeps it out; folders of runs in, the results kept there out."""
+"""A bench's result in; a file that keeps it out. Folders of runs in; the results that are kept there out."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from stan.results.provenance import provenance
 
 BENCHES = ("encode", "train", "decode", "search", "dashboard")
 FOLDER = "bench"
-"""Beside the studies of a folder of runs."""
+"""Name of the folder for results; it is beside the studies in a folder of runs."""
 
 SHIPPED = ASSETS
 """Root of the results that come with the package."""
@@ -23,7 +23,7 @@ _TIMES = ("median", "spread")
 
 
 def keep(root: str | Path, bench: str, document: dict[str, Any]) -> Path:
-    """Writes a result, plain JSON values, with date, commit, packages and command: `root`/bench/BENCH-DATE.json."""
+    """Write a result (plain JSON values) with date, commit, packages and command to `root`/bench/BENCH-DATE.json."""
     now = datetime.now(UTC)
     record = {"bench": bench, "date": now.isoformat(timespec="seconds")} | provenance() | document
     file = Path(root) / FOLDER / f"{bench}-{now:%Y%m%dT%H%M%S}.json"
@@ -33,7 +33,7 @@ def keep(root: str | Path, bench: str, document: dict[str, Any]) -> Path:
 
 
 def load(roots: Iterable[str | Path]) -> tuple[list[dict[str, Any]], list[dict[str, str]]]:
-    """Records, the latest first, and what can't be read, as {"file", "reason"}."""
+    """Return the records, the latest first, and the files that can't be read, as {"file", "reason"}."""
     found, damaged = [], []
     for file in sorted(file for root in roots for file in (Path(root) / FOLDER).glob("*.json")):
         try:
@@ -44,7 +44,7 @@ def load(roots: Iterable[str | Path]) -> tuple[list[dict[str, Any]], list[dict[s
 
 
 def _read(file: Path) -> dict[str, Any]:
-    """Raises ValueError saying what isn't as `keep` writes it."""
+    """Return a record. Raises ValueError, which says what isn't as `keep` writes it."""
     try:
         record = json.loads(file.read_text(encoding="utf-8"))
     except (OSError, ValueError, RecursionError) as error:
@@ -63,7 +63,7 @@ def _read(file: Path) -> dict[str, Any]:
 
 
 def _is_row(row: Any) -> bool:
-    """Times are numbers, or None where something wasn't installed."""
+    """Tell whether `row` is a bench's row; its times are numbers, or None if something wasn't installed."""
     return (
         isinstance(row, dict)
         and isinstance(row.get("name"), str)

@@ -1,6 +1,6 @@
-"""Numbers of clips in, time and memory of a training step beside that of CLIP's own image tower out.
+"""Numbers of clips in; time and memory of a training step, compared with one of CLIP's own image tower, out.
 
-Both see the same frames and the same loss: InfoNCE of the videos against fixed random texts; every weight is trained.
+Both have the same frames and the same loss: InfoNCE of the videos against fixed random texts. Every weight is trained.
 """
 
 from __future__ import annotations
@@ -38,11 +38,11 @@ CLIPS = (1, 2, 4)
 REPEATS = 3
 MEMORY_CLIPS = 16
 TEMPERATURE = 0.01
-"""As released for MSR-VTT."""
+"""The released temperature for MSR-VTT."""
 PASSES = 3
-"""A forward pass and twice its products back."""
+"""Cost of a step in forward passes: the forward pass, and a backward pass with twice as many products."""
 BYTES_PER_WEIGHT = 16
-"""In fp32: itself, its gradient and Adam's two moments."""
+"""The weight, its gradient and Adam's two moments, all in fp32."""
 
 
 def train(
@@ -52,11 +52,12 @@ def train(
     device: str = "cpu",
     with_compiled: bool = False,
 ) -> dict[str, Any]:
-    """Times of one step (forward, loss, backward, AdamW), by number of clips, precision and who is trained.
+    """Time one step (forward, loss, backward, AdamW) by number of clips, precision and trained model.
 
-    `by` is `stan`, `tower` (open_clip's own, embeddings averaged over frames) or, if asked for, `compiled`; bf16 is
-    autocast, weights in fp32. Rows as of `stan.bench.encode`. `memory` tells by precision what a step of 16 clips
-    holds, in MB (see `held`), and the ratio of the two. Raises ValueError for a preset that isn't timed.
+    `by` names the model: `stan`, `tower` (open_clip's own, with embeddings averaged over frames) or, if asked for,
+    `compiled`. bf16 means autocast, with weights in fp32. Rows are as in `stan.bench.encode`. `memory` tells by
+    precision what a step of 16 clips holds, in MB (see `held`), for `stan` and `tower`, and the ratio of the two.
+    Raises ValueError for a preset that isn't timed.
     """
     peaks, rates = matrix_peaks(device, repeats)
     rows, memory = of_preset(name, *preset(name), clips, repeats, device, rates, with_compiled)
@@ -74,7 +75,7 @@ def of_preset(
     rates: dict[str, float],
     with_compiled: bool = False,
 ) -> tuple[list[dict[str, Any]], dict[str, dict[str, float]]]:
-    """`train`'s rows and memory of one model; `rates` are the matrix rates by precision, GFLOP/s."""
+    """Return `train`'s rows and memory for one model; `rates`: the matrix rates by precision, in GFLOP/s."""
     pair = encoders(config, frames, device)
     memory = {}
     for precision in PRECISIONS:
@@ -98,7 +99,7 @@ def of_preset(
 
 
 class Pooled(nn.Module):
-    """An image tower that reads videos: the mean of its frames' embeddings."""
+    """An image tower that embeds a video as the mean of its frames' embeddings."""
 
     def __init__(self, tower: nn.Module):
         super().__init__()
@@ -109,7 +110,7 @@ class Pooled(nn.Module):
 
 
 class VideoTower(nn.Module):
-    """A video encoder without the frames' embeddings; its text tower stays as it is."""
+    """A video encoder that returns only video embeddings, not those of frames; its text tower isn't trained."""
 
     def __init__(self, encoder: VideoEncoder):
         super().__init__()
@@ -122,7 +123,7 @@ class VideoTower(nn.Module):
 
 
 def _trained(pair: Encoders, with_compiled: bool = False) -> dict[str, nn.Module]:
-    """Copies in training mode, so that each has been trained for as long."""
+    """Return copies in training mode, so that each of them has been trained for equally long."""
     copies = {"stan": VideoTower(deepcopy(pair.model.encoder)), "tower": Pooled(deepcopy(pair.tower))}
     if with_compiled:
         copies["compiled"] = VideoTower(compiled(pair.model).encoder)
@@ -134,7 +135,7 @@ def _weights(module: nn.Module) -> list[nn.Parameter]:
 
 
 def step(module: nn.Module, video: Float[Tensor, "B T 3 S S"], precision: str) -> Callable[[], float]:
-    """One step on these videos at every call, which returns its loss."""
+    """Return a function that takes one step on these videos at every call and returns the loss."""
     optimizer = torch.optim.AdamW(_weights(module), 2e-6, BETAS, EPSILON, fused=True)
 
     def run() -> float:
@@ -158,10 +159,10 @@ def _loss(module: nn.Module, video: Tensor, precision: str) -> Float[Tensor, ""]
 
 
 def held(module: nn.Module, pair: Encoders, precision: str, clips: int = MEMORY_CLIPS) -> float:
-    """Bytes of a step when backward begins: weights, gradients, moments, and what forward keeps for backward.
+    """Return a step's bytes when backward begins: weights, gradients, moments, and what forward keeps for backward.
 
-    What is kept is counted, tensor by tensor, for one and for two clips: the rest of the clips keep as much again.
-    Short-lived tensors aren't in it, nor what the allocator holds beside it.
+    What forward keeps is counted, tensor by tensor, for one and for two clips; each further clip adds the same again.
+    Short-lived tensors aren't counted, nor is what the allocator holds beside them.
     """
     weights = _weights(module)
     one, two = (
@@ -172,7 +173,7 @@ def held(module: nn.Module, pair: Encoders, precision: str, clips: int = MEMORY_
 
 
 def kept(forward: Callable[[], Tensor], weights: Sequence[Tensor]) -> int:
-    """Bytes that `forward` keeps for the backward pass, `weights` left aside; memory in common counted once."""
+    """Return the bytes that `forward` keeps for the backward pass, without `weights`; shared memory counts once."""
     aside = {weight.untyped_storage().data_ptr() for weight in weights}
     sizes: dict[int, int] = {}
 
@@ -182,6 +183,6 @@ def kept(forward: Callable[[], Tensor], weights: Sequence[Tensor]) -> int:
         return tensor
 
     with torch.autograd.graph.saved_tensors_hooks(count, lambda tensor: tensor):
-        loss = forward()  # held until all is counted, so that no place in memory is used twice
+        loss = forward()  # held until everything is counted, so that no place in memory is used twice
     assert loss.requires_grad
     return sum(size for place, size in sizes.items() if place not in aside)

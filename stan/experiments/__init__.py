@@ -1,4 +1,4 @@
-"""A study's name, a suite and a size in; its rows as experiments, and the paper's numbers beside them, out."""
+"""A study's name, a suite and a size in; the study's rows as experiments, and the paper's numbers beside them, out."""
 
 from stan.data.datasets import task
 from stan.experiments.learning_rates import (

@@ -1,4 +1,4 @@
-"""A row in; the learning rate that was chosen for it on validation, and how, out."""
+"""A row in; the learning rate that was chosen for it on validation, and how it was chosen, out."""
 
 from __future__ import annotations
 
@@ -15,14 +15,17 @@ if TYPE_CHECKING:
     import pandas as pd
 
 LEARNING_RATES = (3e-4, 1e-3, 3e-3)
-"""What every row may choose from, on validation."""
+"""The learning rates that are tried for every row; validation decides."""
 
 
 RATES_FILE = ASSETS / "learning_rates.json"
 
 
 def rate_key(experiment: Experiment) -> str:
-    """Key of the experiment's row in `learning_rates.json`: suite/size/row, one for rows that train alike."""
+    """Return the key of the experiment's row in `learning_rates.json`: suite/size/row.
+
+    Rows that train alike share one key.
+    """
     known = STUDIES.get(experiment.study)
     rows = {row.name: row.rate_of or row.name for row in known.rows} if known else {}
     name = rows.get(experiment.row, experiment.row.partition("@")[0])
@@ -30,9 +33,9 @@ def rate_key(experiment: Experiment) -> str:
 
 
 def learning_rate(experiment: Experiment, runs_root: str | Path) -> dict[str, Any]:
-    """How the experiment's learning rate was chosen: {"lr", "tried": {rate: validation}, "chosen_on"}.
+    """Return how the experiment's learning rate was chosen: {"lr", "tried": {rate: validation}, "chosen_on"}.
 
-    Choices are looked up among those made under `runs_root`, then among the shipped ones. A rate that isn't the
+    The choice is looked up among those made under `runs_root`, then among the shipped ones. A rate that isn't the
     recorded choice has no trials: it is the setting's default, or was set by hand.
     """
     for file in (Path(runs_root) / RATES_FILE.name, RATES_FILE):
@@ -43,17 +46,17 @@ def learning_rate(experiment: Experiment, runs_root: str | Path) -> dict[str, An
 
 
 def chosen_rates(file: Path | None = None) -> dict[str, dict[str, Any]]:
-    """The choices in `file` (the shipped ones if None) by suite/size/row; none where there is no file."""
+    """Return the choices in `file` (None: the shipped ones) by suite/size/row; {} if there is no such file."""
     file = file or RATES_FILE
     return json.loads(file.read_text(encoding="utf-8")) if file.is_file() else {}
 
 
 def choose_rates(runs: pd.DataFrame, trials: list[Experiment] | None = None) -> dict[str, dict[str, Any]]:
-    """The content of `learning_rates.json`: per row the best of its done `rate_trials` on validation.
+    """Return the content of `learning_rates.json`: for each row, the rate that is best on validation in its trials.
 
-    `runs`: as `results.load` returns them; `trials`: those that count, where `runs` holds trials with other
-    settings, too. Seed 0 chooses; ties take the lower rate. A row without all of its trials is left out.
-    Raises ValueError where one rate of a row was tried with several settings.
+    `runs`: as `results.load` returns them. `trials`: the `rate_trials` that count, if `runs` also holds trials with
+    other settings. Only done trials with seed 0 count; of equally good rates, the lower one is taken. A row is left out
+    until all of its trials are done. Raises ValueError if one rate of a row was tried with several settings.
     """
     from stan.evaluation.metrics import HEADLINE
 

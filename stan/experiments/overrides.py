@@ -1,4 +1,4 @@
-"""A study's row by name and changed fields in; the experiment out."""
+"""The name of a study's row, and fields to change, in; the experiment out."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ def experiment(
     root: str | None = None,
     overrides: Mapping[str, Mapping[str, Any]] | None = None,
 ) -> Experiment:
-    """One row of a study. `overrides` changes fields of its parts: {"train": {"epochs": 1}, "data": {...}}.
+    """Return one row of a study. `overrides` changes fields of its parts: {"train": {"epochs": 1}, "data": {...}}.
 
-    Raises ValueError for whatever isn't known.
+    Raises ValueError for any unknown name or field.
     """
     experiments.row(study, row)
     rows = {one.row: one for one in experiments.study(study, suite, size, root)}
@@ -29,12 +29,15 @@ def experiment(
 
 
 def given_or(complete: Mapping[str, Any], **named: Any) -> Experiment:
-    """The experiment that `complete` describes (`config.to_dict`), or else the one that `experiment(**named)` finds."""
+    """Return the experiment that `complete` describes (as from `config.to_dict`); if empty, `experiment(**named)`."""
     return from_dict(dict(complete)) if complete else experiment(**named)
 
 
 def changed(wanted: Experiment, overrides: Mapping[str, Mapping[str, Any]]) -> Experiment:
-    """`wanted` with single fields replaced, the method's options one by one. Raises ValueError for unknown fields."""
+    """Return `wanted` with the given fields replaced; the temporal method's options are replaced one by one.
+
+    Raises ValueError for unknown fields.
+    """
     values = to_dict(wanted)
     for part, fields in overrides.items():
         if not isinstance(fields, Mapping) or not isinstance(values.get(part), dict):

@@ -1,7 +1,7 @@
-"""Nothing in; the rows that the paper's benchmark tables print for STAN out, as experiments with their printed numbers.
+"""Offers the rows that the paper's benchmark tables print for STAN, as experiments with their printed numbers.
 
-Every row stands with the paper's settings, and those that the released code has a config for with that one's, too
-(`...-released`).
+Every row has the paper's settings. A row for which the released code has a config also exists with that config's
+settings (`...-released`).
 """
 
 from __future__ import annotations
@@ -17,17 +17,17 @@ STUDY = "benchmarks"
 
 @dataclass(frozen=True)
 class Benchmark:
-    """A printed row and what trains it."""
+    """A printed row, and the experiment that trains it."""
 
     experiment: Experiment
     table: str
-    """Of `published`, as are `benchmark` and `row`."""
+    """Name of a table in `published`; `benchmark` and `row` are names there, too."""
     benchmark: str
     row: str
     settings: str
-    """paper or released."""
+    """paper or released: the source of the settings."""
     unstated: tuple[str, ...]
-    """Settings that its source doesn't give: they are the released config's for this set, else a choice of ours."""
+    """Settings that the source doesn't give; they come from the released config for this set, or are our choice."""
 
     @property
     def name(self) -> str:
@@ -35,17 +35,17 @@ class Benchmark:
 
     @property
     def printed(self) -> list[dict[str, Any]]:
-        """[{"metric", "value", "source", "note"}] of the printed row."""
+        """The printed row's numbers: [{"metric", "value", "source", "note"}]."""
         place = (self.table, self.benchmark, self.row)
         items = [i for i in published.numbers() if (i["table"], i["benchmark"], i["row"]) == place]
         return [{key: item[key] for key in ("metric", "value", "source", "note")} for item in items]
 
 
 _PAPER = TrainConfig("nothing", epochs=10, batch=128, lr=2e-5, temperature=0.01, precision="bf16-mixed")
-"""Adam, weight decay .02, CLIP's rate a tenth of the branch's; "mixed precision" is read as bfloat16."""
+"""Adam, weight decay 0.02, CLIP's learning rate a tenth of the branch's; "mixed precision" is read as bfloat16."""
 
 _OF_PAPER = {"first_input": "paper", "merge": "projection"}
-"""Equations 4 to 6; the released code has a different first input and adds levels as they are."""
+"""Equations 4 to 6 of the paper. The released code has a different first input, and adds levels as they are."""
 
 _BACKBONES = {"b32": "ViT-B-32", "b16": "ViT-B-16"}
 _MODULES = {
@@ -58,7 +58,7 @@ _RETRIEVAL = {
     "didemo": ("DiDeMo", 64, 64, {"epochs": 20, "temperature": 0.05}),
     "lsmdc": ("LSMDC", 12, 32, {"epochs": 100}),
 }
-"""Benchmark, frames, words, and what the paper leaves open, from the released config of B/32."""
+"""Benchmark, frames, words, and the settings that the paper leaves open, from the released config of B/32."""
 
 _RETRIEVAL_ROWS = {
     "msrvtt": ("self-b32", "conv-b32", "self-b16", "self-b16-dsl"),
@@ -75,18 +75,18 @@ _RELEASED: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
     "didemo-self-b32": ({"words": 77}, {"batch": 64, "weight_decay": 0.01}),
     "lsmdc-self-b32": ({}, {"lr": 1e-5, "weight_decay": 0.2}),
 }
-"""What the released configs change of data and recipe; their batches are those of eight processes together."""
+"""What the released configs change in data and recipe. Their batches count the clips of eight processes together."""
 
 
 def benchmark(name: str) -> Benchmark:
-    """A row by name. Raises ValueError listing the rows there are."""
+    """Return a row by name. Raises ValueError, which lists all rows, for an unknown name."""
     if name not in BENCHMARKS:
         raise ValueError(f"no recipe {name!r}; there are {', '.join(BENCHMARKS)}")
     return BENCHMARKS[name]
 
 
 def experiment(name: str, suite: str, root: str | None, seed: int = 0) -> Experiment:
-    """A row's experiment on the set under `root`. Raises ValueError where the row is of another set, or has no root."""
+    """Return a row's experiment on the set under `root`. Raises ValueError for a row of another set or without root."""
     row = benchmark(name).experiment
     if suite != row.data.suite or root is None:
         raise ValueError(

@@ -1,5 +1,4 @@
-"""The numbers that the paper and its slides print, shipped as data, in; tables and single numbers with
-sources out.
+"""The shipped numbers that the paper and its slides print in; tables, and single numbers with sources, out.
 
 R. Liu et al., "Revisiting Temporal Modeling for CLIP-based Image-to-Video Knowledge Transferring", CVPR 2023,
 arXiv 2301.11116. An empty cell is a dash in print.
@@ -37,7 +36,7 @@ COLUMN_OF_SUITE = {
     "kinetics": "k400_top1",
     "something": "ssv2_top1",
 }
-"""Which printed column stands beside a suite's own numbers: the benchmark it is, or the one it mirrors."""
+"""The printed column to show beside a suite's own numbers: that of the benchmark that the suite is or mirrors."""
 
 _BENCHMARKS = {
     "msrvtt": "MSR-VTT",
@@ -49,23 +48,23 @@ _METRICS = {"R@1": "R@1", "top1": "top-1", "top5": "top-5", "GFLOPs": "GFLOPs"}
 
 
 def tables() -> dict[str, pd.DataFrame]:
-    """Every printed table by name, the names of SOURCES."""
+    """Return every printed table by its name in SOURCES."""
     import pandas as pd
 
     return {name: pd.read_csv(FOLDER / f"{name}.csv") for name in SOURCES}
 
 
 def disagreements() -> pd.DataFrame:
-    """Cells that slides and paper print differently: table, benchmark, row, metric, slides, paper."""
+    """Return the cells that slides and paper print differently: table, benchmark, row, metric, slides, paper."""
     import pandas as pd
 
     return pd.read_csv(FOLDER / "disagreements.csv")
 
 
 def number(table: str, row: str, column: str) -> float | None:
-    """What a row of any table prints for a benchmark's column (`msrvtt_R@1`), None where it prints nothing.
+    """Return the number that a table's row prints for a benchmark's column (`msrvtt_R@1`); None if it prints none.
 
-    Raises ValueError for a table, row or column that isn't there.
+    Raises ValueError for an unknown table, row or column.
     """
     if table not in SOURCES:
         raise ValueError(f"no printed table {table!r}; there are {', '.join(SOURCES)}")
@@ -81,8 +80,10 @@ def _cells() -> dict[tuple[str, ...], float]:
 
 
 def notes() -> dict[tuple[str, str, str, str], str]:
-    """What a reader must know about single cells, by (table, benchmark, row, metric): where slides and paper print
-    different numbers, where print can't be matched, or where it contradicts itself.
+    """Return what a reader must know about single cells, by (table, benchmark, row, metric).
+
+    There is a note where slides and paper print different numbers, where a printed number can't be matched, or where
+    print contradicts itself.
     """
     said: dict[tuple[str, str, str, str], list[str]] = {}
     for item in [*_records("disagreements"), *_records("notes")]:
@@ -92,7 +93,7 @@ def notes() -> dict[tuple[str, str, str, str], str]:
 
 
 def numbers() -> list[dict[str, Any]]:
-    """Every printed number as one item: table, benchmark, row, metric, value, source, note (None where there is none).
+    """Return one item per printed number: table, benchmark, row, metric, value, source, and note (or None).
 
     Where slides and paper differ, the value is that of `source`.
     """
@@ -107,7 +108,7 @@ def _cell(item: Mapping[str, Any]) -> tuple[str, str, str, str]:
 
 @cache
 def _records(name: str) -> tuple[dict[str, str], ...]:
-    """The lines of a file; what is empty there is a dash in print."""
+    """Return the lines of a file; an empty value is a dash in print."""
     with (FOLDER / f"{name}.csv").open(encoding="utf-8", newline="") as file:
         return tuple(csv.DictReader(file))
 
@@ -134,7 +135,7 @@ def _ablation_place(column: str) -> tuple[str, str] | None:
 
 
 def _label(table: str, record: Mapping[str, str]) -> str:
-    """A name for a row that is its own within table and benchmark."""
+    """Return a name for a row that is unique within its table and benchmark."""
     if table == "ablation_components":
         return record["row"]
     if table == "ablation_levels":

@@ -1,4 +1,4 @@
-"""A study's name, a suite and a size in; its rows as experiments out."""
+"""A study's name, a suite and a size in; the study's rows as experiments out."""
 
 from __future__ import annotations
 
@@ -16,29 +16,29 @@ UCF_HMDB = ("ucf101", "ucf101-2", "ucf101-3", "hmdb51", "hmdb51-2", "hmdb51-3")
 
 @dataclass(frozen=True)
 class _Setting:
-    """What a suite and size need; the same for all rows of a study."""
+    """The settings of a suite and size, which are the same for all rows of a study."""
 
     data: DataConfig
     train: TrainConfig
     layers: int
-    """Layers of the branch (K)."""
+    """Number of layers in the branch (K)."""
     backbone: str = "tiny"
     depth: int = 6
-    """The backbone's blocks."""
+    """Number of blocks in the backbone."""
     pretrained: str | None = None
     options: tuple[tuple[str, Any], ...] = ()
-    """Of every STAN row that doesn't say otherwise."""
+    """Options of every STAN row, unless the row sets them itself."""
 
 
 _STAN_IN_WORLD = (("interval", 2), ("drop_path", 0.0), ("merge", "zero_projection"))
-"""Three layers on every other of the tiny CLIP's six blocks. A thousand steps leave no path to drop; and levels that
-are added in full at once hide what the layers below made out of them, so that a branch of one level would learn better
-than one of several."""
+"""The branch has three layers, on every other of the tiny CLIP's six blocks. A thousand steps are too few for dropping
+paths. Levels that are added in full from the start hide what the layers below made of them, so that a branch of one
+level would learn better than a branch of several."""
 
 
 def _world(suite: str, size: str, words: int, epochs: int, frames: int = 8, layers: int = 3) -> _Setting:
     data = DataConfig(suite=suite, size=size, frames=frames, words=words)
-    # A class is named without the objects that fill a picture: its cosines are small, their scale has to be large.
+    # A class name doesn't mention the objects that fill a picture. Its cosines are small, so their scale must be large.
     temperature, twins = (0.01, 4.0) if task(suite) == "recognition" else (0.05, 0.0)
     train = TrainConfig("vision", epochs, batch=32, lr=3e-3, temperature=temperature, twins=twins)
     return _Setting(data, train, layers, options=_STAN_IN_WORLD)
@@ -63,22 +63,22 @@ SETTINGS: dict[tuple[str, str], _Setting] = {
     ("lsmdc", "full"): _real("lsmdc", frames=12, words=32, backbone="ViT-B-32", epochs=100),
     ("something", "full"): _real("something", frames=8, words=32, backbone="ViT-B-16", layers=6),
 }
-"""Frames, words, epochs, batch and backbone by suite and size, in this one place. For real sets the paper's
-and the released recipe's, where they say; what they leave open (recognition's epochs and temperature) is a
-choice of ours. Sets that the paper doesn't use have the settings of the one most like them."""
+"""Frames, words, epochs, batch and backbone by suite and size, in this one place. Real sets have the settings that the
+paper and the released recipe state; those they leave open (epochs and temperature in recognition) are our choice. Sets
+that the paper doesn't use have the settings of the most similar set."""
 
 for _suite in ("msrvtt", "msrvtt-7k", "msrvtt-full", "msvd"):
     SETTINGS[_suite, "full"] = _real(_suite, frames=12, words=32, backbone="ViT-B-32")
-for _suite in ("activitynet", "activitynet-val2"):  # paragraphs, as DiDeMo's
+for _suite in ("activitynet", "activitynet-val2"):  # paragraphs, like DiDeMo's
     SETTINGS[_suite, "full"] = _real(_suite, frames=64, words=64, backbone="ViT-B-32", epochs=20)
 for _suite in ("kinetics", *UCF_HMDB):
     SETTINGS[_suite, "full"] = _real(_suite, frames=8, words=32, backbone="ViT-B-16")
 
 
 def study(name: str, suite: str, size: str = "quick", root: str | None = None) -> list[Experiment]:
-    """The study's rows as experiments with seed 0; `dataclasses.replace(e, seed=1)` gives another seed.
+    """Return the study's rows as experiments with seed 0; `dataclasses.replace(e, seed=1)` gives another seed.
 
-    `root`: folder of a real data set. Raises ValueError for a study, suite or size that isn't known.
+    `root`: folder of a real data set. Raises ValueError for an unknown study, suite or size.
     """
     setting = _setting(suite, size)
     rows = [row for row in _study(name).rows if row.serves(task(suite))]
@@ -87,7 +87,7 @@ def study(name: str, suite: str, size: str = "quick", root: str | None = None) -
 
 
 def row(name: str, row_name: str) -> Row:
-    """A study's row by name. Raises ValueError listing the rows there are."""
+    """Return a study's row by name. Raises ValueError, which lists the study's rows, for an unknown name."""
     rows = {row.name: row for row in _study(name).rows}
     if row_name not in rows:
         raise ValueError(f"study {name} has no row {row_name!r}; it has {', '.join(rows)}")
@@ -95,7 +95,7 @@ def row(name: str, row_name: str) -> Row:
 
 
 def rate_trials(name: str, suite: str, size: str = "quick") -> list[Experiment]:
-    """Every row that trains on its own, once with each of LEARNING_RATES, as study "learning-rates"."""
+    """Return every row that trains on its own, once with each of LEARNING_RATES, under the study "learning-rates"."""
     trials = []
     for experiment in study(name, suite, size):
         label = rate_key(experiment).rpartition("/")[2]

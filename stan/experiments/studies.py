@@ -1,4 +1,4 @@
-"""Nothing in; every study's rows out: what is varied, what testing adds, and which printed rows stand beside."""
+"""Offers every study's rows: what each varies, what testing adds, and which printed rows belong beside it."""
 
 from __future__ import annotations
 
@@ -23,39 +23,40 @@ class Row:
     """More options, which depend on how many blocks CLIP has."""
     similarity: str = "cosine"
     templates: str = "plain"
-    """Sentences around the names of classes."""
+    """Sentence templates around the names of classes."""
     data: Options = ()
     train: Options = ()
-    """What is varied of data and recipe, or what the method's own loss changes."""
+    """What this row varies in data (`data`) and recipe (`train`); the latter may also be what the method's own loss
+    needs."""
     testing: tuple[str, ...] = ()
-    """Test-time tricks, of which those count that suit the task; a row to which none is left has no place there."""
+    """Test-time tricks; only those that suit the task are used. If none of them suits it, the task has no such row."""
     rate_of: str | None = None
-    """Row whose learning rate this one takes, where both train the same; its own name when left out."""
+    """Name of the row whose learning rate this row takes, because both train the same; None: its own name."""
     printed: Printed = ()
-    """(table, row) of the paper's numbers beside it; more than one where benchmarks have different ones."""
+    """(table, row) of the paper's numbers beside this row; several if the benchmarks are in different places."""
 
     def tricks(self, task: str) -> tuple[str, ...]:
-        """Views are for recognition, all other tricks for retrieval."""
+        """Return the row's tricks that suit the task: views suit recognition, all other tricks suit retrieval."""
         return tuple(trick for trick in self.testing if trick.startswith("views") == (task == "recognition"))
 
     def serves(self, task: str) -> bool:
-        """Whether the row has a place among those of the task."""
+        """Tell whether the row belongs to the task."""
         return not self.testing or bool(self.tricks(task))
 
     def paper(self, suite: str) -> float | None:
-        """The printed number for the benchmark that the suite mirrors, in percent, or None."""
+        """Return the printed number, in percent, for the benchmark that the suite is or mirrors, or None."""
         column = published.COLUMN_OF_SUITE.get(suite)
         return None if column is None else self.number(column)
 
     def number(self, column: str) -> float | None:
-        """The printed number for a benchmark's column, one of `published.COLUMN_OF_SUITE`, in percent, or None."""
+        """Return the printed number, in percent, for a column (a value of `published.COLUMN_OF_SUITE`), or None."""
         found = [published.number(table, row, column) for table, row in self.printed]
         return next((value for value in found if value is not None), None)
 
 
 @dataclass(frozen=True)
 class Study:
-    """Rows that are trained and read together; `baseline` is the row that changes are counted from."""
+    """Rows that are trained and read together; changes are relative to the row `baseline`."""
 
     name: str
     title: str
@@ -65,7 +66,7 @@ class Study:
 
 _STAN = {"cross_frame": "attention", "intra_frame": True, "branch": True, "multi_level": True}
 _PRINTED_TRICKS = ("dsl", "views-1x3")
-"""What the paper's row with testing techniques adds."""
+"""The tricks that the paper's row with testing techniques adds."""
 
 
 def _component(row: str) -> Printed:
@@ -143,12 +144,12 @@ _STRUCTURES = (
     replace(_stan("stan+mug_simple"), similarity="mug_simple"),
     replace(_stan("stan+mug_full"), similarity="mug_full"),
 )
-"""CLIP4Clip, CLIP2Video (TDB; TDB and TAB), DRL, ActionCLIP, A6, ViViT, those inside, STAN and Mug-STAN, each under the
-recipe of all; rows with a + take what their source adds to it, too."""
+"""CLIP4Clip, CLIP2Video (TDB; TDB and TAB), DRL, ActionCLIP, A6, ViViT, the methods inside CLIP, STAN and Mug-STAN, all
+under the same recipe. Rows with a + also have what their source adds to the method."""
 
 
 def _interval(blocks_between: int) -> Row:
-    """As many layers as a third of CLIP's blocks (the paper: 4 of 12)."""
+    """Return a STAN row with one layer per three CLIP blocks (4 of 12 in the paper), `blocks_between` blocks apart."""
     return replace(
         _stan(f"interval-{blocks_between}", (("ablation_levels", f"interval {blocks_between}"),)),
         at_depth=lambda depth: {"layers": depth // 3, "interval": blocks_between},
@@ -156,7 +157,7 @@ def _interval(blocks_between: int) -> Row:
 
 
 def _third(name: str, place: int, printed: str) -> Row:
-    """Neighbouring blocks, a third of CLIP's."""
+    """Return a STAN row that reads the `place`-th third (from 0) of CLIP's blocks."""
     return replace(
         _stan(name, (("ablation_levels", printed),)),
         at_depth=lambda depth: {
@@ -196,7 +197,10 @@ def _of_frames(row: Row, count: int) -> Row:
 
 
 def _printed_of_frames(count: int) -> Row:
-    """As print gives it: only recognition has rows that differ in frames alone, with three views."""
+    """Return STAN with `count` frames and 1x3 views, with the paper's numbers.
+
+    Of the printed rows, only those of recognition differ in frames alone, and they have three views.
+    """
     names = [f"{name}-B/16, {count} frames, 1x3 views" for name in ("A-STA", "STAN-self")]
     row = _of_frames(_FULL_STAN, count)
     return replace(

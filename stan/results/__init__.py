@@ -1,7 +1,7 @@
-"""Run records: `RunWriter` writes one; `load` reads all as a table; `summary` and `changes` compare its rows.
+"""Run records: `RunWriter` writes one, `load` reads all as a table, `summary` and `changes` compare the table's rows.
 
-A run is the folder `<root>/<study>/<row>/<config hash>-s<seed>` with `config.json`, `run.json`,
-`metrics.jsonl`, `eval.json` and `ranks.npz`; a record is `done` only when its own writer said so.
+A run is the folder `<root>/<study>/<row>/<config hash>-s<seed>` with `config.json`, `run.json`, `metrics.jsonl`,
+`eval.json` and `ranks.npz`. A record is `done` only if its own writer said so.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ __getattr__ = lazily.names(
     | dict.fromkeys(("history", "load", "ranks"), "stan.results.reader")
     | dict.fromkeys(("RunWriter", "adopt"), "stan.results.writer"),
 )
-"""Tables need pandas, whose import takes longer than reading a hundred records."""
+"""Imports these names on first use. Tables need pandas, whose import takes longer than reading a hundred records."""
 
 __all__ = [
     "SHIPPED",

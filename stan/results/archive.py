@@ -1,7 +1,7 @@
-"""A run's folder and a file's name in; the file's content out, whether the folder lies on disk or in an archive.
+"""A run's folder and a file's name in; the file's content out, whether the folder is on disk or in an archive.
 
 An archive is one zip file that holds folders of runs as a root does: `runs.zip/<study>/<row>/<hash>-s<seed>/...`. A
-path that leads into it is read like any other; nothing is ever extracted, and nothing is written but by `pack`.
+path that leads into an archive is read like any other. Nothing is ever extracted, and only `pack` writes archives.
 """
 
 from __future__ import annotations
@@ -20,15 +20,15 @@ from stan.common.files import write_bytes
 
 SUFFIX = ".zip"
 LARGEST = 64 << 20
-"""Bytes of a file in an archive, unpacked: an archive may come from anywhere."""
+"""Most bytes of an unpacked file from an archive. There is a limit because an archive may come from anywhere."""
 
 DOCUMENTS = ("config.json", "run.json", "eval.json", "ranks.npz")
 LOG = "metrics.jsonl"
 EVERY = 10
-"""Of a log's steps an archive keeps every tenth, of its validations all."""
+"""An archive keeps every tenth step of a log, its last step, and all validations."""
 
 Stamp = tuple[int, int, int]
-"""Time of change in nanoseconds, size in bytes, and number of a file on its disk."""
+"""A file's time of change in nanoseconds, its size in bytes, and its inode number."""
 
 
 class _Opened(NamedTuple):
@@ -37,7 +37,10 @@ class _Opened(NamedTuple):
 
 
 def read_bytes(run: Path, name: str) -> bytes:
-    """The content of a file of a run. Raises FileNotFoundError, and ValueError for an archive that is damaged."""
+    """Return the content of a run's file. Raises FileNotFoundError if it is missing.
+
+    Raises ValueError if the archive is damaged, or the file in it is larger than LARGEST.
+    """
     archive = archive_of(run)
     if archive is None:
         return (run / name).read_bytes()
@@ -54,7 +57,7 @@ def read_bytes(run: Path, name: str) -> bytes:
 
 
 def stamp(run: Path, name: str) -> Stamp | None:
-    """Another value whenever a file of a run has changed; None where it isn't there."""
+    """Return a value that differs whenever a run's file has changed; None if the file isn't there."""
     archive = archive_of(run)
     if archive is None:
         return _stamp(f"{run}/{name}")
@@ -63,7 +66,7 @@ def stamp(run: Path, name: str) -> Stamp | None:
 
 
 def folders(root: Path) -> Iterator[Path]:
-    """Every folder three levels below a root, in order of name; none where the root isn't there."""
+    """Yield every folder three levels below a root, sorted by name; nothing if there is no root."""
     archive = archive_of(root)
     if archive is None:
         yield from sorted(root.glob("*/*/*"))
@@ -74,17 +77,17 @@ def folders(root: Path) -> Iterator[Path]:
 
 
 def archive_of(path: Path) -> Path | None:
-    """The archive that a path leads into; None for one of ordinary folders."""
-    if f"{SUFFIX}{os.sep}" not in f"{path}{os.sep}":  # thousands of folders are asked about
+    """Return the archive that a path leads into; None for a path of ordinary folders."""
+    if f"{SUFFIX}{os.sep}" not in f"{path}{os.sep}":  # a quick answer, as there may be thousands of folders
         return None
     inside = (place for place in (path, *path.parents) if place.suffix == SUFFIX and place.is_file())
     return next(inside, None)
 
 
 def pack(runs: list[Path], file: Path) -> None:
-    """Writes runs into an archive: documents, ranks, time probes and thinned logs, no weights and no notebooks.
+    """Write runs into an archive: documents, ranks, time probes and thinned logs, but no weights and no notebooks.
 
-    Equal runs make equal bytes.
+    Equal runs give equal bytes.
     """
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED, compresslevel=9) as made:
@@ -120,7 +123,7 @@ def _open(archive: Path) -> _Opened:
 
 @lru_cache(maxsize=8)
 def _open_at(archive: Path, stamp: Stamp | None) -> _Opened:
-    """From memory, so that no open file is shared with processes that are forked."""
+    """Open an archive from memory, so that no open file is shared with forked processes. stamp: key of the cache."""
     try:
         opened = zipfile.ZipFile(io.BytesIO(archive.read_bytes()))
     except zipfile.BadZipFile as error:

@@ -1,4 +1,4 @@
-"""A stored run in; the temperature that its validation split asks for, and how right probabilities then are, out."""
+"""A stored run in; the temperature fitted on its validation split, and the reliability of its probabilities, out."""
 
 from __future__ import annotations
 
@@ -12,10 +12,11 @@ from stan.results.evaluate import stored
 
 
 def calibrate(run: str | Path, worlds_root: str | Path = "worlds") -> dict[str, Any]:
-    """The temperature fitted on a run's validation split, and what it makes of the test split.
+    """Fit the temperature on a run's validation split, and measure the reliability of both splits before and after.
 
-    {"run", "temperature", "before" (CLIP's own), "val", "test": {"before", "after"} of `reliability`, with "N"}.
-    Raises ValueError for a folder that holds no run with weights.
+    Returns {"run", "temperature", "before": the run's temperature so far (CLIP's own unless one was fitted), "val" and
+    "test": {"N", "before", "after"}, the latter two from `reliability`}. Raises ValueError for a folder that holds no
+    run with weights.
     """
     model, experiment = stored(run)
     places = (worlds_root, Path(run).resolve().parents[2])

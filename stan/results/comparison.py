@@ -1,4 +1,4 @@
-"""The table of runs in; means over seeds with intervals, and paired changes against a baseline row, out."""
+"""The table of runs in; means over seeds with intervals, and paired changes from a baseline row, out."""
 
 from __future__ import annotations
 
@@ -13,19 +13,20 @@ from stan.evaluation.statistics import Change, bootstrap, paired
 from stan.results.reader import ranks
 
 GROUP = ("study", "suite", "size", "row", "hash")
-"""Runs that agree in these are seeds of one row."""
+"""Columns that identify a row: runs that agree in all of them are seeds of one row."""
 
 PROTOCOL = (
     *("data.suite", "data.size", "data.world_seed", "data.frames", "split"),
     *("model.backbone", "model.pretrained", "test_time"),
 )
-"""What two rows must share for their numbers to differ by the method alone. The backbone says the resolution, too."""
+"""Columns in which two rows must agree if only the method is to explain a difference in their numbers. The backbone
+determines the resolution, too."""
 
 _NO_INTERVAL = {"low": None, "high": None}
 
 
 def differing(df: pd.DataFrame) -> list[str]:
-    """Config columns in which the runs of `df` differ; a value that only some have counts as a difference."""
+    """Return the config columns in which the runs of `df` differ. A value that only some runs have is a difference."""
     names = [
         name for name in df.columns if name.startswith(("data.", "model.", "train.")) or name == "test_time"
     ]
@@ -37,7 +38,7 @@ def differing(df: pd.DataFrame) -> list[str]:
 
 
 def per_query(path: str, metric: str) -> tuple[np.ndarray, np.ndarray]:
-    """`query_values` of the run in the folder `path`, which errors name."""
+    """Return `query_values` of the run in the folder `path`. Raises ValueError naming `path` if there are none."""
     try:
         return query_values(ranks(path), metric)
     except KeyError as error:
@@ -45,10 +46,10 @@ def per_query(path: str, metric: str) -> tuple[np.ndarray, np.ndarray]:
 
 
 def query_values(arrays: Mapping[str, np.ndarray], metric: str) -> tuple[np.ndarray, np.ndarray]:
-    """(query ids, values) of a record's arrays: 100 or 0 for R@K, top-K and order accuracy, the rank itself for MdR
-    and MnR.
+    """Return (query ids, values) from a record's arrays.
 
-    `metric` may start with "seen." or "unseen.". Raises KeyError where the metric has no values per query.
+    A value is 100 or 0 for R@K, top-K and order accuracy, and the rank itself for MdR and MnR. `metric` may start with
+    "seen." or "unseen.". Raises KeyError if the metric has no values per query.
     """
     group, name = _split_group(metric)
     ids, placed = _placed(arrays, name)
@@ -59,12 +60,12 @@ def query_values(arrays: Mapping[str, np.ndarray], metric: str) -> tuple[np.ndar
 
 
 def summary(df: pd.DataFrame, metric: str, repeats: int = 10000) -> pd.DataFrame:
-    """Per row and config of the done runs: study, suite, size, row, hash, n seeds, mean, sd, low, high,
-    shipped, reason.
+    """Return one line per row and config of the done runs, with the mean and its interval.
 
-    sd is over seeds (ddof 1, empty for one seed). low and high: 95 % bootstrap over queries, seeds averaged;
-    empty with a reason where there are no values per query (validation and last metrics) or seeds have
-    different queries.
+    Columns: study, suite, size, row, hash, n (number of seeds), mean, sd, shipped, low, high, reason. sd is over seeds
+    (ddof 1, empty for one seed). low and high: 95 % bootstrap interval over queries, with seeds averaged. They are
+    empty, with a reason, if there are no values per query (validation and last metrics) or the seeds have different
+    queries.
     """
     rows = []
     for key, runs in _groups(df, metric):
@@ -84,12 +85,11 @@ def summary(df: pd.DataFrame, metric: str, repeats: int = 10000) -> pd.DataFrame
 def changes(
     df: pd.DataFrame, baseline_row: str, metric: str, allow: bool = False, repeats: int = 10000
 ) -> pd.DataFrame:
-    """Paired change of every row against `baseline_row` of the same study, suite and size, on identical
-    queries.
+    """Return the paired change of every row from `baseline_row` of the same study, suite and size, on equal queries.
 
-    Columns: study, suite, size, row, hash, n, change, low, high, won, lost, p, reason. A comparison that
-    isn't fair (see PROTOCOL) or not possible has no numbers but a reason; `allow` lets differing protocols
-    pass, not queries.
+    Columns: study, suite, size, row, hash, n, change, low, high, won, lost, p, reason. A comparison that isn't fair
+    (see PROTOCOL) or isn't possible has no numbers but a reason. `allow` permits different protocols, but never
+    different queries.
     """
     groups = list(_groups(df, metric))
     rows = []
@@ -106,7 +106,7 @@ def changes(
 def change_between(
     a: pd.DataFrame, b: pd.DataFrame, metric: str, allow: bool = False, repeats: int = 10000
 ) -> Change:
-    """Paired change from runs `a` (seeds of one row) to runs `b`. Raises ValueError where that isn't fair."""
+    """Return the paired change from runs `a` (seeds of one row) to runs `b`. Raises ValueError if that isn't fair."""
     differences = [] if allow else protocol_differences(a, b)
     if differences:
         raise ValueError(f"not the same protocol: {'; '.join(differences)}")
@@ -118,7 +118,7 @@ def change_between(
 def paired_queries(
     a: pd.DataFrame, b: pd.DataFrame, metric: str
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """(ids (Q,), values of `a` (seeds, Q), of `b` (seeds, Q)). Raises ValueError where the queries differ."""
+    """Return ids (Q,) and the values of `a` (seeds, Q) and of `b` (seeds, Q). Raises ValueError if queries differ."""
     ids_a, values_a = _stacked(a, metric)
     ids_b, values_b = _stacked(b, metric)
     if not np.array_equal(ids_a, ids_b):
@@ -129,12 +129,12 @@ def paired_queries(
 
 
 def higher_is_better(metric: str) -> bool:
-    """False for ranks."""
+    """Tell whether a higher value is better: False for the rank metrics MdR and MnR."""
     return not metric.endswith(("MdR", "MnR"))
 
 
 def protocol_differences(a: pd.DataFrame, b: pd.DataFrame) -> list[str]:
-    """What of PROTOCOL the runs `a` and `b` don't share, in words; nothing where they can be compared."""
+    """Return, in words, the items of PROTOCOL in which runs `a` and `b` differ; none if they can be compared."""
     names = [name for name in PROTOCOL if name in a.columns and name in b.columns]
     told = [(name, _unique(a[name]), _unique(b[name])) for name in names]
     return [f"{name} {one} against {other}" for name, one, other in told if one != other]
@@ -145,7 +145,7 @@ def _groups(df: pd.DataFrame, metric: str):
         return
     done = df[(df["status"] == "done") & df[metric].notna()]
     for key, runs in done.groupby(list(GROUP), sort=False):
-        # a run shipped with the package and the same run repeated here are one seed
+        # a shipped run and the same run repeated here count as one seed
         runs = runs.sort_values("shipped", kind="stable").drop_duplicates("seed").sort_values("seed")
         yield dict(zip(GROUP, key, strict=True)), runs
 
@@ -178,7 +178,7 @@ def _change_row(
 
 
 def _stacked(runs: pd.DataFrame, metric: str) -> tuple[np.ndarray, np.ndarray]:
-    """(ids (Q,), values (seeds, Q)), both sorted by id, whatever order they were written in."""
+    """Return ids (Q,) and values (seeds, Q), both sorted by id, whatever order they were written in."""
     answers = [per_query(path, metric) for path in runs["path"]]
     order = [np.argsort(ids, kind="stable") for ids, _ in answers]
     ids = answers[0][0][order[0]]
@@ -210,7 +210,7 @@ def _values(placed: np.ndarray, name: str) -> np.ndarray:
 
 
 def _seen(arrays: Mapping[str, np.ndarray], ids: np.ndarray, name: str) -> np.ndarray:
-    """Which of the metric's queries are seen; `seen` tells it per text query, or per video in recognition."""
+    """Return a mask (Q,) of the metric's seen queries; `seen` is per text query, in recognition per video."""
     flags, told = arrays.get("seen"), arrays.get("query_ids", arrays.get("video_ids"))
     if name == "order.accuracy":
         flags, told = arrays.get("order_seen"), arrays["order_ids"]

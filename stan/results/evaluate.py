@@ -1,4 +1,4 @@
-"""A stored run in; its weights measured again out."""
+"""A stored run in; a new evaluation of its weights out."""
 
 from __future__ import annotations
 
@@ -25,11 +25,11 @@ from stan.models.factory import load_model
 def evaluate(
     run: str | Path, split: str = "test", test_time: Iterable[str] = (), worlds_root: str | Path = "worlds"
 ) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
-    """A stored run's weights (best on validation) measured again: (evaluation, arrays of per-query ranks).
+    """Measure a stored run's weights (best on validation) again; return (evaluation, arrays of per-query ranks).
 
-    evaluation: run, split, task, headline, test_time, tricks, warnings, metrics, and where there are tricks
-    "plain", the metrics without them. Nothing is written to the run.
-    Raises ValueError for a run without weights, and for tricks that aren't known or don't suit its task.
+    evaluation: run, split, task, headline, test_time, tricks, warnings, metrics, and with tricks also "plain", the
+    metrics without them. Nothing is written to the run. Raises ValueError for a run without weights, and for tricks
+    that are unknown or don't suit its task.
     """
     test_time = tuple(test_time)
     model, experiment = stored(run, test_time)
@@ -45,9 +45,9 @@ def evaluate(
 
 
 def stored(run: str | Path, test_time: Iterable[str] = ()) -> tuple[DualEncoder, Experiment]:
-    """A run's model (weights best on validation) and its experiment.
+    """Return a run's model (with the weights that are best on validation) and its experiment.
 
-    Raises ValueError for a folder that holds none, and for tricks that aren't known or don't suit its task.
+    Raises ValueError for a folder that holds no run, and for tricks that are unknown or don't suit its task.
     """
     model, record = load_model(run), results.read(run)
     if record["experiment"] is None:

@@ -1,6 +1,6 @@
-"""A stored run in; what it scores when its frames are shuffled, reversed, frozen or left out, out: does time matter?
+"""A stored run in; its scores with frames shuffled, reversed, frozen or left out, out. They show whether time matters.
 
-Where levels are cached, the cached frames are taken in another order: a frozen image tower sees each by itself.
+Cached levels are just taken in another order: a frozen image tower sees each frame by itself.
 """
 
 from __future__ import annotations
@@ -28,12 +28,12 @@ def probe(
     test_time: Iterable[str] = (),
     seed: int = 0,
 ) -> dict[str, Any]:
-    """Measures a run's weights on every one of `arrangements`, each paired with the frames as given.
+    """Measure a run's weights on each of `arrangements`, and compare each, paired by query, with the frames as given.
 
-    {"run", "split", "task", "headline", ..., "frames", "seed", "arrangements": one item each with "arrangement",
-    "frames", "value" and "value_interval" of the headline, "change", "interval", "won", "lost", "p", "order" (None
-    where there are no twins) and all "metrics", "queries": one item per query with its rank by arrangement}.
-    `seed`: of the shuffling. Nothing is written to the run. Raises ValueError as `evaluate` does, and for `qbnorm`.
+    Returns {"run", "split", "task", "headline", ..., "seed", "arrangements": one item each with "arrangement",
+    "frames", "value" and "value_interval" of the headline, "change", "interval", "won", "lost", "p", "order" (None if
+    there are no twins) and all "metrics", "queries": one item per query with its rank in each arrangement}. `seed`: of
+    the shuffling. Nothing is written to the run. Raises ValueError as `evaluate` does, and for `qbnorm`.
     """
     test_time = tuple(test_time)
     if "qbnorm" in test_time:
@@ -60,9 +60,10 @@ def probe(
 
 
 def keep(run: str | Path, probed: Mapping[str, Any]) -> bool:
-    """Writes a probe beside the run's record, where report and dashboard find it; the record stays as it is.
+    """Write a probe beside the run's record, where report and dashboard find it, and tell whether it was written.
 
-    Kept, and True, is only what can be compared across runs: of the test split, with no test-time tricks.
+    Only a probe of the test split without test-time tricks is written, because only these can be compared across runs.
+    The record stays as it is.
     """
     if probed["split"] != "test" or probed["test_time"]:
         return False

@@ -1,4 +1,4 @@
-"""A run's folder in; the right to write its record out: one process has it at a time, and loses it when it ends."""
+"""A run's folder in; the right to write its record out. Only one process has it at a time, and loses it at its end."""
 
 from __future__ import annotations
 
@@ -10,13 +10,14 @@ from pathlib import Path
 FILE = ".lock"
 
 _TRIES, _PAUSE = 20, 0.01
-"""`held` takes the lock for an instant: who wants to write asks again."""
+"""How often a writer asks for the lock, and the seconds in between: it asks again because `held` takes the lock for an
+instant."""
 
 _HELD: set[int] = set()
 
 
 def _drop_in_child() -> None:
-    for lock in _HELD:  # or a forked worker that outlives its parent would keep the run locked
+    for lock in _HELD:  # otherwise a forked worker that outlives its parent would keep the run locked
         os.close(lock)
     _HELD.clear()
 
@@ -25,7 +26,7 @@ os.register_at_fork(after_in_child=_drop_in_child)
 
 
 def acquire(folder: Path) -> int:
-    """The folder's lock, to be given to `release`. Raises ValueError where another process has it."""
+    """Take the folder's lock and return it, for `release`. Raises ValueError if another process has it."""
     lock = os.open(folder / FILE, os.O_RDWR | os.O_CREAT, 0o644)
     for _ in range(_TRIES):
         try:
@@ -40,20 +41,20 @@ def acquire(folder: Path) -> int:
 
 
 def release(lock: int) -> None:
-    """Lets go of it; once is enough, twice does no harm."""
+    """Release the lock. Releasing it twice does no harm."""
     if lock in _HELD:
         _HELD.remove(lock)
         os.close(lock)
 
 
 def held(folder: Path) -> bool:
-    """Whether some process is writing the run in this folder."""
+    """Tell whether a process is writing the run in this folder."""
     try:
         lock = os.open(folder / FILE, os.O_RDONLY | os.O_NONBLOCK)
     except FileNotFoundError:
         return False
     try:
-        fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)  # shared: readers don't take one another for writers
+        fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)  # shared: readers aren't mistaken for writers
     except BlockingIOError:
         return True
     finally:

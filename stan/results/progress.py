@@ -1,4 +1,4 @@
-"""A run's log in; how far it has come, how good, how fast, and how long it will take still, out."""
+"""A run's log in; how far the run has come, how good and how fast it is, and how long it will still take, out."""
 
 from __future__ import annotations
 
@@ -9,23 +9,26 @@ import pandas as pd
 
 @dataclass(frozen=True)
 class RunProgress:
-    """Of a run that is under way, or was; None where its log doesn't tell yet."""
+    """Progress of a run, whether it still runs or not; a value that its log doesn't tell yet is None."""
 
     epochs: int
     epoch: int | None = None
-    """The one in progress; the first is 1."""
+    """The epoch in progress; the first is 1."""
     step: int | None = None
     loss: float | None = None
     rate: float | None = None
-    """Clips per second of the last step."""
+    """Clips per second in the last step."""
     best: float | None = None
     """Highest validation value so far."""
     remaining: float | None = None
-    """Seconds of the steps to come, from those so far; known once the first epoch is over, which tells their number."""
+    """Estimated seconds of the remaining steps. Known after the first epoch, which tells the number of steps."""
 
 
 def progress(log: pd.DataFrame, epochs: int, metric: str) -> RunProgress:
-    """log: as `results.history` gives it; epochs: of the whole run; metric: the validation's headline."""
+    """Return a run's progress.
+
+    log: as `results.history` returns it; epochs: of the whole run; metric: the headline metric of validation.
+    """
     if "loss" not in log:
         return RunProgress(epochs)
     steps = log.dropna(subset=["loss"])
@@ -42,7 +45,7 @@ def progress(log: pd.DataFrame, epochs: int, metric: str) -> RunProgress:
 
 
 def remaining(spent: float, done: int, in_epoch: int, epochs: int) -> float:
-    """Seconds of the steps to come, from the seconds `spent` on those done; in_epoch: steps of an epoch."""
+    """Estimate the remaining steps' seconds from the seconds `spent` on `done` steps; in_epoch: steps per epoch."""
     return spent / done * max(0, epochs * in_epoch - done)
 
 

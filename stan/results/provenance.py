@@ -1,4 +1,4 @@
-"""This process in; what a run's record says about where its numbers came from out."""
+"""This process in; what a run's record says about the origin of its numbers out."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 COMMAND = "STAN_COMMAND"
-"""Environment variable by which a command hands its own line down to the kernels that it starts."""
+"""Environment variable through which a command passes its own command line to the kernels that it starts."""
 
 PACKAGES = (
     "stan-video",
@@ -35,7 +35,7 @@ PACKAGES = (
 
 
 def provenance() -> dict[str, Any]:
-    """Command, commit, hash of uncommitted changes, package versions, anonymous host, machine and threads."""
+    """Return command, commit, hash of uncommitted changes, package versions, anonymous host, machine and threads."""
     commit, dirty = code_state(Path(__file__).resolve().parent)
     return {
         "command": started_by(),
@@ -49,7 +49,7 @@ def provenance() -> dict[str, Any]:
 
 
 def command(arguments: list[str] | None = None) -> str:
-    """The command line; of absolute paths only what lies below the working folder, or else the last part."""
+    """Return the command line. An absolute path is shortened to its part below the working folder, or to its name."""
     if arguments is None:
         by_module = Path(sys.argv[0]).name == "__main__.py"
         arguments = ["stan" if by_module else sys.argv[0], *sys.argv[1:]]
@@ -57,12 +57,15 @@ def command(arguments: list[str] | None = None) -> str:
 
 
 def started_by() -> str:
-    """The command that this process works for: what its parent handed down, or its own."""
+    """Return the command that this process works for: the one that its parent passed on, or its own."""
     return os.environ.get(COMMAND) or command()
 
 
 def code_state(folder: Path) -> tuple[str | None, str | None]:
-    """(commit, hash of what isn't committed or None) of the repository with this code, or two Nones."""
+    """Return the commit of the repository with this code and the hash of uncommitted changes (None if there are none).
+
+    Both are None if git doesn't track this code.
+    """
     if _git(folder, "ls-files", "--error-unmatch", Path(__file__).name) is None:
         return None, None
     commit = _git(folder, "rev-parse", "HEAD")
@@ -72,12 +75,12 @@ def code_state(folder: Path) -> tuple[str | None, str | None]:
 
 @cache
 def host() -> str:
-    """This host, without its name."""
+    """Return a hash that identifies this host without its name: eight hex digits."""
     return hashlib.sha256(f"{platform.node()}{uuid.getnode()}".encode()).hexdigest()[:8]
 
 
 def packages() -> dict[str, str]:
-    """Versions of the packages that a number may depend on, as far as they are installed."""
+    """Return the versions of Python and of those packages that a number may depend on, if they are installed."""
     found = {}
     for name in PACKAGES:
         try:
@@ -88,19 +91,22 @@ def packages() -> dict[str, str]:
 
 
 def machine() -> str:
-    """CPU model and the number of cores this process may use."""
+    """Return the CPU model and the number of cores that this process may use."""
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
     return f"{_cpu_model()}, {cores} cores"
 
 
 def threads() -> int | None:
-    """Threads of torch's operators; None where torch isn't loaded (reading records doesn't need it)."""
+    """Return the number of threads of torch's operators; None if torch isn't loaded.
+
+    Reading records doesn't need torch.
+    """
     torch = sys.modules.get("torch")
     return torch.get_num_threads() if torch else None
 
 
 def peak_memory_mb() -> float:
-    """Highest resident memory of this process so far, in MiB."""
+    """Return the highest resident memory of this process so far, in MiB."""
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     return round(peak / (2**20 if sys.platform == "darwin" else 2**10), 1)  # macOS counts bytes, Linux KiB
 

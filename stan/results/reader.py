@@ -1,4 +1,4 @@
-"""Folders of runs in; a table of all, or the parts of one, out. A damaged folder is listed with a reason."""
+"""Folders of runs in; a table of all runs, or the parts of one run, out. A damaged folder is listed with a reason."""
 
 from __future__ import annotations
 
@@ -49,13 +49,13 @@ _PROVENANCE = (
 
 
 def load(roots: str | Path | Sequence[str | Path], shipped: bool = False) -> pd.DataFrame:
-    """One row per run found under `roots`, and with `shipped` also those that come with the package.
+    """Return a table with one row per run under `roots`; with `shipped`, also the runs that come with the package.
 
-    Columns: id, study, row, suite, size, seed, status (done, running, failed, interrupted, died, damaged),
-    reason (why it is damaged or failed), shipped, path, hash, training_hash, then provenance, config
-    ("model.temporal", "model.options.layers", "train.lr", ...) and metrics ("t2v.R@1", "top-1",
-    "order.accuracy", "seen.t2v.R@1", "last.…", "validation.…", "plain.…": without test-time tricks) by dotted
-    names. A root that isn't there holds no runs.
+    Columns: id, study, row, suite, size, seed, status (done, running, failed, interrupted, died, damaged), reason (why
+    it failed, died, is damaged or was interrupted), shipped, path, hash, training_hash, then provenance, config and
+    metrics. Config columns have dotted names ("model.temporal", "model.options.layers", "train.lr", ...), and so have
+    metrics ("t2v.R@1", "top-1", "order.accuracy", "seen.t2v.R@1", "last.…", "validation.…", and "plain.…": without
+    test-time tricks). A root that doesn't exist holds no runs.
     """
     places = [roots] if isinstance(roots, str | Path) else list(roots)
     paths = [(path, False) for root in places for path in run_folders(root)]
@@ -66,7 +66,7 @@ def load(roots: str | Path | Sequence[str | Path], shipped: bool = False) -> pd.
 
 
 def _row(path: Path, shipped: bool) -> dict[str, Any]:
-    """A run's row; read again only where a file has changed, and where the heartbeat's age decides."""
+    """Return a run's row. It is read again only if a file has changed or its status depends on the heartbeat's age."""
     stamp = tuple(archive.stamp(path, name) for name in archive.DOCUMENTS)
     row = _row_at(str(path), shipped, stamp)
     return row if row["status"] not in ("running", "died") else _table_row(read(path), shipped)
@@ -78,12 +78,12 @@ def _row_at(path: str, shipped: bool, stamp: tuple) -> dict[str, Any]:
 
 
 def forget() -> None:
-    """Lets `load` read everything anew: to time it."""
+    """Make `load` read everything anew, in order to time it."""
     _row_at.cache_clear()
 
 
 def ranks(path: str | Path) -> dict[str, np.ndarray]:
-    """The arrays of a run's `ranks.npz`, never unpickled. Raises ValueError where that can't be read."""
+    """Return the arrays of a run's `ranks.npz`; nothing is unpickled. Raises ValueError if they can't be read."""
     file = Path(path) / "ranks.npz"
     try:
         with np.load(io.BytesIO(archive.read_bytes(Path(path), file.name)), allow_pickle=False) as arrays:
@@ -93,10 +93,10 @@ def ranks(path: str | Path) -> dict[str, np.ndarray]:
 
 
 def history(path: str | Path) -> pd.DataFrame:
-    """`metrics.jsonl` as a table, nested values by dotted names; lines that can't be read are left out."""
+    """Return `metrics.jsonl` as a table with dotted names for nested values; lines that can't be read are left out."""
     try:
         log = archive.read_bytes(Path(path), archive.LOG).decode(errors="replace")
-    except (OSError, ValueError):  # no log yet, or an archive that is damaged, which `read` tells
+    except (OSError, ValueError):  # no log yet, or a damaged archive, which `read` reports
         log = ""
     return pd.DataFrame([flatten(line) for line in map(_line, log.splitlines()) if line])
 
@@ -107,7 +107,7 @@ def _table_row(found: dict[str, Any], shipped: bool) -> dict[str, Any]:
     row["shipped"] = shipped or run.get("shipped") is True
     row |= {name: run.get(name) for name in _PROVENANCE}
     if experiment:
-        # through the experiment, so that settings that came after a record stand there by their default
+        # through the experiment, so that settings newer than the record appear with their defaults
         for name in ("data", "model", "train"):
             row |= flatten(vars(getattr(experiment, name)), f"{name}.")
         row |= {"suite": experiment.data.suite, "size": experiment.data.size}

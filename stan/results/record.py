@@ -1,4 +1,4 @@
-"""A run's folder in; its documents and status out, a damaged one with its reason; a root in, its run folders out."""
+"""A run's folder in; its documents and status out, or why it is damaged. A root in; its run folders out."""
 
 from __future__ import annotations
 
@@ -20,18 +20,19 @@ SHIPPED = ASSETS / "runs.zip"
 
 
 PROBE = "time_probe.json"
-"""Beside a record whose run was asked whether time matters."""
+"""File beside the record of a run whose frame order was probed."""
 
 
 STALE_SECONDS = 120.0
-"""Another host's record that says `running` with an older heartbeat is read as `died`; here the lock tells."""
+"""A record from another host that says `running`, but whose heartbeat is older than this, is read as `died`. On this
+host, the lock decides."""
 
 
 _FOLDER = re.compile(r"[0-9a-f]{10}-s\d+")
 
 
 def run_folders(root: str | Path) -> Iterator[Path]:
-    """Every `<study>/<row>/<hash>-s<seed>` folder under `root` that holds anything of a record, in order of name.
+    """Yield every folder `<study>/<row>/<hash>-s<seed>` under `root` that holds a part of a record, sorted by name.
 
     root: a folder, or an archive of runs (`stan.results.archive`).
     """
@@ -41,23 +42,22 @@ def run_folders(root: str | Path) -> Iterator[Path]:
 
 
 def written(path: str | Path, name: str = "eval.json") -> int:
-    """When a file of a run was last written, in nanoseconds; 0 where it isn't there."""
+    """Return when a run's file was last written, in nanoseconds; 0 if it isn't there."""
     found = archive.stamp(Path(path), name)
     return 0 if found is None else found[0]
 
 
 def probed(root: str | Path) -> Iterator[Path]:
-    """The run folders under `root` that hold a time probe."""
+    """Return the run folders under `root` that hold a time probe."""
     return (path for path in archive.folders(Path(root)) if archive.stamp(path, PROBE))
 
 
 def read(path: str | Path) -> dict[str, Any]:
-    """One run: id, study, row, seed, hash, training_hash, path, status, reason, config, run, evaluation,
-    experiment.
+    """Return one run. Whatever the folder holds, no error is raised.
 
-    `config`, `run` and `evaluation` are the folder's JSON documents ({} where unreadable, `evaluation` also
-    before the run is done), `experiment` is None where the config can't be read. Never raises for what a
-    folder holds.
+    Keys: id, study, row, seed, hash, training_hash, path, status, reason, config, run, evaluation, experiment.
+    `config`, `run` and `evaluation` are the folder's JSON documents: {} if unreadable, and `evaluation` also until the
+    run is done. `experiment` is None if the config can't be read.
     """
     path = Path(path)
     study, row, name = path.parts[-3:] if len(path.parts) >= 3 else ("", "", path.name)
@@ -76,7 +76,7 @@ def read(path: str | Path) -> dict[str, Any]:
 
 
 def time_probe(path: str | Path) -> dict[str, Any] | None:
-    """What `stan.results.frame_order.keep` wrote beside the run's record; None where nothing can be read."""
+    """Return what `stan.results.frame_order.keep` wrote beside the run's record; None if nothing can be read."""
     try:
         found = _document(Path(path), PROBE)
     except (OSError, ValueError):
@@ -85,7 +85,7 @@ def time_probe(path: str | Path) -> dict[str, Any] | None:
 
 
 def _is_probe(found: dict[str, Any]) -> bool:
-    """Whether every arrangement has its numbers: a run's folder may come from anywhere."""
+    """Tell whether every arrangement has its numbers; a run's folder may come from anywhere."""
     lines = found.get("arrangements")
     if not isinstance(lines, list) or not isinstance(found.get("headline"), str):
         return False
@@ -104,20 +104,24 @@ def _is_interval(value: Any) -> bool:
 
 
 def find(root: str | Path, experiment: Experiment) -> Path | None:
-    """Folder of a done run with the experiment's config and seed, in any study and row; its own first."""
+    """Return the folder of a done run with the experiment's config and seed; None if there is none.
+
+    The run may be of any study and row; the experiment's own comes first.
+    """
     return _first(root, experiment, lambda other: other.hash == experiment.hash)
 
 
 def find_training(root: str | Path, experiment: Experiment) -> Path | None:
-    """Folder of a done run that trained the same weights: equal but for what only testing changes.
+    """Return the folder of a done run with the same weights, or None. Only its test-time settings may differ.
 
-    A run that trained comes before one that took its numbers over from another (`same_as`).
+    The experiment's own run comes first, then runs that trained, then those that took their numbers from another run
+    (`same_as`).
     """
     return _first(root, experiment, lambda other: other.training_hash == experiment.training_hash)
 
 
 def flatten(values: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
-    """Nested dicts to one with dotted names; lists become comma-joined text."""
+    """Turn nested dicts into one with dotted names; lists become text, joined by commas."""
     flat: dict[str, Any] = {}
     _flatten(values, prefix, flat)
     return flat
@@ -125,7 +129,7 @@ def flatten(values: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
 
 def _flatten(values: Mapping[str, Any], prefix: str, flat: dict[str, Any]) -> None:
     for key, value in values.items():
-        kind = type(value)  # thousands of records have a hundred values each: isinstance takes its time
+        kind = type(value)  # isinstance is too slow for thousands of records with a hundred values each
         if kind is dict:
             _flatten(value, f"{prefix}{key}.", flat)
         elif kind is list or kind is tuple:
@@ -180,7 +184,7 @@ def _document(path: Path, name: str) -> dict[str, Any]:
 
 
 def _status(path: Path) -> tuple[dict[str, Any], str, str | None]:
-    """run.json, the status that it and its writer's life or death make, and the reason."""
+    """Return run.json, the status, which depends on it and on whether its writer is alive, and the reason."""
     if not any(archive.stamp(path, name) for name in ("run.json", "eval.json")):
         if lock.held(path):
             return {}, "running", None
@@ -193,13 +197,13 @@ def _status(path: Path) -> tuple[dict[str, Any], str, str | None]:
         return run, status, run.get("error")
     if _is_written(path, run):
         return run, "running", None
-    if _document(path, "run.json") != run:  # its writer has ended it meanwhile
+    if _document(path, "run.json") != run:  # its writer has closed it meanwhile
         return _status(path)
     return run, "died", f"last heartbeat {run['heartbeat']}"
 
 
 def _is_written(path: Path, run: Mapping[str, Any]) -> bool:
-    """Whether the process that opened the record is alive; nobody writes into an archive."""
+    """Tell whether the process that opened the record is alive; nobody writes into an archive."""
     if archive.archive_of(path) is not None:
         return False
     silent = datetime.now(UTC) - datetime.fromisoformat(run["heartbeat"])

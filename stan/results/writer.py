@@ -1,4 +1,4 @@
-"""An experiment and what happens in its run in; a run folder that is complete or visibly isn't out."""
+"""An experiment and the events of its run in; a run folder out, which is complete or visibly incomplete."""
 
 from __future__ import annotations
 
@@ -25,15 +25,15 @@ _COPIED = ("metrics.jsonl", "ranks.npz")
 
 
 class RunWriter:
-    """Writes one run's record. As a context manager it records an exception as failed, Ctrl-C as interrupted.
+    """Writes one run's record. As a context manager, it records an exception as failed and Ctrl-C as interrupted.
 
-    Use `RunWriter.start`. While it is open, a thread renews the heartbeat in `run.json` every ten seconds.
+    Create it with `RunWriter.start`. While it is open, a thread renews the heartbeat in `run.json` every ten seconds.
     """
 
     def __init__(self, folder: Path, taken: int, record: dict[str, Any]):
         self.folder = folder
         self.lines = 0
-        """Lines of `metrics.jsonl` so far: keep it in the checkpoint and hand it to `rewind`."""
+        """Number of lines in `metrics.jsonl` so far. Keep it in the checkpoint and pass it to `rewind`."""
         self._lock = taken
         self._record = record
         self._before = float(record["seconds"])
@@ -43,10 +43,10 @@ class RunWriter:
 
     @classmethod
     def start(cls, root: str | Path, experiment: Experiment, **notes: Any) -> Self:
-        """Opens the experiment's folder under `root`, or resumes it where it isn't done.
+        """Open the experiment's folder under `root`, or resume its run if it isn't done.
 
-        A resumed record keeps its first start and the seconds spent, and counts the resumption. `notes` as
-        for `note`. Raises ValueError where the run is done already, or another process is writing it.
+        A resumed record keeps its first start and the seconds spent, and counts the resumption. `notes`: as for `note`.
+        Raises ValueError if the run is done already, or another process is writing it.
         """
         folder = Path(root) / experiment.id
         folder.mkdir(parents=True, exist_ok=True)
@@ -64,20 +64,20 @@ class RunWriter:
 
     @property
     def resumed(self) -> int:
-        """How often this run was resumed; 0 the first time."""
+        """Number of times that this run was resumed; 0 in the first attempt."""
         return self._record["resumed"]
 
     def note(self, **notes: Any) -> None:
-        """Adds to the record what only the run knows; any of NOTES."""
+        """Add facts to the record that only the run knows; any of NOTES."""
         unknown = sorted(set(notes) - set(NOTES))
         if unknown:
             raise ValueError(f"a run's record has no {', '.join(unknown)}; it has {', '.join(NOTES)}")
         self._update(**notes)
 
     def skip(self, split: str, broken: Mapping[str, str]) -> None:
-        """Adds to the record how many clips of a split were left out, and why, by id.
+        """Record how many clips of a split were left out, and for each id why. broken: the reason by clip id.
 
-        Raises ValueError where a run that is resumed began without other clips than these: it could not go on exactly.
+        Raises ValueError if a resumed run began with other clips left out: it could not go on exactly.
         """
         skipped = self._record["skipped"] or {}
         if split in skipped and skipped[split]["clips"] != dict(broken):
@@ -89,32 +89,32 @@ class RunWriter:
         self._update(skipped=skipped | {split: told})
 
     def log(self, line: Mapping[str, Any]) -> None:
-        """Appends one line to `metrics.jsonl`. Raises ValueError naming a value that is NaN or infinite."""
+        """Append one line to `metrics.jsonl`. Raises ValueError naming a value that is NaN or infinite."""
         text = json.dumps(_plain(line, "line")) + "\n"
         with (self.folder / "metrics.jsonl").open("a", encoding="utf-8") as file:
             file.write(text)
         self.lines += 1
 
     def rewind(self, lines: int) -> None:
-        """Cuts `metrics.jsonl` back to the `lines` lines that a checkpoint knows of; the rest comes again."""
+        """Cut `metrics.jsonl` back to the `lines` lines that a checkpoint knows; the rest will be written again."""
         path = self.folder / "metrics.jsonl"
         kept = path.read_bytes().splitlines(keepends=True)[:lines] if path.exists() else []
         write_bytes(path, b"".join(kept))
         self.lines = len(kept)
 
     def beat(self) -> None:
-        """Renews the heartbeat, the seconds and the peak memory in `run.json`."""
+        """Update the heartbeat, the seconds and the peak memory in `run.json`."""
         self._update()
 
     def finish(self, evaluation: Mapping[str, Any], ranks: Mapping[str, np.ndarray]) -> Path:
-        """Writes `eval.json` and `ranks.npz`, then says `done`; returns the folder."""
+        """Write `eval.json` and `ranks.npz`, then mark the run `done` and return its folder."""
         write_arrays(self.folder / "ranks.npz", ranks)
         write_json(self.folder / "eval.json", _plain(evaluation, "evaluation"))
         self._close("done", None)
         return self.folder
 
     def fail(self, error: BaseException | str) -> None:
-        """Closes the record as failed, or as interrupted where the error is Ctrl-C or an exit."""
+        """Close the record as failed, or as interrupted if the error is Ctrl-C or an exit."""
         stopped = isinstance(error, KeyboardInterrupt | SystemExit)
         text = error if isinstance(error, str) else f"{type(error).__name__}: {error}"
         self._close("interrupted" if stopped else "failed", text)
@@ -152,11 +152,11 @@ class RunWriter:
 def adopt(
     root: str | Path, experiment: Experiment, source_run: str | Path, lr: Mapping[str, Any] | None = None
 ) -> Path:
-    """A record for `experiment` with the numbers of `source_run`, an equal config under another study or row.
+    """Write a record for `experiment` with the numbers of `source_run`: an equal config under another study or row.
 
-    Returns its folder; `same_as` names the run that trained. `lr`: how the learning rate was chosen, where
-    this row knows it and the source didn't yet. Raises ValueError where the source isn't done or its config
-    or seed differs, or where the experiment has a done record already.
+    Returns the record's folder; its `same_as` names the run that trained. `lr`: how the learning rate was chosen, if
+    this row knows it and the source doesn't yet. Raises ValueError if the source isn't done, if its config or seed
+    differs, or if the experiment has a done record already.
     """
     source = read(source_run)
     if source["status"] != "done":
@@ -183,7 +183,7 @@ def adopt(
 
 
 def write_arrays(path: Path, arrays: Mapping[str, np.ndarray]) -> None:
-    """`write_bytes` of an npz archive. Raises ValueError for an array that would need pickle."""
+    """Write the arrays as an npz archive, with `write_bytes`. Raises ValueError for an array that would need pickle."""
     plain = {name: np.asarray(array) for name, array in arrays.items()}
     for name, array in plain.items():
         if array.dtype.hasobject:
@@ -194,7 +194,7 @@ def write_arrays(path: Path, arrays: Mapping[str, np.ndarray]) -> None:
 
 
 def now() -> str:
-    """The time as ISO text in UTC."""
+    """Return the current time in UTC as ISO text, to the millisecond."""
     return datetime.now(UTC).isoformat(timespec="milliseconds")
 
 
@@ -226,7 +226,7 @@ def _opening_record(folder: Path) -> dict[str, Any]:
 
 
 def _refuse_done(folder: Path) -> dict[str, Any] | None:
-    """The record that is there, if it can be read; raises ValueError where it is done."""
+    """Return the folder's record if there is one that can be read, else None. Raises ValueError if it is done."""
     try:
         record = json.loads((folder / "run.json").read_text(encoding="utf-8"))
         status = record["status"], record["start"], record["seconds"]
@@ -238,7 +238,7 @@ def _refuse_done(folder: Path) -> dict[str, Any] | None:
 
 
 def _whole_lines(path: Path) -> int:
-    """Lines up to the first that a crash left unfinished or unreadable."""
+    """Return the number of lines before the first one that a crash left unfinished or unreadable."""
     if not path.exists():
         return 0
     for count, line in enumerate(path.read_bytes().splitlines(keepends=True)):
@@ -252,7 +252,7 @@ def _whole_lines(path: Path) -> int:
 
 
 def _plain(value: Any, name: str) -> Any:
-    """JSON values of dicts, sequences and scalars of any kind. Raises ValueError naming what isn't finite."""
+    """Turn dicts, sequences and scalars of any kind into JSON values. Raises ValueError naming what isn't finite."""
     if isinstance(value, Mapping):
         return {str(key): _plain(inner, f"{name}.{key}") for key, inner in value.items()}
     if isinstance(value, list | tuple):

@@ -1,1 +1,1 @@
-"""An experiment in, a finished run out: the training loop, sweeps over it and the notebooks that they run."""
+"""An experiment in, a finished run out: the training loop, sweeps of many runs, and the notebooks that they execute."""

@@ -1,4 +1,4 @@
-"""A model in; the same one out, which keeps each block's input alone and computes the rest again for the gradients."""
+"""A model in; the same model out, whose blocks keep only their input and recompute the rest for the gradients."""
 
 from __future__ import annotations
 
@@ -12,7 +12,10 @@ from stan.models.dual_encoder import DualEncoder
 
 
 def recompute(model: DualEncoder) -> None:
-    """Both towers' blocks, whatever a temporal method does inside them, and the method's own blocks."""
+    """Make the blocks recompute their activations, in place.
+
+    These are the blocks of both towers, with whatever the temporal method does inside them, and the method's own.
+    """
     model.temporal.inside = _recomputed(model.temporal.inside)
     for block in [*model.clip.text.transformer.resblocks, *model.temporal.own_blocks]:
         block.forward = _recomputed(block.forward)

@@ -1,8 +1,8 @@
-"""A batch and a recipe in; the loss out, its gradients left in the parameters: of all clips, however many at a time.
+"""A batch and a recipe in; the loss over all clips out, with its gradients in the parameters.
 
-With fewer clips per forward pass than the batch has, a contrastive loss still compares all of them (Gao et al., 2021,
-GradCache): they are embedded without a graph, the loss is taken at the embeddings, and each chunk is embedded once
-more to carry the embeddings' gradients into the model.
+A forward pass may take fewer clips than the batch has. The contrastive loss still compares all of them (Gao et al.,
+2021, GradCache): all clips are embedded without a graph, the loss is taken at the embeddings, and each chunk is
+embedded once more to carry the embeddings' gradients into the model.
 """
 
 from __future__ import annotations
@@ -32,11 +32,11 @@ Gradients = tuple[Tensor | None, ...]
 def backward(
     fabric: Fabric, objective: nn.Module, model: DualEncoder, batch: Batch, recipe: TrainConfig, seed: int
 ) -> Tensor:
-    """The loss over all processes' clips, its gradients added to those of the parameters.
+    """Return the loss over all processes' clips and add its gradients to those of the parameters.
 
-    objective: `recipe.Objective` as fabric has set it up. seed: of all that is drawn in a forward pass. What is
-    dropped of a clip, and so loss and gradients up to rounding, follow from it and the clip's place among all
-    processes' alone.
+    objective: the `Objective` as fabric has set it up. seed: of everything random in a forward pass. What is dropped
+    for a clip depends only on the seed and on the clip's place among those of all processes. So loss and gradients
+    don't depend on chunks and processes either, up to rounding.
     """
     chunks = list(_chunks(batch, recipe.chunk, fabric.global_rank, fabric.world_size))
     if len(chunks) == 1:
@@ -51,7 +51,7 @@ def backward(
         last = chunk is chunks[-1]
         with nullcontext() if last else fabric.no_backward_sync(objective), _drawing(chunk, seed):
             pulled = _pull(_floating(objective(chunk.batch)), of_chunk)
-            if last:  # with the others, so that processes exchange all gradients once
+            if last:  # together with the chunk's own, so that processes exchange all gradients once
                 pulled = pulled + _pull(*of_score)
             fabric.backward(pulled)
     return loss
@@ -59,18 +59,18 @@ def backward(
 
 @dataclass(frozen=True)
 class _Chunk:
-    """Neighbouring clips of a batch, with their captions or with a share of the classes' names."""
+    """Neighbouring clips of a batch, with their captions or with a share of the class names."""
 
     batch: Batch
     first: int
-    """Its first clip's place among those of all processes."""
+    """Place of its first clip among the clips of all processes."""
     clips: int
     whole: int
-    """Clips of all processes."""
+    """Number of clips of all processes."""
 
 
 def _chunks(batch: Batch, size: int, rank: int, processes: int) -> Iterator[_Chunk]:
-    """At most `size` clips each (0: all), as alike in number as can be."""
+    """Yield chunks of at most `size` clips each (0: all clips), with sizes as equal as possible."""
     clips = _clips(batch)
     count = math.ceil(clips / (size or clips))
     first = rank * clips
@@ -85,7 +85,7 @@ def _clips(batch: Batch) -> int:
 
 
 def _part(value: Any, k: int, count: int) -> Any:
-    """The k-th of `count` parts of all tensors in nested dicts."""
+    """Return nested dicts in which every tensor is replaced by the k-th of its `count` parts."""
     if isinstance(value, Tensor):
         return value.tensor_split(count)[k]
     return {key: _part(inner, k, count) for key, inner in value.items()}
@@ -93,7 +93,7 @@ def _part(value: Any, k: int, count: int) -> Any:
 
 @contextmanager
 def _drawing(chunk: _Chunk, seed: int) -> Iterator[None]:
-    """Inside, what is random is drawn anew from `seed`, and as in a forward pass of the whole batch."""
+    """Within this context, start random numbers from `seed` and draw them as in a forward pass of the whole batch."""
     torch.manual_seed(seed)
     with share(chunk.first, chunk.clips, chunk.whole):
         yield
@@ -107,7 +107,7 @@ def _embedded(objective: nn.Module, chunk: _Chunk, seed: int) -> Outputs:
 def _at_embeddings(
     fabric: Fabric, model: DualEncoder, outputs: list[Outputs], batch: Batch, recipe: TrainConfig
 ) -> tuple[Tensor, list[Gradients], tuple[list[Tensor], Gradients]]:
-    """The loss, its gradients at each chunk's embeddings, and the similarity's parameters with theirs."""
+    """Return the loss, its gradients at each chunk's embeddings, and the similarity's parameters with theirs."""
     text, video = (
         type(parts[0])(*map(torch.cat, zip(*parts, strict=True))) for parts in zip(*outputs, strict=True)
     )
@@ -128,6 +128,6 @@ def _floating(outputs: Outputs) -> list[Tensor]:
 
 
 def _pull(tensors: list[Tensor], gradients: Gradients) -> Tensor:
-    """A sum whose gradients at the tensors are these."""
+    """Return a scalar whose gradients at the tensors are `gradients`; a tensor with gradient None is left out."""
     pairs = zip(tensors, gradients, strict=True)
     return sum((tensor * gradient).sum() for tensor, gradient in pairs if gradient is not None)

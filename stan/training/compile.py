@@ -1,4 +1,4 @@
-"""A model in; the same one out, whose blocks and branch layers torch.compile turns into fewer passes."""
+"""A model in; the same model out, whose blocks and branch layers torch.compile turns into fewer passes."""
 
 from __future__ import annotations
 
@@ -11,15 +11,15 @@ from stan.models.dual_encoder import DualEncoder, whole_blocks
 from stan.models.temporal.dropout import Dropout, DropPath
 
 WAYS = 64
-"""A block may be compiled in: towers differ, layers drop by themselves, and so do training and testing. torch's eight
-would leave the rest as it is."""
+"""In how many ways a block may be compiled: the towers differ, each layer drops values on its own, and training differs
+from testing. torch's limit of 8 would leave the remaining blocks uncompiled."""
 
 
 def compile_blocks(model: DualEncoder, backend: str | Callable[..., Any] = "inductor") -> None:
-    """Each when it is first called, in place: parameters keep their names. Blocks that are alike are compiled once.
+    """Compile each whole block in place when it is first called; parameters keep their names.
 
-    What a method does inside CLIP's blocks stays as it is, and so does what is dropped: compiled, it would be drawn
-    otherwise.
+    Equal blocks are compiled once. What a method does inside CLIP's blocks isn't compiled. Neither is dropout, which
+    would draw other random numbers if it were.
     """
     torch._dynamo.config.recompile_limit = max(torch._dynamo.config.recompile_limit, WAYS)
     for module in model.modules():

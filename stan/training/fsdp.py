@@ -1,4 +1,4 @@
-"""A model in, its parameters spread over processes (FSDP2) out; whole tensors in, each process's part out, and back."""
+"""A model in, its parameters spread over processes (FSDP2) out; also turns whole tensors into spread ones and back."""
 
 from __future__ import annotations
 
@@ -19,7 +19,10 @@ FSDP = "fsdp"
 
 
 def strategy(name: str, devices: int | str, nodes: int) -> str | Strategy:
-    """What fabric understands: its own names, and `fsdp`. Raises ValueError where that isn't told how many devices."""
+    """Return the strategy `name` as fabric understands it: one of its own names, or for `fsdp` the strategy itself.
+
+    Raises ValueError if `fsdp` isn't given a number of devices.
+    """
     if name != FSDP:
         return name
     if not isinstance(devices, int):
@@ -28,17 +31,19 @@ def strategy(name: str, devices: int | str, nodes: int) -> str | Strategy:
 
 
 def shard(objective: Objective, mesh: DeviceMesh) -> Objective:
-    """Spreads each block's parameters by themselves, so that those of one at a time are gathered, and all others
-    together."""
+    """Spread the objective's parameters over the mesh: each block's as a unit of its own, all others as one unit.
+
+    So the parameters of only one block are gathered at a time.
+    """
     processes = mesh["data_parallel"]
     for block in whole_blocks(objective.model):
         fully_shard(block, mesh=processes)
-    # a scalar can't be spread; this one isn't trained
+    # the logit scale is a scalar, which can't be spread, and it isn't trained
     return fully_shard(objective, mesh=processes, ignored_params={objective.model.logit_scale})
 
 
 def whole(value: Any) -> Any:
-    """Tensors in nested dicts and lists, each whole where it is spread; all processes must ask together."""
+    """Return nested dicts and lists with every spread tensor put together; all processes must call it together."""
     if isinstance(value, Tensor):
         return value.detach().full_tensor() if isinstance(value, DTensor) else value
     if isinstance(value, Mapping):
@@ -47,7 +52,7 @@ def whole(value: Any) -> Any:
 
 
 def spread_like(tensor: Tensor, parameter: Tensor) -> Tensor:
-    """A whole tensor in the way that the parameter is spread, if it is, and on its device."""
+    """Return a whole tensor on the parameter's device, spread over processes as the parameter is, if it is."""
     tensor = tensor.to(parameter.device)
     if not isinstance(parameter, DTensor):
         return tensor
@@ -56,7 +61,7 @@ def spread_like(tensor: Tensor, parameter: Tensor) -> Tensor:
 
 @torch.no_grad()
 def fill(model: nn.Module, tensors: Mapping[str, Tensor]) -> None:
-    """Puts whole tensors into the parameters of these names."""
+    """Copy whole tensors into the parameters of the same names."""
     parameters = dict(model.named_parameters())
     for name, tensor in tensors.items():
         parameters[name].copy_(spread_like(tensor, parameters[name]))

@@ -7,44 +7,46 @@ from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
 TWIN_TEMPERATURE = 0.1
-"""Softer than that of many classes, so that a gradient is left while two are still confused."""
+"""Higher (softer) than the temperature over many classes, so that a gradient remains while two are still confused."""
 
 LOSSES = ("cross-entropy", "kl")
 KL_SHARPNESS = 10.0
 
 
 def info_nce(similarity: Float[Tensor, "B B"], same: Bool[Tensor, "B B"]) -> Float[Tensor, ""]:
-    """Symmetric InfoNCE, text-to-video plus video-to-text (summed, as released), each a mean over the batch.
+    """Return symmetric InfoNCE: text-to-video plus video-to-text (summed, as released), each a mean over the batch.
 
-    similarity: texts x videos, already divided by the temperature, the pairs on the diagonal.
-    same: where two clips carry the same caption; each such clip is as right an answer as the pair itself, so the
-        target is spread evenly over them. Without equal captions (the identity) this is plain cross-entropy.
+    similarity: texts x videos, already divided by the temperature, with the pairs on the diagonal.
+    same: true where two clips have the same caption. Each such clip is as right an answer as the pair itself, so the
+        target is spread evenly over them. Without equal captions (the identity), this is plain cross-entropy.
     """
     target = same / same.sum(1, keepdim=True)
     return F.cross_entropy(similarity, target) + F.cross_entropy(similarity.T, target)
 
 
 def classification(logits: Float[Tensor, "B classes"], label: Int[Tensor, " B"]) -> Float[Tensor, ""]:
-    """Cross-entropy of videos against classes, the logits already divided by the temperature."""
+    """Return the cross-entropy of videos against classes; the logits are already divided by the temperature."""
     return F.cross_entropy(logits, label)
 
 
 def twin_classification(
     similarity: Float[Tensor, "B classes"], label: Int[Tensor, " B"], twin: Int[Tensor, " B"]
 ) -> Float[Tensor, ""]:
-    """Cross-entropy of each video's class against its time-reversed twin's alone, the mean over the whole batch.
+    """Return the cross-entropy of each video's class against only its time-reversed twin's, averaged over the batch.
 
-    similarity: cosines. twin: class of the clip that shows the same backwards, -1 where there is none. In retrieval
-    a twin's caption in the batch is such a negative anyway; among many classes, order would wait for all else.
+    similarity: cosines. twin: class of the clip that shows the same backwards, -1 where there is none (such clips count
+    as 0). In retrieval, a twin's caption in the batch is such a negative anyway; among many classes, order would be
+    learned only after everything else.
     """
     own, other = (similarity.gather(1, c.clamp(min=0)[:, None])[:, 0] for c in (label, twin))
     return (F.softplus((other - own) / TWIN_TEMPERATURE) * (twin >= 0)).mean()
 
 
 def kl_divergence(similarity: Float[Tensor, "B B"], same: Bool[Tensor, "B B"]) -> Float[Tensor, ""]:
-    """KL(softmax(10 * same) || softmax(similarity)), the mean of both directions (ActionCLIP, `utils/KLLoss.py`).
+    """Return KL(softmax(10 * same) || softmax(similarity)), averaged over both directions.
 
-    similarity: texts x videos, already divided by the temperature. same: where both have one class or caption.
+    The source is ActionCLIP's `utils/KLLoss.py`. similarity: texts x videos, already divided by the temperature. same:
+    true where both have the same class or caption.
     """
     divergences = [
         F.kl_div(scores.log_softmax(1), (KL_SHARPNESS * answer).softmax(1), reduction="batchmean")
@@ -54,9 +56,10 @@ def kl_divergence(similarity: Float[Tensor, "B B"], same: Bool[Tensor, "B B"]) -
 
 
 def decorrelation(text: Float[Tensor, "B E"], video: Float[Tensor, "B E"]) -> Float[Tensor, ""]:
-    """The sum over channels of (c - 1)^2, c a channel's correlation of texts with their videos over the batch (DRL).
+    """Return the sum over channels of (c - 1)^2 (DRL).
 
-    The released code correlates tokens with the frames that fit them best; here it is one embedding of each.
+    c is the channel's correlation of texts with their videos over the batch. The released code correlates tokens with
+    the frames that fit them best; here, one embedding of each is used.
     """
     centred = (x - x.mean(0) for x in (F.normalize(text, dim=-1), F.normalize(video, dim=-1)))
     return (F.cosine_similarity(*centred, dim=0) - 1).square().sum()

@@ -1,4 +1,4 @@
-"""A model and a recipe in; what is trainable, its parameter groups, each step's rate and the loss out."""
+"""A model, a batch and a recipe in; the batch's embeddings and the loss over all processes' clips out."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ Output = TypeVar("Output", TextOutput, VideoOutput)
 
 
 class Objective(nn.Module):
-    """A batch in, its texts and videos embedded out: the one forward pass that fabric wraps."""
+    """Embeds the texts and videos of a batch: the one forward pass that fabric wraps."""
 
     def __init__(self, model: DualEncoder):
         super().__init__()
@@ -34,7 +34,7 @@ class Objective(nn.Module):
 def batch_loss(
     fabric: Fabric, objective: nn.Module, model: DualEncoder, batch: Batch, recipe: TrainConfig
 ) -> Tensor:
-    """`loss_of` what the objective makes of the batch."""
+    """Return `loss_of` the embeddings that the objective computes from the batch."""
     return loss_of(fabric, model, *objective(batch), batch, recipe)
 
 
@@ -46,9 +46,10 @@ def loss_of(
     batch: Batch,
     recipe: TrainConfig,
 ) -> Float[Tensor, ""]:
-    """The loss over all processes' clips; its gradient is that of one process with all of them.
+    """Return the loss over all processes' clips; its gradient equals that of a single process with all of them.
 
-    Where a similarity has several parts, each has its loss, and theirs is the mean.
+    If a similarity has several parts, each part has its own loss, and the mean of these counts. The recipe's
+    decorrelation is added.
     """
     video = _gathered(fabric, video)
     if "label" in batch:
@@ -67,7 +68,7 @@ def loss_of(
 def _of_pairs(
     similarity: Float[Tensor, "B B"], same: Bool[Tensor, "B B"], recipe: TrainConfig
 ) -> Float[Tensor, ""]:
-    """Of texts against videos, the pairs on the diagonal."""
+    """Return the loss of texts against videos, with the pairs on the diagonal."""
     compare = kl_divergence if recipe.loss == "kl" else info_nce
     return compare(similarity / recipe.temperature, same)
 
@@ -75,7 +76,7 @@ def _of_pairs(
 def _of_classes(
     similarity: Float[Tensor, "classes B"], labels: dict[str, Int[Tensor, " B"]], recipe: TrainConfig
 ) -> Float[Tensor, ""]:
-    """Of all classes against videos, or with `kl` of the videos' own classes only, as in ActionCLIP."""
+    """Return the loss of all classes against videos; with `kl`, only of the videos' own classes, as in ActionCLIP."""
     label = labels["label"]
     if recipe.loss == "kl":
         loss = _of_pairs(similarity[label], label[:, None] == label[None], recipe)
@@ -91,7 +92,7 @@ def _gathered(fabric: Fabric, output: Output) -> Output:
 
 
 def gather(fabric: Fabric, rows: Tensor) -> Tensor:
-    """The rows of all processes; gradients flow back to all: a plain gather would lose those of the others."""
+    """Return the rows of all processes. Gradients flow back to every process; a plain gather would lose the others'."""
     if fabric.world_size == 1:
         return rows
     return rearrange(fabric.all_gather(rows, sync_grads=rows.is_floating_point()), "w b ... -> (w b) ...")

@@ -1,4 +1,4 @@
-"""A model and a training config in; what is trainable, its parameter groups and each step's learning rate out."""
+"""A model and a training config in; its trainable parameters in groups, and each step's learning rate, out."""
 
 from __future__ import annotations
 
@@ -15,7 +15,10 @@ BETAS, EPSILON = (0.9, 0.98), 1e-8  # as released
 
 
 def freeze(model: DualEncoder, recipe: TrainConfig) -> None:
-    """Leaves trainable what the recipe trains; the logit scale is the recipe's temperature and stays."""
+    """Make only those parameters trainable that the recipe trains.
+
+    The logit scale is set to the log of one over the recipe's temperature and stays fixed.
+    """
     model.requires_grad_(True)
     if recipe.frozen == "vision":
         model.clip.visual.requires_grad_(False)
@@ -25,7 +28,10 @@ def freeze(model: DualEncoder, recipe: TrainConfig) -> None:
 
 
 def parameter_groups(model: DualEncoder, recipe: TrainConfig) -> list[dict[str, Any]]:
-    """What is new at the full rate, CLIP's at its share; each with decay, and without (biases, norms, gains)."""
+    """Return the optimizer's groups: new parameters at the full learning rate, CLIP's at their share of it.
+
+    Each of the two is split into parameters with weight decay and those without: biases, norms and gains.
+    """
     groups = []
     for share, of_clip in ((1.0, False), (recipe.clip_lr_ratio, True)):
         named = [(n, p) for n, p in model.named_parameters() if p.requires_grad]
@@ -38,7 +44,7 @@ def parameter_groups(model: DualEncoder, recipe: TrainConfig) -> list[dict[str, 
 
 
 def rate(step: int, steps: int, recipe: TrainConfig) -> float:
-    """Learning rate of what is new: linear warm-up, then a cosine that reaches zero after the last step."""
+    """Return the new parameters' learning rate: linear warm-up, then a cosine that reaches 0 after the last step."""
     warmup = max(1, round(recipe.warmup * steps))
     if step < warmup:
         return recipe.lr * (step + 1) / warmup

@@ -1,7 +1,8 @@
-"""Stills with captions and sentences in, a small CLIP out: its weights, and a record of how it was made.
+"""Stills with captions, and sentences, in; a small CLIP out: its weights, and a record of how it was made.
 
-Pictures meet captions that never say where, how large or how turned. Beside them the text tower alone reads of motions,
-as CLIP's has: one wording of a sentence shall find the other among many, its reversal in time included.
+The captions of the stills never say where a shape is, how large it is or how it is turned. Beside that, the text tower
+alone reads about motions, as CLIP's text tower has: one wording of a sentence must find the other wording among many
+sentences, one of which is its reversal in time.
 """
 
 from __future__ import annotations
@@ -29,11 +30,11 @@ from stan.results.provenance import provenance
 from stan.training.losses import info_nce
 
 CHUNK = 1000
-"""Stills drawn at a time, before they are shrunk to what CLIP sees."""
+"""Number of stills drawn at a time, before they are shrunk to the size that CLIP sees."""
 WORDS = 20
-"""Text tokens; the longest caption of a still has 19, the longest sentence about a motion 17."""
+"""Text tokens per text; the longest caption of a still has 19, the longest sentence about a motion 17."""
 HELD_OUT = 1_000_000
-"""Seeds from here on are never trained on."""
+"""Seeds from this number on are never used for training."""
 
 
 def pretrain(
@@ -48,10 +49,11 @@ def pretrain(
     device: str | None = None,
     progress: Callable[[dict[str, float]], None] = lambda line: None,
 ) -> dict[str, Any]:
-    """Trains the tiny CLIP from scratch by symmetric InfoNCE and writes `out` (safetensors, half precision).
+    """Train the tiny CLIP from scratch with symmetric InfoNCE and write it to `out` (safetensors, half precision).
 
-    Returns the record that is also written beside it (`.json`): settings, provenance, loss, image-to-text R@1 on
-    unseen stills, and linear probes of what each level's CLS and patch tokens hold.
+    Returns the record, which is also written beside `out` (`.json`): settings, provenance, loss, retrieval scores
+    between images and texts (R@1 among them) on unseen stills, and linear probes of what each level's CLS and patch
+    tokens hold.
     """
     device = torch.device(device or ("cuda" if torch.cuda.is_available() else "cpu"))
     made_by = provenance()
@@ -89,7 +91,7 @@ def pretrain(
     record = {"settings": settings, "loss": loss.item()}
     half = {name: tensor.half() for name, tensor in clip.state_dict().items()}
     checkpoint.save(out, thinned(half, [*ids.unique().tolist(), *wordings.unique().tolist()]))
-    clip.load_state_dict(checkpoint.load(out)[0])  # what is measured is what is shipped
+    clip.load_state_dict(checkpoint.load(out)[0])  # measure exactly the weights that are shipped
     record |= _measure(clip.eval(), seed, device) | {"provenance": made_by}
     write_json(Path(out).with_suffix(".json"), record)
     return record
@@ -102,7 +104,7 @@ def _loss(clip: Clip, images: Tensor, ids: Tensor, names: Tensor) -> Tensor:
 
 
 def _reading_loss(clip: Clip, wordings: Tensor) -> Tensor:
-    """Of sentences in two wordings, token ids (N, 2, L): each shall be nearest to its other one."""
+    """Return the loss that brings both wordings of each sentence together. wordings: token ids (N, 2, L)."""
     first, second = (F.normalize(clip.encode_text(ids).text, dim=-1) for ids in wordings.unbind(1))
     same = (wordings[:, None, :, None] == wordings[None, :, None]).all(-1).any((2, 3))
     return info_nce(clip.logit_scale.exp() * first @ second.T, same)
@@ -116,7 +118,7 @@ def _cls(clip: Clip, images: Tensor) -> Tensor:
 
 
 def _groups(clip: Clip, weight_decay: float) -> list[dict[str, Any]]:
-    """Gains, biases and the logit scale don't decay."""
+    """Return AdamW's two groups: matrices, and without weight decay all gains, biases and the logit scale."""
     decayed = [p for p in clip.parameters() if p.ndim > 1]
     others = [p for p in clip.parameters() if p.ndim <= 1]
     return [{"params": decayed, "weight_decay": weight_decay}, {"params": others, "weight_decay": 0.0}]
@@ -128,7 +130,7 @@ def _warm_cosine(step: int, steps: int, warmup: float = 0.05) -> float:
 
 
 def _batches(count: int, batch: int, steps: int, seed: int) -> Iterator[Tensor]:
-    """`steps` batches of indices; every still once before any comes again."""
+    """Yield `steps` batches of indices below `count`; every index comes once before any comes again."""
     generator = torch.Generator().manual_seed(seed)
     waiting = torch.empty(0, dtype=torch.long)
     for _ in range(steps):
@@ -139,7 +141,10 @@ def _batches(count: int, batch: int, steps: int, seed: int) -> Iterator[Tensor]:
 
 
 def _stills(clip: Clip, count: int, seed: int) -> tuple[Tensor, Tensor, Tensor]:
-    """Half-precision images (count, 3, S, S), token ids (count, WORDS), and a number for each different caption."""
+    """Return half-precision images (count, 3, S, S), token ids (count, WORDS) and caption numbers (count,).
+
+    Captions with the same content (see `content_of`) have the same number.
+    """
     transform = evaluation(*clip.preprocessing.pixels)
     images, captions = [], []
     for chunk in range(math.ceil(count / CHUNK)):
@@ -153,20 +158,20 @@ def _stills(clip: Clip, count: int, seed: int) -> tuple[Tensor, Tensor, Tensor]:
 
 
 def _readings(clip: Clip, count: int, seed: int) -> Tensor:
-    """Token ids (count / 2, 2, 2, WORDS): a sentence and its reversal, each in two wordings."""
+    """Return token ids (count / 2, 2, 2, WORDS): pairs of a sentence and its reversal in time, each in two wordings."""
     both = [clip.tokenize(sentences, WORDS) for sentences in draw_readings(count // 2 * 2, seed)]
     return torch.stack(both, 1).unflatten(0, (-1, 2))
 
 
 def content_of(caption: str) -> str:
-    """The caption without its opening words: pictures of one content are no negatives of each other."""
+    """Return the caption without its opening words; pictures with the same content are no negatives of each other."""
     for opening in ("a picture of ", "there is ", "this is "):
         caption = caption.removeprefix(opening)
     return caption
 
 
 def _measure(clip: Clip, seed: int, device: torch.device) -> dict[str, Any]:
-    """Image-to-text R@1 over 1,000 unseen stills with captions all different, and the probes."""
+    """Return retrieval scores over 1,000 unseen stills, all with different captions, and the linear probes."""
     images, ids, names = _stills(clip, 3 * CHUNK, HELD_OUT + seed)
     first = np.unique(names.numpy(), return_index=True)[1][:1000]
     with torch.no_grad():

@@ -1,4 +1,4 @@
-"""A run between two steps in, a file out from which it goes on as if it had never stopped; and back again."""
+"""A run between two steps in; a file out, from which the run goes on as if it had never stopped; and back."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ class TrainingState:
 
     step: int = 0
     lines: int = 0
-    """Lines of the log that belong to the steps so far."""
+    """Number of lines in the log that belong to the steps so far."""
     seconds: float = 0.0
-    """Spent in steps."""
+    """Seconds spent in steps."""
     best_epoch: int | None = None
     best_value: float = -math.inf
 
@@ -29,10 +29,11 @@ class TrainingState:
 def save_state(
     file: Path, model: nn.Module, optimizer: torch.optim.Optimizer, state: TrainingState, write: bool = True
 ) -> None:
-    """Writes what is trained, the optimizer and the state; `file` is either as before or complete.
+    """Write the trained parameters, the optimizer and the state; `file` is either unchanged or complete.
 
-    Generators of random numbers need no keeping: each step seeds its own. All processes must call it, of which one
-    writes: what is spread over them is put together, so that any number of them can go on from the file.
+    The state of random generators isn't kept, because each step seeds its own. All processes must call this, and one
+    of them writes. Tensors that are spread over processes are put together, so that any number of processes can go on
+    from the file.
     """
     trained = {name: p.detach() for name, p in model.named_parameters() if p.requires_grad}
     kept = whole({"state": asdict(state), "trained": trained, "optimizer": optimizer.state_dict()})
@@ -43,7 +44,7 @@ def save_state(
 
 
 def load_state(file: Path, model: nn.Module, optimizer: torch.optim.Optimizer) -> TrainingState:
-    """Puts what an earlier attempt left into model and optimizer; a fresh State where there is no file."""
+    """Load an earlier attempt into model and optimizer and return its state; a fresh state if there is no file."""
     if not file.exists():
         return TrainingState()
     kept = torch.load(file, map_location="cpu", weights_only=True)

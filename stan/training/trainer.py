@@ -1,8 +1,8 @@
-"""An experiment in; the folder of its finished run out: trained or resumed, picked on validation, tested.
+"""An experiment in; the folder of its finished run out: trained or resumed, selected on validation, and tested.
 
-Everything random in a step follows from the seed and the step's number. So a run that was killed at any
-moment and resumed goes on as if nothing had happened: on one kind of CPU and number of threads to the same
-weights, bit for bit.
+Everything random in a step follows from the seed and the step's number. So a run that is killed at any moment and
+resumed goes on as if nothing had happened. On the same kind of CPU and number of threads it reaches the same weights,
+bit for bit.
 """
 
 from __future__ import annotations
@@ -58,16 +58,15 @@ def train(
     checkpoint_seconds: float = 30.0,
     progress: StageProgress | None = None,
 ) -> Path:
-    """Runs the experiment to its end, from where an earlier attempt stopped, and returns the run's folder.
+    """Run the experiment to its end, from where an earlier attempt stopped, and return the run's folder.
 
-    What is done already is not run again: equal experiments under another study or row take over its numbers,
-    and those that differ only in test-time tricks its weights.
+    Finished work is not repeated: the experiment takes over the numbers of an equal run under another study or row, and
+    the weights of a run that differs only in test-time tricks.
     accelerator, devices, nodes, strategy: in lightning-fabric's words (`strategy="ddp", devices=2`); strategy `fsdp`
-        spreads the model's parameters over all devices. However many processes share the batches, a run may go on
-        with another number of them.
-    checkpoint_seconds: what a killed run loses at most, beside its current step.
+        spreads the model's parameters over all devices. A run may be resumed with another number of processes.
+    checkpoint_seconds: the most seconds of training that a killed run loses, beside its current step.
     progress: called instead of drawing progress bars.
-    Raises ValueError for what the experiment asks for and can't have, and for a loss that isn't finite.
+    Raises ValueError for settings that the experiment can't have, and for a loss that isn't finite.
     """
     check(experiment)
     fabric = Fabric(
@@ -113,7 +112,7 @@ def prepare(
     runs_root: str | Path = "runs",
     progress: StageProgress | None = None,
 ) -> None:
-    """Renders the world and computes the levels that `train` will read, so that runs side by side find them."""
+    """Render the world and compute the levels that `train` will read, so that runs side by side find them."""
     check(experiment)
     with Bars(progress) as report:
         fabric = Fabric(devices=1)
@@ -124,7 +123,7 @@ def prepare(
 
 
 def check(experiment: Experiment) -> None:
-    """Raises ValueError for settings that no run can have."""
+    """Raise ValueError for settings that no run can have."""
     recipe = experiment.train
     check_tricks(experiment.test_time, task(experiment.data.suite))
     for name, known in (("frozen", FROZEN), ("loss", LOSSES), ("precision", PRECISIONS)):
@@ -147,19 +146,19 @@ def check(experiment: Experiment) -> None:
 
 @dataclass(frozen=True)
 class _Run:
-    """What every part of a run works with."""
+    """The objects that every part of a run works with."""
 
     experiment: Experiment
     fabric: Fabric
     model: DualEncoder
-    """What is measured and saved: whole in every process."""
+    """The model that is measured and saved; every process holds all of it."""
     record: Any
     report: StageProgress
     runs_root: Path
     worlds_root: Path
 
     def open(self, split: str, views: int = 1) -> Loader:
-        """A split, its levels at hand where the image tower is frozen."""
+        """Return the loader of a split, with its levels computed if the image tower is frozen."""
         roots = (self.worlds_root, self.runs_root)
         loader = open_split(self.experiment, self.model, split, *roots, views=views, progress=self.report)
         if self.record is not None and self.experiment.data.skip_broken:
@@ -175,17 +174,18 @@ class _Run:
         return isinstance(self.fabric.strategy, ModelParallelStrategy)
 
     def trained(self) -> DualEncoder:
-        """The model that is trained: a copy where its parameters are going to be spread over processes."""
+        """Return the model to train: a copy if its parameters will be spread over processes, else `model` itself."""
         return copy.deepcopy(self.model) if self.sharded else self.model
 
     def catch_up(self, trained: DualEncoder) -> None:
-        """Gives `model` the weights of `trained`, which all processes put together."""
+        """Give `model` the weights of `trained`; all processes must call it, to put spread weights together."""
         if self.sharded:
             self.model.load_state_dict(fsdp.whole(trained.state_dict()))
 
     def save_weights(self, file: Path) -> None:
         if self.fabric.is_global_zero:
-            self.model.logit_scale.requires_grad_(True)  # set by the recipe: not the backbone's own any more
+            # save the logit scale too: the recipe set it, so it isn't the backbone's own any more
+            self.model.logit_scale.requires_grad_(True)
             save_model(file, self.model, self.experiment)
             self.model.logit_scale.requires_grad_(False)
 
@@ -200,20 +200,20 @@ def _prepared(
 
 
 def _fit(run: _Run, training: Loader, validation: Loader, checkpoint_seconds: float) -> int | None:
-    """Trains to the last step; returns the epoch that is best on validation, None where nothing is trained.
+    """Train to the last step and return the epoch that is best on validation; None if there is nothing to train.
 
-    Leaves that epoch's weights in CHECKPOINT and, where it isn't the last, the last epoch's in LAST.
+    That epoch's weights are left in CHECKPOINT. If it isn't the last epoch, the last epoch's weights are left in LAST.
     """
     recipe, folder = run.experiment.train, run.record.folder
     groups = parameter_groups(run.model, recipe)
     per_epoch = len(order(training.twins, recipe.batch, run.experiment.seed, 0))
     steps = recipe.epochs * per_epoch if groups else 0
-    if steps == 0:  # mean pooling of a frozen CLIP: there is nothing to train, only to test
+    if steps == 0:  # e.g. mean pooling of a frozen CLIP: there is nothing to train, only to test
         run.save_weights(folder / CHECKPOINT)
         return None
     trained = run.trained()
     objective = run.fabric.setup_module(_objective(trained, recipe))
-    groups = parameter_groups(trained, recipe)  # anew: they may have been spread
+    groups = parameter_groups(trained, recipe)  # once more: the parameters may have been spread
     optimizer = run.fabric.setup_optimizers(torch.optim.AdamW(groups, recipe.lr, BETAS, EPSILON, fused=True))
     state = load_state(folder / RESUME, trained, optimizer)
     run.catch_up(trained)
@@ -231,7 +231,7 @@ def _fit(run: _Run, training: Loader, validation: Loader, checkpoint_seconds: fl
         if state.step % per_epoch == 0:
             run.catch_up(trained)
             _validate(run, validation, state, epoch)
-        # one process decides for all: what is spread is put together by all of them
+        # the first process decides for all, because all of them must take part in putting spread parameters together
         if run.fabric.broadcast(state.step == steps or time.monotonic() - saved >= checkpoint_seconds):
             state.lines = run.record.lines
             save_state(folder / RESUME, trained, optimizer, state, write=run.fabric.is_global_zero)
@@ -242,7 +242,7 @@ def _fit(run: _Run, training: Loader, validation: Loader, checkpoint_seconds: fl
 
 
 def _objective(model: DualEncoder, recipe: TrainConfig) -> nn.Module:
-    """As the recipe has it computed."""
+    """Return the model's objective in training mode, with compiled or recomputed blocks if the recipe says so."""
     if recipe.compile:
         compile_blocks(model)
     if recipe.checkpointing:
@@ -251,7 +251,7 @@ def _objective(model: DualEncoder, recipe: TrainConfig) -> nn.Module:
 
 
 def _batches(run: _Run, training: Loader, first: int, per_epoch: int, epochs: int) -> Iterator[Batch]:
-    """The batches from step `first` on: of each this process's share."""
+    """Yield this process's share of each batch from step `first` on."""
     size, seed, share = run.experiment.train.batch, run.experiment.seed, run.fabric.world_size
     if size % share:
         raise ValueError(f"a batch of {size} can't be shared evenly by {share} processes")
@@ -273,10 +273,10 @@ def _update(
     step: int,
     steps: int,
 ) -> dict[str, float]:
-    """One step of the optimizer; returns its loss and rate. Raises ValueError where the loss isn't finite."""
+    """Take one optimizer step and return its loss and learning rate. Raises ValueError if the loss isn't finite."""
     recipe = run.experiment.train
-    # of this step alone, so that no state of the generators needs keeping, and so that however many processes
-    # share the batch drop the same; the zero is from when only one was there
+    # The seed belongs to this step alone. So no state of the generators has to be kept, and the same values are dropped
+    # however many processes share the batch. The zero dates from when there was only one process.
     seed = int(np.random.SeedSequence((run.experiment.seed, step, 0)).generate_state(1)[0])
     lr = rate(step, steps, recipe)
     for group in optimizer.param_groups:
@@ -295,7 +295,7 @@ def _update(
 
 
 def _validate(run: _Run, validation: Loader, state: TrainingState, epoch: int) -> None:
-    """Measures on validation, and keeps the weights if they are the best so far; of equals, the later."""
+    """Measure on validation and keep the weights if they are the best so far; of equally good ones, the later."""
     if run.fabric.is_global_zero:
         began = time.monotonic()
         measured = run.measure(validation)
@@ -311,7 +311,7 @@ def _validate(run: _Run, validation: Loader, state: TrainingState, epoch: int) -
 def _test(
     run: _Run, validation: Loader, test: Loader, weights: Path, epoch: int | None
 ) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
-    """eval.json and ranks.npz of the weights in the folder `weights`."""
+    """Test the weights in the folder `weights` and return the content of eval.json and of ranks.npz."""
     tricks = run.experiment.test_time
     last = None
     if (weights / LAST).exists():
@@ -339,7 +339,7 @@ def _load_weights(model: DualEncoder, file: Path) -> None:
 
 
 def _trained_alike(runs_root: str | Path, experiment: Experiment) -> Path | None:
-    """A done run with the same weights that still has them."""
+    """Return the folder of a done run that trained the same weights and still has them; None if there is none."""
     found = results.find_training(runs_root, experiment)
     return found if found is not None and (found / CHECKPOINT).exists() else None
 
@@ -351,7 +351,7 @@ def _record(fabric: Fabric, runs_root: str | Path, experiment: Experiment) -> An
 
 
 class _Follower:
-    """Stands for the record in all processes but the first, which alone writes."""
+    """Takes the record's place in all processes but the first, which is the only one that writes."""
 
     lines = 0
 

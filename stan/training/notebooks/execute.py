@@ -1,7 +1,7 @@
-"""A request in a file in; the notebook executed in this process, and its HTML, out.
+"""A request in a file in; the notebook, executed by this process, and its HTML out.
 
-`python -m stan.training.notebooks.execute REQUEST.json` is the process that `launch` starts; a fork of
-`stan.training.notebooks.fork_server` calls `execute_request`.
+`launch` starts `python -m stan.training.notebooks.execute REQUEST.json` as a process; a fork of
+`stan.training.notebooks.fork_server` calls `execute_request` instead.
 """
 
 from __future__ import annotations
@@ -20,9 +20,9 @@ from typing import Any
 
 KERNEL = "python3"
 PROVISIONER = "stan-forked"
-"""What jupyter_client knows `stan.training.notebooks.forked_kernel.Provisioner` by."""
+"""The name by which jupyter_client finds `stan.training.notebooks.forked_kernel.Provisioner`."""
 GRACE_SECONDS = 10
-"""What a notebook may take to close its record once it is asked to end."""
+"""How long a notebook may take to close its record after it is asked to end."""
 
 _KERNEL_PROGRAM = """
 import os, pathlib, sys
@@ -34,16 +34,16 @@ kernelapp.launch_new_instance()
 
 
 def execute_request(request: Mapping[str, Any], kernel: int | None = None) -> None:
-    """Executes in this process what `launch.start` asked for; ends when the process that asked for it does.
+    """Execute the notebook that `launch.start` requested, in this process, which ends when its parent process ends.
 
-    kernel: the process that waits to become the kernel; None for one of its own.
+    kernel: id of the process that waits to become the kernel; None: a new kernel is started.
     """
     threading.Thread(target=_end_with_parent, args=(os.getppid(),), daemon=True).start()
     _execute(Path(request["notebook"]), request["parameters"], Path(request["folder"]), kernel)
 
 
 def _execute(notebook: Path, parameters: Mapping[str, Any], folder: Path, kernel: int | None) -> None:
-    """With a kernel of this interpreter; writes notebook and HTML, also after an error."""
+    """Execute the notebook with a kernel of this interpreter; write copy and HTML, even after an error."""
     import papermill
 
     executed = folder / notebook.name
@@ -64,7 +64,7 @@ def _execute(notebook: Path, parameters: Mapping[str, Any], folder: Path, kernel
 
 
 def to_html(notebook: Path) -> Path:
-    """One HTML file that needs no network, beside `notebook`."""
+    """Write `notebook` as one HTML file that needs no network, beside it, and return that file."""
     from nbconvert import HTMLExporter
 
     exporter = HTMLExporter(mathjax_url="", require_js_url="", jquery_url="", mermaid_js_url="")
@@ -75,7 +75,7 @@ def to_html(notebook: Path) -> Path:
 
 
 def _tidy(executed: Path) -> None:
-    """Leaves out where notebook and copy lay on this machine."""
+    """Remove from the executed copy where the notebook and the copy are on this machine."""
     import nbformat
 
     document = nbformat.read(executed, as_version=4)
@@ -86,9 +86,10 @@ def _tidy(executed: Path) -> None:
 
 @contextlib.contextmanager
 def _own_kernel(forked: int | None) -> Iterator[None]:
-    """Kernel `python3` is this interpreter, whatever is installed in the user's home, which need not be writable.
+    """Within this context, the kernel `python3` is this interpreter, whatever is installed in the user's home.
 
-    Meanwhile Ctrl-C and SIGTERM interrupt the cell that is running, so that a run's record can still be closed.
+    The home needn't be writable. Ctrl-C and SIGTERM interrupt the cell that is running, so that a run can still close
+    its record.
     """
     with tempfile.TemporaryDirectory(prefix="stan-kernel-") as folder:
         pid_file = Path(folder, "pid")
@@ -97,7 +98,7 @@ def _own_kernel(forked: int | None) -> Iterator[None]:
         spec = {"argv": argv, "display_name": "Python 3", "language": "python"}
         if forked is not None:
             pid_file.write_text(str(forked))
-            spec["argv"] = ["ipykernel_launcher", "-f", "{connection_file}"]  # no program: it runs already
+            spec["argv"] = ["ipykernel_launcher", "-f", "{connection_file}"]  # no program: it already runs
             spec["metadata"] = {"kernel_provisioner": {"provisioner_name": PROVISIONER}}
         file = Path(folder, "kernels", KERNEL, "kernel.json")
         file.parent.mkdir(parents=True)
@@ -119,7 +120,7 @@ def _interrupt(pid_file: Path) -> None:
 
 
 def _end_with_parent(parent: int) -> None:
-    """Ends this process when who started it is gone, so that a killed sweep leaves nothing behind."""
+    """End this process when the parent that started it is gone, so that a killed sweep leaves no processes behind."""
     while os.getppid() == parent:
         time.sleep(1)
     os.kill(os.getpid(), signal.SIGINT)
@@ -128,7 +129,7 @@ def _end_with_parent(parent: int) -> None:
 
 
 def leave_out_checkers() -> None:
-    """One of jsonschema's, which no notebook needs and whose import takes more than a second."""
+    """Block jsonschema's optional rfc3987 checker: its import takes more than a second, and no notebook needs it."""
     sys.modules["rfc3987_syntax"] = None
 
 

@@ -1,7 +1,7 @@
-"""Requests for notebooks in; processes that execute them, forked from one that has imported everything, out.
+"""Requests for notebooks in; processes that execute them out, forked from one that has imported everything.
 
-Imports cost a run more than all else beside its training. `python -m stan.training.notebooks.fork_server N` is the
-process that is forked; its file N, a pipe, brings the requests and takes away what becomes of them.
+Imports cost a run more time than anything else except its training. `python -m stan.training.notebooks.fork_server N`
+is the process that is forked. Its file descriptor N is a pipe that brings requests and returns what became of them.
 """
 
 from __future__ import annotations
@@ -31,20 +31,21 @@ IMPORTED = (
     "stan.training.sweep",
     "stan.training.trainer",
 )
-"""By the notebook's process or its kernel. Nothing that starts a thread or draws: neither outlives a fork whole."""
+"""Modules that the notebook's process or its kernel imports. Importing them must not start a thread or draw anything:
+neither survives a fork intact."""
 
 _KILLED = -signal.SIGKILL
 
 
 def possible() -> bool:
-    """Whether what has imported all this may be forked: neither the libraries of macOS nor a GPU's driver allow it."""
+    """Tell whether a process with all these imports may be forked: macOS's libraries and GPU drivers don't allow it."""
     import torch
 
     return sys.platform == "linux" and not torch.backends.cuda.is_built()
 
 
 class Forks:
-    """The process that is forked, as seen by the one that sends requests; it ends with that one, and its forks do."""
+    """The fork server, as seen by the process that sends it requests. It and its forks end with that process."""
 
     def __init__(self, environment: Mapping[str, str]):
         self._environment = dict(environment)
@@ -53,15 +54,15 @@ class Forks:
         self._open()
 
     def start(self, request: Mapping[str, Any], log: Path) -> Fork:
-        """Executes a request of `launch.start`; all output goes to `log`. Raises RuntimeError where nothing starts."""
-        for _ in range(2):  # it may have been killed
+        """Execute a request of `launch.start`; all output goes to `log`. Raises RuntimeError if nothing starts."""
+        for _ in range(2):  # the server may have been killed
             try:
                 self._connection.send((dict(request), str(log)))
                 while (told := self._connection.recv())[0] != "started":
                     self._take(*told)
                 _, pid = told
                 self._alive.add(pid)
-                self._codes.pop(pid, None)  # of another one, long ago
+                self._codes.pop(pid, None)  # an earlier fork's, which had the same id
                 return Fork(self, pid)
             except (EOFError, OSError):
                 self._lose()
@@ -69,7 +70,7 @@ class Forks:
         raise RuntimeError(f"{' '.join(map(str, self._process.args))} ends at once")
 
     def code(self, pid: int) -> int | None:
-        """The exit code of a fork, None while it runs."""
+        """Return the exit code of a fork; None while it runs."""
         try:
             while self._connection.poll():
                 self._take(*self._connection.recv())
@@ -93,19 +94,19 @@ class Forks:
             )
 
     def _take(self, kind: str, pid: int, code: int = 0) -> None:
-        if kind == "ended":  # else its start was interrupted, and nobody waits for it
+        if kind == "ended":  # otherwise a start that was interrupted, whose fork nobody waits for
             self._alive.discard(pid)
             self._codes[pid] = code
 
     def _lose(self) -> None:
-        """Forks see that their parent is gone and end themselves."""
+        """Note that the server and its forks are gone: forks end themselves when they see that their parent is gone."""
         self._codes |= dict.fromkeys(self._alive, _KILLED)
         self._alive.clear()
         self._process.wait()
 
 
 class Fork:
-    """A process that another one has forked, used as a subprocess.Popen is."""
+    """A process that the fork server has forked, with the interface of a subprocess.Popen."""
 
     def __init__(self, forks: Forks, pid: int):
         self._forks, self.pid = forks, pid
@@ -114,7 +115,7 @@ class Fork:
         return self._forks.code(self.pid)
 
     def wait(self, timeout: float | None = None) -> int:
-        """Raises subprocess.TimeoutExpired."""
+        """Return the exit code when the fork has ended. Raises subprocess.TimeoutExpired after `timeout` seconds."""
         started = time.monotonic()
         while (code := self.poll()) is None:
             if timeout is not None and time.monotonic() - started > timeout:
@@ -167,4 +168,4 @@ def _serve(connection: Connection) -> None:
 if __name__ == "__main__":
     with contextlib.suppress(EOFError, BrokenPipeError):
         _serve(Connection(int(sys.argv[1])))
-    os._exit(0)  # at once: the forks see by that that nobody waits for them any more
+    os._exit(0)  # at once: this tells the forks that nobody waits for them any more

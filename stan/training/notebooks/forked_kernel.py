@@ -1,4 +1,4 @@
-"""A process in; a fork of it that is a Jupyter kernel, with everything imported that the process has, out."""
+"""A process in; a fork of it that becomes a Jupyter kernel, with all modules that the process has imported, out."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ from jupyter_client.provisioning import LocalProvisioner
 
 
 class Kernel:
-    """A fork of this process, which becomes a kernel as soon as jupyter_client says with which arguments.
+    """A fork of this process, which becomes a kernel as soon as jupyter_client gives it its arguments.
 
-    It is forked before this process has threads and sockets. Used as a subprocess.Popen is.
+    It is forked before this process has threads and sockets. It has the interface of a subprocess.Popen.
     """
 
     stdin = stdout = stderr = None
@@ -33,7 +33,7 @@ class Kernel:
         self._arguments.send(arguments)
 
     def close(self) -> None:
-        """Ends it if it never began."""
+        """End the fork if it never became a kernel."""
         self._arguments.close()
 
     def poll(self) -> int | None:
@@ -54,7 +54,7 @@ class Kernel:
 
 
 class Provisioner(LocalProvisioner):
-    """Hands jupyter_client the kernel that this process has forked."""
+    """Gives jupyter_client the kernel that this process has forked."""
 
     kernel: ClassVar[Kernel | None] = None
 

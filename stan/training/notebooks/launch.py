@@ -1,8 +1,8 @@
-"""A notebook and its parameters in; the executed notebook and its HTML, made in a process of their own, out.
+"""A notebook and its parameters in; the executed notebook and its HTML, made by a process of their own, out.
 
-The process is `stan.training.notebooks.execute`, or a fork of `stan.training.notebooks.fork_server`. Whether a training
-run succeeded is said by its record (`stan.results`), never by a notebook: after a dead kernel the remaining cells look
-as if they had run.
+The process is `stan.training.notebooks.execute`, or a fork of `stan.training.notebooks.fork_server`. The record of a
+training run (`stan.results`) says whether it succeeded, never its notebook: after a kernel has died, the remaining
+cells look as if they had run.
 """
 
 from __future__ import annotations
@@ -42,9 +42,9 @@ class NotebookFailed(RuntimeError):
 
 
 def find(name: str) -> Path:
-    """The notebook `name` of the clone that stan is installed from, or any other by its path.
+    """Return the path of notebook `name` in the clone that stan is installed from; `name` may also be any path.
 
-    Raises ValueError where there is none.
+    Raises ValueError if there is no such notebook.
     """
     if name.endswith(".ipynb") and Path(name).is_file():
         return Path(name)
@@ -56,7 +56,7 @@ def find(name: str) -> Path:
 
 
 def check(notebook: Path, parameters: Mapping[str, Any]) -> None:
-    """Raises ValueError for a parameter that the notebook doesn't have, or a value of another type than it declares."""
+    """Raise ValueError for a parameter that the notebook doesn't have, or a value whose type isn't the declared one."""
     import papermill
 
     known = papermill.inspect_notebook(str(notebook))
@@ -72,7 +72,7 @@ def check(notebook: Path, parameters: Mapping[str, Any]) -> None:
 
 
 def _fits(value: Any, declared: str) -> bool:
-    if isinstance(value, bool):  # which Python counts among int
+    if isinstance(value, bool):  # Python counts bool as int
         return declared == "bool"
     return isinstance(value, _TYPES[declared])
 
@@ -85,16 +85,16 @@ class Running:
     log: Path
 
     def poll(self) -> int | None:
-        """The exit code, None while it runs."""
+        """Return the exit code; None while the process runs."""
         return self.process.poll()
 
     def interrupt(self) -> None:
-        """Asks the process to end its kernel and itself."""
+        """Ask the process to end its kernel and itself."""
         if self.process.poll() is None:
             self.process.send_signal(signal.SIGINT)
 
     def stop(self) -> None:
-        """Ends the process and its kernel: asks first, then kills."""
+        """End the process and its kernel: ask first, then kill."""
         if self.process.poll() is None:
             self.interrupt()
             with contextlib.suppress(subprocess.TimeoutExpired):
@@ -104,12 +104,12 @@ class Running:
             self.process.wait()
 
     def tail(self, lines: int = 12) -> str:
-        """The end of what notebook and kernel said."""
+        """Return the last lines that notebook and kernel printed."""
         return tail(self.log, lines)
 
 
 def tail(log: Path, lines: int) -> str:
-    """The last lines of a log, nothing where there is none."""
+    """Return the last lines of a log; an empty string if there is no log."""
     said = log.read_text(errors="replace") if log.exists() else ""
     return "\n".join(said.strip().splitlines()[-lines:])
 
@@ -121,10 +121,10 @@ def start(
     environment: Mapping[str, str] | None = None,
     forks: Forks | None = None,
 ) -> Running:
-    """Starts `notebook` with checked parameters; `folder` gets NAME.ipynb, NAME.html and notebook.log.
+    """Start `notebook` with checked parameters; NAME.ipynb, NAME.html and notebook.log go into `folder`.
 
-    `environment` is added to this process's. With `forks` it is one of them, in their environment. Raises ValueError as
-    `check` does.
+    `environment` is added to this process's own. With `forks`, the notebook runs in a fork instead, in the forks'
+    environment. Raises ValueError as `check` does.
     """
     check(notebook, parameters)
     folder.mkdir(parents=True, exist_ok=True)
@@ -132,7 +132,7 @@ def start(
     log = folder / LOG
     if forks is not None:
         return Running(forks.start(request, log), log)
-    file = tempfile.NamedTemporaryFile("w", suffix=".json", delete=False)  # noqa: SIM115 - the process removes it
+    file = tempfile.NamedTemporaryFile("w", suffix=".json", delete=False)  # noqa: SIM115 - the process deletes it
     with file:
         json.dump(request, file)
     with log.open("wb") as stream:
@@ -142,7 +142,7 @@ def start(
             stdin=subprocess.DEVNULL,
             stdout=stream,
             stderr=subprocess.STDOUT,
-            start_new_session=True,  # Ctrl-C reaches the sweep alone, which then ends its runs one by one
+            start_new_session=True,  # Ctrl-C reaches only the sweep, which then ends its runs one by one
         )
     return Running(process, log)
 
@@ -154,9 +154,9 @@ def run_notebook(
     environment: Mapping[str, str] | None = None,
     forks: Forks | None = None,
 ) -> Path:
-    """Executes `notebook` as `start` does and returns the executed copy in `folder`, its HTML beside it.
+    """Execute `notebook` as `start` does and return the executed copy in `folder`, with its HTML beside it.
 
-    Raises ValueError for parameters that don't fit, NotebookFailed where a cell or the kernel failed.
+    Raises ValueError for parameters that don't fit, NotebookFailed if a cell or the kernel failed.
     """
     running = start(notebook, parameters, folder, environment, forks)
     try:
@@ -170,10 +170,10 @@ def run_notebook(
 
 
 def process_environment(added: Mapping[str, str]) -> dict[str, str]:
-    """Of a notebook's process: this one's and `added`.
+    """Return the environment of a notebook's process: this process's own, and `added`.
 
-    The kernel imports this very package, records this very command and draws into the notebook; no warnings of missing
-    widgets.
+    With it, the kernel imports this very package, records this very command and draws into the notebook. Warnings about
+    missing widgets are turned off.
     """
     first = {
         "PYTHONPATH": str(ROOT),
@@ -184,6 +184,6 @@ def process_environment(added: Mapping[str, str]) -> dict[str, str]:
         name: between[name].join(filter(None, [one, os.environ.get(name)])) for name, one in first.items()
     }
     joined[COMMAND] = started_by()
-    # whatever the calling process draws with (Streamlit sets its own backend for all its children)
+    # set it whatever backend the calling process has: Streamlit sets its own for all its children
     joined["MPLBACKEND"] = "module://matplotlib_inline.backend_inline"
     return {**os.environ, **joined, **added}

@@ -1,4 +1,4 @@
-"""A study, a suite and seeds in; a finished run for every row and seed, and the study's report, out."""
+"""A study, a suite and seeds in; one finished run per row and seed, and the study's report, out."""
 
 from stan.experiments.overrides import changed, experiment, given_or
 from stan.training.sweep.rows import rows_of, trials_of, with_rate

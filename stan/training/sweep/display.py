@@ -1,4 +1,4 @@
-"""The runs of a sweep in; on stderr a table that stays up to date, or plain lines where nobody looks, out."""
+"""The runs of a sweep in; their progress on stderr out: a live table on a terminal, plain lines elsewhere."""
 
 from __future__ import annotations
 
@@ -32,14 +32,14 @@ _STYLES = {
 
 
 class Display(Protocol):
-    """Shows how far the runs are; call it as often as you like."""
+    """Shows how far the runs have come; `show` may be called at any rate."""
 
     def show(self) -> None: ...
 
 
 @contextlib.contextmanager
 def open_display(runs: Sequence[Run]) -> Iterator[Display]:
-    """A live table on a terminal, lines elsewhere."""
+    """Open a display on stderr: a live table on a terminal, plain lines elsewhere."""
     if not sys.stderr.isatty():
         yield _Lines(runs)
         return
@@ -51,9 +51,9 @@ def open_display(runs: Sequence[Run]) -> Iterator[Display]:
 
 
 def where(run: Run) -> dict[str, Any]:
-    """Progress of a running run: epoch, epochs, step, loss, rate (clips per second), elapsed and eta in seconds.
+    """Return a running run's epoch (from 0), epochs, step, loss, rate (clips per second), elapsed and eta (seconds).
 
-    None where it isn't known.
+    A value that isn't known yet is None.
     """
     log = run.folder / "metrics.jsonl"
     line = last_step(log)
@@ -66,14 +66,14 @@ def where(run: Run) -> dict[str, Any]:
 
 @lru_cache(maxsize=1024)
 def _first_epoch(metrics: Path) -> int:
-    """Steps of the first epoch, once it is over: what makes its config makes their number, so it is counted once."""
+    """Return the number of steps in the first epoch, which must be over. The run's config fixes it: count only once."""
     with metrics.open(encoding="utf-8") as file:
         lines = takewhile(lambda line: line["epoch"] == 0, map(json.loads, file))
         return sum("step" in line for line in lines)
 
 
 def last_step(metrics: Path) -> dict[str, Any]:
-    """The last whole line with a step in `metrics.jsonl`, read from its end; {} where there is none."""
+    """Return the last complete line with a step in `metrics.jsonl`, read from its end; {} if there is none."""
     if not metrics.is_file():
         return {}
     with metrics.open("rb") as file:
@@ -88,7 +88,7 @@ def last_step(metrics: Path) -> dict[str, Any]:
 
 
 def words(run: Run) -> str:
-    """A run's progress in a few words."""
+    """Return a run's progress in a few words: of a run that isn't running, the first line of its reason."""
     if run.status != "running":
         return run.reason.partition("\n")[0]
     at = where(run)
@@ -108,7 +108,7 @@ class _Live:
 
 
 class _Lines:
-    """A line whenever a run's status changes, and twice a minute for each that is running."""
+    """Prints a line whenever a run's status changes, and twice a minute for each running run."""
 
     def __init__(self, runs: Sequence[Run]):
         self.runs = runs

@@ -1,4 +1,4 @@
-"""An experiment and the records so far in; how long its run will take, out."""
+"""An experiment and the records so far in; an estimate of how long its run will take, out."""
 
 from __future__ import annotations
 
@@ -9,16 +9,16 @@ from stan.config import Experiment
 
 
 def known(records: pd.DataFrame) -> pd.DataFrame:
-    """What there is to estimate from: the done runs of `records`, as `results.load` has them, and the shipped ones."""
+    """Return the runs to estimate from: the done ones of `records` (as from `results.load`) and the shipped ones."""
     done = records[records["status"] == "done"] if len(records) else records
     return pd.concat([done, results.load([], shipped=True)])
 
 
 def seconds(one: Experiment, known: pd.DataFrame, tested: bool = False) -> float | None:
-    """Median of the runs that did the same, None where there is none; `tested`: with weights that another trained.
+    """Return the median seconds of the runs that did the same; None if there is none.
 
-    Equal but for their seeds count before those that are only alike; of either, those from here before those that came
-    with the package, whose machine was another.
+    tested: the run only tests weights that another run trained. Runs that differ in their seeds alone count before runs
+    that are merely similar. Within each group, local runs count before the shipped ones, which another machine made.
     """
     alike = known[
         (known["suite"] == one.data.suite)

@@ -1,4 +1,4 @@
-"""A notebook with its parameters in; its execution, here or on a Ray cluster, to be watched and stopped, out."""
+"""A notebook and its parameters in; its execution out, here or on a Ray cluster, which can be watched and stopped."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ from stan.training.notebooks import fork_server, launch
 from stan.training.notebooks.execute import GRACE_SECONDS
 
 MOST_AT_ONCE = 4
-"""Runs at once on this machine, however many cores there are: each holds most of a GB, and all of them shall stay well
-below six."""
+"""Default limit of runs at once on this machine, however many cores it has. Each run holds most of a GB of memory, and
+all of them together should stay well below 6 GB."""
 
 
 _LOST_SECONDS = 20.0
-"""What a lost worker's notebook may take to end, before another resumes its run."""
+"""How long a lost worker's notebook may take to end before another worker resumes its run."""
 
 _POLL_SECONDS = 0.2
 _THREADS = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")
@@ -39,20 +39,21 @@ class Execution(Protocol):
 
 
 class SweepEngine(AbstractContextManager):
-    """Where notebooks are executed, within its context."""
+    """A place where notebooks are executed while its context is open."""
 
     at_once: int
     forks: fork_server.Forks | None = None
-    """What executes notebooks here, where runs are forked."""
+    """The fork server that executes notebooks on this machine; None where runs aren't forked."""
 
     @abstractmethod
     def start(self, path: Path, parameters: Mapping[str, Any], folder: Path) -> Execution: ...
 
 
 def engine(name: str, jobs: int | None, pending: int) -> SweepEngine:
-    """The engine by name, for `pending` runs, of which at most `jobs` (by default one per core) run at once.
+    """Return the engine `name` for `pending` runs, of which at most `jobs` run at once.
 
-    Raises ValueError for a name that isn't known, jobs below one, and where Ray isn't installed.
+    By default, the local engine runs one per core, up to MOST_AT_ONCE; Ray runs one per GPU, or one per core where the
+    cluster has no GPU. Raises ValueError for an unknown name, for jobs below one, and if Ray isn't installed.
     """
     if name not in ENGINES:
         raise ValueError(f"no engine {name!r}; there are {', '.join(ENGINES)}")
@@ -62,7 +63,7 @@ def engine(name: str, jobs: int | None, pending: int) -> SweepEngine:
 
 
 class LocalEngine(SweepEngine):
-    """Processes on this machine, which share its cores."""
+    """Executes notebooks in processes on this machine, which share its cores."""
 
     def __init__(self, jobs: int | None, pending: int):
         self.at_once = min(jobs or min(cores(), MOST_AT_ONCE), pending)
@@ -82,10 +83,10 @@ class LocalEngine(SweepEngine):
 
 
 class RayEngine(SweepEngine):
-    """Workers of a Ray cluster: the one that RAY_ADDRESS names, or else one on this machine.
+    """Executes notebooks on the workers of a Ray cluster: the one that RAY_ADDRESS names, or else one on this machine.
 
-    All its machines must see the folders of runs and worlds under the same paths. A run takes one GPU where the cluster
-    has any. Raises ValueError where Ray isn't installed or the cluster can't be reached.
+    All machines of the cluster must see the folders of runs and worlds under the same paths. A run takes one GPU if the
+    cluster has any. Raises ValueError if Ray isn't installed or the cluster can't be reached.
     """
 
     def __init__(self, jobs: int | None, pending: int):
@@ -112,7 +113,7 @@ class RayEngine(SweepEngine):
 
 
 def execute(path: str, parameters: dict[str, Any], folder: str, threads: int) -> int:
-    """Executes a notebook in a process of its own; returns its exit code. What a Ray worker does."""
+    """Execute a notebook in a process of its own and return its exit code. This is what a Ray worker does."""
     _wait_until_free(Path(folder))
     running = launch.start(Path(path), parameters, Path(folder), _threads(threads))
     try:
@@ -126,7 +127,7 @@ def execute(path: str, parameters: dict[str, Any], folder: str, threads: int) ->
 
 
 class _Remote:
-    """A run on some worker; its log lies in the shared folder."""
+    """A run on a Ray worker; its log is in the shared folder."""
 
     def __init__(self, ray: Any, reference: Any, log: Path):
         self._ray, self._reference, self._log, self._lost = ray, reference, log, ""
@@ -157,7 +158,7 @@ def _threads(count: int) -> dict[str, str]:
 
 
 def _wait_until_free(folder: Path) -> None:
-    """Until a lost worker's notebook has let go of the run; where it doesn't, the run's own start says so."""
+    """Wait until a lost worker's notebook has released the run. If it doesn't, the run's own start reports it."""
     deadline = time.monotonic() + _LOST_SECONDS
     while lock.held(folder) and time.monotonic() < deadline:
         time.sleep(_POLL_SECONDS)

@@ -1,4 +1,4 @@
-"""A sweep's experiments and the records so far in; what each run will take, before anything is run, out."""
+"""A study and the records so far in; what a sweep's runs would do and how long each would take, out. Runs nothing."""
 
 from __future__ import annotations
 
@@ -15,7 +15,8 @@ from stan.training.sweep import durations, rows_of, trials_of, with_rate
 from stan.training.trainer import RESUME
 
 WHAT = ("done", "taken over", "tested", "resumed", "trained")
-"""Nothing to do; numbers of an equal run; weights of an equal training; from its checkpoint; from the start."""
+"""done: there is nothing to do; taken over: an equal run has the numbers; tested: an equal training has the weights;
+resumed: the run continues from its checkpoint; trained: it starts from the beginning."""
 
 
 @dataclass(frozen=True)
@@ -26,7 +27,7 @@ class PlannedRun:
     what: str
     """One of WHAT."""
     seconds: float | None
-    """Estimated from earlier records, None where none is like it; of a resumed run: as from its start."""
+    """Estimate from earlier records; None if no record is similar. A resumed run counts as if it began anew."""
 
 
 def plan(
@@ -41,10 +42,10 @@ def plan(
     overrides: dict[str, Any] | None = None,
     only: Sequence[str] = (),
 ) -> list[PlannedRun]:
-    """What `sweep.ablate` would do with the same arguments, in its order.
+    """Return what `sweep.ablate` would do with the same arguments, in its order.
 
-    Where learning rates are still to be chosen, a row stands with its first trial's: which one will be taken is known
-    only after the trials, but not how long it takes. Raises ValueError as `sweep.ablate` does.
+    A row whose learning rate is still to be chosen has the rate of its first trial. Which rate it will take is known
+    only after the trials, but how long it takes doesn't depend on that. Raises ValueError as `sweep.ablate` does.
     """
     rows, trials = rows_of(study, suite, size, root, overrides, only), []
     if not seeds:
@@ -66,13 +67,13 @@ def plan(
 
 
 def hours(steps: Sequence[PlannedRun], at_once: int) -> float | None:
-    """Hours of all runs, `at_once` side by side; None where one can't be estimated."""
+    """Return the hours that all runs take, `at_once` side by side; None if one of them can't be estimated."""
     seconds = [step.seconds for step in steps]
     return None if None in seconds else sum(seconds) / at_once / 3600
 
 
 class _Equal:
-    """What equal runs leave to do, one experiment after the other."""
+    """Tells, experiment by experiment, what is left to do after the equal runs that are done or planned before it."""
 
     def __init__(self, done: pd.DataFrame):
         self._ids = set(done["id"])

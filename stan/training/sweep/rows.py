@@ -1,4 +1,4 @@
-"""A study and overrides in; its rows, and the trials of learning rates that they need, as experiments out."""
+"""A study and overrides in; its rows and their learning-rate trials, as experiments, out."""
 
 from __future__ import annotations
 
@@ -19,7 +19,10 @@ def rows_of(
     overrides: Mapping[str, Mapping[str, Any]] | None = None,
     only: Sequence[str] = (),
 ) -> list[Experiment]:
-    """The study's rows with seed 0, or `only` those named, with `overrides`. Raises ValueError for unknown names."""
+    """Return the study's rows with seed 0 and `overrides`: all, or only those named in `only`.
+
+    Raises ValueError for unknown names.
+    """
     for name in only:
         experiments.row(study, name)
     chosen = [row for row in experiments.study(study, suite, size, root) if not only or row.row in only]
@@ -29,7 +32,7 @@ def rows_of(
 def trials_of(
     rows: Sequence[Experiment], overrides: Mapping[str, Mapping[str, Any]] | None = None
 ) -> list[Experiment]:
-    """The trials of learning rates that the rows need, with `overrides` of everything but the rate."""
+    """Return the learning-rate trials that the rows need, with all `overrides` except that of the learning rate."""
     kept = {
         part: {k: v for k, v in fields.items() if (part, k) != ("train", "lr")}
         for part, fields in (overrides or {}).items()

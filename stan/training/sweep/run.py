@@ -1,4 +1,4 @@
-"""One experiment of a sweep, and how far it has come."""
+"""Offers `Run`: one experiment of a sweep, and how far it has come."""
 
 from __future__ import annotations
 
@@ -16,23 +16,24 @@ class Run:
     experiment: Experiment
     folder: Path
     status: str = "waiting"
-    """waiting, running, done, done before, failed, interrupted."""
+    """waiting, running, done, done before, failed or interrupted."""
     reason: str = ""
     running: Execution | None = None
     expected: float = 0.0
-    """Seconds, from records; 0 where none is like it."""
+    """Seconds that the run should take, judged by earlier records; 0 if no record is similar."""
     started: float = 0.0
     seconds: float = 0.0
-    """Of its process, in this call."""
+    """Seconds that its process has run in this call."""
     logged_before: tuple[float, float] = (0.0, 0.0)
+    """Seconds of training and validation that its log told before this call."""
     training: float = 0.0
-    """Seconds of its steps, in this call; what a resumed run repeats isn't counted."""
+    """Seconds of its training steps in this call; steps that a resumed run repeats aren't counted."""
     validation: float = 0.0
-    """Likewise."""
+    """Seconds of its validations in this call; validations that a resumed run repeats aren't counted."""
 
     @property
     def outside(self) -> float | None:
-        """Share of its process's time spent on neither; None where it had none in this call."""
+        """Share of its process's time spent on neither training nor validation; None if no process ran in this call."""
         return 1 - (self.training + self.validation) / self.seconds if self.seconds else None
 
     @property

@@ -1,7 +1,7 @@
-"""A study, a suite and seeds in; a finished run for every row and seed, and the study's report, out.
+"""A study, a suite and seeds in; one finished run per row and seed, and the study's report, out.
 
-Every run is `notebooks/train.ipynb` in a process of its own. What is done already is skipped, what died is resumed,
-equal trainings happen once. Whether a run succeeded is what its record says.
+Every run executes `notebooks/train.ipynb` in a process of its own. Runs that are done already are skipped, runs that
+died are resumed, and equal trainings happen only once. The record of a run says whether it succeeded.
 """
 
 from __future__ import annotations
@@ -35,13 +35,13 @@ _TICK_SECONDS = 0.5
 
 @dataclass
 class SweepReport:
-    """What became of a sweep."""
+    """The outcome of a sweep."""
 
     runs: list[Run]
     notebook: Path | None = None
-    """The executed ablation notebook, its HTML beside it; None where a run failed."""
+    """The executed ablation notebook, with its HTML beside it; None if a run failed."""
     rates: dict[str, Any] = field(default_factory=dict)
-    """Learning rates that were chosen on the way."""
+    """Learning rates that this sweep chose, as in `learning_rates.json`."""
     spent: Spent = field(default_factory=Spent)
 
     @property
@@ -65,13 +65,13 @@ def ablate(
     overrides: Mapping[str, Mapping[str, Any]] | None = None,
     only: Sequence[str] = (),
 ) -> SweepReport:
-    """Trains and tests every row with every seed, then executes the ablation notebook into `runs/STUDY/`.
+    """Train and test every row with every seed, then execute the ablation notebook into `runs/STUDY/`.
 
-    only: names of the rows to run, all if empty. engine: one of `engines.ENGINES`. jobs: runs at once, by default one
-    per core; each gets its share of the cores as threads. root: folder of a real set. choose_rates: first try
-    `experiments.LEARNING_RATES` for every row, take the best on validation and write the choices to
+    only: names of the rows to run; all if empty. engine: one of `engines.ENGINES`. jobs: runs at once, by default as
+    `engines.engine` says; each gets its share of the cores as threads. root: folder of a real set. choose_rates: first
+    try `experiments.LEARNING_RATES` for every row, take the best on validation and write the choices to
     `runs/learning_rates.json`; with ship_rates also into the package, where studies find them.
-    Raises ValueError for what isn't known. After Ctrl-C all runs have ended, each to be resumed by the next call.
+    Raises ValueError for unknown names and settings. Ctrl-C ends all runs; the next call resumes them.
     """
     rows = rows_of(study, suite, size, root, overrides, only)
     if not seeds:
@@ -85,7 +85,7 @@ def ablate(
         rates = experiments.choose_rates(results.load(runs), [run.experiment for run in report.runs])
         _add_rates(Path(runs) / learning_rates.RATES_FILE.name, rates)
         rows = [with_rate(row, rates) for row in rows]
-        if ship_rates:  # before the rows are run, so that their records tell how the rates were chosen
+        if ship_rates:  # before the rows run, so that their records tell how the rates were chosen
             _add_rates(learning_rates.RATES_FILE, rates)
     wanted = [replace(row, seed=seed) for seed in dict.fromkeys(seeds) for row in rows]
     with _trained(wanted, runs, worlds, jobs, engine, spent) as (report, forks):
@@ -104,9 +104,9 @@ def train_all(
     engine: str = "local",
     spent: Spent | None = None,
 ) -> SweepReport:
-    """A finished run for every experiment, several at once. Shows progress on stderr; see `ablate`.
+    """Finish a run for every experiment, several at once, and show progress on stderr; see `ablate`.
 
-    spent: what was spent already, to be added to.
+    spent: time spent so far, to which this call adds its own.
     """
     with _trained(wanted, runs, worlds, jobs, engine, spent or Spent()) as (report, _):
         return report
@@ -121,7 +121,10 @@ def _trained(
     engine: str,
     spent: Spent,
 ) -> Iterator[tuple[SweepReport, Forks | None]]:
-    """`train_all`'s report, and within the context what else may be forked from where the runs were."""
+    """Yield `train_all`'s report and the fork server of the runs, which can execute more notebooks within the context.
+
+    The fork server is None where nothing had to run or runs aren't forked.
+    """
     queue = [Run(one, Path(runs) / one.id) for one in wanted]
     for run in queue:
         if results.find(runs, run.experiment) == run.folder:
@@ -149,7 +152,7 @@ def _carry_out(queue: Sequence[Run], where: SweepEngine, runs: Path, worlds: Pat
 
 
 def report_on(study: str, suite: str, size: str, runs: str | Path, forks: Forks | None = None) -> Path:
-    """Executes the ablation notebook for a study's runs: `runs/STUDY/report-SUITE-SIZE/ablation.ipynb`, and HTML."""
+    """Execute the ablation notebook for a study's runs: `runs/STUDY/report-SUITE-SIZE/ablation.ipynb`, and its HTML."""
     parameters = {"study": study, "suite": suite, "size": size, "runs": str(runs)}
     folder = Path(runs) / study / f"report-{suite}-{size}"
     return launch.run_notebook(launch.find("ablation"), parameters, folder, forks=forks)
@@ -167,7 +170,7 @@ def _title(queue: Sequence[Run]) -> str:
 def _prepare(
     wanted: Sequence[Experiment], worlds: str | Path, runs: str | Path, told: Reporter | None = None
 ) -> None:
-    """Worlds and levels that several runs share, made once before them."""
+    """Render the worlds and compute the levels that several runs share, once before the runs start."""
     from stan.training import trainer
 
     with Bars(None) as bars:
@@ -212,7 +215,10 @@ def _work(
 
 
 def _next(queue: Sequence[Run]) -> list[Run]:
-    """Runs that can start now, in order; of all, the quickest of the first seed comes first: a result to look at."""
+    """Return the runs that can start now, in order.
+
+    Before any run has started, the quickest run of the first seed comes first: it soon gives a result to look at.
+    """
     ready = _ready(queue)
     if _count(queue, "waiting") < len(queue) - _count(queue, "done before") or not ready:
         return ready
@@ -224,10 +230,11 @@ def _next(queue: Sequence[Run]) -> list[Run]:
 
 
 def _ready(queue: Sequence[Run]) -> list[Run]:
-    """Waiting runs whose training no earlier run is about to do, too; where that one failed, they fail with it.
+    """Return the runs that can start now.
 
-    Those of the first seed, which make a whole table, then all others; of either, those that take longest first: else,
-    at the end, a long one would run alone.
+    Runs that share weights wait for the first of them; if it fails, they fail too. Runs of the first seed come first,
+    because they make a whole table; then all others. Within each group, the longest runs come first: otherwise a long
+    one would run alone at the end.
     """
     ready: list[Run] = []
     first: dict[tuple[str, int], Run] = {}
@@ -273,7 +280,7 @@ def _count(queue: Sequence[Run], status: str) -> int:
 
 @contextlib.contextmanager
 def _ending_signals() -> Iterator[None]:
-    """SIGTERM and hang-up end a sweep as Ctrl-C does, its runs included."""
+    """Within this context, SIGTERM and SIGHUP end the sweep and its runs as Ctrl-C does."""
     numbers = (signal.SIGTERM, signal.SIGHUP)
     before = {number: signal.signal(number, signal.default_int_handler) for number in numbers}
     try:

@@ -1,4 +1,4 @@
-"""A sweep's clock and its runs' logs in; how long it took, and which share of that was spent outside training, out."""
+"""A sweep's clock and its runs' logs in; how long the sweep took, and the share spent outside training, out."""
 
 from __future__ import annotations
 
@@ -15,32 +15,34 @@ _LOGGED = {"time": "max", "validation_seconds": "sum"}
 
 @dataclass
 class Spent:
-    """Seconds of one call of a sweep, what was done before left out."""
+    """Seconds that one call of a sweep spent. Work that was done before the call isn't counted."""
 
     seconds: float = 0.0
-    """From its beginning to its end."""
+    """Seconds from the beginning of the call to its end."""
     at_once: int = 1
-    """Runs side by side, each with its share of the cores."""
+    """Number of runs side by side, each with its share of the cores."""
     preparing: float = 0.0
-    """Of those: worlds, decoding and levels that runs share."""
+    """The part of `seconds` spent on worlds, decoding and levels that runs share."""
     reporting: float = 0.0
-    """Of those: the ablation notebook and its HTML."""
+    """The part of `seconds` spent on the ablation notebook and its HTML."""
     training: float = 0.0
-    """In steps of training, all runs together."""
+    """Seconds in training steps, summed over all runs."""
     validation: float = 0.0
-    """In validation after each epoch, all runs together."""
+    """Seconds in validation after each epoch, summed over all runs."""
 
     @property
     def outside(self) -> float | None:
-        """Share of the time of all places (`at_once`) spent on neither steps nor validation, which picks the epoch:
-        kernels' starts, decoding, levels, tests, reports, and places that stood empty. None where nothing was done.
+        """Share of the time of all `at_once` places that was spent on neither training steps nor validation.
+
+        It went to starting kernels, decoding, levels, tests, reports and places that stood empty. Validation counts as
+        inside because it picks the epoch. None if nothing was done.
         """
         inside = self.training + self.validation
         return 1 - inside / (self.seconds * self.at_once) if self.seconds else None
 
     @contextmanager
     def clocked(self, *names: str) -> Iterator[None]:
-        """Adds the seconds within to the fields named."""
+        """Add the seconds spent within the context to the named fields."""
         began = time.monotonic()
         try:
             yield
@@ -50,7 +52,10 @@ class Spent:
 
 
 def logged(folder: Path) -> tuple[float, float]:
-    """Seconds in steps and in validation that the run's log tells, of all attempts; zeros where another trained."""
+    """Return the seconds in steps and in validation that a run's log tells, over all attempts.
+
+    Both are 0 if another run trained the weights, or if there is no log.
+    """
     log = results.history(folder)
     if log.empty or results.read(folder)["run"].get("same_as") is not None:
         return 0.0, 0.0
