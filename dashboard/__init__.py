@@ -1,1 +1,1 @@
-"""The Streamlit dashboard: run records and printed tables in, pages out."""
+"""The Streamlit dashboard: run records and the paper's printed tables in, pages out."""

@@ -1,4 +1,4 @@
-"""Keys and names in, the words that pages print out; names from run folders are made harmless here."""
+"""Keys and names in, the words that pages show out. Names from run folders are escaped here."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ METRICS = {
     "top-1": "top-1",
     "top-5": "top-5",
 }
-"""Metrics that are a share of queries, so that they can be paired query by query."""
+"""Metrics that are a share of queries, which makes paired comparison by query possible."""
 
 BENCHMARKS = {
     "msrvtt_R@1": "MSR-VTT R@1",
@@ -35,7 +35,7 @@ _PUNCTUATION = re.compile(r"([\\`*_{}\[\]()#+\-.!|<>~$:&@^=\"'/])")
 
 
 def plain(name: object) -> str:
-    """A name that Streamlit's markdown prints letter by letter: no links, pictures or mathematics."""
+    """Return a name escaped so that Streamlit's markdown shows it literally: no links, pictures or mathematics."""
     return _PUNCTUATION.sub(r"\\\1", " ".join(str(name).split()))
 
 
@@ -44,12 +44,12 @@ def metric(key: str) -> str:
 
 
 def paper_column(key: str) -> str:
-    """Header of a column of printed numbers: never to be taken for one's own."""
+    """Return the header of a column of printed numbers, which can't be mistaken for the user's own."""
     return f"paper: {BENCHMARKS[key]}"
 
 
 def duration(seconds: float) -> str:
-    """1234 -> 20 min 34 s; whole days from two on."""
+    """Return seconds in words: 1234 -> 20 min 34 s. From two days on, only whole days are shown."""
     minutes, rest = divmod(round(seconds), 60)
     hours, minutes = divmod(minutes, 60)
     if hours >= 48:

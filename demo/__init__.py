@@ -1,1 +1,1 @@
-"""A library of videos in, a page to search it, recognise it and look inside the model out (gradio)."""
+"""A library of videos in; a Gradio page to search it, recognise its videos and look inside the model out."""

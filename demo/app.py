@@ -1,6 +1,7 @@
 """Libraries and a model in, the demo's page out: python -m demo.app --library PATH [--model NAME].
 
-Safe by default: listens on this machine only, serves only small videos and pictures of its own making, keeps nothing.
+It is safe by default: it listens on this machine only, serves only small videos and pictures that it made itself, and
+keeps nothing.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-os.environ["GRADIO_ANALYTICS_ENABLED"] = "False"  # read when gradio is imported
+os.environ["GRADIO_ANALYTICS_ENABLED"] = "False"  # gradio reads it on import
 
 import gradio as gr  # noqa: E402
 from starlette.middleware import Middleware  # noqa: E402
@@ -36,17 +37,17 @@ from stan.common.jobs import Job  # noqa: E402
 PASSWORD = "STAN_DEMO_AUTH"
 LARGEST_UPLOAD = "200mb"
 WAITING = 64
-"""Requests that may queue for the model; more are told to come back."""
+"""Requests that may queue for the model; further ones are asked to come back later."""
 SESSIONS = 256
-"""Visitors whose state is kept, some 0.3 MB each; who comes back after so many others starts anew."""
+"""Visitors whose state is kept, about 0.3 MB each. A visitor who comes back after that many others starts anew."""
 LOOK_SECONDS = 2.0
-"""Between looks for what has been added to the library."""
+"""Seconds between two checks for changes of the library."""
 KEPT = (15 * 60, 60 * 60)
-"""Seconds between looks for uploads to delete, and their age by then."""
+"""Seconds between two deletions of old uploads, and the age in seconds from which an upload is deleted."""
 
 
 def build(calls: Calls) -> gr.Blocks:
-    """The page over plain callables."""
+    """Return the page, which only needs these plain callables."""
     with gr.Blocks(title="stan", analytics_enabled=False, delete_cache=KEPT) as page:
         gr.Markdown("# stan: search your videos", elem_id="title")
         state = gr.HTML(message("Opening the library and loading the model …"), elem_id="library-status")
@@ -81,7 +82,7 @@ def build(calls: Calls) -> gr.Blocks:
 
 
 def _open(calls: Calls, form: search_tab.Form, address: dict[str, str]) -> list[Any]:
-    """The form as the address asks for it; an address that cannot be meant leaves it as it is."""
+    """Return library, request and form values that the address asks for; the defaults if it is invalid."""
     try:
         request = SearchRequest.of(address)
     except ValueError as error:
@@ -96,7 +97,7 @@ def _first(calls: Calls, request: SearchRequest) -> list[Any]:
 
 
 def _look(calls: Calls, library: str, shown: LibraryState | None) -> list[Any]:
-    """What has changed since the last look; videos that came are in the lists, what is chosen there stays."""
+    """Return the updates since the last look. New videos appear in the lists, which keep the visitor's choices."""
     now = calls.state(library)
     if shown is None or now == shown or now.videos is None:
         return [now, *[gr.skip()] * 6]
@@ -106,7 +107,7 @@ def _look(calls: Calls, library: str, shown: LibraryState | None) -> list[Any]:
 
 
 def _fill(calls: Calls, library: str, keep_choices: bool = False) -> list[Any]:
-    """What the library holds, for those who have just come or chosen another."""
+    """Return the updates that show what the library holds, for a visitor who just came or chose another library."""
     try:
         known, places = calls.videos(library), calls.places(library)
     except ValueError as error:
@@ -118,7 +119,7 @@ def _fill(calls: Calls, library: str, keep_choices: bool = False) -> list[Any]:
 
 
 def _told(videos: int, indexing: Sequence[Job]) -> str:
-    """How many videos there are to search, and what is being added."""
+    """Return, as HTML, how many videos there are to search and what is being added."""
     if not videos and not indexing:
         return search_tab.NOTHING
     parts = [html.escape(f"{library_tab.counted(videos, 'video')} in the library")]
@@ -129,7 +130,10 @@ def _told(videos: int, indexing: Sequence[Job]) -> str:
 def settings(
     calls: Calls, host: str = "127.0.0.1", port: int | None = None, without_password: bool = False
 ) -> dict[str, Any]:
-    """Arguments of `launch`: the security floor. Raises ValueError for an open address without a password."""
+    """Return the arguments of `launch`, which set the minimum of security.
+
+    Raises ValueError for a host that others can reach if neither a password is set nor `without_password`.
+    """
     password = _password(host, without_password)
     check = guard(password, local_only=is_loopback(host) and not password)
     return {
@@ -168,12 +172,15 @@ def _password(host: str, without: bool) -> tuple[str, str] | None:
 
 
 def named(libraries: list[str]) -> dict[str, str]:
-    """Libraries by their folders' names, numbered where the same comes again."""
+    """Return the libraries by the names of their folders; repeated names get a number."""
     return dict(zip(distinct([Path(one).resolve().name for one in libraries]), libraries, strict=True))
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Serves the page until Ctrl-C. Exit code 2 and one line for what the user can mend."""
+    """Serve the page until Ctrl-C.
+
+    For errors that the user can fix, print one line and return exit code 2.
+    """
     given = _parser().parse_args(arguments)
     try:
         known = named(given.library)

@@ -1,9 +1,9 @@
-"""Roles in, colours and marks out: Okabe and Ito's colour-blind-safe set, for light and dark ground."""
+"""Roles in, colours and marks out: Okabe and Ito's colour-blind-safe palette, for light and dark backgrounds."""
 
 BLUE, ORANGE, GREEN, VERMILION, PURPLE, SKY = "#0072B2", "#E69F00", "#009E73", "#D55E00", "#CC79A7", "#56B4E9"
 GREY = "#8A94A3"
 
-OWN = "#2C8FCB"  # between the set's two blues: 3:1 on white and on the dark ground
+OWN = "#2C8FCB"  # between the palette's two blues: contrast 3:1 on white and on the dark background
 SEEN, UNSEEN = OWN, ORANGE
 BETTER, WORSE, UNDECIDED = OWN, VERMILION, GREY
 
@@ -11,4 +11,4 @@ SERIES = (OWN, VERMILION, GREEN, ORANGE, PURPLE, SKY, GREY)
 SYMBOLS = ("circle", "diamond", "square", "triangle-up", "cross", "x", "star")
 
 DIVERGING = [[0.0, VERMILION], [0.5, "#F1F3F5"], [1.0, BLUE]]
-"""Below, at and above chance; never red against green."""
+"""Colour scale for values below, at and above chance; it never sets red against green."""

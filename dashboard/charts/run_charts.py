@@ -14,14 +14,17 @@ from dashboard.charts import palette
 from dashboard.charts.study_charts import layout, printable, top_down
 
 Curves = Mapping[str, tuple[pd.DataFrame, pd.DataFrame]]
-"""By run: (steps, validation) as `tables.curves` gives them."""
+"""The tables (steps, validation) of each run, as `study_tables.curves` returns them."""
 
 CLOCKS = {"epoch": "epoch", "step": "step", "time": "seconds"}
-"""What learning curves may run along, and its name on the axis."""
+"""Columns that can be the x-axis of learning curves, with their axis titles."""
 
 
 def curves(runs: Curves, metric: str, by: str = "epoch", smooth: int = 1, log: bool = False) -> go.Figure:
-    """Loss over validation, a line a run. by: of CLOCKS; smooth: steps of a moving average with falling weights."""
+    """Draw the training loss above the validation metric, with one line per run.
+
+    by: key of CLOCKS. smooth: span, in steps, of the exponentially weighted moving average of the loss.
+    """
     figure = make_subplots(rows=2, cols=1, shared_xaxes=True, vertical_spacing=0.1)
     for index, (name, (steps, validation)) in enumerate(runs.items()):
         colour = palette.SERIES[index % len(palette.SERIES)]
@@ -42,7 +45,10 @@ def curves(runs: Curves, metric: str, by: str = "epoch", smooth: int = 1, log: b
 
 
 def parallel(runs: pd.DataFrame, columns: Sequence[str], metric: str) -> go.Figure:
-    """Parallel coordinates of `columns`, then `metric`, which colours the lines; words become places on an axis."""
+    """Draw parallel coordinates of `columns` and `metric`. `metric` comes last and colours the lines.
+
+    The values of text columns become evenly spaced ticks.
+    """
     shown = runs.dropna(subset=[metric])
     axes = [_axis(shown[name], name) for name in [*(name for name in columns if name != metric), metric]]
     line = {"color": shown[metric].astype(float), "colorscale": "Cividis", "showscale": True}
@@ -62,7 +68,10 @@ def _axis(values: pd.Series, name: str) -> dict:
 
 
 def cost(table: pd.DataFrame, column: str, x_title: str, metric: str) -> go.Figure:
-    """Quality with its interval against one cost. table: row, mean, low, high and `column` (`stan.report.costs`)."""
+    """Draw each row's mean and interval over one cost.
+
+    table: row, mean, low, high and `column`, the cost (`stan.report.costs`).
+    """
     figure = go.Figure()
     for index, row in enumerate(table.dropna(subset=[column]).itertuples()):
         colour = palette.SERIES[index % len(palette.SERIES)]
@@ -79,7 +88,10 @@ def cost(table: pd.DataFrame, column: str, x_title: str, metric: str) -> go.Figu
 
 
 def time_probe(table: pd.DataFrame, metric: str) -> go.Figure:
-    """Every run's score with its frames rearranged. table: run, arrangement, value, low, high (`stan.report`)."""
+    """Draw every run's score on rearranged frames.
+
+    table: run, arrangement, value, low, high (`stan.report.time_probes`).
+    """
     figure = go.Figure()
     for index, (run, part) in enumerate(table.groupby("run", sort=False)):
         colour = palette.SERIES[index % len(palette.SERIES)]
@@ -93,7 +105,7 @@ def time_probe(table: pd.DataFrame, metric: str) -> go.Figure:
             y=printable(part["arrangement"]),
             name=escape(str(run)),
             mode="markers",
-            orientation="h",  # or runs would be set apart along the values
+            orientation="h",  # otherwise plotly would spread the runs along the value axis
             error_x=error,
             marker={"color": colour, "symbol": palette.SYMBOLS[index % len(palette.SYMBOLS)], "size": 10},
             hovertemplate="%{y}: %{x:.1f}",
@@ -105,7 +117,7 @@ def time_probe(table: pd.DataFrame, metric: str) -> go.Figure:
 
 
 def lost(groups: pd.DataFrame) -> go.Figure:
-    """Share of lost queries by group.
+    """Draw the share of lost queries in each group.
 
     groups: group, queries, lost, share, confused (`stan.report.lost_queries.groups`).
     """

@@ -1,4 +1,4 @@
-"""Plain tables in, plotly figures out; no reading, no widgets, no numbers of its own."""
+"""Plain tables in, plotly figures out. These functions read no files, show no widgets and compute no results."""
 
 from __future__ import annotations
 
@@ -11,19 +11,19 @@ from dashboard.charts import palette
 
 ROW_HEIGHT = 34
 SLANTED = 70
-"""Pixels that long names below an axis take where they don't fit side by side."""
+"""Extra height, in pixels, for long x-axis names that plotly slants because they don't fit side by side."""
 CHANCE = 50.0
 CONFIG = {"displayModeBar": False, "scrollZoom": False, "responsive": True}
-"""Plotly's own options for every figure: no toolbar; a finger that scrolls the page doesn't drag the plot."""
+"""Plotly options of every figure: no toolbar, and scrolling the page by touch doesn't drag the plot."""
 
 
 def printable(values) -> list[str]:
-    """Names as plotly should print them: it reads a little HTML, and names come from folders."""
+    """Return the names escaped for plotly, which interprets some HTML; names may come from foreign folders."""
     return [escape(str(value), quote=False) for value in values]
 
 
 def layout(figure: go.Figure, rows: int, x_title: str = "", y_title: str = "") -> go.Figure:
-    """Height for so many rows, legend on top, titles of the axes."""
+    """Set the height for `rows` rows, the legend on top and the axis titles; return the figure."""
     figure.update_layout(
         height=90 + ROW_HEIGHT * max(rows, 2),
         margin={"l": 8, "r": 12, "t": 34, "b": 8},
@@ -37,13 +37,13 @@ def layout(figure: go.Figure, rows: int, x_title: str = "", y_title: str = "") -
 
 
 def top_down(figure: go.Figure, names: list[str]) -> go.Figure:
-    """First table row on top, as in the table itself."""
+    """Put the first table row on top, as in the table itself; return the figure."""
     figure.update_yaxes(categoryorder="array", categoryarray=names[::-1], type="category")
     return figure
 
 
 def verdict(low: float, high: float) -> str:
-    """What an interval of a change says: better, worse or undecided."""
+    """Return what the interval of a change shows: better, worse or undecided (it contains 0)."""
     return "better" if low > 0 else "worse" if high < 0 else "undecided"
 
 
@@ -55,7 +55,10 @@ _VERDICTS = {
 
 
 def forest(changes: pd.DataFrame, metric: str) -> go.Figure:
-    """Forest plot of paired changes. `changes`: row, change, low, high (points of `metric`), won, lost (queries)."""
+    """Draw a forest plot of paired changes.
+
+    `changes`: row, change, low, high (points of `metric`), won, lost (numbers of queries).
+    """
     figure = go.Figure()
     names = printable(changes["row"])
     table = changes.assign(name=names, verdict=list(map(verdict, changes["low"], changes["high"])))
@@ -86,7 +89,10 @@ def forest(changes: pd.DataFrame, metric: str) -> go.Figure:
 
 
 def rows(summary: pd.DataFrame, runs: pd.DataFrame, metric: str) -> go.Figure:
-    """Mean with interval, and every seed. `summary`: row, mean, low, high, n; `runs`: row, seed, value; percent."""
+    """Draw each row's mean with its interval, and every seed.
+
+    `summary`: row, mean, low, high, n (seeds); `runs`: row, seed, value. Values are in percent.
+    """
     figure = go.Figure()
     names = printable(summary["row"])
     figure.add_scatter(
@@ -120,7 +126,10 @@ def rows(summary: pd.DataFrame, runs: pd.DataFrame, metric: str) -> go.Figure:
 
 
 def seen_unseen(summary: pd.DataFrame, metric: str) -> go.Figure:
-    """Dumbbells. `summary`: row, seen, unseen (percent): the gap is lost on concepts that never moved in training."""
+    """Draw dumbbells. `summary`: row, seen, unseen (percent).
+
+    The gap is what a row loses on concepts that no training video shows.
+    """
     figure = go.Figure()
     names = printable(summary["row"])
     for name, seen, unseen in zip(names, summary["seen"], summary["unseen"], strict=True):
@@ -146,7 +155,10 @@ def seen_unseen(summary: pd.DataFrame, metric: str) -> go.Figure:
 
 
 def order(summary: pd.DataFrame) -> go.Figure:
-    """Order accuracy over twins. `summary`: row, mean, low, high, n (percent); a line where guessing lies."""
+    """Draw order accuracy over twins, with a line at chance.
+
+    `summary`: row, mean, low, high (percent), n (seeds).
+    """
     figure = go.Figure()
     names = printable(summary["row"])
     figure.add_scatter(
@@ -177,7 +189,10 @@ def order(summary: pd.DataFrame) -> go.Figure:
 
 
 def order_by_kind(table: pd.DataFrame) -> go.Figure:
-    """Heat map of order accuracy. `table`: row, kind, accuracy (percent), N; white is chance, blue above."""
+    """Draw a heat map of order accuracy; white is chance, blue is above it.
+
+    `table`: row, kind (of motion), accuracy (percent), N (twins).
+    """
     names = list(dict.fromkeys(table["row"]))
     kinds = list(dict.fromkeys(table["kind"]))
     grid = table.pivot(index="row", columns="kind", values="accuracy").loc[names, kinds]
@@ -200,13 +215,13 @@ def order_by_kind(table: pd.DataFrame) -> go.Figure:
     )
     layout(figure, len(names), x_title="kind of motion")
     figure.update_layout(height=figure.layout.height + SLANTED)
-    # an ordered list of categories, as elsewhere, would leave each cell's number in another row
+    # `top_down` can't be used here: ordering the categories would put each cell's number in another row
     figure.update_yaxes(autorange="reversed", type="category")
     return figure
 
 
 def accuracy_over_cost(table: pd.DataFrame, metric: str) -> go.Figure:
-    """Printed accuracy over printed GFLOPs (log), one's own numbers as stars.
+    """Draw printed accuracy over printed GFLOPs (log scale), with the user's own runs as stars.
 
     table: `dashboard.tables.reproduction.lines`.
     """
@@ -231,7 +246,10 @@ def accuracy_over_cost(table: pd.DataFrame, metric: str) -> go.Figure:
 
 
 def printed_and_own(table: pd.DataFrame, metric: str) -> go.Figure:
-    """Printed numbers of one metric as dots, one's own as stars, one line per row; dashes are left out."""
+    """Draw one metric, one line per row: printed numbers as coloured marks, the user's own runs as stars.
+
+    Rows with a dash in print are left out.
+    """
     figure = go.Figure()
     printed = table.dropna(subset=[metric])
     for index, (group, part) in enumerate(_groups(printed)):

@@ -1,1 +1,1 @@
-"""What several pages share: tables, downloads, widgets bound to the address."""
+"""Parts that several pages share: tables, downloads, and widgets whose values are kept in the page's address."""

@@ -1,4 +1,4 @@
-"""Runs in; whether they may be compared out: refused with the reason, and an override that stays on the page."""
+"""Runs in, whether they may be compared out. The page shows the reason of a refusal and a switch to override it."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from dashboard.tables import study_tables
 
 
 def allowed(runs: pd.DataFrame) -> bool:
-    """Whether one protocol made the runs, or the reader wants them compared although it didn't."""
+    """Return whether all runs share one protocol, or the reader chose to compare them anyway."""
     reasons = study_tables.not_comparable(runs)
     if not reasons:
         return True

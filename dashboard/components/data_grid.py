@@ -1,4 +1,4 @@
-"""A table in, the same table on the page out: one decimal, whole counts, ticks, a dash for what isn't there."""
+"""A table in, the formatted table on the page out: one decimal, whole counts, ticks, dashes for missing values."""
 
 from __future__ import annotations
 
@@ -12,7 +12,8 @@ from dashboard import labels
 
 _COUNTS = ("seeds", "seed", "GFLOPs", "frames", "epoch", "N", "lost", "queries", "step")
 _WIDE = {"95 %": 110, "change": 160}
-"""Pixels of texts that a browser would cut off where most of their column is empty: it fits a column to the mean."""
+"""Widths, in pixels, of text columns that may be mostly empty. A browser fits a column to its mean text length and
+would cut their texts off."""
 
 
 def show(
@@ -25,10 +26,10 @@ def show(
     curves: Sequence[str] = (),
     **options: Any,
 ) -> Any:
-    """`st.dataframe` with this suite's formats; returns its event where `options` ask for one.
+    """Show `table` with `st.dataframe` in this suite's formats; return its event if `options` ask for one.
 
-    links: words to show instead of the addresses in a column, which stays in sight at the left. curves: columns of
-    lists, drawn as small lines.
+    links: by column of addresses, the words to show instead of them; such a column is pinned at the left.
+    curves: columns of lists, drawn as small line charts.
     """
     config = {column: _column(column, decimals) for column in table.select_dtypes("number")}
     config |= {name: _tick(name) for name in labels.COMPONENTS.values() if name in table}
@@ -54,5 +55,5 @@ def _column(name: str, decimals: str):
 
 
 def _tick(name: str):
-    """Narrow, so that numbers have room: cross-frame is headed `cross`, multi-level `multi`."""
+    """Return a narrow checkbox column, which leaves room for numbers: its header for `cross-frame` is `cross`."""
     return st.column_config.CheckboxColumn(name.partition("-")[0], help=name)

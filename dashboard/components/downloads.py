@@ -1,4 +1,4 @@
-"""A row of download buttons; files are made when a button is pressed."""
+"""Tables and figures in, rows of download buttons out. A file is made when its button is pressed."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def table(name: str, shown: pd.DataFrame, ids: Sequence[str], command: str) -> N
 
 
 def figure(name: str, draw: Callable[[], Figure], ids: Sequence[str], command: str) -> None:
-    """`draw` is called when a button is pressed."""
+    """Show the download buttons of a figure, which `draw` makes when a button is pressed."""
 
     def made(save: Callable[..., bytes]) -> bytes:
         return save(draw(), ids, command)

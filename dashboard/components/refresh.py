@@ -1,4 +1,4 @@
-"""A page in; the same page drawn anew when a run has ended, out."""
+"""A page in, the same page out, drawn again when a run has ended."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ _SECONDS = 5
 
 
 def when_a_run_ends() -> None:
-    """Runs the page again once the number of done runs is another than when it was drawn."""
+    """Rerun the page as soon as the number of done runs differs from what it was when the page was drawn."""
     _look(_done())
 
 

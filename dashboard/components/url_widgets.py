@@ -1,4 +1,4 @@
-"""Widgets whose value stands in the address, so that a page can be sent as a link."""
+"""Labels and options in, chosen values out: widgets that keep their value in the address, so a page can be shared."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ def one(
     default: V | None = None,
     format_func: Callable[[V], str] = str,
 ) -> V:
-    """A drop-down list; starts at what the address says, else at `default` or the first option."""
+    """Return the choice from a drop-down list. It starts at the address's value, else `default` or the first option."""
     index = options.index(default) if default in options else 0
     return st.selectbox(label, options, index=index, key=key, format_func=format_func, bind="query-params")
 
 
 def study(studies: Sequence[StudyRuns]) -> StudyRuns:
-    """The study that a page is about."""
+    """Return the study chosen for the page."""
     return one("Study", studies, "study", format_func=lambda study: study.label)
 
 

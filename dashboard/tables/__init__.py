@@ -1,1 +1,1 @@
-"""Run records in, the tables that pages show out."""
+"""Run records in, tables for the pages out."""

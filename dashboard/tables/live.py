@@ -1,4 +1,4 @@
-"""Run folders in; what runs say of themselves that are under way, or stopped before their end, out."""
+"""Run folders in; the state and progress of runs that are under way or stopped early, out."""
 
 from __future__ import annotations
 
@@ -23,62 +23,62 @@ from stan.results.progress import RunProgress, progress
 UNDER_WAY = ("running", "died", "interrupted")
 
 _POINTS = 60
-"""Of the small curve in the table."""
+"""Approximate number of points on the small curve in the table."""
 
 
 @dataclass(frozen=True)
 class UnfinishedRun:
-    """A run that isn't done, at this moment."""
+    """The current state of a run that isn't done."""
 
     id: str
     experiment: Experiment
     status: str
     """One of UNDER_WAY."""
     command: str
-    """What started it, and goes on with it where it stopped."""
+    """The command that started it; it also resumes the run where it stopped."""
     elapsed: float
-    """Seconds of all attempts."""
+    """Seconds spent on all attempts."""
     silent: float
     """Seconds since its last heartbeat."""
     metric: str
-    """The validation's headline."""
+    """Headline metric of the validation."""
     progress: RunProgress
     steps: pd.DataFrame
     validation: pd.DataFrame
-    """Both as `tables.curves` gives them."""
+    """Like `steps`, as `study_tables.curves` returns it."""
 
     @property
     def share(self) -> float:
-        """Of the epochs, those that are over or in progress."""
+        """Share of the epochs that are over or in progress, from 0 to 1."""
         return min(1.0, (self.progress.epoch or 0) / self.progress.epochs) if self.progress.epochs else 0.0
 
 
 def chosen(part: str = "") -> pd.DataFrame:
-    """`data.runs`, of which only those with `part` in id or suite."""
+    """Return the runs of `records.runs` with `part` in their id or suite, ignoring case."""
     table = records.runs()
     names = table["id"] + " " + table["suite"].fillna("").astype(str)
     return table[names.str.contains(part.strip(), case=False, regex=False)]
 
 
 def unfinished(table: pd.DataFrame) -> list[UnfinishedRun]:
-    """Those of the runs that are under way or stopped, with what record and log say now."""
+    """Return the runs that are under way or stopped, with what their record and log say now."""
     found = [results.read(path) for path in table.loc[table["status"].isin(UNDER_WAY), "path"]]
     return [_job(one) for one in found if one["status"] in UNDER_WAY]
 
 
 def work() -> list[jobs.Job]:
-    """What is under way beside or before single runs: worlds that are rendered, levels, sweeps, indexing."""
+    """Return the running jobs other than single runs: rendering worlds, computing levels, sweeps, indexing."""
     return jobs.running([*records.roots(), records.worlds(), *records.libraries()])
 
 
 def ended(table: pd.DataFrame, most: int = 5) -> pd.DataFrame:
-    """One's own of the runs that ended, done or failed, the latest first."""
+    """Return at most `most` of the user's own runs that ended (done or failed), the latest first."""
     over = table[table["status"].isin(["done", "failed"]) & ~table["shipped"]]
     return over.sort_values("end", ascending=False).head(most) if len(over) else over
 
 
 def stopped(runs: list[UnfinishedRun]) -> dict[str, list[UnfinishedRun]]:
-    """Those that don't run any more, by the command that goes on with them."""
+    """Return the runs that don't run any more, by the command that resumes them."""
     found: dict[str, list[UnfinishedRun]] = {}
     for run in runs:
         if run.status != "running":
@@ -87,7 +87,7 @@ def stopped(runs: list[UnfinishedRun]) -> dict[str, list[UnfinishedRun]]:
 
 
 def table(runs: list[UnfinishedRun]) -> pd.DataFrame:
-    """A line a run, with the losses of its steps as a small curve."""
+    """Return one line per run, with the losses of its steps for a small curve."""
     return pd.DataFrame(
         {
             "run": f"{run.experiment.row}, seed {run.experiment.seed}",
@@ -134,13 +134,16 @@ def _job(found: dict[str, Any]) -> UnfinishedRun:
 def _silent(run: dict[str, Any]) -> float:
     try:
         return (datetime.now(UTC) - datetime.fromisoformat(run["heartbeat"])).total_seconds()
-    except (KeyError, TypeError, ValueError):  # killed before its first, or written by something else
+    except (KeyError, TypeError, ValueError):  # killed before its first heartbeat, or not our file
         return 0.0
 
 
 @st.cache_data(show_spinner=False, max_entries=64)
 def _log(path: str, size: int, epochs: int, metric: str) -> tuple[RunProgress, pd.DataFrame, pd.DataFrame]:
-    """Progress, steps and validation, read again once the log has grown; as if nothing was logged where it can't be."""
+    """Return progress, steps and validation of a run; `size` makes the cache read the log again once it has grown.
+
+    A log that can't be read counts as empty.
+    """
     for log in (results.history(path), pd.DataFrame()):
         with contextlib.suppress(KeyError, TypeError, ValueError):
             steps, validation, _ = study_tables.curves(log, metric)
@@ -149,7 +152,7 @@ def _log(path: str, size: int, epochs: int, metric: str) -> tuple[RunProgress, p
 
 
 def _command(one: Experiment) -> str:
-    """Of a run that was killed before it could note its own."""
+    """Return the command that resumes a run which was killed before it recorded its own command."""
     where = ["--suite", one.data.suite, "--size", one.data.size]
     return shlex.join(["stan", "ablate", one.study, *where, "--seeds", str(one.seed), "--rows", one.row])
 

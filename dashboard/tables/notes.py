@@ -1,4 +1,4 @@
-"""Tags and notes on runs: kept in a file of the dashboard's own beside the run's folder, never in a record."""
+"""Run ids in, the reader's tags and notes out. They are kept in a file beside the run's folder, never in a record."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from stan.common.files import write_json
 
 SUFFIX = ".marks.json"
 LONGEST = 2000
-"""Characters of a note."""
+"""Maximum number of characters in a note."""
 
 
 @dataclass(frozen=True)
@@ -22,9 +22,9 @@ class Marks:
 
 
 def read(roots: Sequence[str | Path]) -> dict[str, Marks]:
-    """Marks by run id; files that can't be read say nothing."""
+    """Return the marks by run id; files that can't be read are ignored."""
     found = {}
-    for root in reversed([Path(root) for root in roots]):  # the first root has the last word
+    for root in reversed([Path(root) for root in roots]):  # the first root overrides later ones
         for file in root.glob(f"*/*/*{SUFFIX}"):
             marks = _read(file)
             if marks != Marks():
@@ -33,9 +33,9 @@ def read(roots: Sequence[str | Path]) -> dict[str, Marks]:
 
 
 def write(root: str | Path, run: str, marks: Marks) -> None:
-    """Keeps the marks of the run with this id under `root`, where its folder is or, of a shipped run, would be.
+    """Write the marks of the run with this id under `root`, beside its folder (for a shipped run, where it would be).
 
-    Raises ValueError for a note that is too long and for an id that leads elsewhere.
+    Empty marks delete the file. Raises ValueError for a note that is too long and for an id that leads out of `root`.
     """
     if len(marks.note) > LONGEST:
         raise ValueError(f"a note has up to {LONGEST} characters; this one has {len(marks.note)}")
@@ -50,7 +50,7 @@ def write(root: str | Path, run: str, marks: Marks) -> None:
 
 
 def parsed(text: str) -> tuple[str, ...]:
-    """Tags from words separated by commas, each once."""
+    """Return the tags in a text, which separates them by commas; each tag is returned once."""
     return tuple(dict.fromkeys(tag for tag in (part.strip() for part in text.split(",")) if tag))
 
 

@@ -1,4 +1,4 @@
-"""A run's queries in; those that were lost, what they have in common, and the videos they are about out."""
+"""A run's queries in; the lost ones, their groups and the videos they describe out."""
 
 from __future__ import annotations
 
@@ -23,14 +23,14 @@ GROUPS = {
     "seen": "seen in training",
     "right": "right answer",
 }
-"""What lost queries may be grouped by, and what it is called."""
+"""Columns by which lost queries can be grouped, with their names on the page."""
 
 MOST = 40
-"""Groups on one figure."""
+"""Maximum number of groups in one figure."""
 
 
 def of_run(path: str) -> pd.DataFrame:
-    """`stan.report.lost_queries.queries`. Raises ValueError where the record's ranks can't be used."""
+    """Return `stan.report.lost_queries.queries` of a run. Raises ValueError if the record's ranks can't be used."""
     return _of_run(path, results.written(path, "ranks.npz"))
 
 
@@ -40,19 +40,21 @@ def _of_run(path: str, written: int) -> pd.DataFrame:
 
 
 def groupings(table: pd.DataFrame) -> list[str]:
-    """Keys of GROUPS that tell this run's queries apart."""
+    """Return the keys of GROUPS that have more than one value among this run's queries."""
     return [name for name in GROUPS if table[name].notna().any() and table[name].astype(str).nunique() > 1]
 
 
 def values(table: pd.DataFrame, by: str) -> list[str]:
-    """Groups in which a query was lost, as text, most lost first."""
+    """Return, as text, the groups with at least one lost query, those with most lost queries first."""
     counted = lost_queries.groups(table, by)
     return [str(value) for value in counted.loc[counted["lost"] > 0, "group"]]
 
 
 def lost(table: pd.DataFrame, by: str, value: str | None, demo: str) -> pd.DataFrame:
-    """query, text, right, rank, order, the first answers 1 to 5 where they are recorded, and where the demo at this
-    address searches for the same words.
+    """Return the lost queries, the worst rank first; value: keep only those of this group, None for all.
+
+    Columns: query, text, right, rank, order, "1" to "5" (the first answers, if they are recorded), and demo: the link
+    that searches for the same words in the demo at the address `demo`.
     """
     chosen = table[table["lost"]]
     if value is not None:
@@ -70,7 +72,7 @@ def lost(table: pd.DataFrame, by: str, value: str | None, demo: str) -> pd.DataF
 
 
 def moved(study: records.StudyRuns, baseline: str, row: str, metric: str) -> pd.DataFrame:
-    """`data.won_lost` of the queries that moved, with their words."""
+    """Return `records.won_lost` for the queries that were won or lost, with their texts."""
     table = records.won_lost(study, baseline, row, metric)
     table = table[table["gain"] != 0].reset_index(drop=True)
     told = of_run(_first_run(study, row)).set_index("query")["text"]
@@ -78,8 +80,10 @@ def moved(study: records.StudyRuns, baseline: str, row: str, metric: str) -> pd.
 
 
 def videos(study: records.StudyRuns, query: str, rows: Sequence[str]) -> list[tuple[str, Path]]:
-    """(what it is, file) of the query's own video, its time-reversed twin and, where the first seed's answers are
-    recorded, the video that each row answered first. Only files of the rendered world, looked up by its plan.
+    """Return (description, file) of the query's own video, its time-reversed twin and each row's first answer.
+
+    First answers are those of the row's first seed, if it recorded them. Only existing files of the rendered world
+    are returned; its plan is used to look them up.
     """
     plans = lost_queries.plans_by_id(study.suite, study.size, _world_seed(study))
     own = plans.get(query.partition("#")[0])
@@ -92,7 +96,7 @@ def videos(study: records.StudyRuns, query: str, rows: Sequence[str]) -> list[tu
 
 
 def _answer(study: records.StudyRuns, row: str, query: str) -> str | None:
-    """Id of the video that the row's first seed puts first; None where the record doesn't tell."""
+    """Return the id of the video that the row's first seed ranks first; None if the record doesn't tell."""
     try:
         arrays = results.ranks(_first_run(study, row))
         place = int(np.flatnonzero(arrays["query_ids"] == query)[0])

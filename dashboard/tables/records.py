@@ -1,4 +1,4 @@
-"""Folders of runs in; cached tables out, read again only when a record has changed."""
+"""Folders of runs in, cached tables out. Records are read again only when one has changed."""
 
 from __future__ import annotations
 
@@ -27,22 +27,22 @@ from stan.results.record import flatten
 
 
 def roots() -> tuple[str, ...]:
-    """Folders named by `--runs` (several allowed), else by STAN_RUNS (separated like PATH), else `runs`."""
+    """Return the folders of runs: `--runs` (several allowed), else STAN_RUNS (separated like PATH), else `runs`."""
     return tuple(_arguments().runs or os.environ.get("STAN_RUNS", "runs").split(os.pathsep))
 
 
 def worlds() -> Path:
-    """Folder of rendered worlds, whose videos pages show: `--worlds`, else STAN_WORLDS, else `worlds`."""
+    """Return the folder of rendered worlds, whose videos pages show: `--worlds`, else STAN_WORLDS, else `worlds`."""
     return Path(_arguments().worlds or os.environ.get("STAN_WORLDS", "worlds"))
 
 
 def libraries() -> tuple[str, ...]:
-    """Folders of libraries whose indexing *Live* shows: `--library` (several allowed)."""
+    """Return the folders of libraries whose indexing the *Live* page shows: `--library` (several allowed)."""
     return tuple(_arguments().library)
 
 
 def demo() -> str:
-    """Address of the demo that links lead to: `--demo`, else where `stan demo` serves it first."""
+    """Return the demo's address for links: `--demo`, else the address that `stan demo` tries first."""
     return _arguments().demo
 
 
@@ -56,9 +56,9 @@ def _arguments() -> argparse.Namespace:
 
 
 def runs() -> pd.DataFrame:
-    """`stan.results.load` over the roots and the shipped records, with `origin`: `yours` or `shipped`.
+    """Return `stan.results.load` over the roots and the shipped records, with `origin`: `yours` or `shipped`.
 
-    One table for all who ask: never change it.
+    All callers share one table: never change it.
     """
     places, written = roots(), stamps()
     found = _runs(places, written, ())
@@ -68,7 +68,10 @@ def runs() -> pd.DataFrame:
 
 
 def stamps() -> str:
-    """Another text whenever a run's folder has changed: files of a record are replaced whole, which it remembers."""
+    """Return a hash that changes whenever a run's folder does.
+
+    The files of a record are always replaced as a whole, which changes the folder's modification time.
+    """
     found = [
         (run.path, _changed(run))
         for place in roots()
@@ -79,14 +82,14 @@ def stamps() -> str:
     archives = [
         (str(place), _changed(place)) for place in (*roots(), results.SHIPPED) if Path(place).is_file()
     ]
-    # one text, because Streamlit takes its time to hash thousands of tuples
+    # one string as the cache key, because Streamlit is slow to hash thousands of tuples
     return hashlib.sha256(repr(sorted(found + archives)).encode()).hexdigest()
 
 
 def _changed(place: os.DirEntry[str] | str | Path) -> int:
     try:
         return os.stat(place).st_mtime_ns
-    except OSError:  # gone meanwhile
+    except OSError:  # deleted in the meantime
         return 0
 
 
@@ -94,13 +97,17 @@ def _folders(place: str | os.PathLike[str]) -> list[os.DirEntry[str]]:
     try:
         with os.scandir(place) as entries:
             return [entry for entry in entries if entry.is_dir()]
-    except OSError:  # not there, or gone meanwhile
+    except OSError:  # not there, or deleted in the meantime
         return []
 
 
 @st.cache_resource(show_spinner="Reading the records ...", max_entries=2)
 def _runs(places: tuple[str, ...], stamps: str, ended: tuple[str, ...]) -> pd.DataFrame:
-    """ended: what was running in the first table and isn't any more: a killed process changes no file."""
+    """Return the table of runs with `shipped` and `origin`.
+
+    ended: paths of runs that no longer run although the cached table says so. They are part of the cache key because a
+    killed process changes no file.
+    """
     table = results.load(places, shipped=True)
     shipped = table["shipped"].astype(bool)
     origin = np.where(shipped, "shipped", "yours")
@@ -108,7 +115,7 @@ def _runs(places: tuple[str, ...], stamps: str, ended: tuple[str, ...]) -> pd.Da
 
 
 def marked(table: pd.DataFrame) -> pd.DataFrame:
-    """The table of runs with `tags` (one text) and `note` of the reader's own."""
+    """Return the table of runs with the reader's own `tags` (one text) and `note`."""
     kept = notes.read(roots())
     found = [kept.get(run, notes.Marks()) for run in table["id"]]
     told = pd.DataFrame(
@@ -119,13 +126,13 @@ def marked(table: pd.DataFrame) -> pd.DataFrame:
 
 
 def mark(run: str, tags: str, note: str) -> None:
-    """Keeps a run's tags (separated by commas) and note in the first root."""
+    """Write a run's tags (separated by commas) and note in the first root."""
     notes.write(roots()[0], run, notes.Marks(notes.parsed(tags), note.strip()))
 
 
 @dataclass(frozen=True)
 class StudyRuns:
-    """Done runs of one study on one suite at one size: either one's own or the shipped ones, never both."""
+    """The done runs of one study on one suite at one size: either the user's own or the shipped ones, never both."""
 
     study: str
     suite: str
@@ -135,7 +142,7 @@ class StudyRuns:
 
     @property
     def key(self) -> tuple:
-        """Changes when any of its records does."""
+        """Cache key, which changes when any of the records does."""
         return tuple((path, results.written(path)) for path in self.runs["path"])
 
     @property
@@ -148,19 +155,22 @@ class StudyRuns:
 
     @property
     def command(self) -> str:
-        """What makes these runs again."""
+        """Command that makes these runs again."""
         seeds = ",".join(str(seed) for seed in sorted(self.runs["seed"].unique()))
         return f"stan ablate {self.study} --suite {self.suite} --size {self.size} --seeds {seeds}"
 
 
 def studies(table: pd.DataFrame) -> list[StudyRuns]:
-    """Every study with a done run; one's own before the shipped."""
+    """Return every study with a done run; the user's own come before the shipped ones."""
     return _studies(table)[1]
 
 
 @st.cache_resource(show_spinner=False, max_entries=4, hash_funcs={pd.DataFrame: id})
 def _studies(table: pd.DataFrame) -> tuple[pd.DataFrame, list[StudyRuns]]:
-    """With the table itself, so that no other gets its id meanwhile. Cutting out hundreds of studies takes long."""
+    """Return the table and its studies, cached because splitting off hundreds of studies is slow.
+
+    The cache key is the table's `id`. Keeping the table in the cache prevents another one from getting the same id.
+    """
     done = table[table["status"] == "done"]
     groups = done.groupby(["shipped", "study", "suite", "size"], sort=True)
     found = [
@@ -170,14 +180,14 @@ def _studies(table: pd.DataFrame) -> tuple[pd.DataFrame, list[StudyRuns]]:
 
 
 def metrics(study: StudyRuns) -> list[str]:
-    """Metrics that every run of the study has and that can be paired by query; the headline first."""
+    """Return the metrics that every run of the study has and that can be paired by query, the headline first."""
     table = study.runs
     present = [name for name in labels.METRICS if name in table and table[name].notna().all()]
     return sorted(present, key=lambda name: name != table["headline"].iloc[0])
 
 
 def rows(study: StudyRuns) -> list[str]:
-    """Rows with a done run, in the study's own order."""
+    """Return the rows with a done run, in the study's own order."""
     return study_tables.ordered(study.runs["row"], known_rows(study.study))
 
 
@@ -186,19 +196,19 @@ def known_rows(study: str) -> list[str]:
 
 
 def baseline(study: StudyRuns) -> str:
-    """The row that the study counts its changes from, where it is done; else the first."""
+    """Return the study's baseline row if it is done, else its first done row."""
     done = rows(study)
     wanted = experiments.STUDIES[study.study].baseline if study.study in experiments.STUDIES else ""
     return wanted if wanted in done else done[0]
 
 
 def summary(study: StudyRuns, metric: str) -> pd.DataFrame:
-    """`stan.results.summary` in the study's order; where a row has several configs, its name says which."""
+    """Return `stan.results.summary` in the study's order; the name of a row with several configs says which one."""
     return study_tables.in_order(_summary(study.key, metric, study.runs), rows(study))
 
 
 def changes(study: StudyRuns, baseline_row: str, metric: str, allow: bool = False) -> pd.DataFrame:
-    """`stan.results.changes` in the study's order; `reason` is empty where the comparison stands."""
+    """Return `stan.results.changes` in the study's order; `reason` is empty where the comparison holds."""
     return study_tables.in_order(_changes(study.key, baseline_row, metric, allow, study.runs), rows(study))
 
 
@@ -216,7 +226,10 @@ def _changes(key: tuple, baseline_row: str, metric: str, allow: bool, _runs: pd.
 def ablation_table(
     study: StudyRuns, metric: str, summary: pd.DataFrame, changes: pd.DataFrame, every: bool
 ) -> pd.DataFrame:
-    """The ablation page's table; `every`: all printed benchmarks, not only the one that the suite mirrors."""
+    """Return the ablation page's table.
+
+    every: show all printed benchmarks, not only the one that the suite mirrors.
+    """
     numbers = printed(study.study)
     columns = [] if numbers is None else [column for column in labels.BENCHMARKS if column in numbers]
     mirrored = published.COLUMN_OF_SUITE.get(study.suite)
@@ -231,19 +244,22 @@ def seen_unseen(study: StudyRuns, metric: str) -> pd.DataFrame:
 
 
 def orders(study: StudyRuns) -> pd.DataFrame:
-    """Order accuracy by row with its interval; empty where the suite has no twins."""
+    """Return order accuracy by row with its interval; empty if the suite has no twins."""
     return summary(study, "order.accuracy")
 
 
 def seeds(study: StudyRuns, metric: str) -> pd.DataFrame:
-    """row, seed, value: every run of the study."""
+    """Return row, hash, seed and value (the metric) of every run of the study."""
     return study_tables.in_order(
         study.runs[["row", "hash", "seed"]].assign(value=study.runs[metric]), rows(study)
     )
 
 
 def won_lost(study: StudyRuns, baseline_row: str, row: str, metric: str) -> pd.DataFrame:
-    """query, share of seeds right in either row, gain; the largest gain first."""
+    """Return query, before, after (percent of seeds that answer right) and gain, the largest gain first.
+
+    before: with `baseline_row`; after: with `row`.
+    """
     before, after = (_per_query(study, name, metric) for name in (baseline_row, row))
     return study_tables.gains(before, after)
 
@@ -254,13 +270,13 @@ def _per_query(study: StudyRuns, row: str, metric: str) -> list[pd.Series]:
 
 
 def change(pair: pd.DataFrame) -> Change:
-    """Paired change of the headline from the first run to the second. Raises ValueError where queries differ."""
+    """Return the paired change of the headline metric between two runs. Raises ValueError if their queries differ."""
     first, second = pair.iloc[:1], pair.iloc[1:]
     return results.change_between(first, second, str(pair["headline"].iloc[0]), allow=True)
 
 
 def order_kinds(study: StudyRuns) -> pd.DataFrame:
-    """Order accuracy by row and kind of motion, where the runs tell the kinds of their twins."""
+    """Return order accuracy by row and kind of motion, for runs that record the kinds of their twins."""
     by_row = {row: study.runs.loc[study.runs["row"] == row, "path"] for row in rows(study)}
     return study_tables.order_kinds(
         {row: [results.ranks(path) for path in paths] for row, paths in by_row.items()}
@@ -268,7 +284,7 @@ def order_kinds(study: StudyRuns) -> pd.DataFrame:
 
 
 def printed(study: str) -> pd.DataFrame | None:
-    """The paper's numbers by row, with component ticks, one column per benchmark; None where none is printed."""
+    """Return the paper's numbers by row, with component ticks and one column per benchmark; None if none is printed."""
     if study not in experiments.STUDIES:
         return None
     return study_tables.printed_beside(experiments.STUDIES[study].rows, report.components(study))
@@ -276,7 +292,7 @@ def printed(study: str) -> pd.DataFrame | None:
 
 @dataclass(frozen=True)
 class Record:
-    """One run's documents as its page shows them."""
+    """The documents of one run, as its page shows them."""
 
     run: dict[str, Any]
     provenance: dict[str, Any]
@@ -289,7 +305,7 @@ class Record:
 
 
 def record(path: str) -> Record:
-    """Read afresh: a running run's log grows."""
+    """Return the record of a run. It is read anew on each call, since the log of a running run grows."""
     found = results.read(path)
     evaluation = found["evaluation"]
     headline = str(evaluation.get("headline") or "")
@@ -309,9 +325,9 @@ def record(path: str) -> Record:
 
 
 def executed_notebooks(path: str) -> list[Path]:
-    """Notebooks of a run's folder and their HTML; a link that leads out of the folder is none of them."""
+    """Return the notebooks in a run's folder and their HTML; links that lead out of the folder are left out."""
     folder = Path(path).resolve()
-    if not folder.is_dir():  # an archive keeps none
+    if not folder.is_dir():  # runs in an archive have no notebooks
         return []
     files = (page for page in sorted(folder.iterdir()) if page.suffix in (".html", ".ipynb"))
     return [page for page in files if page.resolve().parent == folder]
@@ -323,7 +339,7 @@ def published_tables() -> dict[str, pd.DataFrame]:
 
 
 def ledger(counted: bool = False) -> list[dict[str, Any]]:
-    """`stan.report.reproduction.ledger` of one's own runs; counted: with STAN's cost counted on the model."""
+    """Return `stan.report.reproduction.ledger` of the user's own runs; counted: count STAN's cost on the model."""
     return _ledger(stamps(), counted, runs())
 
 
@@ -339,7 +355,7 @@ def _gmacs(preset: str, frames: int, views: int) -> float:
 
 
 def costs(study: StudyRuns, metric: str) -> pd.DataFrame:
-    """`stan.report.costs` in the study's order."""
+    """Return `stan.report.costs` in the study's order."""
     return study_tables.in_order(_costs(study.key, metric, study.runs), rows(study))
 
 
@@ -349,16 +365,16 @@ def _costs(key: tuple, metric: str, _runs: pd.DataFrame) -> pd.DataFrame:
 
 
 def probed(studies: Sequence[StudyRuns]) -> list[StudyRuns]:
-    """Those of which a run has a time probe beside it."""
+    """Return the studies in which at least one run has a time probe in its folder."""
     folders = {str(folder) for place in (*roots(), results.SHIPPED) for folder in results.probed(place)}
     return [study for study in studies if study.runs["path"].isin(folders).any()]
 
 
 def benches() -> tuple[list[dict[str, Any]], list[dict[str, str]]]:
-    """`stan.bench.store.load` over the roots and what comes with the package."""
+    """Return `stan.bench.store.load` over the roots and the results that come with the package."""
     return store.load((*roots(), store.SHIPPED))
 
 
 def time_probes(study: StudyRuns) -> pd.DataFrame:
-    """`stan.report.time_probes`, read afresh: a probe is written when its run is long done."""
+    """Return `stan.report.time_probes`. It is not cached, because a probe is written long after its run is done."""
     return report.time_probes(study.runs)

@@ -1,4 +1,4 @@
-"""The ledger's items in; one line a printed row with its numbers, one's own in columns of their own, out."""
+"""The ledger's items in; one line per printed row, with separate columns for printed and own numbers, out."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from stan.report.formats import one_decimal
 from stan.report.reproduction import STATUSES
 
 FILTERS = ("group", "backbone", "tricks", "pretraining")
-"""What lines may be filtered by, where a table tells it."""
+"""Columns by which lines can be filtered, if the table has them."""
 
 _TOLD = (
     "group",
@@ -26,7 +26,7 @@ _TOLD = (
     "interval",
     *labels.COMPONENTS,
 )
-"""Columns of a printed table that say what its rows are."""
+"""Columns of a printed table that describe its rows."""
 
 _METRICS = ("R@1", "R@5", "R@10", "MdR", "top-1", "top-5", "GFLOPs")
 _ASCENDING = ("MdR", "GFLOPs")
@@ -35,12 +35,14 @@ OWN, STATUS = "own ", "status "
 
 
 def lines(items: Sequence[Mapping[str, Any]], printed: pd.DataFrame) -> pd.DataFrame:
-    """benchmark, row, what print tells of it, backbone, tricks and for each metric METRIC (printed), "own METRIC" and
-    "status METRIC"; a printed and an own number never share a column. items: of one table of
-    `stan.report.reproduction.ledger`.
+    """Return one line per printed row; a printed and an own number never share a column.
+
+    Columns: benchmark, row, the printed description of the row, backbone, tricks and, for each metric, METRIC (the
+    printed number), "own METRIC" and "status METRIC".
+    items: the items of one table in `stan.report.reproduction.ledger`. printed: that table.
     """
     keys = ["benchmark", "row"] if "benchmark" in printed else ["row"]
-    cells = pd.DataFrame(items).drop(columns="interval")  # of the own number; levels print another
+    cells = pd.DataFrame(items).drop(columns="interval")  # confidence interval; the levels table has another
     told = printed[[name for name in _TOLD if name in printed]].reset_index(drop=True)
     rows = cells[keys].drop_duplicates(ignore_index=True)
     assert len(rows) == len(told), "every printed row has a number, in the table's order"
@@ -51,12 +53,15 @@ def lines(items: Sequence[Mapping[str, Any]], printed: pd.DataFrame) -> pd.DataF
 
 
 def metrics(table: pd.DataFrame) -> list[str]:
-    """Metrics that any line prints, the headline first."""
+    """Return the metrics with at least one printed number, the headline first."""
     return [name for name in _METRICS if name in table and table[name].notna().any()]
 
 
 def narrowed(table: pd.DataFrame, benchmark: str, wanted: Mapping[str, Sequence[str]]) -> pd.DataFrame:
-    """One benchmark's lines; of every filter with a choice, those that have one of the chosen values."""
+    """Return the lines of one benchmark that pass all filters.
+
+    wanted: by filter, the values to keep; no values keep all lines.
+    """
     table = table[table["benchmark"] == benchmark]
     for name, values in wanted.items():
         table = table[table[name].isin(values)] if values else table
@@ -64,26 +69,26 @@ def narrowed(table: pd.DataFrame, benchmark: str, wanted: Mapping[str, Sequence[
 
 
 def ranked(table: pd.DataFrame, metric: str | None) -> pd.DataFrame:
-    """The best printed number first, dashes last; None: as printed."""
+    """Return the table with the best printed `metric` first and dashes last; None keeps the printed order."""
     return (
         table if metric is None else table.sort_values(metric, ascending=metric in _ASCENDING, kind="stable")
     )
 
 
 def filled(table: pd.DataFrame) -> pd.DataFrame:
-    """Without the columns that say nothing here: empty ones, and statuses where nothing was run."""
+    """Return the table without uninformative columns: empty ones, and statuses of metrics that no run measured."""
     idle = [name for name in table if name.startswith(STATUS) and set(table[name].dropna()) <= {STATUSES[-1]}]
     return table.drop(columns=idle).dropna(axis=1, how="all")
 
 
 def statuses(items: Sequence[Mapping[str, Any]]) -> dict[str, int]:
-    """How many printed numbers have each status."""
+    """Return how many printed numbers have each status."""
     counts = pd.Series([item["status"] for item in items]).value_counts()
     return {status: int(counts.get(status, 0)) for status in STATUSES}
 
 
 def remarks(items: Sequence[Mapping[str, Any]], benchmark: str) -> pd.DataFrame:
-    """row, metric, printed, note: cells about which there is something to know, as where sources disagree."""
+    """Return row, metric, printed and note of the cells with a note, for example where sources disagree."""
     noted = [item for item in items if item["note"] and item["benchmark"] == benchmark]
     told = [
         {"row": item["row"], "metric": item["metric"], "printed": item["value"], "note": item["note"]}
@@ -93,7 +98,7 @@ def remarks(items: Sequence[Mapping[str, Any]], benchmark: str) -> pd.DataFrame:
 
 
 def answered(items: Sequence[Mapping[str, Any]], benchmark: str) -> pd.DataFrame:
-    """row, metric, printed, own, 95 %, status, reason, runs: cells that one's own runs answer, or nearly."""
+    """Return row, metric, printed, own, 95 %, status, reason and runs of the cells that have an own number."""
     own = [item for item in items if item["own"] is not None and item["benchmark"] == benchmark]
     names = ["row", "metric", "printed", "own", "95 %", "status", "reason", "runs"]
     return pd.DataFrame([_answer(item) for item in own], columns=names)

@@ -1,4 +1,4 @@
-"""Kept results of benches in; tables of their rows, of growth over sizes and of memory, and a figure, out."""
+"""Saved results of benches in; out come tables of times, growth over sizes and memory, and a figure."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ GROWTH = {
     "search": ("vectors", ("engine", "queries")),
     "dashboard": ("runs", ("page", "what")),
 }
-"""By bench: the size over which times grow, and what tells one line from another."""
+"""For each bench: the column with the size over which times grow, and the columns that identify a line."""
 
 SIZES = {"height": "height of the picture in pixels"}
-"""What a size is called on the axis, where its own name says too little."""
+"""Axis titles of sizes whose column name says too little."""
 
 _DASHES = ("solid", "dash", "dot")
 
@@ -31,19 +31,19 @@ Record = Mapping[str, Any]
 
 
 def times(record: Record) -> pd.DataFrame:
-    """A record's rows, of `stan.bench.COLUMNS` those that it has."""
+    """Return a record's rows, with those of `stan.bench.COLUMNS` that it has."""
     rows = pd.DataFrame(record["rows"])
     return rows[[name for name in COLUMNS if name in rows]]
 
 
 def memory(record: Record) -> pd.DataFrame:
-    """MB by precision that a training step holds; empty for the other benches."""
+    """Return the memory, in MB, that a training step holds, by precision; empty for the other benches."""
     held = record.get("memory")
     return pd.DataFrame([{"precision": name} | values for name, values in held.items()] if held else [])
 
 
 def growth(record: Record) -> pd.DataFrame:
-    """line, size, median and spread (milliseconds) of the rows that were timed at a size."""
+    """Return line, size, median and spread (milliseconds) of the rows that have a size and a time."""
     size, names = GROWTH[record["bench"]]
     timed = [
         row
@@ -59,7 +59,7 @@ def growth(record: Record) -> pd.DataFrame:
 
 
 def growth_over_size(table: pd.DataFrame, size: str) -> go.Figure:
-    """Milliseconds over sizes, both as logarithms: what grows in proportion rises by one slope. table: `growth`."""
+    """Draw milliseconds over sizes on log scales, where proportional growth has slope 1. table: from `growth`."""
     figure = go.Figure()
     for index, (name, line) in enumerate(table.groupby("line", sort=False)):
         turn, place = divmod(index, len(palette.SERIES))

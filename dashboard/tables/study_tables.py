@@ -1,4 +1,4 @@
-"""Tables of runs and of printed numbers in; tables as pages show them out: joined, named, never blended."""
+"""Tables of runs and of printed numbers in, the pages' tables out. Printed and own numbers never share a column."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from stan.results.comparison import PROTOCOL
 
 
 def in_order(table: pd.DataFrame, rows: Sequence[str]) -> pd.DataFrame:
-    """A table by row and hash in the order of `rows`; a row with several configs is named with each hash."""
+    """Return a table with row and hash in the order of `rows`; rows with several configs get the hash in their name."""
     several = table.groupby("row")["hash"].transform("nunique") > 1
     table = table.assign(place=table["row"].map(list(rows).index)).sort_values("place", kind="stable")
     names = table["row"].where(~several, table["row"] + " (" + table["hash"].str[:6] + ")")
@@ -22,7 +22,7 @@ def in_order(table: pd.DataFrame, rows: Sequence[str]) -> pd.DataFrame:
 
 
 def ordered(names: Sequence[str], known: Sequence[str]) -> list[str]:
-    """Names in the study's own order, those it doesn't know at the end."""
+    """Return the distinct names in the order of `known`, the study's own; names that aren't in it come last."""
     present = list(dict.fromkeys(names))
     return [name for name in known if name in present] + [name for name in present if name not in known]
 
@@ -34,10 +34,11 @@ def ablation(
     printed: pd.DataFrame | None,
     columns: Sequence[str],
 ) -> pd.DataFrame:
-    """Row by row: components, one's own numbers, the change, and in columns of their own the paper's numbers.
+    """Return one line per row: components, own numbers, the change and, in separate columns, the paper's numbers.
 
-    `summary`: row, n, mean, sd, low, high; `changes`: row, change, low, high; `means`: row and further means of one's
-    own; `printed`: `printed_beside`, of which `columns` are shown. Rows that are printed but not done keep empty cells.
+    `summary`: row, n, mean, sd, low, high; `changes`: row, change, low, high; `means`: row and further own means;
+    `printed`: from `printed_beside`; `columns`: its columns to show. Rows that are printed but not done have empty
+    cells.
     """
     own = summary[["row", "n", "mean", "sd"]].rename(columns={"n": "seeds", "sd": "± sd"})
     own["95 %"] = [_range(line.low, line.high) for line in summary.itertuples()]
@@ -68,9 +69,10 @@ def _change(line: Any) -> str | None:
 
 
 def printed_beside(rows: Sequence[Any], ticks: pd.DataFrame | None) -> pd.DataFrame | None:
-    """The paper's numbers by row, one column per benchmark, and the components' ticks (`stan.report.components`).
+    """Return the paper's numbers by row, one column per benchmark, and the ticks of the components.
 
-    rows: of a `stan.experiments.studies.Study`. None where nothing is printed.
+    rows: the rows of a `stan.experiments.studies.Study`. ticks: from `stan.report.components`. None if nothing is
+    printed.
     """
     found = pd.DataFrame(
         {"row": row.name, **{column: row.number(column) for column in labels.BENCHMARKS}}
@@ -84,9 +86,10 @@ def printed_beside(rows: Sequence[Any], ticks: pd.DataFrame | None) -> pd.DataFr
 
 
 def means(runs: pd.DataFrame, metric: str) -> pd.DataFrame:
-    """row, hash and, where the runs have them, order, seen, unseen, order on each, last: means over seeds in percent.
+    """Return the means over seeds, in percent, by row and hash.
 
-    `last`: the metric after the last epoch, beside the checkpoint that validation picked.
+    Columns, if the runs have them: order, seen, unseen, "order, seen", "order, unseen" and last. `last` is the metric
+    after the last epoch, in contrast to the checkpoint that validation picked.
     """
     columns = {
         "order.accuracy": "order",
@@ -101,7 +104,7 @@ def means(runs: pd.DataFrame, metric: str) -> pd.DataFrame:
 
 
 def seen_unseen(runs: pd.DataFrame, metric: str) -> pd.DataFrame:
-    """row, hash, seen, unseen: means over seeds in percent; empty where the runs don't report them apart."""
+    """Return row, hash, seen and unseen: means over seeds in percent; empty if the runs don't report both."""
     table = means(runs, metric)
     if not {"seen", "unseen"} <= set(table):
         return pd.DataFrame(columns=["row", "hash", "seen", "unseen"])
@@ -109,7 +112,7 @@ def seen_unseen(runs: pd.DataFrame, metric: str) -> pd.DataFrame:
 
 
 def order_kinds(ranks: Mapping[str, Sequence[Mapping[str, np.ndarray]]]) -> pd.DataFrame:
-    """row, kind, accuracy (percent over seeds and twins), N (twins). `ranks`: by row, the arrays of its runs."""
+    """Return row, kind, accuracy (percent, over seeds and twins) and N (twins). `ranks`: by row, its runs' arrays."""
     parts = [
         pd.DataFrame({"row": row, "kind": arrays["order_kinds"], "right": arrays["order_correct"]})
         for row, runs in ranks.items()
@@ -125,7 +128,10 @@ def order_kinds(ranks: Mapping[str, Sequence[Mapping[str, np.ndarray]]]) -> pd.D
 
 
 def gains(before: Sequence[pd.Series], after: Sequence[pd.Series]) -> pd.DataFrame:
-    """query, before, after, gain (percent of seeds that are right), the largest first. Each series: one seed."""
+    """Return query, before, after and gain (percent of seeds that are right), the largest gain first.
+
+    Each series holds one seed's values by query.
+    """
     table = pd.DataFrame(
         {"before": pd.concat(before, axis=1).mean(axis=1), "after": pd.concat(after, axis=1).mean(axis=1)}
     )
@@ -138,9 +144,9 @@ def gains(before: Sequence[pd.Series], after: Sequence[pd.Series]) -> pd.DataFra
 
 
 def curves(log: pd.DataFrame, headline: str) -> tuple[pd.DataFrame, pd.DataFrame, str]:
-    """(epoch, loss) of every step, (epoch, value) of every validation, and the metric of those, from a run's log.
+    """Return the steps (epoch, loss), the validations (epoch, value) and the metric of the latter, from a run's log.
 
-    With step and time (seconds), where the log has them; a validation stands at the last step of its epoch.
+    Both tables also have step and time (seconds) if the log does. A validation is placed at the last step of its epoch.
     """
     empty = pd.DataFrame(columns=["epoch", "loss"])
     if "loss" not in log:
@@ -161,31 +167,31 @@ def curves(log: pd.DataFrame, headline: str) -> tuple[pd.DataFrame, pd.DataFrame
 
 
 def metrics(best: Mapping[str, Any], last: Mapping[str, Any]) -> pd.DataFrame:
-    """metric, best, last: everything that one run measured, by dotted names; counts are no metrics."""
+    """Return metric, best, last: all that one run measured, by dotted names, except counts (names ending in N)."""
     shown = {name: value for name, value in best.items() if not name.endswith("N")}
     lines = [{"metric": name, "best": value, "last": last.get(name)} for name, value in shown.items()]
     return pd.DataFrame(lines, columns=["metric", "best", "last"])
 
 
 def pairs(values: Mapping[str, Any]) -> pd.DataFrame:
-    """name, value: any dictionary as text."""
+    """Return a dictionary as a table of name and value, both text."""
     return pd.DataFrame(
         [{"name": name, "value": "" if value is None else str(value)} for name, value in values.items()]
     )
 
 
 def differing(runs: pd.DataFrame) -> list[str]:
-    """Columns in which not all runs agree."""
+    """Return the columns in which the runs differ."""
     return [column for column in runs if runs[column].astype(str).nunique(dropna=False) > 1]
 
 
 def columns(runs: pd.DataFrame) -> list[str]:
-    """Columns of the run table that one may pick: all that hold anything."""
+    """Return the columns of the run table that can be chosen: all that hold any value."""
     return [column for column in runs if column not in ("id", "path") and runs[column].notna().any()]
 
 
 def not_comparable(runs: pd.DataFrame) -> list[str]:
-    """Why these runs' numbers don't differ by the method alone: each part of the protocol that differs."""
+    """Return the reasons not to compare these runs: unfinished runs and each part of the protocol that differs."""
     unfinished = runs.loc[runs["status"] != "done", "id"]
     reasons = [f"{run} is not done" for run in unfinished]
     for name in PROTOCOL:
@@ -198,7 +204,7 @@ def not_comparable(runs: pd.DataFrame) -> list[str]:
 
 
 def side_by_side(runs: pd.DataFrame) -> pd.DataFrame:
-    """What differs as lines, configuration before metrics, runs as columns."""
+    """Return a table of what differs: one line per setting or metric, settings first, and one column per run."""
     chosen = [column for column in differing(runs) if not column.startswith(_ASIDE)]
     chosen = sorted(
         chosen, key=lambda column: not column.startswith(("data.", "model.", "train.", "test_time"))

@@ -1,4 +1,4 @@
-"""The dashboard's pages: one file each with a TITLE and `show()`: widgets only, over tables and charts."""
+"""Tables and charts in, the dashboard's pages out: one module of widgets per page, with TITLE and `show()`."""
 
 VIEWS = ("overview", "live", "ablation", "runs", "lost_queries", "frame_order", "benchmarks", "speed")
-"""Their modules, in the order of the navigation; the first one opens."""
+"""Modules of the pages in the order of the navigation; the first one is the start page."""

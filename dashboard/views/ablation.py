@@ -1,4 +1,4 @@
-"""One study on one suite: rows, seeds, intervals, twins, queries, and the paper's numbers beside."""
+"""One study on one suite in; its page out: rows, seeds, intervals, twins, queries and the paper's numbers."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def show() -> None:
 
 
 def _choose(studies: list[records.StudyRuns]) -> tuple[records.StudyRuns, str, str]:
-    """Study, metric and baseline, each kept in the address."""
+    """Return the chosen study, metric and baseline; each is kept in the address."""
     first, second, third = st.columns([2, 1, 1])
     with first:
         study = url_widgets.study(studies)
@@ -67,7 +67,7 @@ def _origin(study: records.StudyRuns) -> str:
 
 
 def _headlines(summary: pd.DataFrame, changes: pd.DataFrame, metric: str, baseline: str) -> None:
-    """The best row that may be compared with the baseline, the baseline, and their difference."""
+    """Show the best row that may be compared with the baseline, the baseline, and their difference."""
     fair = changes[changes["reason"] == ""]
     if fair.empty:
         return
@@ -100,7 +100,7 @@ def _table(
 
 
 def _change(study: records.StudyRuns, changes: pd.DataFrame, baseline: str, metric: str) -> pd.DataFrame:
-    """Forest plot; what it shows comes back."""
+    """Show the forest plot and return the changes that it shows."""
     st.subheader(f"Change against {labels.plain(baseline)}")
     refused = changes[changes["reason"] != ""]
     if not refused.empty:
@@ -212,7 +212,7 @@ def _videos(study: records.StudyRuns, table: pd.DataFrame, rows: tuple[str, str]
             f" folder: looked for in {labels.plain(records.worlds())}."
         )
         return
-    columns = st.columns(max(len(files), 2))  # one alone would fill the page
+    columns = st.columns(max(len(files), 2))  # a single column would fill the page
     for column, (name, file) in zip(columns, files, strict=False):
         with column:
             st.caption(labels.plain(name))

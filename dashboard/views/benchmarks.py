@@ -1,4 +1,4 @@
-"""The ledger: what the paper and its slides print, and in columns of their own what one's runs measured."""
+"""The ledger in, its page out: what paper and slides print and, in separate columns, what the user's runs measured."""
 
 from __future__ import annotations
 
@@ -74,7 +74,7 @@ def _statuses(items: Items) -> None:
 
 
 def _chosen(table: pd.DataFrame) -> tuple[pd.DataFrame, str]:
-    """The lines that the filters leave, in the chosen order, and the metric to draw."""
+    """Return the lines that pass the filters, in the chosen order, and the metric to draw."""
     left, middle, right = st.columns(3)
     with left:
         benchmark = url_widgets.one("Benchmark", list(table["benchmark"].unique()), "benchmark")
@@ -109,7 +109,7 @@ def _figure(table: pd.DataFrame, metric: str) -> None:
 
 
 def _section(table: pd.DataFrame, title: str, caption: str, key: str, pinned: str | None = None) -> None:
-    """A table under its title, or nothing where it is empty."""
+    """Show a table under its title; show nothing if it is empty."""
     if table.empty:
         return
     st.subheader(title)

@@ -1,4 +1,4 @@
-"""Runs that were probed: what each scores with its frames shuffled, reversed, frozen or left out."""
+"""Probed runs in; a page out with their scores on shuffled, reversed, frozen or fewer frames."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Runs that are under way, refreshed in place; those that stopped, with what goes on with them; those just ended."""
+"""Run folders in; a self-refreshing page out: running runs, stopped runs and how to resume them, and ended runs."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ TITLE = "Live"
 
 _SECONDS = 2
 _CURVES = 7
-"""Runs drawn in one figure: as many as there are colours."""
+"""Maximum number of runs drawn in one figure: there are as many colours."""
 _COMMANDS, _NAMED = 8, 8
-"""Commands that go on with stopped runs, and runs named with each; of the others is told how many."""
+"""Maximum numbers of resuming commands shown, and of runs named with each. For the rest, the page shows a count."""
 
 
 def show() -> None:
@@ -36,7 +36,7 @@ def show() -> None:
 
 @st.fragment(run_every=_SECONDS)
 def _now(part: str, by: str, log: bool) -> None:
-    """Reads records and logs again every two seconds, without running the rest of the page."""
+    """Read records and logs again every two seconds, without rerunning the rest of the page."""
     _work()
     table = live.chosen(part)
     runs = live.unfinished(table)

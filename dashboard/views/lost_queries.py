@@ -1,4 +1,4 @@
-"""One run's lost queries: what they have in common, what was answered instead, and the way into the demo."""
+"""One run in; a page of its lost queries out: their groups, what was answered instead, and links to the demo."""
 
 from __future__ import annotations
 
@@ -52,7 +52,10 @@ def _choose(studies: list[records.StudyRuns]) -> pd.Series:
 
 
 def _groups(table: pd.DataFrame) -> str | None:
-    """What is grouped by; None where nothing tells the queries apart, or none is lost."""
+    """Show the groups and return the column they are grouped by.
+
+    Return "right" if no column tells the queries apart, and None if no query is lost.
+    """
     known = queries.groupings(table)
     if not table["lost"].any():
         st.success("No query is lost.")

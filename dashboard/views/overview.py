@@ -1,4 +1,4 @@
-"""First page: what this is, what is there, what is running now."""
+"""Run records in, the start page out: what the suite is, which runs and studies there are, what is running now."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ run's record and can be traced to its command, commit and data.
 """
 
 _AT_ONCE, _LINKS = 4, 20
-"""Studies drawn on the page, and further ones named below: intervals of more would take too long."""
+"""Maximum numbers of studies drawn on the page and of further ones linked below: more intervals would take too long."""
 
 
 def show() -> None:
@@ -46,7 +46,7 @@ def _counts(table: pd.DataFrame) -> None:
 
 
 def _next_step(own: pd.DataFrame, broken: int) -> None:
-    """What a newcomer would do now."""
+    """Suggest what a newcomer could do next."""
     if own.empty:
         st.info("No runs of your own yet. This trains the component ablation, one seed:")
         st.code("stan ablate components --suite motions --size quick --seeds 0", language="bash")
@@ -63,7 +63,7 @@ def _next_step(own: pd.DataFrame, broken: int) -> None:
 
 @st.fragment(run_every=2)
 def _live() -> None:
-    """Reads the records again every two seconds, without running the rest of the page."""
+    """Read the records again every two seconds, without rerunning the rest of the page."""
     jobs, work = live.unfinished(records.runs()), live.work()
     if not jobs and not work:
         return

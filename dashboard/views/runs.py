@@ -1,4 +1,4 @@
-"""All runs in one table; one ticked: its record; two or more: what differs, where comparing is fair."""
+"""All runs in, a page out: their table, the record of one ticked run, or a comparison of several where it is fair."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def show() -> None:
 
 
 def _damaged(table: pd.DataFrame) -> None:
-    """Records that can't be read, each with the reason."""
+    """Show the records that can't be read, each with the reason."""
     damaged = table[table["status"] == "damaged"]
     if len(damaged):
         with st.expander(f"{len(damaged)} damaged {'record' if len(damaged) == 1 else 'records'}"):
@@ -64,7 +64,7 @@ def _filtered(table: pd.DataFrame) -> pd.DataFrame:
 
 
 def _select(table: pd.DataFrame) -> pd.DataFrame:
-    """The run table; what is ticked stands in the address as `run`."""
+    """Show the run table and return the ticked runs; the address keeps their ids as `run`."""
     shown = table[["id", *_columns(table)]]
     wanted = st.query_params.get_all("run")
     ticked = [place for place, run in enumerate(table["id"]) if run in wanted]
@@ -111,7 +111,7 @@ def _detail(run: pd.Series) -> None:
 
 
 def _marks(run: pd.Series) -> None:
-    """Tags and a note, kept beside the run and never in it."""
+    """Show the form for tags and a note, which are kept beside the run's folder and never in it."""
     with st.form("marks", border=True):
         st.markdown("##### Tags and note")
         tags = st.text_input(
@@ -172,7 +172,7 @@ def _metrics(record: data.Record) -> None:
 
 
 def _notebook(run: pd.Series) -> None:
-    """Never rendered: a run's folder may come from anywhere."""
+    """Offer the executed notebooks as downloads only: a run's folder may come from anywhere, so none is rendered."""
     for page in data.executed_notebooks(run["path"]):
         st.download_button(
             f"Executed notebook: {labels.plain(page.name)}",
@@ -185,7 +185,7 @@ def _notebook(run: pd.Series) -> None:
 
 
 def _paired(chosen: pd.DataFrame) -> None:
-    """Two runs of the same queries: the change from the first ticked to the second."""
+    """Show the change from the first ticked run to the second if there are exactly two, on the same queries."""
     if len(chosen) != 2 or chosen["headline"].nunique() != 1:
         return
     try:
@@ -213,7 +213,7 @@ def _compare(chosen: pd.DataFrame) -> None:
 
 
 def _parallel(runs: pd.DataFrame) -> None:
-    """Parallel coordinates of the ticked runs, or of all that the filter leaves."""
+    """Show parallel coordinates of several ticked runs, else of all runs that pass the filter."""
     measured = [name for name in labels.METRICS if name in runs and runs[name].notna().sum() > 1]
     if not measured:
         return

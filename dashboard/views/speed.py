@@ -1,4 +1,4 @@
-"""Kept results of `stan bench`: what takes how long, beside what, on which machine, and how it grows."""
+"""Saved results of `stan bench` in; a page out: times side by side, the machine of each, and growth over sizes."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""What several tabs share: cards, heat maps, messages."""
+"""Parts that several tabs share: cards, heat maps, messages."""

@@ -1,6 +1,6 @@
-"""Search results in, HTML out: cards with a strip of pictures, a moment curve to seek in, and what to do next.
+"""Search results in, HTML out: cards with a strip of pictures, a moment curve to seek in, and buttons to go on.
 
-Everything here is made of names and numbers that may be hostile: all text is escaped, all numbers are formatted.
+The names and numbers shown here may be hostile, so all text is escaped and all numbers are formatted.
 """
 
 from __future__ import annotations
@@ -18,14 +18,14 @@ from demo.service.media import PICTURES
 from demo.service.search_request import SearchRequest
 
 SCRIPT = Path(__file__).with_name("cards.js")
-"""What moves between the cards and plays them."""
+"""JavaScript that moves between the cards and plays them."""
 COLUMNS = ("rank", "id", "name", "score", "percentile", "start", "end", "duration")
 HEIGHT = 24
-"""Of the curve, in its own units; it is 100 wide."""
+"""Height of the curve in the units of its SVG, in which it is 100 wide."""
 
 
 def cards(results: Sequence[dict[str, Any]], request: SearchRequest) -> str:
-    """One card per result, best first; their curves share one scale, so that a higher one fits better."""
+    """Return one card per result, best first. Their curves share one scale, so a higher curve means a better fit."""
     scores = [score for result in results for score in result["curve"]["scores"]]
     scale = (min(scores, default=0.0), max(scores, default=0.0))
     inner = "".join(_card(rank, result, scale) for rank, result in enumerate(results, 1))
@@ -57,7 +57,7 @@ def _card(rank: int, result: dict[str, Any], scale: tuple[float, float]) -> str:
 
 
 def _curve(result: dict[str, Any], length: float, scale: tuple[float, float]) -> str:
-    """How well each moment fits, as a seek bar: a click on it plays from there."""
+    """Return the curve of how well each moment fits. It is also a seek bar: a click on it plays from there."""
     start, end = 100 * result["start"] / length, 100 * result["end"] / length
     told = f"how well each moment fits: best from {result['start']:.1f} to {result['end']:.1f} of {length:.1f} seconds"
     area = _path(result["curve"], length, scale)
@@ -69,7 +69,7 @@ def _curve(result: dict[str, Any], length: float, scale: tuple[float, float]) ->
 
 
 def _path(curve: dict[str, Any], length: float, scale: tuple[float, float]) -> str:
-    """The area below the curve; the lowest score of all results still shows as a thin line."""
+    """Return the SVG path of the area below the curve; even the lowest score of all results shows as a thin line."""
     low, high = scale
     points = [
         (
@@ -88,7 +88,7 @@ def _length(result: dict[str, Any]) -> float:
 
 
 def downloads(results: Sequence[dict[str, Any]], document: dict[str, Any]) -> str:
-    """Links to the results as JSON and as CSV, both held by the page itself; paths of this machine are left out."""
+    """Return links to the results as JSON and CSV. The page itself holds both; paths of this machine are left out."""
     public = {
         **document,
         "results": [
@@ -101,7 +101,7 @@ def downloads(results: Sequence[dict[str, Any]], document: dict[str, Any]) -> st
 
 
 def table(results: Sequence[dict[str, Any]]) -> str:
-    """CSV with a header. A name that a spreadsheet would take for a formula is quoted by an apostrophe."""
+    """Return the results as CSV with a header. Names that a spreadsheet would take for a formula get an apostrophe."""
     out = io.StringIO()
     writer = csv.DictWriter(out, COLUMNS, extrasaction="ignore", lineterminator="\r\n")
     writer.writeheader()

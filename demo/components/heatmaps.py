@@ -1,4 +1,4 @@
-"""Maps and frames in, pictures out: overlays, a table of them, a matrix over time."""
+"""Maps and frames in; overlays, an HTML table of overlays and a matrix over time out."""
 
 from __future__ import annotations
 
@@ -16,24 +16,27 @@ from PIL import Image, ImageDraw
 COLOURS = matplotlib.colormaps["inferno"]
 SIGNED = matplotlib.colormaps["coolwarm"]
 SIDE = 144
-"""Pixels: smaller pictures are enlarged to about this."""
+"""Minimum side of a shown picture in pixels; smaller pictures are enlarged."""
 
 
 def enlarged(picture: np.ndarray, side: int = SIDE) -> np.ndarray:
-    """(S, S, 3) uint8, a whole number of times larger where it is small, so that patches stay aligned."""
+    """Return the picture (S, S, 3), uint8, enlarged to at least `side` pixels per side if it is smaller.
+
+    It is enlarged by a whole number, so that patches stay aligned.
+    """
     factor = max(1, -(-side // len(picture)))
     size = (picture.shape[1] * factor, picture.shape[0] * factor)
     return np.asarray(Image.fromarray(picture).resize(size, Image.Resampling.BICUBIC))
 
 
 def overlay(picture: np.ndarray, heat: np.ndarray, most: float) -> np.ndarray:
-    """`picture` (S, S, 3) in grey under `heat` (h, w), of which `most` is the brightest colour."""
+    """Return `picture` (S, S, 3) in grey under `heat` (h, w), whose value `most` gets the brightest colour."""
     share = np.clip(heat / most, 0, 1)
     return _tinted(picture, heat, COLOURS(share)[..., :3], share)
 
 
 def _tinted(picture: np.ndarray, heat: np.ndarray, colours: np.ndarray, share: np.ndarray) -> np.ndarray:
-    """`picture` in grey under `colours` (h, w, 3) from 0 to 1, the stronger the larger `share` (h, w)."""
+    """Return `picture` in grey under `colours` (h, w, 3), from 0 to 1; a larger `share` (h, w) covers more of it."""
     base = enlarged(picture)
     down, across = (base.shape[i] // heat.shape[i] for i in (0, 1))
     colours, share = (x.repeat(down, 0).repeat(across, 1) for x in (colours, np.clip(share, 0, 1)[..., None]))
@@ -43,7 +46,7 @@ def _tinted(picture: np.ndarray, heat: np.ndarray, colours: np.ndarray, share: n
 
 
 def difference(picture: np.ndarray, change: np.ndarray, most: float) -> np.ndarray:
-    """`picture` (S, S, 3) in grey under `change` (h, w): red above zero, blue below, `most` the strongest."""
+    """Return `picture` (S, S, 3) in grey under `change` (h, w): red above zero, blue below, strongest at +-`most`."""
     return _tinted(
         picture, change, SIGNED(0.5 + np.clip(change / most, -1, 1) / 2)[..., :3], np.abs(change) / most
     )
@@ -57,10 +60,10 @@ def table(
     dim: Collection[str] = (),
     what: str = "share of the CLS token's attention",
 ) -> str:
-    """HTML: frames (T, S, S, 3), below them one row of heat maps (T, h, w) per name, all on one scale.
+    """Return HTML with the frames (T, S, S, 3) and, below them, one row of heat maps (T, h, w) per name.
 
-    signed: rows of differences, on the same scale to both sides of zero; dim: names of rows to grey out; what: the
-    scale's meaning.
+    All maps share one scale. signed: rows of differences, on the same scale in both directions from zero; dim: names of
+    rows to grey out; what: meaning of the scale.
     """
     signed = signed or {}
     most = max((float(np.abs(heat).max()) for heat in [*rows.values(), *signed.values()]), default=1.0) or 1.0
@@ -81,7 +84,7 @@ def table(
 
 
 def patch(picture: np.ndarray, grid: tuple[int, int], row: int, column: int) -> np.ndarray:
-    """`picture` with its grid of patches and a frame around one of them."""
+    """Return `picture` with its grid of patches and a box around the patch at `row` and `column`, both from 0."""
     image = Image.fromarray(enlarged(picture, 2 * SIDE))
     draw = ImageDraw.Draw(image, "RGBA")
     height, width = image.height / grid[0], image.width / grid[1]
@@ -95,7 +98,7 @@ def patch(picture: np.ndarray, grid: tuple[int, int], row: int, column: int) -> 
 
 
 def over_time(weights: np.ndarray, times: np.ndarray, title: str) -> Figure:
-    """A figure of weights (T, T): from which frame (row) to which (column)."""
+    """Return a figure of the attention weights (T, T) from one frame (row) to another (column). times: in seconds."""
     figure = Figure(figsize=(4.6, 4.0), layout="constrained")
     axes = figure.subplots()
     image = axes.imshow(weights, cmap=COLOURS, vmin=0)

@@ -1,4 +1,4 @@
-"""What all tabs share: the model's queue, messages, the theme."""
+"""Parts that all tabs share: the model's queue, HTML messages and bars, the theme."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from pathlib import Path
 import gradio as gr
 
 MODEL = {"concurrency_limit": 1, "concurrency_id": "model"}
-"""Given to every event that runs the model, so that one runs at a time and the rest queue."""
+"""Options of every event that runs the model: one event runs at a time, the others queue."""
 
 STYLE = Path(__file__).with_name("style.css")
 THEME = gr.themes.Default(
@@ -35,13 +35,13 @@ THEME = gr.themes.Default(
 
 
 def message(text: str, kind: str = "note") -> str:
-    """A line that screen readers announce. `text` is HTML: escape what comes from outside."""
+    """Return a line that screen readers announce. `text` is HTML: the caller escapes what comes from outside."""
     role = "alert" if kind == "error" else "status"
     return f'<div class="message {kind}" role="{role}">{text}</div>'
 
 
 def told(error: Exception) -> str:
-    """What the user can mend, in words, without the folders of the operator's machine."""
+    """Return the message of an error that the user can fix, without folders of the operator's machine."""
     if not hasattr(error, "reason"):
         return str(error)
     reason = re.sub(r":? ?'/[^')]*'?", "", error.reason)
@@ -49,19 +49,19 @@ def told(error: Exception) -> str:
 
 
 def failure(error: Exception) -> str:
-    """`told` as a message."""
+    """Return `told` as an HTML message."""
     return message(html.escape(told(error)), "error")
 
 
 def took(milliseconds: dict[str, float]) -> str:
-    """The times spent, by what they were spent on."""
+    """Return the times spent, each with what it was spent on, as HTML."""
     return ", ".join(f"{html.escape(name)} {value:.1f}&nbsp;ms" for name, value in milliseconds.items())
 
 
 def bar(label: str, share: float, value: str, kind: str = "", low: float = 0.0, high: float = 0.0) -> str:
-    """One row of `<div class="bars">`: a label, a bar of `share` (0 to 1), and `value` in words (HTML).
+    """Return one row of `<div class="bars">`: a label, a bar of length `share` (0 to 1), and the text `value` (HTML).
 
-    low, high: the ends of a whisker over it, in shares; none where they are equal.
+    low, high: ends of a whisker over the bar, in shares; no whisker unless `high` is above `low`.
     """
     whisker = f'<i style="left:{100 * low:.1f}%;width:{100 * (high - low):.1f}%"></i>' if high > low else ""
     width = 100 * min(max(share, 0.0), 1.0)

@@ -1,4 +1,4 @@
-"""Nothing in; a list of the library's videos and a line for a query beside it, which two tabs ask by, out."""
+"""Offers a list of the library's videos with a query field beside it, as two tabs need it."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from demo.service.search_request import LONGEST_QUERY
 
 
 def video_and_query(name: str, asked: str) -> tuple[gr.Dropdown, gr.Textbox]:
-    """Adds both to the row that is open; name: of their ids in the page; asked: the query's label."""
+    """Add both to the open row and return them. name: prefix of their ids in the page; asked: label of the query."""
     video = gr.Dropdown([], label="Video", scale=3, min_width=220, elem_id=f"{name}-video")
     query = gr.Textbox(
         label=asked,

@@ -1,1 +1,1 @@
-"""The callables that the page is built over, and who may call them."""
+"""The callables that the page is built on, and the control of who may call them."""

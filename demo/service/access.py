@@ -1,6 +1,6 @@
-"""Requests in; refused, or let through with headers that keep the page from reaching out and files from running.
+"""Requests in; refusals out, or answers whose headers stop pages from contacting other servers and files from running.
 
-Only what the page needs is reached: its own parts, the queue, uploads, and `media/` (see `demo.service.media`).
+Only what the page needs can be reached: its own parts, the queue, uploads, and `media/` (see `demo.service.media`).
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ PAGE_POLICY = (
 FILE_POLICY = "default-src 'none'; img-src 'self'; media-src 'self'; sandbox"
 
 _STARTING = "/gradio_api/startup-events"
-"""Asked by gradio itself, once, when the server stands: it has no password to give."""
+"""Path that gradio itself requests once, when the server is up; it has no password to give."""
 _PAGE = ("/config", "/theme.css", "/favicon.ico", "/manifest.json", "/robots.txt")
 _FOLDERS = ("/assets/", "/static/", "/svelte/", "/media/", "/pwa_icon")
 _API = ("queue/", "upload", "heartbeat/", "cancel", "reset", "file=", "theme.css", "app_id", "info")
@@ -32,10 +32,10 @@ Next = Callable[[Request], Awaitable[Response]]
 def guard(
     password: tuple[str, str] | None, local_only: bool
 ) -> Callable[[Request, Next], Awaitable[Response]]:
-    """A middleware's dispatch. password: name and word that every visitor must give, None for nobody.
+    """Return the dispatch function of a middleware.
 
-    local_only: only requests that name this machine as their host are answered, so that another site's page, whose
-    name was turned to this address, cannot read this one.
+    password: name and password that every visitor must give; None asks nobody for one. local_only: answer only requests
+    that name this machine as their host. Otherwise another site could point its name to this address and read the page.
     """
 
     async def dispatch(request: Request, call_next: Next) -> Response:
@@ -61,7 +61,7 @@ def guard(
 
 
 def is_needed(path: str) -> bool:
-    """Whether the page ever asks for this path."""
+    """Return whether the page ever requests this path."""
     if path.startswith("/gradio_api/"):
         wanted = path.removeprefix("/gradio_api/")
         return path == _STARTING or wanted.startswith(_API) and not wanted.startswith("file=http")

@@ -1,6 +1,6 @@
-"""How to open libraries in, the callables that the page needs out.
+"""Functions that open libraries in, the callables that the page needs out.
 
-The first library opens in the background, so that the page stands at once; whoever needs it first waits for it.
+The first library opens in the background, so the page is up at once; the first call that needs the library waits.
 """
 
 from __future__ import annotations
@@ -29,18 +29,19 @@ if TYPE_CHECKING:
     from stan.library import Entry, Library, Results
 
 LABELS = 10
-"""Recognised labels shown at most."""
+"""Maximum number of recognised labels shown."""
 PIECES = 6
-"""Parts of a video that are recognised by themselves."""
+"""Number of parts of a video that are recognised separately."""
 REMEMBERED = 256
-"""Uploads that can still be played; older ones are forgotten."""
+"""Number of uploads that can still be played; older ones are forgotten."""
 
 
 class Backend:
-    """Libraries by name, each opened when first needed, and what the operator lets visitors index.
+    """Libraries by name, each opened when first needed, and the folders that the operator lets visitors index.
 
-    cache: where the libraries' small videos and strips are kept; those of uploads go when the process ends, and so do
-    all where it is None. addresses: the folders of libraries, where indexing by other processes is seen.
+    cache: folder that keeps the small videos and strips of the libraries. Those of uploads are deleted when the process
+    ends; if `cache` is None, so are all others. addresses: folders of libraries, in which indexing by other processes
+    is noticed.
     """
 
     def __init__(
@@ -81,7 +82,7 @@ class Backend:
         )
 
     def state(self, library: str) -> LibraryState:
-        """How many videos it holds, and what is being indexed into it; at once, opened or not."""
+        """Return how many videos it holds and what is being indexed into it. Never waits for it to open."""
         address = self._addresses.get(library)
         indexing = tuple(jobs.running([address])) if address else ()
         opened = self._opened.get(library)
@@ -90,15 +91,15 @@ class Backend:
         return LibraryState(len(opened.result()), indexing)
 
     def videos(self, library: str) -> list[tuple[str, str]]:
-        """(name, id) of all videos."""
+        """Return (name, id) of all videos."""
         return [(entry.name, entry.id) for entry in self._library(library).entries()]
 
     def places(self, library: str) -> list[str]:
-        """Names of the folders that videos lie in; they do not tell where on this machine those are."""
+        """Return names of the folders that hold videos; the names do not reveal where on this machine they are."""
         return list(_places(self._library(library).entries()))
 
     def search(self, request: SearchRequest) -> Results:
-        """Raises ValueError for a query that cannot be read and an id that is not known."""
+        """Return the results of a search. Raises ValueError for a query that cannot be read and for an unknown id."""
         from stan.library import Filters
 
         library = self._library(request.library)
@@ -119,7 +120,7 @@ class Backend:
     def recognise(
         self, library: str, video: str | Path, labels: list[str], templates: list[str]
     ) -> dict[str, Any]:
-        """`video`: the id of one of the library's, or an upload."""
+        """Return the labels recognised in `video`, the id of one of the library's videos or an upload."""
         opened = self._library(library)
         known = video if isinstance(video, Path) else opened.entry(video).id
         sentences = templates or TEMPLATES["plain"]
@@ -146,9 +147,10 @@ class Backend:
         return time_meter(opened.model, opened.entry(id).path, query)
 
     def index(self, library: str, folder: str | None, below: str, progress: FileProgress) -> dict[str, Any]:
-        """Indexes an allowed folder, or one below it; None: again all folders that the library holds.
+        """Index `folder`, one of the allowed ones, or only the folder `below` in it; return the report.
 
-        Raises ValueError for a folder that is not among the allowed, and for what leads out of it.
+        None as `folder` indexes all folders that the library holds again. Raises ValueError for a folder that is not
+        allowed, and for a `below` that leads out of it.
         """
         opened = self._library(library)
         roots = [self._allowed(folder, below)] if folder else self._held(opened)
@@ -161,16 +163,16 @@ class Backend:
         return {**total, "skipped": [one for report in reports for one in report["skipped"]]}
 
     def media(self, id: str, kind: str) -> Path:
-        """The small video (mp4) or the strip (webp) of a library's video or of an upload.
+        """Return the small video (mp4) or the strip (webp) of a library's video or of an upload.
 
-        Raises ValueError for an unknown id, VideoError for what cannot be decoded, OSError for a file that is gone.
+        Raises ValueError for an unknown id, VideoError for a video that cannot be decoded, OSError for a missing file.
         """
         if id in self._uploads:
             return self._uploaded(self._uploads[id], kind)
         return self._proxies(self._entry(id).path, kind)
 
     def admit(self, upload: Path) -> str:
-        """An id by which `media` knows the upload from now on; it tells nothing of where it lies."""
+        """Return a new id by which `media` knows the upload; it does not reveal where the file is."""
         while len(self._uploads) >= REMEMBERED:
             self._uploads.pop(next(iter(self._uploads)))
         id = secrets.token_hex(16)
@@ -178,7 +180,7 @@ class Backend:
         return id
 
     def _entry(self, id: str) -> Entry:
-        """Of whichever opened library has it. Raises ValueError where none has."""
+        """Return the video from whichever opened library has it. Raises ValueError if none has."""
         failure = ValueError(f"there is no video {id!r}")
         for opened in list(self._opened.values()):
             try:
@@ -188,7 +190,7 @@ class Backend:
         raise failure
 
     def _allowed(self, folder: str, below: str) -> Path:
-        """A folder that the operator named, or one below it, links followed."""
+        """Return the path of `below` in an allowed folder, links resolved. Raises ValueError for any other path."""
         if folder not in self._folders:
             raise ValueError(f"{folder} is none of the folders that may be indexed: choose one of the list")
         root = self._folders[folder]
@@ -203,7 +205,7 @@ class Backend:
         return wanted
 
     def _place(self, library: Library, name: str) -> str | None:
-        """The path of a folder that is named as in `places`."""
+        """Return the path of a folder named as in `places`; None for no name. Raises ValueError for an unknown name."""
         if not name:
             return None
         places = _places(library.entries())
@@ -215,7 +217,7 @@ class Backend:
         return sorted({entry.folder for entry in library.entries() if os.path.isdir(entry.folder)})
 
     def _library(self, name: str) -> Library:
-        """Opened by now. Raises ValueError for an unknown name, and where it cannot be opened."""
+        """Return the library once it is open. Raises ValueError if its name is unknown or it cannot be opened."""
         name = name or next(iter(self._openers))
         if name not in self._openers:
             raise ValueError(f"there is no library {name!r}: choose one in the tab Library")
@@ -233,16 +235,16 @@ class Backend:
 def open_library(
     address: str, model: str | None, may_be_new: bool = False, first: Path | None = None
 ) -> Library:
-    """The library with its model loaded; where it is new, the videos of the folder `first` are indexed.
+    """Return the library with its model loaded. If it is new, the videos of the folder `first` are indexed.
 
-    Raises ValueError where there is none, or no such model.
+    Raises ValueError if there is no library and `may_be_new` is False, or if there is no such model.
     """
     from stan.library import Library
     from stan.library.store import Busy
 
     library = Library(address, model)
     if library.made_by is None and first is not None:
-        with contextlib.suppress(Busy):  # then another process is filling it
+        with contextlib.suppress(Busy):  # another process is filling it
             library.add(first)
     if library.made_by is None and not may_be_new:
         raise ValueError(
@@ -250,14 +252,12 @@ def open_library(
         )
     library.require_model()
     if library.made_by:
-        library.search(
-            "anything", top=1
-        )  # what is encoded and read once, is so before the first visitor searches
+        library.search("anything", top=1)  # loads and caches now what the first search would wait for
     return library
 
 
 def _places(entries: Iterable[Entry]) -> dict[str, str]:
-    """Every folder that videos lie in, from each indexed folder downwards: its path by a name to show."""
+    """Return the paths of all folders that hold videos, from each indexed folder downwards, by a name to show."""
     entries = list(entries)
     roots = sorted({entry.folder for entry in entries})
     named = dict(zip(roots, distinct([Path(root).name for root in roots]), strict=True))
@@ -269,7 +269,7 @@ def _places(entries: Iterable[Entry]) -> dict[str, str]:
 
 
 def distinct(names: list[str]) -> list[str]:
-    """The names, numbered where the same comes again."""
+    """Return the names, with a number after repeated ones."""
     return [
         name if names.index(name) == place else f"{name} ({names[: place + 1].count(name)})"
         for place, name in enumerate(names)

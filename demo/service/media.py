@@ -1,6 +1,6 @@
-"""Any video file in; a small H.264 file and a strip of pictures, both of our own making, out.
+"""Any video file in; a small H.264 video and a strip of pictures, both made here, out.
 
-They are the only files of a library's videos that are ever served, each under its video's opaque id.
+They are the only files of a library's videos that are ever served, each under the opaque id of its video.
 """
 
 from __future__ import annotations
@@ -26,27 +26,27 @@ from stan.data.video import decode as video_files
 
 UPLOADS = frozenset([".mp4", ".m4v", ".mov", ".mkv", ".webm", ".avi", ".mpg", ".mpeg"])
 LONGEST = 360
-"""Frames in a proxy at most: a longer video is thinned evenly and plays at its own pace, less smoothly."""
+"""Maximum number of frames in a proxy. A longer video is thinned evenly and plays at its own speed, less smoothly."""
 AT_ONCE = 60
-"""Frames decoded at a time, so that memory stays flat."""
+"""Number of frames decoded at a time, which keeps memory constant."""
 SHORT_SIDE = 240
 PICTURES = 8
 """Pictures in a strip."""
 PICTURE = (256, 144)
-"""Width and height of each."""
+"""Width and height of each picture in pixels."""
 MAKING = 2
-"""Files made at a time."""
+"""Number of files made at the same time."""
 
 
 def require_video_name(upload: Path) -> None:
-    """Raises ValueError for an upload whose extension is no video's; what it holds is checked when it is opened."""
+    """Raise ValueError for an upload without a video's extension; its content is checked when it is opened."""
     if upload.suffix.lower() not in UPLOADS:
         known = ", ".join(sorted(UPLOADS))
         raise ValueError(f"{upload.name} does not look like a video: upload one of {known}")
 
 
 class Proxies:
-    """Small videos and strips in a folder of their own, each made when first asked for."""
+    """Small videos and strips in one folder, each made when it is first requested."""
 
     def __init__(self, folder: Path):
         self.folder = folder
@@ -54,9 +54,9 @@ class Proxies:
         self._locks = [threading.Lock() for _ in range(64)]
 
     def __call__(self, path: str | Path, kind: str) -> Path:
-        """The video at `path` as `mp4`, small, or as `webp`: `PICTURES` pictures of it, evenly spread, in a row.
+        """Return a file of the video at `path`: a small `mp4`, or a `webp` of `PICTURES` evenly spread frames in a row.
 
-        The file's name tells nothing of where the original lies. Raises VideoError when it cannot be decoded.
+        Its name does not reveal where the original is. Raises VideoError if the video cannot be decoded.
         """
         name = _identity(path)
         made = self.folder / f"{name}.{kind}"
@@ -69,7 +69,10 @@ class Proxies:
 
 
 def route(media: Callable[[str, str], Path]) -> Route:
-    """`/media/ID.mp4` and `/media/ID.webp`. `media(id, kind)` gives the file, or raises ValueError or OSError."""
+    """Return the route of `/media/ID.mp4` and `/media/ID.webp`.
+
+    media: `media(id, kind)` returns the file, or raises ValueError or OSError.
+    """
 
     def serve(request: Request) -> Response:
         id, kind = request.path_params["id"], request.path_params["kind"]
@@ -89,14 +92,14 @@ def route(media: Callable[[str, str], Path]) -> Route:
 
 
 def _identity(path: str | Path) -> str:
-    """A hash of where the file lies and of its state, so that a changed file gets a new proxy."""
+    """Return a hash of the file's path, size and modification time, so that a changed file gets a new proxy."""
     state = os.stat(path)
     identity = f"{os.path.realpath(path)}\0{state.st_size}\0{state.st_mtime_ns}"
     return hashlib.sha256(identity.encode(errors="surrogateescape")).hexdigest()[:24]
 
 
 def _whole(path: Path, write: Callable[[str], None]) -> None:
-    """The file at `path` as `write` leaves it, or none at all."""
+    """Create the file at `path` with `write`, either completely or not at all."""
     handle, unfinished = tempfile.mkstemp(suffix=path.suffix, dir=path.parent)
     os.close(handle)
     try:
@@ -144,7 +147,7 @@ def _thinned(frames: int) -> np.ndarray:
 
 
 def _even(pictures: np.ndarray) -> np.ndarray:
-    """(T, H, W, 3) without the last row or column where their number is odd: H.264 halves its colours."""
+    """Drop the last row or column of (T, H, W, 3) if their number is odd: H.264 halves the colour resolution."""
     height, width = pictures.shape[1:3]
     return np.ascontiguousarray(pictures[:, : height - height % 2, : width - width % 2])
 

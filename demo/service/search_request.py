@@ -1,4 +1,4 @@
-"""What a visitor searches for: a form's values or an address in, one value out that the address spells again."""
+"""A form's values or an address in, a search request out, which can be written as an address again."""
 
 from __future__ import annotations
 
@@ -11,49 +11,49 @@ from urllib.parse import urlencode
 
 LONGEST_QUERY = 500
 MOST = 24
-"""Results shown at most."""
+"""Maximum number of results shown."""
 LARGEST_GAIN = 2.0
 
 
 @dataclass(frozen=True)
 class SearchRequest:
-    """One search: words, or a video (perhaps one moment of it) that others should be like."""
+    """One search: by words, or by a video, or one moment of it, that the results should be like."""
 
     library: str = ""
     q: str = ""
     like: str = ""
-    """A video's id; empty when `q` is searched for."""
+    """Id of the example video; empty for a search by the words `q`."""
     start: float | None = None
     end: float | None = None
-    """The moment of `like`, in seconds."""
+    """End of the moment of `like`, in seconds, as is its `start`."""
     gain: float = 1.0
-    """0: CLIP alone; 1: the branch as trained."""
+    """Weight of the branch: 0 is CLIP alone, 1 is as trained."""
     top: int = 6
     folder: str = ""
     shortest: float | None = None
     longest: float | None = None
-    """Seconds."""
+    """Maximum duration in seconds; `shortest` is the minimum."""
     since: str = ""
     until: str = ""
-    """Days, as 2026-01-31."""
+    """Last day of the file's change, such as 2026-01-31; `since` is the first."""
 
     @classmethod
     def of(cls, given: Mapping[str, Any]) -> SearchRequest:
-        """What an address or a form asks for; what is missing or empty stays as it is by default.
+        """Return the request of an address or a form; values that are missing or empty keep their default.
 
-        Raises ValueError for a value that cannot be meant.
+        Raises ValueError for an invalid value.
         """
         named = {one.name: given[one.name] for one in fields(cls) if given.get(one.name) not in (None, "")}
         return cls(**{name: _read(name, value) for name, value in named.items()})
 
     @property
     def asks(self) -> bool:
-        """Whether there is anything to search for."""
+        """True if there is anything to search for."""
         return bool(self.q.strip() or self.like)
 
     @property
     def address(self) -> str:
-        """`?q=...`: opening the page there runs this search again."""
+        """Query string, `?q=...`; the page runs this search again when it is opened with it."""
         values = {one.name: getattr(self, one.name) for one in fields(self)}
         return "?" + urlencode(
             {one.name: values[one.name] for one in fields(self) if values[one.name] != one.default}

@@ -1,1 +1,1 @@
-"""The tabs of the demo's page, one file each."""
+"""The tabs of the demo's page, one module each."""

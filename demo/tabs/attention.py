@@ -22,7 +22,7 @@ NO_TIME = "This model has no attention across frames, so there is no matrix over
 
 @dataclass(frozen=True)
 class Views:
-    """The components that attention is drawn in."""
+    """The components that show attention."""
 
     whole: gr.Accordion
     seen: gr.State
@@ -31,7 +31,7 @@ class Views:
     drawn: list[gr.components.Component]
 
     def run(self, calls: Calls, after: Any, asked: list[gr.components.Component]) -> None:
-        """Looks and draws once `after`, an event, has ended; asked: library, video and number of frames."""
+        """Run the model and draw when the event `after` has ended. asked: library, video and number of frames."""
         looked = after.then(
             lambda library, video, frames: start(calls, library, video, int(frames)),
             asked,
@@ -44,7 +44,7 @@ class Views:
 
 
 def views() -> Views:
-    """Adds the components, hidden until there is something to see, and draws anew what is chosen in them."""
+    """Add the components, which are hidden until there is something to see and redraw when their choices change."""
     seen = gr.State(None, time_to_live=3600)
     with gr.Accordion("Raw attention, layer by layer and head by head", visible=False) as whole:
         note = gr.HTML(elem_id="attention-note")
@@ -78,7 +78,7 @@ def views() -> Views:
 
 
 def start(calls: Calls, library: str, video: str | None, frames: int) -> list[Any]:
-    """Runs the model; what there is to choose from, or a message saying what to mend."""
+    """Run the model and return the updates of the choices, or a message that says what to fix."""
     if not video:
         return [None, "", gr.Accordion(visible=False), *[gr.skip()] * 5]
     try:
@@ -103,7 +103,7 @@ def start(calls: Calls, library: str, video: str | None, frames: int) -> list[An
 def draw(
     seen: Attention | None, block: int | None, layer: int | None, head: str | None, row: int, column: int
 ) -> list[Any]:
-    """The maps, the frame with the patch marked, the matrix over time, and what is missing of it."""
+    """Return the maps, the frame with the chosen patch marked, the matrix over time, and a message if there is none."""
     if seen is None:
         return ["", None, None, ""]
     rows = {f"CLIP, block {block}": _of_head(seen.clip[int(block) - 1], head, axis=1)}
@@ -122,8 +122,8 @@ def draw(
 
 
 def pick(seen: Any, event: gr.SelectData) -> tuple[Any, Any]:
-    """Row and column, from 1, of the patch that was clicked."""
-    if seen is None:  # it was looked at so long ago that it is kept no more
+    """Return row and column, from 1, of the clicked patch."""
+    if seen is None:  # the result was forgotten after an hour
         return gr.skip(), gr.skip()
     height, width = seen.clip.shape[3:]
     x, y = event.index

@@ -1,4 +1,4 @@
-"""A video, a query and how well they fit in; maps of what in each frame makes the score, with proof, and words out."""
+"""An explained score of a video and a query in; out come maps, tests of the maps, and the effect of each word."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ NO_BETTER = "no better than random: not to be trusted"
 
 
 def methods(seen: Explanation) -> list[tuple[str, str]]:
-    """(shown, name) of the methods that there are maps of, the default one first."""
+    """Return (shown, name) of the methods that have maps, the default one first."""
     explains = {one.method: one.is_explanation for one in seen.maps.values()}
     return [(name if good else f"{name} (not an explanation)", name) for name, good in explains.items()]
 
 
 def show(seen: Explanation, method: str) -> str:
-    """Frames, and below them the maps of one method on one scale, then the difference and the figures."""
+    """Return the frames with one method's maps below on one scale, then the difference and the faithfulness table."""
     maps = [one for one in seen.maps.values() if one.method == method]
     rows = {_title(one): one.values for one in maps}
     dim = {_title(one) for one in maps if not one.faithfulness["better"]}
@@ -40,7 +40,7 @@ def show(seen: Explanation, method: str) -> str:
 
 
 def faithfulness(maps: list[Map]) -> str:
-    """How the score falls and rises when patches go and come in the map's order, beside random orders."""
+    """Return the table of deletion and insertion tests: the score as patches go or come, by map and at random."""
     rows = "".join(
         f'<tr><th scope="row">{html.escape(_title(one))}</th>{_figures(one.faithfulness)}</tr>'
         for one in maps
@@ -68,7 +68,7 @@ def faithfulness(maps: list[Map]) -> str:
 
 
 def words(changes: list[dict[str, Any]]) -> str:
-    """What each word adds to the score: how far it falls when the word is left out."""
+    """Return bars of each word's effect: how the score changes when the word is left out."""
     if not changes:
         return ""
     most = max(abs(one["change"]) for one in changes) or 1.0

@@ -1,4 +1,4 @@
-"""A video and a query in; bars of the score as filmed, shuffled, reversed and frozen, and a verdict, out."""
+"""A video and a query in; a verdict and bars of the score with frames as filmed, shuffled, reversed and frozen out."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ NO_QUERY = message("Write what the video shows, then press <b>Measure</b>.", "wa
 
 
 def tab(calls: Calls, library: gr.components.Component) -> gr.Dropdown:
-    """Adds the tab's components and returns its list of videos, to be filled."""
+    """Add the tab's components and return its list of videos, which the page fills."""
     with gr.Row():
         chosen, query = video_and_query("time", "What does it show?")
         button = gr.Button("Measure", variant="primary", scale=1, min_width=130, elem_classes="go")
@@ -39,7 +39,7 @@ def tab(calls: Calls, library: gr.components.Component) -> gr.Dropdown:
 
 
 def show(calls: Calls, library: str, video: str | None, query: str) -> list[str]:
-    """The verdict and the bars; what the user can mend comes back in the verdict's place."""
+    """Return the verdict and the bars; for errors that the user can fix, a message replaces the verdict."""
     if not video or not query.strip():
         return [CHOOSE if not video else NO_QUERY, ""]
     try:
@@ -52,7 +52,7 @@ def show(calls: Calls, library: str, video: str | None, query: str) -> list[str]
 
 
 def drawn(measured: dict[str, Any], draws: int) -> str:
-    """One bar per order of the frames, from the same zero; a whisker spans 95 % of the shuffled ones."""
+    """Return one bar per order of the frames, all from the same origin; a whisker spans 95 % of the shuffled draws."""
     shuffled = measured["shuffled"]
     scores = {
         "as filmed": measured["forwards"],

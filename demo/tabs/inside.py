@@ -1,4 +1,4 @@
-"""A video of the library and a query in; why they fit, and where the model looks, out."""
+"""A video of the library and a query in; an explanation of their score and the model's attention out."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ NO_QUERY = message(
 
 
 def tab(calls: Calls, library: gr.components.Component) -> gr.Dropdown:
-    """Adds the tab's components and returns its list of videos, to be filled."""
+    """Add the tab's components and return its list of videos, which the page fills."""
     seen = gr.State(None, time_to_live=3600)
     with gr.Row():
         chosen, query = video_and_query("inside", "What should it show?")
@@ -44,7 +44,7 @@ def tab(calls: Calls, library: gr.components.Component) -> gr.Dropdown:
         video: str | None,
         words: str,
         frames: int,
-        bar: gr.Progress = gr.Progress(),  # noqa: B008 - how gradio is asked for one
+        bar: gr.Progress = gr.Progress(),  # noqa: B008 - gradio passes a progress bar for this default
     ) -> list[Any]:
         def progress(done: int, total: int) -> None:
             bar((done, total), desc="testing the maps")
@@ -74,7 +74,7 @@ def start(
     frames: int,
     progress: Callable[[int, int], None],
 ) -> list[Any]:
-    """The explanation, and its parts on the page; a message in their place where there is none."""
+    """Return the explanation and its parts on the page; without an explanation, None and a message."""
     nothing = [gr.Column(visible=False), gr.skip(), "", ""]
     if not video:
         return [None, CHOOSE, *nothing]

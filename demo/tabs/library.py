@@ -1,4 +1,4 @@
-"""The libraries that the operator named in; what they hold, and indexing with its progress and report, out."""
+"""The operator's libraries in; their contents, and indexing with progress and report, out."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ from demo.components.page import failure, message
 from demo.service.calls import Calls
 
 INDEX = {"concurrency_limit": 1, "concurrency_id": "index"}
-"""Apart from the model's queue, so that one can search while a folder is indexed."""
+"""Options of indexing events: a queue separate from the model's, so that searches work while a folder is indexed."""
 SHOWN = 500
-"""Skipped files listed at most."""
+"""Maximum number of skipped files listed."""
 HELD = "what the library holds already"
 EMPTY = message(
     "Choose a folder, then press <b>Index</b>: what is new or changed is embedded, what is gone dropped."
@@ -29,11 +29,11 @@ CLOSED = message(
 
 
 class Stopped(Exception):
-    """Raised inside the indexing when nobody waits for it any more; what is embedded by then is kept."""
+    """Raised inside the indexing when nobody waits for it any more; videos embedded by then are kept."""
 
 
 def tab(calls: Calls, library: gr.Radio) -> tuple[gr.HTML, gr.events.Dependency]:
-    """Adds the tab's components; returns what tells of the chosen library, and the end of an indexing."""
+    """Add the tab's components; return the description of the chosen library, and the event of an indexing."""
     library.render()
     holds = gr.HTML(elem_id="library-holds")
     with gr.Row():
@@ -69,7 +69,7 @@ def tab(calls: Calls, library: gr.Radio) -> tuple[gr.HTML, gr.events.Dependency]
 
 
 def holding(videos: list[tuple[str, str]], places: list[str]) -> str:
-    """How much a library holds, in words."""
+    """Return a message that says how much a library holds."""
     if not videos:
         return message("This library holds no videos yet: index a folder below.", "warn")
     return message(f"{counted(len(videos), 'video')} in {counted(len(places), 'folder')}.")
@@ -80,9 +80,9 @@ def counted(count: int, what: str) -> str:
 
 
 def indexing(calls: Calls, library: str, folder: str | None, below: str) -> Iterator[str]:
-    """Messages while a folder is indexed in a thread of its own, the report at the end.
+    """Yield messages while a folder is indexed in a separate thread, and the report at the end.
 
-    Closing this iterator stops the indexing after the file in hand.
+    Closing this iterator stops the indexing after the current file.
     """
     news: queue.SimpleQueue[Any] = queue.SimpleQueue()
     stopped = threading.Event()
@@ -97,7 +97,7 @@ def indexing(calls: Calls, library: str, folder: str | None, below: str) -> Iter
             news.put(report(calls.index(library, folder, below, progress)))
         except ValueError as error:
             news.put(failure(error))
-        except Exception as error:  # whoever waits must hear of it
+        except Exception as error:  # it is raised again in the waiting thread
             news.put(error)
 
     started = time.monotonic()
@@ -114,7 +114,7 @@ def indexing(calls: Calls, library: str, folder: str | None, below: str) -> Iter
 
 
 def _latest(news: queue.SimpleQueue[Any]) -> Any:
-    """Waits for the next message and skips to the last of those that are there already."""
+    """Wait for the next message, then skip to the latest one that is already there; never skip past the result."""
     now = news.get()
     while isinstance(now, tuple) and not news.empty():
         now = news.get()
@@ -122,7 +122,7 @@ def _latest(news: queue.SimpleQueue[Any]) -> Any:
 
 
 def running(done: int, total: int, name: str, seconds: float) -> str:
-    """A bar with the rate and the time that remains at this rate."""
+    """Return a progress bar with the rate and the remaining time at this rate."""
     rate = done / seconds if seconds > 0 else 0.0
     left = f", about {_duration((total - done) / rate)} left" if rate > 0 else ""
     return message(
@@ -132,7 +132,7 @@ def running(done: int, total: int, name: str, seconds: float) -> str:
 
 
 def report(found: dict[str, Any]) -> str:
-    """What was indexed, and a table of the skipped files with reasons and remedies."""
+    """Return what was indexed, and a table of the skipped files with reasons and remedies."""
     counts = ", ".join(f"<b>{found[name]}</b> {name}" for name in ("indexed", "unchanged", "removed"))
     skipped = found["skipped"]
     told = message(f"{counts}, <b>{len(skipped)}</b> skipped in {found['seconds']:.1f}&nbsp;s.", "done")

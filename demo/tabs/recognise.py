@@ -1,4 +1,4 @@
-"""A video of the library or an upload, and labels, in; bars of probabilities and a strip of labels over time out."""
+"""A video of the library or an upload, and labels in; bars of probabilities and a strip of labels over time out."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ UNCALIBRATED = "Nobody has calibrated this model: its probabilities compare thes
 
 
 def tab(calls: Calls, library: gr.components.Component) -> gr.Dropdown:
-    """Adds the tab's components and returns its list of videos, to be filled."""
+    """Add the tab's components and return its list of videos, which the page fills."""
     first = next(iter(calls.labels))
     with gr.Row():
         with gr.Column(min_width=280):
@@ -82,7 +82,7 @@ def tab(calls: Calls, library: gr.components.Component) -> gr.Dropdown:
 def show(
     calls: Calls, library: str, video: str | Path | None, labels: list[str], templates: list[str]
 ) -> list[str]:
-    """The player and the result; what the user can mend comes back as a message in the result's place."""
+    """Return the player and the result; for errors that the user can fix, a message replaces the result."""
     if not video:
         return ["", CHOOSE]
     try:
@@ -96,7 +96,7 @@ def show(
 
 
 def player(id: str) -> str:
-    """A video element that plays the proxy of the video with this id."""
+    """Return a video element that plays the proxy of the video with this id."""
     return (
         f'<video controls playsinline muted preload="metadata" aria-label="the recognised video" '
         f'style="width:100%;max-height:300px;background:#000" src="media/{html.escape(id)}.mp4"></video>'
@@ -104,7 +104,7 @@ def player(id: str) -> str:
 
 
 def result(found: dict[str, Any]) -> str:
-    """Labels with their probabilities, best first; what to beware of; labels over time; the times taken."""
+    """Return the labels with their probabilities, best first, warnings, labels over time, and the times taken."""
     rows = "".join(
         bar(one["label"], one["probability"], f"{100 * one['probability']:.1f}&nbsp;%")
         for one in found["labels"]
@@ -117,7 +117,7 @@ def result(found: dict[str, Any]) -> str:
 
 
 def _over_time(found: dict[str, Any]) -> str:
-    """A strip of the best label at each moment, equal neighbours joined."""
+    """Return a strip of the best label at each moment, with equal neighbours joined."""
     moments = list(zip(pairwise(_edges(found["times"])), found["best"], strict=True))
     stretches = [list(part) for _, part in groupby(moments, key=lambda moment: moment[1])]
     items = "".join(
@@ -130,13 +130,13 @@ def _over_time(found: dict[str, Any]) -> str:
 
 
 def _edges(times: list[float]) -> list[float]:
-    """Where the stretch of time that each frame stands for begins, and where the last one's ends."""
+    """Return the start, in seconds, of the time that each frame stands for, and the end of the last one's."""
     edges = [0.0, *((before + after) / 2 for before, after in pairwise(times))]
     return [*edges, 2 * times[-1] - edges[-1]]
 
 
 def _none(found: dict[str, Any]) -> str:
-    """Whether no label fits, and how likely that is."""
+    """Return a message that says how likely it is that no label fits."""
     chance = f"<b>{100 * found['probability']:.0f}&nbsp;%</b>"
     if found["rejected"]:
         return message(

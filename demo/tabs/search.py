@@ -1,4 +1,4 @@
-"""A sentence, or a video to be like, in; cards of videos with their best moment out."""
+"""A sentence or an example video in; cards of videos with their best moment out."""
 
 from __future__ import annotations
 
@@ -41,15 +41,15 @@ again at once, without encoding anything.
 
 @dataclass(frozen=True)
 class Form:
-    """The tab's components, by the names of the fields of `SearchRequest`."""
+    """The tab's components; `inputs` go by the names of the fields of `SearchRequest`."""
 
     inputs: dict[str, gr.components.Component]
     asked: gr.State
-    """The last request that was searched for."""
+    """The last request that ran."""
     outputs: list[gr.components.Component]
 
     def values(self, request: SearchRequest) -> list[Any]:
-        """Updates of `inputs` so that they show `request`."""
+        """Return updates of `inputs` that make them show `request`."""
         shown = {name: getattr(request, name) for name in self.inputs}
         return list(
             (
@@ -59,12 +59,12 @@ class Form:
 
 
 def folders(places: list[str], **value: str) -> gr.Dropdown:
-    """The filter's list of folders."""
+    """Return the list of folders for the filter."""
     return gr.Dropdown([("all", ""), *((place, place) for place in places)], **value)
 
 
 def tab(calls: Calls, library: gr.components.Component) -> Form:
-    """Adds the tab's components and returns its form."""
+    """Add the tab's components and return its form."""
     with gr.Row():
         query = gr.Textbox(
             label="What should be seen?",
@@ -98,7 +98,11 @@ def tab(calls: Calls, library: gr.components.Component) -> Form:
 
 
 def _answering(calls: Calls, library: gr.components.Component, form: Form, button: gr.Button) -> None:
-    """What searches: Enter and the button; a card's "more like this"; and, for what was searched last, all the rest."""
+    """Connect the events that search.
+
+    Enter and the button run a new search; a card's "more like this" searches by that video; any other input runs the
+    last search again with its new value.
+    """
     names, inputs = ["library", *form.inputs], [library, *form.inputs.values()]
     status, found = form.outputs
     outputs = [form.asked, *form.outputs]
@@ -113,7 +117,7 @@ def _answering(calls: Calls, library: gr.components.Component, form: Form, butto
         return _answer(calls, {**dict(zip(names, values, strict=True)), **kept})
 
     def similar(before: SearchRequest, event: gr.EventData, *values: Any) -> list[Any]:
-        # What the browser sends is read like an address: every value is checked.
+        # `SearchRequest.of` checks every value from the browser, as it does for an address.
         like = {
             "like": event._data.get("id"),
             "start": event._data.get("start"),
@@ -139,7 +143,7 @@ def _answering(calls: Calls, library: gr.components.Component, form: Form, butto
 
 
 def _filters() -> dict[str, gr.components.Component]:
-    """By the names of `SearchRequest`."""
+    """Add the filters' components and return them by the field names of `SearchRequest`."""
     return {
         "folder": gr.Dropdown([("all", "")], value="", label="Folder", min_width=180),
         "shortest": gr.Number(None, label="At least (seconds)", minimum=0, min_width=130),
@@ -150,7 +154,7 @@ def _filters() -> dict[str, gr.components.Component]:
 
 
 def _answer(calls: Calls, given: dict[str, Any]) -> list[Any]:
-    """The request as understood, the status line and the cards."""
+    """Return the request as understood, the status line and the cards."""
     try:
         request = SearchRequest.of(given)
     except ValueError as error:
@@ -159,7 +163,7 @@ def _answer(calls: Calls, given: dict[str, Any]) -> list[Any]:
 
 
 def show(calls: Calls, request: SearchRequest) -> list[str]:
-    """The status line and the cards; what the user can mend comes back as the status line."""
+    """Return the status line and the cards; errors that the user can fix are shown in the status line."""
     if not request.asks:
         return [ASK, ""]
     try:

@@ -1,6 +1,6 @@
-"""Folders of other people's clips and annotation files in, one line a file out; exit code 1 where one is not right.
+"""Folders of third-party clips and annotation files in, one line per file out; exit code 1 if any file is wrong.
 
-`python tests/real/check_real.py [--clips FOLDER] [--annotations FOLDER]`. Clips in a folder named `hostile` may fail,
+`python tests/real/check_real.py [--clips FOLDER] [--annotations FOLDER]`. Clips in a folder named `hostile` may fail
 with one clear VideoError; all others must decode, with the frames, time stamps and orientation that FFmpeg sees.
 """
 
@@ -23,11 +23,11 @@ from stan.data.video.pool import POOL
 
 ASKED = 12
 CLOSE = 6.0
-"""Mean difference of pixel values between two decoders; what conversion of 10 bit and of colours may make of it."""
+"""Largest mean difference of pixel values between two decoders that conversions of 10 bit and of colours may cause."""
 
 
 class Wrong(Exception):
-    """What is not as it must be."""
+    """Raised by `require` for a result that is not as it must be."""
 
 
 def require(condition: bool, what: str) -> None:
@@ -36,7 +36,7 @@ def require(condition: bool, what: str) -> None:
 
 
 def reference(path: Path) -> tuple[list[float], list[np.ndarray]]:
-    """Times and upright frames of the main stream, decoded from the first to the last by PyAV alone."""
+    """Return the times (seconds) and upright frames of the main stream, all decoded in order by PyAV alone."""
     times, frames = [], []
     with av.open(str(path), metadata_errors="ignore") as container:
         stream = container.streams.best("video")
@@ -49,7 +49,7 @@ def reference(path: Path) -> tuple[list[float], list[np.ndarray]]:
 
 
 def check_exact(path: Path) -> str:
-    """Compares probe and frames with the reference."""
+    """Compare probe and frames with the reference; return a summary."""
     times, frames = reference(path)
     info, decoded = decode.probe(path), decode.decode(path, ASKED)
     height, width = frames[0].shape[:2]
@@ -72,7 +72,7 @@ def check_exact(path: Path) -> str:
 
 
 def check_hostile(path: Path) -> str:
-    """Frames as the reference has them, or one clear error."""
+    """Require one clear VideoError, or the frames of the reference; return a summary."""
     try:
         decode.decode(path, ASKED)
     except decode.VideoError as error:
@@ -89,7 +89,10 @@ def clips(folder: Path) -> Iterator[tuple[str, Callable[[], str]]]:
 
 
 def annotations(folder: Path) -> Iterator[tuple[str, Callable[[], str]]]:
-    """Every split of every set whose files are there, and the class names that the package ships."""
+    """Yield checks of every split whose files are there, and of the class names that the package ships.
+
+    Each is (name, function that checks).
+    """
     for name, shipped in {"label_map_k400.txt": kinetics, "label_map_sthv2.txt": something}.items():
         if (folder / name).is_file():
             yield name, lambda path=folder / name, shipped=shipped: same_names(shipped.class_names(), path)
@@ -110,25 +113,25 @@ def fail(error: ValueError) -> str:
 
 
 def counted(told: Annotations, dataset: DataSet, split: str) -> str:
-    """Whole entries that don't repeat, as many as are known to be published."""
+    """Require complete entries without repetition, as many as are known to be published; return a summary."""
     entries, known = told.entries, dataset.sizes.get(split)
     require(len({entry.id for entry in entries}) == len(entries), "videos repeat")
     require(all(entry.captions or entry.label is not None for entry in entries), "an entry says nothing")
-    if known is None or told.held_out:  # a part of the training list: its size follows from the names
+    if known is None or told.held_out:  # part of the training list, with a size that follows from the names
         return f"{len(entries)} entries, of unknown size"
     require(len(entries) in known, f"{len(entries)} entries, {' or '.join(map(str, known))} expected")
     return f"{len(entries)} entries, as published"
 
 
 def same_names(shipped: tuple[str, ...], path: Path) -> str:
-    """The class names of the file must be those that the package ships."""
+    """Require that the class names in the file are those that the package ships; return a summary."""
     names = tuple(name.strip() for name in path.read_text(encoding="utf-8").split("\n") if name.strip())
     require(names == shipped, "other class names than shipped")
     return f"{len(names)} names, as shipped"
 
 
 def run(checks: Iterator[tuple[str, Callable[[], str]]]) -> tuple[int, int]:
-    """Numbers of files looked at and of those not right."""
+    """Run the checks, print a line for each, and return the numbers of files checked and of wrong ones."""
     looked, wrong = 0, 0
     for name, check in checks:
         looked += 1
@@ -141,7 +144,7 @@ def run(checks: Iterator[tuple[str, Callable[[], str]]]) -> tuple[int, int]:
 
 
 def remaining_children() -> list[str]:
-    """Processes, zombies included, whose parent is this one."""
+    """Return the ids of this process's children, zombies included."""
     stats = [path.read_text() for path in Path("/proc").glob("[0-9]*/stat") if path.exists()]
     return [stat.split(" ", 1)[0] for stat in stats if stat.rsplit(")", 1)[1].split()[1] == str(os.getpid())]
 

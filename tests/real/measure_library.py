@@ -1,4 +1,4 @@
-"""A rendered world and a library of its test videos in; the shares of right videos, moments and refusals out.
+"""A rendered world and a library of its test videos in; the shares of right videos, moments and no-match answers out.
 
 stan world retrieval --out worlds; stan world paragraph --out worlds
 stan index worlds/retrieval-quick/videos/test --library libraries/retrieval
@@ -24,7 +24,7 @@ from stan.library.search import frame_parts
 from stan.library.store import Store
 
 NEAR = 1.0
-"""Seconds."""
+"""Largest distance, in seconds, of a moment that counts as right."""
 ABSURD = (
     *("the minutes of the last board meeting", "a mortgage calculator", "how to renew a passport"),
     *("the history of the Roman empire", "an invoice for plumbing work", "a letter to the landlord"),
@@ -51,7 +51,7 @@ def main() -> None:
 
 
 def _captions(library: Library, clips: list[dict[str, Any]]) -> dict[str, float]:
-    """Percent of captions whose own video is found first, and that are called no match."""
+    """Return the percentages of captions whose own video is found first, and of captions called no match."""
     measured = {}
     for gain in (0.0, 1.0):
         found = [library.search(_caption(clip), top=1, gain=gain) for clip in clips]
@@ -70,7 +70,7 @@ def _caption(clip: dict[str, Any]) -> str:
 
 
 def _moments(library: Library, clips: list[dict[str, Any]]) -> dict[str, float]:
-    """Percent of events, in videos of several, whose best moment lies near the true one."""
+    """Return the percentages of events whose best moment lies near the true one, in videos of several events."""
     clips = {clip["id"]: clip for clip in clips if len(clip["events"]) > 1}
     ids = {entry.id: clips.get(Path(entry.name).stem) for entry in library.entries()}
     start, both, middle = [], [], []
@@ -92,7 +92,7 @@ def _moments(library: Library, clips: list[dict[str, Any]]) -> dict[str, float]:
 
 
 def _absurd(library: Library) -> dict[str, float]:
-    """Percent of absurd queries that pass for a match."""
+    """Return the percentage of absurd queries that pass for a match."""
     passed = [not library.search(query, top=1).no_match for query in ABSURD]
     return {"absurd queries": len(ABSURD), "absurd but passed": _percent(passed)}
 

@@ -1,7 +1,8 @@
-"""An empty folder in; how many of 50 SIGKILLs at random moments of indexing left a library less than whole out.
+"""An empty folder in; the number of survived SIGKILLs, sent at random moments of indexing, out.
 
-A process of its own, because LanceDB must not have been used yet where it forks. What is embedded are the bytes of
-small files, so that the moments fall into the indexing and not into a decoder.
+It stops with an AssertionError if one of the 50 kills damages the library. It runs as a separate process, because
+LanceDB must not have been used before a fork. Embeddings are made from the bytes of small files, so that the kills hit
+the indexing and not a decoder.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ import warnings
 from collections.abc import Callable
 from pathlib import Path
 
-import lancedb  # noqa: F401  not in each child anew
+import lancedb  # noqa: F401  imported here once, not in each child
 import numpy as np
 
 from stan.common.progress import FileProgress
@@ -33,19 +34,19 @@ MAKER = Maker("made up", "2", "2", "0")
 
 
 def embed(path: Path) -> FileEmbeddings:
-    """Eight numbers that tell the file's bytes."""
+    """Return embeddings made of eight numbers that identify the file's bytes."""
     values = np.frombuffer(hashlib.sha256(path.read_bytes()).digest(), np.uint8)[:8].astype(np.float32)
     row = values.reshape(2, 4)
     return FileEmbeddings(2.0, row[:1], row[1:], np.array([0.5, 1.5], np.float32), row, row[::-1])
 
 
 def engine(embed: Callable[[Path], FileEmbeddings]) -> LocalIndexEngine:
-    """One that has nothing to decode. The second group, an empty one, keeps a fetched file while it is embedded."""
+    """Return an engine that decodes nothing. Its second, empty group keeps a fetched file while it is embedded."""
     return LocalIndexEngine(lambda file: iter([file, None]), lambda files: embed(next(files)))
 
 
 def empty_store(address: str | Path) -> Store:
-    """A library of vectors of four numbers, with nothing in it."""
+    """Return an empty library of vectors of four numbers."""
     store = Store(address)
     with store.writing():
         store.create(4, MAKER)
@@ -53,7 +54,10 @@ def empty_store(address: str | Path) -> Store:
 
 
 def check_and_index(folder: Path, address: Path, files: int, said: int) -> None:
-    """Says `c` when the library has been found to hold the first `files`, then `.` for every file that was indexed."""
+    """Check that the library holds the first `files` files, then index.
+
+    Writes to the pipe `said`: `c` after the check, then `.` for every indexed file.
+    """
     holds(folder, address, files)
     os.write(said, b"c")
     index(folder, address, lambda number, *_: os.write(said, b".") if number else None)
@@ -67,7 +71,7 @@ def index(folder: Path, address: Path, progress: FileProgress | None = None) -> 
 
 
 def holds(folder: Path, address: Path, files: int) -> None:
-    """Asserts that the library holds at least the first `files`, all of them whole, nothing else and nothing twice."""
+    """Assert that the library holds at least the first `files` files, all whole, none twice and no foreign ones."""
     store = Store(address)
     ids = [entry.id for entry in store.entries()]
     rows = {row["name"]: row for row in store.rows(ids)}
@@ -80,9 +84,9 @@ def holds(folder: Path, address: Path, files: int) -> None:
 
 
 def forked(work: Callable[[], None]) -> int:
-    """Process id of a child that does `work` and ends with 0, or 1 where that raised."""
+    """Return the process id of a child that does `work` and exits with 0, or with 1 if `work` raised."""
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # LanceDB's about forks: this process has never used it
+        warnings.simplefilter("ignore")  # LanceDB warns about forks, but this process has never used it
         child = os.fork()
     if child:
         return child
@@ -95,7 +99,10 @@ def forked(work: Callable[[], None]) -> int:
 
 
 def killed(folder: Path, address: Path, files: int, after: float) -> tuple[bool, int]:
-    """Whether an indexing process was killed `after` seconds of work, and how many files it had done by then."""
+    """Kill an indexing process `after` seconds of work.
+
+    Return whether it was killed before its end, and how many files it had indexed by then.
+    """
     reader, writer = os.pipe()
     child = forked(lambda: check_and_index(folder, address, files, writer))
     os.close(writer)
@@ -115,7 +122,7 @@ def main(root: Path) -> None:
     kills, files, longest = 0, FILES, 0.0
     while kills < KILLS:
         if files >= FILES - 1:
-            # The next run ends as an undisturbed one does, and the next kills meet an empty library.
+            # An undisturbed run has to complete the library. It is then deleted, so the next kills meet an empty one.
             started = time.monotonic()
             done = forked(lambda: (index(folder, address), holds(folder, address, FILES)))
             assert os.waitpid(done, 0)[1] == 0, f"after {kills} kills the library was not completed"

@@ -1,11 +1,11 @@
-"""A folder, a number of kills and an engine in; what sweeps leave of which a process is killed at random, out.
+"""A folder, a number of kills and an engine in; kills a sweep's processes at random and prints the kills by kind.
 
 python -m tests.stress.killed_sweep FOLDER --kills 50 [--seed N] [--engine ray]
 
-A sweep of four tiny runs, one of which takes its weights from another and one its numbers, is started again and again;
-each time its runner, the process of a notebook, a kernel, a Ray worker or all of them at once are killed at a random
-moment. What was done stays as it was, byte for byte; nothing that is dead says that it is running, nothing is done
-without its evaluation; and every sweep that gets to its end has the results of one that nothing disturbed.
+A sweep of four tiny runs is started again and again; one run takes its weights from another, and one its numbers. Each
+time, one of its processes (runner, notebook, kernel or Ray worker) or all of them are killed at a random moment.
+Finished runs must stay the same, byte for byte. No dead run may be called running, and none may be done without its
+evaluation. Every sweep that completes must have the results of an undisturbed one.
 """
 
 from __future__ import annotations
@@ -39,9 +39,9 @@ MARKS = {
     "kernel": "ipykernel_launcher",
     "worker": "ray::execute",
 }
-"""What tells a process by its command line."""
+"""Part of the command line that identifies each kind of process."""
 FORKS = ("forked", "notebook", "kernel")
-"""Those of one command line, each forked from the one before."""
+"""Kinds of processes that share one command line, each forked from the one before."""
 
 SWEEP = """
 import sys
@@ -52,14 +52,14 @@ sys.exit(bool(sweep.train_all(EXPERIMENTS, runs, worlds, 2, engine).failed))
 """
 
 PATIENCE = 600.0
-"""Seconds for a sweep, or for what a kill has orphaned, to end."""
+"""Seconds within which a sweep, or the processes that a kill has orphaned, must end."""
 
 Evaluations = dict[str, bytes]
-"""eval.json by run id."""
+"""Bytes of eval.json by run id."""
 
 
 def start(runs: Path, worlds: Path, engine: str) -> psutil.Popen:
-    """A sweep in a process of its own, which shares no signal with this one."""
+    """Start a sweep in a separate process and session, so that no signal reaches both it and this process."""
     command = [sys.executable, "-c", SWEEP, str(runs), str(worlds), engine]
     log = (runs.parent / "log.txt").open("ab")
     with log:
@@ -67,7 +67,7 @@ def start(runs: Path, worlds: Path, engine: str) -> psutil.Popen:
 
 
 def family(runner: psutil.Popen) -> dict[str, list[psutil.Process]]:
-    """The runner, what it has started, by what that does, and all of them."""
+    """Return the runner, the processes that it has started, by kind, and under "all" all of them."""
     every = [runner, *runner.children(recursive=True)]
     found: dict[str, list[psutil.Process]] = {"runner": [runner], "all": every}
     for process in every:
@@ -85,7 +85,7 @@ def family(runner: psutil.Popen) -> dict[str, list[psutil.Process]]:
 
 
 def look(runs: Path, before: Evaluations) -> Evaluations:
-    """Evaluations of the done runs. Asserts that those of `before` are among them, and that every record is whole."""
+    """Return the evaluations of the done runs. Assert that they include `before`, and that every record is whole."""
     found = {run.id: run for run in results.load(runs).itertuples()}
     damaged = {name: run.reason for name, run in found.items() if run.status in ("damaged", "failed")}
     assert not damaged, damaged
@@ -97,7 +97,7 @@ def look(runs: Path, before: Evaluations) -> Evaluations:
 
 
 def wait(runner: psutil.Popen, runs: Path, before: Evaluations, seconds: float = PATIENCE) -> Evaluations:
-    """Looks at the records until the runner has ended, or that many seconds have passed."""
+    """Check the records until the runner ends or `seconds` have passed; return the evaluations of the done runs."""
     until = time.monotonic() + seconds
     while runner.poll() is None and time.monotonic() < until:
         before = look(runs, before)
@@ -106,7 +106,7 @@ def wait(runner: psutil.Popen, runs: Path, before: Evaluations, seconds: float =
 
 
 def gone(process: psutil.Process) -> bool:
-    """Also where it is dead and only not yet reaped by whoever adopted it."""
+    """Return whether a process is dead; this includes zombies that their new parent has not reaped yet."""
     try:
         return not process.is_running() or process.status() == psutil.STATUS_ZOMBIE
     except psutil.NoSuchProcess:
@@ -122,7 +122,10 @@ def kill(processes: list[psutil.Process]) -> None:
 def killed(
     runner: psutil.Popen, runs: Path, before: Evaluations, rng: random.Random
 ) -> tuple[str, Evaluations]:
-    """What was killed, and the evaluations once all that the runner had started has ended."""
+    """Kill one process of the sweep, or all of them, and wait until everything that the runner started has ended.
+
+    Return the kind that was killed and the evaluations of the done runs.
+    """
     there = family(runner)
     victim = rng.choice(sorted(there))
     kill(there["all"] if victim == "all" else [rng.choice(there[victim])])
@@ -142,7 +145,7 @@ def killed(
 
 
 def undisturbed(runs: Path, worlds: Path, engine: str, before: Evaluations) -> Evaluations:
-    """A sweep from what is there to its end."""
+    """Run a sweep from the present state to its end and return its evaluations."""
     runner = start(runs, worlds, engine)
     done = wait(runner, runs, before)
     assert runner.poll() == 0, (runs.parent / "log.txt").read_text()[-2000:]
@@ -151,7 +154,7 @@ def undisturbed(runs: Path, worlds: Path, engine: str, before: Evaluations) -> E
 
 
 def kills(folder: Path, count: int, seed: int, engine: str) -> Iterator[str]:
-    """What was killed, kill by kill. Raises AssertionError where that did any harm."""
+    """Yield the kind of process killed, kill by kill. Raises AssertionError if a kill did any harm."""
     rng, worlds, runs = random.Random(seed), folder / "worlds", folder / "runs"
     started = time.monotonic()
     wanted = undisturbed(folder / "straight", worlds, engine, {})

@@ -1,4 +1,4 @@
-"""A sweep killed at random moments, in whatever part of it: no finished run is lost, no status is wrong."""
+"""Checks that a sweep whose processes are killed at random moments loses no finished run and shows no wrong status."""
 
 import importlib.util
 import json
@@ -11,7 +11,7 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
 KILLS = int(os.environ.get("KILLS", "2"))
-"""`make check-kills KILLS=50` for more."""
+"""Number of kills; `make check-kills KILLS=50` sets more."""
 
 
 @pytest.mark.timeout(1200 + 120 * KILLS)
@@ -21,5 +21,5 @@ def test_whatever_is_killed_whenever_nothing_that_was_done_is_lost(tmp_path, eng
         pytest.skip("Ray is the optional extra `cluster`")
     command = [sys.executable, "-m", "tests.stress.killed_sweep", str(tmp_path), "--kills", str(KILLS)]
     found = subprocess.run([*command, "--engine", engine], cwd=ROOT, capture_output=True, text=True)
-    assert found.returncode == 0, found.stderr  # which says the seed
+    assert found.returncode == 0, found.stderr  # stderr names the seed
     assert sum(json.loads(found.stdout)["kills"].values()) == KILLS

@@ -1,8 +1,8 @@
-"""A library in; how the demo answers many who search at once out: python tests/support/crowd.py --library LIBRARY.
+"""A library in, the demo's answer times with many visitors out: python tests/support/crowd.py --library LIBRARY.
 
-Each of so many people sends a query, waits for the answer, pauses, and sends another, as the page itself would: over
-the page's own queue. Told are the number of queries and of errors, the median and 95th percentile of the time from
-sending to answer, and the server's memory once it is warm and at the end.
+Each visitor sends a query, waits for the answer, pauses, and sends another over the page's own queue, as the page
+itself would. The result has the numbers of queries and people, the errors, the median, the 95th percentile and the
+maximum of the seconds from query to answer, and the server's memory in MB after warming up and at the end.
 """
 
 from __future__ import annotations
@@ -31,7 +31,10 @@ WORDS = (
 
 
 def crowd(visitors: list[Visitor], seconds: float, pause: float) -> dict[str, Any]:
-    """{"queries", "errors", "p50", "p95", "slowest"}: times in seconds; errors in words. Each asks at least once."""
+    """Let the visitors search for `seconds`, each at least once, with mean pauses of `pause` seconds.
+
+    Return {"queries", "errors", "p50", "p95", "slowest"}: times in seconds, errors as texts.
+    """
     taken: list[float] = []
     errors: list[str] = []
     end = time.monotonic() + seconds
@@ -63,7 +66,7 @@ def crowd(visitors: list[Visitor], seconds: float, pause: float) -> dict[str, An
 
 
 def resident(process: int) -> int:
-    """Megabytes of memory that a process holds (Linux)."""
+    """Return the memory, in MB, that a process holds (Linux only)."""
     status = Path(f"/proc/{process}/status").read_text()
     return round(int(status.split("VmRSS:")[1].split()[0]) / 1024)
 
@@ -79,7 +82,7 @@ def main() -> int:
     given = parser.parse_args()
     with served(servers.demo_command([given.library])) as (address, process):
         visitors = [Visitor(address) for _ in range(given.people)]
-        crowd(visitors, 5.0, given.pause)  # loads the model, warms the stores
+        crowd(visitors, 5.0, given.pause)  # loads the model and fills the caches
         memory = [resident(process)]
         found = crowd(visitors, given.seconds, given.pause)
         memory.append(resident(process))

@@ -1,4 +1,4 @@
-"""A root folder in; small copies of public data sets, in their published layouts, written into it."""
+"""A root folder in; the same folder out, with a small imitation of a public data set in its published layout."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from pathlib import Path
 
 
 def put(root: Path, files: dict[str, object], videos: list[str] = ()) -> Path:
-    """Writes files (text, or values as JSON) and empty-looking videos."""
+    """Write files (text, or values as JSON) and placeholder videos, which cannot be decoded; return `root`."""
     for name, content in files.items():
         path = root / name
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -35,7 +35,10 @@ def msrvtt_folder(root: Path, training: int = 60, **more: object) -> Path:
 
 
 def msrvtt_full_folder(root: Path) -> Path:
-    """Two training, one validation and two test videos, by `split` alone, in the two files of the challenge."""
+    """Write two training, one validation and two test videos in the two files of the challenge.
+
+    Only the field `split` tells which split a video belongs to.
+    """
     sides = {
         "video0": "train",
         "video1": "train",
@@ -115,7 +118,7 @@ def ucf101_folder(root: Path) -> Path:
 
 
 def hmdb51_folder(root: Path) -> Path:
-    """Two clips of each of forty films in training, two classes; one clip is unused."""
+    """Write two classes, with two training clips from each of forty films in one; one clip is unused."""
     films = [f"film{i}" for i in range(40)]
     brushed = [f"{film}_brush_hair_u_nm_np1_ba_goo_{k}.avi" for film in films for k in (0, 1)]
     lines = [f"{clip} 1 \n" for clip in brushed]

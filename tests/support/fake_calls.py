@@ -1,4 +1,4 @@
-"""Changes in, calls with made-up answers out: what the demo's page is tested over when no model is needed."""
+"""Changes in, calls with made-up answers out, for tests of the demo's page that need no model."""
 
 from __future__ import annotations
 
@@ -28,13 +28,13 @@ RESULT = {
 
 
 def results(*changes: dict[str, Any], query: str = "a cat", no_match: bool = False) -> Results:
-    """One result per change of `RESULT`."""
+    """Return one result per change of `RESULT`."""
     found = [{**RESULT, **change} for change in changes]
     return Results(query, found, no_match, {"encode": 1.0, "search": 0.5})
 
 
 def attention(branch: bool = True, temporal: bool = True) -> SimpleNamespace:
-    """3 frames of 48 pixels, 2 CLIP blocks, 1 branch layer, 4 heads, 6 x 6 patches."""
+    """Return random attention: 3 frames of 48 x 48 pixels, 2 CLIP blocks, 1 branch layer, 4 heads, 6 x 6 patches."""
     rng = np.random.default_rng(0)
     return SimpleNamespace(
         pixels=rng.integers(0, 255, (3, 48, 48, 3), dtype=np.uint8),
@@ -59,7 +59,7 @@ def one_map(method: str, part: str, better: bool = True, explains: bool = True) 
 
 
 def explanation(**changes: Any) -> SimpleNamespace:
-    """The maps of Grad-ECLIP for both parts and of raw attention."""
+    """Return an explanation with Grad-ECLIP maps of CLIP and branch, and raw attention of CLIP."""
     maps = [
         one_map("grad-eclip", "clip"),
         one_map("grad-eclip", "branch"),
@@ -108,7 +108,7 @@ def refuse(*_: Any, **__: Any) -> Any:
 
 
 def calls(**changes: Any) -> Calls:
-    """All of them over one video `a.mp4`; those given in their places."""
+    """Return calls of a library with one video, `a.mp4`; `changes` replace single calls."""
     made_up = Calls(
         libraries=["mine"],
         folders=[],

@@ -1,8 +1,9 @@
-"""A world's test split and a library of its videos in; how often the demo's first card is right out.
+"""A world's test split and a library of its videos in, the share of right first cards in the demo out.
 
 python tests/support/first_card.py --world worlds/retrieval-quick --library libraries/world
 
-Every caption of the split is typed into the demo's search; the first card has to be the caption's own video.
+The first caption of every clip is typed into the demo's search; the first card has to be that clip's video. Prints the
+number of queries and R@1 in percent.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ from tests.support.visitor import Visitor
 
 
 def first_name(cards: str) -> str | None:
-    """The name on the first card."""
+    """Return the name on the first card; None if there is no card."""
     title = re.search(r"<bdi>(.*?)</bdi>", cards)
     return html.unescape(title[1]) if title else None
 

@@ -1,4 +1,4 @@
-"""Clips whose every frame spells its own index, so that a wrong frame is seen."""
+"""A path and a number of frames in; a clip whose frames show their own index, so that wrong frames are noticed, out."""
 
 from __future__ import annotations
 
@@ -12,7 +12,10 @@ BITS = 8
 
 
 def painted(index: int, width: int = 96, height: int = 80) -> np.ndarray:
-    """A picture whose columns spell the index, darker below: no turn of it looks like another."""
+    """Return a picture (height, width, 3) whose columns encode the index in binary.
+
+    Its lower half is darker, so the picture looks different in every orientation.
+    """
     picture = np.zeros((height, width, 3), np.uint8)
     for bit in range(BITS):
         picture[:, bit * width // BITS : (bit + 1) * width // BITS] = 220 if index >> bit & 1 else 40

@@ -1,4 +1,4 @@
-"""A page's command line in, its address while its server runs out."""
+"""A page's command line in; its address and its server's process id, while the server runs, out."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ from stan.common import servers
 
 ROOT = Path(__file__).resolve().parents[2]
 PATIENCE = 180
-"""Seconds for a server to answer."""
+"""Seconds that a server may take until it answers."""
 
 
 @contextlib.contextmanager
 def served(page: servers.Page) -> Iterator[tuple[str, int]]:
-    """The page's address and its server's process while it runs."""
+    """Run the page's server during the context; yield its address and its process id."""
     server = subprocess.Popen(
         page.command, cwd=ROOT, env={**os.environ, **page.environment}, stdout=sys.stderr
     )
@@ -33,7 +33,7 @@ def served(page: servers.Page) -> Iterator[tuple[str, int]]:
 
 
 def wait_for(address: str, server: subprocess.Popen) -> None:
-    """Returns once the address answers. Raises ValueError when its server ended, or says nothing for too long."""
+    """Return once the address answers. Raises ValueError if the server ends or does not answer within PATIENCE."""
     end = time.monotonic() + PATIENCE
     while time.monotonic() < end and server.poll() is None:
         with contextlib.suppress(OSError), urllib.request.urlopen(address, timeout=5):

@@ -1,4 +1,4 @@
-"""A colour, a size and a length in, a small H.264 file with a square that moves across it out."""
+"""A colour, a size and a length in, a small H.264 file of a square that moves across the picture out."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ def write_clip(
     rate: int = 6,
     size: tuple[int, int] = (96, 112),
 ) -> Path:
-    """Writes `frames` pictures of `size` (height, width; even numbers), `rate` per second."""
+    """Write `frames` frames of `size` (height, width; even numbers of pixels), `rate` per second; return `path`."""
     height, width = size
     with av.open(str(path), "w") as container:
         stream = container.add_stream("libx264", rate=rate)

@@ -1,4 +1,4 @@
-"""A folder in, an experiment of seconds out: the embedded world at its smallest, a CLIP with random weights."""
+"""A suite and a temporal method in; an experiment of seconds out, on the smallest world, with a random CLIP."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The demo's address in, what a search through its page answers out: the page's own queue, without a browser."""
+"""The demo's address and a query in; the answer of its page out, through the page's own queue but without a browser."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ PATIENCE = 60.0
 
 
 class Visitor:
-    """One who has the page open, in a session of their own."""
+    """A visitor who has the page open in a separate session."""
 
     def __init__(self, address: str):
         self._host = urlsplit(address).netloc
@@ -25,7 +25,7 @@ class Visitor:
         self._library, _, *self._form = (known[id].get("value") for id in event["inputs"])
 
     def search(self, query: str) -> tuple[str, str]:
-        """HTML of the status line and of the cards. Raises ValueError or OSError where no answer came."""
+        """Return the HTML of the status line and of the cards. Raises ValueError or OSError if no answer comes."""
         values = [self._library, query, *self._form]
         asked = {"data": values, "fn_index": self._search, "session_hash": self._session}
         self._request("POST", "/gradio_api/queue/join", json.dumps(asked))

@@ -1,4 +1,4 @@
-"""Made-up ranks in, run folders that `RunWriter` itself wrote out."""
+"""Made-up ranks in, run folders written by `RunWriter` itself out."""
 
 from __future__ import annotations
 
