@@ -132,13 +132,16 @@ def _remedy(package: str) -> str:
 
     if is_clone():
         return "run `make install` in the clone"
+    extras = []
     with contextlib.suppress(PackageNotFoundError):
         for one in map(Requirement, requires("stan-video") or ()):
             named = one.name.lower().replace("-", "_") == package.lower().replace("-", "_")
             extra = re.search(r"extra == ['\"](\w+)['\"]", str(one.marker or ""))
-            if named and extra:
-                return f"it comes with the extra {extra[1]!r}: pip install 'stan-video[{extra[1]}]'"
-    return "pip install 'stan-video[all]'"
+            if named and extra and extra[1] != "all":
+                extras.append(extra[1])
+    if not extras:
+        return "pip install 'stan-video[all]'"
+    return f"it comes with the extra {' and with '.join(extras)}: pip install 'stan-video[{extras[0]}]'"
 
 
 def _one_line(error: Exception) -> str:

@@ -442,9 +442,20 @@ def test_a_users_error_is_one_line_and_exit_code_2(stan, tmp_path, monkeypatch, 
 def test_a_missing_package_is_named(stan, monkeypatch):
     monkeypatch.setitem(sys.modules, "papermill", None)
     monkeypatch.setitem(sys.modules, "stan.training.sweep", None)
-    monkeypatch.setattr("stan.cli.apps.emit", lambda *_: __import__("papermill"))
+    monkeypatch.setattr("stan.cli.doctor.emit", lambda *_: __import__("papermill"))
     code, _, err = stan("doctor", "--json")
     assert code == 2 and "needs the package papermill" in err
+
+
+@pytest.mark.parametrize(
+    ("clone", "says"), [(True, "make install"), (False, "pip install 'stan-video[notebooks]'")]
+)
+def test_a_missing_package_is_named_with_the_extra_that_brings_it(stan, monkeypatch, clone, says):
+    monkeypatch.setattr("stan.common.paths.is_clone", lambda: clone)
+    monkeypatch.setattr("stan.cli.doctor.emit", lambda *_: __import__("papermill"))
+    monkeypatch.setitem(sys.modules, "papermill", None)
+    code, _, err = stan("doctor")
+    assert code == 2 and says in err and len(err.strip().splitlines()) == 1
 
 
 def test_ctrl_c_is_130(stan, monkeypatch):
