@@ -24,7 +24,12 @@ def ablate(
     engine: Annotated[
         str, typer.Option(help="local, or ray: the cluster that RAY_ADDRESS names, else one started here.")
     ] = "local",
-    jobs: Annotated[int | None, typer.Option(help="Runs at once; one per core by default.", min=1)] = None,
+    jobs: Annotated[
+        int | None,
+        typer.Option(
+            help="Runs at once. Default: one per core, up to 4; with ray one per GPU or core.", min=1
+        ),
+    ] = None,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Say what would be run and how long it may take; run nothing.")
     ] = False,
@@ -57,7 +62,7 @@ def ablate(
         "only": [name for name in rows.split(",") if name],
     }
     if dry_run:
-        return _planned((study, suite, size, _seeds(seeds)), asked, jobs, as_json)
+        return _planned((study, suite, size, _seeds(seeds)), asked, engine, jobs, as_json)
     report = sweep.ablate(
         *(study, suite, size, _seeds(seeds)),
         engine=engine,
@@ -72,11 +77,13 @@ def ablate(
     return 1 if report.failed else 0
 
 
-def _planned(names: tuple[Any, ...], asked: dict[str, Any], jobs: int | None, as_json: bool) -> int:
+def _planned(
+    names: tuple[Any, ...], asked: dict[str, Any], engine: str, jobs: int | None, as_json: bool
+) -> int:
     from stan.training.sweep import engines, plan
 
     steps = plan.plan(*names, **asked)
-    at_once = engines.engine("local", jobs, len(steps)).at_once
+    at_once = engines.engine(engine, jobs, len(steps)).at_once
     hours = plan.hours(steps, at_once)
     document = {
         "runs": [{"id": s.experiment.id, "what": s.what, "seconds": s.seconds} for s in steps],
