@@ -16,7 +16,7 @@ class DataConfig:
     suite: str = "retrieval"
     """retrieval, paragraph, scenes, motions (embedded world), or a set that `stan data list` names (under `root`)."""
     size: str = "quick"
-    """Size of the embedded world: quick or full; real sets ignore it."""
+    """Size of the embedded world: tiny, quick or full; real sets ignore it."""
     frames: int = 8
     """Frames per clip (T)."""
     words: int = 32

@@ -15,7 +15,9 @@ Suite = Annotated[
         help="A suite of the embedded world (retrieval, paragraph, scenes, motions), or SET:ROOT for a real set.",
     ),
 ]
-Size = Annotated[str, typer.Option(help="Size of the embedded world: quick or full.")]
+Size = Annotated[
+    str, typer.Option(help="Size of the embedded world: tiny (to try things out), quick or full.")
+]
 Set = Annotated[
     list[str] | None,
     typer.Option(

@@ -36,12 +36,12 @@ paths. Levels that are added in full from the start hide what the layers below m
 level would learn better than a branch of several."""
 
 
-def _world(suite: str, size: str, words: int, epochs: int, frames: int = 8, layers: int = 3) -> _Setting:
+def _world(suite: str, size: str, words: int, epochs: int, frames: int = 8, batch: int = 32) -> _Setting:
     data = DataConfig(suite=suite, size=size, frames=frames, words=words)
     # A class name doesn't mention the objects that fill a picture. Its cosines are small, so their scale must be large.
     temperature, twins = (0.01, 4.0) if task(suite) == "recognition" else (0.05, 0.0)
-    train = TrainConfig("vision", epochs, batch=32, lr=3e-3, temperature=temperature, twins=twins)
-    return _Setting(data, train, layers, options=_STAN_IN_WORLD)
+    train = TrainConfig("vision", epochs, batch, lr=3e-3, temperature=temperature, twins=twins)
+    return _Setting(data, train, layers=3, options=_STAN_IN_WORLD)
 
 
 def _real(suite: str, frames: int, words: int, backbone: str, layers: int = 4, epochs: int = 10) -> _Setting:
@@ -51,6 +51,10 @@ def _real(suite: str, frames: int, words: int, backbone: str, layers: int = 4, e
 
 
 SETTINGS: dict[tuple[str, str], _Setting] = {
+    ("retrieval", "tiny"): _world("retrieval", "tiny", words=32, epochs=2, batch=8),
+    ("paragraph", "tiny"): _world("paragraph", "tiny", words=64, epochs=2, batch=8),
+    ("scenes", "tiny"): _world("scenes", "tiny", words=32, epochs=2, batch=8),
+    ("motions", "tiny"): _world("motions", "tiny", words=32, epochs=2, batch=8),
     ("retrieval", "quick"): _world("retrieval", "quick", words=32, epochs=9),
     ("paragraph", "quick"): _world("paragraph", "quick", words=64, epochs=7, frames=16),
     ("scenes", "quick"): _world("scenes", "quick", words=32, epochs=4),
@@ -140,5 +144,5 @@ def _setting(suite: str, size: str) -> _Setting:
     key = (suite, "full" if suite in real else size)  # real sets have one size
     if key not in SETTINGS:
         known = ", ".join(sorted({known for known, _ in SETTINGS}))
-        raise ValueError(f"no suite {suite!r} of size {size!r}; suites: {known}; sizes: quick, full")
+        raise ValueError(f"no suite {suite!r} of size {size!r}; suites: {known}; sizes: tiny, quick, full")
     return SETTINGS[key]
