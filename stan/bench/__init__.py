@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Hashable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 
 from stan.results import provenance
+
+Name = TypeVar("Name", bound=Hashable)
 
 QUARTILES = (25, 75)
 REST = 0.1
@@ -33,8 +35,8 @@ def document(
 
 
 def interleaved(
-    calls: Mapping[str, Callable[[int], Any]], repeats: int, warm_up: int = 2
-) -> dict[str, tuple[np.ndarray, list[Any]]]:
+    calls: Mapping[Name, Callable[[int], Any]], repeats: int, warm_up: int = 2
+) -> dict[Name, tuple[np.ndarray, list[Any]]]:
     """Time the calls; return for each its milliseconds (repeats,) and the list of what it returned.
 
     A call gets the number of the repeat. In every repeat, all calls run one after the other, with a rest in between, so

@@ -7,7 +7,7 @@ import os
 import sys
 import tempfile
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -46,7 +46,7 @@ def dashboard(sizes: Sequence[int] = RUNS, repeats: int = REPEATS) -> dict[str, 
 
 
 @contextlib.contextmanager
-def _asked_for(root: Path) -> Iterator[None]:
+def _asked_for(root: Path) -> Generator[None]:
     """Tell the dashboard in its own way (STAN_RUNS) to read the runs under `root`, within this context."""
     before, arguments = os.environ.get("STAN_RUNS"), sys.argv
     os.environ["STAN_RUNS"], sys.argv = str(root), ["app.py"]

@@ -58,8 +58,8 @@ def decode(
             rows += _by_workers(clip, size, repeats)
             if model is not None:
                 rows.append(_waiting(clip, size, repeats, model))
-    more = {"frames": FRAMES, "short_side": SHORT_SIDE, "peak_mb": provenance.peak_memory_mb()}
-    return bench.document("decoding", "uint8", rows, **more)
+    peak = provenance.peak_memory_mb()
+    return bench.document("decoding", "uint8", rows, frames=FRAMES, short_side=SHORT_SIDE, peak_mb=peak)
 
 
 def write_clip(path: Path, size: tuple[int, int], frames: int) -> Path:
@@ -80,12 +80,12 @@ def write_clip(path: Path, size: tuple[int, int], frames: int) -> Path:
 def readers(clip: Path, size: tuple[int, int], clip_frames: int) -> dict[str, Reader | None]:
     """Return for each decoder a function that reads the frames that `stan` reads; None if it can't be loaded."""
     indices = segments(clip_frames, FRAMES)
-    shape = tuple(round(length * SHORT_SIDE / min(size)) for length in size)
+    width, height = (round(length * SHORT_SIDE / min(size)) for length in size)
     bare = {"decord": _by_decord, "pyav": _by_pyav, "torchcodec": _by_torchcodec}
     modules = {"decord": "decord", "pyav": "av", "torchcodec": "torchcodec"}
     found: dict[str, Reader | None] = {"stan": partial(video_files.frames, clip, FRAMES, SHORT_SIDE)}
     for name, read in bare.items():
-        found[name] = partial(read, str(clip), indices, shape) if _loads(modules[name]) else None
+        found[name] = partial(read, str(clip), indices, (width, height)) if _loads(modules[name]) else None
     return found
 
 
@@ -110,8 +110,8 @@ def _by_pyav(clip: str, indices: np.ndarray, shape: tuple[int, int]) -> np.ndarr
         container.streams.video[0].codec_context.thread_count = 1
         for i, frame in enumerate(container.decode(video=0)):
             if i in wanted:
-                size = {"width": shape[0], "height": shape[1], "interpolation": "BICUBIC"}
-                frames.append(frame.to_ndarray(format="rgb24", **size))
+                resized = frame.reformat(*shape, format="rgb24", interpolation="BICUBIC")
+                frames.append(resized.to_ndarray())
             if i == indices[-1]:
                 break
     return np.stack(frames)
@@ -187,9 +187,9 @@ def _waiting(clip: Path, size: tuple[int, int], repeats: int, model: DualEncoder
 
     taken, waited = bench.interleaved({"": index}, repeats, warm_up=1)[""]
     facts = {"what": f"{INDEXED} clips indexed", "decoder": "stan", "width": size[0], "height": size[1]}
-    facts |= {"workers": 1, "clips_per_second": 1000 * INDEXED / float(np.median(taken))}
+    speed = {"workers": 1, "clips_per_second": 1000 * INDEXED / float(np.median(taken))}
     share = float(np.median(np.array(waited) / taken))
-    return bench.row(f"{size[0]}x{size[1]}, {INDEXED} clips, indexed", taken, **facts, waiting=share)
+    return bench.row(f"{size[0]}x{size[1]}, {INDEXED} clips, indexed", taken, **facts, **speed, waiting=share)
 
 
 def _waited(video: Video) -> float:

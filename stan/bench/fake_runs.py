@@ -51,7 +51,7 @@ def write_run(
     (folder / "metrics.jsonl").write_text("".join(json.dumps(line) + "\n" for line in _log(wanted, status)))
     if status == "done":
         arrays = _arrays(wanted, queries)
-        np.savez(folder / "ranks.npz", **arrays)
+        np.savez(folder / "ranks.npz", **arrays)  # ty: ignore[invalid-argument-type]  # no array is called allow_pickle
         (folder / "eval.json").write_text(json.dumps(_evaluation(wanted, arrays)))
     return folder
 

@@ -44,8 +44,8 @@ def search(
     note. The row of an engine that isn't installed says so in its note and has no times.
     """
     rows = [row for size in sizes for row in _rows(size, width, repeats, seed, with_store=size == min(sizes))]
-    more = {"width": width, "top": TOP, "peak_mb": provenance.peak_memory_mb()}
-    return bench.document("exact search", "by row", rows, **more)
+    peak = provenance.peak_memory_mb()
+    return bench.document("exact search", "by row", rows, width=width, top=TOP, peak_mb=peak)
 
 
 def _rows(size: int, width: int, repeats: int, seed: int, with_store: bool) -> list[dict[str, Any]]:
@@ -139,18 +139,18 @@ def lancedb_flat(vectors: Float[np.ndarray, "N E"], folder: Path) -> Engine:
     """Return an engine that uses the store's own scan on disk, without an index, one query at a time."""
     import lancedb
     import pyarrow as pa
+    from lancedb.query import LanceVectorQueryBuilder
 
     column = pa.FixedSizeListArray.from_arrays(pa.array(vectors.ravel()), vectors.shape[1])
     rows = pa.table({"row": pa.array(np.arange(len(vectors))), "vector": column})
     table = lancedb.connect(folder).create_table("vectors", rows)
 
-    def nearest(queries: np.ndarray) -> np.ndarray:
-        scans = (
-            table.search(q).distance_type("dot").select(["row", "_distance"]).limit(TOP) for q in queries
-        )
-        return np.stack([scan.to_arrow()["row"].to_numpy() for scan in scans])
+    def nearest(query: np.ndarray) -> np.ndarray:
+        scan = table.search(query)
+        assert isinstance(scan, LanceVectorQueryBuilder)
+        return scan.distance_type("dot").select(["row", "_distance"]).limit(TOP).to_arrow()["row"].to_numpy()
 
-    return nearest
+    return lambda queries: np.stack([nearest(query) for query in queries])
 
 
 def _row(
@@ -158,8 +158,8 @@ def _row(
 ) -> dict[str, Any]:
     p50, p99 = np.percentile(taken, (50, 99))
     facts = {"engine": engine, "vectors": size, "queries": queries, "p50": float(p50), "p99": float(p99)}
-    facts |= {"memory": memory, "agreement": agreed, "precision": engine.rsplit(" ", 1)[1], "note": ""}
-    return bench.row(_name(engine, size, queries), taken, **facts)
+    found = {"memory": memory, "agreement": agreed, "precision": engine.rsplit(" ", 1)[1], "note": ""}
+    return bench.row(_name(engine, size, queries), taken, **facts, **found)
 
 
 def _missing(engine: str, size: int) -> dict[str, Any]:

@@ -8,7 +8,7 @@ a card's allocator and libraries take beside that, so a tenth of the card is lef
 from __future__ import annotations
 
 import weakref
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -28,6 +28,7 @@ from stan.training.activation_checkpoint import recompute
 from stan.training.chunked_backward import backward
 from stan.training.objective import Objective
 from stan.training.optim import freeze, parameter_groups
+from stan.training.trainer import PRECISIONS
 
 GIB = 2**30
 CARDS = (24, 40, 80)
@@ -76,6 +77,7 @@ class StepMemory:
 def step(experiment: Experiment, clips: int) -> StepMemory:
     """Measure a step with `clips` clips in one process, with the chunks and recomputation of `experiment.train`."""
     recipe = experiment.train
+    assert recipe.precision in PRECISIONS
     fabric = Fabric(accelerator="cpu", devices=1, precision=recipe.precision)
     with torch.device("meta"):
         model = build(replace(experiment.model, pretrained="random"), experiment.data.frames)
@@ -157,9 +159,13 @@ def _batch(experiment: Experiment, model: DualEncoder, clips: int) -> Batch:
 def _make_fake(model: nn.Module) -> None:
     """Replace the model's meta tensors, which run other kernels, by CPU tensors without values."""
     for module in model.modules():
-        for kept in (module._parameters, module._buffers):
-            fake = {name: torch.empty(t.shape, dtype=t.dtype) for name, t in kept.items() if t is not None}
-            kept |= {n: nn.Parameter(t) if kept is module._parameters else t for n, t in fake.items()}
+        parameters, buffers = _without_values(module._parameters), _without_values(module._buffers)
+        module._parameters.update({name: nn.Parameter(tensor) for name, tensor in parameters.items()})
+        module._buffers.update(buffers)
+
+
+def _without_values(tensors: Mapping[str, Tensor | None]) -> dict[str, Tensor]:
+    return {name: torch.empty(t.shape, dtype=t.dtype) for name, t in tensors.items() if t is not None}
 
 
 class Watcher(TorchDispatchMode):
@@ -172,9 +178,9 @@ class Watcher(TorchDispatchMode):
         for tensor in tensors:
             self._add(tensor)
 
-    def __torch_dispatch__(self, function: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
-        made = function(*args, **(kwargs or {}))
-        if count := _FLOPS.get(function.overloadpacket):
+    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        made = func(*args, **(kwargs or {}))
+        if count := _FLOPS.get(func.overloadpacket):
             self.flops += count(*args, **(kwargs or {}), out_val=made)
         for tensor in tree_leaves(made):
             if isinstance(tensor, Tensor):

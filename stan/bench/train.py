@@ -59,8 +59,9 @@ def train(
     precision what a step of 16 clips holds, in MB (see `held`), for `stan` and `tower`, and the ratio of the two.
     Raises ValueError for a preset that isn't timed.
     """
+    config, frames = preset(name)
     peaks, rates = matrix_peaks(device, repeats)
-    rows, memory = of_preset(name, *preset(name), clips, repeats, device, rates, with_compiled)
+    rows, memory = of_preset(name, config, frames, clips, repeats, device, rates, with_compiled)
     more = {"memory": memory, "peak_mb": provenance.peak_memory_mb()}
     return bench.document("training step", "by row", peaks + rows, device_name(device), **more)
 
@@ -91,10 +92,11 @@ def of_preset(
         measured = bench.interleaved(calls, repeats, warm_up=1)
         for (by, precision), (taken, _) in measured.items():
             facts = {"preset": name, "frames": frames, "clips": count, "by": by, "precision": precision}
-            facts |= per_second(taken, count, PASSES * pair.gmacs[by], rates[precision])
+            speed = per_second(taken, count, PASSES * pair.gmacs[by], rates[precision])
             if by in ("stan", "compiled"):
-                facts["efficiency"] = efficiency(taken, measured["tower", precision][0], pair.gmacs)
-            rows.append(bench.row(f"{name}, {count} x {frames} frames, {by} {precision}", taken, **facts))
+                speed["efficiency"] = efficiency(taken, measured["tower", precision][0], pair.gmacs)
+            label = f"{name}, {count} x {frames} frames, {by} {precision}"
+            rows.append(bench.row(label, taken, **facts, **speed))
     return rows, memory
 
 

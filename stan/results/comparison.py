@@ -211,11 +211,12 @@ def _values(placed: np.ndarray, name: str) -> np.ndarray:
 
 def _seen(arrays: Mapping[str, np.ndarray], ids: np.ndarray, name: str) -> np.ndarray:
     """Return a mask (Q,) of the metric's seen queries; `seen` is per text query, in recognition per video."""
-    flags, told = arrays.get("seen"), arrays.get("query_ids", arrays.get("video_ids"))
     if name == "order.accuracy":
         flags, told = arrays.get("order_seen"), arrays["order_ids"]
-    if name.startswith("v2t.") and "video_seen" in arrays:
+    elif name.startswith("v2t.") and "video_seen" in arrays:
         flags, told = arrays["video_seen"], arrays["video_ids"]
+    else:
+        flags, told = arrays.get("seen"), arrays["query_ids" if "query_ids" in arrays else "video_ids"]
     if flags is None or len(flags) != len(ids) or len(told) != len(ids):
         raise ValueError(f"ranks.npz doesn't tell which queries of {name} are seen")
     return flags.astype(bool)

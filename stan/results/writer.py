@@ -189,7 +189,7 @@ def write_arrays(path: Path, arrays: Mapping[str, np.ndarray]) -> None:
         if array.dtype.hasobject:
             raise ValueError(f"array {name} holds Python objects; give it a number or string type")
     buffer = io.BytesIO()
-    np.savez_compressed(buffer, **plain)
+    np.savez_compressed(buffer, **plain)  # ty: ignore[invalid-argument-type]  # no array is called allow_pickle
     write_bytes(path, buffer.getvalue())
 
 

@@ -8,10 +8,10 @@ embedded once more to carry the embeddings' gradients into the model.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
 from lightning_fabric import Fabric
@@ -25,12 +25,20 @@ from stan.models.temporal.dropout import share
 from stan.models.video_encoder import VideoOutput
 from stan.training.objective import batch_loss, loss_of
 
+if TYPE_CHECKING:
+    from lightning_fabric.wrappers import _FabricModule
+
 Outputs = tuple[TextOutput, VideoOutput]
 Gradients = tuple[Tensor | None, ...]
 
 
 def backward(
-    fabric: Fabric, objective: nn.Module, model: DualEncoder, batch: Batch, recipe: TrainConfig, seed: int
+    fabric: Fabric,
+    objective: _FabricModule,
+    model: DualEncoder,
+    batch: Batch,
+    recipe: TrainConfig,
+    seed: int,
 ) -> Tensor:
     """Return the loss over all processes' clips and add its gradients to those of the parameters.
 
@@ -53,6 +61,7 @@ def backward(
             pulled = _pull(_floating(objective(chunk.batch)), of_chunk)
             if last:  # together with the chunk's own, so that processes exchange all gradients once
                 pulled = pulled + _pull(*of_score)
+            assert isinstance(pulled, Tensor)  # not 0, as the loss depends on every clip
             fabric.backward(pulled)
     return loss
 
@@ -92,7 +101,7 @@ def _part(value: Any, k: int, count: int) -> Any:
 
 
 @contextmanager
-def _drawing(chunk: _Chunk, seed: int) -> Iterator[None]:
+def _drawing(chunk: _Chunk, seed: int) -> Generator[None]:
     """Within this context, start random numbers from `seed` and draw them as in a forward pass of the whole batch."""
     torch.manual_seed(seed)
     with share(chunk.first, chunk.clips, chunk.whole):
@@ -112,7 +121,7 @@ def _at_embeddings(
         type(parts[0])(*map(torch.cat, zip(*parts, strict=True))) for parts in zip(*outputs, strict=True)
     )
     leaves = [leaf.requires_grad_(True) for leaf in _floating((text, video))]
-    learned = [p for p in model.score.parameters() if p.requires_grad]
+    learned: list[Tensor] = [p for p in model.score.parameters() if p.requires_grad]
     loss = loss_of(fabric, model, text, video, batch, recipe)
     gradients = torch.autograd.grad(loss, [*leaves, *learned], allow_unused=True)
     rows = zip(*([len(leaf) for leaf in _floating(output)] for output in outputs), strict=True)
@@ -127,7 +136,10 @@ def _floating(outputs: Outputs) -> list[Tensor]:
     return [tensor for output in outputs for tensor in output if tensor.is_floating_point()]
 
 
-def _pull(tensors: list[Tensor], gradients: Gradients) -> Tensor:
-    """Return a scalar whose gradients at the tensors are `gradients`; a tensor with gradient None is left out."""
+def _pull(tensors: list[Tensor], gradients: Gradients) -> Tensor | int:
+    """Return a scalar whose gradients at the tensors are `gradients`; tensors with gradient None are left out.
+
+    It is the number 0 if none remains.
+    """
     pairs = zip(tensors, gradients, strict=True)
     return sum((tensor * gradient).sum() for tensor, gradient in pairs if gradient is not None)

@@ -21,7 +21,7 @@ def compile_blocks(model: DualEncoder, backend: str | Callable[..., Any] = "indu
     Equal blocks are compiled once. What a method does inside CLIP's blocks isn't compiled. Neither is dropout, which
     would draw other random numbers if it were.
     """
-    torch._dynamo.config.recompile_limit = max(torch._dynamo.config.recompile_limit, WAYS)
+    torch.compiler.config.recompile_limit = max(torch.compiler.config.recompile_limit, WAYS)
     for module in model.modules():
         if isinstance(module, DropPath | Dropout) and module.rate:
             module.forward = torch.compiler.disable(module.forward)

@@ -39,7 +39,8 @@ def shard(objective: Objective, mesh: DeviceMesh) -> Objective:
     for block in whole_blocks(objective.model):
         fully_shard(block, mesh=processes)
     # the logit scale is a scalar, which can't be spread, and it isn't trained
-    return fully_shard(objective, mesh=processes, ignored_params={objective.model.logit_scale})
+    fully_shard(objective, mesh=processes, ignored_params={objective.model.logit_scale})
+    return objective
 
 
 def whole(value: Any) -> Any:

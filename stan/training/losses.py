@@ -48,11 +48,11 @@ def kl_divergence(similarity: Float[Tensor, "B B"], same: Bool[Tensor, "B B"]) -
     The source is ActionCLIP's `utils/KLLoss.py`. similarity: texts x videos, already divided by the temperature. same:
     true where both have the same class or caption.
     """
-    divergences = [
+    of_texts, of_videos = (
         F.kl_div(scores.log_softmax(1), (KL_SHARPNESS * answer).softmax(1), reduction="batchmean")
         for scores, answer in ((similarity, same), (similarity.T, same.T))
-    ]
-    return sum(divergences) / 2
+    )
+    return (of_texts + of_videos) / 2
 
 
 def decorrelation(text: Float[Tensor, "B E"], video: Float[Tensor, "B E"]) -> Float[Tensor, ""]:

@@ -95,4 +95,6 @@ def gather(fabric: Fabric, rows: Tensor) -> Tensor:
     """Return the rows of all processes. Gradients flow back to every process; a plain gather would lose the others'."""
     if fabric.world_size == 1:
         return rows
-    return rearrange(fabric.all_gather(rows, sync_grads=rows.is_floating_point()), "w b ... -> (w b) ...")
+    gathered = fabric.all_gather(rows, sync_grads=rows.is_floating_point())
+    assert isinstance(gathered, Tensor)
+    return rearrange(gathered, "w b ... -> (w b) ...")

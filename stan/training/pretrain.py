@@ -55,13 +55,13 @@ def pretrain(
     between images and texts (R@1 among them) on unseen stills, and linear probes of what each level's CLS and patch
     tokens hold.
     """
-    device = torch.device(device or ("cuda" if torch.cuda.is_available() else "cpu"))
+    target = torch.device(device or ("cuda" if torch.cuda.is_available() else "cpu"))
     made_by = provenance()
     torch.manual_seed(seed)
-    clip = load_clip("tiny", "random").to(device)
+    clip = load_clip("tiny", "random").to(target)
     images, ids, names = _stills(clip, stills, seed)
-    images, ids, names = images.to(device), ids.to(device), names.to(device)
-    wordings = _readings(clip, readings, seed).to(device)
+    images, ids, names = images.to(target), ids.to(target), names.to(target)
+    wordings = _readings(clip, readings, seed).to(target)
     optimizer = torch.optim.AdamW(_groups(clip, weight_decay), lr=lr, betas=(0.9, 0.98), eps=1e-6, fused=True)
     rate = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda step: _warm_cosine(step, steps))
     shown, read = (
@@ -92,7 +92,7 @@ def pretrain(
     half = {name: tensor.half() for name, tensor in clip.state_dict().items()}
     checkpoint.save(out, thinned(half, [*ids.unique().tolist(), *wordings.unique().tolist()]))
     clip.load_state_dict(checkpoint.load(out)[0])  # measure exactly the weights that are shipped
-    record |= _measure(clip.eval(), seed, device) | {"provenance": made_by}
+    record |= _measure(clip.eval(), seed, target) | {"provenance": made_by}
     write_json(Path(out).with_suffix(".json"), record)
     return record
 

@@ -12,7 +12,7 @@ import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
@@ -42,6 +42,9 @@ from stan.training.objective import Objective
 from stan.training.optim import BETAS, EPSILON, FROZEN, freeze, parameter_groups, rate
 from stan.training.resume import TrainingState, load_state, save_state
 
+if TYPE_CHECKING:
+    from lightning_fabric.wrappers import _FabricModule
+
 PRECISIONS = ("32-true", "bf16-mixed")
 LAST, RESUME = "last.safetensors", "resume.pt"
 
@@ -69,6 +72,7 @@ def train(
     Raises ValueError for settings that the experiment can't have, and for a loss that isn't finite.
     """
     check(experiment)
+    assert experiment.train.precision in PRECISIONS
     fabric = Fabric(
         accelerator=accelerator,
         devices=devices,
@@ -215,6 +219,7 @@ def _fit(run: _Run, training: Loader, validation: Loader, checkpoint_seconds: fl
     objective = run.fabric.setup_module(_objective(trained, recipe))
     groups = parameter_groups(trained, recipe)  # once more: the parameters may have been spread
     optimizer = run.fabric.setup_optimizers(torch.optim.AdamW(groups, recipe.lr, BETAS, EPSILON, fused=True))
+    assert isinstance(optimizer, torch.optim.Optimizer)  # fabric's wrapper inherits the optimizer's class
     state = load_state(folder / RESUME, trained, optimizer)
     run.catch_up(trained)
     run.record.rewind(state.lines)
@@ -266,7 +271,7 @@ def _batches(run: _Run, training: Loader, first: int, per_epoch: int, epochs: in
 
 def _update(
     run: _Run,
-    objective: nn.Module,
+    objective: _FabricModule,
     trained: DualEncoder,
     optimizer: torch.optim.Optimizer,
     batch: Batch,

@@ -14,7 +14,7 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Generator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -85,7 +85,7 @@ def _tidy(executed: Path) -> None:
 
 
 @contextlib.contextmanager
-def _own_kernel(forked: int | None) -> Iterator[None]:
+def _own_kernel(forked: int | None) -> Generator[None]:
     """Within this context, the kernel `python3` is this interpreter, whatever is installed in the user's home.
 
     The home needn't be writable. Ctrl-C and SIGTERM interrupt the cell that is running, so that a run can still close
@@ -130,7 +130,7 @@ def _end_with_parent(parent: int) -> None:
 
 def leave_out_checkers() -> None:
     """Block jsonschema's optional rfc3987 checker: its import takes more than a second, and no notebook needs it."""
-    sys.modules["rfc3987_syntax"] = None
+    sys.modules["rfc3987_syntax"] = None  # ty: ignore[invalid-assignment]  # blocks its import
 
 
 def _main(request: str) -> None:

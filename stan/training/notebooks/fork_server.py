@@ -67,7 +67,7 @@ class Forks:
             except (EOFError, OSError):
                 self._lose()
                 self._open()
-        raise RuntimeError(f"{' '.join(map(str, self._process.args))} ends at once")
+        raise RuntimeError(f"{' '.join(self._command)} ends at once")
 
     def code(self, pid: int) -> int | None:
         """Return the exit code of a fork; None while it runs."""
@@ -85,8 +85,10 @@ class Forks:
     def _open(self) -> None:
         self._connection, theirs = multiprocessing.Pipe()
         with theirs:
+            program = [sys.executable, "-m", "stan.training.notebooks.fork_server"]
+            self._command = [*program, str(theirs.fileno())]
             self._process = subprocess.Popen(
-                [sys.executable, "-m", "stan.training.notebooks.fork_server", str(theirs.fileno())],
+                self._command,
                 env=self._environment,
                 pass_fds=(theirs.fileno(),),
                 stdin=subprocess.DEVNULL,
@@ -154,7 +156,7 @@ def _serve(connection: Connection) -> None:
     running: dict[int, Any] = {}
     while True:
         ready = wait([connection, *running])
-        for sentinel in set(ready) - {connection}:
+        for sentinel in running.keys() & ready:
             process = running.pop(sentinel)
             process.join()
             connection.send(("ended", process.pid, process.exitcode))

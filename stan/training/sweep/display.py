@@ -7,7 +7,7 @@ import json
 import os
 import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Sequence
 from functools import lru_cache
 from itertools import takewhile
 from pathlib import Path
@@ -38,7 +38,7 @@ class Display(Protocol):
 
 
 @contextlib.contextmanager
-def open_display(runs: Sequence[Run]) -> Iterator[Display]:
+def open_display(runs: Sequence[Run]) -> Generator[Display]:
     """Open a display on stderr: a live table on a terminal, plain lines elsewhere."""
     if not sys.stderr.isatty():
         yield _Lines(runs)

@@ -68,8 +68,8 @@ def plan(
 
 def hours(steps: Sequence[PlannedRun], at_once: int) -> float | None:
     """Return the hours that all runs take, `at_once` side by side; None if one of them can't be estimated."""
-    seconds = [step.seconds for step in steps]
-    return None if None in seconds else sum(seconds) / at_once / 3600
+    known = [step.seconds for step in steps if step.seconds is not None]
+    return sum(known) / at_once / 3600 if len(known) == len(steps) else None
 
 
 class _Equal:

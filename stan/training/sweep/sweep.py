@@ -10,7 +10,7 @@ import contextlib
 import json
 import signal
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Generator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -120,7 +120,7 @@ def _trained(
     jobs: int | None,
     engine: str,
     spent: Spent,
-) -> Iterator[tuple[SweepReport, Forks | None]]:
+) -> Generator[tuple[SweepReport, Forks | None]]:
     """Yield `train_all`'s report and the fork server of the runs, which can execute more notebooks within the context.
 
     The fork server is None where nothing had to run or runs aren't forked.
@@ -158,7 +158,7 @@ def report_on(study: str, suite: str, size: str, runs: str | Path, forks: Forks 
     return launch.run_notebook(launch.find("ablation"), parameters, folder, forks=forks)
 
 
-def _add_rates(file: Path, rates: Mapping[str, Any]) -> None:
+def _add_rates(file: Path, rates: dict[str, Any]) -> None:
     write_json(file, experiments.chosen_rates(file) | rates)
 
 
@@ -279,7 +279,7 @@ def _count(queue: Sequence[Run], status: str) -> int:
 
 
 @contextlib.contextmanager
-def _ending_signals() -> Iterator[None]:
+def _ending_signals() -> Generator[None]:
     """Within this context, SIGTERM and SIGHUP end the sweep and its runs as Ctrl-C does."""
     numbers = (signal.SIGTERM, signal.SIGHUP)
     before = {number: signal.signal(number, signal.default_int_handler) for number in numbers}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -41,7 +41,7 @@ class Spent:
         return 1 - inside / (self.seconds * self.at_once) if self.seconds else None
 
     @contextmanager
-    def clocked(self, *names: str) -> Iterator[None]:
+    def clocked(self, *names: str) -> Generator[None]:
         """Add the seconds spent within the context to the named fields."""
         began = time.monotonic()
         try:
@@ -59,4 +59,5 @@ def logged(folder: Path) -> tuple[float, float]:
     log = results.history(folder)
     if log.empty or results.read(folder)["run"].get("same_as") is not None:
         return 0.0, 0.0
-    return tuple(float(log[name].agg(how)) if name in log else 0.0 for name, how in _LOGGED.items())
+    steps, validation = (float(log[name].agg(how)) if name in log else 0.0 for name, how in _LOGGED.items())
+    return steps, validation
