@@ -101,6 +101,7 @@ def test_nothing_is_asked_from_outside(address, chromium):
         page.goto(f"{address}/{name}")
         page.locator("[data-testid=stApp][data-test-script-state=notRunning]").wait_for()
         page.locator("h1").wait_for()
+        page.close()
     context.close()
     assert asked == []
 
