@@ -21,7 +21,8 @@ PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11 python; do \
 UV ?= $(shell uv --version >/dev/null 2>&1 && echo uv)
 PACKAGES := -c constraints.txt -e '.[all]'
 
-.PHONY: run install ablation library serve lab dashboard demo test lint check-kills check-real pictures
+.PHONY: run install ablation library serve lab dashboard demo lint types test test-fast docs \
+	check-package check-kills check-real pictures
 .DEFAULT_GOAL := run
 
 run: install
@@ -65,13 +66,34 @@ dashboard: install
 demo: install
 	@$(BIN)/stan demo --library $(LIBRARY)
 
-lint: install
+lint: types
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 
+types: install
+	$(BIN)/ty check --python $(VENV)
+
 # Tests run side by side, so each keeps to one thread.
+TESTS := OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n $(WORKERS) --dist worksteal
+
 test: lint
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n $(WORKERS) --dist loadfile $(PYTEST)
+	$(TESTS) $(PYTEST)
+
+# The inner loop: without tests that take more than a few seconds, start programs or click through pages.
+test-fast: lint
+	$(TESTS) -m "not slow and not browser" $(PYTEST)
+
+# The site, in docs/_build/html; a warning is an error.
+docs: $(VENV)/docs
+	$(BIN)/python -m sphinx -q -W --keep-going docs docs/_build/html
+
+$(VENV)/docs: $(STAMP)
+	$(BIN)/python -m pip install -c constraints.txt -e '.[docs]'
+	@touch $@
+
+# Wheel and sdist, built and used apart from the clone.
+check-package: install
+	$(BIN)/python tests/package/check_package.py
 
 # A sweep's processes killed at random moments; ENGINE=ray kills its workers, too, SEED=N repeats the moments.
 check-kills: install

@@ -1,32 +1,48 @@
-"""The README's tables and code: made from the shipped records, so that no number in it lacks one."""
+"""README and docs: tables made from the shipped records, code that runs, links that lead somewhere."""
 
 import re
 from pathlib import Path
 
 import pandas as pd
+import pytest
 
 from stan import experiments, report, results
 
-README = Path(__file__).resolve().parents[1] / "README.md"
+ROOT = Path(__file__).resolve().parents[1]
+README = ROOT / "README.md"
+PAGES = [
+    *(ROOT / name for name in ("README.md", "CONTRIBUTING.md", "CHANGELOG.md")),
+    *(
+        path
+        for path in sorted((ROOT / "docs").rglob("*.md"))
+        if not {"_build", "cli"} & set(path.parts) and path.name != "methods.md"
+    ),
+]
+"""What is written by hand: pages that `make docs` makes are checked by the site's builder."""
 AGAINST = {
     "components": {"baseline": "change"},
     "structures": {"mean": "against mean", "stan": "against stan"},
 }
-"""Rows that changes are counted from, by study, and how the README's columns call them."""
-MARKS = "<!-- tables: .*? -->\n(.*)<!-- end of tables -->"
+"""Rows that changes are counted from, by study, and how the tables' columns call them."""
+MARKS = "(<!-- tables of (\\w+)(?: on (\\w+))?: .*? -->\n)(.*?)(<!-- end of tables -->)"
 
 
-def tables() -> str:
-    """The README's part between its marks."""
+def with_tables(text: str) -> str:
+    """A page with each part between two marks made anew from the shipped records."""
     runs = results.load([], shipped=True)
-    parts = [(study, suite) for study in AGAINST for suite in sorted(runs["suite"].unique())]
-    return "\n".join(
-        table(runs[(runs["study"] == study) & (runs["suite"] == suite)], study, suite)
-        for study, suite in parts
+    return re.sub(
+        MARKS, lambda found: found[1] + tables(runs, found[2], found[3]) + found[5], text, flags=re.S
     )
 
 
-def table(runs: pd.DataFrame, study: str, suite: str) -> str:
+def tables(runs: pd.DataFrame, study: str, suite: str | None) -> str:
+    """A study's tables, one for each suite; with `suite`, one short table of it alone."""
+    runs = runs[runs["study"] == study]
+    suites = [suite] if suite else sorted(runs["suite"].unique())
+    return "\n".join(table(runs[runs["suite"] == one], study, one, short=bool(suite)) for one in suites)
+
+
+def table(runs: pd.DataFrame, study: str, suite: str, short: bool) -> str:
     """One study on one suite: its rows in the study's order, changes against the rows named in AGAINST."""
     metric = report.headline(suite)
     found = runs.assign(row=pd.Categorical(runs["row"], [r.name for r in experiments.STUDIES[study].rows]))
@@ -35,11 +51,18 @@ def table(runs: pd.DataFrame, study: str, suite: str) -> str:
     seeds = int(overview["seeds"].min())
     counted = f"{seeds} seed{'s' * (seeds > 1)}"
     title = f"Study `{study}` on `{suite}`, {metric.removeprefix('t2v.')}, {counted}"
-    names = ["row", "all", *AGAINST[study].values(), "seen", "unseen", "order", "paper"]
+    parts = {"unseen": f"unseen.{metric}", "order": "order.accuracy"}
+    if not short:
+        parts = {"seen": f"seen.{metric}"} | parts
+    names = ["row", "all", *AGAINST[study].values(), *parts, "paper"]
     lines = [f"**{title}**", "", *(f"| {' | '.join(cells)} |" for cells in (names, ["---"] * len(names)))]
     for row, line in overview.iterrows():
-        cells = [row, line[metric], *(change(of, row) for of in changes)]
-        cells += [line[f"seen.{metric}"], line[f"unseen.{metric}"], line["order.accuracy"]]
+        cells = [
+            row,
+            line[metric],
+            *(change(of, row) for of in changes),
+            *(line[name] for name in parts.values()),
+        ]
         cells.append("" if pd.isna(line["paper"]) else f"{line['paper']:g}")
         lines.append(f"| {' | '.join(cells)} |")
     return "\n".join([*lines, ""])
@@ -53,15 +76,38 @@ def change(changes: pd.DataFrame, row: str) -> str:
 
 
 def test_the_tables_are_those_of_the_shipped_records():
-    written = re.search(MARKS, README.read_text(), re.S)
-    assert written is not None
-    assert written[1] == tables()
+    marked = {path: text for path in PAGES if "<!-- tables of" in (text := path.read_text())}
+    assert [path.name for path in marked] == ["README.md", "components.md", "structures.md"]
+    for path, text in marked.items():
+        assert len(re.findall(MARKS, text, re.S)) == 1, path
+        assert text == with_tables(text), path
+
+
+def test_the_readme_is_read_in_one_sitting():
+    assert len(README.read_text().splitlines()) <= 150
 
 
 def test_the_pictures_are_there():
     pictures = re.findall(r"!\[[^]]*\]\(([^)]+)\)", README.read_text())
     assert len(pictures) == 2
     assert all((README.parent / picture).stat().st_size > 20_000 for picture in pictures)
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda path: str(path.relative_to(ROOT)))
+def test_links_within_the_project_lead_somewhere(page):
+    made = ROOT / "docs/notebooks", ROOT / "docs/reference/cli", ROOT / "docs/reference/methods.md"
+    links = [link for link in re.findall(r"\]\(([^)\s]+)\)", page.read_text()) if "://" not in link]
+    for link in links:
+        name, _, heading = link.partition("#")
+        target = (page.parent / name).resolve() if name else page
+        if any(target.is_relative_to(folder) for folder in made):
+            continue  # `make docs` makes these and checks links to them
+        assert target.exists(), link
+        if heading:
+            headings = re.findall(r"^#+ (.*)$", target.read_text(), re.M)
+            assert heading in [re.sub(r"[^\w -]", "", one).lower().replace(" ", "-") for one in headings], (
+                link
+            )
 
 
 def test_the_python_lines_run(tmp_path, capsys):
@@ -82,7 +128,8 @@ def test_the_method_of_the_contributors_page_works():
     from stan.models.temporal.base import Temporal
     from stan.models.video_encoder import VideoEncoder
 
-    code = re.search(r"```python\n(class .*?)```", README.read_text(), re.S)[1]
+    page = ROOT / "docs/extend/temporal_method.md"
+    code = re.search(r"```python\n(class .*?)```", page.read_text(), re.S)[1]
     names = {"Temporal": Temporal, "nn": nn, "torch": torch}
     exec(code, names)
     clip = load_clip("tiny", "random").eval()
@@ -94,6 +141,5 @@ def test_the_method_of_the_contributors_page_works():
 
 
 if __name__ == "__main__":
-    text = README.read_text()
-    start, end = re.search(MARKS, text, re.S).span(1)
-    README.write_text(text[:start] + tables() + text[end:])
+    for page in PAGES:
+        page.write_text(with_tables(page.read_text()))

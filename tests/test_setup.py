@@ -82,7 +82,7 @@ def imported(tree: ast.AST) -> Iterator[str]:
 
 def test_all_names_every_extra_but_those_that_stand_apart():
     (everything,) = map(Requirement, PROJECT["optional-dependencies"]["all"])
-    assert everything.extras == PROJECT["optional-dependencies"].keys() - {"all", "parity", "cluster"}
+    assert everything.extras == PROJECT["optional-dependencies"].keys() - {"all", "parity", "cluster", "docs"}
 
 
 def test_the_conda_road_leads_to_the_same_versions():
@@ -101,20 +101,26 @@ def test_what_the_package_ships_is_not_ignored_and_what_it_makes_is():
     def ignored(path: str) -> bool:
         return subprocess.run(["git", "check-ignore", "-q", path], cwd=ROOT).returncode == 0
 
-    shipped = [
-        "stan/weights/a.safetensors",
-        "stan/published/a.csv",
-        "stan/models/a.json",
-        "stan/learning_rates.json",
+    assets = ["a.safetensors", "published/a.csv", "a.json", "labels/a.txt", "runs.zip", "bench/a.json"]
+    shipped = [*(f"stan/assets/{name}" for name in assets), "stan/data/world/render.py"]
+    made = [
+        ".venv/a",
+        "runs/a",
+        "worlds/a",
+        "libraries/a",
+        ".cache/a",
+        "stan/__pycache__/a.pyc",
+        "docs/_build/a",
     ]
-    shipped += [
-        "stan/data/labels/a.txt",
-        "stan/reference/study/row/a-s0/run.json",
-        "stan/data/world/render.py",
-    ]
-    made = [".venv/a", "runs/a", "worlds/a", "libraries/a", ".cache/a", "stan/__pycache__/a.pyc"]
     assert [path for path in shipped if ignored(path)] == []
     assert [path for path in made if not ignored(path)] == []
+
+
+def test_pre_commit_runs_the_pinned_tools():
+    hooks = yaml.safe_load((ROOT / ".pre-commit-config.yaml").read_text())["repos"][0]["hooks"]
+    asked = [Requirement(line) for hook in hooks for line in hook.get("additional_dependencies", [])]
+    assert len(asked) == 2
+    assert {(one.name, str(one.specifier)) for one in asked} == {("ruff", f"=={pins()['ruff']}")}
 
 
 def test_the_ci_script_runs_the_test_command_and_fails_with_it():
@@ -167,14 +173,16 @@ def test_pip_is_not_asked_for_a_build_that_it_cannot_find(tmp_path):
 @needs_make
 @pytest.mark.parametrize(
     ("failing", "called"),
-    [("none", "ablate world index serve"), ("world", "ablate world"), ("ablate", "ablate")],
+    [("none", "install run"), ("run", "install run"), ("install", "install")],
 )
 def test_run_goes_through_its_steps_and_stops_at_one_that_fails(tmp_path, failing, called):
     (tmp_path / "venv/bin").mkdir(parents=True)
-    program(tmp_path / "uv", "true")
     program(tmp_path / "venv/bin/python", "true")
-    stan = f'echo "$1" >> {tmp_path}/log; [ "$1" != world ] || echo {tmp_path}/world; [ "$1" != {failing} ]'
-    program(tmp_path / "venv/bin/stan", stan)
+    install = (
+        f'[ "$1" != pip ] || echo install >> {tmp_path}/log; [ "$1" = --version ] || [ {failing} != install ]'
+    )
+    program(tmp_path / "uv", install)
+    program(tmp_path / "venv/bin/stan", f'echo "$1" >> {tmp_path}/log; [ "$1" != {failing} ]')
     assert (make(tmp_path, "run", f"PYTHON={sys.executable}").returncode == 0) == (failing == "none")
     assert (tmp_path / "log").read_text().split() == called.split()
 

@@ -4,6 +4,7 @@ Ties take the average rank, so a constant matrix gains nothing. `found` is the o
 ranks count as found among the first K. Every function checks the number of queries and refuses NaN and infinity.
 
 Conventions:
+
 - text-to-video, `t2v`: every caption is a query of its own among all videos;
 - video-to-text, `v2t`: a video's captions count as one candidate with the score of the best one (CLIP4Clip's
   convention);
