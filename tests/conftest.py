@@ -23,8 +23,8 @@ CHROMIUM_OPTIONS = (
     "--disable-dev-shm-usage",
     "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1, EXCLUDE localhost",
 )
-"""The last one leaves nothing to be found but this machine. Playwright's routes would do so, too, but cost every request
-a call, and the browser its cache."""
+"""The last one leaves nothing to be found but this machine. Playwright's routes would do so, too, but they cost every
+request a call and the browser its cache."""
 
 
 @pytest.fixture
