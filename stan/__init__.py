@@ -6,7 +6,17 @@ import sys
 from importlib import import_module
 from importlib.machinery import ModuleSpec
 from types import ModuleType
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:  # what `__getattr__` gives, for type checkers and editors
+    from stan import config, experiments, explain, results
+    from stan.config import Experiment
+    from stan.evaluation import metrics, statistics
+    from stan.experiments import published
+    from stan.library import Library
+    from stan.models.factory import load_model, save_model
+    from stan.results import evaluate
+    from stan.training import trainer as train
 
 _HOMES = {
     "load_model": "stan.models.factory",
@@ -36,7 +46,21 @@ _FORMER = {
 }
 """New homes of modules that have moved, for notebooks and methods that were written for 0.1."""
 
-__all__ = [*_HOMES, *_MODULES]
+__all__ = [
+    "load_model",
+    "save_model",
+    "Library",
+    "Experiment",
+    "config",
+    "evaluate",
+    "experiments",
+    "explain",
+    "metrics",
+    "published",
+    "results",
+    "statistics",
+    "train",
+]
 
 
 def __getattr__(name: str) -> Any:
@@ -57,7 +81,10 @@ class _OtherNames:
     def find_spec(self, fullname: str, path: Any = None, target: Any = None) -> ModuleSpec | None:
         package, _, name = fullname.partition(".")
         home = (_MODULES | _FORMER).get(name) if package == "stan" else None
-        return None if home is None else ModuleSpec(fullname, self, origin=home)
+        if home is None:
+            return None
+        # It is a loader by its methods; importing the base class would take longer than all of this module.
+        return ModuleSpec(fullname, self, origin=home)  # ty: ignore[invalid-argument-type]
 
     def create_module(self, spec: ModuleSpec) -> None:
         """Return None: Python then makes an ordinary module, which `exec_module` replaces."""

@@ -6,7 +6,10 @@ import hashlib
 import json
 from dataclasses import dataclass, field, fields, replace
 from functools import cache
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from _typeshed import DataclassInstance
 
 
 @dataclass(frozen=True)
@@ -151,7 +154,7 @@ def with_parts(experiment: Experiment, **parts: dict[str, Any]) -> Experiment:
     )
 
 
-def _refuse_unknown(values: dict[str, Any], kind: type) -> None:
+def _refuse_unknown(values: dict[str, Any], kind: type[DataclassInstance]) -> None:
     known = _fields(kind)
     unknown = sorted(values.keys() - known.keys())
     if unknown:
@@ -159,7 +162,7 @@ def _refuse_unknown(values: dict[str, Any], kind: type) -> None:
 
 
 @cache
-def _fields(kind: type) -> dict[str, None]:
+def _fields(kind: type[DataclassInstance]) -> dict[str, None]:
     return dict.fromkeys(f.name for f in fields(kind))
 
 

@@ -1,8 +1,10 @@
 """The names that notebooks and methods of users are written with: `import stan`, and where 0.1 had its modules."""
 
+import ast
 import subprocess
 import sys
 from importlib import import_module
+from pathlib import Path
 
 import pytest
 
@@ -12,6 +14,15 @@ import stan
 @pytest.mark.parametrize(("name", "home"), sorted((stan._MODULES | stan._FORMER).items()))
 def test_a_public_module_is_the_one_at_its_home(name, home):
     assert import_module(f"stan.{name}") is import_module(home) is getattr(stan, name)
+
+
+def test_type_checkers_see_the_names_that_are_imported_on_first_use():
+    tree = ast.parse(Path(stan.__file__).read_text())
+    tests = [node for node in tree.body if isinstance(node, ast.If)]
+    (block,) = [node.body for node in tests if ast.unparse(node.test) == "TYPE_CHECKING"]
+    seen = {alias.asname or alias.name: f"{one.module}.{alias.name}" for one in block for alias in one.names}
+    assert seen == stan._MODULES | {name: f"{home}.{name}" for name, home in stan._HOMES.items()}
+    assert set(stan.__all__) == seen.keys()
 
 
 OF_NOTEBOOKS = """

@@ -14,7 +14,7 @@ import sys
 import threading
 from collections.abc import Iterable, Sequence
 from importlib import import_module
-from typing import NoReturn
+from typing import Any, NoReturn
 
 import typer
 
@@ -58,7 +58,7 @@ def application(names: Iterable[str] = COMMANDS) -> typer.Typer:
     return app
 
 
-_USAGE_ERROR = typer.BadParameter.__base__
+_USAGE_ERROR: Any = typer.BadParameter.__base__
 # the base class of all errors about options and arguments, wherever typer keeps it
 _COMMAND_ERROR = _USAGE_ERROR.__base__
 
@@ -70,7 +70,7 @@ def main() -> NoReturn:
 
 def _leave(code: int) -> NoReturn:
     """End the process as the interpreter would, but without freeing torch's objects, which takes half a second."""
-    threading._shutdown()
+    threading._shutdown()  # ty: ignore[missing-attribute]  # private, so typeshed leaves it out
     atexit._run_exitfuncs()
     for stream in (sys.stdout, sys.stderr):
         with contextlib.suppress(OSError, ValueError):  # the stream is closed, or its reader is gone
@@ -108,7 +108,7 @@ def _run(arguments: Sequence[str]) -> int:
         return _complain(_one_line(error), 2)
 
 
-def _usage(error: Exception) -> int:
+def _usage(error: Any) -> int:
     message, context = error.format_message(), getattr(error, "ctx", None)
     if not message:  # no command was named, and help has been shown
         return 2

@@ -18,7 +18,7 @@ def leave_out_unused() -> None:
         return
     for name in ("torchvision", "torchvision.ops"):
         _found_but_not_run(name)
-    sys.modules.setdefault("timm", None)  # type: ignore[arg-type]  # with None, Python refuses the import
+    sys.modules.setdefault("timm", None)  # ty: ignore[no-matching-overload]  # with None, Python refuses the import
 
 
 def _found_but_not_run(package: str) -> None:

@@ -6,7 +6,7 @@ import contextlib
 import shutil
 import sys
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -75,7 +75,7 @@ def run(
 
 
 @contextmanager
-def _alone(runs: Path) -> Iterator[Callable[..., None]]:
+def _alone(runs: Path) -> Generator[Callable[..., None]]:
     """Hold the right to fill these runs, and yield a function that announces the pages.
 
     Raises ValueError if another `stan run` has the right.

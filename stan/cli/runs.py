@@ -65,11 +65,12 @@ def compare(
     from stan.evaluation import statistics
 
     done = _load(runs, shipped, {"study": study, "suite": suite, "size": size, "status": "done"})
-    sides = [_at(Path(name)) if _is_run(name) else _chosen(done, name) for name in (a, b)]
-    metric = metric or sides[0]["headline"].iloc[0]
-    change = results.change_between(*sides, metric, allow)
-    ids, *values = results.paired_queries(*sides, metric)
-    won, lost = statistics.won_lost(*values, ids, results.higher_is_better(metric))
+    one, other = (_at(Path(name)) if _is_run(name) else _chosen(done, name) for name in (a, b))
+    sides = one, other
+    metric = metric or one["headline"].iloc[0]
+    change = results.change_between(one, other, metric, allow)
+    ids, before, after = results.paired_queries(one, other, metric)
+    won, lost = statistics.won_lost(before, after, ids, results.higher_is_better(metric))
     document = {
         "metric": metric,
         "a": a,

@@ -57,7 +57,7 @@ def train(
         wanted = replace(wanted, study=study or "own", row=row)
     with quiet():
         folder = train_one(wanted, runs, worlds, devices=devices, nodes=nodes, strategy=strategy)
-    if rank_zero_only.rank == 0:
+    if rank_zero_only.rank == 0:  # ty: ignore[missing-attribute]  # Lightning gives the function its rank
         _emit_run(folder, as_json)
 
 

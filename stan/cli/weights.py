@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -26,7 +26,7 @@ def pretrain(
     """Train the tiny CLIP from scratch on stills, and measure what its levels hold."""
     from stan.training import pretrain as pretraining
 
-    given = {"steps": steps, "batch": batch, "stills": stills, "readings": readings}
+    given: dict[str, Any] = {"steps": steps, "batch": batch, "stills": stills, "readings": readings}
     with quiet():
         record = pretraining.pretrain(
             out,
@@ -56,7 +56,7 @@ def export(
 
     with quiet():
         fitted = fit(run, worlds) if calibrate else None
-    write(run, out, fitted and fitted["temperature"])
+    write(run, out, fitted["temperature"] if fitted else None)
     document = {"run": run, "out": out, "bytes": out.stat().st_size}
     emit(document | ({"calibration": fitted} if fitted else {}), as_json, lines)
 

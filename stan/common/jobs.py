@@ -12,7 +12,7 @@ import os
 import platform
 import re
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Generator, Iterable
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -84,7 +84,7 @@ class Reporter:
 
 
 @contextmanager
-def job(folder: str | Path, name: str) -> Iterator[Reporter]:
+def job(folder: str | Path, name: str) -> Generator[Reporter]:
     """Context of a job that others see while it lasts. Raises OSError where the folder cannot be written to."""
     file = Path(folder) / FOLDER / f"{re.sub(r'[^a-z0-9]+', '-', name.lower())}-{os.getpid()}.json"
     reporter = Reporter(file, name)

@@ -26,7 +26,8 @@ class Bars:
 
     def __init__(self, progress: StageProgress | None, shown: bool = True):
         self._progress, self._shown = progress, shown
-        self._stage, self._bar = "", None
+        self._stage = ""
+        self._bar: tqdm | None = None
 
     def __enter__(self) -> Bars:
         return self
@@ -41,7 +42,7 @@ class Bars:
         if self._progress is not None:
             self._progress(stage, done, total, values)
             return
-        if stage != self._stage:
+        if self._bar is None or stage != self._stage:
             self.__exit__()
             self._stage, self._bar = stage, tqdm(desc=stage, total=total, disable=None)
         self._bar.update(done - self._bar.n)

@@ -12,7 +12,7 @@ import tempfile
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from importlib.util import find_spec
 from pathlib import Path
@@ -277,7 +277,7 @@ def _check_alive(running: Sequence[_Running]) -> None:
 
 
 @contextlib.contextmanager
-def _ending_signals() -> Iterator[list[int]]:
+def _ending_signals() -> Generator[list[int]]:
     """Yield the list of ending signals received so far.
 
     They are only noted, because an exception could strike between the start of a server and the code that ends it.

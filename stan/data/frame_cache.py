@@ -79,7 +79,7 @@ def _decode(
         for start in range(0, len(paths), CLIPS_AHEAD):
             some = paths[start : start + CLIPS_AHEAD]
             for frames in pool.map(lambda path: _frames(path, count, size), some):
-                file.write(frames)
+                file.write(frames.data)
                 shapes.append(frames.shape[:3])
             _require_room(folder, file.tell(), len(shapes), len(paths))
             if progress:

@@ -134,7 +134,7 @@ def retrieval(
     text, _ = retrieval_ranks(similarity, owner, caption_names)
     _, video = retrieval_ranks(back, owner, caption_names)
     by_direction = {"t2v": text, "v2t": video}
-    if len(text) > len(video):
+    if owner is not None and len(text) > len(video):
         by_direction["v2t_all_captions"] = all_caption_ranks(back, owner, caption_names)
     result: dict[str, dict] = {name: recall(placed) for name, placed in by_direction.items()}
     if seen is None:

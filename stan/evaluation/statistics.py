@@ -88,7 +88,7 @@ def sign_test(won: int, lost: int) -> float:
 def won_lost(
     a: Float[np.ndarray, "*seeds_a Q"],
     b: Float[np.ndarray, "*seeds_b Q"],
-    ids: Sequence[str],
+    ids: Sequence[str] | np.ndarray,
     higher_is_better: bool = True,
 ) -> tuple[list[str], list[str]]:
     """Return (won, lost): ids of the queries on which b is better or worse than a, the largest difference first."""
@@ -153,7 +153,7 @@ def _of_drawn(values: np.ndarray, counts: np.ndarray, statistic: Callable) -> np
     """Return the statistic (draws, seeds) of values (seeds, Q) and counts (draws, Q)."""
     if statistic is np.mean:
         return counts @ values.T / values.shape[1]
-    drawn = np.repeat(np.tile(np.arange(values.shape[1]), len(counts)), counts.ravel())
+    drawn: np.ndarray = np.repeat(np.tile(np.arange(values.shape[1]), len(counts)), counts.ravel())
     return statistic(values[:, drawn.reshape(counts.shape)], axis=-1).T
 
 

@@ -6,11 +6,11 @@ neither open_clip nor the branch keeps them. The model's output is the same as w
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Generator, Iterable
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 import torch
@@ -22,7 +22,9 @@ from stan.models.temporal.attention import attention_weights
 from stan.models.temporal.stan_layer import CrossFrameAttention, IntraFrame
 
 if TYPE_CHECKING:
+    from stan.models.blocks import Block
     from stan.models.clip import Clip
+    from stan.models.dual_encoder import DualEncoder
     from stan.models.video_encoder import VideoOutput
 
 NOTE = "This is attention, not an explanation: it shows what a layer mixes, not why the score is what it is."
@@ -46,7 +48,7 @@ class Attention:
     """Note that has to stand beside every picture of these weights."""
 
 
-def attention(model: nn.Module, path: str | Path, frames: int | None = None) -> Attention:
+def attention(model: DualEncoder, path: str | Path, frames: int | None = None) -> Attention:
     """Return the attention of `model` on `frames` frames of the video at `path` (None: the model's own number).
 
     Raises VideoError for a file that cannot be decoded. Raises ValueError for more frames than the model has positions
@@ -54,43 +56,51 @@ def attention(model: nn.Module, path: str | Path, frames: int | None = None) -> 
     """
     pixels, times = model.decode(path, frames)
     maps, _ = attention_of(model, pixels)
-    return Attention(shown(pixels, model.clip), times, **maps)
+    clip = maps["clip"]
+    assert clip is not None, "CLIP has blocks"
+    return Attention(shown(pixels, model.clip), times, clip, maps["branch"], maps["temporal"])
 
 
 @torch.inference_mode()
 def attention_of(
-    model: nn.Module, pixels: Float[Tensor, "T 3 S S"]
+    model: DualEncoder, pixels: Float[Tensor, "T 3 S S"]
 ) -> tuple[dict[str, np.ndarray | None], VideoOutput]:
     """Return the attention maps by name, as in `Attention`, and the output that the model gave in the same run.
 
     Raises ValueError for a temporal method whose blocks read other tokens than each frame's CLS and patch tokens.
     """
-    blocks = list(model.clip.blocks)
+    blocks = as_blocks(model.clip.blocks)
     intra = [m for m in model.temporal.modules() if isinstance(m, IntraFrame)]
     cross = [m for m in model.temporal.modules() if isinstance(m, CrossFrameAttention)]
-    norms = [block.ln_1 for block in blocks] + [m.block.ln_1 for m in intra] + [m.norm for m in cross]
-    with noted_outputs(norms) as seen:
+    copies = as_blocks(m.block for m in intra)
+    with noted_outputs([*(block.ln_1 for block in blocks + copies), *(m.norm for m in cross)]) as seen:
         output = model.encode_video(pixels[None].to(model.device))
     require_own_patches(model, len(pixels), seen)
     height = model.clip.grid[0]
     spatial = [_to_patches(block.attn, seen[block.ln_1], height) for block in blocks]
-    branch = [_to_patches(m.block.attn, seen[m.block.ln_1], height) for m in intra]
+    branch = [_to_patches(block.attn, seen[block.ln_1], height) for block in copies]
     temporal = [_over_time(m.attention, seen[m.norm], height) for m in cross]
     maps = {"clip": np.stack(spatial), "branch": _stacked(branch), "temporal": _stacked(temporal)}
     return maps, output
 
 
-def require_own_patches(model: nn.Module, frames: int, seen: dict[nn.Module, Any]) -> None:
+def require_own_patches(model: DualEncoder, frames: int, seen: dict[nn.Module, Any]) -> None:
     """Raise ValueError if CLIP's blocks read other tokens than each frame's CLS and patch tokens."""
-    if any(seen[block.ln_1].shape[:2] != (frames, 1 + model.clip.patches) for block in model.clip.blocks):
+    blocks = as_blocks(model.clip.blocks)
+    if any(seen[block.ln_1].shape[:2] != (frames, 1 + model.clip.patches) for block in blocks):
         name = type(model.temporal).__name__
         raise ValueError(
             f"there are no attention maps of {name}: its tokens are not each frame's own patches"
         )
 
 
+def as_blocks(modules: Iterable[nn.Module]) -> list[Block]:
+    """Return modules that are CLIP's blocks or copies of them, typed as such: a ModuleList doesn't tell."""
+    return cast("list[Block]", list(modules))
+
+
 @contextmanager
-def noted_outputs(modules: list[nn.Module]) -> Iterator[dict[nn.Module, Any]]:
+def noted_outputs(modules: list[nn.Module]) -> Generator[dict[nn.Module, Any]]:
     """Yield a dict that keeps each module's last output while the context is open."""
     seen: dict[nn.Module, Any] = {}
 

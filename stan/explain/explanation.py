@@ -5,18 +5,21 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
 from einops import rearrange
 from jaxtyping import Float, UInt8
-from torch import Tensor, nn
+from torch import Tensor
 
 from stan.explain.attention import NOTE, shown
 from stan.explain.faithfulness import BASELINE, DRAWS, STEPS, Faithfulness, faithfulness, scorer
 from stan.explain.gradient_maps import layers_of
 from stan.explain.maps import EXPLANATIONS, maps_of
+
+if TYPE_CHECKING:
+    from stan.models.dual_encoder import DualEncoder
 
 NOT_BETTER = "Not better than random maps: the score follows what it marks no more than any other patches."
 
@@ -89,7 +92,7 @@ _MAP_KEYS = ("method", "part", "is_explanation", "faithfulness", "notes")
 
 
 def explain(
-    model: nn.Module,
+    model: DualEncoder,
     path: str | Path,
     query: str,
     frames: int | None = None,
@@ -114,7 +117,7 @@ def explain(
 
 
 def explain_pixels(
-    model: nn.Module, pixels: Float[Tensor, "T 3 S S"], query: str, **testing: Any
+    model: DualEncoder, pixels: Float[Tensor, "T 3 S S"], query: str, **testing: Any
 ) -> tuple[dict[str, Map], float]:
     """Return the tested maps of frames as the model reads them, by name, and the score.
 
@@ -139,7 +142,7 @@ def explain_pixels(
 
 
 @torch.no_grad()
-def leave_one_out(model: nn.Module, pixels: Float[Tensor, "T 3 S S"], query: str) -> list[dict[str, Any]]:
+def leave_one_out(model: DualEncoder, pixels: Float[Tensor, "T 3 S S"], query: str) -> list[dict[str, Any]]:
     """Return {"word", "change"} for every word of the query, in order.
 
     The change is the score without the word minus the score with it.

@@ -10,15 +10,18 @@ object's colour where it is, and a dark patch would be an object itself.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import TypedDict
+from typing import TYPE_CHECKING, TypedDict
 
 import numpy as np
 import torch
 import torch.nn.functional as F
 from jaxtyping import Bool, Float, Int
-from torch import Tensor, nn
+from torch import Tensor
 
 from stan.models.clip import TextOutput
+
+if TYPE_CHECKING:
+    from stan.models.dual_encoder import DualEncoder
 
 BASELINE = "the video's mean colour"
 STEPS, DRAWS = 8, 10
@@ -43,7 +46,7 @@ class Faithfulness(TypedDict):
     the draws."""
 
 
-def scorer(model: nn.Module, text: TextOutput) -> Score:
+def scorer(model: DualEncoder, text: TextOutput) -> Score:
     """Return a function that scores many versions of a video against one text, some at a time."""
 
     @torch.inference_mode()

@@ -6,14 +6,13 @@ Only the embedded world knows where its objects are. For other data, the share o
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from jaxtyping import Float
-from torch import nn
 
 from stan.data import datasets
 from stan.data.video import sampling
@@ -25,12 +24,15 @@ from stan.evaluation import statistics
 from stan.explain.explanation import Map, explain_pixels
 from stan.explain.faithfulness import BASELINE, DRAWS, STEPS
 
+if TYPE_CHECKING:
+    from stan.models.dual_encoder import DualEncoder
+
 RAW = "attention-clip"
 """Raw attention is what people look at if there is nothing better, so the other maps are compared with it."""
 
 
 def faithfulness_study(
-    model: nn.Module,
+    model: DualEncoder,
     data: str,
     split: str = "test",
     clips: int = 100,
@@ -72,7 +74,7 @@ def faithfulness_study(
 
 def object_covers(
     root: Path,
-) -> Callable[[str, nn.Module], Float[np.ndarray, "T h w"]] | None:
+) -> Callable[[str, DualEncoder], Float[np.ndarray, "T h w"]] | None:
     """Return a function that tells how much of each patch of a clip, as a model reads it, is covered by objects.
 
     Return None if `root` is no folder of the embedded world.
@@ -83,7 +85,7 @@ def object_covers(
     made = json.loads(marker.read_text())
     plans = {plan.id: plan for plan in suites.plans(made["suite"], made["size"], made["seed"])}
 
-    def covers(id: str, model: nn.Module) -> Float[np.ndarray, "T h w"]:
+    def covers(id: str, model: DualEncoder) -> Float[np.ndarray, "T h w"]:
         whole = np.concatenate([cover(scene) for scene in plans[id].scenes()])
         frames = whole[sampling.segments(len(whole), model.frames)]
         pictures = np.repeat((255 * frames).round().astype(np.uint8)[..., None], 3, axis=3)
@@ -121,7 +123,7 @@ def summary(found: list[dict[str, Map]], covers: list[Float[np.ndarray, "T h w"]
 
 
 def _tested(name: str, maps: list[Map]) -> dict[str, Any]:
-    row = {"map": name, "is_explanation": maps[0].is_explanation}
+    row: dict[str, Any] = {"map": name, "is_explanation": maps[0].is_explanation}
     for kind in ("deletion", "insertion"):
         own, random = _areas(maps, kind), _areas(maps, f"random_{kind}")
         change = statistics.paired(random, own, higher_is_better=kind == "insertion")
@@ -130,4 +132,5 @@ def _tested(name: str, maps: list[Map]) -> dict[str, Any]:
 
 
 def _areas(maps: list[Map], key: str) -> Float[np.ndarray, " clips"]:
-    return np.array([one.faithfulness[key] for one in maps], dtype=float)
+    tested: list[Mapping[str, object]] = [one.faithfulness for one in maps]
+    return np.array([areas[key] for areas in tested], dtype=float)

@@ -85,7 +85,10 @@ def scores(values: Mapping[str, float], xlabel: str = "cosine") -> Figure:
 
 
 def _strip(
-    row: Sequence[Axes], frames: np.ndarray, times: Sequence[float] | None, maps: np.ndarray | None
+    row: Sequence[Axes],
+    frames: np.ndarray,
+    times: Sequence[float] | np.ndarray | None,
+    maps: np.ndarray | None,
 ) -> None:
     for i, axes in enumerate(row):
         axes.imshow(frames[i])

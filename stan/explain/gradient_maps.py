@@ -14,12 +14,13 @@ from einops import rearrange
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from stan.explain.attention import noted_outputs, require_own_patches
+from stan.explain.attention import as_blocks, noted_outputs, require_own_patches
 from stan.models.temporal.attention import attention_weights
 from stan.models.temporal.stan_layer import IntraFrame
 
 if TYPE_CHECKING:
     from stan.models.clip import TextOutput
+    from stan.models.dual_encoder import DualEncoder
 
 
 @dataclass(frozen=True)
@@ -47,7 +48,7 @@ class Layers:
     score: float
 
 
-def layers_of(model: nn.Module, pixels: Float[Tensor, "T 3 S S"], text: TextOutput) -> Layers:
+def layers_of(model: DualEncoder, pixels: Float[Tensor, "T 3 S S"], text: TextOutput) -> Layers:
     """Return the layers of `model` on one video, for its score with one text.
 
     Raises ValueError for a model that does not read a frame by its CLS token, or whose tokens are not the frame's own.
@@ -56,8 +57,8 @@ def layers_of(model: nn.Module, pixels: Float[Tensor, "T 3 S S"], text: TextOutp
         raise ValueError(
             "there are no gradient maps of a CoCa: a pooler reads its frames, not their CLS; choose a CLIP"
         )
-    clip = list(model.clip.blocks)
-    blocks = clip + [m.block for m in model.temporal.modules() if isinstance(m, IntraFrame)]
+    clip = as_blocks(model.clip.blocks)
+    blocks = clip + as_blocks(m.block for m in model.temporal.modules() if isinstance(m, IntraFrame))
     attentions = [block.attn for block in blocks]
     # the output of the output projection is what is added to the tokens
     watched = [*(a.out_proj for a in attentions), *(block.ln_1 for block in blocks)]

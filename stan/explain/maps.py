@@ -73,7 +73,9 @@ def gradient_attention(layers: list[Layer]) -> Float[Tensor, "T P"]:
     chained by matrix products, because the branch's mixing over time has no such products. The gradient is taken
     through the softmax: weight * pull is the derivative of the score with respect to the attention's logit.
     """
-    return sum((_to_patches(layer) * layer.pull).relu().sum(1) for layer in layers)
+    found = sum((_to_patches(layer) * layer.pull).relu().sum(1) for layer in layers)
+    assert isinstance(found, Tensor), "there is at least one layer"
+    return found
 
 
 def rollout(layers: list[Layer]) -> Float[Tensor, "T P"]:

@@ -65,6 +65,7 @@ def difference(explanation: Explanation) -> Figure:
     """
     maps, values = explanation.maps, explanation.difference
     parts = {part: maps[f"grad-eclip-{part}"] for part in ("clip", "branch")}
+    assert values is not None, "both parts are there"
     rows = {part: _heated(explanation, one) for part, one in parts.items()}
     rows["branch - clip"] = overlaid(explanation.pixels, values, np.abs(values).max(), SIGNED)
     untrusted = [f"{part}: {NOT_BETTER}" for part, one in parts.items() if not one.faithfulness["better"]]
@@ -149,11 +150,10 @@ def _rows(rows: dict[str, np.ndarray], explanation: Explanation, notes: list[str
 
 def _areas(one: Map) -> str:
     tested = one.faithfulness
-    areas = (
-        f"{kind} {tested[kind]:.3f} (random {tested[f'random_{kind}']:.3f})"
-        for kind in ("deletion", "insertion")
+    return (
+        f"deletion {tested['deletion']:.3f} (random {tested['random_deletion']:.3f}), "
+        f"insertion {tested['insertion']:.3f} (random {tested['random_insertion']:.3f})"
     )
-    return ", ".join(areas)
 
 
 def _captioned(picture: UInt8[np.ndarray, "H W 3"], time: str, one: Map) -> Image.Image:

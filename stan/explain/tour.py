@@ -48,6 +48,7 @@ def example(
         return Example(Path(video), tuple(captions))
     clips = {clip.id: clip for clip in video_set(DataConfig(suite=suite, size="tiny"), "test", worlds).clips}
     clip = next(clip for clip in clips.values() if clip.twin in clips and clip.seen)
+    assert clip.twin is not None
     return Example(Path(clip.path), (clip.captions[0], clips[clip.twin].captions[0]))
 
 

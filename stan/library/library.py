@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 from functools import lru_cache
 from pathlib import Path
@@ -130,7 +130,7 @@ class Library:
                 return update(self._store, wanted, embeds, told)
 
     @contextmanager
-    def _told(self, folder: str, progress: FileProgress | None) -> Iterator[FileProgress | None]:
+    def _told(self, folder: str, progress: FileProgress | None) -> Generator[FileProgress | None]:
         """Yield a callback that calls `progress` and, for a library on disk, also informs other processes."""
         if self._store.path is None:
             yield progress
@@ -173,6 +173,7 @@ class Library:
         terms, find = parse(query), self._search()
         started = time.perf_counter()
         wanted = sum(term.weight * self._encoded(term.text) for term in terms)
+        assert isinstance(wanted, torch.Tensor), "a query has terms"
         if wanted.norm() < 1e-4:
             raise ValueError(f"the terms of {query!r} cancel each other out: nothing is left to look for")
         return _timed(query, find, F.normalize(wanted, dim=-1), options, started)
@@ -196,10 +197,12 @@ class Library:
         Raises ValueError for an unknown id, and VideoError (a ValueError) for a file that cannot be decoded.
         """
         row = self._row(to) if isinstance(to, str) else None
-        options = Options(top, gain, where or Filters(), row and row["id"])
+        options = Options(top, gain, where or Filters(), row["id"] if row else None)
         find = self._search()
         started = time.perf_counter()
-        row = row or {"name": to.name, **columns(self._embed(to))}
+        if row is None:
+            file = Path(to)
+            row = {"name": file.name, **columns(self._embed(file))}
         parts = window_parts(row)
         if start is not None or end is not None:
             span = start or 0.0, math.inf if end is None else end

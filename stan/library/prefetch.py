@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections import deque
-from collections.abc import Callable, Container, Iterator
+from collections.abc import Callable, Collection, Container, Generator, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
@@ -53,7 +53,7 @@ class IndexEngine(Protocol):
     models: int
     """Number of models that embed at the same time."""
 
-    def videos(self, tasks: list[Task], known: Container[str]) -> Iterator[Video]:
+    def videos(self, tasks: list[Task], known: Collection[str]) -> Generator[Video]:
         """Yield one video per task, in any order. Videos whose hash is in `known` need not be embedded."""
         ...
 
@@ -77,7 +77,7 @@ class LocalIndexEngine:
         """Return an engine that embeds in windows of `window` seconds."""
         return cls(lambda file: read(model, file, window), partial(embed_groups, model))
 
-    def videos(self, tasks: list[Task], known: Container[str]) -> Iterator[Video]:
+    def videos(self, tasks: list[Task], known: Collection[str]) -> Generator[Video]:
         """Yield the videos in the order of the tasks. A video is closed when the next one is asked for."""
         ahead: deque[_Ahead] = deque()
         with ThreadPoolExecutor(READERS, thread_name_prefix="read-ahead") as threads:
@@ -100,16 +100,17 @@ class LocalIndexEngine:
 
 def _pieces(
     task: Task, known: Container[str], reads: Callable[[Path], Iterator[Any]]
-) -> Iterator[tuple[FileIdentity, Any]]:
+) -> Generator[tuple[FileIdentity, Any]]:
     """Yield what was found of a video, with its first group of frames if it is new; then yield its other groups."""
     state = task.source.state()
     if task.before and state.is_that_of(task.before):
         yield FileIdentity(state, None), None
         return
     with task.source.fetched() as file:
-        look = FileIdentity(state, state.tag or folders.digest(file))
+        digest = state.tag or folders.digest(file)
+        look = FileIdentity(state, digest)
         groups = reads(file)
-        yield look, None if look.hash in known else next(groups)
+        yield look, None if digest in known else next(groups)
         for group in groups:
             yield look, group
 
@@ -120,7 +121,7 @@ class _Ahead:
     def __init__(
         self,
         source: Source,
-        pieces: Iterator[tuple[FileIdentity, Any]],
+        pieces: Generator[tuple[FileIdentity, Any]],
         embeds: Callable[[Iterator[Any]], FileEmbeddings],
         threads: ThreadPoolExecutor,
     ):
@@ -129,7 +130,9 @@ class _Ahead:
         self._next = self._upcoming()
 
     def look(self) -> FileIdentity:
-        return self._wait(self._next)[0]
+        piece = self._wait(self._next)
+        assert piece is not None, "every video has a first piece"
+        return piece[0]
 
     def embed(self) -> FileEmbeddings:
         return self._embeds(self._groups())

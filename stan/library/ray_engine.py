@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 import pickle
-from collections.abc import Container, Iterator
+from collections.abc import Collection, Container, Generator, Iterator
 from contextlib import closing
 from dataclasses import dataclass, replace
 from typing import Any
@@ -51,7 +51,7 @@ class RayIndexEngine:
         processors, self._graphics = processors_of(self._ray)
         self.models = jobs or self._graphics or processors
 
-    def videos(self, tasks: list[Task], known: Container[str]) -> Iterator[_Answered]:
+    def videos(self, tasks: list[Task], known: Collection[str]) -> Generator[_Answered]:
         """Yield videos as they finish. A lost worker's videos are retried one at a time, then reported as OSError."""
         size = max(1, min(VIDEOS_AT_ONCE, len(tasks) // (BLOCKS_PER_WORKER * self.models)))
         unanswered = {task.source.path: task for task in tasks}
@@ -62,7 +62,7 @@ class RayIndexEngine:
             lost = OSError("every worker that embedded it was lost, as when memory runs out")
             yield _Answered(Answer(task.source, error=lost), task, self._embed_here)
 
-    def _answers(self, tasks: list[Task], known: Container[str], at_once: int) -> Iterator[Answer]:
+    def _answers(self, tasks: list[Task], known: Collection[str], at_once: int) -> Iterator[Answer]:
         if not tasks:
             return
         import ray.data
@@ -108,6 +108,7 @@ class _Answered:
     def look(self) -> FileIdentity:
         if self._answer.error:
             raise self._answer.error
+        assert self._answer.seen is not None, "an answer has what was seen, or an error"
         return self._answer.seen
 
     def embed(self) -> FileEmbeddings:

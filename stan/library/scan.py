@@ -52,7 +52,7 @@ def _walk(root: Path, skip: Skip, leave_out: Path | None) -> Iterator[Path]:
     """Yield all files that are named like a video or a playlist, and links to folders outside `root`."""
 
     def unreadable(error: OSError) -> None:
-        skip(within(Path(error.filename), root), error.strerror, "make the folder readable")
+        skip(within(Path(error.filename), root), error.strerror or str(error), "make the folder readable")
 
     for folder, folders, names in os.walk(root, onerror=unreadable):
         yield from (Path(folder, name) for name in names if _is_named_as_video(name))

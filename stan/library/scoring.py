@@ -92,7 +92,8 @@ def read_matrix(store: Store, where: str | None = None) -> Matrix:
         none, empty = torch.zeros(0), torch.zeros(0, 0)
         return Matrix([], torch.zeros(0, dtype=torch.int64), empty, empty, none, none, none)
     entries = [Entry(**row) for row in table.select(COLUMNS).to_pylist()]
-    counts = _numbers(pc.list_value_length(table["clip"]).combine_chunks())
+    lengths = pc.list_value_length(table["clip"])  # ty: ignore[missing-attribute]  # pyarrow makes it on import
+    counts = _numbers(lengths.combine_chunks())
     owner = torch.repeat_interleave(torch.arange(len(entries)), counts)
     half = len(owner) >= HALF_PRECISION_FROM
     parts = [_unit(batch, half) for batch in table.select(list(PARTS)).to_batches()]

@@ -177,7 +177,8 @@ class Search:
 
 def window_parts(row: Row) -> tuple[Float[torch.Tensor, "W E"], Float[torch.Tensor, "W E"]]:
     """Return CLIP's and the model's embeddings of a stored video's windows."""
-    return tuple(torch.from_numpy(np.asarray(row[part], np.float32)) for part in ("clip", "video"))
+    clip, video = (torch.from_numpy(np.asarray(row[part], np.float32)) for part in ("clip", "video"))
+    return clip, video
 
 
 def frame_parts(row: Row) -> tuple[Float[torch.Tensor, "F E"], Float[torch.Tensor, "F E"]]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -56,7 +56,7 @@ class Source:
         return FileState(found.st_size, found.st_mtime_ns)
 
     @contextmanager
-    def fetched(self) -> Iterator[Path]:
+    def fetched(self) -> Generator[Path]:
         """Yield a local path to the file, which is valid while the context is open."""
         yield Path(self.path)
 
@@ -75,7 +75,7 @@ class RemoteSource(Source):
         )
 
     @contextmanager
-    def fetched(self) -> Iterator[Path]:
+    def fetched(self) -> Generator[Path]:
         with tempfile.TemporaryDirectory(prefix="stan-fetched-") as folder:
             file = Path(folder, "video").with_suffix(_suffix(self.path))
             self._ask("get_file", str(file))

@@ -6,12 +6,12 @@ all.
 
 from __future__ import annotations
 
+import datetime as dt
 import os
 import re
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Generator
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, fields
-from datetime import date, datetime, timedelta
 from pathlib import Path
 from typing import Any
 from urllib.parse import unquote, urlsplit
@@ -32,7 +32,7 @@ LAYOUT = "3"
 WRITES_PER_TIDY = 100
 """Number of writes after which the table is tidied. Each write adds a small file and a version, which makes the next
 write slower (18 ms at first, 35 ms after 400)."""
-KEEP_VERSIONS = timedelta(minutes=10)
+KEEP_VERSIONS = dt.timedelta(minutes=10)
 """Tidying removes versions older than this. A reader that began with one of them has long finished."""
 
 EXACT_UP_TO = 1_000_000
@@ -62,9 +62,9 @@ class Entry:
     """Duration in seconds."""
 
     @property
-    def date(self) -> date:
+    def date(self) -> dt.date:
         """Day of the file's last change, in local time."""
-        return datetime.fromtimestamp(self.mtime_ns / 1e9).date()
+        return dt.datetime.fromtimestamp(self.mtime_ns / 1e9).date()
 
 
 COLUMNS = [column.name for column in fields(Entry)]
@@ -146,7 +146,9 @@ class Store:
     def windows(self) -> int:
         """Number of windows of all videos."""
         table = self.read(["windows"])
-        return 0 if table is None else pc.sum(table["windows"]).as_py() or 0
+        if table is None:
+            return 0
+        return pc.sum(table["windows"]).as_py() or 0  # ty: ignore[missing-attribute]  # pyarrow makes it on import
 
     def read(self, columns: list[str], where: str | None = None) -> pa.Table | None:
         """Return some columns of all rows, or of the rows that meet an SQL condition; None while there is no table."""
@@ -182,7 +184,7 @@ class Store:
         return (query.select(columns) if columns else query).to_arrow().to_pylist()
 
     @contextmanager
-    def writing(self, wait: bool = False) -> Iterator[None]:
+    def writing(self, wait: bool = False) -> Generator[None]:
         """Hold the right to write, which only one process has at a time. On object storage nothing keeps two apart.
 
         wait: wait until another process releases the right. Raises Busy if another process has it, and ValueError if
@@ -199,7 +201,8 @@ class Store:
                 raise
             raise self._unwritable(_reason(error)) from error
 
-    def _lock(self, wait: bool) -> FileLock:
+    def _lock(self, wait: bool) -> AbstractContextManager[object]:
+        assert self.path is not None
         try:
             self.path.mkdir(parents=True, exist_ok=True)
             return FileLock(self.path / LOCK, timeout=-1 if wait else 0).acquire()
@@ -208,7 +211,7 @@ class Store:
                 f"another process is indexing into {self.path}: wait until it has ended, then try again"
             ) from None
         except OSError as error:
-            raise self._unwritable(error.strerror) from error
+            raise self._unwritable(error.strerror or str(error)) from error
 
     def _unwritable(self, reason: str) -> ValueError:
         return ValueError(
@@ -293,7 +296,7 @@ class Store:
             import lancedb  # imported only when needed, because it takes two seconds
 
             # Every read checks for what other processes have written.
-            self._database = lancedb.connect(self.address, read_consistency_interval=timedelta(0))
+            self._database = lancedb.connect(self.address, read_consistency_interval=dt.timedelta(0))
         return self._database
 
 

@@ -62,7 +62,7 @@ def _alignment(column: pd.Series) -> str:
     return "r" if pd.api.types.is_numeric_dtype(column) else "l"
 
 
-def _tex_groups(columns: pd.MultiIndex) -> list[str]:
+def _tex_groups(columns: pd.Index) -> list[str]:
     cells, rules, place = [], [], 1
     for name, group in groupby(columns.get_level_values(0)):
         width = len(list(group))
@@ -97,8 +97,8 @@ def one_decimal(value: float, sign: str = "") -> str:
 
 def with_interval(value: float, low: float, high: float, sign: str = "") -> str:
     """Return the form 52.3 [50.1, 54.4], or only the number if it has no interval."""
-    value, *ends = (one_decimal(number, sign) for number in (value, low, high))
-    return value if pd.isna(low) else f"{value} [{', '.join(ends)}]"
+    shown, *ends = (one_decimal(number, sign) for number in (value, low, high))
+    return shown if pd.isna(low) else f"{shown} [{', '.join(ends)}]"
 
 
 def unmathed(table: pd.DataFrame) -> pd.DataFrame:

@@ -90,8 +90,11 @@ def _retrieval(arrays: Mapping[str, np.ndarray]) -> pd.DataFrame:
 
 def _recognition(arrays: Mapping[str, np.ndarray]) -> pd.DataFrame:
     ids, classes = arrays["video_ids"], arrays.get("classes")
-    names = np.full(len(ids), None) if classes is None else classes[arrays["labels"]]
-    answers = [tuple(map(str, classes[row])) for row in arrays.get("answers", [])]
+    if classes is None:
+        names, answers = np.full(len(ids), None), []
+    else:
+        names = classes[arrays["labels"]]
+        answers = [tuple(map(str, classes[row])) for row in arrays.get("answers", [])]
     return _lines(
         arrays, query=ids, video=ids, text=names, right=names, rank=arrays["ranks"], answers=answers
     )

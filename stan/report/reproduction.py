@@ -126,7 +126,7 @@ def protocol(cell: Cell, planned: Mapping[tuple, Experiment] | None = None) -> E
     return with_parts(
         replace(row, test_time=tricks),
         data={"suite": suite, "frames": frames[0] if frames else row.data.frames},
-        model={"backbone": method.backbone, "options": row.model.options | method.options},
+        model={"backbone": method.backbone, "options": {**row.model.options, **method.options}},
         train={"frozen": method.frozen},
     )
 
@@ -160,7 +160,7 @@ def _entry(
     if cell["metric"] == "GFLOPs":
         return nothing | (_counted(cell, wanted, count) if count else {"reason": "not counted (--count)"})
     places = [i for experiment, i in own if _method(experiment) == _method(wanted)]
-    if not places:
+    if done is None or not places:
         return nothing
     alike = done.loc[places]
     differences = alike.apply(lambda run: "; ".join(_differences(run, wanted)), axis=1)
@@ -213,6 +213,11 @@ def _counted(cell: Cell, wanted: Experiment, count: Count) -> dict[str, Any]:
 
 
 def _words(wanted: Experiment) -> dict[str, Any]:
-    named = {"suite": wanted.data.suite, "backbone": wanted.model.backbone, "temporal": wanted.model.temporal}
-    named |= {"options": wanted.model.options, "frames": wanted.data.frames, "words": wanted.data.words}
+    model = wanted.model
+    named: dict[str, Any] = {
+        "suite": wanted.data.suite,
+        "backbone": model.backbone,
+        "temporal": model.temporal,
+    }
+    named |= {"options": model.options, "frames": wanted.data.frames, "words": wanted.data.words}
     return named | {"test_time": list(wanted.test_time)}

@@ -107,7 +107,7 @@ def _own(runs: pd.DataFrame, suite: str, names: Sequence[str]) -> dict[str, list
         "own [95 %]": ("", ["mean", "low", "high"]),
         "change": ("+", ["change", "change_low", "change_high"]),
     }
-    shown = {
+    shown: dict[str, list[Any]] = {
         name: [None if pd.isna(v[0]) else formats.with_interval(*v, sign) for v in table[of].to_numpy()]
         for name, (sign, of) in ranges.items()
     }

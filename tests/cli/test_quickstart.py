@@ -81,7 +81,9 @@ def test_pages_open_at_once_and_ctrl_c_keeps_what_is_done(tmp_path):
         until(first, lambda: done(folders["runs"]))
         children = psutil.Process(first.pid).children(recursive=True)
     assert first.returncode == 0
-    _, left = psutil.wait_procs(children, timeout=10)  # notebooks' kernels end when they see that they are alone
+    _, left = psutil.wait_procs(
+        children, timeout=10
+    )  # notebooks' kernels end when they see that they are alone
     assert left == []
     kept = done(folders["runs"])
     assert set(results.load(folders["runs"])["status"]) <= {"done", "interrupted"}

@@ -27,7 +27,7 @@ import psutil
 from stan import results
 from tests.support.tiny_experiment import tiny
 
-_STAN = tiny("retrieval", "stan", "stan", epochs=60)
+_STAN = tiny("retrieval", "stan", "stan", epochs=20)
 EXPERIMENTS = (
     _STAN,
     tiny("retrieval", "mean", "mean"),

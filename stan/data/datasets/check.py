@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import asdict, dataclass
+from functools import partial
 from itertools import combinations
 from pathlib import Path
 from typing import Any
@@ -17,7 +18,8 @@ from typing import Any
 import numpy as np
 
 from stan.common.files import digest
-from stan.data.datasets import SPLITS, Annotations, DataSet, annotations, named, prepared
+from stan.data import datasets
+from stan.data.datasets import SPLITS, Annotations, DataSet, named, prepared
 from stan.data.datasets.broken import faults
 from stan.data.datasets.files import Absent, VideoFolder
 
@@ -96,7 +98,7 @@ def _read(dataset: DataSet, root: Path) -> tuple[list[_Split], list[Finding]]:
     folder, splits, findings = VideoFolder(root), [], []
     for name in SPLITS:
         try:
-            told = annotations(dataset, root, name)
+            told = datasets.annotations(dataset, root, name)
         except ValueError as error:
             remedy = f"fetch it from {dataset.source}; the set needs {dataset.layout}"
             if not isinstance(error, Absent):
@@ -134,7 +136,7 @@ def _broken(split: _Split, decode: str, progress: SplitProgress | None) -> tuple
         return 0, found
     if decode == "sample" and len(there) > SAMPLE:
         there = [there[i] for i in np.linspace(0, len(there) - 1, SAMPLE).round().astype(int)]
-    shown = progress and (lambda done, total: progress(split.name, done, total))
+    shown = None if progress is None else partial(progress, split.name)
     found |= {path: error.reason for path, error in faults(there, frames, shown).items()}
     return len(there), found
 

@@ -99,7 +99,7 @@ def rows(path: Path, columns: Sequence[str]) -> list[dict[str, str]]:
     return found
 
 
-def document(path: Path, kind: type | None = None) -> Any:
+def document(path: Path, kind: type[dict] | type[list] | None = None) -> Any:
     """Return the JSON document.
 
     Raises ValueError naming the line where it is no JSON, or if it is not of the type `kind`.
@@ -109,7 +109,7 @@ def document(path: Path, kind: type | None = None) -> Any:
     except json.JSONDecodeError as error:
         raise ValueError(f"{path}:{error.lineno}: is no JSON ({error.msg})") from error
     if kind is not None and not isinstance(found, kind):
-        words = {dict: "an object", list: "a list"}[kind]
+        words = "an object" if kind is dict else "a list"
         raise ValueError(f"{path}: {words} is expected, not {type(found).__name__}")
     return found
 

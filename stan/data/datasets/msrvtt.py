@@ -30,8 +30,8 @@ SPLIT_WORDS = {"train": "train", "val": "validate", "test": "test"}
 def of_thousand(training_list: str, root: Path, split: str) -> Annotations:
     """Return a split of a protocol that tests on 1k-A."""
     validation = optional_annotation(root, VALIDATION)
-    if split == "test" or split == "val" and validation:
-        file = annotation(root, TEST) if split == "test" else validation
+    file = annotation(root, TEST) if split == "test" else validation
+    if split in ("test", "val") and file is not None:
         return Annotations(pairs(file), (file,))
     files = annotation(root, training_list), annotation(root, DATA)
     entries = training(*files)

@@ -18,7 +18,8 @@ from typing import Any
 
 from stan.common.files import digest, write_bytes
 from stan.common.progress import Progress
-from stan.data.datasets import SETS, SPLITS, Annotations, DataSet, annotations, prepared
+from stan.data import datasets
+from stan.data.datasets import SETS, SPLITS, Annotations, DataSet, prepared
 from stan.data.datasets.files import VideoFolder
 from stan.data.video.decode import VideoError
 from stan.data.video.pool import POOL
@@ -50,7 +51,7 @@ def prepare(
     if size is not None and size < 64:
         raise ValueError(f"--size {size}: the short side must be 64 pixels or more")
     root, out, dataset = Path(root), Path(out), SETS[name]
-    told = {split: annotations(dataset, root, split) for split in SPLITS}
+    told = {split: datasets.annotations(dataset, root, split) for split in SPLITS}
     _open(out, root, {"set": name, "root": str(root.resolve()), "size": size})
     sources, missing = _sources(root, told)
     targets = {file: out / "videos" / _name(file, top, size) for file, top in sources.values()}

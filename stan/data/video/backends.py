@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING, Any
+
 import av
 import numpy as np
 
@@ -12,6 +14,9 @@ try:
     import decord
 except ImportError:  # decord has no wheels beyond x86-64: there, PyAV decodes alone
     decord = None
+
+if TYPE_CHECKING:
+    from decord.ndarray import NDArray
 
 NARROWEST = 64
 """Smallest side in pixels for decord, which returns wrong shapes for narrower pictures."""
@@ -42,7 +47,7 @@ def by_decord(
 class _Shared:
     """Lets numpy read decord's array in place: decord's own conversion to numpy copies every frame."""
 
-    def __init__(self, array: decord.nd.NDArray):
+    def __init__(self, array: NDArray):
         self._array = array
 
     def __dlpack__(self, **_):
@@ -55,18 +60,19 @@ class _Shared:
 def by_pyav(path: str, indices: np.ndarray, timeline: Timeline, shape: tuple[int, int] | None) -> np.ndarray:
     """Return frames as `by_decord` does, rotated here. Raises Refused with the number of frames that do not decode."""
     wanted = timeline.pts[indices].tolist()
-    found = dict.fromkeys(wanted)
+    found: dict[int, np.ndarray | None] = dict.fromkeys(wanted)
     decode = _decoded_by_seeking if timeline.regular else lambda path, *_: decoded_in_order(path)
     for pts, frame in decode(path, wanted, timeline.keys):
         if pts in found and found[pts] is None:
-            found[pts] = _upright(frame, shape)
-            shape = shape or found[pts].shape[1::-1]
+            found[pts] = picture = _upright(frame, shape)
+            shape = shape or (picture.shape[1], picture.shape[0])
         if pts >= wanted[-1] and found[wanted[-1]] is not None:
             break
-    missing = sum(frame is None for frame in found.values())
+    pictures = [picture for pts in wanted if (picture := found[pts]) is not None]
+    missing = len(wanted) - len(pictures)
     if missing:
         raise Refused(f"{missing} of {len(wanted)} frames cannot be decoded")
-    return np.stack([found[pts] for pts in wanted])
+    return np.stack(pictures)
 
 
 def _decoded_by_seeking(path: str, wanted: list[int], keys: tuple[tuple[int, int], ...]):
@@ -89,7 +95,7 @@ def _decoded_by_seeking(path: str, wanted: list[int], keys: tuple[tuple[int, int
 def _upright(frame: av.VideoFrame, shape: tuple[int, int] | None) -> np.ndarray:
     """Return the frame as displayed, uint8 (H, W, 3)."""
     turns = quarter_turns(frame)
-    size = {}
+    size: dict[str, Any] = {}
     if shape is not None:
         width, height = shape[::-1] if turns % 2 else shape
         size = {"width": width, "height": height, "interpolation": "BICUBIC"}

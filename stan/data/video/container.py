@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from contextlib import contextmanager
 
 import av
@@ -27,7 +27,7 @@ class Refused(Exception):
 @contextmanager
 def opened(
     path: str, **options: str
-) -> Iterator[tuple[av.container.InputContainer, av.video.stream.VideoStream]]:
+) -> Generator[tuple[av.container.InputContainer, av.video.stream.VideoStream]]:
     """Open a file and yield its container and main video stream, ready to decode on one thread. Raises Refused."""
     try:
         container = av.open(path, metadata_errors="ignore", options=OPEN_OPTIONS | options)
@@ -40,6 +40,7 @@ def opened(
         stream = container.streams.best("video")
         if stream is None or stream.codec_context is None:
             raise Refused("holds no video stream that can be decoded", "give a file with a picture track")
+        assert isinstance(stream, av.video.stream.VideoStream)
         if stream.disposition & stream.disposition.attached_pic:
             raise Refused("holds sound and a cover picture, no video", "give a file with a picture track")
         # FFmpeg's own threads can deadlock on damaged streams; workers run side by side instead.

@@ -126,6 +126,7 @@ def decode(
         "seed": None if rng is None else int(rng.integers(2**63)),
     }
     header, frames = _ask(request, path, limits)
+    assert frames is not None
     return Decoded(frames, np.array(header["indices"]), np.array(header["times"]), header["decoder"])
 
 

@@ -7,6 +7,7 @@ overruns its time, replaced when it has died, and waited for in any case. It end
 from __future__ import annotations
 
 import atexit
+import io
 import json
 import os
 import select
@@ -47,6 +48,8 @@ class Worker:
             bufsize=0,
             start_new_session=True,  # Ctrl-C is for the process that asked, which ends the worker itself
         )
+        assert self._process.stdin is not None and isinstance(self._process.stdout, io.FileIO)
+        self._requests, self._answers = self._process.stdin, self._process.stdout
         self.pid = self._process.pid
         self._buffer = bytearray()
         self._widen()
@@ -64,7 +67,7 @@ class Worker:
         """Return the header and the frames, if any. Raises WorkerDied if no answer came; the worker is gone then."""
         deadline = time.monotonic() + seconds
         try:
-            self._process.stdin.write(json.dumps(request).encode() + b"\n")
+            self._requests.write(json.dumps(request).encode() + b"\n")
             header = self._read_header(deadline)
             frames = self._read_frames(header["shape"], deadline) if "shape" in header else None
         except (OSError, ValueError) as error:
@@ -83,7 +86,7 @@ class Worker:
 
     def forget(self) -> None:
         """Close this process's ends of the pipes."""
-        for pipe in (self._process.stdin, self._process.stdout):
+        for pipe in (self._requests, self._answers):
             with suppress(OSError):
                 pipe.close()
 
@@ -92,7 +95,7 @@ class Worker:
             import fcntl
 
             with suppress(OSError):
-                fcntl.fcntl(self._process.stdout, _F_SETPIPE_SZ, _PIPE_BYTES)
+                fcntl.fcntl(self._answers, _F_SETPIPE_SZ, _PIPE_BYTES)
 
     def _read_header(self, deadline: float) -> dict[str, Any]:
         while (end := self._buffer.find(b"\n")) < 0:
@@ -106,7 +109,7 @@ class Worker:
 
     def _read_frames(self, shape: list[int], deadline: float) -> np.ndarray:
         frames = np.empty(shape, dtype=np.uint8)
-        view, done = memoryview(frames).cast("B"), min(len(self._buffer), frames.nbytes)
+        view, done = frames.data.cast("B"), min(len(self._buffer), frames.nbytes)
         view[:done] = self._buffer[:done]
         del self._buffer[:done]
         while done < len(view):
@@ -115,11 +118,11 @@ class Worker:
 
     def _read_into(self, view: memoryview, deadline: float) -> int:
         poll = select.poll()
-        poll.register(self._process.stdout, select.POLLIN)
+        poll.register(self._answers, select.POLLIN)
         left = deadline - time.monotonic()
         if left <= 0 or not poll.poll(left * 1000):
             raise WorkerDied("took longer than its limit of time")
-        count = self._process.stdout.readinto(view)
+        count = self._answers.readinto(view)
         if not count:
             raise WorkerDied(self._ending())
         return count

@@ -145,7 +145,7 @@ def _scan(container, stream, most_pixels: int) -> _Scan:
         stored=_size_within(stream, most_pixels),
         time_base=stream.time_base,
         start=Fraction(max(container.start_time or 0, 0), av.time_base),
-        fallback_duration=1 / (stream.average_rate or stream.guessed_rate or Fraction(25)),
+        fallback_duration=Fraction(1) / (stream.average_rate or stream.guessed_rate or Fraction(25)),
         hidden=stream.codec_context.name == "vp8",
     )
     promised = Counter({each.index: each.frames for each in container.streams})

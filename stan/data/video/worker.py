@@ -47,7 +47,7 @@ def main() -> None:
 def _send(pipe, header: dict[str, Any], frames: np.ndarray | None = None) -> None:
     pipe.write(json.dumps(header).encode() + b"\n")
     if frames is not None:
-        pipe.write(memoryview(np.ascontiguousarray(frames)).cast("B"))
+        pipe.write(np.ascontiguousarray(frames).data.cast("B"))
     pipe.flush()
 
 

@@ -6,7 +6,7 @@ Motions come in pairs, each the time reversal of the other, or alone where the r
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -109,7 +109,7 @@ def tracks_of(event: Event, rng: np.random.Generator, frames: int) -> tuple[Trac
     if event.motion == "recolour":
         share = _progress(rng, frames)[:, None]
         rgb = (1 - share) * RGB[event.looks[0].colour] + share * np.array(RGB[event.looks[1].colour])
-        tracks = (Track(**vars(tracks[0]) | {"rgb": rgb}),)
+        tracks = (replace(tracks[0], rgb=rgb),)
     return tracks[::-1]
 
 

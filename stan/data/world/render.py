@@ -89,10 +89,11 @@ def cover(scene: Scene) -> np.ndarray:
 def _reach(track: Track) -> tuple[slice, slice]:
     """Return the rows and columns that the shape may touch at any moment; nothing of it shows beyond them."""
     reach = REACH * track.radius + 2  # pixels; the second extra one is for the smooth edges
-    return tuple(
+    rows, columns = (
         slice(int(max(0, (place - reach).min())), int(max(0, np.ceil((place + reach).max()))))
         for place in (track.y, track.x)
     )
+    return rows, columns
 
 
 def _coverage(track: Track, x: Field, y: Field) -> Field:

@@ -7,8 +7,8 @@ Four suites mirror the paper's benchmarks: retrieval (MSR-VTT), paragraph (DiDeM
 from __future__ import annotations
 
 import zlib
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -212,15 +212,14 @@ def _label(suite: str, events: tuple[Event, ...]) -> str | None:
     return str(events[0].looks[0]) if suite == "scenes" else None
 
 
-def _scenes(events: list[Event], kind: str, rng: np.random.Generator) -> list[Scene]:
+def _scenes(events: Sequence[Event], kind: str, rng: np.random.Generator) -> list[Scene]:
     """Return the events one after the other, each with its own shapes, on one background that may drift."""
     total = EVENT_FRAMES * len(events)
     background = draw_background(kind, rng, total)
     scenes = []
     for i, event in enumerate(events):
         phase = background.phase[i * EVENT_FRAMES : (i + 1) * EVENT_FRAMES]
-        part = Background(**vars(background) | {"phase": phase})
-        scenes.append(Scene(part, tracks_of(event, rng, EVENT_FRAMES)))
+        scenes.append(Scene(replace(background, phase=phase), tracks_of(event, rng, EVENT_FRAMES)))
     return scenes
 
 
@@ -240,7 +239,7 @@ def draw_background(kind: str, rng: np.random.Generator, frames: int) -> Backgro
 
 
 def _backwards(scene: Scene) -> Scene:
-    background = Background(**vars(scene.background) | {"phase": scene.background.phase[::-1]})
+    background = replace(scene.background, phase=scene.background.phase[::-1])
     tracks = [
         {k: v[::-1] if isinstance(v, np.ndarray) else v for k, v in vars(t).items()} for t in scene.tracks
     ]

@@ -24,6 +24,16 @@ PROVISIONER = "stan-forked"
 GRACE_SECONDS = 10
 """How long a notebook may take to close its record after it is asked to end."""
 
+_TYPES: dict[str, tuple[type, ...]] = {
+    "str": (str,),
+    "int": (int,),
+    "float": (float, int),
+    "bool": (bool,),
+    "dict": (dict,),
+    "list": (list,),
+}
+"""Python's types of the values that a declared parameter takes."""
+
 _KERNEL_PROGRAM = """
 import os, pathlib, sys
 pathlib.Path({pid_file!r}).write_text(str(os.getpid()))
@@ -40,6 +50,28 @@ def execute_request(request: Mapping[str, Any], kernel: int | None = None) -> No
     """
     threading.Thread(target=_end_with_parent, args=(os.getppid(),), daemon=True).start()
     _execute(Path(request["notebook"]), request["parameters"], Path(request["folder"]), kernel)
+
+
+def check(notebook: Path, parameters: Mapping[str, Any]) -> None:
+    """Raise ValueError for a parameter that the notebook doesn't have, or a value whose type isn't the declared one."""
+    import papermill
+
+    known = papermill.inspect_notebook(str(notebook))
+    unknown = sorted(set(parameters) - set(known))
+    if unknown:
+        raise ValueError(f"{notebook.name} has no parameter {', '.join(unknown)}; it has {', '.join(known)}")
+    for name, value in parameters.items():
+        declared = known[name]["inferred_type_name"]
+        if not _fits(value, declared):
+            raise ValueError(
+                f"{notebook.name}: {name} must be {declared}, not {type(value).__name__} ({value!r})"
+            )
+
+
+def _fits(value: Any, declared: str) -> bool:
+    if isinstance(value, bool):  # Python counts bool as int
+        return declared == "bool"
+    return isinstance(value, _TYPES[declared])
 
 
 def _execute(notebook: Path, parameters: Mapping[str, Any], folder: Path, kernel: int | None) -> None:

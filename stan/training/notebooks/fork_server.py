@@ -19,7 +19,7 @@ from multiprocessing.connection import Connection, wait
 from pathlib import Path
 from typing import Any
 
-from stan.training.notebooks.execute import execute_request, leave_out_checkers
+from stan.training.notebooks.execute import check, execute_request, leave_out_checkers
 
 IMPORTED = (
     "papermill",
@@ -143,6 +143,7 @@ def _execute(connection: Connection, request: dict[str, Any], log: str) -> None:
         os.dup2(file.fileno(), 2)
     Provisioner.kernel = kernel = Kernel()
     try:
+        check(Path(request["notebook"]), request["parameters"])
         execute_request(request, kernel.pid)
     finally:
         kernel.close()

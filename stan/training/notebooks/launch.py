@@ -22,19 +22,10 @@ from typing import Any
 
 from stan.common.paths import ROOT, project_folder
 from stan.results.provenance import COMMAND, started_by
-from stan.training.notebooks.execute import GRACE_SECONDS
+from stan.training.notebooks.execute import GRACE_SECONDS, check
 from stan.training.notebooks.fork_server import Fork, Forks
 
 LOG = "notebook.log"
-
-_TYPES: dict[str, tuple[type, ...]] = {
-    "str": (str,),
-    "int": (int,),
-    "float": (float, int),
-    "bool": (bool,),
-    "dict": (dict,),
-    "list": (list,),
-}
 
 
 class NotebookFailed(RuntimeError):
@@ -53,28 +44,6 @@ def find(name: str) -> Path:
         known = ", ".join(sorted(path.stem for path in notebook.parent.glob("*.ipynb")))
         raise ValueError(f"there is no notebook {name!r}; the clone has {known}")
     return notebook
-
-
-def check(notebook: Path, parameters: Mapping[str, Any]) -> None:
-    """Raise ValueError for a parameter that the notebook doesn't have, or a value whose type isn't the declared one."""
-    import papermill
-
-    known = papermill.inspect_notebook(str(notebook))
-    unknown = sorted(set(parameters) - set(known))
-    if unknown:
-        raise ValueError(f"{notebook.name} has no parameter {', '.join(unknown)}; it has {', '.join(known)}")
-    for name, value in parameters.items():
-        declared = known[name]["inferred_type_name"]
-        if not _fits(value, declared):
-            raise ValueError(
-                f"{notebook.name}: {name} must be {declared}, not {type(value).__name__} ({value!r})"
-            )
-
-
-def _fits(value: Any, declared: str) -> bool:
-    if isinstance(value, bool):  # Python counts bool as int
-        return declared == "bool"
-    return isinstance(value, _TYPES[declared])
 
 
 @dataclass
@@ -124,9 +93,10 @@ def start(
     """Start `notebook` with checked parameters; NAME.ipynb, NAME.html and notebook.log go into `folder`.
 
     `environment` is added to this process's own. With `forks`, the notebook runs in a fork instead, in the forks'
-    environment. Raises ValueError as `check` does.
+    environment. Raises ValueError as `check` does; a fork, which has papermill imported, checks for itself.
     """
-    check(notebook, parameters)
+    if forks is None:
+        check(notebook, parameters)
     folder.mkdir(parents=True, exist_ok=True)
     request = {"notebook": str(notebook), "parameters": dict(parameters), "folder": str(folder)}
     log = folder / LOG

@@ -29,13 +29,6 @@ except KeyboardInterrupt:
 """
 
 
-@pytest.fixture
-def forks():
-    opened = fork_server.Forks(launch.process_environment({"OMP_NUM_THREADS": "1"}))
-    yield opened
-    opened.close()
-
-
 def waiting(tmp_path: Path) -> Path:
     return written(tmp_path, WAITS.format(pid=str(tmp_path / "pid"), noticed=str(tmp_path / "noticed")))
 
@@ -64,6 +57,12 @@ def test_a_cell_that_fails_gives_a_code_and_its_words(tmp_path, forks):
     assert "the reason" in running.tail() and "the reason" in (tmp_path / "out/small.html").read_text()
 
 
+def test_a_parameter_that_does_not_fit_ends_it_before_anything_runs(tmp_path, forks):
+    running = launch.start(written(tmp_path, "print(a)"), {"a": "1"}, tmp_path / "out", forks=forks)
+    assert running.process.wait(60) == 1 and "a must be int, not str" in running.tail()
+    assert not (tmp_path / "out/small.ipynb").exists()
+
+
 def test_a_kernel_that_dies_ends_its_notebook(tmp_path, forks):
     running = launch.start(written(tmp_path, "import os\nos._exit(3)"), {}, tmp_path / "out", forks=forks)
     assert running.process.wait(60) == 1
@@ -86,7 +85,8 @@ def test_a_kernel_does_not_outlive_a_killed_notebook(tmp_path, forks):
     assert running.process.wait(60) == -signal.SIGKILL and _ends(kernel)
 
 
-def test_where_the_forked_process_dies_its_forks_end_and_another_takes_its_place(tmp_path, forks):
+def test_where_the_forked_process_dies_its_forks_end_and_another_takes_its_place(tmp_path):
+    forks = fork_server.Forks(launch.process_environment({}))
     running = launch.start(waiting(tmp_path), {}, tmp_path / "out", forks=forks)
     kernel = _pid(tmp_path / "pid")
     os.kill(forks._process.pid, signal.SIGKILL)
@@ -96,6 +96,7 @@ def test_where_the_forked_process_dies_its_forks_end_and_another_takes_its_place
     assert running.poll() == -signal.SIGKILL
     assert again.process.wait(60) == 0 and said(tmp_path / "again/small.ipynb") == "again\n"
     assert _ends(kernel)
+    forks.close()
 
 
 def test_forks_end_with_who_waits_for_them(tmp_path):

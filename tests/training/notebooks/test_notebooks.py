@@ -1,4 +1,7 @@
-"""The committed notebooks in: each runs to its end on a minimal setting, with the figures and tables it promises."""
+"""The committed notebooks in: each runs to its end on a minimal setting, with the figures and tables it promises.
+
+`train` runs in a process of its own, the others in forks, as in a sweep.
+"""
 
 import json
 from pathlib import Path
@@ -70,10 +73,10 @@ def test_train_trains_tests_and_shows_a_run(tmp_path):
 
 
 @pytest.mark.parametrize("suite", ["retrieval", "motions"])
-def test_ablation_shows_every_row_with_interval_and_the_papers_number(tmp_path, suite):
+def test_ablation_shows_every_row_with_interval_and_the_papers_number(tmp_path, suite, forks):
     write_study(tmp_path / "runs", suite, seeds=(0, 1))
     parameters = {"suite": suite, "runs": str(tmp_path / "runs"), "shipped": False}
-    executed = launch.run_notebook(launch.find("ablation"), parameters, tmp_path / "out", ONE_THREAD)
+    executed = launch.run_notebook(launch.find("ablation"), parameters, tmp_path / "out", forks=forks)
     assert pictures(executed) == 5
     said = text(executed)
     table = next(line for line in said.splitlines() if line.startswith("no-cross-frame "))
@@ -82,29 +85,29 @@ def test_ablation_shows_every_row_with_interval_and_the_papers_number(tmp_path, 
     assert "no-intra-frame" in (tmp_path / "out/ablation.html").read_text()
 
 
-def test_pretrain_makes_weights_and_shows_what_they_hold(tmp_path):
+def test_pretrain_makes_weights_and_shows_what_they_hold(tmp_path, forks):
     out = tmp_path / "tiny.safetensors"
     parameters = {"out": str(out), "steps": 2, "batch": 8, "stills": 16, "readings": 16}
-    executed = launch.run_notebook(launch.find("pretrain"), parameters, tmp_path / "out", ONE_THREAD)
+    executed = launch.run_notebook(launch.find("pretrain"), parameters, tmp_path / "out", forks=forks)
     assert out.is_file() and out.with_suffix(".json").is_file()
     assert pictures(executed) == 2
     assert "R@1" in text(executed)
 
 
-def test_the_tour_runs_even_without_a_trained_model_and_says_so(tmp_path):
+def test_the_tour_runs_even_without_a_trained_model_and_says_so(tmp_path, forks):
     parameters = {"model": "no-such-model", "worlds": str(tmp_path / "worlds")}
-    executed = launch.run_notebook(launch.find("tour"), parameters, tmp_path / "out", ONE_THREAD)
+    executed = launch.run_notebook(launch.find("tour"), parameters, tmp_path / "out", forks=forks)
     assert "no trained model `no-such-model`" in text(executed)
     assert pictures(executed) == 4
     assert "mean over frames" in text(executed) and "branch layer" in text(executed)
 
 
-def test_a_method_that_a_notebook_adds_is_trained_and_compared(tmp_path):
+def test_a_method_that_a_notebook_adds_is_trained_and_compared(tmp_path, forks):
     overrides = {"data": {"size": "tiny", "frames": 4}, "model": {"pretrained": "random"}}
     overrides |= {"train": {"epochs": 1, "batch": 8}}
     runs = tmp_path / "runs"
     parameters = {"overrides": overrides, "runs": str(runs), "worlds": str(tmp_path / "worlds")}
-    executed = launch.run_notebook(launch.find("add_a_method"), parameters, tmp_path / "out", ONE_THREAD)
+    executed = launch.run_notebook(launch.find("add_a_method"), parameters, tmp_path / "out", forks=forks)
     found = results.load(runs).set_index("row")
     assert found["status"].to_dict() == {"baseline": "done", "differences": "done"}
     assert set(found["study"]) == {"own"} and found.loc["differences", "model.temporal"] == "differences"
