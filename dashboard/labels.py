@@ -29,7 +29,6 @@ COMPONENTS = {
     "multi_level": "multi-level",
 }
 
-PRINTED = {"test_time": "test-time tricks", "top1": "top-1", "top5": "top-5"}
 
 _PUNCTUATION = re.compile(r"([\\`*_{}\[\]()#+\-.!|<>~$:&@^=\"'/])")
 

@@ -77,7 +77,8 @@ def _parts(model: DualEncoder, frames: int) -> dict[str, Macs]:
         whole = _count(lambda: model.encoder(video))["Global"]
         return parts | _branch({}) | {"head": _less(whole, parts["clip"])}
     tokens = torch.empty(1, frames, 1 + clip.patches, clip.width, device="meta")
-    branch = _count(lambda: model.temporal.branch_tokens(dict.fromkeys(model.temporal.levels, tokens)))
+    temporal: Any = model.temporal  # with layers of its own, it has branch_tokens
+    branch = _count(lambda: temporal.branch_tokens(dict.fromkeys(temporal.levels, tokens)))
     inner = _branch(branch, type(model.temporal.own_blocks[0]).__name__)
     return parts | inner | {"head": _less(branch["Global"], *inner.values())}
 

@@ -6,6 +6,8 @@ code: attention as two products, tokens moved from layout to layout, and the las
 
 from __future__ import annotations
 
+from typing import Any
+
 import torch
 import torch.nn.functional as F
 from einops import rearrange, reduce, repeat
@@ -15,13 +17,14 @@ from torch import Tensor, nn
 from stan.models.clip import Clip
 from stan.models.dual_encoder import DualEncoder
 from stan.models.temporal.stan import Stan
-from stan.models.temporal.stan_layer import StanLayer
+from stan.models.temporal.stan_layer import CrossFrameAttention, StanLayer
 
 
 @torch.no_grad()
 def plain_encode(model: DualEncoder, video: Float[Tensor, "B T 3 H W"]) -> Float[Tensor, "B E"]:
     """Return video embeddings, not normalised, as in evaluation mode."""
     clip, branch, frames = model.clip, model.temporal, video.shape[1]
+    assert isinstance(branch, Stan)
     x, side = _embed(clip, rearrange(video, "b t c h w -> (b t) c h w")), None
     for i, block in enumerate(clip.blocks):
         x = x + _attention(block.attn, block.ln_1(x))
@@ -29,7 +32,10 @@ def plain_encode(model: DualEncoder, video: Float[Tensor, "B T 3 H W"]) -> Float
         if i in branch.reads:
             level = rearrange(x, "(b t) s d -> b t s d", t=frames)
             side = _first(branch, clip.visual, level) if side is None else _merged(side, level)
-            side = _layer(branch.layers[branch.reads.index(i)], side, frames)
+            layer = branch.layers[branch.reads.index(i)]
+            assert isinstance(layer, StanLayer)
+            side = _layer(layer, side, frames)
+    assert side is not None
     cls = rearrange(x[:, 0], "(b t) d -> b t d", t=frames) + repeat(side[:, 0], "b d -> b t d", t=frames)
     return (clip.visual.ln_post(cls) @ clip.visual.proj).mean(1)
 
@@ -41,8 +47,9 @@ def _embed(clip: Clip, images: Tensor) -> Float[Tensor, "N S D"]:
     return visual.ln_pre(torch.cat([cls, patches], 1) + visual.positional_embedding)
 
 
-def _first(branch: Stan, visual: nn.Module, level: Float[Tensor, "B T S D"]) -> Float[Tensor, "B J D"]:
+def _first(branch: Stan, visual: Any, level: Float[Tensor, "B T S D"]) -> Float[Tensor, "B J D"]:
     """Return all input tokens of the branch: the CLS token, then all frames of patch 0, all frames of patch 1, ..."""
+    # visual: Any, as in Clip
     class_embedding, position = visual.class_embedding, visual.positional_embedding
     frames, patches = level.shape[1], level.shape[2] - 1
     cls = (level[:, :, 0].mean(1, keepdim=True) + class_embedding + position[0]) / 2
@@ -57,7 +64,9 @@ def _merged(side: Tensor, level: Float[Tensor, "B T S D"]) -> Float[Tensor, "B J
 
 
 def _layer(layer: StanLayer, side: Float[Tensor, "B J D"], frames: int) -> Float[Tensor, "B J D"]:
-    cross, block = layer.cross_frame, layer.intra_frame.block
+    cross, intra = layer.cross_frame, layer.intra_frame
+    assert isinstance(cross, CrossFrameAttention) and intra is not None
+    block = intra.block
     cls, patches = side[:, :1], side[:, 1:]
     x = rearrange(patches, "b (p t) d -> (b p) t d", t=frames)
     x = cross.temporal_fc(_attention(cross.attention, cross.norm(x)))
@@ -78,5 +87,5 @@ def _attention(attention: nn.MultiheadAttention, x: Float[Tensor, "N S D"]) -> F
     return attention.out_proj(rearrange(weights @ v, "n h s d -> n s (h d)"))
 
 
-def _mlp(mlp: nn.Sequential, x: Tensor) -> Tensor:
+def _mlp(mlp: Any, x: Tensor) -> Tensor:  # Any: a Sequential doesn't tell its named parts
     return mlp.c_proj(mlp.gelu(mlp.c_fc(x)))

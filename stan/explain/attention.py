@@ -6,11 +6,11 @@ neither open_clip nor the branch keeps them. The model's output is the same as w
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterable
+from collections.abc import Generator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
@@ -22,7 +22,6 @@ from stan.models.temporal.attention import attention_weights
 from stan.models.temporal.stan_layer import CrossFrameAttention, IntraFrame
 
 if TYPE_CHECKING:
-    from stan.models.blocks import Block
     from stan.models.clip import Clip
     from stan.models.dual_encoder import DualEncoder
     from stan.models.video_encoder import VideoOutput
@@ -69,10 +68,10 @@ def attention_of(
 
     Raises ValueError for a temporal method whose blocks read other tokens than each frame's CLS and patch tokens.
     """
-    blocks = as_blocks(model.clip.blocks)
+    blocks = list(model.clip.blocks)
     intra = [m for m in model.temporal.modules() if isinstance(m, IntraFrame)]
     cross = [m for m in model.temporal.modules() if isinstance(m, CrossFrameAttention)]
-    copies = as_blocks(m.block for m in intra)
+    copies = [m.block for m in intra]
     with noted_outputs([*(block.ln_1 for block in blocks + copies), *(m.norm for m in cross)]) as seen:
         output = model.encode_video(pixels[None].to(model.device))
     require_own_patches(model, len(pixels), seen)
@@ -86,17 +85,12 @@ def attention_of(
 
 def require_own_patches(model: DualEncoder, frames: int, seen: dict[nn.Module, Any]) -> None:
     """Raise ValueError if CLIP's blocks read other tokens than each frame's CLS and patch tokens."""
-    blocks = as_blocks(model.clip.blocks)
+    blocks = list(model.clip.blocks)
     if any(seen[block.ln_1].shape[:2] != (frames, 1 + model.clip.patches) for block in blocks):
         name = type(model.temporal).__name__
         raise ValueError(
             f"there are no attention maps of {name}: its tokens are not each frame's own patches"
         )
-
-
-def as_blocks(modules: Iterable[nn.Module]) -> list[Block]:
-    """Return modules that are CLIP's blocks or copies of them, typed as such: a ModuleList doesn't tell."""
-    return cast("list[Block]", list(modules))
 
 
 @contextmanager

@@ -14,7 +14,7 @@ from einops import rearrange
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from stan.explain.attention import as_blocks, noted_outputs, require_own_patches
+from stan.explain.attention import noted_outputs, require_own_patches
 from stan.models.temporal.attention import attention_weights
 from stan.models.temporal.stan_layer import IntraFrame
 
@@ -57,8 +57,8 @@ def layers_of(model: DualEncoder, pixels: Float[Tensor, "T 3 S S"], text: TextOu
         raise ValueError(
             "there are no gradient maps of a CoCa: a pooler reads its frames, not their CLS; choose a CLIP"
         )
-    clip = as_blocks(model.clip.blocks)
-    blocks = clip + as_blocks(m.block for m in model.temporal.modules() if isinstance(m, IntraFrame))
+    clip = list(model.clip.blocks)
+    blocks = clip + [m.block for m in model.temporal.modules() if isinstance(m, IntraFrame)]
     attentions = [block.attn for block in blocks]
     # the output of the output projection is what is added to the tokens
     watched = [*(a.out_proj for a in attentions), *(block.ln_1 for block in blocks)]

@@ -41,6 +41,9 @@ class PatchEmbedding(nn.Module):
 class Block(nn.Module):
     """A block of the image tower that takes over the parts of open_clip's block."""
 
+    attn: nn.MultiheadAttention
+    mlp: nn.Module
+
     def __init__(self, block: ResidualAttentionBlock):
         super().__init__()
         self.ln_1, self.attn, self.ls_1 = block.ln_1, block.attn, block.ls_1
@@ -58,8 +61,11 @@ class QuickGeluMlp(nn.Sequential):
     The matrix products before and after the activation absorb the two factors.
     """
 
-    def forward(self, x: Float[Tensor, "*rest D"]) -> Float[Tensor, "*rest D"]:
-        first, last = self.c_fc, self.c_proj
+    c_fc: nn.Linear
+    c_proj: nn.Linear
+
+    def forward(self, input: Float[Tensor, "*rest D"]) -> Float[Tensor, "*rest D"]:
+        first, last, x = self.c_fc, self.c_proj, input
         y = torch.addmm(first.bias, x.flatten(0, -2), first.weight.t(), beta=SLOPE, alpha=SLOPE)
         y = F.silu(y, inplace=not torch.is_grad_enabled())
         return torch.addmm(last.bias, y, last.weight.t(), alpha=1 / SLOPE).reshape(x.shape)

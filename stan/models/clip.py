@@ -7,7 +7,7 @@ import difflib
 import json
 import pickle
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -57,13 +57,15 @@ class Clip(nn.Module):
         self, model: CustomTextCLIP | CoCa, mean: tuple[float, ...], std: tuple[float, ...], tokenizer: Any
     ):
         super().__init__()
-        self.visual = model.visual
-        self.text = model.text
-        for block in (*self.blocks, *self.text.transformer.resblocks):
+        # open_clip's towers, but with parts replaced below, which open_clip's types don't allow
+        self.visual: Any = model.visual
+        self.text: Any = model.text
+        for block in (*self.visual.transformer.resblocks, *self.text.transformer.resblocks):
             if isinstance(block.mlp.gelu, QuickGELU):
                 block.mlp = QuickGeluMlp(OrderedDict(block.mlp.named_children()))
         self.visual.conv1 = PatchEmbedding(self.visual.conv1)
-        self.visual.transformer.resblocks = nn.ModuleList(Block(block) for block in self.blocks)
+        transformer = self.visual.transformer
+        transformer.resblocks = nn.ModuleList(Block(block) for block in transformer.resblocks)
         self.logit_scale = model.logit_scale
         self.mean, self.std, self.tokenizer = tuple(mean), tuple(std), tokenizer
         self.grid: tuple[int, int] = model.visual.grid_size
@@ -78,7 +80,7 @@ class Clip(nn.Module):
         return Preprocessing(self.image_size, self.mean, self.std, self.tokenize)
 
     @property
-    def blocks(self) -> nn.ModuleList:
+    def blocks(self) -> Sequence[Block]:  # a ModuleList, whose type doesn't tell what it holds
         return self.visual.transformer.resblocks
 
     @property
@@ -327,12 +329,12 @@ def _fetch(backbone: str, pretrained: str, tag: dict[str, Any]) -> Path:
         ) from error
 
 
-def _load_weights(model: CustomTextCLIP, path: Path, name: str) -> None:
+def _load_weights(model: CustomTextCLIP | CoCa, path: Path, name: str) -> None:
     try:
         if path.suffix == ".safetensors" and checkpoint.kept_words(path) is not None:
             model.load_state_dict(checkpoint.load(path)[0])
         else:
-            load_checkpoint(model, str(path))
+            load_checkpoint(model, str(path))  # ty: ignore[invalid-argument-type]  # takes a CoCa, too
     except (RuntimeError, KeyError, OSError, ValueError, pickle.UnpicklingError, SafetensorError) as error:
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__
         raise ValueError(

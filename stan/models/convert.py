@@ -86,7 +86,7 @@ def understand(
         layout, state, left_out = layouts.convert(_read(path))
         activation = activation or _told(config, "activation", "hidden_act")[0] or "quick_gelu"
         heads = _told(config, "heads", "num_attention_heads")
-        design = {"architecture": layouts.architecture(state, heads, activation)}
+        design: dict[str, Any] = {"architecture": layouts.architecture(state, heads, activation)}
     except ValueError as error:
         raise ValueError(f"{path}: {error}") from None
     design |= {
@@ -125,12 +125,13 @@ RELEASED_HEADS = {"mug_full": {"released": True}}
 
 def _told(config: Mapping[str, Any], name: str, huggingface_name: str) -> tuple[Any, Any]:
     """Return a setting of the image tower and of the text tower; None if the config doesn't give it."""
-    return tuple(
+    image, text = (
         config.get(tower, {}).get(name)
         or config.get(f"{tower}_config", {}).get(huggingface_name)
         or config.get(name)
         for tower in ("vision", "text")
     )
+    return image, text
 
 
 def _report(

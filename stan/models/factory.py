@@ -87,11 +87,13 @@ def export(name: str | Path, path: str | Path, temperature: float | None = None)
     """
     state, metadata = checkpoint.load(_file(name))
     if temperature is not None:
-        metadata = metadata | {"temperature": temperature}
+        metadata["temperature"] = temperature
     half = {key: tensor.half() for key, tensor in state.items()}
-    on = metadata.get("experiment", {}).get("model", {})
+    on: dict[str, Any] = metadata.get("experiment", {}).get("model", {})
     if on.get("backbone") == "tiny" and on.get("pretrained") is None:
-        half = thinned(half, checkpoint.kept_words(TINY_WEIGHTS))
+        words = checkpoint.kept_words(TINY_WEIGHTS)
+        assert words is not None, "the shipped weights keep only some words"
+        half = thinned(half, words)
     checkpoint.save(path, half, metadata)
 
 

@@ -116,8 +116,9 @@ def convert(state: Mapping[str, Tensor]) -> Converted:
     weights = {key: value for key, value in state.items() if key not in left_out}
     fused = layout in ("openai", "open_clip")
     joined = weights if fused else _join_projections(weights)
-    ours = {key: _our_name(key, layout) for key in joined}
-    unknown = [key for key, name in ours.items() if name is None]
+    found = {key: _our_name(key, layout) for key in joined}
+    ours = {key: name for key, name in found.items() if name is not None}
+    unknown = [key for key in found if key not in ours]
     if unknown:
         raise ValueError(f"{_named(unknown)} has no counterpart: this is not {NAMES[layout][0]}")
     transposed = () if fused else _TRANSPOSED

@@ -99,6 +99,17 @@ def test_a_taken_port_gives_another():
     assert servers.free_port(taken) == taken
 
 
+@pytest.mark.parametrize("command", ["dashboard", "demo"])
+def test_a_port_asked_for_and_taken_is_one_clear_line(stan, command):
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        listener.listen()
+        port = listener.getsockname()[1]
+        code, _, said = stan(command, "--port", port)
+    assert code == 2 and f"port {port} of 127.0.0.1 cannot be taken" in said
+    assert len(said.strip().splitlines()) == 1
+
+
 def test_commands_bind_loopback_turn_telemetry_off_and_name_absolute_folders(tmp_path, monkeypatch):
     monkeypatch.setattr(servers, "project_folder", lambda name: tmp_path / name)
     monkeypatch.chdir(tmp_path)

@@ -12,14 +12,18 @@ from pathlib import Path
 from types import SimpleNamespace
 from urllib.parse import parse_qsl
 
+import gradio as gr
 import numpy as np
 import pytest
 
+from demo.app import _look
 from demo.components import cards, heatmaps
+from demo.service.calls import LibraryState
 from demo.service.search_request import SearchRequest
 from demo.tabs import attention as attention_tab
 from demo.tabs import explanation, frame_order, inside, recognise, search
 from demo.tabs import library as library_tab
+from stan.common.jobs import Job
 from stan.data.video.decode import VideoError
 from tests.support import fake_calls
 from tests.support.fake_calls import HOSTILE, ID, OTHER, calls, refuse, results
@@ -377,3 +381,36 @@ def test_a_long_report_is_cut():
     one = {"file": "a", "reason": "b", "remedy": "c"}
     told = library_tab.report({**REPORT, "skipped": [one] * (library_tab.SHOWN + 3)})
     assert told.count("<tr>") == library_tab.SHOWN + 1 and "and 3 more" in told
+
+
+# ---- a library that grows while its page is open
+
+
+def looked(videos: int | None, shown: LibraryState | None, indexing: tuple[Job, ...] = ()) -> list:
+    """The updates of one look at a library that now holds so many videos."""
+    listed = [(f"{i}.mp4", f"{i:016x}") for i in range(videos or 0)]
+    made = calls(state=lambda library: LibraryState(videos, indexing), videos=lambda library: listed)
+    return _look(made, made.libraries[0], shown)
+
+
+INDEXING = (Job("indexing <b>", done=3, total=9),)
+
+
+@pytest.mark.parametrize("before", [None, LibraryState(2), LibraryState(None)])
+def test_a_first_look_and_one_at_what_is_unchanged_or_not_open_update_nothing(before):
+    now, *updates = looked(before.videos if before else 2, before)
+    assert now.videos == (before.videos if before else 2)
+    assert updates == [gr.skip()] * 6
+
+
+def test_while_videos_are_added_their_progress_is_said_and_the_lists_stay():
+    now, told, *lists = looked(5, LibraryState(2, INDEXING), INDEXING)
+    assert now == LibraryState(5, INDEXING) and lists == [gr.skip()] * 5
+    assert "5 videos in the library" in told and "indexing &lt;b&gt;: 3 of 9" in told
+
+
+def test_added_videos_are_listed_and_a_choice_is_kept_if_there_was_one():
+    for before, keeps in ((2, True), (0, False)):
+        _, told, _, choices, *_ = looked(3, LibraryState(before, INDEXING))
+        assert "3 videos in the library" in told and len(choices.choices) == 3
+        assert ("value" not in choices.constructor_args) == keeps

@@ -57,7 +57,7 @@ def _captions(library: Library, clips: list[dict[str, Any]]) -> dict[str, float]
         found = [library.search(_caption(clip), top=1, gain=gain) for clip in clips]
         right = [Path(one[0]["name"]).stem == clip["id"] for one, clip in zip(found, clips, strict=True)]
         measured[f"top-1, gain {gain:g}"] = _percent(right)
-        measured[f"right but called no match, gain {gain:g}"] = _percent([one.no_match for one in found])
+        measured[f"called no match, gain {gain:g}"] = _percent([one.no_match for one in found])
     corrected = [library.search(_caption(clip), top=1, correct_hubs=True)[0]["name"] for clip in clips]
     measured["top-1, hubs corrected"] = _percent(
         [Path(name).stem == clip["id"] for name, clip in zip(corrected, clips, strict=True)]

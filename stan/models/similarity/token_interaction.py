@@ -41,11 +41,11 @@ class TokenInteraction(PairSimilarity):
 
 def _weigher(width: int) -> nn.Sequential:
     # a bias of the last layer would shift all logits equally, which a softmax ignores
-    layers = nn.Sequential(nn.Linear(width, width), nn.ReLU(), nn.Linear(width, 1, bias=False))
-    for linear in (layers[0], layers[2]):
+    first, last = nn.Linear(width, width), nn.Linear(width, 1, bias=False)
+    for linear in (first, last):
         nn.init.normal_(linear.weight, std=STD)
-    nn.init.zeros_(layers[0].bias)
-    return layers
+    nn.init.zeros_(first.bias)
+    return nn.Sequential(first, nn.ReLU(), last)
 
 
 def _weights(

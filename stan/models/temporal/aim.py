@@ -13,6 +13,7 @@ from stan.models.temporal.base import Temporal
 from stan.models.temporal.video_tokens import TimePositions, attend_within, transform, zero
 
 if TYPE_CHECKING:
+    from stan.models.blocks import Block
     from stan.models.clip import Clip
 
 MLP_SCALE = 0.5  # scale of the adapter beside the MLP, as released
@@ -44,7 +45,7 @@ class Aim(Temporal):
         if adapted_input:
             self.before_time.extend(Adapter(clip.width, width) for _ in clip.blocks)
 
-    def inside(self, i: int, block: nn.Module, x: Tensor, mask: Tensor | None) -> Tensor:
+    def inside(self, i: int, block: Block, x: Tensor, mask: Tensor | None) -> Tensor:
         x = self.time(x) if i == 0 else x
         y = block.ln_1(x)
         if self.before_time:

@@ -10,6 +10,7 @@ from jaxtyping import Bool, Float, Int
 from torch import Tensor, nn
 
 if TYPE_CHECKING:
+    from stan.models.blocks import Block
     from stan.models.clip import Clip
 
 Project = Callable[[Tensor], Tensor]
@@ -44,7 +45,7 @@ class Temporal(nn.Module):
         return x, end
 
     def inside(
-        self, i: int, block: nn.Module, x: Float[Tensor, "B T S D"], mask: Bool[Tensor, "B T"] | None
+        self, i: int, block: Block, x: Float[Tensor, "B T S D"], mask: Bool[Tensor, "B T"] | None
     ) -> Float[Tensor, "B T S D"]:
         """Run CLIP's block `i`.
 
@@ -63,7 +64,7 @@ class Temporal(nn.Module):
         return project(x[:, :, 0])
 
 
-def frame_by_frame(block: nn.Module, x: Float[Tensor, "B T S D"]) -> Float[Tensor, "B T S D"]:
+def frame_by_frame(block: Block, x: Float[Tensor, "B T S D"]) -> Float[Tensor, "B T S D"]:
     """Run CLIP's block on every frame by itself."""
     return rearrange(block(rearrange(x, "b t s d -> (b t) s d")), "(b t) s d -> b t s d", t=x.shape[1])
 

@@ -8,11 +8,12 @@ import torch
 import torch.nn.functional as F
 from einops import rearrange
 from jaxtyping import Bool, Float, Int
-from torch import Tensor, nn
+from torch import Tensor
 
 from stan.models.temporal.base import Project, Temporal, mean_over_frames
 
 if TYPE_CHECKING:
+    from stan.models.blocks import Block
     from stan.models.clip import Clip
 
 ITERATIONS = 100
@@ -51,7 +52,7 @@ class CenterClip(Temporal):
         if not 1 <= self.block < clip.layers:
             raise ValueError(f"center_clip: block={block}: choose one of 1 to {clip.layers - 1}")
 
-    def inside(self, i: int, block: nn.Module, x: Tensor, mask: Tensor | None) -> Tensor:
+    def inside(self, i: int, block: Block, x: Tensor, mask: Tensor | None) -> Tensor:
         return super().inside(i, block, self._merge(x, mask) if i == self.block else x, mask)
 
     def beside(self, i: int, x: Tensor, side: int | None, mask: Tensor | None) -> int:

@@ -12,6 +12,7 @@ from stan.models.temporal.stan_layer import CrossFrameAttention
 from stan.models.temporal.video_tokens import TimePositions
 
 if TYPE_CHECKING:
+    from stan.models.blocks import Block
     from stan.models.clip import Clip
 
 
@@ -29,13 +30,13 @@ class DividedSpaceTime(Temporal):
         self.time = TimePositions(frames, clip.width)
         self.over_time = nn.ModuleList(_temporal_attention(block, clip.heads) for block in clip.blocks)
 
-    def inside(self, i: int, block: nn.Module, x: Tensor, mask: Tensor | None) -> Tensor:
+    def inside(self, i: int, block: Block, x: Tensor, mask: Tensor | None) -> Tensor:
         cls, patches = x.split([1, x.shape[2] - 1], 2)
         patches = self.over_time[i](self.time(patches) if i == 0 else patches, mask)
         return super().inside(i, block, torch.cat([cls, patches], 2), mask)
 
 
-def _temporal_attention(block: nn.Module, heads: int) -> CrossFrameAttention:
+def _temporal_attention(block: Block, heads: int) -> CrossFrameAttention:
     layer = CrossFrameAttention(block.attn.embed_dim, heads, drop_path=0.0)
     layer.norm.load_state_dict(block.ln_1.state_dict())
     layer.attention.load_state_dict(block.attn.state_dict())

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 
 import torch
@@ -14,7 +14,7 @@ _share: tuple[int, int, int] | None = None
 
 
 @contextmanager
-def share(first: int, samples: int, whole: int) -> Iterator[None]:
+def share(first: int, samples: int, whole: int) -> Generator[None]:
     """Mark what modules see as a share of a batch of `whole` samples: `samples` of them, from number `first` on.
 
     Within this context, modules drop what they would drop of these samples in the whole batch, if the generator starts

@@ -68,9 +68,10 @@ def mix(
     """Run `x` through the blocks. Nothing attends to tokens where `real` is False; each row needs a True."""
     padding = None
     if real is not None:
-        heads, count = blocks[0].attn.num_heads, x.shape[1]
+        attention, count = blocks[0].attn, x.shape[1]
+        assert isinstance(attention, nn.MultiheadAttention)
         padding = torch.zeros(real.shape, dtype=x.dtype, device=x.device).masked_fill_(~real, float("-inf"))
-        padding = padding[:, None, None].expand(-1, heads, count, -1).reshape(-1, count, count)
+        padding = padding[:, None, None].expand(-1, attention.num_heads, count, -1).reshape(-1, count, count)
     for block in blocks:
         x = block(x, attn_mask=padding)
     return x

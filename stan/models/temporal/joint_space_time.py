@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from torch import Tensor, nn
+from torch import Tensor
 
 from stan.models.temporal.base import Temporal
 from stan.models.temporal.video_tokens import TimePositions, run_jointly
 
 if TYPE_CHECKING:
+    from stan.models.blocks import Block
     from stan.models.clip import Clip
 
 
@@ -25,5 +26,5 @@ class JointSpaceTime(Temporal):
         self.changes_from = 0
         self.time = TimePositions(frames, clip.width)
 
-    def inside(self, i: int, block: nn.Module, x: Tensor, mask: Tensor | None) -> Tensor:
+    def inside(self, i: int, block: Block, x: Tensor, mask: Tensor | None) -> Tensor:
         return run_jointly(block, self.time(x) if i == 0 else x, mask)

@@ -18,6 +18,7 @@ from stan.models.temporal.video_tokens import (
 )
 
 if TYPE_CHECKING:
+    from stan.models.blocks import Block
     from stan.models.clip import Clip
 
 PLACEMENTS = ("mlp", "attention and mlp")
@@ -47,7 +48,7 @@ class StAdapter(Temporal):
         if before == "attention and mlp":
             self.before_attention.extend(SpatioTemporalAdapter(clip.width, width) for _ in clip.blocks)
 
-    def inside(self, i: int, block: nn.Module, x: Tensor, mask: Tensor | None) -> Tensor:
+    def inside(self, i: int, block: Block, x: Tensor, mask: Tensor | None) -> Tensor:
         if self.before_attention:
             x = self.before_attention[i](x, mask)
         x = x + attend_within(block, x)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple, cast
 
 import torch
 from einops import rearrange
@@ -102,7 +102,7 @@ class Stan(Temporal):
 
     @property
     def own_blocks(self) -> Sequence[nn.Module]:
-        return self.layers
+        return cast("Sequence[nn.Module]", self.layers)
 
     def _add_first_input(self, clip: Clip, first_input: str, max_frames: int) -> None:
         self.time = nn.Embedding(max_frames, clip.width)  # from N(0, 1)
@@ -123,6 +123,7 @@ class Stan(Temporal):
     def after(self, x: Tensor, side: Branch | None, mask: Tensor | None, project: Project) -> Tensor:
         if not self.branch:
             side = self._step(self.reads[0], x, None, mask, whole=False)
+        assert side is not None  # `beside` has seen every level that the branch reads
         added = side.cls
         if not self.intra_frame:
             added = added + mean_over_frames(side.patches, mask).mean(1, keepdim=True)
@@ -137,6 +138,7 @@ class Stan(Temporal):
         side = None
         for i in self.reads:
             side = self._step(i, levels[i], side, mask, whole=True)
+        assert side is not None
         return torch.cat([side.cls, rearrange(side.patches, "b t p d -> b (p t) d")], 1)
 
     @torch.no_grad()
@@ -156,7 +158,8 @@ class Stan(Temporal):
         finally:
             for hook in hooks:
                 hook.remove()
-        return [layer.attention(*given[:3]) for layer, given in zip(self.layers, inputs, strict=True)]
+        layers = cast("Sequence[StanLayer]", self.layers)
+        return [layer.attention(*given[:3]) for layer, given in zip(layers, inputs, strict=True)]
 
     def _step(self, i: int, x: Tensor, side: Branch | None, mask: Tensor | None, whole: bool) -> Branch:
         """Merge level `i` and run its layer, or all layers if only one level is read."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from copy import deepcopy
+from typing import TYPE_CHECKING
 
 import torch
 from einops import rearrange, repeat
@@ -14,6 +15,9 @@ from stan.models.temporal.base import mean_over_frames
 from stan.models.temporal.dropout import DropPath
 from stan.models.temporal.video_tokens import convolve_over_time, without_padding, zero
 
+if TYPE_CHECKING:
+    from stan.models.blocks import Block
+
 
 class StanLayer(nn.Module):
     """A cross-frame module, then an intra-frame module; either may be missing. `block` is CLIP's and is copied."""
@@ -21,14 +25,15 @@ class StanLayer(nn.Module):
     def __init__(
         self,
         heads: int,
-        block: nn.Module,
+        block: Block,
         drop_path: float,
         cross_frame: str,
         convolution: str,
         intra_frame: bool,
     ):
         super().__init__()
-        self.cross_frame = _cross_frame(block.attn.embed_dim, heads, drop_path, cross_frame, convolution)
+        width = block.attn.embed_dim
+        self.cross_frame = _cross_frame(width, heads, drop_path, cross_frame, convolution)
         self.intra_frame = IntraFrame(block, drop_path) if intra_frame else None
 
     def forward(
@@ -120,12 +125,15 @@ class BottleneckConvolution(nn.Module):
         return patches + self.drop_path(self.up(nn.functional.gelu(y)))
 
 
+CrossFrame = CrossFrameAttention | DenseConvolution | BottleneckConvolution
+
+
 class IntraFrame(nn.Module):
     """A copy of a CLIP block that runs on each frame with the video's one CLS token; CLS outputs are averaged."""
 
-    def __init__(self, block: nn.Module, drop_path: float):
+    def __init__(self, block: Block, drop_path: float):
         super().__init__()
-        self.block = deepcopy(block).requires_grad_(True)
+        self.block: Block = deepcopy(block).requires_grad_(True)
         self.drop_path = DropPath(drop_path)
 
     def forward(
@@ -155,7 +163,7 @@ class IntraFrame(nn.Module):
         return x + self.block.ls_2(self.block.mlp(self.block.ln_2(x)))
 
 
-def _cross_frame(width: int, heads: int, drop_path: float, kind: str, convolution: str) -> nn.Module | None:
+def _cross_frame(width: int, heads: int, drop_path: float, kind: str, convolution: str) -> CrossFrame | None:
     if kind == "none":
         return None
     if kind == "attention":

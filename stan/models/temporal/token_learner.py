@@ -12,6 +12,7 @@ from stan.models.temporal.base import Temporal
 from stan.models.temporal.video_tokens import TimePositions, run_jointly
 
 if TYPE_CHECKING:
+    from stan.models.blocks import Block
     from stan.models.clip import Clip
 
 
@@ -47,7 +48,7 @@ class TokenLearner(Temporal):
         )
         self.time = TimePositions(frames, clip.width)
 
-    def inside(self, i: int, block: nn.Module, x: Tensor, mask: Tensor | None) -> Tensor:
+    def inside(self, i: int, block: Block, x: Tensor, mask: Tensor | None) -> Tensor:
         if i < self.block:
             return super().inside(i, block, x, mask)
         if i == self.block:

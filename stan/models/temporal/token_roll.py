@@ -6,11 +6,12 @@ from typing import TYPE_CHECKING
 
 import torch
 from jaxtyping import Bool, Int
-from torch import Tensor, nn
+from torch import Tensor
 
 from stan.models.temporal.base import Temporal
 
 if TYPE_CHECKING:
+    from stan.models.blocks import Block
     from stan.models.clip import Clip
 
 
@@ -33,7 +34,7 @@ class TokenRoll(Temporal):
                 f" {clip.patches // 2}"
             )
 
-    def inside(self, i: int, block: nn.Module, x: Tensor, mask: Tensor | None) -> Tensor:
+    def inside(self, i: int, block: Block, x: Tensor, mask: Tensor | None) -> Tensor:
         real = torch.ones(x.shape[:2], dtype=torch.bool, device=x.device) if mask is None else mask
         video, count = torch.arange(len(x), device=x.device)[:, None], self.rolled
         from_before = x[:, :, 1 : 1 + count][video, _neighbour(real, -1)]

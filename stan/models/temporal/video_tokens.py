@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING, TypeVar
+
 import torch
 from einops import rearrange, repeat
 from jaxtyping import Bool, Float
@@ -9,22 +11,27 @@ from torch import Tensor, nn
 
 from stan.models.temporal.attention import attend
 
+if TYPE_CHECKING:
+    from stan.models.blocks import Block
+
+Layer = TypeVar("Layer", nn.Linear, nn.Conv3d)
+
 
 def attend_within(
-    block: nn.Module, x: Float[Tensor, "B T S D"], queries: int | None = None
+    block: Block, x: Float[Tensor, "B T S D"], queries: int | None = None
 ) -> Float[Tensor, "B T Q D"]:
     """Return what CLIP's attention adds to each frame's tokens, or only to the first `queries` of them."""
     y = attend(block.attn, block.ln_1(rearrange(x, "b t s d -> (b t) s d")), queries=queries)
     return block.ls_1(rearrange(y, "(b t) s d -> b t s d", t=x.shape[1]))
 
 
-def transform(block: nn.Module, x: Float[Tensor, "... D"]) -> Float[Tensor, "... D"]:
+def transform(block: Block, x: Float[Tensor, "... D"]) -> Float[Tensor, "... D"]:
     """Return what CLIP's MLP adds to each token."""
     return block.ls_2(block.mlp(block.ln_2(x)))
 
 
 def run_jointly(
-    block: nn.Module, x: Float[Tensor, "B T S D"], mask: Bool[Tensor, "B T"] | None
+    block: Block, x: Float[Tensor, "B T S D"], mask: Bool[Tensor, "B T"] | None
 ) -> Float[Tensor, "B T S D"]:
     """Run CLIP's block on all frames' tokens as one sequence; nothing attends to padding frames."""
     frames, count = x.shape[1:3]
@@ -62,8 +69,9 @@ def convolve_over_time(over_time: nn.Conv3d, x: Float[Tensor, "B T P D"]) -> Flo
     return rearrange(y, "b d t p 1 -> b t p d")
 
 
-def zero(layer: nn.Module) -> nn.Module:
+def zero(layer: Layer) -> Layer:
     """Set the layer's weight and bias to zero and return the layer."""
+    assert layer.bias is not None
     nn.init.zeros_(layer.weight)
     nn.init.zeros_(layer.bias)
     return layer

@@ -14,6 +14,7 @@ from stan.models.temporal.frame_blocks import quick_gelu
 from stan.models.temporal.video_tokens import TimePositions, attend_within, transform
 
 if TYPE_CHECKING:
+    from stan.models.blocks import Block
     from stan.models.clip import Clip
 
 
@@ -34,7 +35,7 @@ class XClip(Temporal):
         self.messages = nn.ModuleList(Message(clip.width, clip.heads) for _ in clip.blocks)
         self.integration = Integration(frames, clip.embed_dim, layers) if layers else None
 
-    def inside(self, i: int, block: nn.Module, x: Tensor, mask: Tensor | None) -> Tensor:
+    def inside(self, i: int, block: Block, x: Tensor, mask: Tensor | None) -> Tensor:
         with_message = torch.cat([x, self.messages[i](x[:, :, :1], mask)], 2)
         x = x + attend_within(block, with_message, queries=x.shape[2])
         return x + transform(block, x)
