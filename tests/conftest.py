@@ -48,22 +48,30 @@ def chromium() -> Iterator[object]:
         browser.close()
 
 
+@pytest.fixture(scope="module")
+def context(chromium) -> Iterator[object]:
+    """A playwright BrowserContext, whose cache spares a module's pages to load the apps' code again."""
+    opened = chromium.new_context()
+    yield opened
+    opened.close()
+
+
 @pytest.fixture
-def open_page(chromium) -> Iterator[Callable[..., object]]:
+def open_page(context) -> Iterator[Callable[..., object]]:
     """open_page(address, width=1280, height=900) -> playwright Page; only this machine is found."""
-    contexts = []
+    pages = []
 
     def open_one(address: str, width: int = 1280, height: int = 900):
-        context = chromium.new_context(viewport={"width": width, "height": height})
-        contexts.append(context)
         page = context.new_page()
+        page.set_viewport_size({"width": width, "height": height})
+        pages.append(page)
         page.set_default_timeout(30_000)
         page.goto(address)
         return page
 
     yield open_one
-    for context in contexts:
-        context.close()
+    for page in pages:
+        page.close()
 
 
 @pytest.fixture

@@ -169,7 +169,7 @@ def test_a_step_trains_and_says_what_it_holds():
 
 def test_a_compiled_encoder_is_measured_where_asked_for(monkeypatch):
     """Traced alone: what generated code gives is tested with the blocks."""
-    monkeypatch.setattr("stan.bench.encoders.compile_blocks", partial(compile_blocks, backend="aot_eager"))
+    monkeypatch.setattr("stan.bench.encoders.compile_blocks", partial(compile_blocks, backend="eager"))
     rows = encoding.of_preset("tiny", TINY, 4, (1,), 1, "cpu", RATES, with_compiled=True)
     ours = {row["precision"]: row for row in rows if row["by"] == "compiled"}
     assert ours.keys() == RATES.keys() and {"efficiency", "speedup"} <= ours["fp32"].keys()

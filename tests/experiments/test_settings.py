@@ -259,7 +259,7 @@ def test_trials_with_other_settings_do_not_mix(rates):
     [
         (lambda: experiments.study("nothing", "motions"), "no study 'nothing'; there are components"),
         (lambda: experiments.study("components", "nothing"), "no suite 'nothing'"),
-        (lambda: experiments.study("components", "motions", "huge"), "sizes: quick, full"),
+        (lambda: experiments.study("components", "motions", "huge"), "sizes: tiny, quick, full"),
         (lambda: experiments.row("components", "nothing"), "it has baseline"),
     ],
 )
