@@ -17,6 +17,7 @@ import time
 import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
+from itertools import chain
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -47,7 +48,7 @@ class Package:
         )
 
     def stan(self, *words: object, fails: bool = False) -> str:
-        """What a command prints; RuntimeError with it unless its exit code is 0, or 2 if it `fails`."""
+        """What a command prints, or complains of if it `fails`; RuntimeError unless its exit code is 0, or then 2."""
         return self._run(self.venv / "bin/stan", *words, expect=2 if fails else 0)
 
     @contextmanager
@@ -71,7 +72,7 @@ class Package:
             raise RuntimeError(
                 f"{' '.join(command)} ended with {done.returncode}\n{done.stdout}{done.stderr}"
             )
-        return done.stdout + done.stderr
+        return done.stderr if expect else done.stdout
 
 
 def environment() -> dict[str, str]:
@@ -103,8 +104,8 @@ def status(address: str) -> int:
             time.sleep(0.2)
 
 
-def steps(package: Package) -> Iterator[str]:
-    """Builds, installs and uses the package; yields a line on each step."""
+def made(package: Package) -> Iterator[str]:
+    """Builds and installs the package; yields a line on each step."""
     wheel = package.build()
     size = wheel.stat().st_size
     assert size < LARGEST, f"{wheel.name} has {size:,} bytes, more than {LARGEST:,}"
@@ -112,6 +113,9 @@ def steps(package: Package) -> Iterator[str]:
     package.install(wheel)
     yield "wheel installed with its extra `all`"
 
+
+def used(package: Package) -> Iterator[str]:
+    """Uses the installed package as in the first minutes with it; yields a line on each step."""
     yield f"stan doctor: {package.stan('doctor').strip().splitlines()[-1].strip()}"
     package.stan("notebooks", "--out", "notebooks")
     copied = sorted(path.name for path in (package.empty / "notebooks").glob("*.ipynb"))
@@ -119,7 +123,7 @@ def steps(package: Package) -> Iterator[str]:
     yield f"stan notebooks: {', '.join(copied)}"
 
     tiny = ("--suite", "retrieval", "--size", "tiny", "--rows", "baseline,stan")
-    done = json.loads(package.stan("ablate", "components", *tiny, "--set", "train.epochs=1", "--json"))
+    done = json.loads(package.stan("ablate", "components", *tiny, "--json"))
     yield f"stan ablate: {json.dumps(done)[:200]}"
     report = package.empty / "runs/components/report-retrieval-tiny/ablation.html"
     assert report.exists(), f"{report.name} is missing: the report notebook was not executed"
@@ -144,7 +148,8 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as temporary:
         folder = Path(sys.argv[1] if len(sys.argv) > 1 else temporary).resolve()
         begun = time.monotonic()
-        for line in steps(Package(folder)):
+        package = Package(folder)
+        for line in chain(made(package), used(package)):
             print(f"{time.monotonic() - begun:6.1f} s  {line}", flush=True)
 
 
