@@ -68,7 +68,8 @@ def unfinished(table: pd.DataFrame) -> list[UnfinishedRun]:
 
 def work() -> list[jobs.Job]:
     """Return the running jobs other than single runs: rendering worlds, computing levels, sweeps, indexing."""
-    return jobs.running([*records.roots(), records.worlds(), *records.libraries()])
+    found = jobs.running([*records.roots(), records.worlds(), *records.libraries()])
+    return [one for one in found if one.name != jobs.QUICKSTART]
 
 
 def ended(table: pd.DataFrame, most: int = 5) -> pd.DataFrame:

@@ -103,7 +103,8 @@ def _glance(study: records.StudyRuns) -> None:
     metric = records.metrics(study)[0]
     summary = records.summary(study, metric)
     st.markdown(f"#### {labels.plain(study.label)}")
-    st.caption(f"{len(study.runs)} runs · {labels.metric(metric)}, test split, best on validation")
+    runs = f"{len(study.runs)} run{'s' * (len(study.runs) != 1)}"
+    st.caption(f"{runs} · {labels.metric(metric)}, test split, best on validation")
     figure = study_charts.rows(summary, records.seeds(study, metric), labels.metric(metric))
     st.plotly_chart(figure, key=f"glance {study.label}", config=study_charts.CONFIG)
     _link(study, "Open the ablation")

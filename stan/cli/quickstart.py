@@ -27,7 +27,6 @@ _LIBRARY = Path("libraries/world")
 _SEARCHED = "retrieval"
 """The suite whose test videos are indexed, because each of them has a sentence of its own."""
 
-_JOB = "stan run"
 _PATIENCE = 30.0
 """Seconds that a study may take to end, because its runs close their records first."""
 _SECONDS_BETWEEN_LINES = 30.0
@@ -86,12 +85,12 @@ def _alone(runs: Path) -> Generator[Callable[..., None]]:
     try:
         lock.acquire(timeout=0)
     except Timeout:
-        other = next((one for one in jobs.running([runs]) if one.name == _JOB), None)
+        other = next((one for one in jobs.running([runs]) if one.name == jobs.QUICKSTART), None)
         where = f" ({other.detail}; process {other.pid})" if other else ""
         raise ValueError(
             f"another `stan run` is filling {runs}{where}: end it by Ctrl-C, or name other --runs"
         ) from None
-    with lock, jobs.job(runs, _JOB) as told:
+    with lock, jobs.job(runs, jobs.QUICKSTART) as told:
         yield lambda *pages: told.tell(0, 0, detail=", ".join(f"{p.name} {p.address}" for p in pages))
 
 
@@ -138,7 +137,7 @@ class Work:
             self._carry_on(task)
         if all(task.over for task in self._tasks) and not all(before):
             say("All is done; the pages stay until Ctrl-C.")
-        self._show([one for one in jobs.running(self._folders) if one.name != _JOB])
+        self._show([one for one in jobs.running(self._folders) if one.name != jobs.QUICKSTART])
 
     def stop(self) -> None:
         """Ask all programs to end, then wait for them, so that their finished work is kept."""

@@ -20,6 +20,8 @@ from pathlib import Path
 from stan.common.files import write_json
 
 FOLDER = ".jobs"
+QUICKSTART = "stan run"
+"""The job by which `stan run` tells a second one where its pages are; its work is told by jobs of their own."""
 _SECONDS_BETWEEN = 0.5
 _STALE_SECONDS = 60.0
 """A job on another machine no longer counts after so many seconds without a report. On this machine, its process tells

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from stan.bench.fake_runs import experiment, write_run
-from stan.common.jobs import job
+from stan.common.jobs import QUICKSTART, job
 from stan.common.servers import dashboard_command, free_port
 from stan.results import RunWriter, lock
 from tests.browser.test_dashboard import keep_running, settled
@@ -93,13 +93,14 @@ def test_progress_shows_in_place_until_the_run_is_done(address, root, open_page)
 def test_what_a_sweep_prepares_shows_until_it_is_done(address, root, open_page):
     page = opened(open_page, address)
     page.get_by_text("Nothing is running").wait_for()
-    with job(root, "components on retrieval") as told:
-        told.tell(3, 12, "rendering retrieval")
-        shown = page.get_by_test_id("stProgress").filter(has_text="components on retrieval")
-        shown.filter(has_text="rendering retrieval, 3 of 12").wait_for()
-        told.tell(12, 12, "rendering retrieval")
-        shown.filter(has_text="12 of 12").wait_for()
-    page.get_by_text("Nothing is running").wait_for()
+    with job(root, QUICKSTART):
+        with job(root, "components on retrieval") as told:
+            told.tell(3, 12, "rendering retrieval")
+            shown = page.get_by_test_id("stProgress").filter(has_text="components on retrieval")
+            shown.filter(has_text="rendering retrieval, 3 of 12").wait_for()
+            told.tell(12, 12, "rendering retrieval")
+            shown.filter(has_text="12 of 12").wait_for()
+        page.get_by_text("Nothing is running").wait_for()
     assert page.get_by_test_id("stProgress").count() == 0
     assert never_reloaded(page)
 
