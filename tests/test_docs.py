@@ -75,6 +75,7 @@ def change(changes: pd.DataFrame, row: str) -> str:
     return f"{one['change']:+.1f} [{one['low']:+.1f}, {one['high']:+.1f}]"
 
 
+@pytest.mark.slow
 def test_the_tables_are_those_of_the_shipped_records():
     marked = {path: text for path in PAGES if "<!-- tables of" in (text := path.read_text())}
     assert [path.name for path in marked] == ["README.md", "components.md", "structures.md"]

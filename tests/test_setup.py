@@ -59,6 +59,7 @@ def installed(name: str) -> bool:
         return False
 
 
+@pytest.mark.slow
 def test_every_package_that_is_imported_is_a_direct_dependency():
     homes = importlib.metadata.packages_distributions()
     declared = {canonicalize_name(requirement.name) for requirement in direct()}

@@ -65,6 +65,7 @@ def test_agreement_is_the_share_of_the_true_nearest():
     assert searching.agreement(np.array([[1, 2], [3, 4]]), np.array([[2, 1], [4, 5]])) == 75
 
 
+@pytest.mark.slow
 def test_a_bench_says_what_where_and_how_often(monkeypatch):
     monkeypatch.setattr(searching.importlib.util, "find_spec", lambda name: None)
     found = searching.search((SIZE, 2 * SIZE), WIDTH, repeats=4)
@@ -97,6 +98,7 @@ def test_a_row_holds_the_median_and_the_distance_of_the_quartiles():
     assert row == {"name": "one", "median": 3, "spread": 2, "unit": "ms", "repeats": 5, "note": ""}
 
 
+@pytest.mark.slow
 def test_pages_are_timed_the_first_time_and_after_a_choice(monkeypatch):
     monkeypatch.setattr(paging, "pages", lambda: ["runs"])
     monkeypatch.setenv("STAN_RUNS", "elsewhere")
@@ -119,6 +121,7 @@ TINY = ModelConfig("tiny", "random", "stan")
 RATES = {"fp32": 100.0, "bf16": 400.0}
 
 
+@pytest.mark.slow
 def test_encoding_is_equal_to_plain_code_and_told_by_who_ran_it():
     torch.manual_seed(0)
     rows = encoding.of_preset("tiny", TINY, 4, (1, 2), 2, "cpu", RATES)
@@ -133,6 +136,7 @@ def test_encoding_is_equal_to_plain_code_and_told_by_who_ran_it():
     assert {"efficiency", "speedup"} <= set(ours["fp32"])
 
 
+@pytest.mark.slow
 def test_plain_code_gives_the_encoders_embeddings():
     pair = encoders(TINY, 4)
     video = pair.clips(2)
@@ -141,6 +145,7 @@ def test_plain_code_gives_the_encoders_embeddings():
     assert (plain_encode(pair.model, video.flip(1)) - expected).abs().max() > 1e-3
 
 
+@pytest.mark.slow
 def test_the_tower_is_open_clips_own_with_the_same_weights():
     pair = encoders(TINY, 4)
     images = pair.clips(1)[0]
@@ -153,6 +158,7 @@ def test_efficiency_is_the_ratio_of_work_over_the_ratio_of_times():
     assert efficiency(np.array([3.0, 30, 6]), np.array([2.0, 10, 4]), gmacs) == pytest.approx(1)
 
 
+@pytest.mark.slow
 def test_a_step_trains_and_says_what_it_holds():
     pair = encoders(TINY, 4)
     rows, memory = training.of_preset("tiny", TINY, 4, (2,), 1, "cpu", RATES)
@@ -167,6 +173,7 @@ def test_a_step_trains_and_says_what_it_holds():
     assert losses[1] < losses[0]
 
 
+@pytest.mark.slow
 def test_a_compiled_encoder_is_measured_where_asked_for(monkeypatch):
     """Traced alone: what generated code gives is tested with the blocks."""
     monkeypatch.setattr("stan.bench.encoders.compile_blocks", partial(compile_blocks, backend="eager"))
@@ -246,6 +253,7 @@ def test_decoders_read_the_same_frames_of_the_benchs_own_clip(tmp_path):
             assert np.argmin(apart, axis=1).tolist() == list(range(decoding.FRAMES)), name
 
 
+@pytest.mark.slow
 def test_decoding_names_what_is_not_installed_and_counts_clips(monkeypatch):
     monkeypatch.setitem(sys.modules, "torchcodec", None)
     model = build(ModelConfig(pretrained="random", temporal="mean"), 4).eval()

@@ -9,6 +9,7 @@ from stan.bench.flops import cost
 from stan.models.factory import PRESETS
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("preset", "layers", "of_8", "of_16"),
     [("stan-self-b16", 4, 593, 1187), ("stan-self-b16-k6", 6, 688, 1376)],
@@ -20,6 +21,7 @@ def test_linear_layers_of_three_views_are_what_the_paper_prints(preset, layers, 
     assert 2 * eight - sixteen == pytest.approx(3 * layers * 8 * 768**2 / 1e9)
 
 
+@pytest.mark.slow
 def test_the_parts_of_one_view_by_hand():
     """ViT-B/16: 12 blocks 768 wide, 196 patches and a CLS; 8 frames; K = 4."""
     frames, patches, d, blocks, k = 8, 196, 768, 12, 4
@@ -37,6 +39,7 @@ def test_the_parts_of_one_view_by_hand():
     assert 0 < parts["text"]["linear"] < parts["text"]["all"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("preset", "millions"), [("stan-self-b16", 40.2), ("stan-self-b16-k6", 60.3), ("stan-conv-b16", 29.1)]
 )
@@ -47,12 +50,14 @@ def test_added_parameters(preset, millions):
     assert found["params_trainable"]["nothing"] == found["params"] - 1  # the logit scale is a setting
 
 
+@pytest.mark.slow
 def test_the_convolutions_differ_in_their_cross_frame_part_alone():
     small, dense = (cost(name)["parts"] for name in ("stan-conv-b16", "stan-conv-dense-b16"))
     assert small.pop("cross_frame")["linear"] < 0.1 * dense.pop("cross_frame")["linear"]
     assert small == dense
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("preset", PRESETS)
 def test_every_preset_adds_up_and_grows_with_its_views(preset):
     one, three = cost(preset, 4), cost(preset, 4, views=3)
@@ -64,6 +69,7 @@ def test_every_preset_adds_up_and_grows_with_its_views(preset):
     assert one["params"] > one["params_added"]
 
 
+@pytest.mark.slow
 def test_a_table_and_a_document(capsys):
     assert cli.run(["cost", "clip-b32", "--json"]) == 0
     assert json.loads(capsys.readouterr().out)["params_added"] == 0

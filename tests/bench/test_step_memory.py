@@ -42,6 +42,7 @@ def real_peak(clips: int, checkpointing: bool) -> int:
     return watcher.peak
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("checkpointing", [False, True])
 def test_shapes_alone_take_what_a_real_step_takes(checkpointing):
     found = step(with_parts(EXPERIMENT, train={"checkpointing": checkpointing}), 3)
@@ -54,6 +55,7 @@ def test_shapes_alone_take_what_a_real_step_takes(checkpointing):
     assert 0 < found.activations < found.peak
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("checkpointing", [False, True])
 def test_memory_grows_by_the_same_with_every_clip_of_a_chunk(checkpointing):
     """Of the branch alone: so small a model has less to keep of eight clips than its vocabulary has gradients."""
@@ -64,6 +66,7 @@ def test_memory_grows_by_the_same_with_every_clip_of_a_chunk(checkpointing):
     assert two < four and whole - four == pytest.approx(2 * (four - two), rel=0.1)
 
 
+@pytest.mark.slow
 def test_recomputation_takes_less():
     plain, recomputed = (
         step(with_parts(EXPERIMENT, train={"frozen": "clip", "checkpointing": one}), 4).peak

@@ -181,6 +181,7 @@ def test_world_and_its_summary(stan, tmp_path):
     assert code == 1 and json.loads(out)["splits"][0]["missing"] == 1
 
 
+@pytest.mark.slow
 def test_train_then_evaluate_then_nothing_to_do(stan, tmp_path):
     settings = [
         "data.size=tiny",
@@ -238,6 +239,7 @@ def test_convert_writes_what_load_model_reads(stan, tmp_path):
     )
 
 
+@pytest.mark.slow
 def test_index_search_and_recognise(stan, tmp_path, monkeypatch):
     from stan import library
     from stan.config import ModelConfig
@@ -301,6 +303,7 @@ def test_time_tells_whether_order_matters(stan, tmp_path, monkeypatch):
     assert stan("time", tmp_path / "clip.mp4")[0] == 2
 
 
+@pytest.mark.slow
 def test_bench_search_in_the_agreed_form(stan):
     found = document(stan("bench", "search", "--vectors", 300, "--repeats", 3, "--json"))
     assert set(found) >= {"what", "machine", "threads", "precision", "rows"}
@@ -310,6 +313,7 @@ def test_bench_search_in_the_agreed_form(stan):
     )
 
 
+@pytest.mark.slow
 def test_a_kept_bench_holds_what_was_printed(stan, runs_root):
     asked = ("bench", "search", "--vectors", 300, "--repeats", 3, "--save", runs_root, "--json")
     code, printed, said = stan(*asked)
@@ -320,6 +324,7 @@ def test_a_kept_bench_holds_what_was_printed(stan, runs_root):
     assert document(stan("runs", "--runs", runs_root, "--json")) == []
 
 
+@pytest.mark.slow
 def test_benches_of_models_in_the_agreed_form(stan, monkeypatch):
     from stan.bench import encoders
     from stan.config import ModelConfig
@@ -336,6 +341,7 @@ def test_benches_of_models_in_the_agreed_form(stan, monkeypatch):
     assert "tiny, 1 x 4 frames, tower bf16" in shown and "MB that a step holds" in shown
 
 
+@pytest.mark.slow
 def test_explain_writes_pictures_and_a_document(stan, tmp_path, monkeypatch):
     import stan as package
     from stan.config import ModelConfig
@@ -447,6 +453,7 @@ def test_a_missing_package_is_named(stan, monkeypatch):
     assert code == 2 and "needs the package papermill" in err
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("clone", "says"), [(True, "make install"), (False, "pip install 'stan-video[notebooks]'")]
 )

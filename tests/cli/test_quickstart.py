@@ -37,6 +37,7 @@ def carried_out(tasks: list[Task], folder: Path, capsys) -> list[str]:
     return capsys.readouterr().err.splitlines()
 
 
+@pytest.mark.slow
 def test_a_tasks_commands_run_one_after_the_other(tmp_path, capsys):
     sample, said = tmp_path / "sample.npz", "numbers"
     write = ("metrics", str(sample))  # refused: the file is missing

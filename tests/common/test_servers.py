@@ -56,6 +56,7 @@ def alive(pid: int) -> bool:
     return state != "" and not state.startswith("Z")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("number", "manner"), [(signal.SIGINT, "plain"), (signal.SIGTERM, "stubborn")])
 def test_a_signal_ends_both_pages_and_their_children(tmp_path, number, manner):
     files = [tmp_path / "first", tmp_path / "second"]
@@ -71,6 +72,7 @@ def test_a_signal_ends_both_pages_and_their_children(tmp_path, number, manner):
     assert not any(alive(pid) for pid in pids)
 
 
+@pytest.mark.slow
 def test_a_signal_before_the_pages_answer_ends_them_too(tmp_path):
     file = tmp_path / "pids"
     process = start(str(file), "plain")
@@ -81,6 +83,7 @@ def test_a_signal_before_the_pages_answer_ends_them_too(tmp_path):
     assert not any(alive(int(pid)) for pid in file.read_text().split())
 
 
+@pytest.mark.slow
 def test_a_page_that_dies_is_told_with_its_words_and_ends_the_other(tmp_path):
     file = tmp_path / "pids"
     process = start(str(file), "plain", str(tmp_path / "missing" / "pids"), "plain")

@@ -5,6 +5,8 @@ import sys
 import textwrap
 from pathlib import Path
 
+import pytest
+
 ROOT = Path(__file__).resolve().parents[2]
 
 INCOMPLETE = """
@@ -37,12 +39,14 @@ def run(program: str, torchvision: str | None = None, folder: Path | None = None
     return subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=120)
 
 
+@pytest.mark.slow
 def test_missing_operators_are_declared_by_name_and_half_imports_dropped(tmp_path):
     done = run(ASK + "\nprint('torchvision.transforms' in sys.modules)", INCOMPLETE, tmp_path)
     schema = "torchvision::nms(Tensor dets, Tensor scores, float iou_threshold) -> Tensor"
     assert done.stdout.splitlines() == ["True True", schema, "True"], done.stderr
 
 
+@pytest.mark.slow
 def test_a_complete_torchvision_keeps_its_own_operators(tmp_path):
     done = run(ASK, COMPLETE, tmp_path)
     assert done.stdout.splitlines() == ["False False", "torchvision::nms(Tensor dets) -> Tensor"], done.stderr
@@ -54,6 +58,7 @@ def test_another_failure_is_not_hidden(tmp_path):
     assert "compiled for another torch" in done.stderr
 
 
+@pytest.mark.slow
 def test_open_clip_imports_and_transforms_work_after_it():
     done = run(
         """

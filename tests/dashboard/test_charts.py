@@ -157,6 +157,7 @@ def test_lines_tell_what_print_tells():
     assert components.loc[("MSR-VTT", "stan+testing"), "tricks"] == "DSL or 1x3 views"
 
 
+@pytest.mark.slow
 def test_an_own_number_never_moves_the_printed_one():
     own = {"own": 12.3, "status": "outside the interval", "interval": [10.0, 14.0], "runs": ["s/r/h-s0"]}
     plain, with_own = lines_of("retrieval"), lines_of("retrieval", own)

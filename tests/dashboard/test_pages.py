@@ -66,6 +66,7 @@ def metric_values(test: AppTest) -> dict[str, str]:
     return {part.label: part.value for part in test.metric}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("page", ["", "live", "ablation", "runs", "lost_queries"])
 def test_without_runs_every_page_says_which_command_to_type(open_dashboard, page):
     assert "stan ablate components" in texts(open_dashboard(page))
@@ -130,6 +131,7 @@ def test_live_is_not_broken_by_a_log_of_another_kind(open_dashboard, runs_root):
     assert (line["epoch"], list(line["losses"])) == ("– of 12", [])
 
 
+@pytest.mark.slow
 def test_ablation_shows_rows_intervals_and_the_paper_apart(open_dashboard, runs_root):
     write_study(runs_root)
     rows = table(open_dashboard("ablation"), "95 %").set_index("row")
@@ -143,6 +145,7 @@ def test_ablation_shows_rows_intervals_and_the_paper_apart(open_dashboard, runs_
     assert [name for name in rows if name.startswith("paper")] == ["paper: MSR-VTT R@1"]
 
 
+@pytest.mark.slow
 def test_ablation_changes_are_those_of_the_package(open_dashboard, runs_root):
     write_study(runs_root)
     rows = table(open_dashboard("ablation"), "95 %").set_index("row")
@@ -151,6 +154,7 @@ def test_ablation_changes_are_those_of_the_package(open_dashboard, runs_root):
     assert rows.loc["stan", "change"] == f"{expected.change:+.1f} [{expected.low:+.1f}, {expected.high:+.1f}]"
 
 
+@pytest.mark.slow
 def test_rows_with_test_time_tricks_are_left_out_until_asked_for(open_dashboard, runs_root):
     write_study(runs_root, seeds=(0,))
     page = open_dashboard("ablation")
@@ -160,6 +164,7 @@ def test_rows_with_test_time_tricks_are_left_out_until_asked_for(open_dashboard,
     assert f"Compared all the same: {reason}" in texts(shown(page))
 
 
+@pytest.mark.slow
 def test_the_address_chooses_suite_metric_and_baseline(open_dashboard, runs_root):
     write_study(runs_root, "retrieval", seeds=(0,))
     write_study(runs_root, "motions", seeds=(0,))
@@ -174,6 +179,7 @@ def test_the_address_chooses_suite_metric_and_baseline(open_dashboard, runs_root
     assert "paper: SSv2 top-1" in table(page, "95 %")
 
 
+@pytest.mark.slow
 def test_shipped_records_are_marked_and_never_mixed_with_ones_own(open_dashboard, runs_root, nothing_shipped):
     write_study(nothing_shipped, seeds=(0, 1), shipped=True)
     write_study(runs_root, seeds=(0,), rows=("baseline", "stan"))
@@ -222,6 +228,7 @@ def test_two_runs_of_one_protocol_are_compared(open_dashboard, runs_root):
     assert "model.temporal" in set(table(page, "what")["what"])
 
 
+@pytest.mark.slow
 def test_runs_of_another_suite_are_refused_with_the_reason(open_dashboard, runs_root):
     runs = [experiment("stan", 0, "retrieval"), experiment("stan", 0, "motions")]
     for run in runs:
@@ -242,6 +249,7 @@ def test_the_run_table_filters(open_dashboard, runs_root):
     assert len(table(page, "id")) == 7
 
 
+@pytest.mark.slow
 def test_a_hostile_run_folder_is_listed_and_harms_nothing(open_dashboard, runs_root):
     folder = runs_root / "<img src=x>" / "![x](https:" / ("0" * 10 + "-s0")
     folder.mkdir(parents=True)
@@ -328,6 +336,7 @@ def test_damaged_results_of_benches_are_listed_and_break_nothing(open_dashboard,
     assert "stan bench decode" in texts(page)
 
 
+@pytest.mark.slow
 def test_failures_are_grouped_with_answers_and_a_way_into_the_demo(open_dashboard, runs_root):
     write_study(runs_root, seeds=(0,), rows=("baseline", "stan"))
     page = open_dashboard("lost_queries", row="stan")
@@ -353,6 +362,7 @@ def test_records_without_answers_say_so(open_dashboard, runs_root):
     assert "This run's answers can't be read" in texts(open_dashboard("lost_queries"))
 
 
+@pytest.mark.slow
 def test_time_probes_are_compared_across_runs_of_one_protocol(open_dashboard, runs_root):
     assert "--time-probe" in texts(open_dashboard("frame_order"))
     for seed in (0, 1):
@@ -367,6 +377,7 @@ def test_time_probes_are_compared_across_runs_of_one_protocol(open_dashboard, ru
     assert len(table(open_dashboard("frame_order", rows="stan"), "arrangement")) == 6
 
 
+@pytest.mark.slow
 def test_tags_and_notes_are_kept_beside_a_run(open_dashboard, runs_root, nothing_shipped):
     run = experiment("stan", 0)
     folder = write_run(nothing_shipped, run, shipped=True)
@@ -381,6 +392,7 @@ def test_tags_and_notes_are_kept_beside_a_run(open_dashboard, runs_root, nothing
     assert table(open_dashboard("runs", filter="paper"), "id")["tags"].tolist() == ["odd, paper"]
 
 
+@pytest.mark.slow
 def test_damaged_records_are_listed_with_the_reason(open_dashboard, runs_root):
     write_run(runs_root, experiment("stan", 0))
     (write_run(runs_root, experiment("stan", 1)) / "eval.json").write_text("{")

@@ -70,6 +70,7 @@ def test_a_strip_shows_the_video_from_first_to_last(tmp_path):
     assert np.all(np.diff(places) > 5)  # the square moves to the right
 
 
+@pytest.mark.slow
 def test_a_long_video_is_thinned_at_its_own_pace(tmp_path):
     clip = write_clip(tmp_path / "long.mp4", frames=2 * LONGEST, rate=30)
     frames, rate = read(Proxies(tmp_path / "proxies")(clip, "mp4"))

@@ -215,6 +215,7 @@ def test_a_coca_is_refused():
         layers_of(model, torch.zeros(2, 3, 16, 16), model.encode_text("a"))
 
 
+@pytest.mark.slow
 def test_a_real_vit_by_name():
     clip = load_clip("ViT-B-32", "random").eval()
     model = DualEncoder(clip, build_method("stan", clip, 2, {"layers": 1}))

@@ -108,6 +108,7 @@ def test_objects_are_found_where_the_model_sees_them(world, model):
     assert patches.max() > 0.3
 
 
+@pytest.mark.slow
 def test_the_whole_study(world, model):
     counted = []
     found = faithfulness_study(
@@ -126,6 +127,7 @@ def test_the_whole_study(world, model):
     assert fewer["clips"] == 2
 
 
+@pytest.mark.slow
 def test_on_the_command_line(world, model, monkeypatch, capsys):
     import stan
 

@@ -200,6 +200,7 @@ def test_a_second_writer_says_so(store, tmp_path):
         pass
 
 
+@pytest.mark.slow
 def test_a_full_disk_is_said_and_leaves_the_library_whole(store, folder):
     indexed(store, folder)
     (folder / "large.mp4").write_text("large")
@@ -255,6 +256,7 @@ def test_an_address_serves_as_a_folder_does(tmp_path, folder, scheme):
     assert (tmp_path / "the library").exists() == (scheme == "file")
 
 
+@pytest.mark.slow
 @pytest.mark.timeout(900)  # fifty processes: half a minute, unless the machine is busy
 @pytest.mark.skipif(sys.platform != "linux", reason="needs fork")
 def test_fifty_kills_lose_no_more_than_what_was_in_hand(tmp_path):

@@ -98,6 +98,7 @@ def test_versions_that_are_gone_make_a_copy_old(tmp_path):
     assert snapshot.read(tmp_path, tmp_path / "nowhere") is None
 
 
+@pytest.mark.slow
 def test_reading_a_small_library_does_not_import_the_database(folder, tmp_path):
     index(folder, tmp_path / "library")
     code = (

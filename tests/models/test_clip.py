@@ -72,6 +72,7 @@ def test_weights_in_half_precision_read_images_as_they_come(pair):
     torch.testing.assert_close(rounded.float(), clip.encode_image(images), atol=0.1, rtol=0.1)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["ViT-B-32", "ViT-B-32-quickgelu"])
 def test_real_architecture_by_name(name):
     clip = load_clip(name, "random").eval()
@@ -167,6 +168,7 @@ def test_weights_that_cannot_be_fetched(monkeypatch):
         load_clip("ViT-B-32", "openai")
 
 
+@pytest.mark.slow
 def test_a_tag_brings_its_own_activation(monkeypatch, tmp_path):
     torch.save(load_clip("ViT-B-32-quickgelu", "random").state_dict(), tmp_path / "openai.pt")
     monkeypatch.setattr(open_clip, "download_pretrained", lambda tag: tmp_path / "openai.pt")

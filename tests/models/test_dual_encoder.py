@@ -92,6 +92,7 @@ def test_unknown_similarity(model):
         DualEncoder(model.clip, model.temporal, "euclid")
 
 
+@pytest.mark.slow
 def test_importing_stan_is_light():
     check = "import sys, stan; print('torch' in sys.modules, 'load_model' in dir(stan)); stan.load_model"
     said = subprocess.run([sys.executable, "-c", check], check=True, capture_output=True, text=True)

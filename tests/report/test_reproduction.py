@@ -41,6 +41,7 @@ def test_without_runs_every_cell_is_printed_and_not_run():
     assert all(cell["own"] is cell["interval"] is None and cell["runs"] == [] for cell in found)
 
 
+@pytest.mark.slow
 def test_own_runs_inside_and_outside_the_interval(runs_root):
     stan = row("stan", "msrvtt")
     for seed, percent in enumerate((46, 48)):
@@ -82,6 +83,7 @@ def test_seeds_with_other_queries_have_no_interval_and_a_metric_may_be_missing(r
     assert [(c["status"], c["reason"]) for c in missing[:1]] == [("not run", "the runs have no t2v.MdR")]
 
 
+@pytest.mark.slow
 def test_the_same_protocol_goes_before_another(runs_root):
     stan = row("stan", "msrvtt")
     for seed in range(2):
@@ -90,6 +92,7 @@ def test_the_same_protocol_goes_before_another(runs_root):
     assert one(runs_root, "ablation_components", "stan")["own"] == pytest.approx(46.9)
 
 
+@pytest.mark.slow
 def test_tricks_options_worlds_and_unfinished_runs_are_no_answer(runs_root):
     stan = row("stan", "msrvtt")
     done(runs_root, with_parts(stan, model={"options": stan.model.options | {"layers": 2}}), places(46.9))

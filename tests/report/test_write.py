@@ -42,6 +42,7 @@ def read_csv(path: Path) -> pd.DataFrame:
     return pd.read_csv(io.StringIO(path.read_text()), comment="#")
 
 
+@pytest.mark.slow
 def test_a_report_holds_table_and_figures_with_runs_and_command(study, tmp_path):
     said = write.write("components", tmp_path / "out", study, shipped=False)
     out = tmp_path / "out"
@@ -78,6 +79,7 @@ def test_a_study_of_something_else_has_no_ticks(runs_root):
     assert "components" not in write.layout("methods", found).columns.get_level_values(0)
 
 
+@pytest.mark.slow
 def test_a_run_that_was_probed_shows_it(study, tmp_path):
     run = results.load(study).set_index("row").loc["stan"]
     assert frame_order.keep(run["path"], PROBED)
@@ -135,6 +137,7 @@ def test_the_command_says_what_is_missing(study, tmp_path, capsys, arguments, sa
     assert said in capsys.readouterr().err
 
 
+@pytest.mark.slow
 def test_the_command_prints_one_document(study, tmp_path, capsys):
     arguments = [
         "report",

@@ -14,6 +14,7 @@ KILLS = int(os.environ.get("KILLS", "2"))
 """Number of kills; `make check-kills KILLS=50` sets more."""
 
 
+@pytest.mark.slow
 @pytest.mark.timeout(1200 + 120 * KILLS)
 @pytest.mark.parametrize("engine", ["local", "ray"])
 def test_whatever_is_killed_whenever_nothing_that_was_done_is_lost(tmp_path, engine):

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import subprocess
-import sys
 from dataclasses import replace
 from pathlib import Path
 
@@ -19,6 +16,7 @@ from stan.training.activation_checkpoint import recompute
 from stan.training.chunked_backward import backward
 from stan.training.objective import Objective
 from stan.training.optim import freeze
+from tests.support import processes
 from tests.support.tiny_experiment import tiny
 
 CAPTIONS = [
@@ -98,6 +96,7 @@ def assert_equal(found, expected, **tolerance: float) -> None:
         torch.testing.assert_close(found[1][name], expected[1][name], **tolerance, msg=name)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("dropping", [False, True], ids=["whole", "dropping"])
 @pytest.mark.parametrize("kind", KINDS)
 def test_chunks_have_the_gradients_of_the_batch(kind, dropping):
@@ -107,16 +106,19 @@ def test_chunks_have_the_gradients_of_the_batch(kind, dropping):
     assert kind != "weighted-tokens" or any(name.startswith("score.text") for name in expected[1])
 
 
+@pytest.mark.slow
 def test_a_clip_by_itself_and_more_chunks_than_classes():
     assert_equal(gradients("classes", 1), gradients("classes", 0), rtol=1e-9, atol=1e-12)
 
 
+@pytest.mark.slow
 def test_chunks_of_cached_levels():
     expected = gradients("info_nce", 0, levels=True)
     assert_equal(gradients("info_nce", 2, levels=True), expected, rtol=1e-9, atol=1e-12)
     assert not any(".visual." in name for name in expected[1])
 
 
+@pytest.mark.slow
 def test_chunks_in_half_precision():
     """As near to the gradients of full precision as those of all clips at once."""
     torch.set_default_dtype(torch.float32)
@@ -134,6 +136,7 @@ def test_what_is_dropped_changes_the_gradients():
     assert not torch.allclose(plain[0], dropped[0])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("chunk", [0, 4])
 def test_recomputing_blocks_leaves_the_gradients(chunk):
     """Also of what is dropped: it is drawn again alike."""
@@ -160,6 +163,7 @@ def kept_bytes(recomputed: bool) -> int:
     return sum(storage.nbytes() for place, storage in storages.items() if place not in parameters)
 
 
+@pytest.mark.slow
 def test_recomputing_blocks_keeps_a_fraction():
     plain, recomputed = kept_bytes(False), kept_bytes(True)
     assert 0 < recomputed < plain / 4
@@ -179,46 +183,33 @@ def test_a_share_drops_what_the_whole_drops_of_it(drop):
     assert 0 < (whole == 0).float().mean() < 1
 
 
-SCRIPT = """
-import sys
-from dataclasses import replace
-import torch
-from lightning_fabric import Fabric
-from stan.training.chunked_backward import backward
-from stan.training.objective import Objective
-from tests.training.test_chunked_backward import CLIPS, batch_of, model_of
-
-torch.set_num_threads(1)
-torch.set_default_dtype(torch.float64)
-count, out, kind, chunk = int(sys.argv[1]), sys.argv[2], sys.argv[3], int(sys.argv[4])
-fabric = Fabric(
-    accelerator="cpu", devices=count, strategy="ddp" if count > 1 else "auto", precision="64-true"
-)
-fabric.launch()
-model, recipe = model_of(kind, dropping=True)
-batch = batch_of(kind, model)
-share = slice(fabric.global_rank * CLIPS // count, (fabric.global_rank + 1) * CLIPS // count)
-mine = {name: rows if name == "text" and kind == "classes" else rows[share] for name, rows in batch.items()}
-objective = fabric.setup(Objective(model).train())
-for _ in range(2):  # also after a first exchange of gradients
-    loss = backward(fabric, objective, model, mine, replace(recipe, chunk=chunk), seed=7)
-if fabric.is_global_zero:
-    found = {name: p.grad for name, p in model.named_parameters() if p.grad is not None}
-    torch.save((loss, found), out)
-fabric.barrier()
-"""
+def save_gradients(count: int, out: Path, kind: str, chunk: int) -> None:
+    """In processes of their own: each computes those of its share of a batch, and the first writes them to `out`."""
+    torch.set_default_dtype(torch.float64)
+    fabric = Fabric(
+        accelerator="cpu", devices=count, strategy="ddp" if count > 1 else "auto", precision="64-true"
+    )
+    fabric.launch()
+    model, recipe = model_of(kind, dropping=True)
+    batch = batch_of(kind, model)
+    mine = slice(fabric.global_rank * CLIPS // count, (fabric.global_rank + 1) * CLIPS // count)
+    batch = {n: rows if n == "text" and kind == "classes" else rows[mine] for n, rows in batch.items()}
+    objective = fabric.setup(Objective(model).train())
+    for _ in range(2):  # also after a first exchange of gradients
+        loss = backward(fabric, objective, model, batch, replace(recipe, chunk=chunk), seed=7)
+    if fabric.is_global_zero:
+        found = {name: p.grad for name, p in model.named_parameters() if p.grad is not None}
+        torch.save((loss, found), out)
+    fabric.barrier()
 
 
 def from_processes(folder: Path, count: int, kind: str, chunk: int) -> tuple[Tensor, dict[str, Tensor]]:
-    script, out = folder / "gradients.py", folder / f"{count}.pt"
-    script.write_text(SCRIPT)
-    environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[2]), "OMP_NUM_THREADS": "1"}
-    command = [sys.executable, str(script), str(count), str(out), kind, str(chunk)]
-    ended = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=300)
-    assert ended.returncode == 0, ended.stderr
+    out = folder / f"{count}.pt"
+    processes.forked(folder, count, save_gradients, count, out, kind, chunk)
     return torch.load(out)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", ["weighted-tokens", "classes"])
 def test_two_processes_with_chunks_have_the_gradients_of_one_without(tmp_path, kind):
     one, two = (from_processes(tmp_path, count, kind, chunk) for count, chunk in ((1, 0), (2, 2)))

@@ -65,6 +65,7 @@ def step(model: DualEncoder) -> tuple[Tensor, Tensor, dict[str, Tensor]]:
     return videos.detach(), texts.detach(), gradients
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("dropped", [0, 0.5], ids=["whole", "dropping"])
 def test_outputs_and_gradients_are_the_plain_ones(dropped):
     model = tiny_stan(dropped)
@@ -83,6 +84,7 @@ def test_outputs_and_gradients_are_the_plain_ones(dropped):
     assert list(other.state_dict()) == list(model.state_dict())
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(shutil.which("g++") is None, reason="torch.compile needs a C++ compiler")
 def test_a_layers_generated_code_gives_the_plain_outputs_and_gradients():
     model = tiny_stan(dropped=0)
@@ -103,6 +105,7 @@ def test_a_layers_generated_code_gives_the_plain_outputs_and_gradients():
         torch.testing.assert_close(compiled, plain, **CLOSE)
 
 
+@pytest.mark.slow
 def test_a_compiled_run_has_the_plain_ones_losses_and_names(tmp_path, monkeypatch):
     """Rounding alone may differ, and AdamW's steps pass it on: as near as on another number of processes."""
     monkeypatch.setattr(training, "compile_blocks", partial(compile_blocks, backend="eager"))

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import os
-import subprocess
-import sys
+import time
 from pathlib import Path
 
 import numpy as np
@@ -15,7 +14,9 @@ from stan import results
 from stan.config import with_parts
 from stan.models import checkpoint
 from stan.models.dual_encoder import build
+from stan.training import trainer as training
 from stan.training.trainer import CHECKPOINT, RESUME, train
+from tests.support import processes
 from tests.support.tiny_experiment import tiny
 
 EXPERIMENT = with_parts(
@@ -27,46 +28,41 @@ EXPERIMENT = with_parts(
 IN_PIECES = with_parts(EXPERIMENT, train={"chunk": 2, "checkpointing": True})
 """The same, of as little at a time as can be."""
 
-SCRIPT = """
-import os, sys, time
-import torch
+FABRIC = ()
+"""The script is simply run, and Fabric starts the second process."""
 
-torch.set_num_threads(1)
-from stan.training import trainer as training
-from tests.training.test_devices import EXPERIMENT, IN_PIECES
-
-runs, worlds, strategy, devices, until = *sys.argv[1:4], int(sys.argv[4]), int(sys.argv[5])
-update = training._update
-
-
-def dies(*given):
-    if given[-2] == until:  # the step; all processes end before it, none while another still hears from it
-        given[0].fabric.barrier()
-        time.sleep(1)
-        os._exit(0)
-    return update(*given)
-
-
-training._update = dies
-experiment = EXPERIMENT if sys.argv[6] == "whole" else IN_PIECES
-training.train(
-    experiment, runs, worlds, accelerator="cpu", devices=devices, strategy=strategy, checkpoint_seconds=0
-)
-"""
 TORCHRUN = ("-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2")
 
 
+def trains_until(runs: str, worlds: str, strategy: str, devices: int, until: int, pieces: str) -> None:
+    """In processes of their own: train, but die before step `until`, if there is one."""
+    update = training._update
+
+    def dies(*given):
+        if given[-2] == until:
+            # all processes end before this step, none while another still hears from it
+            given[0].fabric.barrier()
+            time.sleep(1)
+            os._exit(0)
+        return update(*given)
+
+    training._update = dies
+    experiment = EXPERIMENT if pieces == "whole" else IN_PIECES
+    training.train(
+        experiment, runs, worlds, accelerator="cpu", devices=devices, strategy=strategy, checkpoint_seconds=0
+    )
+
+
 def run(
-    folder: Path, worlds: Path, strategy: str, devices: int, until: int, pieces: str, launcher: tuple = ()
+    folder: Path, worlds: Path, strategy: str, devices: int, until: int, pieces: str, launcher: tuple | None
 ) -> None:
-    script = folder / "run.py"
-    script.write_text(SCRIPT)
-    environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[2]), "OMP_NUM_THREADS": "1"}
+    """Two processes are started by the launcher, if there is one; all others are forked."""
     strategy = strategy if devices > 1 else "auto"
-    given = [script, folder / "runs", worlds, strategy, devices, until, pieces]
-    command = [sys.executable, *launcher, *map(str, given)]
-    ended = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=900)
-    assert ended.returncode == 0, ended.stderr
+    given = (str(folder / "runs"), str(worlds), strategy, devices, until, pieces)
+    if devices == 1 or launcher is None:
+        processes.forked(folder, devices, trains_until, *given)
+    else:
+        processes.scripted(folder, launcher, trains_until, *given)
 
 
 @pytest.fixture(scope="module")
@@ -79,10 +75,11 @@ def undisturbed(tmp_path_factory, worlds) -> Path:
     return train(EXPERIMENT, tmp_path_factory.mktemp("undisturbed"), worlds, accelerator="cpu")
 
 
-@pytest.mark.timeout(1200)  # five processes start one after the other, each with all of torch
+@pytest.mark.slow
+@pytest.mark.timeout(1200)  # some processes start one after the other, each with all of torch
 @pytest.mark.parametrize(
     ("strategy", "first", "then", "launcher"),
-    [("ddp", 2, 1, ()), ("ddp", 1, 2, TORCHRUN), ("fsdp", 2, 1, ()), ("fsdp", 1, 2, ())],
+    [("ddp", 2, 1, FABRIC), ("ddp", 1, 2, TORCHRUN), ("fsdp", 2, 1, None), ("fsdp", 1, 2, None)],
     ids=["ddp-2-1", "ddp-1-2-torchrun", "fsdp-2-1", "fsdp-1-2"],
 )
 def test_a_run_goes_on_with_another_number_of_processes(
@@ -90,7 +87,7 @@ def test_a_run_goes_on_with_another_number_of_processes(
 ):
     """With fsdp also chunk by chunk, and blocks computed again."""
     pieces, experiment = ("pieces", IN_PIECES) if strategy == "fsdp" else ("whole", EXPERIMENT)
-    run(tmp_path, worlds, strategy, first, 4, pieces)
+    run(tmp_path, worlds, strategy, first, 4, pieces, launcher)
     folder = tmp_path / "runs" / experiment.id
     assert torch.load(folder / RESUME)["state"]["step"] == 4 and not (folder / "eval.json").exists()
     run(tmp_path, worlds, strategy, then, -1, pieces, launcher)

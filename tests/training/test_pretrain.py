@@ -41,6 +41,7 @@ def test_batches_show_every_still_once_before_any_comes_again():
     assert sorted(seen[:10].tolist()) == sorted(seen[10:].tolist()) == list(range(10))
 
 
+@pytest.mark.slow
 def test_equal_seeds_make_equal_weights_and_the_record_tells_how(tmp_path):
     steps = []
     record = pretrain.pretrain(tmp_path / "a.safetensors", **SMALL, progress=steps.append)
@@ -53,6 +54,7 @@ def test_equal_seeds_make_equal_weights_and_the_record_tells_how(tmp_path):
     assert {len(levels) for tokens in record["probes"].values() for levels in tokens.values()} == {7}
 
 
+@pytest.mark.slow
 def test_pretrained_weights_load_as_a_clip(tmp_path):
     pretrain.pretrain(tmp_path / "a.safetensors", **SMALL)
     clip = load_clip("tiny", str(tmp_path / "a.safetensors"))

@@ -4,15 +4,13 @@ from __future__ import annotations
 
 import json
 import math
-import os
-import subprocess
-import sys
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
+from lightning_fabric import Fabric
 
 from stan import results
 from stan.config import TrainConfig, with_parts
@@ -20,8 +18,10 @@ from stan.models import checkpoint
 from stan.models.dual_encoder import build
 from stan.results.evaluate import evaluate
 from stan.training import trainer as training
+from stan.training.objective import Objective, batch_loss
 from stan.training.optim import freeze, parameter_groups, rate
 from stan.training.trainer import check, prepare, train
+from tests.support import processes
 from tests.support.tiny_experiment import tiny
 
 
@@ -61,6 +61,7 @@ def test_what_is_frozen_has_no_gradient_and_no_group(frozen):
     assert model.logit_scale.exp().item() == pytest.approx(1 / experiment.train.temperature)
 
 
+@pytest.mark.slow
 def test_a_run_from_nothing_to_its_record(worlds, runs_root):
     seen = []
     experiment = tiny("retrieval", "sequence_transformer", epochs=2)
@@ -86,6 +87,7 @@ def test_a_run_from_nothing_to_its_record(worlds, runs_root):
     assert train(experiment, runs_root, worlds, progress=lambda *what: pytest.fail("trained again")) == run
 
 
+@pytest.mark.slow
 def test_a_similarity_that_learns_is_kept_with_the_run(worlds, runs_root):
     experiment = with_parts(
         tiny("motions", loss="kl", decorrelation=1e-4),
@@ -99,6 +101,7 @@ def test_a_similarity_that_learns_is_kept_with_the_run(worlds, runs_root):
     assert again["metrics"] == document(run, "eval.json")["metrics"] and again["metrics"]["N"] == 24
 
 
+@pytest.mark.slow
 def test_tricks_and_equal_configs_reuse_the_weights(worlds, runs_root, monkeypatch):
     plain = tiny("motions", "mean")
     run = train(plain, runs_root, worlds)
@@ -116,6 +119,7 @@ def test_tricks_and_equal_configs_reuse_the_weights(worlds, runs_root, monkeypat
     assert evaluate(twin, worlds_root=worlds)[0]["metrics"] == document(run, "eval.json")["metrics"]
 
 
+@pytest.mark.slow
 def test_dual_softmax_is_said_to_use_all_queries(worlds, runs_root):
     run = train(replace(tiny("retrieval"), test_time=("dsl",)), runs_root, worlds)
     evaluation = document(run, "eval.json")
@@ -135,6 +139,7 @@ def test_nothing_to_train_is_only_tested(worlds, runs_root):
     assert evaluation["metrics"]["N"] == 24 and evaluation["metrics"] == evaluation["last"]
 
 
+@pytest.mark.slow
 def test_full_fine_tuning_decodes_and_changes_the_tower(worlds, runs_root):
     experiment = tiny("motions", "stan", frozen="nothing")
     run = train(experiment, runs_root, worlds)
@@ -153,6 +158,7 @@ def test_a_loss_that_is_not_finite_fails_the_run(worlds, runs_root, monkeypatch)
     assert document(runs_root / tiny().id, "run.json")["status"] == "failed"
 
 
+@pytest.mark.slow
 def test_ctrl_c_leaves_a_run_that_can_go_on(worlds, runs_root):
     def interrupt(stage, done, total, values):
         if (stage, done) == ("training", 2):
@@ -166,6 +172,7 @@ def test_ctrl_c_leaves_a_run_that_can_go_on(worlds, runs_root):
     assert results.history(run)["step"].dropna().tolist() == [1, 2, 3]
 
 
+@pytest.mark.slow
 def test_prepare_leaves_nothing_to_compute(worlds, runs_root, monkeypatch):
     from stan.models import level_cache
 
@@ -199,52 +206,39 @@ def test_data_that_is_not_there(worlds, runs_root):
         train(with_parts(tiny(), data={"suite": "charades"}), runs_root, worlds)
 
 
-GRADIENTS = """
-import sys
-from dataclasses import replace
-import torch
-from lightning_fabric import Fabric
-from stan.config import TrainConfig
-from stan.models.dual_encoder import build
-from stan.training.objective import Objective, batch_loss
-from stan.training.optim import freeze
-from tests.support.tiny_experiment import tiny
-
-torch.set_num_threads(1)
-count, out, kind = int(sys.argv[1]), sys.argv[2], sys.argv[3]
-changed = {"loss": "kl", "decorrelation": 0.1} if kind == "tokens" else {}
-experiment = tiny(temporal="stan", frozen="nothing", **changed)
-fabric = Fabric(accelerator="cpu", devices=count, strategy="ddp" if count > 1 else "auto")
-fabric.launch()
-torch.manual_seed(0)
-similarity = "token_interaction" if kind == "tokens" else "cosine"
-model = build(replace(experiment.model, similarity=similarity), 2).eval()
-freeze(model, experiment.train)
-objective = fabric.setup(Objective(model))
-texts = ["a red square", "a red square", "a circle", "two stars moving up"]
-batch = {"text": model.clip.tokenize(texts, 12), "video": torch.randn(4, 2, 3, 48, 48)}
-share = slice(fabric.global_rank * 4 // count, (fabric.global_rank + 1) * 4 // count)
-mine = {name: rows[share] for name, rows in batch.items()}
-if kind != "pairs":
-    mine |= {"text": batch["text"], "label": torch.tensor([0, 2, 2, 3])[share]}
-fabric.backward(batch_loss(fabric, objective, model, mine, experiment.train))
-if fabric.is_global_zero:
-    torch.save({name: p.grad for name, p in model.named_parameters() if p.grad is not None}, out)
-fabric.barrier()
-"""
+def save_gradients(count: int, out: str, kind: str) -> None:
+    """In processes of their own: each computes those of its share of a batch, and the first writes them to `out`."""
+    changed = {"loss": "kl", "decorrelation": 0.1} if kind == "tokens" else {}
+    experiment = tiny(temporal="stan", frozen="nothing", **changed)
+    fabric = Fabric(accelerator="cpu", devices=count, strategy="ddp" if count > 1 else "auto")
+    fabric.launch()
+    torch.manual_seed(0)
+    similarity = "token_interaction" if kind == "tokens" else "cosine"
+    model = build(replace(experiment.model, similarity=similarity), 2).eval()
+    freeze(model, experiment.train)
+    objective = fabric.setup(Objective(model))
+    texts = ["a red square", "a red square", "a circle", "two stars moving up"]
+    batch = {"text": model.clip.tokenize(texts, 12), "video": torch.randn(4, 2, 3, 48, 48)}
+    share = slice(fabric.global_rank * 4 // count, (fabric.global_rank + 1) * 4 // count)
+    mine = {name: rows[share] for name, rows in batch.items()}
+    if kind != "pairs":
+        mine |= {"text": batch["text"], "label": torch.tensor([0, 2, 2, 3])[share]}
+    fabric.backward(batch_loss(fabric, objective, model, mine, experiment.train))
+    if fabric.is_global_zero:
+        torch.save({name: p.grad for name, p in model.named_parameters() if p.grad is not None}, out)
+    fabric.barrier()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", ["pairs", "label", "tokens"])
 def test_gradients_of_two_processes_are_those_of_one(tmp_path, kind):
-    script = tmp_path / "gradients.py"
-    script.write_text(GRADIENTS)
     found = []
     for count in (1, 2):
-        out = tmp_path / f"{count}.pt"
-        environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[2]), "OMP_NUM_THREADS": "1"}
-        command = [sys.executable, str(script), str(count), str(out), kind]
-        ended = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=200)
-        assert ended.returncode == 0, ended.stderr
+        out = str(tmp_path / f"{count}.pt")
+        if kind == "pairs":  # as users start it: Fabric itself starts the second process
+            processes.scripted(tmp_path, (), save_gradients, count, out, kind)
+        else:
+            processes.forked(tmp_path, count, save_gradients, count, out, kind)
         found.append(torch.load(out))
     one, two = found
     assert one.keys() == two.keys() and len(one) > 100

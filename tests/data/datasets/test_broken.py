@@ -71,6 +71,7 @@ def test_by_default_it_is_an_error_by_name(damaged, tmp_path):
     assert record["status"] == "failed" and "train3.mp4" in record["run"]["error"]
 
 
+@pytest.mark.slow
 def test_skipped_clips_are_counted_and_the_rest_trains_as_if_they_had_never_been_there(damaged, tmp_path):
     run = train(experiment(damaged, skip_broken=True), tmp_path / "runs", tmp_path)
     found = skipped(run)
@@ -83,6 +84,7 @@ def test_skipped_clips_are_counted_and_the_rest_trains_as_if_they_had_never_been
     assert same_weights(run, train(experiment(damaged), tmp_path / "without", tmp_path))
 
 
+@pytest.mark.slow
 def test_a_resumed_run_leaves_out_the_same_clips(damaged, tmp_path, monkeypatch):
     wanted = experiment(damaged, skip_broken=True)
     straight = train(wanted, tmp_path / "straight", tmp_path)

@@ -97,6 +97,7 @@ def test_eight_frames_tell_which_way_a_star_turns():
         )  # half of the turn after which it looks the same
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("suite", SUITES)
 def test_splits_share_no_caption_and_training_no_unseen_concept(suite):
     clips = plans(suite, "quick")
@@ -110,6 +111,7 @@ def test_splits_share_no_caption_and_training_no_unseen_concept(suite):
     assert Counter(p.seen for p in test) == {True: 200, False: 200}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("suite", ["retrieval", "paragraph"])
 def test_every_query_of_a_retrieval_test_is_unique(suite):
     for split in ("val", "test"):
@@ -175,6 +177,7 @@ def test_stills_say_what_and_never_where():
     assert set(concepts.ALL.shapes) <= words and set(concepts.ALL.backgrounds) <= words
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("suite", SUITES)
 def test_the_readers_of_the_real_sets_read_the_world(suite, worlds):
     expected = {p.id: p for p in plans(suite, "tiny")}
@@ -200,6 +203,7 @@ def test_files_are_h264_and_decode_to_what_was_drawn(worlds):
     np.testing.assert_allclose(np.diff(decoded.times), 1 / 12, atol=1e-3)
 
 
+@pytest.mark.slow
 def test_a_complete_world_is_left_alone_and_an_incomplete_one_made_anew(tmp_path):
     folder = write("motions", "tiny", tmp_path)
     video = next((folder / "videos" / "test").iterdir())

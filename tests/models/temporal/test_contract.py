@@ -214,6 +214,7 @@ def rows(suite: str) -> list[Experiment]:
     return list({e.training_hash: e for e in every}.values())
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("suite", ["retrieval", "motions"])
 def test_every_row_trains_one_step(suite, video):
     fabric, ids = Fabric(accelerator="cpu", devices=1), None

@@ -434,6 +434,7 @@ def test_every_row_trains_one_step(row, frozen, video):
     assert bool(new & learned) == bool(new)  # medoids and rolled tokens have nothing to learn
 
 
+@pytest.mark.slow
 def test_a_run_inside_a_frozen_clip_keeps_what_its_first_block_reads(tmp_path):
     run = train(tiny("motions", "st_adapter"), tmp_path / "runs", tmp_path / "worlds")
     assert (run / "checkpoint.safetensors").is_file()

@@ -33,6 +33,7 @@ def waiting(tmp_path: Path) -> Path:
     return written(tmp_path, WAITS.format(pid=str(tmp_path / "pid"), noticed=str(tmp_path / "noticed")))
 
 
+@pytest.mark.slow
 def test_a_fork_has_everything_imported_and_leaves_what_another_process_would(tmp_path, forks):
     body = (
         "import os, sys\nprint(a, 'torch' in sys.modules, os.environ['OMP_NUM_THREADS'])\n"
@@ -49,6 +50,7 @@ def test_a_fork_has_everything_imported_and_leaves_what_another_process_would(tm
         assert executed.with_suffix(".html").exists()
 
 
+@pytest.mark.slow
 def test_a_cell_that_fails_gives_a_code_and_its_words(tmp_path, forks):
     running = launch.start(
         written(tmp_path, "raise ValueError('the reason')"), {}, tmp_path / "out", forks=forks
@@ -63,12 +65,14 @@ def test_a_parameter_that_does_not_fit_ends_it_before_anything_runs(tmp_path, fo
     assert not (tmp_path / "out/small.ipynb").exists()
 
 
+@pytest.mark.slow
 def test_a_kernel_that_dies_ends_its_notebook(tmp_path, forks):
     running = launch.start(written(tmp_path, "import os\nos._exit(3)"), {}, tmp_path / "out", forks=forks)
     assert running.process.wait(60) == 1
     assert "DeadKernelError" in running.tail()
 
 
+@pytest.mark.slow
 def test_stopping_interrupts_the_cell_and_ends_the_kernel(tmp_path, forks):
     running = launch.start(waiting(tmp_path), {}, tmp_path / "out", forks=forks)
     kernel = _pid(tmp_path / "pid")
@@ -85,6 +89,7 @@ def test_a_kernel_does_not_outlive_a_killed_notebook(tmp_path, forks):
     assert running.process.wait(60) == -signal.SIGKILL and _ends(kernel)
 
 
+@pytest.mark.slow
 def test_where_the_forked_process_dies_its_forks_end_and_another_takes_its_place(tmp_path):
     forks = fork_server.Forks(launch.process_environment({}))
     running = launch.start(waiting(tmp_path), {}, tmp_path / "out", forks=forks)
@@ -99,6 +104,7 @@ def test_where_the_forked_process_dies_its_forks_end_and_another_takes_its_place
     forks.close()
 
 
+@pytest.mark.slow
 def test_forks_end_with_who_waits_for_them(tmp_path):
     with engines.engine("local", 1, 1) as where:
         where.start(waiting(tmp_path), {}, tmp_path / "out")

@@ -52,6 +52,7 @@ def test_a_notebook_is_committed_clean_with_typed_parameters_and_the_kernel_ever
     assert not any(cell["outputs"] or cell["execution_count"] for cell in code)
 
 
+@pytest.mark.slow
 def test_train_trains_tests_and_shows_a_run(tmp_path):
     overrides = {
         "data": {"size": "tiny", "frames": 4},
@@ -72,6 +73,7 @@ def test_train_trains_tests_and_shows_a_run(tmp_path):
     assert "t2v.R@1" in text(executed) and "order.accuracy" in text(executed)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("suite", ["retrieval", "motions"])
 def test_ablation_shows_every_row_with_interval_and_the_papers_number(tmp_path, suite, forks):
     write_study(tmp_path / "runs", suite, seeds=(0, 1))
@@ -85,6 +87,7 @@ def test_ablation_shows_every_row_with_interval_and_the_papers_number(tmp_path, 
     assert "no-intra-frame" in (tmp_path / "out/ablation.html").read_text()
 
 
+@pytest.mark.slow
 def test_pretrain_makes_weights_and_shows_what_they_hold(tmp_path, forks):
     out = tmp_path / "tiny.safetensors"
     parameters = {"out": str(out), "steps": 2, "batch": 8, "stills": 16, "readings": 16}
@@ -94,6 +97,7 @@ def test_pretrain_makes_weights_and_shows_what_they_hold(tmp_path, forks):
     assert "R@1" in text(executed)
 
 
+@pytest.mark.slow
 def test_the_tour_runs_even_without_a_trained_model_and_says_so(tmp_path, forks):
     parameters = {"model": "no-such-model", "worlds": str(tmp_path / "worlds")}
     executed = launch.run_notebook(launch.find("tour"), parameters, tmp_path / "out", forks=forks)
@@ -102,6 +106,7 @@ def test_the_tour_runs_even_without_a_trained_model_and_says_so(tmp_path, forks)
     assert "mean over frames" in text(executed) and "branch layer" in text(executed)
 
 
+@pytest.mark.slow
 def test_a_method_that_a_notebook_adds_is_trained_and_compared(tmp_path, forks):
     overrides = {"data": {"size": "tiny", "frames": 4}, "model": {"pretrained": "random"}}
     overrides |= {"train": {"epochs": 1, "batch": 8}}

@@ -51,6 +51,7 @@ def said(executed: Path) -> str:
     return "".join(output.get("text", "") for cell in cells for output in cell.get("outputs", []))
 
 
+@pytest.mark.slow
 def test_a_notebook_runs_with_its_parameters_in_this_interpreter(tmp_path, monkeypatch):
     misleading = tmp_path / "home/.local/share/jupyter/kernels/python3"
     misleading.mkdir(parents=True)
@@ -92,6 +93,7 @@ def test_a_float_parameter_takes_whole_numbers(tmp_path):
         launch.check(path, {"a": "2"})
 
 
+@pytest.mark.slow
 def test_a_cell_that_fails_is_an_error_with_its_words_and_leaves_what_ran(tmp_path):
     path = written(tmp_path, "print('before')\nraise ValueError('the reason')")
     with pytest.raises(launch.NotebookFailed, match="the reason"):
@@ -100,11 +102,13 @@ def test_a_cell_that_fails_is_an_error_with_its_words_and_leaves_what_ran(tmp_pa
     assert "the reason" in (tmp_path / "out/small.html").read_text()
 
 
+@pytest.mark.slow
 def test_a_kernel_that_dies_is_an_error(tmp_path):
     with pytest.raises(launch.NotebookFailed):
         launch.run_notebook(written(tmp_path, "import os\nos._exit(3)"), {}, tmp_path / "out")
 
 
+@pytest.mark.slow
 def test_stopping_interrupts_the_cell_and_ends_the_kernel(tmp_path):
     body = f"""
 import os, time
@@ -123,6 +127,7 @@ except KeyboardInterrupt:
     assert _ends(pid)
 
 
+@pytest.mark.slow
 def test_a_kernel_does_not_outlive_a_killed_process(tmp_path):
     body = f"import os, time\nopen({str(tmp_path / 'pid')!r}, 'w').write(str(os.getpid()))\ntime.sleep(100)"
     running = launch.start(written(tmp_path, body), {}, tmp_path / "out")
@@ -215,6 +220,7 @@ def test_what_is_done_is_not_started(tmp_path, monkeypatch):
     assert [run.status for run in report.runs] == ["done before", "done before"] and not report.failed
 
 
+@pytest.mark.slow
 def test_a_run_is_done_only_when_its_record_says_so(tmp_path, monkeypatch):
     """The notebook ends well in all three; one leaves a done record, one a failed one, one none."""
     monkeypatch.setattr(sweep, "_prepare", lambda *_: None)
@@ -240,6 +246,7 @@ if status:
     assert "made up" in report.failed[0].reason and "config.json is missing" in report.failed[1].reason
 
 
+@pytest.mark.slow
 def test_rates_are_chosen_on_validation_and_written(tmp_path, monkeypatch):
     """Three trials a row, the middle rate best; the study's rows are then run with it."""
     asked = []
@@ -312,6 +319,7 @@ def test_jobs_and_seeds_are_checked():
         sweep.ablate("component", "motions")
 
 
+@pytest.mark.slow
 def test_a_run_goes_through_its_notebook_dies_and_is_resumed(tmp_path):
     """Killed as it trains, its record is not done; the next call resumes that very run, the third does nothing."""
     longer = overrides.changed(
@@ -352,6 +360,7 @@ def _wait_until_free(folder: Path) -> None:
     raise AssertionError("the kernel outlived its process")
 
 
+@pytest.mark.slow
 def test_ctrl_c_ends_every_child(tmp_path):
     """The sweep's own process gets one SIGINT; it exits with 130 and its kernels are gone."""
     body = f"""
@@ -411,6 +420,7 @@ def test_a_plan_says_what_is_done_and_what_is_left(tmp_path):
     assert steps()["posterior"].seconds == 0 and steps()["baseline"].seconds == 0
 
 
+@pytest.mark.slow
 def test_a_plan_estimates_from_records_like_it(tmp_path):
     """Shipped records first, because there are no others; then the mean pooling that was run here."""
     shipped = {s.experiment.row: s.seconds for s in plan("components", "motions", runs=tmp_path)}
