@@ -10,7 +10,7 @@ import re
 from typing import Any
 
 _ARGUMENT = re.compile(r"(\w+(?:, \w+)*): ")
-_INDENT = "    "
+_INDENT, _ITEM_INDENT = "    ", "  "
 
 
 def arguments_as_list(app: Any, what: str, name: str, thing: Any, options: Any, lines: list[str]) -> None:
@@ -25,8 +25,12 @@ def arguments_as_list(app: Any, what: str, name: str, thing: Any, options: Any, 
         if begins and not inside and made and made[-1]:
             made.append("")
         inside = continues or begins
-        made.append(_ARGUMENT.sub(r"- `\1`: ", line, count=1) if begins else line)
+        made.append(_item(line) if begins else _ITEM_INDENT + line.lstrip() if continues else line)
     lines[:] = made
+
+
+def _item(line: str) -> str:
+    return _ARGUMENT.sub(r"- `\1`: ", line, count=1)
 
 
 def _begins(line: str, following: str) -> bool:

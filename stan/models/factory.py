@@ -54,8 +54,8 @@ def load_model(name: str | Path, pretrained: str | None = None) -> DualEncoder:
     """Return a model by name, in evaluation mode.
 
     name: `stan-tiny` (trained, shipped), one of `PRESETS`, a run's folder, or a checkpoint. A checkpoint may come from
-        a run, be converted, or be in the layout of the released STAN or of a CLIP. pretrained: other weights for a
-        preset's CLIP (see `load_clip`).
+        a run, be converted, or be in the layout of the released STAN or of a CLIP.
+    pretrained: other weights for a preset's CLIP (see `load_clip`).
 
     Raises ValueError for a name that is none of these and for weights that cannot be loaded.
     """
