@@ -24,7 +24,7 @@ from tests.support.server import ROOT, served
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(600)]
 
-EPOCHS = 100
+EPOCHS = 60
 """Of three steps: long enough that whoever watches sees it."""
 COMMAND = (
     *("ablate", "components", "--suite", "retrieval", "--rows", "baseline,stan", "--json"),
