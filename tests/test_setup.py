@@ -171,6 +171,7 @@ def test_pip_is_not_asked_for_a_build_that_it_cannot_find(tmp_path):
     assert "TORCH_INDEX" in done.stderr
 
 
+@pytest.mark.slow
 @needs_make
 @pytest.mark.parametrize(
     ("failing", "called"),

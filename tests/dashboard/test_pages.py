@@ -190,6 +190,7 @@ def test_shipped_records_are_marked_and_never_mixed_with_ones_own(open_dashboard
     assert "**Shipped reference**, made on a CPU, 2 cores at commit 0123456789" in texts(page)
 
 
+@pytest.mark.slow
 def test_queries_won_and_lost_add_up(open_dashboard, runs_root):
     write_study(runs_root, seeds=(0, 1))
     moved = table(open_dashboard("ablation"), "gain")
@@ -279,6 +280,7 @@ def test_every_printed_table_is_there_without_numbers_of_the_world(open_dashboar
     assert metric_values(page)["reproduced"] == "0"
 
 
+@pytest.mark.slow
 def test_runs_on_the_benchmark_stand_beside_print(open_dashboard, runs_root):
     wanted = experiments.study("components", "msrvtt")[0]
     write_run(runs_root, wanted, queries=400)

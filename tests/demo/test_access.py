@@ -297,6 +297,7 @@ def fetch_raw(address: str, path: str) -> int:
     return status
 
 
+@pytest.mark.slow
 def test_the_page_may_not_reach_out(page):
     status, headers, _ = fetch(page[0])
     assert status == 200 and headers["content-security-policy"] == access.PAGE_POLICY

@@ -166,6 +166,7 @@ def test_where_one_patch_makes_the_score_the_maps_peak_there_and_are_faithful():
         assert tested[name]["better"], name
 
 
+@pytest.mark.slow
 def test_explaining_leaves_the_model_as_it_was(model, pixels):
     before = {name: tensor.clone() for name, tensor in model.state_dict().items()}
     with torch.no_grad():

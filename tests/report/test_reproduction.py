@@ -57,6 +57,7 @@ def test_own_runs_inside_and_outside_the_interval(runs_root):
     assert one(runs_root, "ablation_components", "stan", "DiDeMo")["status"] == "not run"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("changed", "reason"),
     [
@@ -103,6 +104,7 @@ def test_tricks_options_worlds_and_unfinished_runs_are_no_answer(runs_root):
     assert one(runs_root, "ablation_components", "stan+testing")["own"] == pytest.approx(49.7)
 
 
+@pytest.mark.slow
 def test_printed_and_own_are_never_mixed(runs_root):
     done(runs_root, row("stan", "msrvtt"), places(12.3))
     printed = {(c["table"], c["benchmark"], c["row"], c["metric"]): c["value"] for c in published.numbers()}

@@ -132,6 +132,7 @@ def test_dual_softmax_is_said_to_use_all_queries(worlds, runs_root):
     assert banked["plain"] == again["metrics"] and banked["metrics"]["t2v"]["N"] == 24
 
 
+@pytest.mark.slow
 def test_nothing_to_train_is_only_tested(worlds, runs_root):
     run = train(tiny("motions", frozen="clip"), runs_root, worlds)
     evaluation = document(run, "eval.json")
@@ -151,6 +152,7 @@ def test_full_fine_tuning_decodes_and_changes_the_tower(worlds, runs_root):
     assert not torch.equal(stan.load_model(run).clip.visual.conv1.weight, before)
 
 
+@pytest.mark.slow
 def test_a_loss_that_is_not_finite_fails_the_run(worlds, runs_root, monkeypatch):
     monkeypatch.setattr(training, "backward", lambda *a: torch.tensor(math.nan))
     with pytest.raises(ValueError, match="loss is nan at step 0 of 3: lower train.lr"):
@@ -199,6 +201,7 @@ def test_settings_that_no_run_can_have(changed, said):
         check(tiny(**changed))
 
 
+@pytest.mark.slow
 def test_data_that_is_not_there(worlds, runs_root):
     with pytest.raises(ValueError, match="batch of 64 from 24"):
         train(tiny(batch=64), runs_root, worlds)

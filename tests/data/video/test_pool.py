@@ -25,6 +25,7 @@ def running(pid: int) -> bool:
     return True
 
 
+@pytest.mark.slow
 def test_a_worker_over_its_time_is_killed_and_replaced(tmp_path):
     clip = write(tmp_path / "a.mp4", 200, (320, 240))
     decode.probe(clip)

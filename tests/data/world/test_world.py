@@ -170,6 +170,7 @@ def test_frames_of_the_default_world_never_change():
     assert corner.mean((0, 1)).round(1).tolist() == [109.8, 103.3, 111.9]
 
 
+@pytest.mark.slow
 def test_stills_say_what_and_never_where():
     _, captions = stills.draw_stills(300, 0)
     words = {word for caption in captions for word in caption.split()}
@@ -215,6 +216,7 @@ def test_a_complete_world_is_left_alone_and_an_incomplete_one_made_anew(tmp_path
     assert video.stat().st_size > 100
 
 
+@pytest.mark.slow
 def test_another_world_in_the_folder_is_refused(tmp_path):
     folder = write("motions", "tiny", tmp_path)
     (folder / MARKER).write_text(json.dumps({"suite": "scenes"}))

@@ -82,6 +82,7 @@ def test_stopping_interrupts_the_cell_and_ends_the_kernel(tmp_path, forks):
     assert running.poll() == 1 and (tmp_path / "noticed").exists() and _ends(kernel)
 
 
+@pytest.mark.slow
 def test_a_kernel_does_not_outlive_a_killed_notebook(tmp_path, forks):
     running = launch.start(waiting(tmp_path), {}, tmp_path / "out", forks=forks)
     kernel = _pid(tmp_path / "pid")

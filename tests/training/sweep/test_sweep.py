@@ -398,6 +398,7 @@ sys.exit(cli.run(["ablate"]))
 # --- before and elsewhere
 
 
+@pytest.mark.slow
 def test_a_plan_says_what_is_done_and_what_is_left(tmp_path):
     def steps(**changed):
         return {s.experiment.row: s for s in plan("components", "motions", runs=tmp_path, **changed)}
