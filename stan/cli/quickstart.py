@@ -160,7 +160,8 @@ class Work:
     def _started(self, command: tuple[str, ...], beside: bool) -> Program:
         from stan.common.servers import Program
 
-        polite = ("nice", "-n", "10") if beside and shutil.which("nice") else ()
+        # the pages, which someone is waiting for, go before all work
+        polite = ("nice", "-n", "10" if beside else "5") if shutil.which("nice") else ()
         program = Program(
             (*polite, sys.executable, "-m", "stan", *command),
             _ONE_THREAD if beside else {},
