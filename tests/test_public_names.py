@@ -5,6 +5,7 @@ import subprocess
 import sys
 from importlib import import_module
 from pathlib import Path
+from types import ModuleType
 
 import pytest
 
@@ -50,7 +51,10 @@ def test_a_line_of_a_notebook_of_0_1_still_runs(line):
     imports = [one for one in OF_NOTEBOOKS.strip().splitlines() if one.startswith("from ")]
     names = {}
     exec("\n".join(imports), names)
-    exec(line, names)
+    wanted = line.partition(" import ")[2] or line
+    found = eval(f"({wanted},)", names)
+    assert len(found) == len(wanted.split(", "))
+    assert all(callable(one) or isinstance(one, dict | ModuleType) for one in found)
 
 
 def test_nothing_else_is_found_under_those_names():
