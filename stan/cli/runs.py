@@ -65,8 +65,7 @@ def compare(
     from stan.evaluation import statistics
 
     done = _load(runs, shipped, {"study": study, "suite": suite, "size": size, "status": "done"})
-    one, other = (_at(Path(name)) if _is_run(name) else _chosen(done, name) for name in (a, b))
-    sides = one, other
+    sides = one, other = tuple(_at(Path(name)) if _is_run(name) else _chosen(done, name) for name in (a, b))
     metric = metric or one["headline"].iloc[0]
     change = results.change_between(one, other, metric, allow)
     ids, before, after = results.paired_queries(one, other, metric)

@@ -60,19 +60,18 @@ class _Shared:
 def by_pyav(path: str, indices: np.ndarray, timeline: Timeline, shape: tuple[int, int] | None) -> np.ndarray:
     """Return frames as `by_decord` does, rotated here. Raises Refused with the number of frames that do not decode."""
     wanted = timeline.pts[indices].tolist()
-    found: dict[int, np.ndarray | None] = dict.fromkeys(wanted)
+    asked, found = set(wanted), dict[int, np.ndarray]()
     decode = _decoded_by_seeking if timeline.regular else lambda path, *_: decoded_in_order(path)
     for pts, frame in decode(path, wanted, timeline.keys):
-        if pts in found and found[pts] is None:
+        if pts in asked and pts not in found:
             found[pts] = picture = _upright(frame, shape)
             shape = shape or (picture.shape[1], picture.shape[0])
-        if pts >= wanted[-1] and found[wanted[-1]] is not None:
+        if pts >= wanted[-1] and wanted[-1] in found:
             break
-    pictures = [picture for pts in wanted if (picture := found[pts]) is not None]
-    missing = len(wanted) - len(pictures)
+    missing = len(asked - found.keys())
     if missing:
         raise Refused(f"{missing} of {len(wanted)} frames cannot be decoded")
-    return np.stack(pictures)
+    return np.stack([found[pts] for pts in wanted])
 
 
 def _decoded_by_seeking(path: str, wanted: list[int], keys: tuple[tuple[int, int], ...]):
