@@ -132,8 +132,12 @@ class Clip(nn.Module):
 
     def project(self, cls: Float[Tensor, "... D"]) -> Float[Tensor, "... E"]:
         """Apply CLIP's last LayerNorm and its projection into the space shared with the texts."""
+        return self.normalise(cls) @ self.visual.proj
+
+    def normalise(self, cls: Float[Tensor, "... D"]) -> Float[Tensor, "... D"]:
+        """Apply CLIP's last LayerNorm. In a CoCa, it acts after the pooler, on the first E channels."""
         norm = self.visual.ln_post
-        return norm(cls[..., : norm.normalized_shape[0]]) @ self.visual.proj
+        return norm(cls[..., : norm.normalized_shape[0]])
 
     def encode_image(self, images: Float[Tensor, "N 3 H W"]) -> Float[Tensor, "N E"]:
         """Return open_clip's own image embedding, not normalised."""

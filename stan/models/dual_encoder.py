@@ -33,8 +33,9 @@ class DualEncoder(nn.Module):
         options: dict[str, Any] | None = None,
     ):
         super().__init__()
-        self.encoder = VideoEncoder(clip, temporal)
-        self.score = similarities.build(similarity, clip, options)
+        score = similarities.build(similarity, clip, options)
+        self.encoder = VideoEncoder(clip, temporal, score.read, score.projected)
+        self.score = score
         self.temperature: float | None = None
         """Cosines are divided by it to become probabilities; None until it has been fitted."""
 

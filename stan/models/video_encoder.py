@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from itertools import chain, repeat
 from typing import NamedTuple
 
@@ -12,7 +12,10 @@ from jaxtyping import Bool, Float
 from torch import Tensor, nn
 
 from stan.models.clip import Clip
-from stan.models.temporal.base import Temporal, frame_by_frame, mean_over_frames
+from stan.models.temporal.base import Project, Temporal, frame_by_frame
+
+Read = Callable[[Tensor, Tensor, Project], Tensor]
+"""Maps tokens (B, T, S, D), real frames (B, T) and CLIP's projection to what is kept of them, (B, ...)."""
 
 EASILY_TAKEN = 24 * 2**20
 """Largest size in bytes of the encoder's widest tensor on a CPU. From 32 MiB on, C's allocator takes fresh pages for
@@ -23,20 +26,31 @@ WIDENED = 4
 
 
 class VideoOutput(NamedTuple):
-    """Embedded videos, not normalised. `video` is the mean of `frames` over the real frames, where `mask` is True."""
+    """Embedded videos, not normalised. `mask` is True for real frames.
+
+    `video` is what the method makes of its frames, for most the mean of the real ones (`Temporal.pool`). `context` is
+    what the similarity keeps of the tokens beside the embeddings (`Similarity.read`), for most of them nothing.
+    """
 
     frames: Float[Tensor, "B T E"]
     video: Float[Tensor, "B E"]
     mask: Bool[Tensor, "B T"]
+    context: Float[Tensor, "B *read"] = torch.empty(0)
 
 
 class VideoEncoder(nn.Module):
-    """CLIP's image tower with a temporal method inside, beside and after its blocks."""
+    """CLIP's image tower with a temporal method inside, beside and after its blocks.
 
-    def __init__(self, clip: Clip, temporal: Temporal):
+    read: what is kept of the last block's tokens, a similarity's `read`; None for nothing. projected: whether
+    embeddings lie in the space shared with the texts (E), or before CLIP's projection into it (then E stands for D).
+    """
+
+    def __init__(self, clip: Clip, temporal: Temporal, read: Read | None = None, projected: bool = True):
         super().__init__()
         self.clip = clip
         self.temporal = temporal
+        self.read = read
+        self.projected = projected
 
     @property
     def levels_to_keep(self) -> tuple[int, ...]:
@@ -111,9 +125,13 @@ class VideoEncoder(nn.Module):
         side = None
         for i, x in outputs:
             side = self.temporal.beside(i, x, side, mask)
-        frames = self.temporal.after(self.clip.pool(x), side, mask, self.clip.project)
+        project = self.clip.project if self.projected else self.clip.normalise
+        pooled = self.clip.pool(x)
+        frames = self.temporal.after(pooled, side, mask, project)
+        video = self.temporal.pool(frames, pooled, mask, project)
         real = torch.ones(frames.shape[:2], dtype=torch.bool, device=frames.device) if mask is None else mask
-        return VideoOutput(frames, mean_over_frames(frames, mask), real)
+        context = frames.new_zeros(len(frames), 0) if self.read is None else self.read(x, real, project)
+        return VideoOutput(frames, video, real, context)
 
     def _require_video(self, video: Tensor, mask: Tensor | None) -> None:
         size = self.clip.image_size

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
+import torch.nn.functional as F
 from einops import rearrange
 from jaxtyping import Bool, Float, Int
 from torch import Tensor, nn
@@ -19,12 +20,16 @@ Project = Callable[[Tensor], Tensor]
 class Temporal(nn.Module):
     """Mean pooling and the base class of all methods: every frame is seen by itself, as in CLIP.
 
+    normalised: whether each frame's embedding gets length 1 before the mean over frames. False: frames count as they
+    are, as in the released STAN. True: CLIP4Clip's `meanP`, which DRL, CLIP2Video and CenterCLIP share.
+
     A method overrides the hooks it needs. Options are keyword arguments with plain JSON values.
     """
 
-    def __init__(self, clip: Clip, frames: int):
+    def __init__(self, clip: Clip, frames: int, *, normalised: bool = False):
         super().__init__()
         self.frames = frames
+        self.normalised = normalised
         self.changes_from = clip.layers
         """First block that `inside` runs differently from CLIP alone; the blocks before it can be computed once."""
         self.levels: tuple[int, ...] = (clip.layers - 1,)
@@ -62,6 +67,16 @@ class Temporal(nn.Module):
     ) -> Float[Tensor, "B T E"]:
         """Return frame embeddings from the last block's output. `project` maps its token 0, (..., D) -> (..., E)."""
         return project(x[:, :, 0])
+
+    def pool(
+        self,
+        frames: Float[Tensor, "B T E"],
+        x: Float[Tensor, "B T S D"],
+        mask: Bool[Tensor, "B T"] | None,
+        project: Project,
+    ) -> Float[Tensor, "B E"]:
+        """Return the videos' embeddings from what `after` returned, or from what it was given (`x`, `project`)."""
+        return mean_over_frames(F.normalize(frames, dim=-1) if self.normalised else frames, mask)
 
 
 def frame_by_frame(block: Block, x: Float[Tensor, "B T S D"]) -> Float[Tensor, "B T S D"]:
