@@ -12,9 +12,10 @@ import torch.nn.functional as F
 from safetensors.torch import save_file
 
 import stan
-from stan.models import checkpoint, layouts
+from stan.models import checkpoint
 from stan.models.clip import load_clip
 from stan.models.convert import convert, load_released
+from stan.models.layouts.clip import ACTIVATIONS
 
 from open_clip import SimpleTokenizer  # isort: skip
 from open_clip.model import CLIP, CustomTextCLIP  # isort: skip
@@ -35,7 +36,7 @@ def images() -> torch.Tensor:
 
 
 @pytest.mark.parametrize("kind", [CLIP, CustomTextCLIP], ids=["openai", "open_clip"])
-@pytest.mark.parametrize("activation", layouts.ACTIVATIONS)
+@pytest.mark.parametrize("activation", ACTIVATIONS)
 def test_open_clips_own_embeddings(tmp_path, kind, activation):
     torch.manual_seed(0)
     towers = {"vision_cfg": VISION | {"head_width": 64}, "text_cfg": TEXT | {"heads": 1}}
