@@ -24,9 +24,25 @@ def info_nce(similarity: Float[Tensor, "B B"], same: Bool[Tensor, "B B"]) -> Flo
     return F.cross_entropy(similarity, target) + F.cross_entropy(similarity.T, target)
 
 
-def classification(logits: Float[Tensor, "B classes"], label: Int[Tensor, " B"]) -> Float[Tensor, ""]:
-    """Return the cross-entropy of videos against classes; the logits are already divided by the temperature."""
-    return F.cross_entropy(logits, label)
+def classification(
+    logits: Float[Tensor, "B classes"],
+    target: Int[Tensor, " B"] | Float[Tensor, "B classes"],
+    smoothing: float = 0.0,
+) -> Float[Tensor, ""]:
+    """Return the cross-entropy of videos against classes; the logits are already divided by the temperature.
+
+    target: each video's class, or its probability of each class. smoothing: share of the target that is spread evenly
+    over all classes.
+    """
+    return F.cross_entropy(logits, target, label_smoothing=smoothing)
+
+
+def mixed_target(
+    label: Int[Tensor, " B"], other: Int[Tensor, " B"], share: Float[Tensor, " B"], classes: int
+) -> Float[Tensor, "B classes"]:
+    """Return the class probabilities of clips that show their own class to a share, and another class for the rest."""
+    own, rest = F.one_hot(label, classes), F.one_hot(other, classes)
+    return share[:, None] * own + (1 - share[:, None]) * rest
 
 
 def twin_classification(
