@@ -16,6 +16,7 @@ from stan.experiments.released_rows import RELEASED, STUDY
 from stan.models.dual_encoder import build
 from stan.training.checks import check
 from stan.training.optim import freeze
+from tests.support.full_size import steps
 
 NOT_PRINTED = {
     *("clip4clip-meanp-msrvtt", "clip4clip-tighttransf-msrvtt", "aim-something", "efficient_prompt-hmdb51"),
@@ -140,3 +141,13 @@ def test_x_clip_trains_all_but_the_text_tower():
     assert frozen == {n for n, _ in model.named_parameters() if ".clip.text." in n} | {
         "encoder.clip.logit_scale"
     }
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    "name", ["clip4clip-seqtransf-msrvtt", "x_clip-kinetics-b32-8", "efficient_prompt-hmdb51"]
+)
+def test_a_row_trains_and_tests_at_full_size(name, tmp_path):
+    """All rows: `python -m tests.stress.full_size_steps`."""
+    found = steps(recipe(name).experiment, tmp_path)
+    assert found["moved"] > 0.9 and found["metrics"]
