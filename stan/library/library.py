@@ -274,7 +274,8 @@ class Library:
         if not isinstance(model.score, Cosine):
             raise ValueError(
                 f"{self._name()} scores by {type(model.score).__name__}, but a library keeps one embedding per window"
-                " and searches by cosine: take a model that was trained with similarity cosine"
+                " and searches by cosine: take a model that was trained with similarity cosine, or convert a released"
+                " file with --similarity cosine, which leaves its own scoring out"
             )
         return model
 
