@@ -35,7 +35,7 @@ from open_clip.transformer import QuickGELU  # noqa: E402
 
 TINY_CONFIG = ASSETS / "models" / "tiny_clip.json"
 TINY_WEIGHTS = ASSETS / "weights" / "tiny_clip.safetensors"
-UNUSED_TEXT = {"context_length": 2, "vocab_size": 2, "width": 1, "heads": 1, "layers": 0}
+UNUSED_TEXT = {"context_length": 2, "vocab_size": 2, "width": 1, "heads": 1, "layers": 1}
 """open_clip always builds a text tower; this smallest one is thrown away."""
 VOCABULARY = 49408  # vocabulary size of open_clip's own tokenizer
 

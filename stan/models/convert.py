@@ -245,6 +245,8 @@ def _unwrapped(content: Any) -> dict[str, Tensor]:
 def _content(path: Path) -> Any:
     if path.is_dir():
         raise ValueError(f"{path} is a folder: name the file of weights in it")
+    if not path.exists():
+        raise ValueError(f"{path} is missing: check the path")
     if path.suffix == ".safetensors":
         return load(path)[0]
     try:
