@@ -241,13 +241,23 @@ class Library:
 
     @property
     def model(self) -> DualEncoder:
-        """The loaded model."""
+        """The loaded model. Recognising takes any; a library's own work needs one that `require_model` accepts."""
         if self._model is None:
-            self._model = self._load_model()
+            wanted = self._wanted
+            self._model = wanted.eval() if isinstance(wanted, DualEncoder) else load_model(self._name())
         return self._model
 
     def require_model(self) -> Maker:
-        """Load the model and return its `Maker`. Raises ValueError if the library's model or windows are others."""
+        """Load the model and return its `Maker`.
+
+        Raises ValueError if the library's model or windows are others, and for a model that doesn't score by cosine.
+        """
+        if not isinstance(self.model.score, Cosine):
+            raise ValueError(
+                f"{self._name()} scores by {type(self.model.score).__name__}, but a library keeps one embedding per"
+                " window and searches by cosine: take a model that was trained with similarity cosine, or convert a"
+                " released file with --similarity cosine, which leaves its own scoring out"
+            )
         made = self._store.maker
         if self._maker is None:
             self._maker = self._who_we_are(made)
@@ -268,15 +278,6 @@ class Library:
         frames = self.model.frames
         window = self._window or (float(made.window) if made else SECONDS_PER_FRAME * frames)
         return Maker(self._name(), str(frames), f"{window:g}", digest(self.model.state_dict()))
-
-    def _load_model(self) -> DualEncoder:
-        model = self._wanted.eval() if isinstance(self._wanted, DualEncoder) else load_model(self._name())
-        if not isinstance(model.score, Cosine):
-            raise ValueError(
-                f"{self._name()} scores by {type(model.score).__name__}, but a library keeps one embedding per window"
-                " and searches by cosine: take a model that was trained with similarity cosine"
-            )
-        return model
 
     def _name(self) -> str:
         """Return the name under which `load_model` finds the model, or the class of a model that was passed in.

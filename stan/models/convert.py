@@ -119,6 +119,8 @@ def understand(
     design.setdefault("frames", told.get("frames", frames))
     if similarity is not None and similarity != design["similarity"]:
         design |= {"similarity": similarity, "similarity_options": RELEASED_HEADS.get(similarity, {})}
+        left_out |= {key: "another similarity was asked for" for key in state if key.startswith("score.")}
+        state = {key: value for key, value in state.items() if key not in left_out}
     report = _report(path, layout.words, design, state) | {"left_out": left_out}
     return Conversion(design, {_of_model(key): value for key, value in state.items()}, report)
 
@@ -249,6 +251,8 @@ def _unwrapped(content: Any) -> dict[str, Tensor]:
 def _content(path: Path) -> Any:
     if path.is_dir():
         raise ValueError(f"{path} is a folder: name the file of weights in it")
+    if not path.exists():
+        raise ValueError(f"{path} is missing: check the path")
     if path.suffix == ".safetensors":
         return load(path)[0]
     try:

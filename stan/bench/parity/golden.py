@@ -66,6 +66,11 @@ class Difference(NamedTuple):
         """The largest difference as a share of the largest value."""
         return self.largest / self.scale if self.scale else self.largest
 
+    def document(self) -> dict[str, Any]:
+        """Return all but the set's name as JSON values."""
+        known = self._asdict() | {"relative": self.relative}
+        return {name: value for name, value in known.items() if name != "set"}
+
 
 def read(folder: Path) -> Golden:
     """Read a set. Raises ValueError for a folder without one, naming the file."""
