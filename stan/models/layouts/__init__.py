@@ -16,7 +16,6 @@ from stan.models.layouts.names import Layout, State, listed
 __all__ = ["LAYOUTS", "Converted", "Layout", "convert", "listed", "recognise"]
 
 LAYOUTS: dict[str, Layout] = {
-    "released": stan.RELEASED,
     "x_clip": x_clip.RELEASED,
     "huggingface_x_clip": x_clip.HUGGINGFACE,
     "actionclip": actionclip.TRANSFORMER,
@@ -25,6 +24,7 @@ LAYOUTS: dict[str, Layout] = {
     "actionclip_mean": actionclip.MEAN,
     "st_adapter": st_adapter.RELEASED,
     "aim": aim.RELEASED,
+    "released": stan.RELEASED,
     "huggingface": clip.HUGGINGFACE,
     "open_clip": clip.OPEN_CLIP,
     "openai": clip.OPENAI,
