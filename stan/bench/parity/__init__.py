@@ -14,9 +14,15 @@ from typing import Any
 
 from torch import Tensor
 
+from stan.bench.parity import actionclip, aim, st_adapter, x_clip
 from stan.bench.parity.golden import CHECKPOINT, Difference, Golden, Rival, read
 
-RIVALS: dict[str, Rival] = {}
+RIVALS: dict[str, Rival] = {
+    "x_clip": x_clip.RIVAL,
+    "actionclip": actionclip.RIVAL,
+    "st_adapter": st_adapter.RIVAL,
+    "aim": aim.RIVAL,
+}
 """How a set is reproduced, by the beginning of its folder's name."""
 TOLERANCE = 1e-5
 """Largest difference, as a share of an output's largest value, at which two outputs count as equal."""
