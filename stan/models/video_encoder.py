@@ -52,6 +52,10 @@ class VideoEncoder(nn.Module):
         self.read = read
         self.projected = projected
 
+    def project(self, cls: Float[Tensor, "... D"]) -> Float[Tensor, "... E"]:
+        """Map CLIP's token 0 to where embeddings lie, see `projected`."""
+        return self.clip.project(cls) if self.projected else self.clip.normalise(cls)
+
     @property
     def levels_to_keep(self) -> tuple[int, ...]:
         """Levels that `from_levels` needs: those read beside unchanged blocks, and what the first change is made to."""
@@ -145,8 +149,7 @@ class VideoEncoder(nn.Module):
         side = None
         for i, x in outputs:
             side = self.temporal.beside(i, x, side, mask)
-        project = self.clip.project if self.projected else self.clip.normalise
-        pooled = self.clip.pool(x)
+        pooled, project = self.clip.pool(x), self.project
         frames = self.temporal.after(pooled, side, mask, project)
         video = self.temporal.pool(frames, pooled, mask, project)
         real = torch.ones(frames.shape[:2], dtype=torch.bool, device=frames.device) if mask is None else mask
