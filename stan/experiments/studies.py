@@ -121,6 +121,7 @@ _INSIDE = (
     Row("joint_space_time", "joint_space_time"),
     Row("token_roll", "token_roll"),
     Row("token_learner", "token_learner"),
+    Row("temporal_shift", "temporal_shift"),
 )
 """Methods that work inside CLIP's blocks."""
 

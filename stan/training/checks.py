@@ -9,7 +9,7 @@ from stan.data.video.augmentation import AUGMENTATIONS
 from stan.evaluation.splits import computed_once
 from stan.evaluation.test_time import check_tricks
 from stan.experiments import task
-from stan.training.losses import LOSSES
+from stan.training.losses import LOSSES, SENTENCES
 from stan.training.optim import FROZEN, OPTIMIZERS, SCHEDULES
 
 PRECISIONS = ("32-true", "bf16-mixed")
@@ -17,6 +17,7 @@ PRECISIONS = ("32-true", "bf16-mixed")
 KNOWN = {
     "train.frozen": FROZEN,
     "train.loss": LOSSES,
+    "train.sentences": SENTENCES,
     "train.precision": PRECISIONS,
     "train.optimizer": OPTIMIZERS,
     "train.schedule": SCHEDULES,
@@ -47,6 +48,8 @@ def check(experiment: Experiment) -> None:
             f"data.augmentation {experiment.data.augmentation!r} mirrors clips, and {suite} tells left from right:"
             " choose one that doesn't"
         )
+    if recipe.sentences == "video" and recipe.twins:
+        raise ValueError("train.twins compares a video with every class: set train.sentences to class")
     _check_targets(experiment)
 
 
@@ -69,7 +72,7 @@ def _check_targets(experiment: Experiment) -> None:
     if not asked:
         return
     names = " and ".join(f"train.{name}" for name in asked)
-    if task(experiment.data.suite) != "recognition" or recipe.loss == "kl":
+    if task(experiment.data.suite) != "recognition" or recipe.loss == "kl" or recipe.sentences == "video":
         raise ValueError(f"{names}: only the cross-entropy over classes has soft targets; set it to 0")
     if asked != ["label_smoothing"] and (recipe.twins or computed_once(experiment)):
         raise ValueError(

@@ -10,6 +10,7 @@ TWIN_TEMPERATURE = 0.1
 """Higher (softer) than the temperature over many classes, so that a gradient remains while two are still confused."""
 
 LOSSES = ("cross-entropy", "kl")
+SENTENCES = ("class", "video")
 KL_SHARPNESS = 10.0
 
 
@@ -64,11 +65,12 @@ def kl_divergence(similarity: Float[Tensor, "B B"], same: Bool[Tensor, "B B"]) -
     The source is ActionCLIP's `utils/KLLoss.py`. similarity: texts x videos, already divided by the temperature. same:
     true where both have the same class or caption.
     """
-    of_texts, of_videos = (
-        F.kl_div(scores.log_softmax(1), (KL_SHARPNESS * answer).softmax(1), reduction="batchmean")
-        for scores, answer in ((similarity, same), (similarity.T, same.T))
-    )
-    return (of_texts + of_videos) / 2
+    return (one_way_kl(similarity, same) + one_way_kl(similarity.T, same.T)) / 2
+
+
+def one_way_kl(scores: Float[Tensor, "A B"], same: Bool[Tensor, "A B"]) -> Float[Tensor, ""]:
+    """Return KL(softmax(10 * same) || softmax(scores)) over each row, averaged over rows."""
+    return F.kl_div(scores.log_softmax(1), (KL_SHARPNESS * same).softmax(1), reduction="batchmean")
 
 
 def decorrelation(text: Float[Tensor, "B E"], video: Float[Tensor, "B E"]) -> Float[Tensor, ""]:

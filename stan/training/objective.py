@@ -6,7 +6,7 @@ from typing import TypeVar
 
 import torch
 from einops import rearrange
-from jaxtyping import Bool, Float, Shaped
+from jaxtyping import Bool, Float, Int, Shaped
 from lightning_fabric import Fabric
 from torch import Tensor, nn
 
@@ -63,17 +63,24 @@ def loss_of(
     """
     video = _gathered(fabric, video)
     temperature = (-model.logit_scale).exp() if recipe.learned_scale else recipe.temperature
-    if "label" in batch:
+    if "label" in batch and recipe.sentences == "class":
         labels = {name: gather(fabric, batch[name]) for name in OF_CLASSES if name in batch}
         losses = [_of_classes(part, labels, temperature, recipe) for part in model.score.parts(text, video)]
         own = text.text[labels["label"]]
     else:
-        text, ids = _gathered(fabric, text), gather(fabric, batch["text"])
-        same = (ids[:, None] == ids[None]).all(-1)
+        text = _gathered(fabric, text)
+        same = _same(gather(fabric, batch["label" if "label" in batch else "text"]))
         losses = [_of_pairs(part, same, temperature, recipe) for part in model.score.parts(text, video)]
         own = text.text
     loss = torch.stack(losses).mean()
     return loss + recipe.decorrelation * decorrelation(own, video.video) if recipe.decorrelation else loss
+
+
+def _same(whats: Int[Tensor, "B *L"]) -> Bool[Tensor, "B B"]:
+    """Tell which clips show the same: those with equal labels, or with equal token ids."""
+    return (
+        (whats[:, None] == whats[None]).flatten(2).all(2) if whats.ndim > 1 else whats[:, None] == whats[None]
+    )
 
 
 def _of_pairs(

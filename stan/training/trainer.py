@@ -245,8 +245,11 @@ def _batches(run: _Run, training: Loader, first: int, per_epoch: int, epochs: in
     for epoch in range(first // per_epoch, epochs):
         rows = order(training.twins, size, seed, epoch)[max(0, first - epoch * per_epoch) :]
         mine = [np.split(row, share)[run.fabric.global_rank] for row in rows]
-        for row, batch in zip(rows, training.batches(mine, (seed, epoch)), strict=True):
-            if training.videos.task == "recognition":  # the same texts in all processes
+        batches = training.batches(mine, (seed, epoch))
+        for row, own, batch in zip(rows, mine, batches, strict=True):
+            if training.videos.task == "recognition" and run.experiment.train.sentences == "video":
+                batch |= {"text": training.own_texts(own, (seed, epoch))}
+            elif training.videos.task == "recognition":  # the same texts in all processes
                 batch |= {"text": training.class_texts((seed, epoch, int(row[0])))}
             yield batch
 
