@@ -14,9 +14,13 @@ from typing import Any
 
 from torch import Tensor
 
+from stan.bench.parity import stan
 from stan.bench.parity.golden import CHECKPOINT, Difference, Golden, Rival, read
 
-RIVALS: dict[str, Rival] = {}
+RIVALS: dict[str, Rival] = {
+    "stan_first": stan.FIRST,
+    "stan_released": stan.RELEASED,
+}
 """How a set is reproduced, by the beginning of its folder's name."""
 TOLERANCE = 1e-5
 """Largest difference, as a share of an output's largest value, at which two outputs count as equal."""

@@ -16,6 +16,7 @@ from stan.models.layouts.names import Layout, State, listed
 __all__ = ["LAYOUTS", "Converted", "Layout", "convert", "listed", "recognise"]
 
 LAYOUTS: dict[str, Layout] = {
+    "first_stan": stan.FIRST,
     "released": stan.RELEASED,
     "huggingface": clip.HUGGINGFACE,
     "open_clip": clip.OPEN_CLIP,
