@@ -27,6 +27,9 @@ class DataConfig:
     templates: str = "plain"
     """Sentence templates around a class name: plain (the name alone) or actionclip (ActionCLIP's kinds: training draws
     one of them, testing uses all)."""
+    template_average: str = "scores"
+    """What testing averages over a class's templates: scores, or probabilities (as ActionCLIP does:
+    `stan.evaluation.templates`)."""
     world_seed: int = 0
     skip_broken: bool = False
     """Leave out clips with a frame that cannot be decoded, and count them. If false, such a file is an error."""
@@ -79,6 +82,9 @@ class TrainConfig:
     """The loss divides similarities by it; it is fixed, as in the released recipe."""
     loss: str = "cross-entropy"
     """cross-entropy: InfoNCE over pairs, cross-entropy over classes; kl: ActionCLIP's loss, over a batch's pairs."""
+    sentences: str = "class"
+    """Recognition: what a step compares its videos with. class: every class, each in a template drawn for it; video:
+    the batch's own classes, each video's in a template drawn for it (ActionCLIP)."""
     decorrelation: float = 0.0
     """Weight of DRL's channel decorrelation (1.1e-4 in DRL)."""
     twins: float = 0.0

@@ -48,7 +48,7 @@ MARGIN = 256 / 224
 CROPS = 3
 """Crops per pass over a clip, in testing with several views."""
 
-_ORDER, _CLIP, _TEMPLATE = 1, 2, 3  # keys of independent streams of random numbers
+_ORDER, _CLIP, _TEMPLATE, _SENTENCE = 1, 2, 3, 4  # keys of independent streams of random numbers
 
 
 class Loader:
@@ -76,6 +76,7 @@ class Loader:
         self._kept: FrameCache | None = None
         self._order: Int[Tensor, "clips n"] | None = None
         self.templates = prompts.named(data.templates)
+        self.template_average = prompts.averaged(data.template_average)
         self.owner = np.repeat(np.arange(len(videos.clips)), [len(v.captions) for v in videos.clips])
         """Index of each caption's clip."""
         self.first_caption = np.searchsorted(self.owner, np.arange(len(videos.clips)))
@@ -128,10 +129,19 @@ class Loader:
 
     def class_texts(self, draw: tuple[int, ...]) -> Int[Tensor, "classes L"]:
         """Return each class in a template that is drawn for it. draw: seed, epoch and what identifies the step."""
-        by_template = rearrange(self.classes, "(n c) l -> n c l", n=len(self.templates))
-        templates, classes, _ = by_template.shape
+        templates, classes, _ = self._by_template.shape
         drawn = np.random.default_rng((_TEMPLATE, *draw)).integers(templates, size=classes)
-        return by_template[torch.from_numpy(drawn), torch.arange(classes)]
+        return self._by_template[torch.from_numpy(drawn), torch.arange(classes)]
+
+    def own_texts(self, indices: np.ndarray, draw: tuple[int, int]) -> Int[Tensor, "B L"]:
+        """Return the class of each clip at `indices`, in a template drawn for it. draw: seed and epoch."""
+        templates = len(self.templates)
+        drawn = [int(np.random.default_rng((_SENTENCE, *draw, int(i))).integers(templates)) for i in indices]
+        return self._by_template[torch.tensor(drawn), self.labels[indices]]
+
+    @property
+    def _by_template(self) -> Int[Tensor, "templates classes L"]:
+        return rearrange(self.classes, "(n c) l -> n c l", n=len(self.templates))
 
     def batches(self, order: Iterable[np.ndarray], draw: tuple[int, int] | None = None) -> Iterator[Batch]:
         """Yield a batch for each item of `order`, while the next one is being decoded."""

@@ -88,7 +88,7 @@ def read(model: DualEncoder, path: str | Path, window: float) -> Iterator[Group]
 def embed_groups(model: DualEncoder, groups: Iterator[Group]) -> FileEmbeddings:
     """Embed a video, given all its groups in order."""
     first = next(groups)
-    width = model.clip.embed_dim
+    width = model.embedding_width
     times = np.empty(first.total, np.float32)
     clip, video = (np.empty((len(first.starts), width), np.float32) for _ in range(2))
     frame_clip, frame_video = (np.zeros((first.total, width), np.float32) for _ in range(2))
@@ -142,7 +142,7 @@ def _both(
     """
     clip, encoder = model.clip, model.encoder
     levels = encoder.levels(pixels[None].to(model.device))
-    alone = clip.project(clip.pool(levels[clip.layers - 1])[0, :, 0])
+    alone = encoder.project(clip.pool(levels[clip.layers - 1])[0, :, 0])
     cut = {i: torch.stack([x[0, s : s + model.frames] for s in starts]) for i, x in levels.items()}
     whole = encoder.from_levels(cut)
     alone, frames, video = (x.float().cpu().numpy() for x in (alone, whole.frames, whole.video))

@@ -33,7 +33,6 @@ from stan.library.sources import Addresses, Folder
 from stan.library.store import COLUMNS, Entry, Maker, Row, Store, is_id
 from stan.models.dual_encoder import DualEncoder
 from stan.models.factory import digest, load_model, same_weights
-from stan.models.similarity.cosine import Cosine
 
 DEFAULT_MODEL = "stan-tiny"
 TEXTS_KEPT = 1024
@@ -125,7 +124,7 @@ class Library:
         embeds = self._engine(engine, jobs, float(self.require_model().window))
         with self._store.writing(wait):
             maker = self.require_model()  # another process may have made the library meanwhile
-            self._store.create(self.model.clip.embed_dim, maker)
+            self._store.create(self.model.embedding_width, maker)
             with self._told(root.name, progress) as told:
                 return update(self._store, wanted, embeds, told)
 
@@ -167,8 +166,10 @@ class Library:
         by which the score lies above the bank's mean. start, end and the curve's times are in seconds. `.ms` holds the
         milliseconds spent on encoding and on searching. `.no_match` is True if unrelated sentences also reach the best
         result's prominence.
-        Raises ValueError for a query that cannot be parsed or whose terms cancel each other out.
+        Raises ValueError for a query that cannot be parsed or whose terms cancel each other out, and for a model for
+        which a sentence alone has no vector.
         """
+        self._require_sentences()
         options = Options(top, gain, where or Filters(), correct_hubs=correct_hubs)
         terms, find = parse(query), self._search()
         started = time.perf_counter()
@@ -193,7 +194,8 @@ class Library:
         to: the id of a video in the library, or a Path to a video or picture file.
         start, end: seconds that limit the example to one moment of the video.
 
-        The bank consists of sentences, so the percentile and prominence of any video are high here.
+        The bank consists of sentences, so the percentile and prominence of any video are high here. They are None for a
+        model that reads no sentences, such as one with a classifier of its own.
         Raises ValueError for an unknown id, and VideoError (a ValueError) for a file that cannot be decoded.
         """
         row = self._row(to) if isinstance(to, str) else None
@@ -211,11 +213,22 @@ class Library:
         return _timed(row["name"], find, wanted, options, started)
 
     def _search(self) -> Search:
-        """Return the search of this library. The bank's sentences are encoded once."""
+        """Return the search of this library. The bank's sentences are encoded once; a model may read no sentences."""
         self.require_model()
         if self._searches is None:
-            self._searches = Search(self._store, self._encode(bank.sentences()))
+            sentences = bank.sentences() if self.model.vectors_of_sentences else []
+            self._searches = Search(self._store, self._encode(sentences) if sentences else None)
         return self._searches
+
+    def _require_sentences(self) -> None:
+        model = self.model
+        if model.vectors_of_sentences:
+            return
+        why = f"scores by {type(model.score).__name__}" if model.clip.tokenizer else "has no tokenizer"
+        raise ValueError(
+            f"{self._name()} {why}, so a sentence has no vector of its own: search by example, or take a model with"
+            " similarity cosine (`stan convert --similarity cosine` leaves a released file's own scoring out)"
+        )
 
     # ---- recognising
 
@@ -241,23 +254,14 @@ class Library:
 
     @property
     def model(self) -> DualEncoder:
-        """The loaded model. Recognising takes any; a library's own work needs one that `require_model` accepts."""
+        """The loaded model."""
         if self._model is None:
             wanted = self._wanted
             self._model = wanted.eval() if isinstance(wanted, DualEncoder) else load_model(self._name())
         return self._model
 
     def require_model(self) -> Maker:
-        """Load the model and return its `Maker`.
-
-        Raises ValueError if the library's model or windows are others, and for a model that doesn't score by cosine.
-        """
-        if not isinstance(self.model.score, Cosine):
-            raise ValueError(
-                f"{self._name()} scores by {type(self.model.score).__name__}, but a library keeps one embedding per"
-                " window and searches by cosine: take a model that was trained with similarity cosine, or convert a"
-                " released file with --similarity cosine, which leaves its own scoring out"
-            )
+        """Load the model and return its `Maker`. Raises ValueError if the library's model or windows are others."""
         made = self._store.maker
         if self._maker is None:
             self._maker = self._who_we_are(made)

@@ -127,11 +127,14 @@ class Clip(nn.Module):
         )
 
     def embed(self, images: Float[Tensor, "N 3 H W"]) -> Float[Tensor, "N S D"]:
-        """Return the input of the first block: CLS and patch tokens with positions, S = 1 + P. Never drops patches."""
+        """Return the input of the first block: the tokens after CLIP's first LayerNorm."""
+        return self.visual.ln_pre(self.tokens(images))
+
+    def tokens(self, images: Float[Tensor, "N 3 H W"]) -> Float[Tensor, "N S D"]:
+        """Return CLS and patch tokens with positions, S = 1 + P. Never drops patches."""
         patches = self.visual.conv1(images).flatten(2).transpose(1, 2)
         cls = self.visual.class_embedding.to(patches.dtype).expand(len(patches), 1, -1)
-        tokens = torch.cat([cls, patches], 1) + self.visual.positional_embedding.to(patches.dtype)
-        return self.visual.ln_pre(tokens)
+        return torch.cat([cls, patches], 1) + self.visual.positional_embedding.to(patches.dtype)
 
     def pool(self, x: Float[Tensor, "... S D"]) -> Float[Tensor, "... S D"]:
         """Return the last block's tokens, with the one that `project` reads as token 0.

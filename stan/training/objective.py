@@ -52,17 +52,26 @@ def loss_of(
     decorrelation is added.
     """
     video = _gathered(fabric, video)
-    if "label" in batch:
+    if "label" in batch and recipe.sentences == "class":
         labels = {name: gather(fabric, batch[name]) for name in ("label", "twin_label") if name in batch}
         losses = [_of_classes(part, labels, recipe) for part in model.score.parts(text, video)]
         own = text.text[labels["label"]]
     else:
-        text, ids = _gathered(fabric, text), gather(fabric, batch["text"])
-        same = (ids[:, None] == ids[None]).all(-1)
+        text, same = (
+            _gathered(fabric, text),
+            _same(gather(fabric, batch["label" if "label" in batch else "text"])),
+        )
         losses = [_of_pairs(part, same, recipe) for part in model.score.parts(text, video)]
         own = text.text
     loss = torch.stack(losses).mean()
     return loss + recipe.decorrelation * decorrelation(own, video.video) if recipe.decorrelation else loss
+
+
+def _same(whats: Int[Tensor, "B *L"]) -> Bool[Tensor, "B B"]:
+    """Tell which clips show the same: those with equal labels, or with equal token ids."""
+    return (
+        (whats[:, None] == whats[None]).flatten(2).all(2) if whats.ndim > 1 else whats[:, None] == whats[None]
+    )
 
 
 def _of_pairs(

@@ -24,6 +24,8 @@ def freeze(model: DualEncoder, recipe: TrainConfig) -> None:
         model.clip.visual.requires_grad_(False)
     if recipe.frozen == "clip":
         model.clip.requires_grad_(False)
+    for name in model.temporal.trained_of_clip:
+        model.clip.get_parameter(name).requires_grad_(True)
     model.logit_scale.requires_grad_(False).fill_(-math.log(recipe.temperature))
 
 

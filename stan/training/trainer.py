@@ -37,7 +37,7 @@ from stan.training import fsdp
 from stan.training.activation_checkpoint import recompute
 from stan.training.chunked_backward import backward
 from stan.training.compile import compile_blocks
-from stan.training.losses import LOSSES
+from stan.training.losses import LOSSES, SENTENCES
 from stan.training.objective import Objective
 from stan.training.optim import BETAS, EPSILON, FROZEN, freeze, parameter_groups, rate
 from stan.training.resume import TrainingState, load_state, save_state
@@ -130,7 +130,12 @@ def check(experiment: Experiment) -> None:
     """Raise ValueError for settings that no run can have."""
     recipe = experiment.train
     check_tricks(experiment.test_time, task(experiment.data.suite))
-    for name, known in (("frozen", FROZEN), ("loss", LOSSES), ("precision", PRECISIONS)):
+    for name, known in (
+        ("frozen", FROZEN),
+        ("loss", LOSSES),
+        ("sentences", SENTENCES),
+        ("precision", PRECISIONS),
+    ):
         if getattr(recipe, name) not in known:
             raise ValueError(f"train.{name} is {getattr(recipe, name)!r}; it can be {', '.join(known)}")
     for name in ("batch", "lr", "temperature", "clip_gradient"):
@@ -139,6 +144,8 @@ def check(experiment: Experiment) -> None:
     for name in ("epochs", "chunk"):
         if getattr(recipe, name) < 0:
             raise ValueError(f"train.{name} is {getattr(recipe, name)}; it can't be negative")
+    if recipe.sentences == "video" and recipe.twins:
+        raise ValueError("train.twins compares a video with every class: set train.sentences to class")
     if recipe.compile and recipe.checkpointing:
         raise ValueError(
             "train.compile and train.checkpointing don't go together: compiled blocks, computed again, keep other"
@@ -263,8 +270,11 @@ def _batches(run: _Run, training: Loader, first: int, per_epoch: int, epochs: in
     for epoch in range(first // per_epoch, epochs):
         rows = order(training.twins, size, seed, epoch)[max(0, first - epoch * per_epoch) :]
         mine = [np.split(row, share)[run.fabric.global_rank] for row in rows]
-        for row, batch in zip(rows, training.batches(mine, (seed, epoch)), strict=True):
-            if training.videos.task == "recognition":  # the same texts in all processes
+        batches = training.batches(mine, (seed, epoch))
+        for row, own, batch in zip(rows, mine, batches, strict=True):
+            if training.videos.task == "recognition" and run.experiment.train.sentences == "video":
+                batch |= {"text": training.own_texts(own, (seed, epoch))}
+            elif training.videos.task == "recognition":  # the same texts in all processes
                 batch |= {"text": training.class_texts((seed, epoch, int(row[0])))}
             yield batch
 

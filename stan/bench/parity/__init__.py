@@ -14,10 +14,15 @@ from typing import Any
 
 from torch import Tensor
 
-from stan.bench.parity import stan
+from stan.bench.parity import actionclip, aim, space_time, st_adapter, stan, x_clip
 from stan.bench.parity.golden import CHECKPOINT, Difference, Golden, Rival, read
 
 RIVALS: dict[str, Rival] = {
+    "x_clip": x_clip.RIVAL,
+    "actionclip": actionclip.RIVAL,
+    "st_adapter": st_adapter.RIVAL,
+    "aim": aim.RIVAL,
+    "timesformer": space_time.TIMESFORMER,
     "stan_first": stan.FIRST,
     "stan_released": stan.RELEASED,
 }

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 
 from torch import Tensor
 
-from stan.models.layouts import clip, stan
+from stan.models.layouts import actionclip, aim, clip, st_adapter, stan, x_clip, vit
 from stan.models.layouts.names import Layout, State, listed
 
 __all__ = ["LAYOUTS", "Converted", "Layout", "convert", "listed", "recognise"]
@@ -18,6 +18,15 @@ __all__ = ["LAYOUTS", "Converted", "Layout", "convert", "listed", "recognise"]
 LAYOUTS: dict[str, Layout] = {
     "first_stan": stan.FIRST,
     "released": stan.RELEASED,
+    "timesformer": vit.TIMESFORMER,
+    "x_clip": x_clip.RELEASED,
+    "huggingface_x_clip": x_clip.HUGGINGFACE,
+    "actionclip": actionclip.TRANSFORMER,
+    "actionclip_conv_1d": actionclip.CONVOLUTION,
+    "actionclip_tsm": actionclip.SHIFT,
+    "actionclip_mean": actionclip.MEAN,
+    "st_adapter": st_adapter.RELEASED,
+    "aim": aim.RELEASED,
     "huggingface": clip.HUGGINGFACE,
     "open_clip": clip.OPEN_CLIP,
     "openai": clip.OPENAI,

@@ -62,8 +62,10 @@ def as_clip(state: State, eps: float = EPS, **activation: Any) -> dict[str, Any]
     state[f"{visual}positional_embedding"] = positions
     state[f"{visual}class_embedding"] = state[f"{visual}class_embedding"].flatten()
     hidden, width = state[f"{visual}transformer.resblocks.0.mlp.c_fc.weight"].shape
-    vision = {"no_ln_pre": True, "norm_kwargs": {"eps": eps}, "mlp_ratio": hidden / width} | activation
-    return {"quick_gelu": False, "vision_cfg": vision}
+    vision = {"no_ln_pre": True, "norm_kwargs": {"eps": eps}} | activation
+    if hidden != 4 * width:
+        vision["mlp_ratio"] = (hidden + 0.5) / width  # open_clip rounds down
+    return {"vision_cfg": vision}
 
 
 def first_times(state: State, told: Mapping[str, Any]) -> int:
@@ -85,6 +87,7 @@ def _timesformer(state: State, told: Mapping[str, Any]) -> dict[str, Any]:
     needed(state, "score.fc.weight", "score.fc.bias")
     return {
         "architecture": as_clip(state),
+        "activation": "gelu",
         "frames": first_times(state, told),
         "temporal": "divided_space_time" if divided else "joint_space_time",
         "options": {"one_cls": True},
