@@ -105,7 +105,9 @@ def understand(
         layout, state, implied_design, left_out = layouts.convert(_finite(_weights(path)), told)
         of_clip = _completed(state, clip)
         if of_clip is None:
-            activation = activation or implied_design.pop("activation", None) or _activation(told) or "quick_gelu"
+            activation = (
+                activation or implied_design.pop("activation", None) or _activation(told) or "quick_gelu"
+            )
             of_clip = implied(state, _told(told, "heads", "num_attention_heads"), activation)
     except ValueError as error:
         raise ValueError(str(error) if str(path) in str(error) else f"{path}: {error}") from None

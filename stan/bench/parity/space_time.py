@@ -16,8 +16,6 @@ def patch_major(x: Float[Tensor, "B T S D"]) -> Float[Tensor, "B J D"]:
     return torch.cat([x[:, 0, :1], rearrange(x[:, :, 1:], "b t p d -> b (p t) d")], 1)
 
 
-
-
 @torch.no_grad()
 def _timesformer(golden: Golden) -> Outputs:
     model, video = golden.model(), golden.io["video"]

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 
 from torch import Tensor
 
-from stan.models.layouts import actionclip, aim, clip, st_adapter, stan, x_clip, vit
+from stan.models.layouts import actionclip, aim, clip, st_adapter, stan, vit, x_clip
 from stan.models.layouts.names import Layout, State, listed
 
 __all__ = ["LAYOUTS", "Converted", "Layout", "convert", "listed", "recognise"]

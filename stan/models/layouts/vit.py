@@ -9,8 +9,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-import torch
-
 from stan.models.layouts.names import Layout, State, count
 
 EPS = 1e-6
@@ -55,7 +53,12 @@ def needed(state: State, *names: str) -> None:
 def as_clip(state: State, eps: float = EPS, **activation: Any) -> dict[str, Any]:
     """Turn a ViT's first tensors into a CLIP's, in place, and return the parts of the architecture that it implies."""
     visual = "clip.visual."
-    names = ("conv1.bias", "class_embedding", "positional_embedding", "transformer.resblocks.0.mlp.c_fc.weight")
+    names = (
+        "conv1.bias",
+        "class_embedding",
+        "positional_embedding",
+        "transformer.resblocks.0.mlp.c_fc.weight",
+    )
     needed(state, *(visual + name for name in names))
     positions = state[f"{visual}positional_embedding"].flatten(0, 1).clone()
     positions[1:] += state.pop(f"{visual}conv1.bias")

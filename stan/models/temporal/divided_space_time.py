@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from copy import deepcopy
 from typing import TYPE_CHECKING
 
 import torch
@@ -35,7 +36,7 @@ class DividedSpaceTime(Temporal):
         self.changes_from = 0
         self.one_cls = one_cls
         self.time = TimePositions(frames, clip.width)
-        rates = rising(drop_path, clip.layers)
+        rates = rising(drop_path, clip.layers, "divided_space_time")
         self.drop_path = nn.ModuleList(map(DropPath, rates))
         self.over_time = nn.ModuleList(
             _temporal_attention(block, clip.heads, rate)
@@ -56,6 +57,6 @@ class DividedSpaceTime(Temporal):
 
 def _temporal_attention(block: Block, heads: int, drop_path: float) -> CrossFrameAttention:
     layer = CrossFrameAttention(block.attn.embed_dim, heads, drop_path)
-    layer.norm.load_state_dict(block.ln_1.state_dict())
+    layer.norm = deepcopy(block.ln_1).requires_grad_(True)
     layer.attention.load_state_dict(block.attn.state_dict())
     return layer

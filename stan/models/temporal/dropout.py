@@ -57,11 +57,6 @@ class DropPath(nn.Module):
         return x * ((_drawn(shape, x.device) >= self.rate) / (1 - self.rate)).to(x.dtype)
 
 
-def rising(rate: float, layers: int) -> list[float]:
-    """Return each layer's rate: 0 in the first, `rate` in the last, rising linearly."""
-    return [rate * k / max(1, layers - 1) for k in range(layers)]
-
-
 class Dropout(nn.Module):
     """Drops single values in training and scales the others up."""
 

@@ -32,7 +32,7 @@ class JointSpaceTime(Temporal):
         self.changes_from = 0
         self.one_cls = one_cls
         self.time = TimePositions(frames, clip.width)
-        self.drop_path = nn.ModuleList(map(DropPath, rising(drop_path, clip.layers)))
+        self.drop_path = nn.ModuleList(map(DropPath, rising(drop_path, clip.layers, "joint_space_time")))
 
     def inside(self, i: int, block: Block, x: Tensor, mask: Tensor | None) -> Tensor:
         if not self.one_cls:
