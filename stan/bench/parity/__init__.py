@@ -23,6 +23,7 @@ RIVALS: dict[str, Rival] = {
     "st_adapter": st_adapter.RIVAL,
     "aim": aim.RIVAL,
     "timesformer": space_time.TIMESFORMER,
+    "frozen_in_time": space_time.FROZEN_IN_TIME,
     "stan_first": stan.FIRST,
     "stan_released": stan.RELEASED,
 }

@@ -19,6 +19,7 @@ LAYOUTS: dict[str, Layout] = {
     "first_stan": stan.FIRST,
     "released": stan.RELEASED,
     "timesformer": vit.TIMESFORMER,
+    "frozen_in_time": vit.FROZEN_IN_TIME,
     "x_clip": x_clip.RELEASED,
     "huggingface_x_clip": x_clip.HUGGINGFACE,
     "actionclip": actionclip.TRANSFORMER,

@@ -6,12 +6,16 @@ positions, with exact GELU and a layer norm eps of 1e-6.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from typing import Any
+
+import torch
 
 from stan.models.layouts.names import Layout, State, count
 
 EPS = 1e-6
+LOGIT_SCALE = math.log(20)  # Frozen's recipe divides cosines by 0.05
 _BLOCK = r"blocks\.(?P<n>\d+)\."
 _ATTENTION = {
     r"qkv\.(?P<rest>weight|bias)": r"in_proj_\g<rest>",
@@ -110,4 +114,32 @@ TIMESFORMER = Layout(
     }
     | attention_names(rf"{_BLOCK}temporal_attn", r"temporal.over_time.\g<n>.attention"),
     design=_timesformer,
+)
+
+
+def _frozen(state: State, told: Mapping[str, Any]) -> dict[str, Any]:
+    needed(state, "clip.visual.proj", "temporal.bias")
+    state["clip.visual.proj"] = state["clip.visual.proj"].T
+    state["clip.logit_scale"] = torch.tensor(LOGIT_SCALE)
+    return {
+        "architecture": as_clip(state),
+        "activation": "gelu",
+        "frames": first_times(state, told),
+        "temporal": "frozen_in_time",
+    }
+
+
+FROZEN_IN_TIME = Layout(
+    "Frozen in Time",
+    (r"video_model\..+", r"vid_proj\.0\.weight"),
+    vit_names(r"video_model\.")
+    | {
+        r"video_model\.temporal_embed": "temporal.time.weight",
+        r"vid_proj\.0\.weight": "clip.visual.proj",
+        r"vid_proj\.0\.bias": "temporal.bias",
+        rf"video_model\.{_BLOCK}norm3\.(?P<rest>.+)": r"temporal.over_time.\g<n>.norm.\g<rest>",
+    }
+    | attention_names(rf"video_model\.{_BLOCK}timeattn", r"temporal.over_time.\g<n>.attention"),
+    left_out={r"(text_model|txt_proj)\..+": "a text tower that is no CLIP's: only videos are embedded"},
+    design=_frozen,
 )
