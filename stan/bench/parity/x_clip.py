@@ -6,7 +6,7 @@ import torch
 
 from stan.bench.parity.golden import Golden, Outputs, Rival
 from stan.bench.parity.recorded import recorded
-from stan.training.losses import classification, soft_classification
+from stan.training.losses import classification
 
 
 @torch.no_grad()
@@ -26,7 +26,7 @@ def _outputs(golden: Golden) -> Outputs:
         "text_embedding": text.text,
         "prompts": model.score.prompts(text, video),
         "logits": logits,
-        "loss_soft_target": soft_classification(logits, given["target"]),
+        "loss_soft_target": classification(logits, given["target"]),
         "loss_label_smoothing": classification(logits, given["label"], smoothing=0.1),
     }
 
