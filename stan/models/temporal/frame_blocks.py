@@ -6,6 +6,7 @@ In most CLIPs, the text tower's blocks are as wide as the embedding. CLIP4Clip a
 from __future__ import annotations
 
 from copy import deepcopy
+from functools import partial
 from typing import TYPE_CHECKING
 
 import torch
@@ -15,9 +16,16 @@ from torch import Tensor, nn
 if TYPE_CHECKING:
     from stan.models.clip import Clip
 
+STD = 0.02
 
-def copied_blocks(clip: Clip, layers: int, method: str) -> nn.ModuleList:
-    """Return copies of the first `layers` text blocks. `method` is named in errors.
+
+def copied_blocks(
+    clip: Clip, layers: int, method: str, eps: float | None = None, further: int = 0
+) -> nn.ModuleList:
+    """Return copies of the first `layers` text blocks.
+
+    method: named in errors. eps: of the blocks' LayerNorms, None for CLIP's own. further: number of blocks after the
+    copies, drawn from N(0, .02^2) (CLIP4Clip, where the text tower has fewer blocks than are asked for).
 
     Raises ValueError if the text tower is not as wide as the embedding or has fewer blocks, or if layers is below 1.
     """
@@ -25,20 +33,32 @@ def copied_blocks(clip: Clip, layers: int, method: str) -> nn.ModuleList:
     theirs = clip.text.transformer.resblocks
     if not 1 <= layers <= len(theirs):
         raise ValueError(f"layers={layers}: the text tower has {len(theirs)} blocks to copy")
-    return deepcopy(theirs[:layers]).requires_grad_(True)
+    blocks = deepcopy(theirs[:layers]).requires_grad_(True)
+    if further:
+        blocks.extend(drawn_blocks(clip, further, method, STD))
+    return blocks if eps is None else blocks.apply(partial(_set_eps, eps=eps))
 
 
-def drawn_blocks(clip: Clip, layers: int, method: str, std: float | None = None) -> nn.ModuleList:
+def drawn_blocks(
+    clip: Clip, layers: int, method: str, std: float | None = None, heads: int | None = None
+) -> nn.ModuleList:
     """Return `layers` blocks of the text blocks' form.
 
-    std: linear layers are drawn from N(0, std^2); None: as torch draws them.
+    std: linear layers are drawn from N(0, std^2); None: as torch draws them. heads: None for the text blocks' number.
 
-    Raises ValueError if the text tower is not as wide as the embedding, or if layers is below 1.
+    Raises ValueError if the text tower is not as wide as the embedding, if layers is below 1, or if the heads don't
+    divide the width.
     """
     _require_width(clip, method)
     if layers < 1:
         raise ValueError(f"layers={layers}: {method} needs at least one")
     blocks = nn.ModuleList(deepcopy(clip.text.transformer.resblocks[0]) for _ in range(layers))
+    if heads is not None:
+        if heads < 1 or clip.embed_dim % heads:
+            raise ValueError(f"heads={heads}: choose a number that divides the width {clip.embed_dim}")
+        for attention in blocks.modules():
+            if isinstance(attention, nn.MultiheadAttention):
+                attention.num_heads, attention.head_dim = heads, clip.embed_dim // heads
     return blocks.apply(lambda module: _draw(module, std)).requires_grad_(True)
 
 
@@ -63,14 +83,21 @@ def placed(frames: Float[Tensor, "B T E"], position: Float[Tensor, "N E"]) -> Fl
 
 
 def mix(
-    blocks: nn.ModuleList, x: Float[Tensor, "B S E"], real: Bool[Tensor, "B S"] | None
+    blocks: nn.ModuleList,
+    x: Float[Tensor, "B S E"],
+    real: Bool[Tensor, "B S"] | Float[Tensor, "B S"] | None,
 ) -> Float[Tensor, "B S E"]:
-    """Run `x` through the blocks. Nothing attends to tokens where `real` is False; each row needs a True."""
+    """Run `x` through the blocks. Nothing attends to tokens where `real` is False; each row needs a True.
+
+    Numbers instead are added to the logits of the attention to each token.
+    """
     padding = None
     if real is not None:
         attention, count = blocks[0].attn, x.shape[1]
         assert isinstance(attention, nn.MultiheadAttention)
-        padding = torch.zeros(real.shape, dtype=x.dtype, device=x.device).masked_fill_(~real, float("-inf"))
+        padding = real.to(x.dtype)
+        if real.dtype == torch.bool:
+            padding = torch.zeros_like(padding).masked_fill_(~real, float("-inf"))
         padding = padding[:, None, None].expand(-1, attention.num_heads, count, -1).reshape(-1, count, count)
     for block in blocks:
         x = block(x, attn_mask=padding)
@@ -88,6 +115,11 @@ def _require_width(clip: Clip, method: str) -> None:
             f"{method} takes the form of CLIP's text blocks, but the text tower is {clip.text.width} wide and the"
             f" embedding {clip.embed_dim}: choose a backbone where both are equal, such as ViT-B-32"
         )
+
+
+def _set_eps(module: nn.Module, eps: float) -> None:
+    if isinstance(module, nn.LayerNorm):
+        module.eps = eps
 
 
 def _draw(module: nn.Module, std: float | None) -> None:
