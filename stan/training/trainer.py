@@ -37,7 +37,7 @@ from stan.training import fsdp
 from stan.training.activation_checkpoint import recompute
 from stan.training.chunked_backward import backward
 from stan.training.compile import compile_blocks
-from stan.training.losses import LOSSES
+from stan.training.losses import DECORRELATED, LOSSES
 from stan.training.objective import Objective
 from stan.training.optim import BETAS, EPSILON, FROZEN, freeze, parameter_groups, rate
 from stan.training.resume import TrainingState, load_state, save_state
@@ -130,7 +130,12 @@ def check(experiment: Experiment) -> None:
     """Raise ValueError for settings that no run can have."""
     recipe = experiment.train
     check_tricks(experiment.test_time, task(experiment.data.suite))
-    for name, known in (("frozen", FROZEN), ("loss", LOSSES), ("precision", PRECISIONS)):
+    for name, known in (
+        ("frozen", FROZEN),
+        ("loss", LOSSES),
+        ("decorrelated", DECORRELATED),
+        ("precision", PRECISIONS),
+    ):
         if getattr(recipe, name) not in known:
             raise ValueError(f"train.{name} is {getattr(recipe, name)!r}; it can be {', '.join(known)}")
     for name in ("batch", "lr", "temperature", "clip_gradient"):
@@ -146,6 +151,21 @@ def check(experiment: Experiment) -> None:
         )
     if experiment.data.kept_frames < 0:
         raise ValueError(f"data.kept_frames is {experiment.data.kept_frames}; it can't be negative")
+    _check_decorrelation(recipe, experiment.model.similarity)
+
+
+def _check_decorrelation(recipe: TrainConfig, similarity: str) -> None:
+    kind, others = recipe.decorrelated, recipe.decorrelation_off_diagonal
+    if others and kind == "embeddings":
+        raise ValueError(
+            f"train.decorrelation_off_diagonal is {others}, but train.decorrelated 'embeddings' compares a channel"
+            " with itself only: set the first to 0 or the second to 'released-embeddings' or 'weighed-tokens'"
+        )
+    if "tokens" in kind and similarity != "token_interaction":
+        raise ValueError(
+            f"train.decorrelated is {kind!r}, which needs the similarity token_interaction, not {similarity}:"
+            " choose that or 'embeddings'"
+        )
 
 
 @dataclass(frozen=True)
