@@ -10,13 +10,21 @@ from typing import Any, NamedTuple
 
 from torch import Tensor
 
-from stan.models.layouts import clip, stan
+from stan.models.layouts import centerclip, clip, clip2video, clip4clip, drl, efficient_prompt, stan
 from stan.models.layouts.names import Layout, State, listed
 
 __all__ = ["LAYOUTS", "Converted", "Layout", "convert", "listed", "recognise"]
 
 LAYOUTS: dict[str, Layout] = {
+    "released_weighing": stan.WEIGHING,
     "released": stan.RELEASED,
+    "clip2video": clip2video.DIFFERENCE_AND_ALIGNMENT,
+    "drl": drl.WEIGHTED,
+    "clip4clip_tight": clip4clip.TIGHT,
+    "clip4clip_sequence": clip4clip.SEQUENCE,
+    "center_clip": centerclip.CENTER_CLIP,
+    "clip4clip": clip4clip.MEAN_POOLING,
+    "efficient_prompt": efficient_prompt.EFFICIENT_PROMPT,
     "huggingface": clip.HUGGINGFACE,
     "open_clip": clip.OPEN_CLIP,
     "openai": clip.OPENAI,
