@@ -12,9 +12,17 @@ from pathlib import Path
 
 from torch import Tensor
 
+from stan.bench.parity import centerclip, clip2video, clip4clip, drl, efficient_prompt, mug
 from stan.bench.parity.golden import CHECKPOINT, Difference, Golden, Rival, read
 
-RIVALS: dict[str, Rival] = {}
+RIVALS: dict[str, Rival] = {
+    "centerclip": centerclip.CENTER_CLIP,
+    "clip2video": clip2video.CLIP2VIDEO,
+    "clip4clip": clip4clip.CLIP4CLIP,
+    "drl": drl.DRL,
+    "efficient_prompt": efficient_prompt.EFFICIENT_PROMPT,
+    "mug_heads": mug.MUG,
+}
 """How a set is reproduced, by the beginning of its folder's name."""
 TOLERANCE = 1e-5
 """Largest difference, as a share of an output's largest value, at which two outputs count as equal."""
