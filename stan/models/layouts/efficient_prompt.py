@@ -12,7 +12,8 @@ from stan.models.layouts.clip import openai_names
 from stan.models.layouts.names import Layout, State, count
 from stan.models.layouts.told import flags, require
 
-HEADS = 8
+VECTORS, HEADS = 16, 8
+"""Learned vectors on each side and heads of the blocks where the config doesn't say: those of the README's command."""
 TEMPERATURE = 0.07
 """The released code divides cosines by it; CLIP's own logit scale stands unused in the file."""
 
@@ -24,8 +25,8 @@ def _design(state: State, told: Mapping[str, Any]) -> dict[str, Any]:
         raise ValueError("lacks temporalEmbedding.weight: no checkpoint of a whole Efficient-Prompt")
     state["clip.logit_scale"] = torch.tensor(-math.log(given.get("temperature", TEMPERATURE)))
     options = {
-        "prefix": given.get("prefix", 0),
-        "suffix": given.get("postfix", 0),
+        "prefix": given.get("prefix", VECTORS),
+        "suffix": given.get("postfix", VECTORS),
         "layers": count(state, "temporal.blocks."),
         "heads": given.get("tfm_heads", HEADS),
         "table": True,

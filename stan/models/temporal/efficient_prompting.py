@@ -22,7 +22,8 @@ class EfficientPrompting(Temporal):
     """Learned text vectors from N(0, .01^2) before and after the words; frames pass blocks without a residual.
 
     From Ju et al. 2022 (Efficient-Prompt, `src/model.py`), where CLIP is frozen (`train.frozen="clip"`). Words that
-    leave no room for the vectors are cut before the end token.
+    leave no room for the vectors are cut before the end token. The source's command has 16 vectors on each side and one
+    block, its code by default none and two.
 
     table: False keeps one list of vectors before and one after the words, whatever their number, as in the paper. True
     takes the vectors from a table by their place in the text, as in the released code: those after the words depend on
