@@ -35,7 +35,7 @@ from open_clip.transformer import QuickGELU  # noqa: E402
 
 TINY_CONFIG = ASSETS / "models" / "tiny_clip.json"
 TINY_WEIGHTS = ASSETS / "weights" / "tiny_clip.safetensors"
-UNUSED_TEXT = {"context_length": 2, "vocab_size": 2, "width": 1, "heads": 1, "layers": 0}
+UNUSED_TEXT = {"context_length": 2, "vocab_size": 2, "width": 1, "heads": 1, "layers": 1}
 """open_clip always builds a text tower; this smallest one is thrown away."""
 VOCABULARY = 49408  # vocabulary size of open_clip's own tokenizer
 
@@ -127,11 +127,14 @@ class Clip(nn.Module):
         )
 
     def embed(self, images: Float[Tensor, "N 3 H W"]) -> Float[Tensor, "N S D"]:
-        """Return the input of the first block: CLS and patch tokens with positions, S = 1 + P. Never drops patches."""
+        """Return the input of the first block: the tokens after CLIP's first LayerNorm."""
+        return self.visual.ln_pre(self.tokens(images))
+
+    def tokens(self, images: Float[Tensor, "N 3 H W"]) -> Float[Tensor, "N S D"]:
+        """Return CLS and patch tokens with positions, S = 1 + P. Never drops patches."""
         patches = self.visual.conv1(images).flatten(2).transpose(1, 2)
         cls = self.visual.class_embedding.to(patches.dtype).expand(len(patches), 1, -1)
-        tokens = torch.cat([cls, patches], 1) + self.visual.positional_embedding.to(patches.dtype)
-        return self.visual.ln_pre(tokens)
+        return torch.cat([cls, patches], 1) + self.visual.positional_embedding.to(patches.dtype)
 
     def pool(self, x: Float[Tensor, "... S D"]) -> Float[Tensor, "... S D"]:
         """Return the last block's tokens, with the one that `project` reads as token 0.

@@ -107,7 +107,7 @@ def understand(
         layout, state, implied_design, left_out = layouts.convert(_finite(_weights(path)), told)
         of_clip = _completed(state, clip)
         if of_clip is None:
-            activation = activation or _told(told, "activation", "hidden_act")[0] or "quick_gelu"
+            activation = activation or _activation(told) or "quick_gelu"
             of_clip = implied(state, _told(told, "heads", "num_attention_heads"), activation)
     except ValueError as error:
         raise ValueError(str(error) if str(path) in str(error) else f"{path}: {error}") from None
@@ -121,9 +121,8 @@ def understand(
     design.setdefault("frames", told.get("frames", frames))
     if similarity is not None and similarity != design["similarity"]:
         design |= {"similarity": similarity, "similarity_options": RELEASED_HEADS.get(similarity, {})}
-        of_score = [key for key in state if key.startswith("score.")]
-        left_out |= dict.fromkeys(of_score, f"the similarity {similarity} was asked for")
-        state = {key: value for key, value in state.items() if key not in of_score}
+        left_out |= {key: "another similarity was asked for" for key in state if key.startswith("score.")}
+        state = {key: value for key, value in state.items() if key not in left_out}
     report = _report(path, layout.words, design, state) | {"left_out": left_out}
     return Conversion(design, {_of_model(key): value for key, value in state.items()}, report)
 
@@ -159,15 +158,15 @@ def _completed(state: dict[str, Tensor], clip: str | None) -> dict[str, Any] | N
     Without a name, return None: the file must hold whole towers. Raises ValueError if there are none.
     """
     if clip is None:
-        if "clip.visual.conv1.weight" not in state:
+        if not any(key.startswith("clip.") for key in state):
             raise ValueError(
                 "holds what was trained beside a frozen CLIP, without the CLIP: name it, such as --clip ViT-B-16:openai"
                 " or --clip FILE"
             )
-        if not any(key.startswith(("clip.text.", "clip.visual.proj")) for key in state):
-            # released without a text tower: videos are embedded in the image tower's own width
-            state["clip.visual.proj"] = torch.eye(state["clip.visual.conv1.weight"].shape[0])
-        state.setdefault("clip.logit_scale", torch.tensor(0.0))
+        if "clip.visual.conv1.weight" in state and not any(key.startswith("clip.text.") for key in state):
+            # released without a text tower: videos may be embedded in the image tower's own width
+            state.setdefault("clip.visual.proj", torch.eye(len(state["clip.visual.conv1.weight"])))
+            state.setdefault("clip.logit_scale", torch.tensor(0.0))
         return None
     named, tensors = _named_clip(clip)
     for name, tensor in tensors.items():
@@ -194,6 +193,12 @@ def _told(config: Mapping[str, Any], name: str, huggingface_name: str) -> tuple[
         for tower in ("vision", "text")
     )
     return image, text
+
+
+def _activation(config: Mapping[str, Any]) -> Any:
+    """Return the towers' activation; a method's config may name it apart from that of the method's own parts."""
+    given = _told(config, "activation", "hidden_act")[0]
+    return given.get("clip") if isinstance(given, dict) else given
 
 
 def _report(
@@ -254,6 +259,8 @@ def _unwrapped(content: Any) -> dict[str, Tensor]:
 def _content(path: Path) -> Any:
     if path.is_dir():
         raise ValueError(f"{path} is a folder: name the file of weights in it")
+    if not path.exists():
+        raise ValueError(f"{path} is missing: check the path")
     if path.suffix == ".safetensors":
         return load(path)[0]
     try:

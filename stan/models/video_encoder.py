@@ -1,4 +1,4 @@
-"""Frames in, frame and video embeddings out: the only loop over CLIP's blocks, which calls a method's three hooks."""
+"""Frames in, frame and video embeddings out: the only loop over CLIP's blocks, which calls a method's hooks."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ class VideoOutput(NamedTuple):
 
 
 class VideoEncoder(nn.Module):
-    """CLIP's image tower with a temporal method inside, beside and after its blocks.
+    """CLIP's image tower with a temporal method before, inside, beside and after its blocks.
 
     read: what is kept of the last block's tokens, a similarity's `read`; None for nothing. projected: whether
     embeddings lie in the space shared with the texts (E), or before CLIP's projection into it (then E stands for D).
@@ -52,10 +52,17 @@ class VideoEncoder(nn.Module):
         self.read = read
         self.projected = projected
 
+    def project(self, cls: Float[Tensor, "... D"]) -> Float[Tensor, "... E"]:
+        """Map CLIP's token 0 to where embeddings lie, see `projected`."""
+        return self.clip.project(cls) if self.projected else self.clip.normalise(cls)
+
     @property
     def levels_to_keep(self) -> tuple[int, ...]:
-        """Levels that `from_levels` needs: those read beside unchanged blocks, and the first changed block's input."""
+        """Levels that `from_levels` needs: those read beside unchanged blocks, and what the first change is made to."""
         start = self.temporal.changes_from
+        if self.temporal.changes_tokens:
+            assert start == 0, "tokens are changed before the first block"
+            return (-2,)
         read = {i for i in self.temporal.levels if i < start}
         return tuple(sorted(read | ({start - 1} if start < self.clip.layers else set())))
 
@@ -67,10 +74,7 @@ class VideoEncoder(nn.Module):
         Raises ValueError for another shape, and for a video without a real frame.
         """
         self._require_video(video, mask)
-        parts = [
-            self._read(self._blocks(0, self._embed(piece), real), real)
-            for piece, real in self._pieces(video, mask)
-        ]
+        parts = [self._read(self.blocks(piece, real), real) for piece, real in self._pieces(video, mask)]
         return parts[0] if len(parts) == 1 else VideoOutput(*map(torch.cat, zip(*parts, strict=True)))
 
     def from_levels(
@@ -82,17 +86,35 @@ class VideoEncoder(nn.Module):
         if missing:
             raise ValueError(f"levels {missing} are missing: this method reads {kept}")
         start = self.temporal.changes_from
-        changed = () if start == self.clip.layers else self._blocks(start, levels[start - 1], mask)
+        changed: Iterable[tuple[int, Tensor]] = ()
+        if start < self.clip.layers:
+            first = self._started(levels[-2]) if self.temporal.changes_tokens else levels[start - 1]
+            changed = self._blocks(start, first, mask)
         return self._read(chain(((i, levels[i]) for i in kept if i >= 0), changed), mask)
+
+    def embed(self, video: Float[Tensor, "B T 3 H W"]) -> Float[Tensor, "B T S D"]:
+        """Return the input of the first block."""
+        if self.temporal.changes_tokens:
+            return self._started(self._tokens(video))
+        return _by_video(self.clip.embed(_by_frame(video)), video)
+
+    def blocks(
+        self, video: Float[Tensor, "B T 3 H W"], mask: Bool[Tensor, "B T"] | None = None
+    ) -> Iterator[tuple[int, Float[Tensor, "B T S D"]]]:
+        """Yield each block's number and its output, as the method runs it."""
+        return self._blocks(0, self.embed(video), mask)
 
     @torch.no_grad()
     def levels(self, video: Float[Tensor, "B T 3 H W"]) -> dict[int, Float[Tensor, "B T S D"]]:
         """Return the levels of CLIP alone, without gradient: every block's output by its index.
 
-        Index -1 holds the input of the first block.
+        Index -1 holds the input of the first block; -2, for a method that changes them, the tokens before CLIP's first
+        LayerNorm.
         """
         self._require_video(video, None)
-        levels = {-1: self._embed(video)}
+        tokens = self._tokens(video)
+        levels = {-2: tokens} if self.temporal.changes_tokens else {}
+        levels[-1] = self.clip.visual.ln_pre(tokens)
         for i, block in enumerate(self.clip.blocks):
             levels[i] = frame_by_frame(block, levels[i - 1])
         return levels
@@ -112,9 +134,11 @@ class VideoEncoder(nn.Module):
         masks = repeat(None) if mask is None else mask.split(count)
         return zip(video.split(count), masks, strict=False)
 
-    def _embed(self, video: Tensor) -> Float[Tensor, "B T S D"]:
-        x = self.clip.embed(rearrange(video, "b t c h w -> (b t) c h w"))
-        return rearrange(x, "(b t) s d -> b t s d", t=video.shape[1])
+    def _tokens(self, video: Tensor) -> Float[Tensor, "B T S D"]:
+        return _by_video(self.clip.tokens(_by_frame(video)), video)
+
+    def _started(self, tokens: Tensor) -> Float[Tensor, "B T S D"]:
+        return self.clip.visual.ln_pre(self.temporal.before(tokens))
 
     def _blocks(self, first: int, x: Tensor, mask: Tensor | None) -> Iterator[tuple[int, Tensor]]:
         for i in range(first, self.clip.layers):
@@ -125,8 +149,7 @@ class VideoEncoder(nn.Module):
         side = None
         for i, x in outputs:
             side = self.temporal.beside(i, x, side, mask)
-        project = self.clip.project if self.projected else self.clip.normalise
-        pooled = self.clip.pool(x)
+        pooled, project = self.clip.pool(x), self.project
         frames = self.temporal.after(pooled, side, mask, project)
         video = self.temporal.pool(frames, pooled, mask, project)
         real = torch.ones(frames.shape[:2], dtype=torch.bool, device=frames.device) if mask is None else mask
@@ -144,3 +167,11 @@ class VideoEncoder(nn.Module):
                 f"mask of shape {tuple(mask.shape)}: expected {tuple(video.shape[:2])} with a True in each"
                 " row"
             )
+
+
+def _by_frame(video: Float[Tensor, "B T 3 H W"]) -> Float[Tensor, "BT 3 H W"]:
+    return rearrange(video, "b t c h w -> (b t) c h w")
+
+
+def _by_video(tokens: Float[Tensor, "BT S D"], video: Float[Tensor, "B T 3 H W"]) -> Float[Tensor, "B T S D"]:
+    return rearrange(tokens, "(b t) s d -> b t s d", t=video.shape[1])

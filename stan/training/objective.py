@@ -7,7 +7,7 @@ from typing import TypeVar
 import torch
 import torch.nn.functional as F
 from einops import rearrange
-from jaxtyping import Bool, Float, Int
+from jaxtyping import Bool, Float, Int, Shaped
 from lightning_fabric import Fabric
 from torch import Tensor, nn
 
@@ -25,9 +25,13 @@ from stan.training.losses import (
     decorrelation,
     info_nce,
     kl_divergence,
+    mixed_target,
     redundancy,
     twin_classification,
 )
+
+OF_CLASSES = ("label", "twin_label", "other_label", "share")
+"""What a batch says of its clips' classes; the last two only after mixup or cutmix."""
 
 PAIR_LOSSES = {"cross-entropy": info_nce, "contrastive-mean": contrastive_mean, "kl": kl_divergence}
 Output = TypeVar("Output", TextOutput, VideoOutput)
@@ -65,35 +69,52 @@ def loss_of(
     decorrelation is added.
     """
     video = _gathered(fabric, video)
-    if "label" in batch:
-        labels = {name: gather(fabric, batch[name]) for name in ("label", "twin_label") if name in batch}
-        losses = [_of_classes(part, labels, recipe) for part in model.score.parts(text, video)]
+    temperature = (-model.logit_scale).exp() if recipe.learned_scale else recipe.temperature
+    if "label" in batch and recipe.sentences == "class":
+        labels = {name: gather(fabric, batch[name]) for name in OF_CLASSES if name in batch}
+        losses = [_of_classes(part, labels, temperature, recipe) for part in model.score.parts(text, video)]
         own = TextOutput(*(part[labels["label"]] for part in text))
     else:
-        text, ids = _gathered(fabric, text), gather(fabric, batch["text"])
-        same = (ids[:, None] == ids[None]).all(-1)
-        losses = [_of_pairs(part, same, recipe) for part in model.score.parts(text, video)]
+        text = _gathered(fabric, text)
+        same = _same(gather(fabric, batch["label" if "label" in batch else "text"]))
+        losses = [_of_pairs(part, same, temperature, recipe) for part in model.score.parts(text, video)]
         own = text
     loss = torch.stack(losses).mean()
     return loss + channel_decorrelation(model.score, own, video, recipe)
 
 
+def _same(whats: Int[Tensor, "B *L"]) -> Bool[Tensor, "B B"]:
+    """Tell which clips show the same: those with equal labels, or with equal token ids."""
+    return (
+        (whats[:, None] == whats[None]).flatten(2).all(2) if whats.ndim > 1 else whats[:, None] == whats[None]
+    )
+
+
 def _of_pairs(
-    similarity: Float[Tensor, "B B"], same: Bool[Tensor, "B B"], recipe: TrainConfig
+    similarity: Float[Tensor, "B B"],
+    same: Bool[Tensor, "B B"],
+    temperature: Tensor | float,
+    recipe: TrainConfig,
 ) -> Float[Tensor, ""]:
     """Return the loss of texts against videos, with the pairs on the diagonal."""
-    return PAIR_LOSSES[recipe.loss](similarity / recipe.temperature, same)
+    return PAIR_LOSSES[recipe.loss](similarity / temperature, same)
 
 
 def _of_classes(
-    similarity: Float[Tensor, "classes B"], labels: dict[str, Int[Tensor, " B"]], recipe: TrainConfig
+    similarity: Float[Tensor, "classes B"],
+    labels: dict[str, Shaped[Tensor, " B"]],
+    temperature: Tensor | float,
+    recipe: TrainConfig,
 ) -> Float[Tensor, ""]:
     """Return the loss of all classes against videos; with `kl`, only of the videos' own classes, as in ActionCLIP."""
     label = labels["label"]
     if recipe.loss == "kl":
-        loss = _of_pairs(similarity[label], label[:, None] == label[None], recipe)
+        loss = _of_pairs(similarity[label], label[:, None] == label[None], temperature, recipe)
     else:
-        loss = classification(similarity.T / recipe.temperature, label)
+        target = label
+        if "share" in labels:
+            target = mixed_target(label, labels["other_label"], labels["share"], len(similarity))
+        loss = classification(similarity.T / temperature, target, recipe.label_smoothing)
     if recipe.twins:
         loss = loss + recipe.twins * twin_classification(similarity.T, label, labels["twin_label"])
     return loss

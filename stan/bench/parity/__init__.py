@@ -8,24 +8,68 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Iterator
+from itertools import groupby
 from pathlib import Path
+from typing import Any
 
 from torch import Tensor
 
-from stan.bench.parity import centerclip, clip2video, clip4clip, drl, efficient_prompt, mug
+from stan.bench.parity import (
+    actionclip,
+    aim,
+    centerclip,
+    clip2video,
+    clip4clip,
+    drl,
+    efficient_prompt,
+    mug,
+    st_adapter,
+    x_clip,
+)
 from stan.bench.parity.golden import CHECKPOINT, Difference, Golden, Rival, read
 
 RIVALS: dict[str, Rival] = {
-    "centerclip": centerclip.CENTER_CLIP,
-    "clip2video": clip2video.CLIP2VIDEO,
-    "clip4clip": clip4clip.CLIP4CLIP,
-    "drl": drl.DRL,
-    "efficient_prompt": efficient_prompt.EFFICIENT_PROMPT,
-    "mug_heads": mug.MUG,
+    "clip4clip": clip4clip.RIVAL,
+    "drl": drl.RIVAL,
+    "clip2video": clip2video.RIVAL,
+    "centerclip": centerclip.RIVAL,
+    "efficient_prompt": efficient_prompt.RIVAL,
+    "mug_heads": mug.RIVAL,
+    "x_clip": x_clip.RIVAL,
+    "actionclip": actionclip.RIVAL,
+    "st_adapter": st_adapter.RIVAL,
+    "aim": aim.RIVAL,
 }
 """How a set is reproduced, by the beginning of its folder's name."""
 TOLERANCE = 1e-5
 """Largest difference, as a share of an output's largest value, at which two outputs count as equal."""
+
+
+def report(found: list[Difference]) -> dict[str, Any]:
+    """Return one document of all differences, by set.
+
+    The result: {"ok": whether all outputs are equal or left out, "tolerance", "sets": [{"set", "method", "outputs",
+    "equal", "left_out", "largest" (relative), "at": the output that differs most, "differences": [{"output",
+    "largest", "scale", "relative", "reason"}]}]}.
+    """
+    sets = [_of_set(name, list(group)) for name, group in groupby(found, key=lambda one: one.set)]
+    ok = all(one["equal"] + one["left_out"] == one["outputs"] for one in sets)
+    return {"ok": ok, "tolerance": TOLERANCE, "sets": sets}
+
+
+def _of_set(name: str, found: list[Difference]) -> dict[str, Any]:
+    compared = [one for one in found if not one.reason]
+    worst = max(compared, key=lambda one: one.relative)
+    return {
+        "set": name,
+        "method": rival_of(name).words,
+        "outputs": len(found),
+        "equal": sum(one.relative <= TOLERANCE for one in compared),
+        "left_out": len(found) - len(compared),
+        "largest": worst.relative,
+        "at": worst.output,
+        "differences": [one.document() for one in found],
+    }
 
 
 def parity(folder: str | Path) -> list[Difference]:

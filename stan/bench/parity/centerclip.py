@@ -5,9 +5,9 @@ from __future__ import annotations
 import torch
 from einops import rearrange
 
-from stan.bench.parity.captured import contrastive, inputs_of
-from stan.bench.parity.clip4clip import INPUTS
+from stan.bench.parity.clip4clip import INPUTS, contrastive
 from stan.bench.parity.golden import Golden, Outputs, Rival
+from stan.bench.parity.recorded import given_to
 from stan.models.temporal.center_clip import CenterClip, medoids
 
 ROUNDING = (
@@ -17,12 +17,12 @@ ROUNDING = (
 
 
 @torch.no_grad()
-def outputs(golden: Golden) -> Outputs:
+def _outputs(golden: Golden) -> Outputs:
     io, model = golden.io, golden.model()
     method, text, video = model.temporal, model.encode_text(io["token_ids"]), io["video"]
     assert isinstance(method, CenterClip)
     before = model.encoder.levels(video)[method.block - 1]
-    with inputs_of(model.clip.blocks[method.block]) as after:
+    with given_to(model.clip.blocks[method.block]) as after:
         model.encode_video(video)
     real = io["video_mask"].bool()
     patches = rearrange(before[:, :, 1:], "b (n t) p d -> (b n) (t p) d", t=method.segment)
@@ -46,4 +46,4 @@ def outputs(golden: Golden) -> Outputs:
     return ours
 
 
-CENTER_CLIP = Rival("CenterCLIP (mzhaoshuai/CenterCLIP)", outputs, INPUTS, {r"released\..+": ROUNDING})
+RIVAL = Rival("CenterCLIP (mzhaoshuai/CenterCLIP)", _outputs, INPUTS, {r"released\..+": ROUNDING})

@@ -7,8 +7,7 @@ from collections.abc import Iterator
 import torch
 from torch import Tensor
 
-from stan.bench.parity.captured import contrastive, frames_of_clip
-from stan.bench.parity.clip4clip import INPUTS
+from stan.bench.parity.clip4clip import INPUTS, contrastive, frames_of_clip
 from stan.bench.parity.golden import Golden, Outputs, Rival
 from stan.models.clip import TextOutput
 from stan.models.dual_encoder import DualEncoder
@@ -23,7 +22,7 @@ MIXED_UP = (
 
 
 @torch.no_grad()
-def outputs(golden: Golden) -> Outputs:
+def _outputs(golden: Golden) -> Outputs:
     io, model = golden.io, golden.model()
     score, text = model.score, model.encode_text(io["token_ids"])
     assert isinstance(score, TemporalAlignment)
@@ -61,9 +60,9 @@ def _of_case(
     yield "loss_tab", contrastive(aligned)
 
 
-CLIP2VIDEO = Rival(
+RIVAL = Rival(
     "CLIP2Video (CryhanFang/CLIP2Video)",
-    outputs,
+    _outputs,
     INPUTS,
     {
         r"masked\.(differences|frames|logits|logits_tdb|loss_tab|loss_tdb|tab_frames|tab_video)": MIXED_UP,

@@ -5,19 +5,21 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import torch
+from jaxtyping import Float
 from torch import Tensor
 
-from stan.bench.parity.captured import contrastive, frames_of_clip, inputs_of, outputs_of
 from stan.bench.parity.golden import Golden, Outputs, Rival
+from stan.bench.parity.recorded import given_to, recorded
 from stan.models.dual_encoder import DualEncoder
 from stan.models.similarity.tight_transformer import TightTransformer
 from stan.models.temporal.sequence_transformer import SequenceTransformer
+from stan.training.losses import contrastive_mean
 
 INPUTS = frozenset({"video", "video_mask", "token_ids", "text_mask"})
 
 
 @torch.no_grad()
-def outputs(golden: Golden) -> Outputs:
+def _outputs(golden: Golden) -> Outputs:
     io, model = golden.io, golden.model()
     ours = {
         "clip_frames": frames_of_clip(model, io["video"]),
@@ -29,17 +31,29 @@ def outputs(golden: Golden) -> Outputs:
     return ours
 
 
+def frames_of_clip(model: DualEncoder, video: Float[Tensor, "B T 3 H W"]) -> Float[Tensor, "B T E"]:
+    """Return each frame's embedding by CLIP's blocks, before what follows them."""
+    *_, (_, last) = model.encoder.blocks(video)
+    return model.clip.project(last[:, :, 0])
+
+
+def contrastive(logits: Float[Tensor, "N B"]) -> Float[Tensor, ""]:
+    """Return the loss of the first pairs, as many as there are, whose texts and videos have the same number."""
+    pairs = min(logits.shape)
+    return contrastive_mean(logits[:pairs, :pairs], torch.eye(pairs, dtype=torch.bool))
+
+
 def _of_case(model: DualEncoder, golden: Golden, mask: Tensor) -> Iterator[tuple[str, Tensor]]:
     io, temporal, score = golden.io, model.temporal, model.score
     if isinstance(temporal, SequenceTransformer):
-        with outputs_of(temporal.blocks[-1]) as mixed:
+        with recorded(temporal.blocks[-1]) as mixed:
             video = model.encode_video(io["video"], mask)
         yield "transformer_output", torch.cat(mixed)
     else:
         video = model.encode_video(io["video"], mask)
     text = model.encode_text(io["token_ids"])
     if isinstance(score, TightTransformer):
-        with outputs_of(score.blocks[-1]) as hidden, inputs_of(score.score) as pooled:
+        with recorded(score.blocks[-1]) as hidden, given_to(score.score) as pooled:
             cosines = model.similarity(text, video)
         yield "cross_hidden", torch.cat(hidden)
         yield "cross_pooled", torch.cat(pooled)
@@ -54,4 +68,4 @@ def _of_case(model: DualEncoder, golden: Golden, mask: Tensor) -> Iterator[tuple
     }.items()
 
 
-CLIP4CLIP = Rival("CLIP4Clip (ArrowLuo/CLIP4Clip)", outputs, INPUTS)
+RIVAL = Rival("CLIP4Clip (ArrowLuo/CLIP4Clip)", _outputs, INPUTS)

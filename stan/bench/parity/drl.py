@@ -7,8 +7,7 @@ from collections.abc import Iterator
 import torch
 from torch import Tensor
 
-from stan.bench.parity.captured import contrastive, frames_of_clip
-from stan.bench.parity.clip4clip import INPUTS
+from stan.bench.parity.clip4clip import INPUTS, contrastive, frames_of_clip
 from stan.bench.parity.golden import Golden, Outputs, Rival
 from stan.config import TrainConfig
 from stan.models import similarity
@@ -24,7 +23,7 @@ FORMS = {"cdcr3_dp": "released-embeddings", "cdcr2_wti": "tokens", "cdcr3_wti": 
 
 
 @torch.no_grad()
-def outputs(golden: Golden) -> Outputs:
+def _outputs(golden: Golden) -> Outputs:
     io, model = golden.io, golden.model()
     text = model.encode_text(io["token_ids"])
     ours = {"clip_frames": frames_of_clip(model, io["video"]), "text_tokens": text.tokens}
@@ -54,4 +53,4 @@ def _of_case(model: DualEncoder, text: TextOutput, video: VideoOutput) -> Iterat
             yield f"{name}_{alphas}", torch.as_tensor(channel_decorrelation(score, *paired, recipe))
 
 
-DRL = Rival("DRL (foolwood/DRL)", outputs, INPUTS)
+RIVAL = Rival("DRL (foolwood/DRL)", _outputs, INPUTS)

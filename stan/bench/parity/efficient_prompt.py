@@ -5,13 +5,13 @@ from __future__ import annotations
 import torch
 import torch.nn.functional as F
 
-from stan.bench.parity.captured import frames_of_clip
+from stan.bench.parity.clip4clip import frames_of_clip
 from stan.bench.parity.golden import Golden, Outputs, Rival
 from stan.models.temporal.efficient_prompting import EfficientPrompting
 
 
 @torch.no_grad()
-def outputs(golden: Golden) -> Outputs:
+def _outputs(golden: Golden) -> Outputs:
     io, model = golden.io, golden.model()
     method, ids = model.temporal, io["token_ids"]
     assert isinstance(method, EfficientPrompting)
@@ -29,6 +29,4 @@ def outputs(golden: Golden) -> Outputs:
     }
 
 
-EFFICIENT_PROMPT = Rival(
-    "Efficient-Prompt, A6 (ju-chen/Efficient-Prompt)", outputs, frozenset({"video", "token_ids"})
-)
+RIVAL = Rival("Efficient-Prompt, A6 (ju-chen/Efficient-Prompt)", _outputs, frozenset({"video", "token_ids"}))

@@ -21,7 +21,7 @@ HEADS = {
 
 
 @torch.no_grad()
-def outputs(golden: Golden) -> Outputs:
+def _outputs(golden: Golden) -> Outputs:
     io = golden.io
     tokens, frames, words = io["text_tokens"], io["frame_embeddings"], io["text_mask"].bool()
     ends = words.sum(1) - 1
@@ -48,8 +48,8 @@ def _clip(width: int, length: int) -> dict:
     }
 
 
-MUG = Rival(
+RIVAL = Rival(
     "Mug-STAN's heads (farewellthree/STAN)",
-    outputs,
+    _outputs,
     frozenset({"text_tokens", "frame_embeddings", "text_mask"}),
 )

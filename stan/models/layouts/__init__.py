@@ -10,14 +10,32 @@ from typing import Any, NamedTuple
 
 from torch import Tensor
 
-from stan.models.layouts import centerclip, clip, clip2video, clip4clip, drl, efficient_prompt, stan
+from stan.models.layouts import (
+    actionclip,
+    aim,
+    centerclip,
+    clip,
+    clip2video,
+    clip4clip,
+    drl,
+    efficient_prompt,
+    st_adapter,
+    stan,
+    x_clip,
+)
 from stan.models.layouts.names import Layout, State, listed
 
 __all__ = ["LAYOUTS", "Converted", "Layout", "convert", "listed", "recognise"]
 
 LAYOUTS: dict[str, Layout] = {
-    "released_weighing": stan.WEIGHING,
-    "released": stan.RELEASED,
+    "x_clip": x_clip.RELEASED,
+    "huggingface_x_clip": x_clip.HUGGINGFACE,
+    "actionclip": actionclip.TRANSFORMER,
+    "actionclip_conv_1d": actionclip.CONVOLUTION,
+    "actionclip_tsm": actionclip.SHIFT,
+    "actionclip_mean": actionclip.MEAN,
+    "st_adapter": st_adapter.RELEASED,
+    "aim": aim.RELEASED,
     "clip2video": clip2video.DIFFERENCE_AND_ALIGNMENT,
     "drl": drl.WEIGHTED,
     "clip4clip_tight": clip4clip.TIGHT,
@@ -25,6 +43,8 @@ LAYOUTS: dict[str, Layout] = {
     "center_clip": centerclip.CENTER_CLIP,
     "clip4clip": clip4clip.MEAN_POOLING,
     "efficient_prompt": efficient_prompt.EFFICIENT_PROMPT,
+    "released_weighing": stan.WEIGHING,
+    "released": stan.RELEASED,
     "huggingface": clip.HUGGINGFACE,
     "open_clip": clip.OPEN_CLIP,
     "openai": clip.OPENAI,

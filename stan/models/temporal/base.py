@@ -1,4 +1,4 @@
-"""The hooks that a temporal method may use: inside, beside and after CLIP's blocks, and before its text tower."""
+"""The hooks that a temporal method may use: before, inside, beside and after CLIP's blocks, and before its texts."""
 
 from __future__ import annotations
 
@@ -32,6 +32,10 @@ class Temporal(nn.Module):
         self.normalised = normalised
         self.changes_from = clip.layers
         """First block that `inside` runs differently from CLIP alone; the blocks before it can be computed once."""
+        self.changes_tokens = False
+        """Whether `before` changes the tokens; then `changes_from` is 0."""
+        self.trained_of_clip: tuple[str, ...] = ()
+        """Names of CLIP's parameters that are trained even where its towers are frozen."""
         self.levels: tuple[int, ...] = (clip.layers - 1,)
         """Blocks whose outputs are read, in order; the last block is always among them."""
 
@@ -48,6 +52,10 @@ class Temporal(nn.Module):
     ) -> tuple[Float[Tensor, "B M D"], Int[Tensor, " B"]]:
         """Return what the text tower reads: by default its own token embeddings `x`, with end tokens at `end`."""
         return x, end
+
+    def before(self, x: Float[Tensor, "B T S D"]) -> Float[Tensor, "B T S D"]:
+        """Return what CLIP's first LayerNorm reads: by default its own tokens `x`, which have their positions."""
+        return x
 
     def inside(
         self, i: int, block: Block, x: Float[Tensor, "B T S D"], mask: Bool[Tensor, "B T"] | None

@@ -10,7 +10,7 @@ from jaxtyping import Int
 from torch import Tensor, nn
 
 from stan.models.temporal.base import Project, Temporal
-from stan.models.temporal.frame_blocks import drawn_blocks, drawn_positions, mix, placed
+from stan.models.temporal.frame_blocks import BlockForm, drawn_blocks, drawn_positions, mix, placed
 
 if TYPE_CHECKING:
     from stan.models.clip import Clip
@@ -50,14 +50,14 @@ class EfficientPrompting(Temporal):
                 f"prefix={prefix}, suffix={suffix}: with start token, a word and end token they must fit into"
                 f" the {clip.context_length} tokens that this CLIP reads"
             )
-        self.before, self.behind, self.length = prefix, suffix, clip.context_length
+        self.leading, self.trailing, self.length = prefix, suffix, clip.context_length
         self.by_place = table
         if table:
             self.table = nn.Parameter(STD * torch.randn(self.length, clip.text.width))
         else:
             self.prefix = nn.Parameter(STD * torch.randn(prefix, clip.text.width))
             self.suffix = nn.Parameter(STD * torch.randn(suffix, clip.text.width))
-        self.blocks = drawn_blocks(clip, layers, "efficient_prompting", heads=heads)
+        self.blocks = drawn_blocks(clip, layers, "efficient_prompting", form=BlockForm(heads))
         self.position = drawn_positions(clip, frames, STD)
 
     def text_tokens(self, x: Tensor, end: Tensor) -> tuple[Tensor, Tensor]:
@@ -68,7 +68,7 @@ class EfficientPrompting(Temporal):
 
     def sources(self, given: int, end: Int[Tensor, " B"]) -> tuple[Int[Tensor, "B M"], Int[Tensor, " B"]]:
         """Return what stands at each place, as its place in [`given` tokens; vectors], and the end tokens' places."""
-        before, after = self.before, self.behind
+        before, after = self.leading, self.trailing
         length = min(given + before + after, self.length)
         new_end = (end + before + after).clamp(max=length - 1)
         place, behind = torch.arange(length, device=end.device), (new_end - after)[:, None]

@@ -5,9 +5,10 @@ In most CLIPs, the text tower's blocks are as wide as the embedding. CLIP4Clip a
 
 from __future__ import annotations
 
+from collections import OrderedDict
 from copy import deepcopy
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import torch
 from jaxtyping import Bool, Float
@@ -17,6 +18,20 @@ if TYPE_CHECKING:
     from stan.models.clip import Clip
 
 STD = 0.02
+
+
+class BlockForm(NamedTuple):
+    """How blocks differ from the text blocks; None where they don't."""
+
+    heads: int | None = None
+    """With it, blocks are as wide as the embedding, and the text tower may have another width."""
+    eps: float | None = None
+    """Of the layer norms."""
+    activation: str | None = None
+    """quick_gelu or gelu."""
+
+
+COPIED = BlockForm()
 
 
 def copied_blocks(
@@ -40,25 +55,19 @@ def copied_blocks(
 
 
 def drawn_blocks(
-    clip: Clip, layers: int, method: str, std: float | None = None, heads: int | None = None
+    clip: Clip, layers: int, method: str, std: float | None = None, form: BlockForm = COPIED
 ) -> nn.ModuleList:
-    """Return `layers` blocks of the text blocks' form.
+    """Return `layers` blocks of the text blocks' form, but for what `form` says.
 
-    std: linear layers are drawn from N(0, std^2); None: as torch draws them. heads: None for the text blocks' number.
+    std: linear layers are drawn from N(0, std^2); None: as torch draws them.
 
-    Raises ValueError if the text tower is not as wide as the embedding, if layers is below 1, or if the heads don't
-    divide the width.
+    Raises ValueError if the text tower is not as wide as the embedding and no number of heads is given, if layers is
+    below 1, if the heads don't divide the width, and for an unknown activation.
     """
-    _require_width(clip, method)
     if layers < 1:
         raise ValueError(f"layers={layers}: {method} needs at least one")
-    blocks = nn.ModuleList(deepcopy(clip.text.transformer.resblocks[0]) for _ in range(layers))
-    if heads is not None:
-        if heads < 1 or clip.embed_dim % heads:
-            raise ValueError(f"heads={heads}: choose a number that divides the width {clip.embed_dim}")
-        for attention in blocks.modules():
-            if isinstance(attention, nn.MultiheadAttention):
-                attention.num_heads, attention.head_dim = heads, clip.embed_dim // heads
+    block = _formed(_first_block(clip, form.heads, method), form, method)
+    blocks = nn.ModuleList(deepcopy(block) for _ in range(layers))
     return blocks.apply(lambda module: _draw(module, std)).requires_grad_(True)
 
 
@@ -107,6 +116,44 @@ def mix(
 def quick_gelu(x: Float[Tensor, "*shape"]) -> Float[Tensor, "*shape"]:
     """The activation of OpenAI's CLIP."""
     return x * torch.sigmoid(1.702 * x)
+
+
+class QuickGelu(nn.Module):
+    """`quick_gelu` as a module."""
+
+    def forward(self, x: Float[Tensor, "*shape"]) -> Float[Tensor, "*shape"]:
+        return quick_gelu(x)
+
+
+ACTIVATIONS: dict[str, type[nn.Module]] = {"quick_gelu": QuickGelu, "gelu": nn.GELU}
+
+
+def _first_block(clip: Clip, heads: int | None, method: str) -> Any:
+    """Return the first text block or, with a number of heads, a new one of its kind as wide as the embedding."""
+    if heads is None:
+        _require_width(clip, method)
+        return deepcopy(clip.text.transformer.resblocks[0])
+    if heads < 1 or clip.embed_dim % heads:
+        raise ValueError(
+            f"{method}: {heads} heads don't divide the {clip.embed_dim} channels of the embedding"
+        )
+    # stan.models.clip, which prepares open_clip's import, imports this package first
+    from open_clip.transformer import ResidualAttentionBlock
+
+    return ResidualAttentionBlock(clip.embed_dim, heads, act_layer=type(clip.blocks[0].mlp.gelu))
+
+
+def _formed(block: Any, form: BlockForm, method: str) -> nn.Module:
+    """Give the block the form's layer norms and activation."""
+    for norm in (block.ln_1, block.ln_2):
+        norm.eps = norm.eps if form.eps is None else form.eps
+    if form.activation not in (None, *ACTIVATIONS):
+        known = " or ".join(ACTIVATIONS)
+        raise ValueError(f"{method}: activation={form.activation!r}: choose {known}, or None for CLIP's own")
+    if form.activation is not None:
+        block.mlp.gelu = ACTIVATIONS[form.activation]()
+        block.mlp = nn.Sequential(OrderedDict(block.mlp.named_children()))
+    return block
 
 
 def _require_width(clip: Clip, method: str) -> None:

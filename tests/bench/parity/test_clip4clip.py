@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from stan.bench.parity.captured import contrastive
+from stan.bench.parity.clip4clip import contrastive
 from tests.support.reference_sets import assert_reproduced
 
 

@@ -164,13 +164,13 @@ def test_settings_come_from_the_config_else_from_the_release(tmp_path):
     (tmp_path / "config.json").write_text(json.dumps({part: config[part] for part in ("vision", "text")}))
     model = load_released(tmp_path / "ckpt.safetensors")
     method = model.temporal
-    assert (method.before, method.behind, method.blocks[0].attn.num_heads) == (16, 16, 8)
+    assert (method.leading, method.trailing, method.blocks[0].attn.num_heads) == (16, 16, 8)
     assert model.logit_scale.exp().item() == pytest.approx(1 / 0.07)
     flags = {"prefix": 2, "postfix": 3, "tfm_heads": 2, "temperature": 0.5}
     (tmp_path / "config.json").write_text(json.dumps(config | {"flags": flags}))
     model = load_released(tmp_path / "ckpt.safetensors")
     method = model.temporal
-    assert (method.before, method.behind, method.blocks[1].attn.num_heads) == (2, 3, 2)
+    assert (method.leading, method.trailing, method.blocks[1].attn.num_heads) == (2, 3, 2)
     assert model.logit_scale.exp().item() == pytest.approx(2)
     (tmp_path / "config.json").write_text(json.dumps(config | {"flags": {"featnorm": 0}}))
     with pytest.raises(ValueError, match="featnorm=0; here it can only be 1"):
