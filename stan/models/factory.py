@@ -142,8 +142,10 @@ def _with_weights(run: Path) -> Path:
 def _from_file(path: Path) -> DualEncoder:
     state, metadata = checkpoint.load(path) if path.suffix == ".safetensors" else ({}, {})
     if "converted" in metadata:
-        of_clip = not any(name.startswith(("encoder.", "score.")) for name in state)
-        whole = {f"encoder.clip.{name}" if of_clip else name: tensor for name, tensor in state.items()}
+        whole = {
+            name if name.startswith(("encoder.", "score.")) else f"encoder.clip.{name}": t
+            for name, t in state.items()
+        }
         return assemble(metadata["converted"], whole, path)
     if "experiment" not in metadata:
         return load_released(path)

@@ -1,13 +1,11 @@
-"""The rivals' reference sets of `tests/golden/peers`: where they lie, and the assertion that ours reproduces one."""
+"""The name of a set of a rival's reference outputs in, the assertion that ours reproduces it out."""
 
 from __future__ import annotations
 
 from collections.abc import Collection
-from pathlib import Path
 
 from stan.bench.parity import TOLERANCE, parity
-
-PEERS = Path(__file__).parents[1] / "golden" / "peers"
+from tests.support.peers import PEERS
 
 
 def assert_reproduced(name: str, left_out: Collection[str] = ()) -> None:

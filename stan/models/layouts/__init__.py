@@ -21,6 +21,7 @@ from stan.models.layouts import (
     efficient_prompt,
     st_adapter,
     stan,
+    vit,
     x_clip,
 )
 from stan.models.layouts.names import Layout, State, listed
@@ -28,6 +29,9 @@ from stan.models.layouts.names import Layout, State, listed
 __all__ = ["LAYOUTS", "Converted", "Layout", "convert", "listed", "recognise"]
 
 LAYOUTS: dict[str, Layout] = {
+    "first_stan": stan.FIRST,
+    "timesformer": vit.TIMESFORMER,
+    "frozen_in_time": vit.FROZEN_IN_TIME,
     "x_clip": x_clip.RELEASED,
     "huggingface_x_clip": x_clip.HUGGINGFACE,
     "actionclip": actionclip.TRANSFORMER,

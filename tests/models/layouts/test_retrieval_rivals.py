@@ -12,7 +12,7 @@ from safetensors.torch import save_file
 import stan
 from stan.models import checkpoint
 from stan.models.convert import convert, load_released
-from tests.support.reference_sets import PEERS
+from tests.support.peers import PEERS
 
 LAYOUTS = {
     "clip4clip_meanp": "CLIP4Clip (meanP)",
