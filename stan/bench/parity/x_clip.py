@@ -8,7 +8,7 @@ from stan.bench.parity.golden import Golden, Outputs, Rival
 from stan.bench.parity.recorded import recorded
 from stan.models.similarity.video_prompts import VideoPrompts
 from stan.models.temporal.x_clip import XClip
-from stan.training.losses import classification, soft_classification
+from stan.training.losses import classification
 
 
 @torch.no_grad()
@@ -30,7 +30,7 @@ def _outputs(golden: Golden) -> Outputs:
         "text_embedding": text.text,
         "prompts": score.prompts(text, video),
         "logits": logits,
-        "loss_soft_target": soft_classification(logits, given["target"]),
+        "loss_soft_target": classification(logits, given["target"]),
         "loss_label_smoothing": classification(logits, given["label"], smoothing=0.1),
     }
 
