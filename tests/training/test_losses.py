@@ -14,7 +14,6 @@ from stan.training.losses import (
     info_nce,
     kl_divergence,
     one_way_kl,
-    soft_classification,
     twin_classification,
 )
 
@@ -66,7 +65,7 @@ def test_classification_of_smoothed_and_of_soft_targets():
     smoothed = 0.9 * torch.tensor([[0.0, 1, 0], [1, 0, 0]]) + 0.1 / 3
     expected = -(smoothed * logarithms).sum(1).mean().item()
     assert classification(logits, torch.tensor([1, 0]), 0.1).item() == pytest.approx(expected)
-    assert soft_classification(logits, smoothed).item() == pytest.approx(expected)
+    assert classification(logits, smoothed).item() == pytest.approx(expected)
 
 
 def test_each_way_of_the_kl_divergence_is_half_of_it():

@@ -13,9 +13,10 @@ from stan.config import ModelConfig, TrainConfig
 from stan.models.clip import TextOutput
 from stan.models.dual_encoder import build
 from stan.models.video_encoder import VideoOutput
+from stan.training.checks import check
 from stan.training.losses import info_nce, kl_divergence
 from stan.training.objective import loss_of
-from stan.training.trainer import check, train
+from stan.training.trainer import train
 from tests.support.tiny_experiment import tiny
 
 
