@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import pickle
 import re
+from collections import OrderedDict
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -24,6 +25,9 @@ NESTED = ("state_dict", "model_state_dict", "model_state", "model")
 """Names under which training scripts keep the weights, beside an optimizer's state and the like."""
 BESIDE = "fusion_model_state_dict"
 """ActionCLIP keeps what follows CLIP apart from `model_state_dict`; both are read, each with its name in front."""
+READ_AS = ((OrderedDict, "yacs.config.CfgNode"),)
+"""Classes that stand beside the tensors of released files (X-CLIP's settings), and the plain one that is read instead;
+none of their code runs."""
 WRAPPERS = ("module.", "model.", "_orig_mod.")
 """What data parallel training, a surrounding class and torch.compile put before every name."""
 
@@ -266,7 +270,8 @@ def _content(path: Path) -> Any:
     if path.suffix == ".safetensors":
         return load(path)[0]
     try:
-        return torch.load(path, map_location="cpu", weights_only=True)
+        with torch.serialization.safe_globals(list(READ_AS)):
+            return torch.load(path, map_location="cpu", weights_only=True)
     except (OSError, RuntimeError, EOFError, KeyError, ValueError, pickle.UnpicklingError) as error:
         raise ValueError(f"{path} {_why_unreadable(path, error)}") from error
 
