@@ -85,9 +85,7 @@ def loss_of(
 
 def _same(whats: Int[Tensor, "B *L"]) -> Bool[Tensor, "B B"]:
     """Tell which clips show the same: those with equal labels, or with equal token ids."""
-    return (
-        (whats[:, None] == whats[None]).flatten(2).all(2) if whats.ndim > 1 else whats[:, None] == whats[None]
-    )
+    return (whats[:, None] == whats[None]).reshape(len(whats), len(whats), -1).all(2)
 
 
 def _of_pairs(
