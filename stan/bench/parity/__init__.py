@@ -14,7 +14,7 @@ from typing import Any
 
 from torch import Tensor
 
-from stan.bench.parity import actionclip, aim, space_time, st_adapter, stan, x_clip
+from stan.bench.parity import actionclip, aim, frame_transformers, space_time, st_adapter, stan, x_clip
 from stan.bench.parity.golden import CHECKPOINT, Difference, Golden, Rival, read
 
 RIVALS: dict[str, Rival] = {
@@ -24,6 +24,7 @@ RIVALS: dict[str, Rival] = {
     "aim": aim.RIVAL,
     "timesformer": space_time.TIMESFORMER,
     "frozen_in_time": space_time.FROZEN_IN_TIME,
+    "vtn": frame_transformers.VTN,
     "stan_first": stan.FIRST,
     "stan_released": stan.RELEASED,
 }

@@ -19,6 +19,7 @@ LAYOUTS: dict[str, Layout] = {
     "first_stan": stan.FIRST,
     "timesformer": vit.TIMESFORMER,
     "frozen_in_time": vit.FROZEN_IN_TIME,
+    "vtn": vit.VTN,
     "x_clip": x_clip.RELEASED,
     "huggingface_x_clip": x_clip.HUGGINGFACE,
     "actionclip": actionclip.TRANSFORMER,

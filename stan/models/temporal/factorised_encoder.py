@@ -19,7 +19,7 @@ STD = 0.02
 
 
 class FactorisedEncoder(Temporal):
-    """[CLS; frame embeddings] + positions -> blocks -> LayerNorm -> the CLS (ViViT, model 2; VTN likewise).
+    """[CLS; frame embeddings] + positions -> blocks -> LayerNorm -> the CLS (ViViT, model 2).
 
     All weights are drawn anew, as in the sources: none come from CLIP. Every frame gets the video's embedding.
     """
