@@ -14,7 +14,16 @@ from typing import Any
 
 from torch import Tensor
 
-from stan.bench.parity import actionclip, aim, frame_transformers, space_time, st_adapter, stan, x_clip
+from stan.bench.parity import (
+    actionclip,
+    aim,
+    all_in_one,
+    frame_transformers,
+    space_time,
+    st_adapter,
+    stan,
+    x_clip,
+)
 from stan.bench.parity.golden import CHECKPOINT, Difference, Golden, Rival, read
 
 RIVALS: dict[str, Rival] = {
@@ -24,7 +33,10 @@ RIVALS: dict[str, Rival] = {
     "aim": aim.RIVAL,
     "timesformer": space_time.TIMESFORMER,
     "frozen_in_time": space_time.FROZEN_IN_TIME,
+    "all_in_one": all_in_one.RIVAL,
     "vtn": frame_transformers.VTN,
+    "vivit": frame_transformers.VIVIT,
+    "token_learner": space_time.TOKEN_LEARNER,
     "stan_first": stan.FIRST,
     "stan_released": stan.RELEASED,
 }

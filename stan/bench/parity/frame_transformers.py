@@ -1,4 +1,4 @@
-"""VTN's reference outputs in, what our model gives in their place out."""
+"""VTN's and ViViT's reference outputs in, what our model gives in their place out."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import torch
 from stan.bench.parity.classifier import class_logits
 from stan.bench.parity.golden import Golden, Outputs, Rival
 from stan.bench.parity.recorded import recorded
+from stan.bench.parity.traced import traced
 
 
 @torch.no_grad()
@@ -27,4 +28,18 @@ def _vtn(golden: Golden) -> Outputs:
     }
 
 
+@torch.no_grad()
+def _vivit(golden: Golden) -> Outputs:
+    model = golden.model()
+    with traced({"first": model.temporal.blocks[0], "last": model.temporal.blocks[-1]}) as seen:
+        video = model.encode_video(golden.io["video"])
+    return {
+        "temporal_in": seen["first"][0][0],
+        "temporal_out": model.temporal.norm(seen["last"][1]),
+        "features": video.video,
+        "logits": class_logits(model, video),
+    }
+
+
 VTN = Rival("VTN (bomri/SlowFast)", _vtn, frozenset({"video", "position_ids"}))
+VIVIT = Rival("ViViT's factorised encoder (google-research/scenic)", _vivit, frozenset({"video"}))

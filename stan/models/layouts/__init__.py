@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 
 from torch import Tensor
 
-from stan.models.layouts import actionclip, aim, clip, st_adapter, stan, vit, x_clip
+from stan.models.layouts import actionclip, aim, clip, scenic, st_adapter, stan, vit, x_clip
 from stan.models.layouts.names import Layout, State, listed
 
 __all__ = ["LAYOUTS", "Converted", "Layout", "convert", "listed", "recognise"]
@@ -20,6 +20,9 @@ LAYOUTS: dict[str, Layout] = {
     "timesformer": vit.TIMESFORMER,
     "frozen_in_time": vit.FROZEN_IN_TIME,
     "vtn": vit.VTN,
+    "all_in_one": vit.ALL_IN_ONE,
+    "token_learner": scenic.TOKEN_LEARNER,
+    "vivit": scenic.VIVIT,
     "x_clip": x_clip.RELEASED,
     "huggingface_x_clip": x_clip.HUGGINGFACE,
     "actionclip": actionclip.TRANSFORMER,
