@@ -73,15 +73,17 @@ def recognise(
     labels: Iterable[str],
     *,
     templates: Sequence[str] = PLAIN,
+    average: str = "scores",
     top: int = 5,
     pieces: int | None = None,
 ) -> dict[str, Any]:
     """Return how likely each of `labels` is for `video`; the `top` best ones, the best first.
 
-    templates: sentences with `{}` for the label; several make an ensemble. pieces: number of equal parts of the video
-    that the strip over time shows, each seen by the whole model. None: the strip shows the video's frames. A branch
-    adds the same to every frame, so a strip of motions needs pieces. For a model that ends in a classifier, the labels
-    are the names of its classes in their order, and templates don't count.
+    templates: sentences with `{}` for the label; several make an ensemble. average: what becomes one number over the
+    ensemble: `scores`, or `probabilities`, as in ActionCLIP. pieces: number of equal parts of the video that the strip
+    over time shows, each seen by the whole model. None: the strip shows the video's frames. A branch adds the same to
+    every frame, so a strip of motions needs pieces. For a model that ends in a classifier, the labels are the names of
+    its classes in their order, and templates don't count.
 
     The result: {"video", "labels": [{"label", "probability", "score"}], "none": {"probability", "rejected", "bank"},
     "alike": [[a, b, cosine]], "over_time": {"of", "times", "labels", "best", "probabilities"}, "temperature",
@@ -92,12 +94,13 @@ def recognise(
     in seconds, the best label at each, and probabilities (times, labels) of the labels shown. ms: milliseconds for
     encoding the video and for scoring the labels.
 
-    Raises ValueError without labels and for another number of labels than a classifier has classes, VideoError for a
-    video that can't be decoded.
+    Raises ValueError without labels, for another number of labels than a classifier has classes and for another
+    average, VideoError for a video that can't be decoded.
     """
     names, repeated = distinct(labels)
     if not names:
         raise ValueError("there are no labels: give at least one, one per line")
+    prompts.averaged(average)
     temperature, fitted = temperature_of(model)
     started = time.perf_counter()
     seen = video if isinstance(video, EmbeddedVideo) else embed(model, video)
@@ -106,7 +109,7 @@ def recognise(
         strip = _pieces(model, seen.path, pieces)
     encoded = time.perf_counter()
     scores = class_scores(model, names, templates, seen.output())[0]
-    chances = (scores / temperature).softmax(0)
+    chances = _chances(model, names, templates, average, seen.output(), temperature)[0]
     best = chances.topk(min(top, len(names))).indices.tolist()
     found = {
         "video": seen.name,
@@ -115,7 +118,7 @@ def recognise(
         ],
         "none": _none(model, seen, names, scores, templates, temperature),
         "alike": repeated + _alike(model, names, templates, temperature),
-        "over_time": _over_time(model, *strip, names, templates, best, temperature),
+        "over_time": _over_time(model, *strip, names, templates, average, best, temperature),
         "temperature": temperature,
         "calibrated": fitted,
     }
@@ -161,6 +164,19 @@ def class_scores(
     ids = _sentences(model, names, templates)
     parts = [model.similarity(model.encode_text(part.to(device)), video) for part in ids.split(TEXTS_AT_ONCE)]
     return torch.cat(parts).float().cpu().unflatten(0, (len(names), len(templates))).mean(1).T
+
+
+def _chances(
+    model: DualEncoder,
+    names: Sequence[str],
+    templates: Sequence[str],
+    average: str,
+    video: VideoOutput,
+    temperature: float,
+) -> Float[Tensor, "videos C"]:
+    ensembles = [templates] if average == "scores" else [[template] for template in templates]
+    each = [class_scores(model, names, ensemble, video) / temperature for ensemble in ensembles]
+    return torch.stack(each).softmax(2).mean(0)
 
 
 def class_vectors(
@@ -254,10 +270,11 @@ def _over_time(
     times: Float[np.ndarray, " N"],
     names: list[str],
     templates: Sequence[str],
+    average: str,
     shown: list[int],
     temperature: float,
 ) -> dict[str, Any]:
-    chances = (class_scores(model, names, templates, parts) / temperature).softmax(1)
+    chances = _chances(model, names, templates, average, parts, temperature)
     return {
         "of": of,
         "times": [round(float(t), 3) for t in times],

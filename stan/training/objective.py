@@ -6,7 +6,7 @@ from typing import TypeVar
 
 import torch
 from einops import rearrange
-from jaxtyping import Bool, Float, Shaped
+from jaxtyping import Bool, Float, Int, Shaped
 from lightning_fabric import Fabric
 from torch import Tensor, nn
 
