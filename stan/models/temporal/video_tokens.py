@@ -110,3 +110,17 @@ def zero(layer: Layer) -> Layer:
     nn.init.zeros_(layer.weight)
     nn.init.zeros_(layer.bias)
     return layer
+
+
+def draw_as_flax(module: nn.Module) -> None:
+    """Draw a module's own matrices as scenic does: from Xavier's uniform distribution; biases from N(0, 1e-12).
+
+    Attention's are drawn one by one, and their biases are zero.
+    """
+    if isinstance(module, nn.MultiheadAttention):
+        for weight in module.in_proj_weight.chunk(3):
+            nn.init.xavier_uniform_(weight)
+        nn.init.zeros_(module.in_proj_bias)
+    elif isinstance(module, nn.Linear):
+        nn.init.xavier_uniform_(module.weight)
+        nn.init.normal_(module.bias, std=1e-6)
