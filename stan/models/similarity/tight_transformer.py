@@ -56,7 +56,7 @@ class TightTransformer(PairSimilarity):
             nn.init.normal_(linear.weight, std=STD)
             if linear.bias is not None:
                 nn.init.zeros_(linear.bias)
-        self._logit_scale = (clip.logit_scale,)  # a tuple, so that CLIP's parameter isn't registered again
+        self._clip = (clip,)  # a tuple, so that CLIP isn't registered again
 
     def pairs(self, text: TextOutput, video: VideoOutput) -> Float[Tensor, "texts videos"]:
         texts, videos = len(text.text), len(video.video)
@@ -67,4 +67,4 @@ class TightTransformer(PairSimilarity):
         x = mix(self.blocks, both, real)
         pooled = self.pool(self.norm(x[:, 0]))
         logits = self.score(quick_gelu(pooled))
-        return rearrange(logits, "(a b) 1 -> a b", a=texts) / self._logit_scale[0].exp()
+        return rearrange(logits, "(a b) 1 -> a b", a=texts) / self._clip[0].logit_scale.exp()
