@@ -40,7 +40,7 @@ def rising(rate: float, blocks: int, method: str) -> list[float]:
     """
     if not 0 <= rate < 1:
         raise ValueError(f"{method}: drop_path={rate}: it must be at least 0 and below 1")
-    return torch.linspace(0, rate, blocks).tolist()
+    return [rate * i / max(1, blocks - 1) for i in range(blocks)]
 
 
 class DropPath(nn.Module):
