@@ -83,7 +83,7 @@ _ACTIONCLIP_RECIPE = "all weights, AdamW 5e-6, fusion times 10, KL loss over tem
 _X_CLIP_RECIPE = "AdamW 8e-6, new modules times 10, text tower frozen, mixup, cutmix, label smoothing 0.1"
 _FREE = "no parameters"
 _EPS_AND_MEAN = (
-    "by default frames count as they are in the mean, as in STAN (there: after they got length 1), and LayerNorms keep"
+    "frames count as they are in the mean, as in STAN (there: after they got length 1), and LayerNorms keep"
     " CLIP's eps (there: 1e-12)"
 )
 
@@ -113,7 +113,7 @@ TEMPORAL: dict[str, Mechanism] = {
                 learned=False,
             ),
         ),
-        "by default frames count as they are, as in STAN's baseline; `normalised` gives each length 1 first, as there",
+        "frames count as they are, as in STAN's baseline; `normalised` gives each length 1 first, as there",
         _FREE,
         _CLIP4CLIP_RECIPE,
         sets=("clip4clip_meanp",),
@@ -187,7 +187,7 @@ TEMPORAL: dict[str, Mechanism] = {
                 "Frame embeddings get positions and pass transformer blocks; the result is added to them.",
             ),
         ),
-        "by default blocks keep the form of CLIP's text blocks (there: eps 1e-12 and quick GELU for every CLIP)",
+        "blocks keep the form of CLIP's text blocks (there: eps 1e-12 and quick GELU for every CLIP)",
         "positions and linear layers from N(0, .02²)",
         _ACTIONCLIP_RECIPE,
         sets=("actionclip",),
@@ -203,7 +203,7 @@ TEMPORAL: dict[str, Mechanism] = {
                 "neighbours",
             ),
         ),
-        "by default frames and channels are turned before the convolution (there they are not, which mixes the two)",
+        "frames and channels are turned before the convolution (there they are not, which mixes the two)",
         "the exact shift",
         _ACTIONCLIP_RECIPE,
         sets=("actionclip_conv1d",),
@@ -234,7 +234,7 @@ TEMPORAL: dict[str, Mechanism] = {
                 "2 blocks", "Frame embeddings get positions and pass transformer blocks, without a residual."
             ),
         ),
-        "by default the vectors behind the words are one list, as in the paper (the code takes them from a table by"
+        "the vectors behind the words are one list, as in the paper (the code takes them from a table by"
         " their place)",
         "vectors and positions from N(0, .01²), blocks as torch draws them",
         "CLIP frozen, AdamW 1e-4, logits divided by 0.07, 16 frames",
@@ -271,11 +271,11 @@ TEMPORAL: dict[str, Mechanism] = {
                 "Frame embeddings get positions and pass a block; the result is added to them.",
             ),
         ),
-        "none in the mechanism; cosines instead of the source's cross-entropy over classes where there are sentences",
+        "no paths are dropped in training",
         "all drawn, as there; does not start as CLIP",
         _X_CLIP_RECIPE,
         sets=("x_clip",),
-        layouts=("huggingface_x_clip",),
+        layouts=("X-CLIP in Hugging Face's layout",),
     ),
     "st_adapter": Mechanism(
         "ST-Adapter",
@@ -289,7 +289,7 @@ TEMPORAL: dict[str, Mechanism] = {
                 " back and added.",
             ),
         ),
-        "by default the video is the mean of frame embeddings (there: the last LayerNorm follows the mean) and the last"
+        "the video is the mean of frame embeddings (there: the last LayerNorm follows the mean) and the last"
         " MLP has no adapter, because nothing reads its patches; scored by cosine unless `linear_classifier` is chosen",
         "convolutions at zero, so as CLIP",
         "CLIP frozen, AdamW 1e-3 for 256 clips, weight decay 1e-2, linear classifier",
@@ -314,7 +314,7 @@ TEMPORAL: dict[str, Mechanism] = {
             ),
             Part("mlp", "adapter", "nothing", "An adapter runs beside the MLP; half of its output is added."),
         ),
-        "by default times are added after CLIP's first LayerNorm (there: before it); scored by cosine unless"
+        "times are added after CLIP's first LayerNorm (there: before it); scored by cosine unless"
         " `linear_classifier` is chosen",
         "the adapters' last layers and the times at zero, so as CLIP",
         "CLIP frozen but for its last LayerNorm, AdamW 3e-4, drop path 0.2, linear classifier",
@@ -333,7 +333,7 @@ TEMPORAL: dict[str, Mechanism] = {
                 learned=False,
             ),
         ),
-        "of two equally central patches the first is kept (there rounding decides); by default padding is left out of"
+        "of two equally central patches the first is kept (there rounding decides); padding is left out of"
         " the clusters, and frames count as they are in the mean",
         _FREE,
         _CLIP4CLIP_RECIPE,
@@ -439,7 +439,7 @@ SIMILARITIES: dict[str, Mechanism] = {
                 "all",
             ),
         ),
-        "by default nothing is dropped out in training (there: a tenth of the input), and LayerNorms keep CLIP's eps",
+        "nothing is dropped out in training (there: a tenth of the input), and LayerNorms keep CLIP's eps",
         "copies of CLIP's text positions and first text blocks; linear layers from N(0, .02²)",
         _CLIP4CLIP_RECIPE,
         "frames, text",
@@ -455,7 +455,7 @@ SIMILARITIES: dict[str, Mechanism] = {
                 " by cosine, beside the plain cosine.",
             ),
         ),
-        "by default the temporal method's frames are aligned (there: CLIP's own and resampled ones)",
+        "the temporal method's frames are aligned (there: CLIP's own and resampled ones)",
         "centres from N(0, 1/64)",
         "all weights, Adam 1e-4, CLIP at a thousandth of it, 12 frames",
         "frames, tokens",
@@ -471,7 +471,7 @@ SIMILARITIES: dict[str, Mechanism] = {
                 "all",
             ),
         ),
-        "by default padding is left out of the maxima (there it counts as a cosine of 0)",
+        "padding is left out of the maxima (there it counts as a cosine of 0)",
         "linear layers from N(0, .02²)",
         "all weights, 1e-4, CLIP at a thousandth of it, decorrelation of channels",
         "frames, tokens",
@@ -506,7 +506,7 @@ SIMILARITIES: dict[str, Mechanism] = {
                 learned=False,
             ),
         ),
-        "by default padding behind the text has no weight (there it has, by the plain mean of its cosines)",
+        "padding behind the text has no weight (there it has, by the plain mean of its cosines)",
         _FREE,
         "STAN's, after more pretraining",
         "frames, tokens",
@@ -521,12 +521,12 @@ SIMILARITIES: dict[str, Mechanism] = {
                 "Each text attends to the video in two layers; a tenth of the result is added to it before the cosine.",
             ),
         ),
-        "by default texts attend to frame embeddings (there: to each patch's mean over frames)",
+        "texts attend to frame embeddings (there: to each patch's mean over frames)",
         "linear layers from N(0, .02²), the factor at 0.1",
         _X_CLIP_RECIPE,
         "frames, text",
         sets=("x_clip",),
-        layouts=("huggingface_x_clip",),
+        layouts=("X-CLIP in Hugging Face's layout",),
     ),
     "linear_classifier": Mechanism(
         "Linear classifier (ST-Adapter, AIM)",

@@ -84,15 +84,16 @@ class Card:
         return "; ".join(f"{one.set}: {one.words}" for one in self.compared)
 
 
-def names() -> list[tuple[str, str]]:
-    """Return (kind, name) of every card, in the order of the registries."""
-    return [(kind, name) for kind, known in KINDS.items() for name in known]
+def names(kind: str = "") -> list[str]:
+    """Return the names of all cards, or of one kind, in the order of the registries."""
+    return [name for one, known in KINDS.items() if kind in ("", one) for name in known]
 
 
-def card(kind: str, name: str) -> Card:
-    """Return a card. Raises ValueError for an unknown kind or name, listing the known ones."""
-    if name not in KINDS.get(kind, {}):
-        raise ValueError(f"no card of {kind} {name!r}; there are {', '.join('/'.join(one) for one in names())}")
+def card(name: str) -> Card:
+    """Return a card. Raises ValueError for an unknown name, listing the known ones."""
+    if name not in names():
+        raise ValueError(f"no method or similarity {name!r}; there are {', '.join(names())}")
+    kind = next(kind for kind, known in KINDS.items() if name in known)
     mechanism, added = KINDS[kind][name], costs()[kind][name]
     compared = tuple(_compared(parity()["sets"][one]) for one in mechanism.sets if one in parity()["sets"])
     loads = [one.layout for one in compared if one.layout] + list(mechanism.layouts)
@@ -119,44 +120,68 @@ def origin() -> str:
     return (
         f"Counts: `stan cost`, against a mean-pooled {of['backbone']} over {of['frames']} frames, default options, linear"
         f" layers as the paper counts. Parity: `stan doctor --parity`, {parity()['date'][:10]}, torch"
-        f" {parity()['torch']}; outputs count as equal up to {parity()['tolerance']:g} of their largest value."
+        f" {parity()['torch']}; outputs count as equal up to {parity()['tolerance']:g} of their largest value. Own"
+        f" numbers: the shipped runs of `stan ablate {STUDY} --size quick`, mean and 95 % interval."
     )
 
 
-def rows(kind: str, name: str) -> list[Row]:
+def rows(card: Card) -> list[Row]:
     """Return the rows of the study that stand for a method or similarity: the ones in which the other is plain."""
-    if kind == "similarity" and name != "cosine":
-        return [row for row in STUDIES[STUDY].rows if row.similarity == name]
-    temporal = name if kind == "temporal" else "mean"
+    if card.kind == "similarity" and card.name != "cosine":
+        return [row for row in STUDIES[STUDY].rows if row.similarity == card.name]
+    temporal = card.name if card.kind == "temporal" else "mean"
     return [row for row in STUDIES[STUDY].rows if row.temporal == temporal and row.similarity == "cosine"]
 
 
-def printed(kind: str, name: str) -> list[dict[str, Any]]:
-    """Return the paper's numbers of a method: {"row", "table", "benchmark", "metric", "value"}."""
-    items = published.numbers()
+def facts(card: Card) -> list[tuple[str, str]]:
+    """Return what a card says in words, as (question, answer)."""
+    of = card.mechanism
+    left_out = "; ".join(f"{one.set} {words}" for one in card.compared for words in one.left_out)
     return [
-        {"row": row} | {key: item[key] for key in ("benchmark", "metric", "value", "source")}
-        for table, row in dict.fromkeys(found for one in rows(kind, name) for found in one.printed)
-        for item in items
-        if (item["table"], item["row"]) == (table, row)
+        ("Adds", card.added),
+        ("Acts", of.where),
+        ("Source", "; ".join(dict.fromkeys([of.paper, *(one.source for one in card.compared)]))),
+        ("Parity", card.parity),
+        *([("Left out", left_out)] if left_out else []),
+        ("Loads", "; ".join(card.loads) or "no released weights"),
+        ("Differs by default", of.differs),
+        ("Starts as", of.starts),
+        ("The source's recipe", of.recipe),
     ]
 
 
-def own(kind: str, name: str) -> pd.DataFrame:
-    """Return the shipped runs' numbers: row, suite, metric, n (seeds), mean, low, high."""
+def printed(card: Card) -> pd.DataFrame:
+    """Return the paper's numbers of a method: row, benchmark, metric, value, source."""
     import pandas as pd
 
-    from stan.report import tables
+    wanted = dict.fromkeys(found for row in rows(card) for found in row.printed)
+    columns = ["row", "benchmark", "metric", "value", "source"]
+    return pd.DataFrame(
+        [item for item in published.numbers() if (item["table"], item["row"]) in wanted], columns=columns
+    )
+
+
+def own(card: Card) -> pd.DataFrame:
+    """Return the shipped runs' numbers: row, suite, metric, value with its 95 % interval (as text), seeds."""
+    import pandas as pd
+
+    from stan.report import formats, tables
 
     runs = _shipped()
-    wanted = [row.name for row in rows(kind, name)]
-    runs = runs[runs["row"].isin(wanted)]
-    found = []
-    for suite, of_suite in runs.groupby("suite"):
-        metric = tables.headline(str(suite))
-        found.append(tables.rows(of_suite, metric).assign(suite=suite, metric=metric.removeprefix("t2v.")))
-    columns = ["row", "suite", "metric", "n", "mean", "low", "high"]
-    return pd.concat(found, ignore_index=True)[columns] if found else pd.DataFrame(columns=columns)
+    runs = runs[runs["row"].isin([row.name for row in rows(card)])]
+    lines = [
+        {
+            "row": row.row,
+            "suite": suite,
+            "metric": metric.removeprefix("t2v."),
+            "value": formats.with_interval(row.mean, row.low, row.high),
+            "seeds": row.n,
+        }
+        for suite, of_suite in runs.groupby("suite")
+        for metric in [tables.headline(str(suite))]
+        for row in tables.rows(of_suite, metric).itertuples()
+    ]
+    return pd.DataFrame(lines, columns=["row", "suite", "metric", "value", "seeds"])
 
 
 @cache
