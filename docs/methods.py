@@ -20,8 +20,12 @@ hide-toc: true
 Every temporal method of `stan.models.temporal.METHODS` and every similarity of `stan.models.similarity.SIMILARITIES`,
 with its source, what it starts as, and where its defaults differ from its authors' code. With the released setting,
 each is compared with outputs of that code, computed once on small random weights (`tests/golden/peers`); `stan doctor
---parity` repeats the comparison anywhere. All run under one recipe here; the rows that stand for them are in the study
+--parity` repeats the comparison. All run under one recipe here; the rows that stand for them are in the study
 [structures](../results/structures.md).
+
+```{raw} html
+<style>.content { width: 100%; max-width: 80em }</style>
+```
 
 """
 _INK = {"light": "#1F2933", "dark": "#F1F3F5"}
@@ -46,7 +50,7 @@ def _overview(cards: Sequence[Card]) -> Iterator[str]:
     yield _HEAD
     for kind, title in _KINDS.items():
         yield f"## {title}\n"
-        columns = ("method", "source", "parity", "differs by default", "starts as", "the source's recipe")
+        columns = ("method and source", "parity", "differs by default", "starts as", "the source's recipe")
         yield from _table(columns, [_line(card) for card in cards if card.kind == kind])
     yield f"{method_cards.origin()}\n"
     yield "```{toctree}\n:hidden:\n"
@@ -56,10 +60,8 @@ def _overview(cards: Sequence[Card]) -> Iterator[str]:
 
 def _line(card: Card) -> tuple[str, ...]:
     of = card.mechanism
-    source = "; ".join(dict.fromkeys(one.source for one in card.compared))
     return (
-        f"[{card.name}](methods/{card.name}.md): {of.title}",
-        f"{of.paper}{source and '; '}{source}",
+        f"[{of.title}](methods/{card.name}.md) `{card.name}` {card.source}",
         card.parity,
         of.differs,
         of.starts,

@@ -77,6 +77,11 @@ class Card:
         return f"{size}, {linear:+.2f} GMACs ({everything:+.2f} with attention's products)"
 
     @property
+    def source(self) -> str:
+        """The papers, and repositories at the commits that were compared with."""
+        return "; ".join(dict.fromkeys([self.mechanism.paper, *(one.source for one in self.compared)]))
+
+    @property
     def parity(self) -> str:
         """The status of the comparison with released code, in words."""
         if not self.compared:
@@ -140,7 +145,7 @@ def facts(card: Card) -> list[tuple[str, str]]:
     return [
         ("Adds", card.added),
         ("Acts", of.where),
-        ("Source", "; ".join(dict.fromkeys([of.paper, *(one.source for one in card.compared)]))),
+        ("Source", card.source),
         ("Parity", card.parity),
         *([("Left out", left_out)] if left_out else []),
         ("Loads", "; ".join(card.loads) or "no released weights"),
@@ -162,7 +167,7 @@ def printed(card: Card) -> pd.DataFrame:
 
 
 def own(card: Card) -> pd.DataFrame:
-    """Return the shipped runs' numbers: row, suite, metric, value with its 95 % interval (as text), seeds."""
+    """Return the shipped runs' numbers: row, suite, value with its 95 % interval (as text), metric, seeds."""
     import pandas as pd
 
     from stan.report import formats, tables
@@ -181,7 +186,7 @@ def own(card: Card) -> pd.DataFrame:
         for metric in [tables.headline(str(suite))]
         for row in tables.rows(of_suite, metric).itertuples()
     ]
-    return pd.DataFrame(lines, columns=["row", "suite", "metric", "value", "seeds"])
+    return pd.DataFrame(lines, columns=["row", "suite", "value", "metric", "seeds"])
 
 
 @cache
