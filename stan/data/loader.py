@@ -27,6 +27,7 @@ from stan.data.datasets import VideoSet
 from stan.data.frame_cache import FrameCache, frame_cache
 from stan.data.preprocessing import Preprocessing, token_ids
 from stan.data.video import decode, transforms
+from stan.data.video.augmentation import AUGMENTATIONS
 
 
 class Levels(Protocol):
@@ -38,9 +39,6 @@ class Levels(Protocol):
 Batch = dict[str, Any]
 """index (B,), text (B, L), video (B * V, T, 3, S, S) or levels {i: (B * V, T, S, D)}; for recognition also label (B,)
 and twin_label (B,), which is -1 where a clip has no time-reversed twin."""
-
-CROP_SCALE = (0.08, 1.0)
-"""Smallest and largest share of a frame's area that a training crop covers, as released."""
 
 MARGIN = 256 / 224
 """Short side of decoded training frames divided by the size of the crop, as released."""
@@ -56,7 +54,7 @@ class Loader:
 
     views: 1; or 3, 12 or 30, which are three crops along the long side in 1, 4 or 10 passes over a video. Each pass has
     its own places in the segments. The middle crop of a single pass is the view that `views=1` gives.
-    augment: whether batches with a draw take random frames and crops.
+    augment: whether batches with a draw take random frames, changed as `data.augmentation` says.
     """
 
     def __init__(
@@ -70,6 +68,7 @@ class Loader:
     ):
         self.videos, self.views, self.augment = videos, views, augment
         self.frames = data.frames
+        self._augmentation = AUGMENTATIONS[data.augmentation]
         self._preprocessing = preprocessing
         self._tokens = partial(token_ids, preprocessing.tokenize, words=data.words)
         self._levels: Levels | None = None
@@ -191,13 +190,13 @@ class Loader:
     def _video(self, index: int, rng: np.random.Generator | None = None) -> Float[Tensor, "V T 3 S S"]:
         path, count = self.videos.clips[index].path, self.frames
         if rng is not None and self.augment:
+            assert self._augmentation is not None
             if self._kept is not None:
                 drawn = self._kept.draw(index, count, rng)
             else:
                 drawn = decode.decode(path, count, self._decoded_size, rng).frames
-            return torch.as_tensor(transforms.training(*self._preprocessing.pixels, CROP_SCALE)(drawn, rng))[
-                None
-            ]
+            changed = transforms.training(*self._preprocessing.pixels, self._augmentation)
+            return torch.as_tensor(changed(drawn, rng))[None]
         if self.views == 1:
             frames = decode.decode(path, count).frames
             return torch.as_tensor(transforms.evaluation(*self._preprocessing.pixels)(frames))[None]

@@ -27,9 +27,9 @@ def named(name: str) -> tuple[str, ...]:
 
 
 def averaged(over: str) -> str:
-    """Return `over`, which says what testing averages over templates. Raises ValueError for an unknown name."""
+    """Return `over`, which says what is averaged over templates. Raises ValueError for an unknown name."""
     if over not in AVERAGES:
-        raise ValueError(f"data.template_average is {over!r}; it can be {', '.join(AVERAGES)}")
+        raise ValueError(f"the average over templates is {over!r}; it can be {', '.join(AVERAGES)}")
     return over
 
 

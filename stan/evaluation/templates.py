@@ -10,5 +10,5 @@ SCALE = 100.0
 
 
 def mean_probabilities(scores: Float[Tensor, "templates classes N"]) -> Float[Tensor, "classes N"]:
-    """Return the softmax over classes of 100 times the scores in each template, averaged over templates (ActionCLIP)."""
+    """Return the softmax over classes of 100 times the scores of each template, averaged over templates."""
     return (SCALE * scores).softmax(1).mean(0)

@@ -33,6 +33,7 @@ from stan.library.sources import Addresses, Folder
 from stan.library.store import COLUMNS, Entry, Maker, Row, Store, is_id
 from stan.models.dual_encoder import DualEncoder
 from stan.models.factory import digest, load_model, same_weights
+from stan.models.similarity.cosine import Cosine
 
 DEFAULT_MODEL = "stan-tiny"
 TEXTS_KEPT = 1024
@@ -241,11 +242,16 @@ class Library:
         return zero_shot.recognise(self.model, self._embedded(video), labels, top=top, **options)
 
     def _embedded(self, video: str | Path) -> str | Path | EmbeddedVideo:
-        """Return a library video's stored embeddings, the mean of its windows for the video; return a path as it is."""
+        """Return a library video's stored embeddings, the mean of its windows for the video; return a path as it is.
+
+        Where scoring reads more than embeddings, return the library video's path, too.
+        """
         if not (isinstance(video, str) and is_id(video)):
             return video
         self.require_model()
         row = self._row(video)
+        if not isinstance(self.model.score, Cosine):
+            return row["path"]
         whole = F.normalize(window_parts(row)[1], dim=-1).mean(0)
         frames = F.normalize(frame_parts(row)[1].float(), dim=-1)
         return EmbeddedVideo(video, row["path"], F.normalize(whole, dim=-1), frames, np.asarray(row["times"]))

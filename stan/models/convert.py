@@ -105,7 +105,9 @@ def understand(
         layout, state, implied_design, left_out = layouts.convert(_finite(_weights(path)), told)
         of_clip = _completed(state, clip)
         if of_clip is None:
-            activation = activation or _activation(told) or "quick_gelu"
+            activation = (
+                activation or implied_design.pop("activation", None) or _activation(told) or "quick_gelu"
+            )
             of_clip = implied(state, _told(told, "heads", "num_attention_heads"), activation)
     except ValueError as error:
         raise ValueError(str(error) if str(path) in str(error) else f"{path}: {error}") from None
@@ -114,7 +116,7 @@ def understand(
         "similarity": "cosine",
         "similarity_options": {},
     } | implied_design
-    design["architecture"] = of_clip | implied_design.get("architecture", {})
+    design["architecture"] = _joined(of_clip, implied_design.get("architecture", {}))
     design["options"] = implied_design.get("options", {}) | dict(options or {})
     design.setdefault("frames", told.get("frames", frames))
     if similarity is not None and similarity != design["similarity"]:
@@ -164,6 +166,14 @@ def _completed(state: dict[str, Tensor], clip: str | None) -> dict[str, Any] | N
     for name, tensor in tensors.items():
         state.setdefault(name, tensor)
     return named
+
+
+def _joined(architecture: Mapping[str, Any], parts: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the architecture with a layout's own parts; those of a tower are joined with the tower's."""
+    towers = {
+        name: architecture[name] | parts[name] for name in parts if isinstance(architecture.get(name), dict)
+    }
+    return {**architecture, **parts, **towers}
 
 
 def _named_clip(clip: str) -> tuple[dict[str, Any], dict[str, Tensor]]:

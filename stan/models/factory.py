@@ -143,7 +143,8 @@ def _from_file(path: Path) -> DualEncoder:
     state, metadata = checkpoint.load(path) if path.suffix == ".safetensors" else ({}, {})
     if "converted" in metadata:
         whole = {
-            name if name.startswith("encoder.") else f"encoder.clip.{name}": t for name, t in state.items()
+            name if name.startswith(("encoder.", "score.")) else f"encoder.clip.{name}": t
+            for name, t in state.items()
         }
         return assemble(metadata["converted"], whole, path)
     if "experiment" not in metadata:

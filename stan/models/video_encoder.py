@@ -94,7 +94,9 @@ class VideoEncoder(nn.Module):
 
     def embed(self, video: Float[Tensor, "B T 3 H W"]) -> Float[Tensor, "B T S D"]:
         """Return the input of the first block."""
-        return self._started(self._tokens(video))
+        if self.temporal.changes_tokens:
+            return self._started(self._tokens(video))
+        return _by_video(self.clip.embed(_by_frame(video)), video)
 
     def blocks(
         self, video: Float[Tensor, "B T 3 H W"], mask: Bool[Tensor, "B T"] | None = None
@@ -106,11 +108,13 @@ class VideoEncoder(nn.Module):
     def levels(self, video: Float[Tensor, "B T 3 H W"]) -> dict[int, Float[Tensor, "B T S D"]]:
         """Return the levels of CLIP alone, without gradient: every block's output by its index.
 
-        Index -1 holds the input of the first block, -2 the tokens before CLIP's first LayerNorm.
+        Index -1 holds the input of the first block; -2, for a method that changes them, the tokens before CLIP's first
+        LayerNorm.
         """
         self._require_video(video, None)
         tokens = self._tokens(video)
-        levels = {-2: tokens, -1: self.clip.visual.ln_pre(tokens)}
+        levels = {-2: tokens} if self.temporal.changes_tokens else {}
+        levels[-1] = self.clip.visual.ln_pre(tokens)
         for i, block in enumerate(self.clip.blocks):
             levels[i] = frame_by_frame(block, levels[i - 1])
         return levels
@@ -131,8 +135,7 @@ class VideoEncoder(nn.Module):
         return zip(video.split(count), masks, strict=False)
 
     def _tokens(self, video: Tensor) -> Float[Tensor, "B T S D"]:
-        x = self.clip.tokens(rearrange(video, "b t c h w -> (b t) c h w"))
-        return rearrange(x, "(b t) s d -> b t s d", t=video.shape[1])
+        return _by_video(self.clip.tokens(_by_frame(video)), video)
 
     def _started(self, tokens: Tensor) -> Float[Tensor, "B T S D"]:
         return self.clip.visual.ln_pre(self.temporal.before(tokens))
@@ -164,3 +167,11 @@ class VideoEncoder(nn.Module):
                 f"mask of shape {tuple(mask.shape)}: expected {tuple(video.shape[:2])} with a True in each"
                 " row"
             )
+
+
+def _by_frame(video: Float[Tensor, "B T 3 H W"]) -> Float[Tensor, "BT 3 H W"]:
+    return rearrange(video, "b t c h w -> (b t) c h w")
+
+
+def _by_video(tokens: Float[Tensor, "BT S D"], video: Float[Tensor, "B T 3 H W"]) -> Float[Tensor, "B T S D"]:
+    return rearrange(tokens, "(b t) s d -> b t s d", t=video.shape[1])

@@ -26,13 +26,24 @@ def info_nce(similarity: Float[Tensor, "B B"], same: Bool[Tensor, "B B"]) -> Flo
 
 
 def classification(
-    logits: Float[Tensor, "B classes"], label: Int[Tensor, " B"], smoothing: float = 0.0
+    logits: Float[Tensor, "B classes"],
+    target: Int[Tensor, " B"] | Float[Tensor, "B classes"],
+    smoothing: float = 0.0,
 ) -> Float[Tensor, ""]:
     """Return the cross-entropy of videos against classes; the logits are already divided by the temperature.
 
-    smoothing: share of each target that is spread evenly over all classes.
+    target: each video's class, or its probability of each class. smoothing: share of the target that is spread evenly
+    over all classes.
     """
-    return F.cross_entropy(logits, label, label_smoothing=smoothing)
+    return F.cross_entropy(logits, target, label_smoothing=smoothing)
+
+
+def mixed_target(
+    label: Int[Tensor, " B"], other: Int[Tensor, " B"], share: Float[Tensor, " B"], classes: int
+) -> Float[Tensor, "B classes"]:
+    """Return the class probabilities of clips that show their own class to a share, and another class for the rest."""
+    own, rest = F.one_hot(label, classes), F.one_hot(other, classes)
+    return share[:, None] * own + (1 - share[:, None]) * rest
 
 
 def twin_classification(
@@ -60,13 +71,6 @@ def kl_divergence(similarity: Float[Tensor, "B B"], same: Bool[Tensor, "B B"]) -
 def one_way_kl(scores: Float[Tensor, "A B"], same: Bool[Tensor, "A B"]) -> Float[Tensor, ""]:
     """Return KL(softmax(10 * same) || softmax(scores)) over each row, averaged over rows."""
     return F.kl_div(scores.log_softmax(1), (KL_SHARPNESS * same).softmax(1), reduction="batchmean")
-
-
-def soft_classification(
-    logits: Float[Tensor, "B classes"], target: Float[Tensor, "B classes"]
-) -> Float[Tensor, ""]:
-    """Return the cross-entropy of videos against each one's own probabilities of all classes (X-CLIP, by timm)."""
-    return F.cross_entropy(logits, target)
 
 
 def decorrelation(text: Float[Tensor, "B E"], video: Float[Tensor, "B E"]) -> Float[Tensor, ""]:

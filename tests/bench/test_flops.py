@@ -58,6 +58,15 @@ def test_the_convolutions_differ_in_their_cross_frame_part_alone():
 
 
 @pytest.mark.slow
+def test_the_dense_convolution_by_arithmetic():
+    """27 matrices instead of three, and a projection, in each of four layers."""
+    found, d = cost("stan-conv-dense-b16", 8, 3), 768
+    assert round(found["params_added"] / 1e6, 1) == 94.5
+    assert found["gmacs_linear"] == pytest.approx(848.56, abs=0.01)
+    assert found["parts"]["cross_frame"]["linear"] == pytest.approx(3 * 4 * 28 * d * d * 8 * 196 / 1e9)
+
+
+@pytest.mark.slow
 @pytest.mark.parametrize("preset", PRESETS)
 def test_every_preset_adds_up_and_grows_with_its_views(preset):
     one, three = cost(preset, 4), cost(preset, 4, views=3)

@@ -223,3 +223,16 @@ def test_class_names_stand_in_templates(clip):
         assert (wrapped.classes[i::4] == text).all(1).sum() == 1  # some sentence about this very class
     with pytest.raises(ValueError, match="data.templates is 'many'; it can be plain, actionclip"):
         Loader(known, clip.preprocessing, replace(DATA, templates="many"))
+
+
+def test_each_clip_may_have_its_class_in_a_sentence_of_its_own(clip):
+    classes, labels = ("up", "down", "left", "right"), [3, 0, 0, 1, 0, 0]
+    clips = tuple(VideoItem(str(i), Path(str(i)), label=label) for i, label in enumerate(labels))
+    known = VideoSet("known", "train", "recognition", clips, classes)
+    loader = Loader(known, clip.preprocessing, replace(DATA, templates="actionclip"))
+    whole = loader.own_texts(np.arange(6), (0, 1))
+    for label, text in zip(labels, whole, strict=True):
+        assert (loader.classes[label::4] == text).all(1).any()
+    assert len(whole[[1, 2, 4, 5]].unique(dim=0)) > 1  # one class, several sentences
+    assert torch.equal(loader.own_texts(np.array([4, 1]), (0, 1)), whole[[4, 1]])
+    assert not torch.equal(loader.own_texts(np.arange(6), (0, 2)), whole)

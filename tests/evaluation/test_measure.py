@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 
 import numpy as np
@@ -17,6 +18,7 @@ from stan.data.preprocessing import Preprocessing
 from stan.data.prompts import TEMPLATES
 from stan.evaluation import metrics
 from stan.evaluation.measure import Measured, class_scores, measure
+from stan.evaluation.templates import mean_probabilities
 from stan.evaluation.test_time import check_tricks, description, dual_softmax, query_bank_norm, views_of
 from stan.models.clip import TextOutput
 from stan.models.similarity.cosine import Cosine
@@ -40,7 +42,11 @@ class Known(nn.Module):
 
 
 def known_loader(
-    clips: list[VideoItem], classes: tuple[str, ...] = (), views: int = 1, templates: str = "plain"
+    clips: list[VideoItem],
+    classes: tuple[str, ...] = (),
+    views: int = 1,
+    templates: str = "plain",
+    template_average: str = "scores",
 ) -> Loader:
     """Caption or class i has the token i; view v of clip i has the pixels i * views + v."""
     texts = [c for clip in clips for c in clip.captions]
@@ -51,7 +57,7 @@ def known_loader(
     loader = Loader(
         VideoSet("known", "test", task, tuple(clips), classes),
         reads,
-        DataConfig(templates=templates),
+        DataConfig(templates=templates, template_average=template_average),
         views=views,
     )
     loader._video = lambda i, rng=None: (
@@ -132,6 +138,25 @@ def test_templates_are_averaged_before_ranking(monkeypatch):
     found = measure(Known(texts, torch.tensor([[1.0, 0.2]])), loader)
     assert (scores[::2].mean() > scores[1::2].mean()).item() == (found.metrics["top-1"] == 100)
     assert found.metrics["top-1"] == 0 and scores[2] > scores[3]  # the second template alone is right
+
+
+def test_probabilities_of_templates_may_be_averaged(monkeypatch):
+    """Two templates each prefer "up" a little, the third "down" by far: the mean score is down's, the vote is up's."""
+    monkeypatch.setitem(TEMPLATES, "three", ("{}", "a {}", "the {}"))
+    texts = F.normalize(torch.tensor([[1, 1.0], [1, 1.2], [1, 1.0], [1, 1.2], [0, 1.0], [1, 0.0]]), dim=1)
+    clips, video = [VideoItem("a", Path("a"), label=0)], torch.tensor([[1.0, 0.0]])
+    for over, right in (("scores", 0), ("probabilities", 100)):
+        loader = known_loader(clips, ("up", "down"), templates="three", template_average=over)
+        assert measure(Known(texts, video), loader).metrics["top-1"] == right
+        found, _ = class_scores(Known(texts, video), loader)  # calibration fits the temperature of scores
+        torch.testing.assert_close(found[0].float(), (texts @ video[0]).reshape(3, 2).mean(0))
+    scores = torch.tensor([[[0.02], [0.01]], [[0.0], [0.03]]])
+    by_hand = [(1 / (1 + math.exp(-x))) for x in (1.0, -3.0)]
+    assert mean_probabilities(scores)[0].item() == pytest.approx(sum(by_hand) / 2, rel=1e-5)
+    with pytest.raises(
+        ValueError, match="the average over templates is 'ranks'; it can be scores, probabilities"
+    ):
+        known_loader(clips, ("up", "down"), template_average="ranks")
 
 
 def test_dual_softmax_is_used_in_both_directions():

@@ -187,7 +187,7 @@ def test_prepare_leaves_nothing_to_compute(worlds, runs_root, monkeypatch):
 @pytest.mark.parametrize(
     ("changed", "said"),
     [
-        ({"frozen": "text"}, "it can be vision, clip, nothing"),
+        ({"frozen": "images"}, "it can be vision, text, clip, nothing"),
         ({"precision": "8"}, "it can be 32-true, bf16-mixed"),
         ({"loss": "hinge"}, "it can be cross-entropy, kl"),
         ({"lr": 0.0}, "must be above zero"),

@@ -14,7 +14,7 @@ from typing import Any
 
 from torch import Tensor
 
-from stan.bench.parity import actionclip, aim, st_adapter, x_clip
+from stan.bench.parity import actionclip, aim, space_time, st_adapter, stan, x_clip
 from stan.bench.parity.golden import CHECKPOINT, Difference, Golden, Rival, read
 
 RIVALS: dict[str, Rival] = {
@@ -22,6 +22,10 @@ RIVALS: dict[str, Rival] = {
     "actionclip": actionclip.RIVAL,
     "st_adapter": st_adapter.RIVAL,
     "aim": aim.RIVAL,
+    "timesformer": space_time.TIMESFORMER,
+    "frozen_in_time": space_time.FROZEN_IN_TIME,
+    "stan_first": stan.FIRST,
+    "stan_released": stan.RELEASED,
 }
 """How a set is reproduced, by the beginning of its folder's name."""
 TOLERANCE = 1e-5

@@ -6,6 +6,7 @@ import torch
 
 from stan.bench.parity.classifier import class_logits
 from stan.bench.parity.golden import Golden, Outputs, Rival
+from stan.models.temporal.aim import Aim
 from stan.training.losses import classification
 
 
@@ -15,6 +16,7 @@ def _outputs(golden: Golden) -> Outputs:
     blocks = {f"block_{i}": tokens for i, tokens in model.encoder.blocks(given["video"])}
     start, video = model.encoder.embed(given["video"]), model.encode_video(given["video"])
     logits = class_logits(model, video)
+    assert isinstance(model.temporal, Aim)
     model.temporal.time.weight.zero_()
     untimed = model.encode_video(given["video"])
     return blocks | {

@@ -12,7 +12,6 @@ from torch import Tensor
 
 from stan.models.checkpoint import load
 from stan.models.convert import load_released
-from stan.models.dual_encoder import DualEncoder
 
 CHECKPOINT, INPUTS_AND_OUTPUTS, SETTINGS = "checkpoint.safetensors", "io.safetensors", "config.json"
 
@@ -30,7 +29,7 @@ class Golden:
         """Return the released weights under their own names."""
         return load(self.folder / CHECKPOINT)[0]
 
-    def model(self, **given: Any) -> DualEncoder:
+    def model(self, **given: Any) -> Any:  # a DualEncoder, whose type doesn't tell the parts of its method
         """Return the model that converting the checkpoint gives; `given` as in `load_released`."""
         return load_released(self.folder / CHECKPOINT, **given)
 

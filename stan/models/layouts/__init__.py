@@ -10,13 +10,15 @@ from typing import Any, NamedTuple
 
 from torch import Tensor
 
-from stan.models.layouts import actionclip, aim, clip, st_adapter, stan, x_clip
+from stan.models.layouts import actionclip, aim, clip, st_adapter, stan, vit, x_clip
 from stan.models.layouts.names import Layout, State, listed
 
 __all__ = ["LAYOUTS", "Converted", "Layout", "convert", "listed", "recognise"]
 
 LAYOUTS: dict[str, Layout] = {
-    "released": stan.RELEASED,
+    "first_stan": stan.FIRST,
+    "timesformer": vit.TIMESFORMER,
+    "frozen_in_time": vit.FROZEN_IN_TIME,
     "x_clip": x_clip.RELEASED,
     "huggingface_x_clip": x_clip.HUGGINGFACE,
     "actionclip": actionclip.TRANSFORMER,
@@ -25,6 +27,7 @@ LAYOUTS: dict[str, Layout] = {
     "actionclip_mean": actionclip.MEAN,
     "st_adapter": st_adapter.RELEASED,
     "aim": aim.RELEASED,
+    "released": stan.RELEASED,
     "huggingface": clip.HUGGINGFACE,
     "open_clip": clip.OPEN_CLIP,
     "openai": clip.OPENAI,

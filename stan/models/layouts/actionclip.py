@@ -55,7 +55,7 @@ TRANSFORMER = Layout(
 )
 CONVOLUTION = Layout(
     "the released ActionCLIP (Conv_1D)",
-    (rf"{_CLIP}visual\..+", rf"{_FUSION}shift\..+"),
+    (rf"{_CLIP}visual\..+", rf"{_FUSION}(?:shift|frame_position_embeddings)\..+"),
     {rf"{_FUSION}shift\.(.+)": r"temporal.shift.\1"} | openai_names(_CLIP),
     left_out={_POSITIONS: "not used by Conv_1D"},
     prepare=_float,

@@ -1,4 +1,7 @@
-"""The released STAN's layout: both towers under Hugging Face's names, and the branch beside the image tower."""
+"""Both releases of STAN: towers under Hugging Face's names, and the branch beside the image tower.
+
+The first release calls its branch `timesFPN` and has no text tower in its image model.
+"""
 
 from __future__ import annotations
 
@@ -18,10 +21,11 @@ from stan.models.layouts.names import Layout, State, count
 
 LOGIT_SCALE = math.log(100)  # the released recipe divides cosines by a fixed 0.01
 
-_LAYER = r"backbone\.STAN_{}_layers\.(?P<n>\d+)"
+_LAYER = r"backbone\.{branch}_{part}_layers\.(?P<n>\d+)"
 _CROSS_FRAME = {
     r"layer_norm1\.(?P<rest>.+)": r"norm.\g<rest>",
     r"self_attn\.(?P<rest>.+)": r"attention.\g<rest>",
+    r"layers\.(?P<rest>.+)": r"over_time.\g<rest>",
     r"temporal_fc\.(?P<rest>.+)": r"temporal_fc.\g<rest>",
 }
 
@@ -33,26 +37,48 @@ def _design(state: State, told: Mapping[str, Any]) -> dict[str, Any]:
     transpose_projections(state, told)
     state["clip.logit_scale"] = torch.tensor(LOGIT_SCALE)
     layers = count(state, "temporal.layers.")
-    return {"temporal": "stan", "options": {"layers": layers, "max_frames": len(time)}}
+    options = {"layers": layers, "max_frames": len(time)}
+    if "temporal.layers.0.cross_frame.over_time.weight" in state:
+        options |= {"cross_frame": "convolution", "convolution": "dense"}
+    return {"temporal": "stan", "options": options}
 
 
+def _names(branch: str) -> dict[str, str]:
+    """Return the names of the towers and of a branch, which is called `branch` there."""
+    return (
+        huggingface_names(r"backbone\.", r"text_backbone\.", "", "")
+        | {
+            r"backbone\.visual_projection\.weight": "clip.visual.proj",
+            rf"backbone\.{branch}_time_embed\.(.+)": r"temporal.time.\1",
+        }
+        | huggingface_block(
+            _LAYER.format(branch=branch, part="S"), r"temporal.layers.\g<n>.intra_frame.block"
+        )
+        | {
+            rf"{_LAYER.format(branch=branch, part='T')}\.{theirs}": rf"temporal.layers.\g<n>.cross_frame.{ours}"
+            for theirs, ours in _CROSS_FRAME.items()
+        }
+    )
+
+
+_LEFT_OUT = {
+    r"adapter\.(text|video)_weight_fc\.(weight|bias)": "the released head `drl_wti`, no part of the towers (its Mug"
+    " heads hold no weights)"
+}
 RELEASED = Layout(
     "the released STAN",
     (r"text_backbone\..+|backbone\.(layers\.|STAN_).+",),
-    huggingface_names(r"backbone\.", r"text_backbone\.", "", "")
-    | {
-        r"backbone\.visual_projection\.weight": "clip.visual.proj",
-        r"backbone\.STAN_time_embed\.(.+)": r"temporal.time.\1",
-    }
-    | huggingface_block(_LAYER.format("S"), r"temporal.layers.\g<n>.intra_frame.block")
-    | {
-        rf"{_LAYER.format('T')}\.{theirs}": rf"temporal.layers.\g<n>.cross_frame.{ours}"
-        for theirs, ours in _CROSS_FRAME.items()
-    },
-    left_out={
-        r"adapter\.(text|video)_weight_fc\.(weight|bias)": "the released head `drl_wti`, no part of the towers (its Mug"
-        " heads hold no weights)"
-    },
+    _names("STAN"),
+    left_out=_LEFT_OUT,
+    prepare=join_projections,
+    design=_design,
+)
+FIRST = Layout(
+    "STAN's first released code",
+    (r"backbone\.timesFPN_.+",),
+    _names("timesFPN"),
+    left_out=_LEFT_OUT
+    | {r"backbone\.timesFPN_(pos_embed\.weight|cls_token)": "the first released code never reads it"},
     prepare=join_projections,
     design=_design,
 )

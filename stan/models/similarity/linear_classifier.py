@@ -39,8 +39,12 @@ class LinearClassifier(Similarity):
 
     def forward(self, text: TextOutput, video: VideoOutput) -> Float[Tensor, "texts videos"]:
         """Return the scores. Raises ValueError if there isn't one text per class."""
-        if len(text.text) != self.classes:
+        return self.of_classes(len(text.text), video).T
+
+    def of_classes(self, names: int, video: VideoOutput) -> Float[Tensor, "videos classes"]:
+        """Return the scores of `names` classes. Raises ValueError if there are not as many."""
+        if names != self.classes:
             raise ValueError(
-                f"{len(text.text)} texts for a classifier of {self.classes} classes: give one name per class, in order"
+                f"{names} names for a classifier of {self.classes} classes: give one name per class, in their order"
             )
-        return self.fc(video.video).T / self._logit_scale[0].exp()
+        return self.fc(video.video) / self._logit_scale[0].exp()

@@ -12,6 +12,7 @@ from stan.models.temporal.center_clip import CenterClip
 from stan.models.temporal.divided_space_time import DividedSpaceTime
 from stan.models.temporal.efficient_prompting import EfficientPrompting
 from stan.models.temporal.factorised_encoder import FactorisedEncoder
+from stan.models.temporal.frozen_in_time import FrozenInTime
 from stan.models.temporal.joint_space_time import JointSpaceTime
 from stan.models.temporal.sequence_transformer import SequenceTransformer
 from stan.models.temporal.st_adapter import StAdapter
@@ -40,6 +41,7 @@ METHODS: dict[str, type[Temporal]] = {
     "center_clip": CenterClip,
     "divided_space_time": DividedSpaceTime,
     "joint_space_time": JointSpaceTime,
+    "frozen_in_time": FrozenInTime,
     "token_roll": TokenRoll,
     "token_learner": TokenLearner,
     "temporal_shift": TemporalShift,

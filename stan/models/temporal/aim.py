@@ -29,9 +29,9 @@ class Aim(Temporal):
     the adapter beside the MLP (.5 in the source for Kinetics, 1 for Something-Something). time_before_norm: True adds
     the time positions before CLIP's first LayerNorm, as the source does; False adds them after it, so that the levels
     of all methods start alike. drop_path: share of what the adapters over time and beside the MLP add that training
-    drops, rising from 0 in the first block (.2 in the source, where a token's place is dropped for all videos of a batch
-    at once; here it is drawn for each video). trained_norm: True trains CLIP's last LayerNorm even where its tower is
-    frozen, as the source does.
+    drops, rising from 0 in the first block (.2 in the source, where a token's place is dropped for all videos of a
+    batch at once; here it is drawn for each video). trained_norm: True trains CLIP's last LayerNorm even where its
+    tower is frozen, as the source does.
 
     Each block uses its own attention first over time, then within frames, and then runs its MLP. One adapter follows
     the first step, one the second (beside a skip), and one runs beside the MLP. The adapters' last layers and the time

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from copy import deepcopy
 from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor, nn
 
-from stan.models.temporal.base import Temporal
+from stan.models.temporal.base import Temporal, mean_over_frames
+from stan.models.temporal.dropout import DropPath, rising
 from stan.models.temporal.stan_layer import CrossFrameAttention
-from stan.models.temporal.video_tokens import TimePositions
+from stan.models.temporal.video_tokens import TimePositions, attend_within, transform, with_copies
 
 if TYPE_CHECKING:
     from stan.models.blocks import Block
@@ -17,27 +19,44 @@ if TYPE_CHECKING:
 
 
 class DividedSpaceTime(Temporal):
-    """In every block, temporal attention comes first, then the block as CLIP runs it (TimeSformer, Frozen).
+    """In every block, temporal attention comes first, then the block as CLIP runs it (TimeSformer, `vit.py`).
 
-    Norm and attention start as copies of the block's own (TimeSformer). The projection after them and the time
-    positions start at zero (both sources), so the model starts as CLIP. Every frame keeps its own CLS token, as in
-    CLIP, which takes part only in spatial attention; in the sources, one CLS token serves all frames.
+    one_cls: whether one CLS token serves all frames, as in the source: each frame holds a copy, and what the copies
+        take from their frames is averaged. False: every frame keeps its own, as in CLIP. Either takes part only in
+        spatial attention.
+    drop_path: rate in the last block; it rises linearly from 0 in the first. The source trains with .1.
+
+    Norm and attention start as copies of the block's own, the projection after them and the time positions at zero.
+    So the model starts as CLIP, with one CLS token as CLIP but for that token. Frozen in Time shares the idea but not
+    the wiring: it is a method of its own.
     """
 
-    def __init__(self, clip: Clip, frames: int):
+    def __init__(self, clip: Clip, frames: int, *, one_cls: bool = False, drop_path: float = 0.0):
         super().__init__(clip, frames)
         self.changes_from = 0
+        self.one_cls = one_cls
         self.time = TimePositions(frames, clip.width)
-        self.over_time = nn.ModuleList(_temporal_attention(block, clip.heads) for block in clip.blocks)
+        rates = rising(drop_path, clip.layers, "divided_space_time")
+        self.drop_path = nn.ModuleList(map(DropPath, rates))
+        self.over_time = nn.ModuleList(
+            _temporal_attention(block, clip.heads, rate)
+            for block, rate in zip(clip.blocks, rates, strict=True)
+        )
 
     def inside(self, i: int, block: Block, x: Tensor, mask: Tensor | None) -> Tensor:
         cls, patches = x.split([1, x.shape[2] - 1], 2)
         patches = self.over_time[i](self.time(patches) if i == 0 else patches, mask)
-        return super().inside(i, block, torch.cat([cls, patches], 2), mask)
+        x = torch.cat([cls, patches], 2)
+        added = self.drop_path[i](attend_within(block, x), samples=(0, 1))
+        if self.one_cls:
+            of_cls = mean_over_frames(added[:, :, 0], mask, keepdim=True)
+            added = with_copies(of_cls, added[:, :, 1:])
+        x = x + added
+        return x + self.drop_path[i](transform(block, x))
 
 
-def _temporal_attention(block: Block, heads: int) -> CrossFrameAttention:
-    layer = CrossFrameAttention(block.attn.embed_dim, heads, drop_path=0.0)
-    layer.norm.load_state_dict(block.ln_1.state_dict())
+def _temporal_attention(block: Block, heads: int, drop_path: float) -> CrossFrameAttention:
+    layer = CrossFrameAttention(block.attn.embed_dim, heads, drop_path)
+    layer.norm = deepcopy(block.ln_1).requires_grad_(True)
     layer.attention.load_state_dict(block.attn.state_dict())
     return layer

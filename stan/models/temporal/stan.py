@@ -12,13 +12,14 @@ from torch import Tensor, nn
 
 from stan.models.temporal.base import Project, Temporal, mean_over_frames
 from stan.models.temporal.dropout import Dropout
-from stan.models.temporal.stan_layer import StanLayer
+from stan.models.temporal.stan_layer import CrossFrameAttention, StanLayer
 
 if TYPE_CHECKING:
     from stan.models.clip import Clip
 
 FIRST_INPUTS = ("released", "paper")
 MERGES = ("sum", "projection", "zero_projection")
+ATTENTION_STARTS = ("xavier", "linear")
 
 
 class Branch(NamedTuple):
@@ -34,8 +35,10 @@ class Stan(Temporal):
     layers: K, the number of branch layers; their spatial parts start as copies of CLIP's last K blocks.
     interval, levels: layer k reads block `levels[k]`; None means K blocks that lie `interval` apart and end with the
         last.
-    cross_frame: `attention`, `convolution` or `none`; convolution: `dense` (first released code) or `bottleneck`
-        (eq. 9).
+    cross_frame: `attention`, `convolution` or `none`; convolution: `dense` (first released code: a full 3x3x3 kernel
+        over time, rows and columns), `dense_over_time` (the same, 3x1x1) or `bottleneck` (eq. 9).
+    attention_start: how the cross-frame attention's projections are drawn: `xavier` (torch's attention, biases zero)
+        or `linear` (torch's linear layers, as in the released code: weights and biases uniform within 1/sqrt(D)).
     intra_frame: False drops the spatial part. Then nothing carries patches to the CLS token, so the mean of the
         branch's patches is added to it. The sources don't say how their row without this part reads the patches, only
         that it gains from them.
@@ -60,6 +63,7 @@ class Stan(Temporal):
         levels: list[int] | None = None,
         cross_frame: str = "attention",
         convolution: str = "dense",
+        attention_start: str = "xavier",
         intra_frame: bool = True,
         branch: bool = True,
         multi_level: bool = True,
@@ -72,6 +76,10 @@ class Stan(Temporal):
         super().__init__(clip, frames)
         _require(merge in MERGES, f"merge={merge!r}: choose one of {MERGES}")
         _require(first_input in FIRST_INPUTS, f"first_input={first_input!r}: choose one of {FIRST_INPUTS}")
+        _require(
+            attention_start in ATTENTION_STARTS,
+            f"attention_start={attention_start!r}: choose one of {ATTENTION_STARTS}",
+        )
         _require(
             intra_frame or cross_frame != "none",
             "without cross_frame and intra_frame the branch has no layers",
@@ -90,9 +98,11 @@ class Stan(Temporal):
         self.levels = tuple(sorted({*self.reads, clip.layers - 1}))
         rates = [drop_path * k / max(1, layers - 1) for k in range(layers)]
         self.layers = nn.ModuleList(
-            StanLayer(clip.heads, block, rate, cross_frame, convolution, intra_frame)
+            StanLayer(clip.heads, block, rate, cross_frame, convolution, intra_frame, clip.grid)
             for block, rate in zip(clip.blocks[-layers:], rates, strict=True)
         )
+        if attention_start == "linear":
+            self.layers.apply(_draw_as_linear)
         self.merges = nn.ModuleList()
         if merge != "sum":
             start = nn.init.eye_ if merge == "projection" else nn.init.zeros_
@@ -211,6 +221,16 @@ def _projection(width: int, start: Callable[[Tensor], Tensor]) -> nn.Linear:
     projection = nn.Linear(width, width, bias=False)
     start(projection.weight)
     return projection
+
+
+def _draw_as_linear(module: nn.Module) -> None:
+    """Draw cross-frame attention's four projections as torch draws a linear layer."""
+    if isinstance(module, CrossFrameAttention):
+        attention = module.attention
+        attention.out_proj.reset_parameters()
+        bound = attention.embed_dim**-0.5
+        nn.init.uniform_(attention.in_proj_weight, -bound, bound)
+        nn.init.uniform_(attention.in_proj_bias, -bound, bound)
 
 
 def _require(holds: bool, otherwise: str) -> None:

@@ -30,10 +30,11 @@ class StanLayer(nn.Module):
         cross_frame: str,
         convolution: str,
         intra_frame: bool,
+        grid: tuple[int, int],
     ):
         super().__init__()
         width = block.attn.embed_dim
-        self.cross_frame = _cross_frame(width, heads, drop_path, cross_frame, convolution)
+        self.cross_frame = _cross_frame(width, heads, drop_path, cross_frame, convolution, grid)
         self.intra_frame = IntraFrame(block, drop_path) if intra_frame else None
 
     def forward(
@@ -90,18 +91,23 @@ class CrossFrameAttention(nn.Module):
 
 
 class DenseConvolution(nn.Module):
-    """A full 3x1x1 convolution over time, and a projection that starts at zero (first released code)."""
+    """A full convolution over frames, rows and columns, and a projection that starts at zero (first released code).
 
-    def __init__(self, width: int, drop_path: float):
+    kernel: its size along (time, rows, columns). grid: rows and columns of a frame's patches.
+    """
+
+    def __init__(self, width: int, drop_path: float, kernel: tuple[int, int, int], grid: tuple[int, int]):
         super().__init__()
-        self.over_time = nn.Conv3d(width, width, (3, 1, 1), padding=(1, 0, 0))
+        self.grid = grid
+        self.over_time = nn.Conv3d(width, width, kernel, padding=tuple(size // 2 for size in kernel))
         self.drop_path = DropPath(drop_path)
         self.temporal_fc = zero(nn.Linear(width, width))
 
     def forward(
         self, patches: Float[Tensor, "B T P D"], mask: Bool[Tensor, "B T"] | None
     ) -> Float[Tensor, "B T P D"]:
-        y = convolve_over_time(self.over_time, without_padding(patches, mask))
+        folded = rearrange(without_padding(patches, mask), "b t (h w) d -> b d t h w", h=self.grid[0])
+        y = rearrange(self.over_time(folded), "b d t h w -> b t (h w) d")
         return patches + self.temporal_fc(self.drop_path(y))
 
 
@@ -163,16 +169,22 @@ class IntraFrame(nn.Module):
         return x + self.block.ls_2(self.block.mlp(self.block.ln_2(x)))
 
 
-def _cross_frame(width: int, heads: int, drop_path: float, kind: str, convolution: str) -> CrossFrame | None:
+DENSE = {"dense": (3, 3, 3), "dense_over_time": (3, 1, 1)}
+"""Kernels of the full convolution, along (time, rows, columns), by the option's value."""
+
+
+def _cross_frame(
+    width: int, heads: int, drop_path: float, kind: str, convolution: str, grid: tuple[int, int]
+) -> CrossFrame | None:
     if kind == "none":
         return None
     if kind == "attention":
         return CrossFrameAttention(width, heads, drop_path)
-    convolutions = {"dense": DenseConvolution, "bottleneck": BottleneckConvolution}
-    if kind != "convolution" or convolution not in convolutions:
+    if kind == "convolution" and convolution == "bottleneck":
+        return BottleneckConvolution(width, drop_path)
+    if kind != "convolution" or convolution not in DENSE:
         raise ValueError(
             f"stan: cross_frame={kind!r}, convolution={convolution!r}: choose cross_frame attention,"
-            " convolution or none"
-            " and convolution dense or bottleneck"
+            f" convolution or none and convolution {', '.join(DENSE)} or bottleneck"
         )
-    return convolutions[convolution](width, drop_path)
+    return DenseConvolution(width, drop_path, DENSE[convolution], grid)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, TypeVar
 
 import torch
+import torch.nn.functional as F
 from einops import rearrange, repeat
 from jaxtyping import Bool, Float
 from torch import Tensor, nn
@@ -15,6 +16,8 @@ if TYPE_CHECKING:
     from stan.models.blocks import Block
 
 Layer = TypeVar("Layer", nn.Linear, nn.Conv3d)
+WHOLE = nn.Identity()
+"""Drops nothing."""
 
 
 def attend_within(
@@ -30,15 +33,47 @@ def transform(block: Block, x: Float[Tensor, "... D"]) -> Float[Tensor, "... D"]
     return block.ls_2(block.mlp(block.ln_2(x)))
 
 
+def run(
+    block: Block,
+    x: Float[Tensor, "N S D"],
+    keys: Bool[Tensor, "N 1 1 S"] | None = None,
+    drop_path: nn.Module = WHOLE,
+) -> Float[Tensor, "N S D"]:
+    """Run CLIP's block on each sequence; nothing attends to tokens where `keys` is False."""
+    x = x + drop_path(block.ls_1(attend(block.attn, block.ln_1(x), keys)))
+    return x + drop_path(transform(block, x))
+
+
 def run_jointly(
-    block: Block, x: Float[Tensor, "B T S D"], mask: Bool[Tensor, "B T"] | None
+    block: Block,
+    x: Float[Tensor, "B T S D"],
+    mask: Bool[Tensor, "B T"] | None,
+    drop_path: nn.Module = WHOLE,
 ) -> Float[Tensor, "B T S D"]:
     """Run CLIP's block on all frames' tokens as one sequence; nothing attends to padding frames."""
     frames, count = x.shape[1:3]
     keys = None if mask is None else repeat(mask, "b t -> b 1 1 (t s)", s=count)
-    y = rearrange(x, "b t s d -> b (t s) d")
-    y = y + block.ls_1(attend(block.attn, block.ln_1(y), keys))
-    return rearrange(y + transform(block, y), "b (t s) d -> b t s d", t=frames)
+    y = run(block, rearrange(x, "b t s d -> b (t s) d"), keys, drop_path)
+    return rearrange(y, "b (t s) d -> b t s d", t=frames)
+
+
+def run_jointly_with_one_cls(
+    block: Block,
+    x: Float[Tensor, "B T S D"],
+    mask: Bool[Tensor, "B T"] | None,
+    drop_path: nn.Module = WHOLE,
+) -> Float[Tensor, "B T S D"]:
+    """Run CLIP's block on the video's one CLS token, which every frame holds a copy of, and all patches."""
+    frames, count = x.shape[1], x.shape[2] - 1
+    keys = None if mask is None else F.pad(repeat(mask, "b t -> b 1 1 (t p)", p=count), (1, 0), value=True)
+    y = torch.cat([x[:, 0, :1], rearrange(x[:, :, 1:], "b t p d -> b (t p) d")], 1)
+    cls, patches = run(block, y, keys, drop_path).split([1, frames * count], 1)
+    return with_copies(cls, rearrange(patches, "b (t p) d -> b t p d", t=frames))
+
+
+def with_copies(cls: Float[Tensor, "B 1 D"], patches: Float[Tensor, "B T P D"]) -> Float[Tensor, "B T S D"]:
+    """Put a copy of the video's one CLS token before each frame's patches."""
+    return torch.cat([repeat(cls, "b 1 d -> b t 1 d", t=patches.shape[1]), patches], 2)
 
 
 class TimePositions(nn.Module):

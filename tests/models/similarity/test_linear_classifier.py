@@ -42,5 +42,5 @@ def test_needs_a_name_for_each_class(clip):
     with pytest.raises(ValueError, match="classes=0"):
         build("linear_classifier", clip, {"classes": 0})
     model = DualEncoder(clip, build_method("mean", clip, 4), "linear_classifier", {"classes": 3})
-    with pytest.raises(ValueError, match="2 texts for a classifier of 3 classes"):
+    with pytest.raises(ValueError, match="2 names for a classifier of 3 classes"):
         model.similarity(texts(2), model.encode_video(torch.zeros(1, 4, 3, clip.image_size, clip.image_size)))

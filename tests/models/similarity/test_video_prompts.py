@@ -101,3 +101,56 @@ def test_one_step_reaches_every_parameter():
     assert [name for name, p in model.score.named_parameters() if not p.grad.any()] == []
     optimizer.step()
     assert all(not torch.equal(p, before[name]) for name, p in model.score.named_parameters())
+
+
+@torch.no_grad()
+def test_patches_are_averaged_over_real_frames_and_read_instead_of_frames():
+    torch.manual_seed(0)
+    clip = load_clip("tiny", "random")
+    prompts = VideoPrompts(clip, reads="patches", heads=4).eval()
+    moved(prompts, by=0.2)
+    tokens, real = torch.randn(2, 3, 6, WIDTH), torch.tensor([[True] * 3, [True, True, False]])
+    context = prompts.read(tokens, real, clip.project)
+    embedded = prompts.patch_norm(tokens[1, :2, 1:]) @ prompts.patch_proj
+    torch.testing.assert_close(context[1], embedded.mean(0), atol=1e-5, rtol=0)
+    text, video = texts(3), videos(2, 3)._replace(mask=real, context=context)
+    scores = prompts(text, video)
+    assert torch.equal(prompts(text, video._replace(frames=torch.randn_like(video.frames))), scores)
+    assert (prompts(text, video._replace(context=context.flip(0))) - scores).abs().max() > 1e-3
+    added = prompts.prompts(text, video)
+    expected = F.cosine_similarity(text.text[2] + added[1, 2], video.video[1], dim=0)
+    torch.testing.assert_close(scores[2, 1], expected, atol=1e-5, rtol=0)
+
+
+def test_what_cannot_be_read():
+    clip = load_clip("tiny", "random")
+    with pytest.raises(ValueError, match="reads='words': choose one of"):
+        VideoPrompts(clip, reads="words")
+    with pytest.raises(ValueError, match="heads=5 don't divide the 64 channels"):
+        VideoPrompts(clip, heads=5)
+    model = build(
+        ModelConfig(
+            pretrained="random",
+            temporal="center_clip",
+            similarity="video_prompts",
+            similarity_options={"reads": "patches"},
+        ),
+        4,
+    )
+    with pytest.raises(ValueError, match="this method merges frames: choose reads='frames'"):
+        model.encode_video(torch.zeros(1, 4, 3, 48, 48))
+
+
+def test_a_loss_reaches_the_patches_projection():
+    torch.manual_seed(0)
+    options = {"reads": "patches"}
+    config = ModelConfig(
+        pretrained="random", temporal="x_clip", similarity="video_prompts", similarity_options=options
+    )
+    model = build(config, 4)
+    freeze(model, TrainConfig())
+    ids = model.clip.tokenize(["a red square", "a green circle moves"], 8)
+    batch = {"video": torch.randn(2, 4, 3, 48, 48), "text": ids}
+    fabric = Fabric(accelerator="cpu", devices=1)
+    batch_loss(fabric, Objective(model), model, batch, TrainConfig()).backward()
+    assert [name for name, p in model.score.named_parameters() if not p.grad.any()] == []

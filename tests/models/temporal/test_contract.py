@@ -13,6 +13,7 @@ from lightning_fabric import Fabric
 
 from stan import experiments
 from stan.config import Experiment, ModelConfig
+from stan.data import label_sets
 from stan.models import similarity
 from stan.models.clip import TextOutput, load_clip
 from stan.models.dual_encoder import DualEncoder, build
@@ -225,7 +226,9 @@ def test_every_row_trains_one_step(suite, video):
         recipe = replace(experiment.train, lr=1e-3)
         model = build(replace(experiment.model, pretrained="random"), FRAMES)
         freeze(model, recipe)
-        ids = model.clip.tokenize(CAPTIONS if suite == "motions" else CAPTIONS[:2], 12)
+        ids = model.clip.tokenize(
+            (CAPTIONS * 7)[: label_sets.count(suite) or 2], 12
+        )  # a text per class or video
         batch = {"text": ids, "video": video}
         if suite == "motions":
             batch |= {"label": torch.tensor([2, 0]), "twin_label": torch.tensor([0, -1])}
@@ -241,10 +244,11 @@ def test_every_row_trains_one_step(suite, video):
     assert still == []
 
 
-def test_every_method_and_similarity_is_a_row_of_the_structures():
-    listed = experiments.study("structures", "retrieval")
-    assert {e.model.temporal for e in listed} == set(METHODS)
-    assert {e.model.similarity for e in listed} == SIMILARITIES.keys() - {"linear_classifier"}
+def test_every_method_and_similarity_is_a_row():
+    structures = experiments.study("structures", "retrieval")
+    assert {e.model.temporal for e in structures} == set(METHODS)
+    listed = structures + experiments.study("classifiers", "motions")
+    assert {e.model.similarity for e in listed} == set(SIMILARITIES)
 
 
 def test_the_config_of_a_row_builds_what_it_names():

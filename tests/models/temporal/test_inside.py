@@ -33,6 +33,8 @@ OPTIONS = {
     "aim with adapted input": ("aim", {"adapted_input": True}),
     "x_clip without MIT": ("x_clip", {"layers": 0}),
     "center_clip of three": ("center_clip", {"segment": 3, "clusters": 5, "block": 1}),
+    "divided_space_time with one CLS": ("divided_space_time", {"one_cls": True, "drop_path": 0.1}),
+    "joint_space_time with one CLS": ("joint_space_time", {"one_cls": True, "drop_path": 0.1}),
     "token_learner early": ("token_learner", {"tokens": 3, "block": 0}),
 }
 SETTINGS = {name: (name, {}) for name in INSIDE} | OPTIONS
@@ -44,7 +46,14 @@ START_AS_CLIP = [
     "aim with adapted input",
     "divided_space_time",
 ]
-CLIP_OF_ONE_FRAME = [*START_AS_CLIP, "joint_space_time", "token_roll"]
+CLIP_OF_ONE_FRAME = [
+    *START_AS_CLIP,
+    "divided_space_time with one CLS",
+    "joint_space_time",
+    "joint_space_time with one CLS",
+    "frozen_in_time",
+    "token_roll",
+]
 ORDER_BLIND = ["x_clip without MIT"]
 
 
@@ -83,7 +92,7 @@ def pooled(clip, video):
 
 
 def test_every_method_inside_is_tested():
-    assert {name for name, _ in SETTINGS.values()} == set(INSIDE) and len(INSIDE) == 8
+    assert {name for name, _ in SETTINGS.values()} == set(INSIDE) and len(INSIDE) == 10
 
 
 @torch.no_grad()
@@ -390,7 +399,7 @@ def test_medoids_of_a_still_video_are_its_patches(clip, video):
 @pytest.mark.parametrize("name", INSIDE)
 def test_attention_maps_or_a_word_why_not(clip, name, video):
     model = DualEncoder(clip, build(name, clip, 4)).eval()
-    if name in ("x_clip", "center_clip", "joint_space_time", "token_learner"):
+    if name in ("x_clip", "center_clip", "joint_space_time", "frozen_in_time", "token_learner"):
         with pytest.raises(ValueError, match="no attention maps of .*: its tokens are not each frame's own"):
             attention_of(model, video[0])
     else:

@@ -1,5 +1,6 @@
 """STAN against the released model's own outputs, against its equations, and in every setting."""
 
+import itertools
 from pathlib import Path
 
 import pytest
@@ -24,6 +25,8 @@ SETTINGS = {
     "one level": {"multi_level": False},
     "posterior": {"branch": False, "multi_level": False},
     "dense convolution": {"cross_frame": "convolution"},
+    "dense over time": {"cross_frame": "convolution", "convolution": "dense_over_time"},
+    "linear start": {"attention_start": "linear"},
     "bottleneck convolution": {"cross_frame": "convolution", "convolution": "bottleneck"},
     "paper": {"merge": "projection", "first_input": "paper", "dropout": 0.1},
     "projected from zero": {"layers": 3, "merge": "zero_projection"},
@@ -169,7 +172,7 @@ def test_a_merge_projected_from_zero_starts_on_the_first_level_alone(clip):
 @torch.no_grad()
 def test_bottleneck_convolution_by_hand(clip):
     torch.manual_seed(0)
-    module = StanLayer(4, clip.blocks[0], 0.0, "convolution", "bottleneck", True).cross_frame
+    module = StanLayer(4, clip.blocks[0], 0.0, "convolution", "bottleneck", True, (6, 6)).cross_frame
     module.up.weight.normal_()
     x = torch.randn(1, 3, 36, WIDTH)
     down = module.down(x)
@@ -177,6 +180,50 @@ def test_bottleneck_convolution_by_hand(clip):
     middle = sum(down[:, t] @ weight[..., t].T for t in range(3)) + module.over_time.bias
     expected = x[:, 1] + module.up(torch.nn.functional.gelu(middle))
     torch.testing.assert_close(module(x, None)[:, 1], expected, atol=1e-4, rtol=0)
+
+
+@torch.no_grad()
+def test_dense_convolution_by_hand(clip):
+    """Each patch reads its 26 neighbours in time, rows and columns, and zeros beyond the clip and the frame."""
+    torch.manual_seed(0)
+    module = StanLayer(4, clip.blocks[0], 0.0, "convolution", "dense", True, (2, 3)).cross_frame
+    module.temporal_fc.weight.copy_(torch.eye(WIDTH))
+    x = torch.randn(1, 2, 6, WIDTH)
+    at = {(t, i // 3, i % 3): x[0, t, i] for t in range(2) for i in range(6)}
+    for t, row, column in ((0, 0, 0), (1, 1, 2)):
+        middle = module.over_time.bias.clone()
+        for a, b, c in itertools.product(range(3), repeat=3):
+            neighbour = at.get((t + a - 1, row + b - 1, column + c - 1))
+            if neighbour is not None:
+                middle += module.over_time.weight[:, :, a, b, c] @ neighbour
+        expected = at[t, row, column] + middle
+        torch.testing.assert_close(module(x, None)[0, t, 3 * row + column], expected, atol=1e-5, rtol=0)
+
+
+@torch.no_grad()
+def test_the_older_dense_convolution_is_the_middle_of_the_whole_kernel(clip):
+    whole, middle = (
+        StanLayer(4, clip.blocks[0], 0.0, "convolution", kind, True, (2, 3)).cross_frame
+        for kind in ("dense", "dense_over_time")
+    )
+    moved(whole)
+    outside = torch.ones(3, 3, dtype=torch.bool)
+    outside[1, 1] = False
+    whole.over_time.weight[..., outside] = 0
+    state = whole.state_dict()
+    weight = state["over_time.weight"][..., 1:2, 1:2]
+    middle.load_state_dict(state | {"over_time.weight": weight})
+    x = torch.randn(2, 4, 6, WIDTH)
+    torch.testing.assert_close(middle(x, None), whole(x, None), atol=1e-5, rtol=0)
+
+
+def test_starts_of_cross_frame_attention(clip):
+    bound = WIDTH**-0.5
+    for start, spread in (("xavier", (6 / (4 * WIDTH)) ** 0.5), ("linear", bound)):
+        attention = build("stan", clip, 4, {"attention_start": start}).layers[1].cross_frame.attention
+        assert 0.95 * spread < attention.in_proj_weight.abs().max() <= spread
+        assert attention.in_proj_bias.any() == attention.out_proj.bias.any() == (start == "linear")
+        assert attention.in_proj_bias.abs().max() <= bound
 
 
 @torch.no_grad()
@@ -234,6 +281,7 @@ def test_drop_path_rises_over_the_layers(clip):
         ({"cross_frame": "lstm"}, "choose cross_frame attention, convolution or none"),
         ({"cross_frame": "none", "intra_frame": False}, "no layers"),
         ({"branch": False}, "set multi_level=False"),
+        ({"attention_start": "ones"}, "attention_start='ones'"),
         ({"merge": "product"}, "merge='product'"),
         ({"first_input": "mine"}, "first_input='mine'"),
         ({"max_frames": 3}, "max_frames=3"),

@@ -1,0 +1,60 @@
+"""TimeSformer's and Frozen in Time's reference outputs in, what our model gives in their place out."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+import torch
+from einops import rearrange
+from jaxtyping import Float
+from torch import Tensor
+
+from stan.bench.parity.classifier import class_logits
+from stan.bench.parity.golden import Golden, Outputs, Rival
+from stan.bench.parity.recorded import recorded
+from stan.models.dual_encoder import DualEncoder
+
+
+def patch_major(x: Float[Tensor, "B T S D"]) -> Float[Tensor, "B J D"]:
+    """Return the CLS token, of which every frame holds a copy, then patch 0 of all frames, patch 1, ..."""
+    return torch.cat([x[:, 0, :1], rearrange(x[:, :, 1:], "b t p d -> b (p t) d")], 1)
+
+
+def frame_major(x: Float[Tensor, "B T S D"]) -> Float[Tensor, "B J D"]:
+    """Return the CLS token, of which every frame holds a copy, then all patches of frame 0, of frame 1, ..."""
+    return torch.cat([x[:, 0, :1], rearrange(x[:, :, 1:], "b t p d -> b (t p) d")], 1)
+
+
+def _tokens(
+    model: DualEncoder, video: Tensor, ordered: Callable[[Tensor], Tensor]
+) -> Iterator[tuple[str, Tensor]]:
+    """Yield the tokens before the blocks, with their times, and after each of them."""
+    cls, patches = model.encoder.embed(video).split([1, model.clip.patches], 2)
+    yield "tokens_before_blocks", ordered(torch.cat([cls, model.temporal.time(patches)], 2))
+    for i, x in model.encoder.blocks(video):
+        yield f"tokens_after_block_{i}", ordered(x)
+
+
+@torch.no_grad()
+def _timesformer(golden: Golden) -> Outputs:
+    model, video = golden.model(), golden.io["video"]
+    embedded = model.encode_video(video)
+    return dict(_tokens(model, video, patch_major)) | {
+        "features": embedded.video,
+        "logits": class_logits(model, embedded),
+    }
+
+
+@torch.no_grad()
+def _frozen(golden: Golden) -> Outputs:
+    model, video = golden.model(), golden.io["video"]
+    with recorded(model.clip.visual.ln_post) as normed:
+        embedded = model.encode_video(video)
+    return dict(_tokens(model, video, frame_major)) | {
+        "features": normed[0][:, 0],
+        "video_embedding": embedded.video,
+    }
+
+
+TIMESFORMER = Rival("TimeSformer (facebookresearch/TimeSformer)", _timesformer, frozenset({"video"}))
+FROZEN_IN_TIME = Rival("Frozen in Time (m-bain/frozen-in-time)", _frozen, frozenset({"video"}))

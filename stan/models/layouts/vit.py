@@ -1,0 +1,145 @@
+"""Video transformers that start from an image ViT (timm's names), not from a CLIP: TimeSformer, Frozen in Time.
+
+A CLIP's image tower stands for the ViT: without the norm before the blocks, with the bias of the patches in their
+positions, with exact GELU and a layer norm eps of 1e-6.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from typing import Any
+
+import torch
+
+from stan.models.layouts.names import Layout, State, count
+
+EPS = 1e-6
+LOGIT_SCALE = math.log(20)  # Frozen's recipe divides cosines by 0.05
+_BLOCK = r"blocks\.(?P<n>\d+)\."
+_ATTENTION = {
+    r"qkv\.(?P<rest>weight|bias)": r"in_proj_\g<rest>",
+    r"proj\.(?P<rest>weight|bias)": r"out_proj.\g<rest>",
+}
+
+
+def attention_names(theirs: str, ours: str) -> dict[str, str]:
+    """Return the names of an attention's two projections behind these beginnings."""
+    return {rf"{theirs}\.{part}": rf"{ours}.{name}" for part, name in _ATTENTION.items()}
+
+
+def vit_names(prefix: str) -> dict[str, str]:
+    """Return the names of a ViT behind `prefix`, a pattern without groups."""
+    visual = "clip.visual"
+    parts = {
+        r"norm(?P<k>[12])\.(?P<rest>.+)": r"ln_\g<k>.\g<rest>",
+        r"mlp\.fc1\.(?P<rest>.+)": r"mlp.c_fc.\g<rest>",
+        r"mlp\.fc2\.(?P<rest>.+)": r"mlp.c_proj.\g<rest>",
+    } | attention_names("attn", "attn")
+    return {
+        rf"{prefix}patch_embed\.proj\.(weight|bias)": rf"{visual}.conv1.\1",
+        rf"{prefix}cls_token": f"{visual}.class_embedding",
+        rf"{prefix}pos_embed": f"{visual}.positional_embedding",
+        rf"{prefix}norm\.(.+)": rf"{visual}.ln_post.\1",
+    } | {
+        rf"{prefix}{_BLOCK}{part}": rf"{visual}.transformer.resblocks.\g<n>.{name}"
+        for part, name in parts.items()
+    }
+
+
+def needed(state: State, *names: str) -> None:
+    """Raise ValueError, naming them, if any of `names` (ours) is missing."""
+    lacking = [name for name in names if name not in state]
+    if lacking:
+        raise ValueError(f"lacks {', '.join(lacking)} (our names): no checkpoint of a whole model")
+
+
+def as_clip(state: State, eps: float = EPS, **activation: Any) -> dict[str, Any]:
+    """Turn a ViT's first tensors into a CLIP's, in place, and return the parts of the architecture that it implies."""
+    visual = "clip.visual."
+    names = (
+        "conv1.bias",
+        "class_embedding",
+        "positional_embedding",
+        "transformer.resblocks.0.mlp.c_fc.weight",
+    )
+    needed(state, *(visual + name for name in names))
+    positions = state[f"{visual}positional_embedding"].flatten(0, 1).clone()
+    positions[1:] += state.pop(f"{visual}conv1.bias")
+    state[f"{visual}positional_embedding"] = positions
+    state[f"{visual}class_embedding"] = state[f"{visual}class_embedding"].flatten()
+    hidden, width = state[f"{visual}transformer.resblocks.0.mlp.c_fc.weight"].shape
+    vision = {"no_ln_pre": True, "norm_kwargs": {"eps": eps}} | activation
+    if hidden != 4 * width:
+        vision["mlp_ratio"] = (hidden + 0.5) / width  # open_clip rounds down
+    return {"vision_cfg": vision}
+
+
+def first_times(state: State, told: Mapping[str, Any]) -> int:
+    """Cut the table of times to the model's number of frames, in place, and return that number.
+
+    Raises ValueError for more frames than the table has.
+    """
+    needed(state, "temporal.time.weight")
+    times = state["temporal.time.weight"].flatten(0, -2)
+    frames = told.get("frames", len(times))
+    if frames > len(times):
+        raise ValueError(f"{frames} frames in config.json, but the table of times has {len(times)}")
+    state["temporal.time.weight"] = times[:frames]
+    return frames
+
+
+def _timesformer(state: State, told: Mapping[str, Any]) -> dict[str, Any]:
+    divided = count(state, "temporal.over_time.") > 0
+    needed(state, "score.fc.weight", "score.fc.bias")
+    return {
+        "architecture": as_clip(state),
+        "activation": "gelu",
+        "frames": first_times(state, told),
+        "temporal": "divided_space_time" if divided else "joint_space_time",
+        "options": {"one_cls": True},
+        "similarity": "linear_classifier",
+        "similarity_options": {"classes": len(state["score.fc.bias"])},
+    }
+
+
+TIMESFORMER = Layout(
+    "TimeSformer",
+    (r"time_embed", r"blocks\..+"),
+    vit_names("")
+    | {"time_embed": "temporal.time.weight", r"head\.(.+)": r"score.fc.\1"}
+    | {
+        rf"{_BLOCK}{theirs}\.(?P<rest>.+)": rf"temporal.over_time.\g<n>.{ours}.\g<rest>"
+        for theirs, ours in {"temporal_norm1": "norm", "temporal_fc": "temporal_fc"}.items()
+    }
+    | attention_names(rf"{_BLOCK}temporal_attn", r"temporal.over_time.\g<n>.attention"),
+    design=_timesformer,
+)
+
+
+def _frozen(state: State, told: Mapping[str, Any]) -> dict[str, Any]:
+    needed(state, "clip.visual.proj", "temporal.bias")
+    state["clip.visual.proj"] = state["clip.visual.proj"].T
+    state["clip.logit_scale"] = torch.tensor(LOGIT_SCALE)
+    return {
+        "architecture": as_clip(state),
+        "activation": "gelu",
+        "frames": first_times(state, told),
+        "temporal": "frozen_in_time",
+    }
+
+
+FROZEN_IN_TIME = Layout(
+    "Frozen in Time",
+    (r"video_model\..+", r"vid_proj\.0\.weight"),
+    vit_names(r"video_model\.")
+    | {
+        r"video_model\.temporal_embed": "temporal.time.weight",
+        r"vid_proj\.0\.weight": "clip.visual.proj",
+        r"vid_proj\.0\.bias": "temporal.bias",
+        rf"video_model\.{_BLOCK}norm3\.(?P<rest>.+)": r"temporal.over_time.\g<n>.norm.\g<rest>",
+    }
+    | attention_names(rf"video_model\.{_BLOCK}timeattn", r"temporal.over_time.\g<n>.attention"),
+    left_out={r"(text_model|txt_proj)\..+": "a text tower that is no CLIP's: only videos are embedded"},
+    design=_frozen,
+)

@@ -1,0 +1,119 @@
+"""Frozen in Time's divided attention: results over time only feed attention within the frame (intermediate)."""
+
+from __future__ import annotations
+
+from copy import deepcopy
+from typing import TYPE_CHECKING
+
+import torch
+from einops import rearrange, repeat
+from jaxtyping import Bool, Float
+from torch import Tensor, nn
+
+from stan.models.temporal.attention import attend
+from stan.models.temporal.base import Project, Temporal
+from stan.models.temporal.video_tokens import TimePositions, transform, with_copies, zero
+
+if TYPE_CHECKING:
+    from stan.models.blocks import Block
+    from stan.models.clip import Clip
+
+
+class FrozenInTime(Temporal):
+    """Attention over time, then within frames, with one CLS token per video (`video_transformer.py`).
+
+    Attention of either kind: the CLS token asks all patches of all frames; a patch asks the CLS token and its group,
+    which is its place in all frames or its frame. What attention over time adds is read by attention within frames,
+    but only what the latter adds stays: x + within(norm(x + over_time(norm(x)))). Then CLIP's MLP.
+
+    Starts as in the source: over time, queries, keys and values are zero and the projection's weights one; its norm is
+    new; times are zero. The projection into the shared space has a bias, which starts at zero here.
+    """
+
+    def __init__(self, clip: Clip, frames: int):
+        super().__init__(clip, frames)
+        self.changes_from = 0
+        self.time = TimePositions(frames, clip.width)
+        self.over_time = nn.ModuleList(OverTime(block) for block in clip.blocks)
+        self.bias = nn.Parameter(torch.zeros(clip.embed_dim))
+
+    def inside(self, i: int, block: Block, x: Tensor, mask: Tensor | None) -> Tensor:
+        cls, patches = x[:, 0, :1], x[:, :, 1:]
+        if i == 0:
+            patches = self.time(patches)
+        x = with_copies(cls, patches)
+        y = block.ln_1(x + self.over_time[i](x, mask))
+        of_cls, of_patches = _within(block.attn, y[:, 0, :1], y[:, :, 1:], mask)
+        x = x + block.ls_1(with_copies(of_cls, of_patches))
+        return x + transform(block, x)
+
+    def after(self, x: Tensor, side: None, mask: Tensor | None, project: Project) -> Tensor:
+        frames = project(x[:, :, 0])
+        if frames.shape[-1] != len(self.bias):
+            raise ValueError(
+                "frozen_in_time projects into the space shared with texts: choose a similarity that reads it"
+                " (linear_classifier: before_projection=False)"
+            )
+        return frames + self.bias
+
+
+class OverTime(nn.Module):
+    """What attention over time would add to CLS token and patches."""
+
+    def __init__(self, block: Block):
+        super().__init__()
+        self.norm = deepcopy(block.ln_1).requires_grad_(True)
+        self.norm.reset_parameters()
+        self.attention = deepcopy(block.attn).requires_grad_(True)
+        nn.init.zeros_(self.attention.in_proj_weight)
+        nn.init.zeros_(self.attention.in_proj_bias)
+        nn.init.ones_(zero(self.attention.out_proj).weight)
+
+    def forward(
+        self, x: Float[Tensor, "B T S D"], mask: Bool[Tensor, "B T"] | None
+    ) -> Float[Tensor, "B T S D"]:
+        y = self.norm(x)
+        cls, patches = y[:, 0, :1], y[:, :, 1:]
+        keys = None if mask is None else repeat(mask, "b t -> (b p) t", p=patches.shape[2])
+        of_patches = _of_groups(self.attention, cls, rearrange(patches, "b t p d -> b p t d"), keys)
+        of_cls = _of_cls(self.attention, cls, patches, mask)
+        return with_copies(of_cls, rearrange(of_patches, "b p t d -> b t p d"))
+
+
+def _within(
+    attention: nn.MultiheadAttention,
+    cls: Float[Tensor, "B 1 D"],
+    patches: Float[Tensor, "B T P D"],
+    mask: Bool[Tensor, "B T"] | None,
+) -> tuple[Float[Tensor, "B 1 D"], Float[Tensor, "B T P D"]]:
+    """Return what attention within frames makes of the CLS token and of the patches."""
+    return _of_cls(attention, cls, patches, mask), _of_groups(attention, cls, patches, None)
+
+
+def _of_cls(
+    attention: nn.MultiheadAttention,
+    cls: Float[Tensor, "B 1 D"],
+    patches: Float[Tensor, "B T P D"],
+    mask: Bool[Tensor, "B T"] | None,
+) -> Float[Tensor, "B 1 D"]:
+    """Return what the CLS token gets from itself and all patches of real frames."""
+    tokens = torch.cat([cls, rearrange(patches, "b t p d -> b (t p) d")], 1)
+    keys = None if mask is None else _with_cls(repeat(mask, "b t -> b (t p)", p=patches.shape[2]))
+    return attend(attention, tokens, keys, queries=1)
+
+
+def _of_groups(
+    attention: nn.MultiheadAttention,
+    cls: Float[Tensor, "B 1 D"],
+    patches: Float[Tensor, "B G N D"],
+    real: Bool[Tensor, "BG N"] | None,
+) -> Float[Tensor, "B G N D"]:
+    """Return what each patch gets from the CLS token and the real patches of its group."""
+    groups = patches.shape[1]
+    tokens = rearrange(with_copies(cls, patches), "b g n d -> (b g) n d")
+    y = attend(attention, tokens, None if real is None else _with_cls(real))
+    return rearrange(y[:, 1:], "(b g) n d -> b g n d", g=groups)
+
+
+def _with_cls(real: Bool[Tensor, "N S"]) -> Bool[Tensor, "N 1 1 S+1"]:
+    return nn.functional.pad(real, (1, 0), value=True)[:, None, None]
