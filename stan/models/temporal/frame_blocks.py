@@ -5,14 +5,19 @@ In most CLIPs, the text tower's blocks are as wide as the embedding. CLIP4Clip a
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from copy import deepcopy
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 import torch
 from jaxtyping import Bool, Float
 from torch import Tensor, nn
 
+from stan.models.temporal.attention import attend
+from stan.models.temporal.video_tokens import transform
+
 if TYPE_CHECKING:
+    from stan.models.blocks import Block
     from stan.models.clip import Clip
 
 
@@ -66,14 +71,10 @@ def mix(
     blocks: nn.ModuleList, x: Float[Tensor, "B S E"], real: Bool[Tensor, "B S"] | None
 ) -> Float[Tensor, "B S E"]:
     """Run `x` through the blocks. Nothing attends to tokens where `real` is False; each row needs a True."""
-    padding = None
-    if real is not None:
-        attention, count = blocks[0].attn, x.shape[1]
-        assert isinstance(attention, nn.MultiheadAttention)
-        padding = torch.zeros(real.shape, dtype=x.dtype, device=x.device).masked_fill_(~real, float("-inf"))
-        padding = padding[:, None, None].expand(-1, attention.num_heads, count, -1).reshape(-1, count, count)
-    for block in blocks:
-        x = block(x, attn_mask=padding)
+    keys = None if real is None or real.all() else real[:, None, None]
+    for block in cast("Iterable[Block]", blocks):  # a text tower's blocks have the same parts
+        x = x + block.ls_1(attend(block.attn, block.ln_1(x), keys))
+        x = x + transform(block, x)
     return x
 
 
