@@ -48,7 +48,7 @@ class TightTransformer(PairSimilarity):
         words = repeat(text.text, "a e -> (a b) 1 e", b=videos)
         frames = repeat(video.frames, "b t e -> (a b) t e", a=texts)
         real = repeat(F.pad(video.mask, (1, 0), value=True), "b s -> (a b) s", a=texts)
-        x = mix(self.blocks, placed(torch.cat([words, frames], 1), self.position), real)
+        x = mix(self.blocks, placed(torch.cat([words, frames], 1), self.position), real, read=1)
         pooled = self.pool(self.norm(x[:, 0]))
         logits = self.score(quick_gelu(pooled))
         return rearrange(logits, "(a b) 1 -> a b", a=texts) / self._logit_scale[0].exp()

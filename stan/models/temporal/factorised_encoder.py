@@ -35,5 +35,5 @@ class FactorisedEncoder(Temporal):
         frames = project(x[:, :, 0])
         tokens = torch.cat([repeat(self.cls, "e -> b 1 e", b=len(frames)), frames], 1)
         real = None if mask is None else F.pad(mask, (1, 0), value=True)
-        mixed = mix(self.blocks, placed(tokens, self.position), real)
-        return self.norm(mixed[:, :1]).expand_as(frames)
+        mixed = mix(self.blocks, placed(tokens, self.position), real, read=1)
+        return self.norm(mixed).expand_as(frames)

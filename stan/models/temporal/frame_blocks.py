@@ -68,12 +68,21 @@ def placed(frames: Float[Tensor, "B T E"], position: Float[Tensor, "N E"]) -> Fl
 
 
 def mix(
-    blocks: nn.ModuleList, x: Float[Tensor, "B S E"], real: Bool[Tensor, "B S"] | None
-) -> Float[Tensor, "B S E"]:
-    """Run `x` through the blocks. Nothing attends to tokens where `real` is False; each row needs a True."""
+    blocks: nn.ModuleList,
+    x: Float[Tensor, "B S E"],
+    real: Bool[Tensor, "B S"] | None,
+    read: int | None = None,
+) -> Float[Tensor, "B R E"]:
+    """Run `x` through the blocks. Nothing attends to tokens where `real` is False; each row needs a True.
+
+    read: number of first tokens that are returned, so that the last block computes no others; None: all.
+    """
     keys = None if real is None or real.all() else real[:, None, None]
-    for block in cast("Iterable[Block]", blocks):  # a text tower's blocks have the same parts
-        x = x + block.ls_1(attend(block.attn, block.ln_1(x), keys))
+    for i, block in enumerate(
+        cast("Iterable[Block]", blocks), 1
+    ):  # a text tower's blocks have the same parts
+        queries = read if i == len(blocks) else None
+        x = x[:, :queries] + block.ls_1(attend(block.attn, block.ln_1(x), keys, queries))
         x = x + transform(block, x)
     return x
 
