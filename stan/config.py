@@ -27,6 +27,13 @@ class DataConfig:
     templates: str = "plain"
     """Sentence templates around a class name: plain (the name alone) or actionclip (ActionCLIP's kinds: training draws
     one of them, testing uses all)."""
+    template_average: str = "scores"
+    """What testing averages over a class's templates: scores, or probabilities (as ActionCLIP does:
+    `stan.evaluation.templates`)."""
+    augmentation: str = "crop"
+    """What changes the frames of training clips, a name in `stan.data.video.augmentation.AUGMENTATIONS`. crop: random
+    frames and a random crop, but nothing where the image tower is frozen, whose levels are then computed once. none:
+    the frames that testing takes. Any other: each epoch decodes and changes them anew."""
     world_seed: int = 0
     skip_broken: bool = False
     """Leave out clips with a frame that cannot be decoded, and count them. If false, such a file is an error."""
@@ -60,29 +67,48 @@ config's identity, so that a run that ran out of memory can continue with less a
 
 @dataclass(frozen=True)
 class TrainConfig:
-    """The training recipe: the paper's two learning rates, AdamW, and a cosine schedule with warm-up."""
+    """The training recipe; by default the paper's two learning rates, AdamW, and a cosine schedule with warm-up."""
 
     frozen: str = "vision"
-    """vision: the image tower is frozen, its levels are computed once; clip: both towers are frozen; nothing: full
-    fine-tuning."""
+    """vision: the image tower is frozen, its levels are computed once; text: the text tower is frozen; clip: both are;
+    nothing: full fine-tuning."""
     epochs: int = 12
     batch: int = 64
     lr: float = 1e-3
     """Learning rate of the new parameters, which are not CLIP's."""
     clip_lr_ratio: float = 0.1
     """CLIP's learning rate as a share of `lr` (0.1 in the paper)."""
+    optimizer: str = "adamw"
+    """adamw, or sgd with a momentum of 0.9."""
+    beta2: float = 0.98
+    """How slowly AdamW forgets squared gradients."""
     weight_decay: float = 0.02
+    schedule: str = "cosine"
+    """What the learning rate does after warm-up. cosine: it falls to 0; constant: it stays; steps: a tenth of it from
+    11/15 of all steps on and a hundredth from 14/15 on, as in TimeSformer."""
     warmup: float = 0.1
     """Share of all steps during which the learning rate rises linearly."""
     clip_gradient: float = 5.0
+    """Longest gradient; longer ones are cut to it. 0: gradients stay as they are."""
     temperature: float = 0.05
-    """The loss divides similarities by it; it is fixed, as in the released recipe."""
+    """The loss divides similarities by it. It is fixed, as in the released recipe, or where `learned_scale` starts."""
+    learned_scale: bool = False
+    """Train CLIP's logit scale, which stays at most 100 (CLIP4Clip)."""
     loss: str = "cross-entropy"
     """cross-entropy: InfoNCE over pairs, cross-entropy over classes; kl: ActionCLIP's loss, over a batch's pairs."""
+    sentences: str = "class"
+    """Recognition: what a step compares its videos with. class: every class, each in a template drawn for it; video:
+    the batch's own classes, each video's in a template drawn for it (ActionCLIP)."""
     decorrelation: float = 0.0
     """Weight of DRL's channel decorrelation (1.1e-4 in DRL)."""
     twins: float = 0.0
     """Recognition: weight of the loss that tells a clip's class from that of its time-reversed twin, if it has one."""
+    label_smoothing: float = 0.0
+    """Recognition: share of a clip's target that is spread over all classes."""
+    mixup: float = 0.0
+    """Recognition: alpha of the Beta distribution from which mixup draws how much of a clip remains (0: no mixup)."""
+    cutmix: float = 0.0
+    """The same for cutmix. With both, each batch takes one of the two, with equal probability."""
     precision: str = "32-true"
     """Precision, as lightning-fabric names it."""
     chunk: int = 0

@@ -46,14 +46,20 @@ def _card(rank: int, result: dict[str, Any], scale: tuple[float, float]) -> str:
  style="--still:{max(still, 0):.1f}%"></div>
 {_curve(result, length, scale)}
 <h3><span>{rank}.</span> <bdi>{name}</bdi></h3>
-<p class="facts">score <b>{result["score"]:.3f}</b>, better than <b>{result["percentile"]:.0f}&nbsp;%</b>
- of unrelated queries</p>
+<p class="facts">score <b>{result["score"]:.3f}</b>{_beside_bank(result["percentile"])}</p>
 <div class="actions">
 <button type="button" class="play" aria-label="Play {name} from {start:.1f} seconds">▶ {moment}</button>
 <button type="button" {like} aria-label="More like {name}">More like this</button>
 <button type="button" {like} data-start="{start:.3f}" data-end="{end:.3f}"
  aria-label="More like this moment of {name}">… like this moment</button></div>
 </article>"""
+
+
+def _beside_bank(percentile: float | None) -> str:
+    """Return how many unrelated sentences fit less; nothing for a model that reads no sentences."""
+    return (
+        "" if percentile is None else f", better than <b>{percentile:.0f}&nbsp;%</b>\n of unrelated queries"
+    )
 
 
 def _curve(result: dict[str, Any], length: float, scale: tuple[float, float]) -> str:

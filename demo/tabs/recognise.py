@@ -135,8 +135,10 @@ def _edges(times: list[float]) -> list[float]:
     return [*edges, 2 * times[-1] - edges[-1]]
 
 
-def _none(found: dict[str, Any]) -> str:
-    """Return a message that says how likely it is that no label fits."""
+def _none(found: dict[str, Any] | None) -> str:
+    """Return a message that says how likely it is that no label fits; nothing for a classifier of its own classes."""
+    if found is None:
+        return ""
     chance = f"<b>{100 * found['probability']:.0f}&nbsp;%</b>"
     if found["rejected"]:
         return message(

@@ -21,6 +21,7 @@ from torch.utils._pytree import tree_leaves
 from torch.utils.flop_counter import flop_registry, sdpa_backward_flop_count, sdpa_flop_count
 
 from stan.config import Experiment, with_parts
+from stan.data import label_sets
 from stan.data.loader import Batch
 from stan.experiments import task
 from stan.models.dual_encoder import DualEncoder, build
@@ -37,8 +38,8 @@ CARDS = (24, 40, 80)
 USABLE = 0.9
 """Share of a card's memory that a step may take."""
 
-CLASSES, CLASS_WORDS = {"kinetics": 400, "something": 174}, 16
-"""Number of classes of each set, and number of tokens of the longest class name."""
+CLASS_WORDS = 16
+"""Number of tokens of the longest class name."""
 
 _MEASURED = (16, 32)
 """Numbers of clips that are measured. With fewer clips, recomputed blocks would hold less than the gradient of the
@@ -94,7 +95,7 @@ def step(experiment: Experiment, clips: int) -> StepMemory:
         with Watcher([*model.parameters(), *(p.grad for p in trained)]) as watcher:
             backward(fabric, objective, model, batch, recipe, seed=0)
     gradients = sum(map(_bytes, trained))
-    moments = 2 * gradients  # AdamW's
+    moments = gradients * (1 if recipe.optimizer == "sgd" else 2)
     parameters = sum(map(_bytes, model.parameters()))
     return StepMemory(parameters, gradients, moments, watcher.peak + moments, watcher.flops // 2)
 
@@ -152,7 +153,7 @@ def _batch(experiment: Experiment, model: DualEncoder, clips: int) -> Batch:
     if task(data.suite) == "retrieval":
         return batch | {"text": torch.zeros(clips, data.words, dtype=torch.long)}
     label = torch.zeros(clips, dtype=torch.long)
-    words = torch.zeros(CLASSES[data.suite], CLASS_WORDS, dtype=torch.long)
+    words = torch.zeros(label_sets.count(data.suite), CLASS_WORDS, dtype=torch.long)
     return batch | {"text": words, "label": label, "twin_label": label}
 
 

@@ -27,11 +27,11 @@ from stan.bench.encoders import (
     preset,
     waited,
 )
-from stan.config import ModelConfig
+from stan.config import ModelConfig, TrainConfig
 from stan.models.video_encoder import VideoEncoder
 from stan.results import provenance
 from stan.training.losses import info_nce
-from stan.training.optim import BETAS, EPSILON
+from stan.training.optim import optimizer
 
 PRESET = "stan-self-b32"
 CLIPS = (1, 2, 4)
@@ -138,13 +138,13 @@ def _weights(module: nn.Module) -> list[nn.Parameter]:
 
 def step(module: nn.Module, video: Float[Tensor, "B T 3 S S"], precision: str) -> Callable[[], float]:
     """Return a function that takes one step on these videos at every call and returns the loss."""
-    optimizer = torch.optim.AdamW(_weights(module), 2e-6, BETAS, EPSILON, fused=True)
+    descent = optimizer([{"params": _weights(module)}], TrainConfig(lr=2e-6))
 
     def run() -> float:
         loss = _loss(module, video, precision)
         loss.backward()
-        optimizer.step()
-        optimizer.zero_grad()
+        descent.step()
+        descent.zero_grad()
         return loss.item()
 
     return run

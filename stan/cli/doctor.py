@@ -14,11 +14,12 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
+import typer
 from packaging.requirements import Requirement
 
-from stan.cli.output import Json, emit
+from stan.cli.output import Json, emit, quiet, table
 from stan.common.paths import ASSETS, BUNDLED, ROOT, project_folder
 
 DISTRIBUTION = "stan-video"
@@ -297,11 +298,43 @@ def _unless(fine: object, remedy: str) -> str:
     return "" if fine else remedy
 
 
-def doctor(as_json: Json = False) -> int:
+def doctor(
+    parity: Annotated[
+        Path | None,
+        typer.Option(
+            help="Instead: a folder of rivals' reference outputs (tests/golden/peers in a clone); how far ours differ."
+        ),
+    ] = None,
+    as_json: Json = False,
+) -> int:
     """Tell what is installed, which devices, decoders and weights are available, and what is missing."""
+    if parity is not None:
+        return _parity(parity, as_json)
     found = report(checks())
     emit(found, as_json, _diagnosis)
     return 0 if found["ok"] else 1
+
+
+def _parity(folder: Path, as_json: bool) -> int:
+    """Print how far our outputs are from the references. The status is 1 if any differs by more than the tolerance."""
+    from stan.bench.parity import parity, report
+
+    with quiet():
+        found = report(parity(folder))
+    emit(found, as_json, _differences)
+    return 0 if found["ok"] else 1
+
+
+def _differences(report: dict[str, Any]) -> str:
+    columns = ("set", "method", "outputs", "equal", "left_out", "largest", "at")
+    left_out = {
+        f"{one['set']} {output['output']}: left out, {output['reason']}"
+        for one in report["sets"]
+        for output in one["differences"]
+        if output["reason"]
+    }
+    said = f"equal: the largest difference is at most {report['tolerance']:g} of the output's largest value"
+    return "\n".join([table(report["sets"], columns), "", said, *sorted(left_out)])
 
 
 def _diagnosis(report: dict[str, Any]) -> str:

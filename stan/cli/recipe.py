@@ -1,4 +1,4 @@
-"""The name of a printed row in; its settings, printed numbers and the memory that its training step takes, out."""
+"""The name of a recipe in; its settings, printed numbers and the memory that its training step takes, out."""
 
 from __future__ import annotations
 
@@ -10,19 +10,20 @@ from stan.cli.output import Json, emit, lines, quiet, table
 
 
 def recipe(
-    row: Annotated[str, typer.Argument(help="A printed row, e.g. msrvtt-self-b32; left out: all.")] = "",
+    row: Annotated[str, typer.Argument(help="A recipe, e.g. msrvtt-self-b32; left out: all.")] = "",
     dry_run: Annotated[
         bool,
         typer.Option("--dry-run", help="Also: memory of a step at full size, and which cards hold it."),
     ] = False,
     as_json: Json = False,
 ) -> None:
-    """Show the paper's benchmark rows: settings, printed numbers, the command to train them and the card they need."""
-    from stan.experiments.paper_rows import BENCHMARKS, benchmark
+    """Show the paper's rows and the rivals' released ones: settings, printed numbers, command and cards."""
+    from stan.experiments.recipes import RECIPES
+    from stan.experiments.recipes import recipe as named
 
     if not row:
-        return emit([_listed(one) for one in BENCHMARKS.values()], as_json, table)
-    chosen = benchmark(row)
+        return emit([_listed(one) for one in RECIPES.values()], as_json, table)
+    chosen = named(row)
     document = _described(chosen)
     if dry_run:
         from stan.bench.step_memory import dry_run as measured
@@ -34,16 +35,17 @@ def recipe(
 
 def _listed(row: Any) -> dict[str, Any]:
     data, model, train = row.experiment.data, row.experiment.model, row.experiment.train
-    first = next(item for item in row.printed if item["metric"] in ("R@1", "top-1"))
+    first = next((item for item in row.printed if item["metric"] in ("R@1", "top-1")), {})
     return {
         "row": row.name,
         "settings": row.settings,
         "backbone": model.backbone,
         "frames": data.frames,
-        "layers": model.options["layers"],
+        "temporal": model.temporal,
+        "layers": model.options.get("layers"),
         "batch": train.batch,
-        "metric": first["metric"],
-        "printed": first["value"],
+        "metric": first.get("metric"),
+        "printed": first.get("value"),
     }
 
 
@@ -54,10 +56,12 @@ def _described(row: Any) -> dict[str, Any]:
     return {
         "row": row.name,
         "settings": row.settings,
+        "source": row.source,
         "unstated": list(row.unstated),
+        "differs": list(row.differs),
         "printed_as": {"table": row.table, "benchmark": row.benchmark, "row": row.row},
         "printed": row.printed,
-        "command": f"stan train {row.name} --study benchmarks --data {row.experiment.data.suite}:ROOT",
+        "command": f"stan train {row.name} --study {row.experiment.study} --data {row.experiment.data.suite}:ROOT",
         "experiment": {part: one[part] for part in ("data", "model", "train", "test_time")},
     }
 

@@ -15,7 +15,10 @@ from stan.cli.overrides import Backbone, Pretrained, Set, Size, Suite, overrides
 def train(
     row: Annotated[str, typer.Argument(help="Row of the study.")] = "stan",
     study: Annotated[
-        str, typer.Option(help="Study that the row is taken from; benchmarks: one that `stan recipe` lists.")
+        str,
+        typer.Option(
+            help="Study that the row is taken from; benchmarks or released: one that `stan recipe` lists."
+        ),
     ] = "components",
     suite: Suite = "retrieval",
     size: Size = "quick",
@@ -42,13 +45,13 @@ def train(
     """
     from lightning_fabric.utilities.rank_zero import rank_zero_only
 
-    from stan.experiments import paper_rows
+    from stan.experiments import recipes
     from stan.experiments.overrides import changed, experiment
     from stan.training.trainer import train as train_one
 
     suite, _, root = suite.partition(":")
-    if study == paper_rows.STUDY:
-        as_named = paper_rows.experiment(row, suite, root or None, seed)
+    if study in recipes.STUDIES:
+        as_named = recipes.experiment(row, suite, root or None, seed)
     else:
         as_named = experiment(study, row, suite, size, seed, root or None)
     wanted = changed(as_named, overrides(settings, backbone, pretrained))

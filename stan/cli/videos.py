@@ -202,12 +202,16 @@ def _printable(text: str) -> str:
     return "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in text)
 
 
+def _none_of_these(none: dict[str, Any]) -> str:
+    return f"none of these: {none['probability']:.2f}{', so none fits' if none['rejected'] else ''}"
+
+
 def _recognised(document: dict[str, Any]) -> str:
     none, strip = document["none"], document["over_time"]
     kind = "" if document["calibrated"] else ", relative: no temperature was fitted"
     said = [
         table(document["labels"]),
-        f"none of these: {none['probability']:.2f}{', so none fits' if none['rejected'] else ''}{kind}",
+        *([_none_of_these(none) + kind] if none else []),
         *(f"too alike to tell: {a!r} and {b!r} ({cosine:.3f})" for a, b, cosine in document["alike"]),
         *(f"{moment:8.2f} s  {best}" for moment, best in zip(strip["times"], strip["best"], strict=True)),
     ]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -64,7 +65,7 @@ def export(
 def convert(
     file: Annotated[
         Path,
-        typer.Argument(help="Weights of a released STAN or a CLIP: .safetensors, or .pth of plain tensors."),
+        typer.Argument(help="Released weights: .safetensors, or .pth, .pt, .bin, .tar of plain tensors."),
     ],
     out: Annotated[
         Path, typer.Option(help="Folder for checkpoint.safetensors, which `stan.load_model` reads.")
@@ -76,15 +77,49 @@ def convert(
         ),
     ] = None,
     frames: Annotated[int, typer.Option(help="Frames of a video, where no config.json says.", min=1)] = 12,
+    clip: Annotated[
+        str | None,
+        typer.Option(
+            help="The CLIP that completes a file without one of its towers: ARCHITECTURE:PRETRAINED, such as"
+            " ViT-B-16:openai, or a CLIP's file."
+        ),
+    ] = None,
+    similarity: Annotated[
+        str | None,
+        typer.Option(
+            help="How texts and videos are scored, where not by the file's own way: cosine can be searched."
+        ),
+    ] = None,
+    option: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--set",
+            help="NAME=VALUE (JSON): an option of the temporal method that weights don't show; repeatable.",
+        ),
+    ] = None,
     as_json: Json = False,
 ) -> None:
-    """Convert weights from the layout of the released STAN, Hugging Face, OpenAI or open_clip to the one used here."""
+    """Convert released weights of a CLIP, of STAN or of another temporal method to the layout used here.
+
+    Names tell the layouts apart: docs/reference/methods.md lists them.
+    """
     from stan.models.convert import convert as write
     from stan.models.factory import CHECKPOINT
 
+    options = dict(map(_named_value, option or []))
     with quiet():
-        report = write(file, out / CHECKPOINT, frames, activation)
+        report = write(file, out / CHECKPOINT, frames, activation, similarity, clip, options)
     emit(report, as_json, lines)
+
+
+def _named_value(given: str) -> tuple[str, Any]:
+    name, _, value = given.partition("=")
+    try:
+        return name, json.loads(value)
+    except json.JSONDecodeError:
+        raise ValueError(
+            f'--set {given}: give NAME=VALUE with a JSON value, such as scale=1 or before="mlp"'
+        ) from None
 
 
 def _step(line: dict[str, float]) -> None:

@@ -1,10 +1,11 @@
-"""The name of a label set in, its labels out; also offers sentences that fit few videos."""
+"""The name of a label set in, its labels out; also counts a suite's classes, and offers sentences that fit few
+videos."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 
-from stan.data.datasets import kinetics, something
+from stan.data.datasets import SETS, kinetics, something
 from stan.data.world import sentences as reading
 from stan.data.world import suites
 
@@ -24,6 +25,11 @@ def named(name: str) -> tuple[str, ...]:
     if name not in LABEL_SETS:
         raise ValueError(f"there is no label set {name!r}; there are {', '.join(LABEL_SETS)}")
     return LABEL_SETS[name]()
+
+
+def count(suite: str) -> int:
+    """Return the number of classes of a suite, 0 for a suite of captions."""
+    return SETS[suite].classes if suite in SETS else len(suites.labels(suite))
 
 
 def unrelated() -> tuple[str, ...]:

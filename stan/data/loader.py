@@ -27,6 +27,7 @@ from stan.data.datasets import VideoSet
 from stan.data.frame_cache import FrameCache, frame_cache
 from stan.data.preprocessing import Preprocessing, token_ids
 from stan.data.video import decode, transforms
+from stan.data.video.augmentation import AUGMENTATIONS
 
 
 class Levels(Protocol):
@@ -39,16 +40,13 @@ Batch = dict[str, Any]
 """index (B,), text (B, L), video (B * V, T, 3, S, S) or levels {i: (B * V, T, S, D)} or embedded {field: (B * V, ...)};
 for recognition also label (B,) and twin_label (B,), which is -1 where a clip has no time-reversed twin."""
 
-CROP_SCALE = (0.08, 1.0)
-"""Smallest and largest share of a frame's area that a training crop covers, as released."""
-
 MARGIN = 256 / 224
 """Short side of decoded training frames divided by the size of the crop, as released."""
 
 CROPS = 3
 """Crops per pass over a clip, in testing with several views."""
 
-_ORDER, _CLIP, _TEMPLATE = 1, 2, 3  # keys of independent streams of random numbers
+_ORDER, _CLIP, _TEMPLATE, _SENTENCE = 1, 2, 3, 4  # keys of independent streams of random numbers
 
 
 class Loader:
@@ -56,7 +54,7 @@ class Loader:
 
     views: 1; or 3, 12 or 30, which are three crops along the long side in 1, 4 or 10 passes over a video. Each pass has
     its own places in the segments. The middle crop of a single pass is the view that `views=1` gives.
-    augment: whether batches with a draw take random frames and crops.
+    augment: whether batches with a draw take random frames, changed as `data.augmentation` says.
     """
 
     def __init__(
@@ -70,6 +68,7 @@ class Loader:
     ):
         self.videos, self.views, self.augment = videos, views, augment
         self.frames = data.frames
+        self._augmentation = AUGMENTATIONS[data.augmentation]
         self._preprocessing = preprocessing
         self._tokens = partial(token_ids, preprocessing.tokenize, words=data.words)
         self._levels: Levels | None = None
@@ -77,6 +76,7 @@ class Loader:
         self._kept: FrameCache | None = None
         self._order: Int[Tensor, "clips n"] | None = None
         self.templates = prompts.named(data.templates)
+        self.template_average = prompts.averaged(data.template_average)
         self.owner = np.repeat(np.arange(len(videos.clips)), [len(v.captions) for v in videos.clips])
         """Index of each caption's clip."""
         self.first_caption = np.searchsorted(self.owner, np.arange(len(videos.clips)))
@@ -134,10 +134,19 @@ class Loader:
 
     def class_texts(self, draw: tuple[int, ...]) -> Int[Tensor, "classes L"]:
         """Return each class in a template that is drawn for it. draw: seed, epoch and what identifies the step."""
-        by_template = rearrange(self.classes, "(n c) l -> n c l", n=len(self.templates))
-        templates, classes, _ = by_template.shape
+        templates, classes, _ = self._by_template.shape
         drawn = np.random.default_rng((_TEMPLATE, *draw)).integers(templates, size=classes)
-        return by_template[torch.from_numpy(drawn), torch.arange(classes)]
+        return self._by_template[torch.from_numpy(drawn), torch.arange(classes)]
+
+    def own_texts(self, indices: np.ndarray, draw: tuple[int, int]) -> Int[Tensor, "B L"]:
+        """Return the class of each clip at `indices`, in a template drawn for it. draw: seed and epoch."""
+        templates = len(self.templates)
+        drawn = [int(np.random.default_rng((_SENTENCE, *draw, int(i))).integers(templates)) for i in indices]
+        return self._by_template[torch.tensor(drawn), self.labels[indices]]
+
+    @property
+    def _by_template(self) -> Int[Tensor, "templates classes L"]:
+        return rearrange(self.classes, "(n c) l -> n c l", n=len(self.templates))
 
     def batches(self, order: Iterable[np.ndarray], draw: tuple[int, int] | None = None) -> Iterator[Batch]:
         """Yield a batch for each item of `order`, while the next one is being decoded."""
@@ -189,13 +198,13 @@ class Loader:
     def _video(self, index: int, rng: np.random.Generator | None = None) -> Float[Tensor, "V T 3 S S"]:
         path, count = self.videos.clips[index].path, self.frames
         if rng is not None and self.augment:
+            assert self._augmentation is not None
             if self._kept is not None:
                 drawn = self._kept.draw(index, count, rng)
             else:
                 drawn = decode.decode(path, count, self._decoded_size, rng).frames
-            return torch.as_tensor(transforms.training(*self._preprocessing.pixels, CROP_SCALE)(drawn, rng))[
-                None
-            ]
+            changed = transforms.training(*self._preprocessing.pixels, self._augmentation)
+            return torch.as_tensor(changed(drawn, rng))[None]
         if self.views == 1:
             frames = decode.decode(path, count).frames
             return torch.as_tensor(transforms.evaluation(*self._preprocessing.pixels)(frames))[None]

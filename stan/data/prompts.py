@@ -16,12 +16,21 @@ TEMPLATES: dict[str, tuple[str, ...]] = {
 """`actionclip` has 16 sentences of its three kinds: the name at the end, in the middle or at the start; in our
 words."""
 
+AVERAGES = ("scores", "probabilities")
+
 
 def named(name: str) -> tuple[str, ...]:
     """Return the templates `name`. Raises ValueError for an unknown name, listing the known ones."""
     if name not in TEMPLATES:
         raise ValueError(f"data.templates is {name!r}; it can be {', '.join(TEMPLATES)}")
     return TEMPLATES[name]
+
+
+def averaged(over: str) -> str:
+    """Return `over`, which says what testing averages over templates. Raises ValueError for an unknown name."""
+    if over not in AVERAGES:
+        raise ValueError(f"data.template_average is {over!r}; it can be {', '.join(AVERAGES)}")
+    return over
 
 
 def read(path: Path) -> tuple[str, ...]:

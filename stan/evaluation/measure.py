@@ -18,6 +18,7 @@ from torch import Tensor
 from stan.common.tensors import to_device
 from stan.data.loader import Loader
 from stan.evaluation import metrics
+from stan.evaluation.templates import mean_probabilities
 from stan.evaluation.test_time import Rescored, check_tricks, dual_softmax, query_bank_norm, views_of
 from stan.models.clip import TextOutput
 from stan.models.dual_encoder import DualEncoder, embed
@@ -87,7 +88,9 @@ def class_scores(
     A split without classes has every clip's first caption in their place.
     """
     model.eval()
-    scores = torch.from_numpy(_scores(model, _texts(model, loader), embedded(model, loader), loader).T)
+    scores = torch.from_numpy(
+        _scores(model, _texts(model, loader), embedded(model, loader), loader, "scores").T
+    )
     if loader.videos.task == "recognition":
         return scores, loader.labels
     return scores[:, loader.first_caption], torch.arange(len(loader))
@@ -109,13 +112,19 @@ def embedded(model: DualEncoder, loader: Loader) -> VideoOutput:
 
 
 def _scores(
-    model: DualEncoder, text: TextOutput, video: VideoOutput, loader: Loader
+    model: DualEncoder, text: TextOutput, video: VideoOutput, loader: Loader, over: str | None = None
 ) -> Float[np.ndarray, "texts clips"]:
-    """Return the similarity of every caption (or class name) to every clip, averaged over views and templates."""
+    """Return the similarity of every caption (or class name) to every clip, averaged over views and templates.
+
+    over: what is averaged over templates; None for what the data's config says.
+    """
     similarity = model.similarity(text, video).double().cpu().numpy()
     scores = similarity.reshape(len(similarity), -1, loader.views).mean(-1)
     if loader.videos.task == "recognition":
-        scores = scores.reshape(len(loader.templates), -1, scores.shape[1]).mean(0)
+        each = scores.reshape(len(loader.templates), -1, scores.shape[1])
+        if (over or loader.template_average) == "probabilities":
+            return mean_probabilities(torch.from_numpy(each)).numpy()
+        scores = each.mean(0)
     return scores
 
 

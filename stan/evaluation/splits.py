@@ -13,6 +13,12 @@ from stan.models.dual_encoder import DualEncoder
 from stan.models.level_cache import cache_levels
 
 
+def computed_once(experiment: Experiment) -> bool:
+    """Tell whether training reads an image tower's levels: it is frozen, and no augmentation asks for other frames."""
+    frozen = experiment.train.frozen in ("vision", "clip")
+    return frozen and experiment.data.augmentation in ("crop", "none")
+
+
 def open_split(
     experiment: Experiment,
     model: DualEncoder,
@@ -22,19 +28,19 @@ def open_split(
     views: int = 1,
     progress: StageProgress | None = None,
 ) -> Loader:
-    """Return a split as the experiment reads it: cached levels if the image tower is frozen, else frames decoded anew.
+    """Return a split as the experiment reads it: cached levels where `computed_once`, else frames decoded anew.
 
     `model` must still have its backbone's own image tower. `<runs_root>/.levels` keeps levels, `<runs_root>/.frames`
     frames of training clips if asked for, and `<runs_root>/.broken` the names of broken clips that are skipped.
     """
-    fixed = experiment.train.frozen != "nothing"
+    fixed = computed_once(experiment)
     videos = video_set(
         experiment.data, split, worlds_root, stage(progress, f"rendering {experiment.data.suite}")
     )
     if experiment.data.skip_broken:
         shown = stage(progress, f"decoding {experiment.data.suite} {split}")
         videos = without_broken(videos, Path(runs_root) / ".broken", shown)
-    augment = split == "train" and not fixed
+    augment = split == "train" and not fixed and experiment.data.augmentation != "none"
     loader = Loader(videos, model.clip.preprocessing, experiment.data, views=views, augment=augment)
     if fixed:
         shown = stage(progress, f"levels of {experiment.data.suite} {split}")

@@ -1,6 +1,6 @@
 """A video and labels in; the probability of each label and of none, also over time, and labels that are too alike out.
 
-Letters: C labels, B sentences of a bank, T frames, E embedding width. All embeddings are normalised.
+Letters: C labels, B sentences of a bank, T frames, E embedding width.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from weakref import WeakKeyDictionary
 import numpy as np
 import torch
 import torch.nn.functional as F
-from jaxtyping import Float
+from jaxtyping import Float, Int
 from torch import Tensor
 
 from stan.data import prompts
@@ -24,6 +24,8 @@ from stan.data.preprocessing import token_ids
 from stan.evaluation.calibration import temperature_of
 from stan.models.dual_encoder import DualEncoder
 from stan.models.similarity.cosine import Cosine
+from stan.models.similarity.linear_classifier import LinearClassifier
+from stan.models.video_encoder import VideoOutput
 
 PLAIN = prompts.named("plain")
 ALIKE_ODDS = 4.0
@@ -39,13 +41,29 @@ VECTORS_KEPT = 16
 
 
 class EmbeddedVideo(NamedTuple):
-    """A model's embeddings of one video. `times` are in seconds; `name` is the video's name in results."""
+    """A model's embeddings of one video, normalised where the model scores by cosine. `times` are in seconds; `name` is
+    the video's name in results.
+
+    context: see `VideoOutput`, for one video; embeddings from a library have none, so they are scored by cosine only.
+    """
 
     name: str
     path: str
     video: Float[Tensor, " E"]
     frames: Float[Tensor, "T E"]
     times: Float[np.ndarray, " T"]
+    context: Float[Tensor, " *read"] = torch.empty(0)
+
+    def output(self) -> VideoOutput:
+        """Return it as a batch of one video, whose frames are all real."""
+        real = torch.ones(1, len(self.frames), dtype=torch.bool)
+        return VideoOutput(self.frames[None], self.video[None], real, self.context[None])
+
+    def output_by_frame(self) -> VideoOutput:
+        """Return each frame as a video of its own, with the whole video's context."""
+        real = torch.ones(len(self.frames), 1, dtype=torch.bool)
+        context = self.context[None].expand(len(self.frames), *self.context.shape)
+        return VideoOutput(self.frames[:, None], self.frames, real, context)
 
 
 @torch.inference_mode()
@@ -62,33 +80,32 @@ def recognise(
 
     templates: sentences with `{}` for the label; several make an ensemble. pieces: number of equal parts of the video
     that the strip over time shows, each seen by the whole model. None: the strip shows the video's frames. A branch
-    adds the same to every frame, so a strip of motions needs pieces.
+    adds the same to every frame, so a strip of motions needs pieces. For a model that ends in a classifier, the labels
+    are the names of its classes in their order, and templates don't count.
 
     The result: {"video", "labels": [{"label", "probability", "score"}], "none": {"probability", "rejected", "bank"},
     "alike": [[a, b, cosine]], "over_time": {"of", "times", "labels", "best", "probabilities"}, "temperature",
-    "calibrated", "ms"}. probability: softmax of cosine / temperature over all labels, given that one of them is right.
+    "calibrated", "ms"}. probability: softmax of score / temperature over all labels, given that one of them is right.
     calibrated: whether the temperature was fitted (`stan.evaluation.calibration`). If not, it is CLIP's own, and
-    probabilities are only good for comparison. none: see `none_of_these`. alike: see `too_alike`; also holds labels
-    given twice. over_time: times in seconds, the best label at each, and probabilities (times, labels) of the labels
-    shown. ms: milliseconds for encoding the video and for scoring the labels.
+    probabilities are only good for comparison. none: see `none_of_these`; None for a classifier, which knows its own
+    classes only. alike: see `too_alike`, for scores that are cosines; also holds labels given twice. over_time: times
+    in seconds, the best label at each, and probabilities (times, labels) of the labels shown. ms: milliseconds for
+    encoding the video and for scoring the labels.
 
-    Raises ValueError without labels and for a model that doesn't score by cosine, VideoError for a video that can't be
-    decoded.
+    Raises ValueError without labels and for another number of labels than a classifier has classes, VideoError for a
+    video that can't be decoded.
     """
-    if not isinstance(model.score, Cosine):
-        raise ValueError(
-            f"this model scores by {type(model.score).__name__}: labels have one vector each, take one with cosine"
-        )
     names, repeated = distinct(labels)
     if not names:
         raise ValueError("there are no labels: give at least one, one per line")
     temperature, fitted = temperature_of(model)
     started = time.perf_counter()
     seen = video if isinstance(video, EmbeddedVideo) else embed(model, video)
-    strip = ("frames", seen.frames, seen.times) if pieces is None else _pieces(model, seen.path, pieces)
+    strip = ("frames", seen.output_by_frame(), seen.times)
+    if pieces is not None:
+        strip = _pieces(model, seen.path, pieces)
     encoded = time.perf_counter()
-    vectors = class_vectors(model, names, templates)
-    scores = vectors @ seen.video
+    scores = class_scores(model, names, templates, seen.output())[0]
     chances = (scores / temperature).softmax(0)
     best = chances.topk(min(top, len(names))).indices.tolist()
     found = {
@@ -96,9 +113,9 @@ def recognise(
         "labels": [
             {"label": names[i], "probability": float(chances[i]), "score": float(scores[i])} for i in best
         ],
-        "none": _none(model, seen.video, names, scores, templates, temperature),
-        "alike": repeated + too_alike(names, vectors, temperature),
-        "over_time": _over_time(*strip, names, vectors, best, temperature),
+        "none": _none(model, seen, names, scores, templates, temperature),
+        "alike": repeated + _alike(model, names, templates, temperature),
+        "over_time": _over_time(model, *strip, names, templates, best, temperature),
         "temperature": temperature,
         "calibrated": fitted,
     }
@@ -124,9 +141,26 @@ def distinct(labels: Iterable[str]) -> tuple[list[str], list[list[Any]]]:
 def embed(model: DualEncoder, path: str | Path) -> EmbeddedVideo:
     """Embed a video file. Raises VideoError for a file that can't be decoded."""
     frames, times = model.decode(path)
-    output = model.encode_video(frames[None].to(model.device))
-    video, frames = (F.normalize(part[0], dim=-1).float().cpu() for part in (output.video, output.frames))
-    return EmbeddedVideo(str(path), str(path), video, frames, times)
+    output = _encoded(model, frames)
+    return EmbeddedVideo(str(path), str(path), output.video[0], output.frames[0], times, output.context[0])
+
+
+def class_scores(
+    model: DualEncoder, names: Sequence[str], templates: Sequence[str], video: VideoOutput
+) -> Float[Tensor, "videos C"]:
+    """Return each name's score for each video: the cosine with `class_vectors`, otherwise the mean over templates.
+
+    Raises ValueError for another number of names than a classifier has classes.
+    """
+    if isinstance(model.score, Cosine):
+        return video.video @ class_vectors(model, names, templates).T
+    device = model.device
+    video = VideoOutput(*(part.to(device) for part in video))
+    if isinstance(model.score, LinearClassifier):
+        return model.score.of_classes(len(names), video).cpu()
+    ids = _sentences(model, names, templates)
+    parts = [model.similarity(model.encode_text(part.to(device)), video) for part in ids.split(TEXTS_AT_ONCE)]
+    return torch.cat(parts).float().cpu().unflatten(0, (len(names), len(templates))).mean(1).T
 
 
 def class_vectors(
@@ -142,12 +176,19 @@ def class_vectors(
     if key not in kept:
         while len(kept) >= VECTORS_KEPT:
             kept.pop(next(iter(kept)))
-        sentences = [prompts.fill(template, name) for name in names for template in templates]
-        ids = token_ids(model.clip.tokenize, sentences, model.clip.context_length)
+        ids = _sentences(model, names, templates)
         parts = [model.encode_text(part.to(model.device)).text for part in ids.split(TEXTS_AT_ONCE)]
         each = F.normalize(torch.cat(parts).float(), dim=-1).unflatten(0, (len(names), len(templates)))
         kept[key] = F.normalize(each.mean(1), dim=-1).cpu()
     return kept[key]
+
+
+def _sentences(
+    model: DualEncoder, names: Sequence[str], templates: Sequence[str]
+) -> Int[Tensor, "sentences L"]:
+    """Return the token ids of every name in every template, name by name."""
+    sentences = [prompts.fill(template, name) for name in names for template in templates]
+    return token_ids(model.clip.tokenize, sentences, model.clip.context_length)
 
 
 _VECTORS: WeakKeyDictionary[DualEncoder, dict[Any, Tensor]] = WeakKeyDictionary()
@@ -179,33 +220,44 @@ def none_of_these(scores: Float[Tensor, " C"], bank: Float[Tensor, " B"], temper
     return float(torch.sigmoid(of_bank - of_labels))
 
 
+def _alike(
+    model: DualEncoder, names: list[str], templates: Sequence[str], temperature: float
+) -> list[list[Any]]:
+    if not isinstance(model.score, Cosine):
+        return []
+    return too_alike(names, class_vectors(model, names, templates), temperature)
+
+
 def _none(
     model: DualEncoder,
-    video: Float[Tensor, " E"],
+    video: EmbeddedVideo,
     names: list[str],
     scores: Float[Tensor, " C"],
     templates: Sequence[str],
     temperature: float,
-) -> dict[str, Any]:
+) -> dict[str, Any] | None:
     """Return the entry "none". With n templates, the bank has one n-th of the sentences, so that it costs the same."""
+    if isinstance(model.score, LinearClassifier):
+        return None
     bank = unrelated()[:: len(templates)]
     own = {name.lower() for name in names}
     others = torch.tensor([sentence.lower() not in own for sentence in bank])
-    against = class_vectors(model, bank, templates)[others] @ video
+    against = class_scores(model, bank, templates, video.output())[0][others]
     probability = none_of_these(scores, against, temperature)
     return {"probability": probability, "rejected": probability > 0.5, "bank": len(against)}
 
 
 def _over_time(
+    model: DualEncoder,
     of: str,
-    parts: Float[Tensor, "N E"],
+    parts: VideoOutput,
     times: Float[np.ndarray, " N"],
     names: list[str],
-    vectors: Float[Tensor, "C E"],
+    templates: Sequence[str],
     shown: list[int],
     temperature: float,
 ) -> dict[str, Any]:
-    chances = (parts @ vectors.T / temperature).softmax(1)
+    chances = (class_scores(model, names, templates, parts) / temperature).softmax(1)
     return {
         "of": of,
         "times": [round(float(t), 3) for t in times],
@@ -215,14 +267,21 @@ def _over_time(
     }
 
 
-def _pieces(
-    model: DualEncoder, path: str, pieces: int
-) -> tuple[str, Float[Tensor, "N E"], Float[np.ndarray, " N"]]:
+def _pieces(model: DualEncoder, path: str, pieces: int) -> tuple[str, VideoOutput, Float[np.ndarray, " N"]]:
     """Return "pieces", embeddings of that many equal parts of a video, and the times of their middles in seconds."""
     frames, times = model.decode(path, pieces * model.frames)
-    each = [model.encode_video(part[None].to(model.device)).video[0] for part in frames.split(model.frames)]
-    parts = F.normalize(torch.stack(each), dim=-1).float().cpu()
+    each = [_encoded(model, part) for part in frames.split(model.frames)]
+    parts = VideoOutput(*map(torch.cat, zip(*each, strict=True)))
     return "pieces", parts, times.reshape(pieces, -1).mean(1)
+
+
+def _encoded(model: DualEncoder, frames: Float[Tensor, "T 3 S S"]) -> VideoOutput:
+    """Return a video's embeddings on the CPU, normalised where the model scores by cosine."""
+    output = model.encode_video(frames[None].to(model.device))
+    video, frames = output.video.float().cpu(), output.frames.float().cpu()
+    if isinstance(model.score, Cosine):
+        video, frames = F.normalize(video, dim=-1), F.normalize(frames, dim=-1)
+    return VideoOutput(frames, video, output.mask.cpu(), output.context.float().cpu())
 
 
 def _ms(seconds: float) -> float:

@@ -28,6 +28,10 @@ class Benchmark:
     """paper or released: the source of the settings."""
     unstated: tuple[str, ...]
     """Settings that the source doesn't give; they come from the released config for this set, or are our choice."""
+    source: str = ""
+    """Repository, files and commit that the settings come from, if that isn't the paper or its released code."""
+    differs: tuple[str, ...] = ()
+    """What the source does otherwise, because an experiment can't say it."""
 
     @property
     def name(self) -> str:
@@ -37,7 +41,8 @@ class Benchmark:
     def printed(self) -> list[dict[str, Any]]:
         """The printed row's numbers: [{"metric", "value", "source", "note"}]."""
         place = (self.table, self.benchmark, self.row)
-        items = [i for i in published.numbers() if (i["table"], i["benchmark"], i["row"]) == place]
+        known = published.numbers() + published.released()
+        items = [i for i in known if (i["table"], i["benchmark"], i["row"]) == place]
         return [{key: item[key] for key in ("metric", "value", "source", "note")} for item in items]
 
 
@@ -76,23 +81,6 @@ _RELEASED: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
     "lsmdc-self-b32": ({}, {"lr": 1e-5, "weight_decay": 0.2}),
 }
 """What the released configs change in data and recipe. Their batches count the clips of eight processes together."""
-
-
-def benchmark(name: str) -> Benchmark:
-    """Return a row by name. Raises ValueError, which lists all rows, for an unknown name."""
-    if name not in BENCHMARKS:
-        raise ValueError(f"no recipe {name!r}; there are {', '.join(BENCHMARKS)}")
-    return BENCHMARKS[name]
-
-
-def experiment(name: str, suite: str, root: str | None, seed: int = 0) -> Experiment:
-    """Return a row's experiment on the set under `root`. Raises ValueError for a row of another set or without root."""
-    row = benchmark(name).experiment
-    if suite != row.data.suite or root is None:
-        raise ValueError(
-            f"{name} is trained on {row.data.suite}: give --data {row.data.suite}:ROOT, its folder"
-        )
-    return replace(row, data=replace(row.data, root=root), seed=seed)
 
 
 def _retrieval(suite: str, row: str) -> Benchmark:

@@ -102,6 +102,17 @@ def numbers() -> list[dict[str, Any]]:
     return [item | {"note": noted.get(_cell(item))} for item in items]
 
 
+def released() -> list[dict[str, Any]]:
+    """Return one item per number that rivals' authors print beside their released code, as `numbers` does.
+
+    They stand in no table of the paper. `table` is "released", and `source` names the repository's file.
+    """
+    return [
+        item | {"table": "released", "value": float(item["value"]), "note": None}
+        for item in _records("released")
+    ]
+
+
 def _cell(item: Mapping[str, Any]) -> tuple[str, str, str, str]:
     return item["table"], item["benchmark"], item["row"], item["metric"]
 

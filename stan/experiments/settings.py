@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from stan.config import DataConfig, Experiment, ModelConfig, TrainConfig
+from stan.data import label_sets
 from stan.data.datasets import task
 from stan.experiments.learning_rates import LEARNING_RATES, chosen_rates, rate_key
 from stan.experiments.studies import STUDIES, Row, Study
@@ -125,7 +126,12 @@ def _experiment(
         study.name,
         row.name,
         replace(setting.data, root=root, templates=row.templates, **dict(row.data)),
-        ModelConfig(setting.backbone, setting.pretrained, row.temporal, options, row.similarity),
+        ModelConfig(
+            *(setting.backbone, setting.pretrained, row.temporal, options, row.similarity),
+            {"classes": label_sets.count(setting.data.suite)}
+            if row.similarity == "linear_classifier"
+            else {},
+        ),
         replace(setting.train, **dict(row.train)),
         test_time=row.tricks(task(setting.data.suite)),
     )

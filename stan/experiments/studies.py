@@ -28,6 +28,8 @@ class Row:
     train: Options = ()
     """What this row varies in data (`data`) and recipe (`train`); the latter may also be what the method's own loss
     needs."""
+    task: str | None = None
+    """The only task that has this row; None: both have it."""
     testing: tuple[str, ...] = ()
     """Test-time tricks; only those that suit the task are used. If none of them suits it, the task has no such row."""
     rate_of: str | None = None
@@ -41,7 +43,7 @@ class Row:
 
     def serves(self, task: str) -> bool:
         """Tell whether the row belongs to the task."""
-        return not self.testing or bool(self.tricks(task))
+        return self.task in (None, task) and (not self.testing or bool(self.tricks(task)))
 
     def paper(self, suite: str) -> float | None:
         """Return the printed number, in percent, for the benchmark that the suite is or mirrors, or None."""
@@ -119,6 +121,7 @@ _INSIDE = (
     Row("joint_space_time", "joint_space_time"),
     Row("token_roll", "token_roll"),
     Row("token_learner", "token_learner"),
+    Row("temporal_shift", "temporal_shift"),
 )
 """Methods that work inside CLIP's blocks."""
 
@@ -244,6 +247,15 @@ _RECIPE = (
     _trained("full-ratio-1", _FULL_STAN, frozen="nothing", clip_lr_ratio=1.0),
 )
 
+_LINEAR = {"similarity": "linear_classifier", "task": "recognition"}
+
+_CLASSIFIERS = (
+    replace(_BASELINE, name="mean", rate_of="baseline", printed=()),
+    replace(_BASELINE, name="mean+linear", printed=(), **_LINEAR),
+    replace(_FULL_STAN, printed=()),
+    replace(_FULL_STAN, name="stan+linear", printed=(), **_LINEAR),
+)
+
 STUDIES: dict[str, Study] = {
     study.name: study
     for study in (
@@ -254,6 +266,7 @@ STUDIES: dict[str, Study] = {
         Study("temporal", "What mixes frames: attention, convolution or nothing", _TEMPORAL, "none"),
         Study("frames", "How many frames a clip needs", _FRAMES, "baseline-frames-1"),
         Study("test-time", "What tricks at test time add", _TEST_TIME, "baseline"),
+        Study("classifiers", "What names a class: its text or learned weights", _CLASSIFIERS, "mean"),
         Study("recipe", "What is trained, and how fast CLIP follows", _RECIPE, "mean-vision-frozen"),
     )
 }

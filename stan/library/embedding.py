@@ -88,7 +88,7 @@ def read(model: DualEncoder, path: str | Path, window: float) -> Iterator[Group]
 def embed_groups(model: DualEncoder, groups: Iterator[Group]) -> FileEmbeddings:
     """Embed a video, given all its groups in order."""
     first = next(groups)
-    width = model.clip.embed_dim
+    width = model.embedding_width
     times = np.empty(first.total, np.float32)
     clip, video = (np.empty((len(first.starts), width), np.float32) for _ in range(2))
     frame_clip, frame_video = (np.zeros((first.total, width), np.float32) for _ in range(2))
@@ -96,11 +96,11 @@ def embed_groups(model: DualEncoder, groups: Iterator[Group]) -> FileEmbeddings:
     for group in chain([first], groups):
         starts = [group.starts[i] for i in group.windows]
         span = slice(starts[0], starts[-1] + model.frames)
-        alone, whole = _both(model, group.pixels, [start - starts[0] for start in starts])
+        alone, whole, pooled = _both(model, group.pixels, [start - starts[0] for start in starts])
         times[span], frame_clip[span] = group.times, alone
-        for i, start, frames in zip(group.windows, starts, whole, strict=True):
+        for i, start, frames, one in zip(group.windows, starts, whole, pooled, strict=True):
             span = slice(start, start + model.frames)
-            clip[i], video[i] = frame_clip[span].mean(0), frames.mean(0)
+            clip[i], video[i] = frame_clip[span].mean(0), one
             frame_video[span] += frames
             covered[span] += 1
     return FileEmbeddings(first.duration, clip, video, times, frame_clip, frame_video / covered)
@@ -135,17 +135,18 @@ def _decoded(
 @torch.inference_mode()
 def _both(
     model: DualEncoder, pixels: Float[torch.Tensor, "F 3 S S"], starts: list[int]
-) -> tuple[Float[np.ndarray, "F E"], Float[np.ndarray, "W T E"]]:
-    """Return CLIP's embedding of every frame, and the model's embedding of every frame of every window.
+) -> tuple[Float[np.ndarray, "F E"], Float[np.ndarray, "W T E"], Float[np.ndarray, "W E"]]:
+    """Return CLIP's embedding of every frame, and the model's of every frame of every window and of every window.
 
     CLIP runs once per frame.
     """
     clip, encoder = model.clip, model.encoder
     levels = encoder.levels(pixels[None].to(model.device))
-    alone = clip.project(clip.pool(levels[clip.layers - 1])[0, :, 0])
+    alone = encoder.project(clip.pool(levels[clip.layers - 1])[0, :, 0])
     cut = {i: torch.stack([x[0, s : s + model.frames] for s in starts]) for i, x in levels.items()}
-    whole = encoder.from_levels(cut).frames
-    return alone.float().cpu().numpy(), whole.float().cpu().numpy()
+    whole = encoder.from_levels(cut)
+    alone, frames, video = (x.float().cpu().numpy() for x in (alone, whole.frames, whole.video))
+    return alone, frames, video
 
 
 def _embed_picture(model: DualEncoder, path: Path) -> FileEmbeddings:
@@ -156,6 +157,6 @@ def _embed_picture(model: DualEncoder, path: Path) -> FileEmbeddings:
         reason = getattr(error, "strerror", None) or "is no picture that can be read"
         raise video_files.VideoError(path, reason, "give a PNG, JPEG, WebP or BMP file") from None
     pixels = evaluation(*model.clip.preprocessing.pixels)(frame[None])
-    alone, whole = _both(model, torch.as_tensor(pixels).expand(model.frames, -1, -1, -1), [0])
+    alone, whole, video = _both(model, torch.as_tensor(pixels).expand(model.frames, -1, -1, -1), [0])
     frame_clip, frame_video = alone[:1], whole[0].mean(0, keepdims=True)
-    return FileEmbeddings(0.0, frame_clip, frame_video, np.zeros(1, np.float32), frame_clip, frame_video)
+    return FileEmbeddings(0.0, frame_clip, video, np.zeros(1, np.float32), frame_clip, frame_video)

@@ -125,7 +125,7 @@ class Library:
         embeds = self._engine(engine, jobs, float(self.require_model().window))
         with self._store.writing(wait):
             maker = self.require_model()  # another process may have made the library meanwhile
-            self._store.create(self.model.clip.embed_dim, maker)
+            self._store.create(self.model.embedding_width, maker)
             with self._told(root.name, progress) as told:
                 return update(self._store, wanted, embeds, told)
 
@@ -167,8 +167,10 @@ class Library:
         by which the score lies above the bank's mean. start, end and the curve's times are in seconds. `.ms` holds the
         milliseconds spent on encoding and on searching. `.no_match` is True if unrelated sentences also reach the best
         result's prominence.
-        Raises ValueError for a query that cannot be parsed or whose terms cancel each other out.
+        Raises ValueError for a query that cannot be parsed or whose terms cancel each other out, and for a model for
+        which a sentence alone has no vector.
         """
+        self._require_sentences()
         options = Options(top, gain, where or Filters(), correct_hubs=correct_hubs)
         terms, find = parse(query), self._search()
         started = time.perf_counter()
@@ -193,7 +195,8 @@ class Library:
         to: the id of a video in the library, or a Path to a video or picture file.
         start, end: seconds that limit the example to one moment of the video.
 
-        The bank consists of sentences, so the percentile and prominence of any video are high here.
+        The bank consists of sentences, so the percentile and prominence of any video are high here. They are None for a
+        model that reads no sentences, such as one with a classifier of its own.
         Raises ValueError for an unknown id, and VideoError (a ValueError) for a file that cannot be decoded.
         """
         row = self._row(to) if isinstance(to, str) else None
@@ -211,11 +214,22 @@ class Library:
         return _timed(row["name"], find, wanted, options, started)
 
     def _search(self) -> Search:
-        """Return the search of this library. The bank's sentences are encoded once."""
+        """Return the search of this library. The bank's sentences are encoded once; a model may read no sentences."""
         self.require_model()
         if self._searches is None:
-            self._searches = Search(self._store, self._encode(bank.sentences()))
+            sentences = bank.sentences() if self.model.vectors_of_sentences else []
+            self._searches = Search(self._store, self._encode(sentences) if sentences else None)
         return self._searches
+
+    def _require_sentences(self) -> None:
+        model = self.model
+        if model.vectors_of_sentences:
+            return
+        why = f"scores by {type(model.score).__name__}" if model.clip.tokenizer else "has no tokenizer"
+        raise ValueError(
+            f"{self._name()} {why}, so a sentence has no vector of its own: search by example, or take a model with"
+            " similarity cosine (`stan convert --similarity cosine` leaves a released file's own scoring out)"
+        )
 
     # ---- recognising
 
@@ -228,11 +242,16 @@ class Library:
         return zero_shot.recognise(self.model, self._embedded(video), labels, top=top, **options)
 
     def _embedded(self, video: str | Path) -> str | Path | EmbeddedVideo:
-        """Return a library video's stored embeddings, the mean of its windows for the video; return a path as it is."""
+        """Return a library video's stored embeddings, the mean of its windows for the video; return a path as it is.
+
+        Where scoring reads more than embeddings, return the library video's path, too.
+        """
         if not (isinstance(video, str) and is_id(video)):
             return video
         self.require_model()
         row = self._row(video)
+        if not isinstance(self.model.score, Cosine):
+            return row["path"]
         whole = F.normalize(window_parts(row)[1], dim=-1).mean(0)
         frames = F.normalize(frame_parts(row)[1].float(), dim=-1)
         return EmbeddedVideo(video, row["path"], F.normalize(whole, dim=-1), frames, np.asarray(row["times"]))
@@ -243,7 +262,8 @@ class Library:
     def model(self) -> DualEncoder:
         """The loaded model."""
         if self._model is None:
-            self._model = self._load_model()
+            wanted = self._wanted
+            self._model = wanted.eval() if isinstance(wanted, DualEncoder) else load_model(self._name())
         return self._model
 
     def require_model(self) -> Maker:
@@ -268,15 +288,6 @@ class Library:
         frames = self.model.frames
         window = self._window or (float(made.window) if made else SECONDS_PER_FRAME * frames)
         return Maker(self._name(), str(frames), f"{window:g}", digest(self.model.state_dict()))
-
-    def _load_model(self) -> DualEncoder:
-        model = self._wanted.eval() if isinstance(self._wanted, DualEncoder) else load_model(self._name())
-        if not isinstance(model.score, Cosine):
-            raise ValueError(
-                f"{self._name()} scores by {type(model.score).__name__}, but a library keeps one embedding per window"
-                " and searches by cosine: take a model that was trained with similarity cosine"
-            )
-        return model
 
     def _name(self) -> str:
         """Return the name under which `load_model` finds the model, or the class of a model that was passed in.

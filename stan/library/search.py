@@ -69,12 +69,12 @@ class Options:
 class Search:
     """Searches a store and compares the scores with those of unrelated sentences.
 
-    unrelated: normalised embeddings of the bank's sentences (Q, E).
+    unrelated: normalised embeddings of the bank's sentences (Q, E); None for a model that reads no sentences.
     A store of up to `EXACT_UP_TO` windows is scored whole. For a larger store, its index names candidates, which are
     then scored in the same way.
     """
 
-    def __init__(self, store: Store, unrelated: Float[torch.Tensor, "Q E"]):
+    def __init__(self, store: Store, unrelated: Float[torch.Tensor, "Q E"] | None):
         self._store, self._unrelated = store, unrelated
         self._version, self._whole = -1, None
         self._chance: dict[tuple[int, float], float] = {}
@@ -128,6 +128,7 @@ class Search:
         self, matrix: Matrix, scores: Float[torch.Tensor, " V"], gain: float
     ) -> Float[torch.Tensor, " V"]:
         """Return QB-Norm scores, for ranking only: videos that many of the bank's sentences find first count less."""
+        assert self._unrelated is not None, "only a search by text corrects hubs"
         unrelated = matrix.scores(self._unrelated, gain).numpy()
         return torch.from_numpy(query_bank_norm(scores[None].numpy(), unrelated).t2v[0])
 
@@ -146,26 +147,30 @@ class Search:
     ) -> dict[str, Any]:
         curve, times = (at_gain(*frame_parts(row), gain) @ wanted).numpy(), np.array(row["times"])
         start, end = moment(curve, times, entry.duration)
-        unrelated = self._of_bank(row, gain)
         return {
             "video": entry.path,
             "id": entry.id,
             "name": entry.name,
             "folder": entry.folder,
             "score": score,
-            "percentile": bank.percentile(score, unrelated),
-            "prominence": float(bank.prominence(torch.tensor(score), unrelated)),
+            **self._beside_bank(score, row, gain),
             "start": start,
             "end": end,
             "duration": entry.duration,
             "curve": {"times": times.tolist(), "scores": curve.tolist()},
         }
 
-    def _of_bank(self, row: Row, gain: float) -> Float[torch.Tensor, " Q"]:
-        return (self._unrelated @ at_gain(*window_parts(row), gain).T).amax(1)
+    def _beside_bank(self, score: float, row: Row, gain: float) -> dict[str, float | None]:
+        if self._unrelated is None:
+            return {"percentile": None, "prominence": None}
+        unrelated = (self._unrelated @ at_gain(*window_parts(row), gain).T).amax(1)
+        prominence = float(bank.prominence(torch.tensor(score), unrelated))
+        return {"percentile": bank.percentile(score, unrelated), "prominence": prominence}
 
     def _is_chance(self, best: dict[str, Any], gain: float) -> bool:
         """Return whether the best result stands out no more than what unrelated sentences find in this library."""
+        if self._unrelated is None:
+            return False
         matrix = self._read()
         key = self._version, gain
         if key not in self._chance:

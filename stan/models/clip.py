@@ -35,6 +35,8 @@ from open_clip.transformer import QuickGELU  # noqa: E402
 
 TINY_CONFIG = ASSETS / "models" / "tiny_clip.json"
 TINY_WEIGHTS = ASSETS / "weights" / "tiny_clip.safetensors"
+UNUSED_TEXT = {"context_length": 2, "vocab_size": 2, "width": 1, "heads": 1, "layers": 1}
+"""open_clip always builds a text tower; this smallest one is thrown away."""
 VOCABULARY = 49408  # vocabulary size of open_clip's own tokenizer
 
 
@@ -50,8 +52,23 @@ class TextOutput(NamedTuple):
     mask: Bool[Tensor, "B L"]
 
 
+class NoText(nn.Module):
+    """Stands for the text tower of a model that was released without one."""
+
+    context_length = width = 0
+    cls_emb = None
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.transformer = nn.Module()
+        self.transformer.resblocks = nn.ModuleList()
+
+
 class Clip(nn.Module):
-    """Both towers of an open_clip model, under open_clip's own names in the state dict (`visual.*`, `text.*`)."""
+    """Both towers of an open_clip model, under open_clip's own names in the state dict (`visual.*`, `text.*`).
+
+    model: its text tower is None for a model released without one; then only videos can be embedded.
+    """
 
     def __init__(
         self, model: CustomTextCLIP | CoCa, mean: tuple[float, ...], std: tuple[float, ...], tokenizer: Any
@@ -59,7 +76,7 @@ class Clip(nn.Module):
         super().__init__()
         # open_clip's towers, but with parts replaced below, which open_clip's types don't allow
         self.visual: Any = model.visual
-        self.text: Any = model.text
+        self.text: Any = NoText() if model.text is None else model.text
         for block in (*self.visual.transformer.resblocks, *self.text.transformer.resblocks):
             if isinstance(block.mlp.gelu, QuickGELU):
                 block.mlp = QuickGeluMlp(OrderedDict(block.mlp.named_children()))
@@ -72,7 +89,7 @@ class Clip(nn.Module):
         self.image_size: int = model.visual.image_size[0]
         self.embed_dim: int = model.visual.output_dim
         self.heads: int = self.blocks[0].attn.num_heads
-        self.context_length: int = model.text.context_length
+        self.context_length: int = self.text.context_length
 
     @property
     def preprocessing(self) -> Preprocessing:
@@ -98,6 +115,7 @@ class Clip(nn.Module):
     def tokenize(self, texts: str | list[str], words: int | None = None) -> Int[Tensor, "B L"]:
         """Return token ids of length `words` (None: the context length). A text that is too long is cut before its end
         token."""
+        self._require_text()
         if self.tokenizer is None:
             raise ValueError(
                 "this CLIP has a vocabulary of its own and no tokenizer: hand over token ids instead"
@@ -109,11 +127,14 @@ class Clip(nn.Module):
         )
 
     def embed(self, images: Float[Tensor, "N 3 H W"]) -> Float[Tensor, "N S D"]:
-        """Return the input of the first block: CLS and patch tokens with positions, S = 1 + P. Never drops patches."""
+        """Return the input of the first block: the tokens after CLIP's first LayerNorm."""
+        return self.visual.ln_pre(self.tokens(images))
+
+    def tokens(self, images: Float[Tensor, "N 3 H W"]) -> Float[Tensor, "N S D"]:
+        """Return CLS and patch tokens with positions, S = 1 + P. Never drops patches."""
         patches = self.visual.conv1(images).flatten(2).transpose(1, 2)
         cls = self.visual.class_embedding.to(patches.dtype).expand(len(patches), 1, -1)
-        tokens = torch.cat([cls, patches], 1) + self.visual.positional_embedding.to(patches.dtype)
-        return self.visual.ln_pre(tokens)
+        return torch.cat([cls, patches], 1) + self.visual.positional_embedding.to(patches.dtype)
 
     def pool(self, x: Float[Tensor, "... S D"]) -> Float[Tensor, "... S D"]:
         """Return the last block's tokens, with the one that `project` reads as token 0.
@@ -132,8 +153,12 @@ class Clip(nn.Module):
 
     def project(self, cls: Float[Tensor, "... D"]) -> Float[Tensor, "... E"]:
         """Apply CLIP's last LayerNorm and its projection into the space shared with the texts."""
+        return self.normalise(cls) @ self.visual.proj
+
+    def normalise(self, cls: Float[Tensor, "... D"]) -> Float[Tensor, "... D"]:
+        """Apply CLIP's last LayerNorm. In a CoCa, it acts after the pooler, on the first E channels."""
         norm = self.visual.ln_post
-        return norm(cls[..., : norm.normalized_shape[0]]) @ self.visual.proj
+        return norm(cls[..., : norm.normalized_shape[0]])
 
     def encode_image(self, images: Float[Tensor, "N 3 H W"]) -> Float[Tensor, "N E"]:
         """Return open_clip's own image embedding, not normalised."""
@@ -145,10 +170,10 @@ class Clip(nn.Module):
         text_tokens: changes what the tower reads (see `Temporal.text_tokens`). Raises ValueError for more tokens than
         the context length.
         """
-        length = ids.shape[1]
+        length, text = ids.shape[1], self.text
+        self._require_text()
         if length > self.context_length:
             raise ValueError(f"{length} tokens per caption; this CLIP reads at most {self.context_length}")
-        text = self.text
         if text.cls_emb is not None:
             return self._encode_text_at_cls(ids)
         x, end = text.token_embedding(ids), self._end(ids)
@@ -163,6 +188,13 @@ class Clip(nn.Module):
         return TextOutput(
             tokens, tokens[torch.arange(len(ids), device=ids.device), end], places <= end[:, None]
         )
+
+    def _require_text(self) -> None:
+        if isinstance(self.text, NoText):
+            raise ValueError(
+                "this model has no text tower, only videos and its own classes: convert its file together with the CLIP"
+                " that it was trained on (--clip) to compare it with texts"
+            )
 
     def _end(self, ids: Int[Tensor, "B L"]) -> Int[Tensor, " B"]:
         """Return the position of each caption's end token, which is the highest id unless the tower names one."""
@@ -199,6 +231,17 @@ def load_clip(backbone: str = "tiny", pretrained: str | None = None) -> Clip:
     Raises ValueError for an unknown name, an architecture that is neither a CoCa nor a ViT with a text tower read at
     its end token, and weights that cannot be fetched or read.
     """
+    config, tag, weights = _described(backbone, pretrained)
+    return from_config(config, tag.get("mean"), tag.get("std"), weights, backbone)
+
+
+def architecture(backbone: str = "tiny", pretrained: str | None = None) -> dict[str, Any]:
+    """Return open_clip's model config of what `load_clip` loads. Raises the same errors."""
+    return _described(backbone, pretrained)[0]
+
+
+def _described(backbone: str, pretrained: str | None) -> tuple[dict[str, Any], dict[str, Any], Path | None]:
+    """Return a CLIP's model config, its tag's settings, and the file of its weights (None: random)."""
     config, tag, weights = _architecture(backbone), {}, None
     if pretrained is None and backbone != "tiny":
         tags = ", ".join(open_clip.list_pretrained_tags_by_model(backbone))
@@ -209,7 +252,7 @@ def load_clip(backbone: str = "tiny", pretrained: str | None = None) -> Clip:
         tag = _tag(backbone, pretrained)
         config["quick_gelu"] = tag.get("quick_gelu", False)
         weights = _fetch(backbone, pretrained, tag)
-    return from_config(config, tag.get("mean"), tag.get("std"), weights, backbone)
+    return config, tag, weights
 
 
 def image_tower(backbone: str) -> nn.Module:
@@ -224,10 +267,13 @@ def from_config(
     weights: Path | None = None,
     name: str = "this architecture",
 ) -> Clip:
-    """Build a CLIP from open_clip's model config, with random weights and OpenAI's mean and std unless given."""
+    """Build a CLIP from open_clip's model config, with random weights and OpenAI's mean and std unless given.
+
+    A config whose `text_cfg` is None gives a model without a text tower.
+    """
     _refuse_unsupported(config, name)
     tokenizer = None
-    if config["text_cfg"].get("vocab_size", VOCABULARY) == VOCABULARY:
+    if config["text_cfg"] is not None and config["text_cfg"].get("vocab_size", VOCABULARY) == VOCABULARY:
         tokenizer = _tokenizer(config["text_cfg"].get("context_length", 77))
     model = _random(config)
     if weights is not None:
@@ -248,10 +294,13 @@ def _random(config: dict[str, Any]) -> CustomTextCLIP | CoCa:
     Its image tower returns the embedding alone. Its text tower also returns the tokens if it reads captions at a CLS.
     """
     config = {key: value for key, value in config.items() if key != "custom_text"}
-    vision, text = config["vision_cfg"], config["text_cfg"]
+    vision, text = config["vision_cfg"], config["text_cfg"] or UNUSED_TEXT
     config["vision_cfg"] = vision | {"output_tokens": False}
     config["text_cfg"] = text | {"output_tokens": text.get("embed_cls", False)}
-    return (CoCa if "multimodal_cfg" in config else CustomTextCLIP)(**config)
+    model = (CoCa if "multimodal_cfg" in config else CustomTextCLIP)(**config)
+    if text is UNUSED_TEXT:
+        model.text = None
+    return model
 
 
 def _architecture(backbone: str) -> dict[str, Any]:
@@ -271,7 +320,7 @@ def _refuse_unsupported(config: dict[str, Any], name: str) -> None:
 
     It reproduces CoCas, and plain ViT blocks read at the CLS token with a causal text tower read at its end token.
     """
-    vision, text = config["vision_cfg"], config["text_cfg"]
+    vision, text = config["vision_cfg"], config["text_cfg"] or {}
     custom = (
         "block_type",
         "qk_norm",

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import json
-import math
 import pickle
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -15,37 +15,52 @@ from torch import Tensor
 from stan.common.files import digest
 from stan.models import layouts
 from stan.models.checkpoint import fill, load, save
-from stan.models.clip import from_config
+from stan.models.clip import architecture, from_config, load_clip
 from stan.models.dual_encoder import DualEncoder
+from stan.models.layouts.clip import architecture as implied
 from stan.models.temporal import build as build_temporal
+
+NESTED = ("state_dict", "model_state_dict", "model_state", "model")
+"""Names under which training scripts keep the weights, beside an optimizer's state and the like."""
+BESIDE = "fusion_model_state_dict"
+"""ActionCLIP keeps what follows CLIP apart from `model_state_dict`; both are read, each with its name in front."""
+WRAPPERS = ("module.", "model.", "_orig_mod.")
+"""What data parallel training, a surrounding class and torch.compile put before every name."""
 
 
 class Conversion(NamedTuple):
     """What was read from a file of another layout: the design of the model, its tensors under our names, a report."""
 
     design: dict[str, Any]
-    """Keys: architecture (open_clip's), temporal, options, frames, similarity; plain JSON values."""
+    """Keys: architecture (open_clip's), temporal, options, frames, similarity, similarity_options; JSON values."""
     state: dict[str, Tensor]
     report: dict[str, Any]
 
 
 def load_released(
-    path: str | Path, frames: int = 12, activation: str | None = None, similarity: str = "cosine"
+    path: str | Path,
+    frames: int = 12,
+    activation: str | None = None,
+    similarity: str | None = None,
+    clip: str | None = None,
+    options: Mapping[str, Any] | None = None,
 ) -> DualEncoder:
-    """Return a model, ready for inference, from a file in the released STAN's layout or in a CLIP's.
+    """Return a model, ready for inference, from a file in a layout of `stan.models.layouts.LAYOUTS`.
 
     A CLIP's file gives a model with mean pooling.
-    path: `.safetensors`, or `.pth` of plain tensors: nothing in a file is executed. Layouts: `stan.models.layouts`.
-        Sizes are read off the weights. Weights don't show the number of heads. It and the number of frames come from a
-        `config.json` beside the file (ours or Hugging Face's); defaults are 64 channels per head, as in CLIP, and
-        `frames`.
+    path: `.safetensors`, or `.pth` of plain tensors: nothing in a file is executed. Sizes are read off the weights.
+        Weights don't show the number of heads. It and the number of frames come from a `config.json` beside the file
+        (ours or Hugging Face's); defaults are 64 channels per head, as in CLIP, and `frames`.
     activation: quick_gelu or gelu; None for the config's activation, or quick_gelu if the config names none.
-    similarity: how texts and videos are scored. Mug's heads (`mug_simple`, `mug_full`) have no weights, so a checkpoint
-        doesn't show whether it was trained with one.
+    similarity: how texts and videos are scored; None for the layout's own. Mug's heads (`mug_simple`, `mug_full`) have
+        no weights, so a checkpoint doesn't show whether it was trained with one.
+    clip: the CLIP that completes a file without one of its own towers: ARCHITECTURE:PRETRAINED as in `load_clip`
+        (`ViT-B-16:openai`), or a CLIP's file.
+    options: of the temporal method, where they differ from what the weights and the config say.
 
-    Raises ValueError, naming what is missing, unknown, of another kind or unreadable.
+    Raises ValueError, naming what is missing, unknown, of another kind, not finite or unreadable.
     """
-    design, state, _ = understand(path, frames, activation, similarity)
+    design, state, _ = understand(path, frames, activation, similarity, clip, options)
     return assemble(design, state, path)
 
 
@@ -54,18 +69,20 @@ def convert(
     target: str | Path,
     frames: int = 12,
     activation: str | None = None,
-    similarity: str = "cosine",
+    similarity: str | None = None,
+    clip: str | None = None,
+    options: Mapping[str, Any] | None = None,
 ) -> dict[str, Any]:
     """Write a checkpoint of another layout as one that `stan.load_model` reads; return a report of what was done.
 
     A written CLIP can also be used as `--pretrained` of its architecture. The report's keys: source, sha256, target,
-    layout, sizes, heads, activation, context_length, vocabulary, end_token, branch, frames, parameters, dtypes,
-    left_out. Raises the same errors as `load_released`; then nothing is written.
+    layout, sizes, heads, activation, context_length, vocabulary, end_token, temporal, branch, similarity, frames,
+    parameters, dtypes, left_out. Parameters and errors are those of `load_released`; on an error nothing is written.
     """
-    design, state, report = understand(source, frames, activation, similarity)
+    design, state, report = understand(source, frames, activation, similarity, clip, options)
     model = assemble(design, state, source)  # refuses what doesn't fit before anything is written
     report |= {"target": str(target), "parameters": sum(p.numel() for p in model.parameters())}
-    of_clip = design["temporal"] == "mean"  # a CLIP's tensors are written under open_clip's own names
+    of_clip = all(key.startswith("encoder.clip.") for key in state)  # written under open_clip's own names
     names = {key: key.removeprefix("encoder.clip.") if of_clip else key for key in state}
     kept = {name: report[name] for name in ("source", "sha256")}
     save(target, {names[key]: value for key, value in state.items()}, {"converted": design} | kept)
@@ -73,37 +90,39 @@ def convert(
 
 
 def understand(
-    path: str | Path, frames: int = 12, activation: str | None = None, similarity: str = "cosine"
+    path: str | Path,
+    frames: int = 12,
+    activation: str | None = None,
+    similarity: str | None = None,
+    clip: str | None = None,
+    options: Mapping[str, Any] | None = None,
 ) -> Conversion:
-    """Read a file of another layout.
-
-    Raises the same errors as `load_released`, as far as names and sizes show them.
-    """
+    """Read a file of another layout. Parameters and errors are those of `load_released`."""
     path = Path(path)
     beside = path.with_name("config.json")
     try:
-        config = json.loads(beside.read_text(encoding="utf-8")) if beside.is_file() else {}
-        layout, state, left_out = layouts.convert(_read(path))
-        activation = activation or _told(config, "activation", "hidden_act")[0] or "quick_gelu"
-        heads = _told(config, "heads", "num_attention_heads")
-        design: dict[str, Any] = {"architecture": layouts.architecture(state, heads, activation)}
+        told = json.loads(beside.read_text(encoding="utf-8")) if beside.is_file() else {}
+        layout, state, implied_design, left_out = layouts.convert(_finite(_weights(path)), told)
+        of_clip = _completed(state, clip)
+        if of_clip is None:
+            activation = activation or _activation(told) or "quick_gelu"
+            of_clip = implied(state, _told(told, "heads", "num_attention_heads"), activation)
     except ValueError as error:
-        raise ValueError(f"{path}: {error}") from None
-    design |= {
+        raise ValueError(str(error) if str(path) in str(error) else f"{path}: {error}") from None
+    design: dict[str, Any] = {
         "temporal": "mean",
-        "options": {},
-        "frames": config.get("frames", frames),
-        "similarity": similarity,
-    }
-    if layout == "released":
-        time = state.get("temporal.time.weight")
-        if time is None:
-            raise ValueError(f"{path} lacks temporal.time.weight (our name): no checkpoint of a whole STAN")
-        layers = layouts.count(state, "temporal.layers.")
-        design |= {"temporal": "stan", "options": {"layers": layers, "max_frames": len(time)}}
-        state["clip.logit_scale"] = torch.tensor(RELEASED_LOGIT_SCALE)
-    report = _report(path, layout, design, state) | {"left_out": left_out}
-    return Conversion(design, {f"encoder.{key}": value for key, value in state.items()}, report)
+        "similarity": "cosine",
+        "similarity_options": {},
+    } | implied_design
+    design["architecture"] = of_clip | implied_design.get("architecture", {})
+    design["options"] = implied_design.get("options", {}) | dict(options or {})
+    design.setdefault("frames", told.get("frames", frames))
+    if similarity is not None and similarity != design["similarity"]:
+        design |= {"similarity": similarity, "similarity_options": RELEASED_HEADS.get(similarity, {})}
+        left_out |= {key: "another similarity was asked for" for key in state if key.startswith("score.")}
+        state = {key: value for key, value in state.items() if key not in left_out}
+    report = _report(path, layout.words, design, state) | {"left_out": left_out}
+    return Conversion(design, {_of_model(key): value for key, value in state.items()}, report)
 
 
 def assemble(design: Mapping[str, Any], state: Mapping[str, Tensor], source: str | Path) -> DualEncoder:
@@ -111,16 +130,50 @@ def assemble(design: Mapping[str, Any], state: Mapping[str, Tensor], source: str
     clip = from_config(design["architecture"])
     temporal = build_temporal(design["temporal"], clip, design["frames"], design["options"])
     similarity = design["similarity"]
-    model = DualEncoder(clip, temporal, similarity, RELEASED_HEADS.get(similarity))
+    of_similarity = design.get("similarity_options", RELEASED_HEADS.get(similarity))  # 0.2 didn't write them
+    model = DualEncoder(clip, temporal, similarity, of_similarity)
     fill(model, state, source)
     return model.eval()
 
 
-RELEASED_LOGIT_SCALE = math.log(100)  # the released recipe divides cosines by a fixed 0.01
-
-
 RELEASED_HEADS = {"mug_full": {"released": True}}
 """Options with which a similarity scores as the released code does."""
+
+
+def _of_model(key: str) -> str:
+    return key if key.startswith("score.") else f"encoder.{key}"
+
+
+def _completed(state: dict[str, Tensor], clip: str | None) -> dict[str, Any] | None:
+    """Add to `state` what it lacks of the CLIP that `clip` names, and return that CLIP's architecture.
+
+    Without a name, return None: the file must hold whole towers. Raises ValueError if there are none.
+    """
+    if clip is None:
+        if not any(key.startswith("clip.") for key in state):
+            raise ValueError(
+                "holds what was trained beside a frozen CLIP, without the CLIP: name it, such as --clip ViT-B-16:openai"
+                " or --clip FILE"
+            )
+        if "clip.visual.conv1.weight" in state and not any(key.startswith("clip.text.") for key in state):
+            # released without a text tower: videos may be embedded in the image tower's own width
+            state.setdefault("clip.visual.proj", torch.eye(len(state["clip.visual.conv1.weight"])))
+            state.setdefault("clip.logit_scale", torch.tensor(0.0))
+        return None
+    named, tensors = _named_clip(clip)
+    for name, tensor in tensors.items():
+        state.setdefault(name, tensor)
+    return named
+
+
+def _named_clip(clip: str) -> tuple[dict[str, Any], dict[str, Tensor]]:
+    """Return the architecture and the tensors (`clip.*`) of the CLIP with this name or in this file."""
+    if Path(clip).is_file():
+        design, state, _ = understand(clip)
+        return design["architecture"], {key.removeprefix("encoder."): value for key, value in state.items()}
+    backbone, _, pretrained = clip.partition(":")
+    state = load_clip(backbone, pretrained or None).state_dict()
+    return architecture(backbone, pretrained or None), {f"clip.{key}": value for key, value in state.items()}
 
 
 def _told(config: Mapping[str, Any], name: str, huggingface_name: str) -> tuple[Any, Any]:
@@ -134,45 +187,100 @@ def _told(config: Mapping[str, Any], name: str, huggingface_name: str) -> tuple[
     return image, text
 
 
+def _activation(config: Mapping[str, Any]) -> Any:
+    """Return the towers' activation; a method's config may name it apart from that of the method's own parts."""
+    given = _told(config, "activation", "hidden_act")[0]
+    return given.get("clip") if isinstance(given, dict) else given
+
+
 def _report(
     path: Path, layout: str, design: Mapping[str, Any], state: Mapping[str, Tensor]
 ) -> dict[str, Any]:
     parts = design["architecture"]
-    vision, text, options = parts["vision_cfg"], parts["text_cfg"], design["options"]
+    vision, text = parts["vision_cfg"], parts["text_cfg"] or {}
+    vocabulary = text.get("vocab_size")
     return {
         "source": path.name,
         "sha256": digest(path),
-        "layout": layouts.NAMES[layout][0],
+        "layout": layout,
         "sizes": {
             "embedding": parts["embed_dim"],
             "image": {name: vision[name] for name in ("image_size", "patch_size", "width", "layers")},
-            "text": {name: text[name] for name in ("width", "layers")},
+            "text": {name: text.get(name) for name in ("width", "layers")},
         },
-        "heads": {"image": vision["width"] // vision["head_width"], "text": text["heads"]},
-        "activation": "quick_gelu" if parts["quick_gelu"] else "gelu",
-        "context_length": text["context_length"],
-        "vocabulary": text["vocab_size"],
-        "end_token": text["vocab_size"] - 1,  # CLIP's end token is the last of the vocabulary
-        "branch": options or None,
+        "heads": {
+            "image": vision["width"] // vision.get("head_width", 64),
+            "text": text.get("heads"),
+        },
+        "activation": "quick_gelu" if parts.get("quick_gelu") else "gelu",
+        "context_length": text.get("context_length"),
+        "vocabulary": vocabulary,
+        "end_token": vocabulary and vocabulary - 1,  # CLIP's end token is the last of the vocabulary
+        "temporal": design["temporal"],
+        "branch": design["options"] or None,
+        "similarity": design["similarity"],
         "frames": design["frames"],
         "dtypes": sorted({str(value.dtype).removeprefix("torch.") for value in state.values()}),
     }
 
 
-def _read(path: Path) -> dict[str, Tensor]:
+def _weights(path: Path) -> dict[str, Tensor]:
+    """Return a file's tensors, without what training scripts wrap around them."""
+    state = _unwrapped(_content(path))
+    if not state:
+        raise ValueError(
+            f"{path} holds no state dict: expected names and tensors, at the top or under one of {', '.join(NESTED)}"
+        )
+    for wrapper in WRAPPERS:
+        if all(key.startswith(wrapper) for key in state):
+            state = {key.removeprefix(wrapper): value for key, value in state.items()}
+    return state
+
+
+def _unwrapped(content: Any) -> dict[str, Tensor]:
+    """Return the tensors at the top or one level below; empty if there is anything else among them."""
+    if not isinstance(content, dict):
+        return {}
+    if BESIDE in content:
+        both = {name: content.get(name) for name in ("model_state_dict", BESIDE)}
+        return {f"{name}.{key}": value for name in both for key, value in _unwrapped(both[name]).items()}
+    nested = next((content[name] for name in NESTED if isinstance(content.get(name), dict)), content)
+    return nested if all(isinstance(value, Tensor) for value in nested.values()) else {}
+
+
+def _content(path: Path) -> Any:
+    if path.is_dir():
+        raise ValueError(f"{path} is a folder: name the file of weights in it")
+    if not path.exists():
+        raise ValueError(f"{path} is missing: check the path")
     if path.suffix == ".safetensors":
         return load(path)[0]
     try:
-        content = torch.load(path, map_location="cpu", weights_only=True)
-    except (OSError, RuntimeError, EOFError, pickle.UnpicklingError) as error:
+        return torch.load(path, map_location="cpu", weights_only=True)
+    except (OSError, RuntimeError, EOFError, KeyError, ValueError, pickle.UnpicklingError) as error:
+        raise ValueError(f"{path} {_why_unreadable(path, error)}") from error
+
+
+def _why_unreadable(path: Path, error: Exception) -> str:
+    """Return what stands in a file that torch doesn't read as plain tensors, and what to do."""
+    other = re.search(r"GLOBAL (\S+) was not an allowed global", str(error))
+    if other:
+        return (
+            f"is not a file of plain tensors: it also holds a {other[1]}, and loading that could execute code."
+            " Where you trust the file and have that package, load it with torch.load(..., weights_only=False)"
+            " and save the dict of tensors alone"
+        )
+    reason = next(iter(str(error).splitlines()), type(error).__name__)
+    return (
+        f"is not a file of plain tensors ({reason}): check that it is complete, or save its state dict again"
+    )
+
+
+def _finite(state: dict[str, Tensor]) -> dict[str, Tensor]:
+    """Return `state`. Raises ValueError, naming the tensors that hold NaN or infinite values."""
+    broken = [key for key, value in state.items() if value.is_floating_point() and not value.isfinite().all()]
+    if broken:
         raise ValueError(
-            f"{path} is not a file of plain tensors ({str(error).splitlines()[0]}): where you trust it,"
-            " load it where it"
-            " was made and save its 'state_dict' alone, best as safetensors"
-        ) from error
-    state = content.get("state_dict", content) if isinstance(content, dict) else {}
-    if not state or not all(isinstance(value, Tensor) for value in state.values()):
-        raise ValueError(
-            f"{path} holds no state dict: expected names and tensors, at the top or under 'state_dict'"
+            f"{layouts.listed(broken)} holds NaN or infinite values: training diverged, or the file broke"
         )
     return state

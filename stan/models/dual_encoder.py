@@ -15,6 +15,7 @@ from stan.config import ModelConfig
 from stan.models import similarity as similarities
 from stan.models import temporal as methods
 from stan.models.clip import Clip, TextOutput, load_clip
+from stan.models.similarity.cosine import Cosine
 from stan.models.temporal.base import Temporal
 from stan.models.video_encoder import VideoEncoder, VideoOutput
 
@@ -33,8 +34,9 @@ class DualEncoder(nn.Module):
         options: dict[str, Any] | None = None,
     ):
         super().__init__()
-        self.encoder = VideoEncoder(clip, temporal)
-        self.score = similarities.build(similarity, clip, options)
+        score = similarities.build(similarity, clip, options)
+        self.encoder = VideoEncoder(clip, temporal, score.read, score.projected)
+        self.score = score
         self.temperature: float | None = None
         """Cosines are divided by it to become probabilities; None until it has been fitted."""
 
@@ -55,6 +57,19 @@ class DualEncoder(nn.Module):
     def logit_scale(self) -> nn.Parameter:
         """Logarithm of the factor by which CLIP turns a cosine into a logit."""
         return self.clip.logit_scale
+
+    @property
+    def vectors_of_sentences(self) -> bool:
+        """Whether a sentence alone has a vector whose cosine with a video's vector is the score.
+
+        Not so where pairs are scored, where a classifier's own classes are, and where words can't be tokenised.
+        """
+        return isinstance(self.score, Cosine) and self.clip.tokenizer is not None
+
+    @property
+    def embedding_width(self) -> int:
+        """Channels of a video's embedding: E, or D where the similarity reads it before CLIP's projection."""
+        return self.clip.embed_dim if self.score.projected else self.clip.width
 
     @property
     def device(self) -> torch.device:
@@ -119,8 +134,11 @@ def embed(model: DualEncoder, batch: Batch) -> VideoOutput:
 
 
 def embeds_alike(model: DualEncoder) -> bool:
-    """Tell whether training leaves the embeddings of videos as they are: nothing that makes them is trained."""
-    parts = (model.clip.visual, model.temporal)
+    """Tell whether training leaves the embeddings of videos as they are: nothing that makes them is trained.
+
+    A similarity counts as well, because it may read the last block's tokens in its own way.
+    """
+    parts = (model.clip.visual, model.temporal, model.score)
     return not any(parameter.requires_grad for part in parts for parameter in part.parameters())
 
 

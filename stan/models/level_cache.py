@@ -1,8 +1,9 @@
 """Clips and a frozen image tower in, the outputs of its blocks out: computed once, kept on disk, shared by all runs.
 
-A cache is the folder `<root>/<key>`. It holds one `level<i>.npy` per kept block, and `level-1.npy` for the input of the
-first block. Each is float16 (clips x views, T, S, D) with S = 1 + P tokens, the CLS token first. The key is a hash of
-what the levels depend on: the tower's weights, its mean and std of pixels, the clips, T and the views.
+A cache is the folder `<root>/<key>`. It holds one `level<i>.npy` per kept block, `level-1.npy` for the input of the
+first block, and `level-2.npy` for the tokens before CLIP's first LayerNorm if a method changes those. Each is float16
+(clips x views, T, S, D) with S = 1 + P tokens, the CLS token first. The key is a hash of what the levels depend on: the
+tower's weights, its mean and std of pixels, the clips, T and the views.
 """
 
 from __future__ import annotations
@@ -121,7 +122,7 @@ def _batches(videos: Iterator[Tensor], frames: int) -> Iterator[Float[Tensor, "B
 
 def _to_keep(clip: Clip, shape: tuple[int, int], wanted: tuple[int, ...]) -> list[int]:
     everything = 2 * shape[0] * shape[1] * (1 + clip.patches) * clip.width * (1 + clip.layers)
-    return list(range(-1, clip.layers)) if everything <= ALL_LEVELS_BELOW else list(wanted)
+    return sorted({*range(-1, clip.layers), *wanted} if everything <= ALL_LEVELS_BELOW else wanted)
 
 
 def _key(clip: Clip, identity: str, shape: tuple[int, int]) -> str:

@@ -1,8 +1,8 @@
-"""Frames in, frame and video embeddings out: the only loop over CLIP's blocks, which calls a method's three hooks."""
+"""Frames in, frame and video embeddings out: the only loop over CLIP's blocks, which calls a method's hooks."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from itertools import chain, repeat
 from typing import NamedTuple
 
@@ -12,7 +12,10 @@ from jaxtyping import Bool, Float
 from torch import Tensor, nn
 
 from stan.models.clip import Clip
-from stan.models.temporal.base import Temporal, frame_by_frame, mean_over_frames
+from stan.models.temporal.base import Project, Temporal, frame_by_frame
+
+Read = Callable[[Tensor, Tensor, Project], Tensor]
+"""Maps tokens (B, T, S, D), real frames (B, T) and CLIP's projection to what is kept of them, (B, ...)."""
 
 EASILY_TAKEN = 24 * 2**20
 """Largest size in bytes of the encoder's widest tensor on a CPU. From 32 MiB on, C's allocator takes fresh pages for
@@ -23,25 +26,43 @@ WIDENED = 4
 
 
 class VideoOutput(NamedTuple):
-    """Embedded videos, not normalised. `video` is the mean of `frames` over the real frames, where `mask` is True."""
+    """Embedded videos, not normalised. `mask` is True for real frames.
+
+    `video` is what the method makes of its frames, for most the mean of the real ones (`Temporal.pool`). `context` is
+    what the similarity keeps of the tokens beside the embeddings (`Similarity.read`), for most of them nothing.
+    """
 
     frames: Float[Tensor, "B T E"]
     video: Float[Tensor, "B E"]
     mask: Bool[Tensor, "B T"]
+    context: Float[Tensor, "B *read"] = torch.empty(0)
 
 
 class VideoEncoder(nn.Module):
-    """CLIP's image tower with a temporal method inside, beside and after its blocks."""
+    """CLIP's image tower with a temporal method before, inside, beside and after its blocks.
 
-    def __init__(self, clip: Clip, temporal: Temporal):
+    read: what is kept of the last block's tokens, a similarity's `read`; None for nothing. projected: whether
+    embeddings lie in the space shared with the texts (E), or before CLIP's projection into it (then E stands for D).
+    """
+
+    def __init__(self, clip: Clip, temporal: Temporal, read: Read | None = None, projected: bool = True):
         super().__init__()
         self.clip = clip
         self.temporal = temporal
+        self.read = read
+        self.projected = projected
+
+    def project(self, cls: Float[Tensor, "... D"]) -> Float[Tensor, "... E"]:
+        """Map CLIP's token 0 to where embeddings lie, see `projected`."""
+        return self.clip.project(cls) if self.projected else self.clip.normalise(cls)
 
     @property
     def levels_to_keep(self) -> tuple[int, ...]:
-        """Levels that `from_levels` needs: those read beside unchanged blocks, and the first changed block's input."""
+        """Levels that `from_levels` needs: those read beside unchanged blocks, and what the first change is made to."""
         start = self.temporal.changes_from
+        if self.temporal.changes_tokens:
+            assert start == 0, "tokens are changed before the first block"
+            return (-2,)
         read = {i for i in self.temporal.levels if i < start}
         return tuple(sorted(read | ({start - 1} if start < self.clip.layers else set())))
 
@@ -53,10 +74,7 @@ class VideoEncoder(nn.Module):
         Raises ValueError for another shape, and for a video without a real frame.
         """
         self._require_video(video, mask)
-        parts = [
-            self._read(self._blocks(0, self._embed(piece), real), real)
-            for piece, real in self._pieces(video, mask)
-        ]
+        parts = [self._read(self.blocks(piece, real), real) for piece, real in self._pieces(video, mask)]
         return parts[0] if len(parts) == 1 else VideoOutput(*map(torch.cat, zip(*parts, strict=True)))
 
     def from_levels(
@@ -68,17 +86,35 @@ class VideoEncoder(nn.Module):
         if missing:
             raise ValueError(f"levels {missing} are missing: this method reads {kept}")
         start = self.temporal.changes_from
-        changed = () if start == self.clip.layers else self._blocks(start, levels[start - 1], mask)
+        changed: Iterable[tuple[int, Tensor]] = ()
+        if start < self.clip.layers:
+            first = self._started(levels[-2]) if self.temporal.changes_tokens else levels[start - 1]
+            changed = self._blocks(start, first, mask)
         return self._read(chain(((i, levels[i]) for i in kept if i >= 0), changed), mask)
+
+    def embed(self, video: Float[Tensor, "B T 3 H W"]) -> Float[Tensor, "B T S D"]:
+        """Return the input of the first block."""
+        if self.temporal.changes_tokens:
+            return self._started(self._tokens(video))
+        return _by_video(self.clip.embed(_by_frame(video)), video)
+
+    def blocks(
+        self, video: Float[Tensor, "B T 3 H W"], mask: Bool[Tensor, "B T"] | None = None
+    ) -> Iterator[tuple[int, Float[Tensor, "B T S D"]]]:
+        """Yield each block's number and its output, as the method runs it."""
+        return self._blocks(0, self.embed(video), mask)
 
     @torch.no_grad()
     def levels(self, video: Float[Tensor, "B T 3 H W"]) -> dict[int, Float[Tensor, "B T S D"]]:
         """Return the levels of CLIP alone, without gradient: every block's output by its index.
 
-        Index -1 holds the input of the first block.
+        Index -1 holds the input of the first block; -2, for a method that changes them, the tokens before CLIP's first
+        LayerNorm.
         """
         self._require_video(video, None)
-        levels = {-1: self._embed(video)}
+        tokens = self._tokens(video)
+        levels = {-2: tokens} if self.temporal.changes_tokens else {}
+        levels[-1] = self.clip.visual.ln_pre(tokens)
         for i, block in enumerate(self.clip.blocks):
             levels[i] = frame_by_frame(block, levels[i - 1])
         return levels
@@ -98,9 +134,11 @@ class VideoEncoder(nn.Module):
         masks = repeat(None) if mask is None else mask.split(count)
         return zip(video.split(count), masks, strict=False)
 
-    def _embed(self, video: Tensor) -> Float[Tensor, "B T S D"]:
-        x = self.clip.embed(rearrange(video, "b t c h w -> (b t) c h w"))
-        return rearrange(x, "(b t) s d -> b t s d", t=video.shape[1])
+    def _tokens(self, video: Tensor) -> Float[Tensor, "B T S D"]:
+        return _by_video(self.clip.tokens(_by_frame(video)), video)
+
+    def _started(self, tokens: Tensor) -> Float[Tensor, "B T S D"]:
+        return self.clip.visual.ln_pre(self.temporal.before(tokens))
 
     def _blocks(self, first: int, x: Tensor, mask: Tensor | None) -> Iterator[tuple[int, Tensor]]:
         for i in range(first, self.clip.layers):
@@ -111,9 +149,12 @@ class VideoEncoder(nn.Module):
         side = None
         for i, x in outputs:
             side = self.temporal.beside(i, x, side, mask)
-        frames = self.temporal.after(self.clip.pool(x), side, mask, self.clip.project)
+        pooled, project = self.clip.pool(x), self.project
+        frames = self.temporal.after(pooled, side, mask, project)
+        video = self.temporal.pool(frames, pooled, mask, project)
         real = torch.ones(frames.shape[:2], dtype=torch.bool, device=frames.device) if mask is None else mask
-        return VideoOutput(frames, mean_over_frames(frames, mask), real)
+        context = frames.new_zeros(len(frames), 0) if self.read is None else self.read(x, real, project)
+        return VideoOutput(frames, video, real, context)
 
     def _require_video(self, video: Tensor, mask: Tensor | None) -> None:
         size = self.clip.image_size
@@ -126,3 +167,11 @@ class VideoEncoder(nn.Module):
                 f"mask of shape {tuple(mask.shape)}: expected {tuple(video.shape[:2])} with a True in each"
                 " row"
             )
+
+
+def _by_frame(video: Float[Tensor, "B T 3 H W"]) -> Float[Tensor, "BT 3 H W"]:
+    return rearrange(video, "b t c h w -> (b t) c h w")
+
+
+def _by_video(tokens: Float[Tensor, "BT S D"], video: Float[Tensor, "B T 3 H W"]) -> Float[Tensor, "B T S D"]:
+    return rearrange(tokens, "(b t) s d -> b t s d", t=video.shape[1])

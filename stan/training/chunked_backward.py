@@ -117,12 +117,12 @@ def _embedded(objective: nn.Module, chunk: _Chunk, seed: int) -> Outputs:
 def _at_embeddings(
     fabric: Fabric, model: DualEncoder, outputs: list[Outputs], batch: Batch, recipe: TrainConfig
 ) -> tuple[Tensor, list[Gradients], tuple[list[Tensor], Gradients]]:
-    """Return the loss, its gradients at each chunk's embeddings, and the similarity's parameters with theirs."""
+    """Return the loss, its gradients at each chunk's embeddings, and the parameters of scoring with theirs."""
     text, video = (
         type(parts[0])(*map(torch.cat, zip(*parts, strict=True))) for parts in zip(*outputs, strict=True)
     )
     leaves = [leaf.requires_grad_(True) for leaf in _floating((text, video))]
-    learned: list[Tensor] = [p for p in model.score.parameters() if p.requires_grad]
+    learned: list[Tensor] = [p for p in (*model.score.parameters(), model.logit_scale) if p.requires_grad]
     loss = loss_of(fabric, model, text, video, batch, recipe)
     gradients = torch.autograd.grad(loss, [*leaves, *learned], allow_unused=True)
     rows = zip(*([len(leaf) for leaf in _floating(output)] for output in outputs), strict=True)

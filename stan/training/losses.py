@@ -10,6 +10,7 @@ TWIN_TEMPERATURE = 0.1
 """Higher (softer) than the temperature over many classes, so that a gradient remains while two are still confused."""
 
 LOSSES = ("cross-entropy", "kl")
+SENTENCES = ("class", "video")
 KL_SHARPNESS = 10.0
 
 
@@ -24,9 +25,25 @@ def info_nce(similarity: Float[Tensor, "B B"], same: Bool[Tensor, "B B"]) -> Flo
     return F.cross_entropy(similarity, target) + F.cross_entropy(similarity.T, target)
 
 
-def classification(logits: Float[Tensor, "B classes"], label: Int[Tensor, " B"]) -> Float[Tensor, ""]:
-    """Return the cross-entropy of videos against classes; the logits are already divided by the temperature."""
-    return F.cross_entropy(logits, label)
+def classification(
+    logits: Float[Tensor, "B classes"],
+    target: Int[Tensor, " B"] | Float[Tensor, "B classes"],
+    smoothing: float = 0.0,
+) -> Float[Tensor, ""]:
+    """Return the cross-entropy of videos against classes; the logits are already divided by the temperature.
+
+    target: each video's class, or its probability of each class. smoothing: share of the target that is spread evenly
+    over all classes.
+    """
+    return F.cross_entropy(logits, target, label_smoothing=smoothing)
+
+
+def mixed_target(
+    label: Int[Tensor, " B"], other: Int[Tensor, " B"], share: Float[Tensor, " B"], classes: int
+) -> Float[Tensor, "B classes"]:
+    """Return the class probabilities of clips that show their own class to a share, and another class for the rest."""
+    own, rest = F.one_hot(label, classes), F.one_hot(other, classes)
+    return share[:, None] * own + (1 - share[:, None]) * rest
 
 
 def twin_classification(
@@ -48,11 +65,12 @@ def kl_divergence(similarity: Float[Tensor, "B B"], same: Bool[Tensor, "B B"]) -
     The source is ActionCLIP's `utils/KLLoss.py`. similarity: texts x videos, already divided by the temperature. same:
     true where both have the same class or caption.
     """
-    of_texts, of_videos = (
-        F.kl_div(scores.log_softmax(1), (KL_SHARPNESS * answer).softmax(1), reduction="batchmean")
-        for scores, answer in ((similarity, same), (similarity.T, same.T))
-    )
-    return (of_texts + of_videos) / 2
+    return (one_way_kl(similarity, same) + one_way_kl(similarity.T, same.T)) / 2
+
+
+def one_way_kl(scores: Float[Tensor, "A B"], same: Bool[Tensor, "A B"]) -> Float[Tensor, ""]:
+    """Return KL(softmax(10 * same) || softmax(scores)) over each row, averaged over rows."""
+    return F.kl_div(scores.log_softmax(1), (KL_SHARPNESS * same).softmax(1), reduction="batchmean")
 
 
 def decorrelation(text: Float[Tensor, "B E"], video: Float[Tensor, "B E"]) -> Float[Tensor, ""]:

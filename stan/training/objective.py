@@ -6,7 +6,7 @@ from typing import TypeVar
 
 import torch
 from einops import rearrange
-from jaxtyping import Bool, Float, Int
+from jaxtyping import Bool, Float, Int, Shaped
 from lightning_fabric import Fabric
 from torch import Tensor, nn
 
@@ -15,7 +15,17 @@ from stan.data.loader import Batch
 from stan.models.clip import TextOutput
 from stan.models.dual_encoder import DualEncoder, embed
 from stan.models.video_encoder import VideoOutput
-from stan.training.losses import classification, decorrelation, info_nce, kl_divergence, twin_classification
+from stan.training.losses import (
+    classification,
+    decorrelation,
+    info_nce,
+    kl_divergence,
+    mixed_target,
+    twin_classification,
+)
+
+OF_CLASSES = ("label", "twin_label", "other_label", "share")
+"""What a batch says of its clips' classes; the last two only after mixup or cutmix."""
 
 Output = TypeVar("Output", TextOutput, VideoOutput)
 
@@ -52,36 +62,53 @@ def loss_of(
     decorrelation is added.
     """
     video = _gathered(fabric, video)
-    if "label" in batch:
-        labels = {name: gather(fabric, batch[name]) for name in ("label", "twin_label") if name in batch}
-        losses = [_of_classes(part, labels, recipe) for part in model.score.parts(text, video)]
+    temperature = (-model.logit_scale).exp() if recipe.learned_scale else recipe.temperature
+    if "label" in batch and recipe.sentences == "class":
+        labels = {name: gather(fabric, batch[name]) for name in OF_CLASSES if name in batch}
+        losses = [_of_classes(part, labels, temperature, recipe) for part in model.score.parts(text, video)]
         own = text.text[labels["label"]]
     else:
-        text, ids = _gathered(fabric, text), gather(fabric, batch["text"])
-        same = (ids[:, None] == ids[None]).all(-1)
-        losses = [_of_pairs(part, same, recipe) for part in model.score.parts(text, video)]
+        text = _gathered(fabric, text)
+        same = _same(gather(fabric, batch["label" if "label" in batch else "text"]))
+        losses = [_of_pairs(part, same, temperature, recipe) for part in model.score.parts(text, video)]
         own = text.text
     loss = torch.stack(losses).mean()
     return loss + recipe.decorrelation * decorrelation(own, video.video) if recipe.decorrelation else loss
 
 
+def _same(whats: Int[Tensor, "B *L"]) -> Bool[Tensor, "B B"]:
+    """Tell which clips show the same: those with equal labels, or with equal token ids."""
+    return (
+        (whats[:, None] == whats[None]).flatten(2).all(2) if whats.ndim > 1 else whats[:, None] == whats[None]
+    )
+
+
 def _of_pairs(
-    similarity: Float[Tensor, "B B"], same: Bool[Tensor, "B B"], recipe: TrainConfig
+    similarity: Float[Tensor, "B B"],
+    same: Bool[Tensor, "B B"],
+    temperature: Tensor | float,
+    recipe: TrainConfig,
 ) -> Float[Tensor, ""]:
     """Return the loss of texts against videos, with the pairs on the diagonal."""
     compare = kl_divergence if recipe.loss == "kl" else info_nce
-    return compare(similarity / recipe.temperature, same)
+    return compare(similarity / temperature, same)
 
 
 def _of_classes(
-    similarity: Float[Tensor, "classes B"], labels: dict[str, Int[Tensor, " B"]], recipe: TrainConfig
+    similarity: Float[Tensor, "classes B"],
+    labels: dict[str, Shaped[Tensor, " B"]],
+    temperature: Tensor | float,
+    recipe: TrainConfig,
 ) -> Float[Tensor, ""]:
     """Return the loss of all classes against videos; with `kl`, only of the videos' own classes, as in ActionCLIP."""
     label = labels["label"]
     if recipe.loss == "kl":
-        loss = _of_pairs(similarity[label], label[:, None] == label[None], recipe)
+        loss = _of_pairs(similarity[label], label[:, None] == label[None], temperature, recipe)
     else:
-        loss = classification(similarity.T / recipe.temperature, label)
+        target = label
+        if "share" in labels:
+            target = mixed_target(label, labels["other_label"], labels["share"], len(similarity))
+        loss = classification(similarity.T / temperature, target, recipe.label_smoothing)
     if recipe.twins:
         loss = loss + recipe.twins * twin_classification(similarity.T, label, labels["twin_label"])
     return loss

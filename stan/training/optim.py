@@ -1,30 +1,41 @@
-"""A model and a training config in; its trainable parameters in groups, and each step's learning rate, out."""
+"""A model and a training config in; its optimizer, parameters in groups, and each step's learning rate, out."""
 
 from __future__ import annotations
 
 import math
 from typing import Any
 
+import torch
+
 from stan.config import TrainConfig
 from stan.models.dual_encoder import DualEncoder
 
-FROZEN = ("vision", "clip", "nothing")
+FROZEN = ("vision", "text", "clip", "nothing")
+OPTIMIZERS = ("adamw", "sgd")
+SCHEDULES = ("cosine", "constant", "steps")
 
-
-BETAS, EPSILON = (0.9, 0.98), 1e-8  # as released
+MOMENTUM, EPSILON = 0.9, 1e-8  # as released
+LARGEST_SCALE = 100.0
+STEPS = (11 / 15, 14 / 15)
+"""Shares of all steps after each of which the rate falls to a tenth: after 11 and 14 of TimeSformer's 15 epochs."""
 
 
 def freeze(model: DualEncoder, recipe: TrainConfig) -> None:
     """Make only those parameters trainable that the recipe trains.
 
-    The logit scale is set to the log of one over the recipe's temperature and stays fixed.
+    The logit scale is set to the log of one over the recipe's temperature, and stays fixed unless it is learned.
     """
     model.requires_grad_(True)
     if recipe.frozen == "vision":
         model.clip.visual.requires_grad_(False)
+    if recipe.frozen == "text":
+        model.clip.text.requires_grad_(False)
     if recipe.frozen == "clip":
         model.clip.requires_grad_(False)
+    for name in model.temporal.trained_of_clip:
+        model.clip.get_parameter(name).requires_grad_(True)
     model.logit_scale.requires_grad_(False).fill_(-math.log(recipe.temperature))
+    model.logit_scale.requires_grad_(recipe.learned_scale)
 
 
 def parameter_groups(model: DualEncoder, recipe: TrainConfig) -> list[dict[str, Any]]:
@@ -43,9 +54,29 @@ def parameter_groups(model: DualEncoder, recipe: TrainConfig) -> list[dict[str, 
     return groups
 
 
+def optimizer(groups: list[dict[str, Any]], recipe: TrainConfig) -> torch.optim.Optimizer:
+    """Return the recipe's optimizer of `parameter_groups`."""
+    if recipe.optimizer == "sgd":
+        return torch.optim.SGD(groups, recipe.lr, MOMENTUM, fused=True)
+    return torch.optim.AdamW(groups, recipe.lr, (MOMENTUM, recipe.beta2), EPSILON, fused=True)
+
+
+@torch.no_grad()
+def limit_scale(model: DualEncoder) -> None:
+    """Keep a learned logit scale at most 100, as CLIP4Clip does after every step."""
+    model.logit_scale.clamp_(max=math.log(LARGEST_SCALE))
+
+
 def rate(step: int, steps: int, recipe: TrainConfig) -> float:
-    """Return the new parameters' learning rate: linear warm-up, then a cosine that reaches 0 after the last step."""
+    """Return the new parameters' learning rate: linear warm-up, then the recipe's schedule.
+
+    A cosine reaches 0 after the last step.
+    """
     warmup = max(1, round(recipe.warmup * steps))
     if step < warmup:
         return recipe.lr * (step + 1) / warmup
+    if recipe.schedule == "constant":
+        return recipe.lr
+    if recipe.schedule == "steps":
+        return recipe.lr * 0.1 ** sum(step >= share * steps for share in STEPS)
     return recipe.lr * 0.5 * (1 + math.cos(math.pi * (step - warmup) / max(1, steps - warmup)))

@@ -27,25 +27,25 @@ from stan.common.tensors import to_device
 from stan.config import Experiment, TrainConfig
 from stan.data.loader import Batch, Loader, order
 from stan.evaluation.measure import Measured, embedded, measure
-from stan.evaluation.splits import open_split
-from stan.evaluation.test_time import check_tricks, description, views_of
-from stan.experiments import learning_rate, task
+from stan.evaluation.splits import computed_once, open_split
+from stan.evaluation.test_time import description, views_of
+from stan.experiments import learning_rate
 from stan.models import checkpoint
 from stan.models.dual_encoder import DualEncoder, build, embeds_alike
 from stan.models.factory import CHECKPOINT, save_model
 from stan.training import fsdp
 from stan.training.activation_checkpoint import recompute
+from stan.training.checks import PRECISIONS, check
 from stan.training.chunked_backward import backward
 from stan.training.compile import compile_blocks
-from stan.training.losses import LOSSES
+from stan.training.mixing import mixed
 from stan.training.objective import Objective
-from stan.training.optim import BETAS, EPSILON, FROZEN, freeze, parameter_groups, rate
+from stan.training.optim import freeze, limit_scale, optimizer, parameter_groups, rate
 from stan.training.resume import TrainingState, load_state, save_state
 
 if TYPE_CHECKING:
     from lightning_fabric.wrappers import _FabricModule
 
-PRECISIONS = ("32-true", "bf16-mixed")
 LAST, RESUME = "last.safetensors", "resume.pt"
 
 
@@ -80,6 +80,10 @@ def train(
         strategy=fsdp.strategy(strategy, devices, nodes),
         precision=experiment.train.precision,
     )
+    if experiment.train.learned_scale and isinstance(fabric.strategy, ModelParallelStrategy):
+        raise ValueError(
+            "train.learned_scale and strategy fsdp don't go together: a single number can't be spread; choose ddp"
+        )
     fabric.launch()
     finished = fabric.broadcast(results.find(runs_root, experiment))
     if finished is not None:
@@ -126,28 +130,6 @@ def prepare(
         run.open("test", views_of(experiment.test_time))
 
 
-def check(experiment: Experiment) -> None:
-    """Raise ValueError for settings that no run can have."""
-    recipe = experiment.train
-    check_tricks(experiment.test_time, task(experiment.data.suite))
-    for name, known in (("frozen", FROZEN), ("loss", LOSSES), ("precision", PRECISIONS)):
-        if getattr(recipe, name) not in known:
-            raise ValueError(f"train.{name} is {getattr(recipe, name)!r}; it can be {', '.join(known)}")
-    for name in ("batch", "lr", "temperature", "clip_gradient"):
-        if not getattr(recipe, name) > 0:
-            raise ValueError(f"train.{name} is {getattr(recipe, name)}; it must be above zero")
-    for name in ("epochs", "chunk"):
-        if getattr(recipe, name) < 0:
-            raise ValueError(f"train.{name} is {getattr(recipe, name)}; it can't be negative")
-    if recipe.compile and recipe.checkpointing:
-        raise ValueError(
-            "train.compile and train.checkpointing don't go together: compiled blocks, computed again, keep other"
-            " tensors than before; set one of them to false"
-        )
-    if experiment.data.kept_frames < 0:
-        raise ValueError(f"data.kept_frames is {experiment.data.kept_frames}; it can't be negative")
-
-
 @dataclass(frozen=True)
 class _Run:
     """The objects that every part of a run works with."""
@@ -175,7 +157,7 @@ class _Run:
 
     def settled(self, loader: Loader) -> Loader:
         """Return the loader; if training leaves its clips' embeddings as they are, they are computed here, once."""
-        if embeds_alike(self.model):
+        if computed_once(self.experiment) and embeds_alike(self.model):
             self.model.eval()
             with self.fabric.autocast():
                 loader.read_embedded(embedded(self.model, loader)._asdict())
@@ -199,7 +181,7 @@ class _Run:
             # save the logit scale too: the recipe set it, so it isn't the backbone's own any more
             self.model.logit_scale.requires_grad_(True)
             save_model(file, self.model, self.experiment)
-            self.model.logit_scale.requires_grad_(False)
+            self.model.logit_scale.requires_grad_(self.experiment.train.learned_scale)
 
 
 def _prepared(
@@ -227,15 +209,15 @@ def _fit(run: _Run, training: Loader, validation: Loader, checkpoint_seconds: fl
     trained = run.trained()
     objective = run.fabric.setup_module(_objective(trained, recipe))
     groups = parameter_groups(trained, recipe)  # once more: the parameters may have been spread
-    optimizer = run.fabric.setup_optimizers(torch.optim.AdamW(groups, recipe.lr, BETAS, EPSILON, fused=True))
-    assert isinstance(optimizer, torch.optim.Optimizer)  # fabric's wrapper inherits the optimizer's class
-    state = load_state(folder / RESUME, trained, optimizer)
+    descent = run.fabric.setup_optimizers(optimizer(groups, recipe))
+    assert isinstance(descent, torch.optim.Optimizer)  # fabric's wrapper inherits the optimizer's class
+    state = load_state(folder / RESUME, trained, descent)
     run.catch_up(trained)
     run.record.rewind(state.lines)
     saved = time.monotonic()
     for batch in _batches(run, training, state.step, per_epoch, recipe.epochs):
         began = time.monotonic()
-        line = _update(run, objective, trained, optimizer, batch, state.step, steps)
+        line = _update(run, objective, trained, descent, batch, state.step, steps)
         state.step, epoch = state.step + 1, state.step // per_epoch
         spent = time.monotonic() - began
         state.seconds += spent
@@ -248,7 +230,7 @@ def _fit(run: _Run, training: Loader, validation: Loader, checkpoint_seconds: fl
         # the first process decides for all, because all of them must take part in putting spread parameters together
         if run.fabric.broadcast(state.step == steps or time.monotonic() - saved >= checkpoint_seconds):
             state.lines = run.record.lines
-            save_state(folder / RESUME, trained, optimizer, state, write=run.fabric.is_global_zero)
+            save_state(folder / RESUME, trained, descent, state, write=run.fabric.is_global_zero)
             saved = time.monotonic()
     if state.best_epoch != recipe.epochs - 1:
         run.save_weights(folder / LAST)
@@ -272,8 +254,11 @@ def _batches(run: _Run, training: Loader, first: int, per_epoch: int, epochs: in
     for epoch in range(first // per_epoch, epochs):
         rows = order(training.twins, size, seed, epoch)[max(0, first - epoch * per_epoch) :]
         mine = [np.split(row, share)[run.fabric.global_rank] for row in rows]
-        for row, batch in zip(rows, training.batches(mine, (seed, epoch)), strict=True):
-            if training.videos.task == "recognition":  # the same texts in all processes
+        batches = training.batches(mine, (seed, epoch))
+        for row, own, batch in zip(rows, mine, batches, strict=True):
+            if training.videos.task == "recognition" and run.experiment.train.sentences == "video":
+                batch |= {"text": training.own_texts(own, (seed, epoch))}
+            elif training.videos.task == "recognition":  # the same texts in all processes
                 batch |= {"text": training.class_texts((seed, epoch, int(row[0])))}
             yield batch
 
@@ -282,7 +267,7 @@ def _update(
     run: _Run,
     objective: _FabricModule,
     trained: DualEncoder,
-    optimizer: torch.optim.Optimizer,
+    descent: torch.optim.Optimizer,
     batch: Batch,
     step: int,
     steps: int,
@@ -293,18 +278,21 @@ def _update(
     # however many processes share the batch. The zero dates from when there was only one process.
     seed = int(np.random.SeedSequence((run.experiment.seed, step, 0)).generate_state(1)[0])
     lr = rate(step, steps, recipe)
-    for group in optimizer.param_groups:
+    for group in descent.param_groups:
         group["lr"] = group["share"] * lr
-    batch = to_device(batch, run.fabric.device)
+    batch = mixed(to_device(batch, run.fabric.device), recipe, seed)
     loss = backward(run.fabric, objective, trained, batch, recipe, seed)
     if not torch.isfinite(loss):
         raise ValueError(
             f"the loss is {loss.item()} at step {step} of {steps}: lower train.lr ({recipe.lr:g}), or raise"
             f" train.temperature ({recipe.temperature:g})"
         )
-    run.fabric.clip_gradients(objective, optimizer, max_norm=recipe.clip_gradient)
-    optimizer.step()
-    optimizer.zero_grad()
+    if recipe.clip_gradient:
+        run.fabric.clip_gradients(objective, descent, max_norm=recipe.clip_gradient)
+    descent.step()
+    descent.zero_grad()
+    if recipe.learned_scale:
+        limit_scale(trained)
     return {"loss": loss.item(), "lr": lr}
 
 

@@ -8,14 +8,15 @@ import pytest
 from lightning_fabric.utilities.rank_zero import rank_zero_only
 
 from stan.bench import step_memory
-from stan.experiments.paper_rows import BENCHMARKS, benchmark
+from stan.experiments.recipes import RECIPES
+from stan.experiments.recipes import recipe as benchmark
 from stan.training import trainer as training
 from tests.support.written_runs import done
 
 
 def test_all_rows_are_listed(stan):
     listed = json.loads(stan("recipe", "--json")[1])
-    assert [row["row"] for row in listed] == list(BENCHMARKS)
+    assert [row["row"] for row in listed] == list(RECIPES)
     found = next(row for row in listed if row["row"] == "something-self-b16-16")
     assert (found["backbone"], found["frames"], found["layers"]) == ("ViT-B-16", 16, 6)
     assert (found["metric"], found["printed"]) == ("top-1", 69.5)

@@ -184,9 +184,38 @@ def test_what_cannot_be_recognised_is_refused(model, tmp_path):
         recognise(model, tmp_path / "none.mp4", ["", " "])
     with pytest.raises(video_files.VideoError, match="no such file"):
         recognise(model, tmp_path / "none.mp4", ["a"])
-    by_tokens = build(ModelConfig(pretrained="random", similarity="mug_simple"), frames=4)
-    with pytest.raises(ValueError, match="scores by MugSimple"):
-        recognise(by_tokens, tmp_path / "none.mp4", ["a"])
+
+
+@pytest.mark.parametrize("similarity", ["mug_simple", "token_interaction", "video_prompts"])
+def test_other_similarities_score_the_sentences_themselves(tmp_path, similarity):
+    torch.manual_seed(0)
+    model = build(ModelConfig(pretrained="random", similarity=similarity), frames=4).eval()
+    clip = write_clip(tmp_path / "red.mp4", frames=12, rate=6)
+    sentences = [f"{place} {name}" for name in ("red", "green") for place in ("a", "the")]
+    found = recognise(model, clip, ["red", "green"], templates=["a {}", "the {}"], pieces=2)
+    with torch.no_grad():
+        scores = model.similarity(model.encode_text(sentences), model.encode_video(clip))[:, 0]
+    expected = scores.unflatten(0, (2, 2)).mean(1)
+    got = {one["label"]: one["score"] for one in found["labels"]}
+    assert [got["red"], got["green"]] == pytest.approx(expected.tolist(), abs=1e-5)
+    assert found["alike"] == [] and found["none"]["bank"] > 0
+    assert len(found["over_time"]["probabilities"]) == 2
+
+
+def test_a_classifier_names_its_own_classes(tmp_path):
+    torch.manual_seed(0)
+    options = {"classes": 3}
+    config = ModelConfig(pretrained="random", similarity="linear_classifier", similarity_options=options)
+    model = build(config, frames=4).eval()
+    clip = write_clip(tmp_path / "red.mp4", frames=12, rate=6)
+    found = recognise(model, clip, ["a", "b", "c"], top=3)
+    with torch.no_grad():
+        expected = model.score.fc(model.encode_video(clip).video)[0].softmax(0)
+    got = {one["label"]: one["probability"] for one in found["labels"]}
+    assert [got[name] for name in "abc"] == pytest.approx(expected.tolist(), abs=1e-5)
+    assert found["none"] is None and len(found["over_time"]["best"]) == 4
+    with pytest.raises(ValueError, match="2 names for a classifier of 3 classes: give one name per class"):
+        recognise(model, clip, ["a", "b"])
 
 
 def test_templates_are_read_line_by_line(tmp_path):

@@ -10,7 +10,9 @@ import torch
 from stan.config import from_dict, to_dict
 from stan.data.datasets import SETS
 from stan.experiments import published, task
-from stan.experiments.paper_rows import BENCHMARKS, benchmark, experiment
+from stan.experiments.paper_rows import BENCHMARKS
+from stan.experiments.recipes import experiment
+from stan.experiments.recipes import recipe as benchmark
 from stan.models.dual_encoder import build
 from stan.training.trainer import check
 

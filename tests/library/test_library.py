@@ -182,10 +182,24 @@ def test_an_unknown_video_is_refused(filled):
             filled.entry(id)
 
 
-def test_a_model_that_scores_token_by_token_is_refused(tmp_path, folder):
-    scores_tokens = build(ModelConfig(pretrained="random", similarity="mug_simple"), frames=4)
-    with pytest.raises(ValueError, match="scores by MugSimple, but a library .* searches by cosine"):
-        Library(tmp_path / "library", scores_tokens).add(folder)
+@pytest.mark.parametrize(
+    ("similarity", "options"), [("mug_simple", {}), ("linear_classifier", {"classes": 3})]
+)
+def test_a_model_without_vectors_of_sentences_searches_by_example(tmp_path, folder, similarity, options):
+    config = ModelConfig(pretrained="random", similarity=similarity, similarity_options=options)
+    model = build(config, frames=4)
+    library = Library(tmp_path / "library", model)
+    assert library.add(folder)["indexed"] == len(COLOURS)
+    red = next(entry for entry in library.entries() if entry.name == "red.mp4")
+    found = library.similar(red.id, top=len(COLOURS))
+    vectors = [model.encode_video(folder / name).video[0] for name in ("red.mp4", found[0]["name"])]
+    cosine = torch.nn.functional.cosine_similarity(*vectors, dim=0).item()
+    assert found[0]["score"] == pytest.approx(cosine, abs=1e-5)
+    assert found[0]["percentile"] is None and not found.no_match
+    with pytest.raises(
+        ValueError, match=f"scores by {type(model.score).__name__}, so a sentence has no vector"
+    ):
+        library.search("a red square")
 
 
 def test_without_gain_the_score_is_clips_alone(filled, folder, model):

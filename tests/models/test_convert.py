@@ -12,9 +12,10 @@ import torch.nn.functional as F
 from safetensors.torch import save_file
 
 import stan
-from stan.models import checkpoint, layouts
+from stan.models import checkpoint
 from stan.models.clip import load_clip
 from stan.models.convert import convert, load_released
+from stan.models.layouts.clip import ACTIVATIONS
 
 from open_clip import SimpleTokenizer  # isort: skip
 from open_clip.model import CLIP, CustomTextCLIP  # isort: skip
@@ -35,7 +36,7 @@ def images() -> torch.Tensor:
 
 
 @pytest.mark.parametrize("kind", [CLIP, CustomTextCLIP], ids=["openai", "open_clip"])
-@pytest.mark.parametrize("activation", layouts.ACTIVATIONS)
+@pytest.mark.parametrize("activation", ACTIVATIONS)
 def test_open_clips_own_embeddings(tmp_path, kind, activation):
     torch.manual_seed(0)
     towers = {"vision_cfg": VISION | {"head_width": 64}, "text_cfg": TEXT | {"heads": 1}}
@@ -150,3 +151,96 @@ def test_the_tokenizer_is_open_clips_where_the_vocabulary_is(tmp_path):
     report = convert(tmp_path / "clip.pth", tmp_path / "ours.safetensors")
     assert (report["end_token"], report["context_length"]) == (49407, 24)
     assert stan.load_model(tmp_path / "ours.safetensors").encode_text("a dog").text.shape == (1, 16)
+
+
+@pytest.fixture
+def state() -> dict[str, torch.Tensor]:
+    """A CLIP in OpenAI's layout."""
+    torch.manual_seed(0)
+    towers = {"vision_cfg": VISION | {"head_width": 64}, "text_cfg": TEXT | {"heads": 1}}
+    return CLIP(embed_dim=16, **towers).state_dict()
+
+
+WRAPPED = {
+    "bare": lambda s: s,
+    "state_dict": lambda s: {"state_dict": s, "epoch": 3, "optimizer": {"state": {0: torch.ones(1)}}},
+    "model_state_dict": lambda s: {"epoch": 3, "model_state_dict": s},
+    "model": lambda s: {"model": s, "max_accuracy": 1.5},
+    "module": lambda s: {f"module.{key}": value for key, value in s.items()},
+    "module in model": lambda s: {"model": {f"module.{key}": value for key, value in s.items()}},
+    "compiled": lambda s: {f"_orig_mod.{key}": value for key, value in s.items()},
+}
+
+
+@pytest.mark.parametrize("wrap", WRAPPED.values(), ids=WRAPPED)
+def test_wrappers_of_training_scripts_are_taken_off(tmp_path, state, wrap):
+    torch.save(wrap(state), tmp_path / "clip.pth")
+    report = convert(tmp_path / "clip.pth", tmp_path / "ours.safetensors")
+    assert report["layout"] == "CLIP in OpenAI's layout"
+    found = checkpoint.load(tmp_path / "ours.safetensors")[0]
+    assert torch.equal(found["visual.proj"], state["visual.proj"])
+
+
+class Settings:
+    """Stands for a training script's own settings, such as a yacs node."""
+
+
+def test_files_that_hold_no_usable_weights(tmp_path, state):
+    whole = tmp_path / "whole.pth"
+    torch.save(state, whole)
+    (tmp_path / "half.pth").write_bytes(whole.read_bytes()[: whole.stat().st_size // 2])
+    (tmp_path / "empty.pth").touch()
+    (tmp_path / "folder.pth").mkdir()
+    torch.save({"model": state, "config": Settings()}, tmp_path / "settings.pth")
+    torch.save({"epoch": 3}, tmp_path / "epoch.pth")
+    torch.save(state | {"visual.proj": state["visual.proj"] * float("nan")}, tmp_path / "nan.pth")
+    torch.save(state | {"visual.class_embedding": torch.ones(3)}, tmp_path / "size.pth")
+    torch.save({"encoder.weight": torch.ones(2, 2)}, tmp_path / "other.pth")
+    (tmp_path / "half.safetensors").write_bytes(b"\x08\0\0\0\0\0\0\0{")
+    messages = {
+        "half.pth": "is not a file of plain tensors.*check that it is complete",
+        "empty.pth": "is not a file of plain tensors.*check that it is complete",
+        "folder.pth": "is a folder: name the file of weights in it",
+        "settings.pth": r"also holds a \S+Settings, and loading that could execute code.*save the dict of tensors",
+        "epoch.pth": "holds no state dict: expected names and tensors, at the top or under one of state_dict",
+        "nan.pth": "visual.proj holds NaN or infinite values",
+        "size.pth": "has another shape of encoder.clip.visual.class_embedding: it belongs to another model",
+        "other.pth": "names like encoder.weight are of no layout known here: .*the released STAN; CLIP in",
+        "half.safetensors": "is not a readable checkpoint",
+        "missing.pth": "is missing: check the path",
+    }
+    for name, message in messages.items():
+        with pytest.raises(ValueError, match=message) as error:
+            convert(tmp_path / name, tmp_path / "out" / "ours.safetensors")
+        said = str(error.value)
+        assert said.count(str(tmp_path / name)) == 1 and "\n" not in said and "\x1b" not in said
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_named_clip_completes_a_file(tmp_path, state):
+    """What the file holds counts; what it lacks comes from the CLIP, by file or by name."""
+    torch.save(state, tmp_path / "clip.pth")
+    tuned = {key: value + 1 for key, value in state.items() if key.startswith("visual.")}
+    torch.save(tuned, tmp_path / "visual.pth")
+    model = load_released(tmp_path / "visual.pth", clip=str(tmp_path / "clip.pth"))
+    assert torch.equal(model.clip.visual.proj, tuned["visual.proj"])
+    assert torch.equal(model.clip.text.text_projection, state["text_projection"])
+    ours = load_released(tmp_path / "visual.pth")
+    assert torch.equal(embedded_video(ours), embedded_video(model))
+    with pytest.raises(ValueError, match="no text tower, only videos and its own classes"):
+        ours.encode_text(IDS)
+    with pytest.raises(ValueError, match="backbone 'none' is neither 'tiny' nor known to open_clip"):
+        load_released(tmp_path / "visual.pth", clip="none:openai")
+
+
+def embedded_video(model) -> torch.Tensor:
+    with torch.no_grad():
+        return model.encode_video(images()[:, None]).video
+
+
+def test_the_tiny_clip_by_name(tmp_path):
+    clip = load_clip()
+    kept = {name: value for name, value in clip.state_dict().items() if name.startswith("visual.")}
+    save_file(kept, tmp_path / "visual.safetensors")
+    model = load_released(tmp_path / "visual.safetensors", clip="tiny")
+    assert torch.equal(model.clip.encode_text(IDS).text, clip.encode_text(IDS).text)

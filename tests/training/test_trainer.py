@@ -211,7 +211,7 @@ def test_whose_embeddings_training_leaves_as_they_are(temporal, frozen, alike):
 @pytest.mark.parametrize(
     ("changed", "said"),
     [
-        ({"frozen": "text"}, "it can be vision, clip, nothing"),
+        ({"frozen": "images"}, "it can be vision, text, clip, nothing"),
         ({"precision": "8"}, "it can be 32-true, bf16-mixed"),
         ({"loss": "hinge"}, "it can be cross-entropy, kl"),
         ({"lr": 0.0}, "must be above zero"),

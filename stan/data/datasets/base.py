@@ -103,6 +103,8 @@ class DataSet:
     sizes: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
     """Known numbers of videos by split, the usual one first. Where val is held out of train, train's number covers
     both."""
+    classes: int = 0
+    """Number of classes of a recognition set."""
     shrinks: bool = False
     """Whether copies differ in size because videos disappear from their source."""
 

@@ -58,6 +58,7 @@ SETS = tuple(
         f"testTrainMulti_7030_splits/CLASS_test_split{number}.txt, one a class",
         "serre-lab.clps.brown.edu/resource/hmdb-a-large-human-motion-database",
         {"train": (3570,), "test": (1530,)},
+        classes=51,
     )
     for number in (1, 2, 3)
 )

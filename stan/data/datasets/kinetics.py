@@ -61,5 +61,6 @@ SET = DataSet(
     " label_map_k400.txt",
     "github.com/cvdfoundation/kinetics-dataset; lists: mmaction2's tools/data/kinetics",
     {"train": (240_436,), "test": (19_796,)},
+    classes=400,
     shrinks=True,
 )

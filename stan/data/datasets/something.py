@@ -81,4 +81,5 @@ SET = DataSet(
     "train.json, validation.json; optionally labels.json and test.json (or something-something-v2-*.json)",
     "developer.qualcomm.com (Something-Something v2)",
     {"train": (168_913,), "test": (24_777,)},
+    classes=174,
 )

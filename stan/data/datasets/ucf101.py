@@ -64,6 +64,7 @@ SETS = tuple(
         f"classInd.txt, trainlist0{number}.txt, testlist0{number}.txt",
         "www.crcv.ucf.edu/data/UCF101.php",
         {"train": (training,), "test": (testing,)},
+        classes=101,
     )
     for number, training, testing in ((1, 9537, 3783), (2, 9586, 3734), (3, 9624, 3696))
 )

@@ -1,6 +1,7 @@
 """Decoded frames in, CLIP's input out: uint8 (T, H, W, 3) to float32 (T, 3, S, S).
 
-It takes only PIL and numpy, in exactly torchvision's steps, so that the result is open_clip's own to the last bit.
+Sizes and crops take only PIL and numpy, in exactly torchvision's steps, so that what testing sees is open_clip's own to
+the last bit.
 """
 
 from __future__ import annotations
@@ -11,11 +12,10 @@ import numpy as np
 from jaxtyping import Float32, UInt8
 from PIL import Image
 
+from stan.data.video.augmentation import Augmentation
+
 Frames = UInt8[np.ndarray, "T H W 3"]
 Pixels = Float32[np.ndarray, "T 3 S S"]
-
-RATIO = (3 / 4, 4 / 3)
-"""Least and greatest width over height of a training crop before it is resized; torchvision's default."""
 
 
 def evaluation(size: int, mean: Sequence[float], std: Sequence[float]) -> Callable[[Frames], Pixels]:
@@ -48,38 +48,23 @@ def views(
 
 
 def training(
-    size: int, mean: Sequence[float], std: Sequence[float], scale: tuple[float, float] = (0.08, 1.0)
+    size: int, mean: Sequence[float], std: Sequence[float], augmentation: Augmentation
 ) -> Callable[[Frames, np.random.Generator], Pixels]:
     """Return a transform that takes a random crop, the same for all frames of the clip, and resizes it.
 
-    scale: smallest and largest share of the area. There is no flip, which would turn left into right.
+    augmentation: draws the crop, and what else is changed.
     """
 
     def transform(frames: Frames, rng: np.random.Generator) -> Pixels:
-        top, left, height, width = random_box(*frames.shape[1:3], scale, rng)
+        top, left, height, width = augmentation.crop(*frames.shape[1:3], rng)
         box = (left, top, left + width, top + height)
         crops = [
             Image.fromarray(frame).crop(box).resize((size, size), Image.Resampling.BICUBIC)
             for frame in frames
         ]
-        return _normalised(np.stack([np.asarray(crop) for crop in crops]), mean, std)
+        return _normalised(augmentation(np.stack([np.asarray(crop) for crop in crops]), rng), mean, std)
 
     return transform
-
-
-def random_box(
-    height: int, width: int, scale: tuple[float, float], rng: np.random.Generator
-) -> tuple[int, int, int, int]:
-    """Return (top, left, height, width) of a crop, drawn as torchvision's RandomResizedCrop draws it."""
-    for _ in range(10):
-        area = height * width * rng.uniform(*scale)
-        ratio = np.exp(rng.uniform(*np.log(RATIO)))
-        w, h = round(np.sqrt(area * ratio)), round(np.sqrt(area / ratio))
-        if 0 < w <= width and 0 < h <= height:
-            return int(rng.integers(height - h + 1)), int(rng.integers(width - w + 1)), h, w
-    # No such crop fits a very long picture: take the largest central crop of an allowed shape.
-    w, h = min(width, round(height * RATIO[1])), min(height, round(width / RATIO[0]))
-    return (height - h) // 2, (width - w) // 2, h, w
 
 
 def _short_side(frames: Frames, size: int) -> Frames:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from stan.common import registry
 from stan.models.similarity.base import Similarity
 from stan.models.similarity.cosine import Cosine
+from stan.models.similarity.linear_classifier import LinearClassifier
 from stan.models.similarity.mug import MugFull, MugSimple
 from stan.models.similarity.temporal_alignment import TemporalAlignment
 from stan.models.similarity.tight_transformer import TightTransformer
@@ -24,6 +25,7 @@ SIMILARITIES: dict[str, type[Similarity]] = {
     "mug_simple": MugSimple,
     "mug_full": MugFull,
     "video_prompts": VideoPrompts,
+    "linear_classifier": LinearClassifier,
 }
 
 

@@ -5,11 +5,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import torch
-from jaxtyping import Float
+from jaxtyping import Bool, Float
 from torch import Tensor, nn
 
 if TYPE_CHECKING:
     from stan.models.clip import Clip, TextOutput
+    from stan.models.temporal.base import Project
     from stan.models.video_encoder import VideoOutput
 
 PAIRS_AT_ONCE = 2048
@@ -21,8 +22,20 @@ class Similarity(nn.Module):
     A score is a cosine or on the scale of a cosine: its user multiplies it by CLIP's logit scale.
     """
 
+    projected = True
+    """Whether videos are embedded in the space shared with the texts (E), or before CLIP's projection into it (D)."""
+
     def __init__(self, clip: Clip):
         super().__init__()
+
+    def read(
+        self, x: Float[Tensor, "B T S D"], real: Bool[Tensor, "B T"], project: Project
+    ) -> Float[Tensor, "B *read"]:
+        """Return what scoring needs of the last block's tokens, beside the embeddings: by default nothing.
+
+        It becomes `VideoOutput.context`, kept for every video of a split: make it small. `project` maps token 0.
+        """
+        return x.new_zeros(len(x), 0)
 
     def forward(self, text: TextOutput, video: VideoOutput) -> Float[Tensor, "texts videos"]:
         raise NotImplementedError

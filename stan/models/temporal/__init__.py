@@ -17,6 +17,7 @@ from stan.models.temporal.sequence_transformer import SequenceTransformer
 from stan.models.temporal.st_adapter import StAdapter
 from stan.models.temporal.stan import Stan
 from stan.models.temporal.temporal_difference import TemporalDifference
+from stan.models.temporal.temporal_shift import TemporalShift
 from stan.models.temporal.token_learner import TokenLearner
 from stan.models.temporal.token_roll import TokenRoll
 from stan.models.temporal.x_clip import XClip
@@ -41,6 +42,7 @@ METHODS: dict[str, type[Temporal]] = {
     "joint_space_time": JointSpaceTime,
     "token_roll": TokenRoll,
     "token_learner": TokenLearner,
+    "temporal_shift": TemporalShift,
 }
 
 

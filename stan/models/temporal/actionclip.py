@@ -9,7 +9,7 @@ from einops import rearrange
 from torch import Tensor, nn
 
 from stan.models.temporal.base import Project, Temporal
-from stan.models.temporal.frame_blocks import drawn_blocks, drawn_positions, mix, placed
+from stan.models.temporal.frame_blocks import BlockForm, drawn_blocks, drawn_positions, mix, placed
 
 if TYPE_CHECKING:
     from stan.models.clip import Clip
@@ -20,12 +20,26 @@ STD = 0.02
 class ActionClip(Temporal):
     """Frame embeddings + positions -> blocks -> + frame embeddings (`modules/Visual_Prompt.py`, `Transf`).
 
-    Positions and linear layers are drawn from N(0, .02^2); only the form of the blocks comes from CLIP.
+    layers: number of blocks. By default, blocks have the form of CLIP's text blocks. What the source fixes instead:
+    heads: number of heads (there the text tower's); with it, the text tower need not be as wide as the embedding. eps:
+    of the blocks' layer norms (1e-12). activation: quick_gelu (there, whatever CLIP's own is) or gelu.
+
+    Positions and linear layers are drawn from N(0, .02^2).
     """
 
-    def __init__(self, clip: Clip, frames: int, *, layers: int = 6):
+    def __init__(
+        self,
+        clip: Clip,
+        frames: int,
+        *,
+        layers: int = 6,
+        heads: int | None = None,
+        eps: float | None = None,
+        activation: str | None = None,
+    ):
         super().__init__(clip, frames)
-        self.blocks = drawn_blocks(clip, layers, "actionclip", STD)
+        form = BlockForm(heads, eps, activation)
+        self.blocks = drawn_blocks(clip, layers, "actionclip", STD, form)
         self.position = drawn_positions(clip, clip.context_length, STD)
 
     def after(self, x: Tensor, side: None, mask: Tensor | None, project: Project) -> Tensor:
@@ -36,12 +50,15 @@ class ActionClip(Temporal):
 class ActionClipShift(Temporal):
     """A quarter of the channels from the previous frame, a quarter from the next, + frame embeddings (`Conv_1D`).
 
-    The shift is a convolution over time in each channel, which training may change. The released code reads
-    (frames, channels) as (channels, frames) without transposing, and so mixes the two; this code transposes.
+    The shift is a convolution over time in each channel, which training may change.
+
+    transposed: False reads (frames, channels) in memory as (channels, frames) without transposing, as the released code
+    does: so it mixes the two, and padding frames, which are zero, with the real ones.
     """
 
-    def __init__(self, clip: Clip, frames: int):
+    def __init__(self, clip: Clip, frames: int, *, transposed: bool = True):
         super().__init__(clip, frames)
+        self.transposed = transposed
         width = clip.embed_dim
         self.shift = nn.Conv1d(width, width, 3, padding=1, groups=width, bias=False)
         came_from = torch.full((width,), 1)  # 0: the previous frame, 1: the same, 2: the next
@@ -52,4 +69,5 @@ class ActionClipShift(Temporal):
     def after(self, x: Tensor, side: None, mask: Tensor | None, project: Project) -> Tensor:
         frames = project(x[:, :, 0])
         real = frames if mask is None else frames * mask[..., None]  # padding is zero, as beyond a clip's end
-        return rearrange(self.shift(rearrange(real, "b t e -> b e t")), "b e t -> b t e") + frames
+        turned = rearrange(real, "b t e -> b e t") if self.transposed else real.reshape(*real.shape[::2], -1)
+        return rearrange(self.shift(turned), "b e t -> b t e") + frames

@@ -1,10 +1,11 @@
-"""The hooks that a temporal method may use: inside, beside and after CLIP's blocks, and before its text tower."""
+"""The hooks that a temporal method may use: before, inside, beside and after CLIP's blocks, and before its texts."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
+import torch.nn.functional as F
 from einops import rearrange
 from jaxtyping import Bool, Float, Int
 from torch import Tensor, nn
@@ -19,14 +20,22 @@ Project = Callable[[Tensor], Tensor]
 class Temporal(nn.Module):
     """Mean pooling and the base class of all methods: every frame is seen by itself, as in CLIP.
 
+    normalised: whether each frame's embedding gets length 1 before the mean over frames. False: frames count as they
+    are, as in the released STAN. True: CLIP4Clip's `meanP`, which DRL, CLIP2Video and CenterCLIP share.
+
     A method overrides the hooks it needs. Options are keyword arguments with plain JSON values.
     """
 
-    def __init__(self, clip: Clip, frames: int):
+    def __init__(self, clip: Clip, frames: int, *, normalised: bool = False):
         super().__init__()
         self.frames = frames
+        self.normalised = normalised
         self.changes_from = clip.layers
         """First block that `inside` runs differently from CLIP alone; the blocks before it can be computed once."""
+        self.changes_tokens = False
+        """Whether `before` changes the tokens; then `changes_from` is 0."""
+        self.trained_of_clip: tuple[str, ...] = ()
+        """Names of CLIP's parameters that are trained even where its towers are frozen."""
         self.levels: tuple[int, ...] = (clip.layers - 1,)
         """Blocks whose outputs are read, in order; the last block is always among them."""
 
@@ -43,6 +52,10 @@ class Temporal(nn.Module):
     ) -> tuple[Float[Tensor, "B M D"], Int[Tensor, " B"]]:
         """Return what the text tower reads: by default its own token embeddings `x`, with end tokens at `end`."""
         return x, end
+
+    def before(self, x: Float[Tensor, "B T S D"]) -> Float[Tensor, "B T S D"]:
+        """Return what CLIP's first LayerNorm reads: by default its own tokens `x`, which have their positions."""
+        return x
 
     def inside(
         self, i: int, block: Block, x: Float[Tensor, "B T S D"], mask: Bool[Tensor, "B T"] | None
@@ -62,6 +75,16 @@ class Temporal(nn.Module):
     ) -> Float[Tensor, "B T E"]:
         """Return frame embeddings from the last block's output. `project` maps its token 0, (..., D) -> (..., E)."""
         return project(x[:, :, 0])
+
+    def pool(
+        self,
+        frames: Float[Tensor, "B T E"],
+        x: Float[Tensor, "B T S D"],
+        mask: Bool[Tensor, "B T"] | None,
+        project: Project,
+    ) -> Float[Tensor, "B E"]:
+        """Return the videos' embeddings from what `after` returned, or from what it was given (`x`, `project`)."""
+        return mean_over_frames(F.normalize(frames, dim=-1) if self.normalised else frames, mask)
 
 
 def frame_by_frame(block: Block, x: Float[Tensor, "B T S D"]) -> Float[Tensor, "B T S D"]:

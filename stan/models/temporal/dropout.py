@@ -9,6 +9,11 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
+PLACES = (0, 2)
+"""Samples of `DropPath` in tokens (B, T, S, D): those at one place of a video's frames, over time."""
+FRAMES = (0, 1)
+"""Samples of `DropPath` in tokens (B, T, S, D): single frames."""
+
 _share: tuple[int, int, int] | None = None
 # Not per thread: where tokens are recomputed for the gradients, a thread of autograd reads this.
 
@@ -26,6 +31,16 @@ def share(first: int, samples: int, whole: int) -> Generator[None]:
         yield
     finally:
         _share = before
+
+
+def rising(rate: float, blocks: int, method: str) -> list[float]:
+    """Return drop path rates that rise linearly from 0 in the first block to `rate` in the last.
+
+    Raises ValueError for a rate below 0 or from 1 on, naming `method`.
+    """
+    if not 0 <= rate < 1:
+        raise ValueError(f"{method}: drop_path={rate}: it must be at least 0 and below 1")
+    return torch.linspace(0, rate, blocks).tolist()
 
 
 class DropPath(nn.Module):

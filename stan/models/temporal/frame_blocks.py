@@ -5,9 +5,10 @@ In most CLIPs, the text tower's blocks are as wide as the embedding. CLIP4Clip a
 
 from __future__ import annotations
 
+from collections import OrderedDict
 from collections.abc import Iterable
 from copy import deepcopy
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
 import torch
 from jaxtyping import Bool, Float
@@ -19,6 +20,20 @@ from stan.models.temporal.video_tokens import transform
 if TYPE_CHECKING:
     from stan.models.blocks import Block
     from stan.models.clip import Clip
+
+
+class BlockForm(NamedTuple):
+    """How blocks differ from the text blocks; None where they don't."""
+
+    heads: int | None = None
+    """With it, blocks are as wide as the embedding, and the text tower may have another width."""
+    eps: float | None = None
+    """Of the layer norms."""
+    activation: str | None = None
+    """quick_gelu or gelu."""
+
+
+COPIED = BlockForm()
 
 
 def copied_blocks(clip: Clip, layers: int, method: str) -> nn.ModuleList:
@@ -33,17 +48,20 @@ def copied_blocks(clip: Clip, layers: int, method: str) -> nn.ModuleList:
     return deepcopy(theirs[:layers]).requires_grad_(True)
 
 
-def drawn_blocks(clip: Clip, layers: int, method: str, std: float | None = None) -> nn.ModuleList:
-    """Return `layers` blocks of the text blocks' form.
+def drawn_blocks(
+    clip: Clip, layers: int, method: str, std: float | None = None, form: BlockForm = COPIED
+) -> nn.ModuleList:
+    """Return `layers` blocks of the text blocks' form, but for what `form` says.
 
     std: linear layers are drawn from N(0, std^2); None: as torch draws them.
 
-    Raises ValueError if the text tower is not as wide as the embedding, or if layers is below 1.
+    Raises ValueError if the text tower is not as wide as the embedding and no number of heads is given, if layers is
+    below 1, if the heads don't divide the width, and for an unknown activation.
     """
-    _require_width(clip, method)
     if layers < 1:
         raise ValueError(f"layers={layers}: {method} needs at least one")
-    blocks = nn.ModuleList(deepcopy(clip.text.transformer.resblocks[0]) for _ in range(layers))
+    block = _formed(_first_block(clip, form.heads, method), form, method)
+    blocks = nn.ModuleList(deepcopy(block) for _ in range(layers))
     return blocks.apply(lambda module: _draw(module, std)).requires_grad_(True)
 
 
@@ -78,9 +96,8 @@ def mix(
     read: number of first tokens that are returned, so that the last block computes no others; None: all.
     """
     keys = None if real is None or real.all() else real[:, None, None]
-    for i, block in enumerate(
-        cast("Iterable[Block]", blocks), 1
-    ):  # a text tower's blocks have the same parts
+    same_parts = cast("Iterable[Block]", blocks)  # as a block of the image tower has
+    for i, block in enumerate(same_parts, 1):
         queries = read if i == len(blocks) else None
         x = x[:, :queries] + block.ls_1(attend(block.attn, block.ln_1(x), keys, queries))
         x = x + transform(block, x)
@@ -90,6 +107,44 @@ def mix(
 def quick_gelu(x: Float[Tensor, "*shape"]) -> Float[Tensor, "*shape"]:
     """The activation of OpenAI's CLIP."""
     return x * torch.sigmoid(1.702 * x)
+
+
+class QuickGelu(nn.Module):
+    """`quick_gelu` as a module."""
+
+    def forward(self, x: Float[Tensor, "*shape"]) -> Float[Tensor, "*shape"]:
+        return quick_gelu(x)
+
+
+ACTIVATIONS: dict[str, type[nn.Module]] = {"quick_gelu": QuickGelu, "gelu": nn.GELU}
+
+
+def _first_block(clip: Clip, heads: int | None, method: str) -> Any:
+    """Return the first text block or, with a number of heads, a new one of its kind as wide as the embedding."""
+    if heads is None:
+        _require_width(clip, method)
+        return deepcopy(clip.text.transformer.resblocks[0])
+    if heads < 1 or clip.embed_dim % heads:
+        raise ValueError(
+            f"{method}: {heads} heads don't divide the {clip.embed_dim} channels of the embedding"
+        )
+    # stan.models.clip, which prepares open_clip's import, imports this package first
+    from open_clip.transformer import ResidualAttentionBlock
+
+    return ResidualAttentionBlock(clip.embed_dim, heads, act_layer=type(clip.blocks[0].mlp.gelu))
+
+
+def _formed(block: Any, form: BlockForm, method: str) -> nn.Module:
+    """Give the block the form's layer norms and activation."""
+    for norm in (block.ln_1, block.ln_2):
+        norm.eps = norm.eps if form.eps is None else form.eps
+    if form.activation not in (None, *ACTIVATIONS):
+        known = " or ".join(ACTIVATIONS)
+        raise ValueError(f"{method}: activation={form.activation!r}: choose {known}, or None for CLIP's own")
+    if form.activation is not None:
+        block.mlp.gelu = ACTIVATIONS[form.activation]()
+        block.mlp = nn.Sequential(OrderedDict(block.mlp.named_children()))
+    return block
 
 
 def _require_width(clip: Clip, method: str) -> None:

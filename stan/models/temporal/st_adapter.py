@@ -8,7 +8,7 @@ import torch
 from jaxtyping import Bool, Float
 from torch import Tensor, nn
 
-from stan.models.temporal.base import Temporal
+from stan.models.temporal.base import Project, Temporal, mean_over_frames
 from stan.models.temporal.video_tokens import (
     attend_within,
     convolve_over_time,
@@ -29,32 +29,57 @@ class StAdapter(Temporal):
 
     before: the parts of a block that adapters precede: `mlp` (the source's choice for Kinetics) or `attention and mlp`
     (for Something-Something). width: width of the bottleneck; None means half of CLIP's width (384 of 768 in the
-    source).
+    source). layers: number of the last blocks that have adapters; None for all, as in the source's models. last_mlp:
+    True also puts an adapter before the last MLP, as the source does; it changes patches that only a similarity could
+    read afterwards, and is left out by default. norm_after_mean: True makes the video's embedding of the mean of the
+    frames' CLS tokens, as the source does: its last LayerNorm follows the mean. False averages the frames' embeddings.
 
-    The model starts as CLIP, because the convolutions start at zero. The source has one more adapter, before the last
-    MLP. It is left out here, because it changes patches that nothing reads afterwards.
+    The model starts as CLIP, because the convolutions start at zero. The source has no texts: a linear classifier
+    reads the video's embedding (similarity `linear_classifier`).
     """
 
-    def __init__(self, clip: Clip, frames: int, *, before: str = "mlp", width: int | None = None):
+    def __init__(
+        self,
+        clip: Clip,
+        frames: int,
+        *,
+        before: str = "mlp",
+        width: int | None = None,
+        layers: int | None = None,
+        last_mlp: bool = False,
+        norm_after_mean: bool = False,
+    ):
         super().__init__(clip, frames)
-        self.changes_from = 0
         if before not in PLACEMENTS:
             raise ValueError(f"st_adapter: before={before!r}: choose one of {PLACEMENTS}")
         width = clip.width // 2 if width is None else width
         if width < 1:
             raise ValueError(f"st_adapter: width={width}: it must be at least 1")
-        self.before_mlp = nn.ModuleList(SpatioTemporalAdapter(clip.width, width) for _ in clip.blocks[:-1])
-        self.before_attention = nn.ModuleList()
-        if before == "attention and mlp":
-            self.before_attention.extend(SpatioTemporalAdapter(clip.width, width) for _ in clip.blocks)
+        layers = clip.layers if layers is None else layers
+        if not 1 <= layers <= clip.layers:
+            raise ValueError(f"st_adapter: layers={layers}: choose 1 to {clip.layers}")
+        self.changes_from = clip.layers - layers
+        self.norm_after_mean = norm_after_mean
+        self.before_mlp, self.before_attention = (
+            nn.ModuleList(SpatioTemporalAdapter(clip.width, width) for _ in range(count))
+            for count in (layers - (not last_mlp), layers if before == "attention and mlp" else 0)
+        )
 
     def inside(self, i: int, block: Block, x: Tensor, mask: Tensor | None) -> Tensor:
+        adapter = i - self.changes_from
+        if adapter < 0:
+            return super().inside(i, block, x, mask)
         if self.before_attention:
-            x = self.before_attention[i](x, mask)
+            x = self.before_attention[adapter](x, mask)
         x = x + attend_within(block, x)
-        if i < len(self.before_mlp):
-            x = self.before_mlp[i](x, mask)
+        if adapter < len(self.before_mlp):
+            x = self.before_mlp[adapter](x, mask)
         return x + transform(block, x)
+
+    def pool(self, frames: Tensor, x: Tensor, mask: Tensor | None, project: Project) -> Tensor:
+        if self.norm_after_mean:
+            return project(mean_over_frames(x[:, :, 0], mask))
+        return super().pool(frames, x, mask, project)
 
 
 class SpatioTemporalAdapter(nn.Module):

@@ -1,5 +1,7 @@
 """Evaluation is open_clip's own preprocessing bit for bit; crops lie where they should."""
 
+from functools import partial
+
 import numpy as np
 import pytest
 import torch
@@ -7,10 +9,12 @@ from PIL import Image
 
 from stan.common.torchvision_compat import declare
 from stan.data.video import transforms
+from stan.data.video.augmentation import Augmentation, random_box
 
 declare()
 from open_clip import image_transform  # noqa: E402  only importable once the operators are declared
 
+WHOLE = Augmentation(partial(random_box, scale=(1.0, 1.0)))
 MEAN, STD = (0.48145466, 0.4578275, 0.40821073), (0.26862954, 0.26130258, 0.27577711)
 
 
@@ -50,7 +54,7 @@ def test_views_run_along_the_long_side(shape):
 
 def test_one_crop_serves_the_whole_clip():
     frames = np.repeat(noise(1, 90, 70), 5, axis=0)
-    crop = transforms.training(48, MEAN, STD)
+    crop = transforms.training(48, MEAN, STD, Augmentation())
     pixels = crop(frames, np.random.default_rng(1))
     assert pixels.shape == (5, 3, 48, 48) and pixels.dtype == np.float32
     assert (pixels == pixels[:1]).all()
@@ -61,22 +65,22 @@ def test_one_crop_serves_the_whole_clip():
 def test_a_crop_of_everything_is_a_plain_resize():
     frames = noise(1, 64, 64)
     expected = np.asarray(Image.fromarray(frames[0]).resize((32, 32), Image.Resampling.BICUBIC), np.float32)
-    boxes = {transforms.random_box(64, 64, (1.0, 1.0), np.random.default_rng(i)) for i in range(300)}
+    boxes = {WHOLE.crop(64, 64, np.random.default_rng(i)) for i in range(300)}
     assert (0, 0, 64, 64) in boxes  # a ratio near 1
     seed = next(i for i in range(300) if _whole(np.random.default_rng(i)))
-    found = transforms.training(32, (0, 0, 0), (1, 1, 1), (1.0, 1.0))(frames, np.random.default_rng(seed))
+    found = transforms.training(32, (0, 0, 0), (1, 1, 1), WHOLE)(frames, np.random.default_rng(seed))
     np.testing.assert_allclose(found[0] * 255, expected.transpose(2, 0, 1), atol=1e-3)
 
 
 def _whole(rng: np.random.Generator) -> bool:
-    return transforms.random_box(64, 64, (1.0, 1.0), rng) == (0, 0, 64, 64)
+    return WHOLE.crop(64, 64, rng) == (0, 0, 64, 64)
 
 
 @pytest.mark.parametrize("shape", [(90, 70), (20, 400), (400, 20), (1, 1)])
 def test_boxes_lie_inside_and_cover_what_was_asked(shape):
     rng = np.random.default_rng(0)
     for _ in range(200):
-        top, left, height, width = transforms.random_box(*shape, (0.08, 1.0), rng)
+        top, left, height, width = random_box(*shape, rng)
         assert top >= 0 and left >= 0 and height >= 1 and width >= 1
         assert top + height <= shape[0] and left + width <= shape[1]
         if shape == (90, 70):

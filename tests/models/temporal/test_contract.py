@@ -13,6 +13,7 @@ from lightning_fabric import Fabric
 
 from stan import experiments
 from stan.config import Experiment, ModelConfig
+from stan.data import label_sets
 from stan.models import similarity
 from stan.models.clip import TextOutput, load_clip
 from stan.models.dual_encoder import DualEncoder, build
@@ -138,7 +139,8 @@ def test_what_is_learned_is_not_clips(clip, name):
     assert not any(id(parameter) in theirs for parameter in started(clip, name).temporal.parameters())
 
 
-@pytest.fixture(params=SIMILARITIES)
+# a classifier reads no texts: tests/models/similarity/test_linear_classifier.py
+@pytest.fixture(params=sorted(SIMILARITIES.keys() - {"linear_classifier"}))
 def score(request, clip):
     torch.manual_seed(1)
     score = similarity.build(request.param, clip)
@@ -224,7 +226,9 @@ def test_every_row_trains_one_step(suite, video):
         recipe = replace(experiment.train, lr=1e-3)
         model = build(replace(experiment.model, pretrained="random"), FRAMES)
         freeze(model, recipe)
-        ids = model.clip.tokenize(CAPTIONS if suite == "motions" else CAPTIONS[:2], 12)
+        ids = model.clip.tokenize(
+            (CAPTIONS * 7)[: label_sets.count(suite) or 2], 12
+        )  # a text per class or video
         batch = {"text": ids, "video": video}
         if suite == "motions":
             batch |= {"label": torch.tensor([2, 0]), "twin_label": torch.tensor([0, -1])}
@@ -240,9 +244,10 @@ def test_every_row_trains_one_step(suite, video):
     assert still == []
 
 
-def test_every_method_and_similarity_is_a_row_of_the_structures():
-    listed = experiments.study("structures", "retrieval")
-    assert {e.model.temporal for e in listed} == set(METHODS)
+def test_every_method_and_similarity_is_a_row():
+    structures = experiments.study("structures", "retrieval")
+    assert {e.model.temporal for e in structures} == set(METHODS)
+    listed = structures + experiments.study("classifiers", "motions")
     assert {e.model.similarity for e in listed} == set(SIMILARITIES)
 
 

@@ -83,7 +83,7 @@ def pooled(clip, video):
 
 
 def test_every_method_inside_is_tested():
-    assert {name for name, _ in SETTINGS.values()} == set(INSIDE) and len(INSIDE) == 8
+    assert {name for name, _ in SETTINGS.values()} == set(INSIDE) and len(INSIDE) == 9
 
 
 @torch.no_grad()

@@ -29,7 +29,7 @@ def test_unknown_method_and_option(clip):
         build("lstm", clip, 8)
     with pytest.raises(ValueError, match="stan has no option depth; it has layers, interval"):
         build("stan", clip, 8, {"depth": 3})
-    with pytest.raises(ValueError, match="mean has no option layers; it has none"):
+    with pytest.raises(ValueError, match="mean has no option layers; it has normalised"):
         build("mean", clip, 8, {"layers": 3})
 
 

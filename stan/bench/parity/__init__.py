@@ -1,0 +1,106 @@
+"""Folders of rivals' reference outputs in, the largest difference of each of our outputs from them out.
+
+One module per source says how its outputs are reproduced; `RIVALS` lists them.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Iterator
+from itertools import groupby
+from pathlib import Path
+from typing import Any
+
+from torch import Tensor
+
+from stan.bench.parity import actionclip, aim, st_adapter, x_clip
+from stan.bench.parity.golden import CHECKPOINT, Difference, Golden, Rival, read
+
+RIVALS: dict[str, Rival] = {
+    "x_clip": x_clip.RIVAL,
+    "actionclip": actionclip.RIVAL,
+    "st_adapter": st_adapter.RIVAL,
+    "aim": aim.RIVAL,
+}
+"""How a set is reproduced, by the beginning of its folder's name."""
+TOLERANCE = 1e-5
+"""Largest difference, as a share of an output's largest value, at which two outputs count as equal."""
+
+
+def report(found: list[Difference]) -> dict[str, Any]:
+    """Return one document of all differences, by set.
+
+    The result: {"ok": whether all outputs are equal or left out, "tolerance", "sets": [{"set", "method", "outputs",
+    "equal", "left_out", "largest" (relative), "at": the output that differs most, "differences": [{"output",
+    "largest", "scale", "relative", "reason"}]}]}.
+    """
+    sets = [_of_set(name, list(group)) for name, group in groupby(found, key=lambda one: one.set)]
+    ok = all(one["equal"] + one["left_out"] == one["outputs"] for one in sets)
+    return {"ok": ok, "tolerance": TOLERANCE, "sets": sets}
+
+
+def _of_set(name: str, found: list[Difference]) -> dict[str, Any]:
+    compared = [one for one in found if not one.reason]
+    worst = max(compared, key=lambda one: one.relative)
+    return {
+        "set": name,
+        "method": rival_of(name).words,
+        "outputs": len(found),
+        "equal": sum(one.relative <= TOLERANCE for one in compared),
+        "left_out": len(found) - len(compared),
+        "largest": worst.relative,
+        "at": worst.output,
+        "differences": [one.document() for one in found],
+    }
+
+
+def parity(folder: str | Path) -> list[Difference]:
+    """Compare every set in a folder of sets, or the one set that the folder is, with what our methods give.
+
+    Raises ValueError for a folder without sets, a set of no known rival, and an output that is neither reproduced nor
+    named as left out.
+    """
+    folder = Path(folder)
+    sets = (
+        [folder]
+        if (folder / CHECKPOINT).is_file()
+        else sorted(p.parent for p in folder.glob(f"*/{CHECKPOINT}"))
+    )
+    if not sets:
+        raise ValueError(f"{folder} holds no reference outputs: expected folders with {CHECKPOINT}")
+    return [difference for one in sets for difference in differences(read(one))]
+
+
+def differences(golden: Golden) -> Iterator[Difference]:
+    """Yield the differences of one set, output by output. Raises the errors of `parity`."""
+    rival = rival_of(golden.name)
+    ours = rival.outputs(golden)
+    for name, theirs in golden.io.items():
+        if name in rival.inputs:
+            continue
+        reason = next(
+            (why for pattern, why in rival.not_reproduced.items() if re.fullmatch(pattern, name)), ""
+        )
+        if not reason and name not in ours:
+            raise ValueError(f"{golden.name}: nothing reproduces the output {name}")
+        largest = math.nan if reason else _largest(ours[name], theirs)
+        yield Difference(golden.name, name, largest, float(theirs.double().abs().max()), reason)
+
+
+def rival_of(name: str) -> Rival:
+    """Return the rival whose set is called `name`. Raises ValueError if there is none, listing those that are known."""
+    found = [known for known in RIVALS if name.startswith(known)]
+    if not found:
+        raise ValueError(
+            f"the set {name} is of no known rival: its folder's name begins with one of {', '.join(RIVALS)}"
+        )
+    return RIVALS[max(found, key=len)]
+
+
+def _largest(ours: Tensor, theirs: Tensor) -> float:
+    """Return the largest absolute difference; infinite for other shapes, so that no broadcast hides one."""
+    if ours.shape != theirs.shape:
+        return math.inf
+    difference = (ours.double() - theirs.double()).abs()
+    return float("inf") if difference.isnan().any() else float(difference.max())

@@ -1,0 +1,42 @@
+"""ActionCLIP's reference outputs in, what our model gives in their place out."""
+
+from __future__ import annotations
+
+import torch
+from einops import rearrange
+
+from stan.bench.parity.golden import Golden, Outputs, Rival
+from stan.evaluation.templates import SCALE, mean_probabilities
+from stan.models.clip import TextOutput
+from stan.training.losses import kl_divergence, one_way_kl
+
+
+@torch.no_grad()
+def _outputs(golden: Golden) -> Outputs:
+    model, given = golden.model(), golden.io
+    *_, (_, last) = model.encoder.blocks(given["video"])
+    text, video = model.encode_text(given["token_ids"]), model.encode_video(given["video"])
+    scores = rearrange(
+        model.similarity(text, video), "(n k) b -> n k b", k=golden.settings["classes"]
+    )  # all classes in the first template come first
+    own = given["batch_classes"]  # in the first template
+    logits = model.logit_scale.exp() * model.similarity(TextOutput(*(part[own] for part in text)), video)
+    same = own[:, None] == own[None]
+    return {
+        "frame_embeddings": model.clip.project(last[:, :, 0]),
+        "video_embedding": video.video,
+        "text_embedding": text.text,
+        "template_logits": SCALE * rearrange(scores, "n k b -> b n k"),
+        "class_probabilities": mean_probabilities(scores).T,
+        "logits_per_text": logits,
+        "logits_per_image": logits.T,
+        "ground_truth": same.float(),
+        "loss_texts": one_way_kl(logits, same),
+        "loss_images": one_way_kl(logits.T, same),
+        "loss_total": kl_divergence(logits, same),
+    }
+
+
+RIVAL = Rival(
+    "ActionCLIP (sallymmx/ActionCLIP)", _outputs, frozenset({"video", "token_ids", "batch_classes"})
+)

@@ -1,0 +1,62 @@
+"""Tensors under other code's names in, the same tensors under our names and the design they imply out.
+
+One module per source; `LAYOUTS` lists them. Names tell them apart.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any, NamedTuple
+
+from torch import Tensor
+
+from stan.models.layouts import actionclip, aim, clip, st_adapter, stan, x_clip
+from stan.models.layouts.names import Layout, State, listed
+
+__all__ = ["LAYOUTS", "Converted", "Layout", "convert", "listed", "recognise"]
+
+LAYOUTS: dict[str, Layout] = {
+    "x_clip": x_clip.RELEASED,
+    "huggingface_x_clip": x_clip.HUGGINGFACE,
+    "actionclip": actionclip.TRANSFORMER,
+    "actionclip_conv_1d": actionclip.CONVOLUTION,
+    "actionclip_tsm": actionclip.SHIFT,
+    "actionclip_mean": actionclip.MEAN,
+    "st_adapter": st_adapter.RELEASED,
+    "aim": aim.RELEASED,
+    "released": stan.RELEASED,
+    "huggingface": clip.HUGGINGFACE,
+    "open_clip": clip.OPEN_CLIP,
+    "openai": clip.OPENAI,
+}
+"""All layouts by name. A file's layout is the first that holds its names: what extends another one stands before it."""
+
+
+class Converted(NamedTuple):
+    """A file's layout, its tensors under our names, the design they imply, and the names left out with the reasons."""
+
+    layout: Layout
+    state: State
+    design: dict[str, Any]
+    left_out: dict[str, str]
+
+
+def recognise(keys: Iterable[str]) -> Layout:
+    """Return the layout with these names. Raises ValueError if they belong to none."""
+    keys = list(keys)
+    found = next((layout for layout in LAYOUTS.values() if layout.holds(keys)), None)
+    if found is None:
+        known = "; ".join(layout.words for layout in LAYOUTS.values())
+        raise ValueError(f"names like {', '.join(sorted(keys)[:3])} are of no layout known here: {known}")
+    return found
+
+
+def convert(state: Mapping[str, Tensor], told: Mapping[str, Any]) -> Converted:
+    """Return a state dict of any layout under our names.
+
+    told: settings that no weight shows, from a config.json beside the file. Raises ValueError for an unknown layout,
+    and for names that have no counterpart or lack a part, naming them.
+    """
+    layout = recognise(state)
+    ours, left_out = layout.renamed(state)
+    return Converted(layout, ours, layout.design(ours, told), left_out)

@@ -1,0 +1,76 @@
+"""ActionCLIP's layouts: a CLIP, and beside it what fuses frames, which has another form for each `sim_header`."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from torch import Tensor
+
+from stan.models.layouts.clip import openai_names
+from stan.models.layouts.names import Layout, State, count
+
+_CLIP = r"(?:model_state_dict\.)?"
+_FUSION = r"fusion_model_state_dict\.(?:module\.)?"
+_POSITIONS = rf"{_FUSION}frame_position_embeddings\.weight"
+_SHIFTED = rf"{_CLIP}visual\.transformer\.resblocks\.(\d+)\.net\."
+EPS = 1e-12
+"""Of the fusion's layer norms, as released."""
+
+
+def _float(state: Mapping[str, Tensor]) -> State:
+    """Return the tensors in single precision: the release keeps CLIP's matrices in half precision."""
+    return {key: value.float() for key, value in state.items()}
+
+
+def _transformer(state: State, told: Mapping[str, Any]) -> dict[str, Any]:
+    if "clip.text.ln_final.weight" not in state:
+        raise ValueError("lacks clip.text.ln_final.weight (our name): no checkpoint of a whole ActionCLIP")
+    heads = told.get("fusion", {}).get("heads") or told.get("text", {}).get("heads")
+    eps = told.get("layer_norm_eps")
+    options = {
+        "layers": count(state, "temporal.blocks."),
+        "heads": heads or max(1, len(state["clip.text.ln_final.weight"]) // 64),
+        "eps": eps.get("fusion", EPS) if isinstance(eps, Mapping) else EPS,
+        "activation": "quick_gelu",
+    }
+    return {"temporal": "actionclip", "options": options}
+
+
+def _convolution(state: State, told: Mapping[str, Any]) -> dict[str, Any]:
+    return {"temporal": "actionclip_shift", "options": {"transposed": False}}
+
+
+def _shift(state: State, told: Mapping[str, Any]) -> dict[str, Any]:
+    return {"temporal": "temporal_shift", "options": {"divisor": told.get("n_div", 8)}}
+
+
+TRANSFORMER = Layout(
+    "the released ActionCLIP (Transf)",
+    (rf"{_CLIP}visual\..+", rf"{_FUSION}transformer\..+"),
+    {rf"{_FUSION}transformer\.resblocks\.(.+)": r"temporal.blocks.\1", _POSITIONS: "temporal.position"}
+    | openai_names(_CLIP),
+    prepare=_float,
+    design=_transformer,
+)
+CONVOLUTION = Layout(
+    "the released ActionCLIP (Conv_1D)",
+    (rf"{_CLIP}visual\..+", rf"{_FUSION}shift\..+"),
+    {rf"{_FUSION}shift\.(.+)": r"temporal.shift.\1"} | openai_names(_CLIP),
+    left_out={_POSITIONS: "not used by Conv_1D"},
+    prepare=_float,
+    design=_convolution,
+)
+SHIFT = Layout(
+    "the released ActionCLIP (tsm, meanP)",
+    (rf"{_SHIFTED}.+",),
+    {rf"{_SHIFTED}(.+)": r"clip.visual.transformer.resblocks.\1.\2"} | openai_names(_CLIP),
+    prepare=_float,
+    design=_shift,
+)
+MEAN = Layout(
+    "the released ActionCLIP (meanP)",
+    (r"model_state_dict\.visual\..+",),
+    openai_names(r"model_state_dict\."),
+    prepare=_float,
+)

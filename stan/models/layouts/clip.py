@@ -1,0 +1,174 @@
+"""CLIP's own layouts: Hugging Face's, OpenAI's and open_clip's; and the architecture that a CLIP's tensors imply."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from stan.models.layouts.names import Layout, State, count, listed
+
+ACTIVATIONS = ("quick_gelu", "gelu")
+TEXT = r"positional_embedding|text_projection|token_embedding\..+|transformer\..+|ln_final\..+"
+"""Pattern of the text tower's names in OpenAI's layout, which keeps them beside `visual`."""
+
+
+def openai_names(prefix: str = "") -> dict[str, str]:
+    """Return the names of a CLIP in OpenAI's layout behind `prefix`, a pattern without groups."""
+    return {
+        rf"{prefix}(visual\..+|logit_scale)": r"clip.\1",
+        rf"{prefix}({TEXT})": r"clip.text.\1",
+    }
+
+
+def huggingface_block(theirs: str, ours: str) -> dict[str, str]:
+    r"""Return the names of the parts of Hugging Face's block.
+
+    theirs: a pattern with the number as group `n`; ours: its counterpart, with `\g<n>`.
+    """
+    parts = {
+        r"layer_norm(?P<k>[12])": r"ln_\g<k>",
+        r"self_attn\.out_proj": "attn.out_proj",
+        r"self_attn\.in_proj": "attn.in_proj",
+        r"mlp\.fc1": "mlp.c_fc",
+        r"mlp\.fc2": "mlp.c_proj",
+    }
+    return {
+        rf"{theirs}\.{part}(?P<rest>[._](weight|bias))": rf"{ours}.{name}\g<rest>"
+        for part, name in parts.items()
+    }
+
+
+def huggingface_names(vision: str, text: str, embeddings: str, encoder: str) -> dict[str, str]:
+    """Return the names of both towers of Hugging Face's CLIP, without the image tower's projection.
+
+    vision, text: patterns of the towers' beginnings. embeddings, encoder: what stands before the names of the image
+    tower's embeddings and layers.
+    """
+    towers = {
+        rf"{vision}{embeddings}class_embedding": "clip.visual.class_embedding",
+        rf"{vision}{embeddings}patch_embedding\.weight": "clip.visual.conv1.weight",
+        rf"{vision}{embeddings}position_embedding\.weight": "clip.visual.positional_embedding",
+        rf"{vision}pre_layrnorm\.(.+)": r"clip.visual.ln_pre.\1",
+        rf"{vision}post_layernorm\.(.+)": r"clip.visual.ln_post.\1",
+        rf"{text}text_model\.embeddings\.token_embedding\.(.+)": r"clip.text.token_embedding.\1",
+        rf"{text}text_model\.embeddings\.position_embedding\.weight": "clip.text.positional_embedding",
+        rf"{text}text_model\.final_layer_norm\.(.+)": r"clip.text.ln_final.\1",
+        rf"{text}text_projection\.weight": "clip.text.text_projection",
+    }
+    blocks = {
+        rf"{vision}{encoder}layers": "clip.visual.transformer.resblocks",
+        rf"{text}text_model\.encoder\.layers": "clip.text.transformer.resblocks",
+    }
+    for theirs, ours in blocks.items():
+        towers |= huggingface_block(rf"{theirs}\.(?P<n>\d+)", rf"{ours}.\g<n>")
+    return towers
+
+
+def join_projections(state: Mapping[str, Tensor]) -> State:
+    """Join the three projections of queries, keys and values into the single tensor of torch's attention.
+
+    Raises ValueError if one of the three is missing.
+    """
+    joined = {}
+    for key, value in state.items():
+        if ".q_proj." in key:
+            parts = [key.replace("q_proj", name) for name in ("q_proj", "k_proj", "v_proj")]
+            lacking = [part for part in parts if part not in state]
+            if lacking:
+                raise ValueError(f"lacks {listed(lacking)} beside {key}")
+            joined[key.replace("q_proj.", "in_proj_")] = torch.cat([state[part] for part in parts])
+        elif ".k_proj." not in key and ".v_proj." not in key:
+            joined[key] = value
+    return joined
+
+
+def transpose_projections(state: State, told: Mapping[str, Any]) -> dict[str, Any]:
+    """Turn both towers' projections from linear layers into the matrices of OpenAI's CLIP, in place."""
+    for name in ("clip.visual.proj", "clip.text.text_projection"):
+        if name in state:
+            state[name] = state[name].T
+    return {}
+
+
+OPENAI = Layout("CLIP in OpenAI's layout", (r"visual\..+",), openai_names())
+OPEN_CLIP = Layout(
+    "CLIP in open_clip's layout", (r"text\..+",), {r"((visual|text)\..+|logit_scale)": r"clip.\1"}
+)
+HUGGINGFACE = Layout(
+    "CLIP in Hugging Face's layout",
+    (r"(vision|text)_model\..+",),
+    huggingface_names(r"vision_model\.", "", r"embeddings\.", r"encoder\.")
+    | {r"visual_projection\.weight": "clip.visual.proj", "logit_scale": "clip.logit_scale"},
+    prepare=join_projections,
+    design=transpose_projections,
+)
+
+
+def architecture(
+    state: Mapping[str, Tensor], heads: tuple[int | None, int | None], activation: str
+) -> dict[str, Any]:
+    """Return open_clip's model config, read off the weights (names `clip.*`); without a text tower, `text_cfg` is None.
+
+    heads: numbers of heads of the image and the text tower; None for 64 channels per head, as in CLIP. Raises
+    ValueError if a tower's width does not fit its heads, for an unknown activation, and for tensors that are missing
+    from a tower, naming them.
+    """
+    if activation not in ACTIVATIONS:
+        raise ValueError(f"activation {activation!r} is not known; choose {' or '.join(ACTIVATIONS)}")
+    vision = "clip.visual."
+    conv, positions, proj = _needed(
+        state, "image", *(f"{vision}{name}" for name in ("conv1.weight", "positional_embedding", "proj"))
+    )
+    width, _, patch, _ = conv.shape
+    return {
+        "embed_dim": proj.shape[1],
+        "quick_gelu": activation == "quick_gelu",
+        "vision_cfg": {
+            "image_size": math.isqrt(len(positions) - 1) * patch,
+            "patch_size": patch,
+            "width": width,
+            "layers": count(state, f"{vision}transformer.resblocks."),
+            "head_width": width // _heads("image", width, heads[0]),
+        },
+        "text_cfg": _text_architecture(state, heads[1]),
+    }
+
+
+def _text_architecture(state: Mapping[str, Tensor], heads: int | None) -> dict[str, Any] | None:
+    text = "clip.text."
+    if not any(name.startswith(text) for name in state):
+        return None
+    tokens, positions, _ = _needed(
+        state,
+        "text",
+        *(f"{text}{name}" for name in ("token_embedding.weight", "positional_embedding", "text_projection")),
+    )
+    vocabulary, width = tokens.shape
+    return {
+        "context_length": len(positions),
+        "vocab_size": vocabulary,
+        "width": width,
+        "layers": count(state, f"{text}transformer.resblocks."),
+        "heads": _heads("text", width, heads),
+    }
+
+
+def _needed(state: Mapping[str, Tensor], tower: str, *names: str) -> list[Tensor]:
+    lacking = [name for name in names if name not in state]
+    if lacking:
+        raise ValueError(f"lacks {listed(lacking)} (our names): no checkpoint of a whole {tower} tower")
+    return [state[name] for name in names]
+
+
+def _heads(tower: str, width: int, given: int | None) -> int:
+    if width % (given or 64):
+        what = f"not {given} heads of one width" if given else "no heads of 64 channels"
+        raise ValueError(
+            f"the {tower} tower is {width} wide and holds {what}: put a config.json with"
+            ' {"vision": {"heads": ...}, "text": {"heads": ...}} beside the checkpoint'
+        )
+    return given or width // 64

@@ -1,0 +1,50 @@
+"""Embedded videos in, a linear classifier's logit of each class out; texts don't matter."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from jaxtyping import Float
+from torch import Tensor, nn
+
+from stan.models.similarity.base import Similarity
+
+if TYPE_CHECKING:
+    from stan.models.clip import Clip, TextOutput
+    from stan.models.video_encoder import VideoOutput
+
+STD = 0.02
+
+
+class LinearClassifier(Similarity):
+    """One learned row of weights per class, as ST-Adapter, AIM and TimeSformer end (`fc`, `cls_head`, `head`).
+
+    classes: how many there are. before_projection: True reads the image tower's own width, as the sources do; False
+    reads the embedding that CLIP shares with its texts, for methods that work on it.
+
+    The text side only says how many classes there are: text i stands for class i. Weights start from N(0, .02^2),
+    biases at zero. The sources have no logit scale, so a score is divided here by the scale that multiplies it later.
+    """
+
+    def __init__(self, clip: Clip, *, classes: int, before_projection: bool = True):
+        super().__init__(clip)
+        if classes < 1:
+            raise ValueError(f"linear_classifier: classes={classes}: it must be at least 1")
+        self.classes = classes
+        self.projected = not before_projection
+        self.fc = nn.Linear(clip.embed_dim if self.projected else clip.width, classes)
+        nn.init.normal_(self.fc.weight, std=STD)
+        nn.init.zeros_(self.fc.bias)
+        self._logit_scale = (clip.logit_scale,)  # a tuple, so that CLIP's parameter isn't registered again
+
+    def forward(self, text: TextOutput, video: VideoOutput) -> Float[Tensor, "texts videos"]:
+        """Return the scores. Raises ValueError if there isn't one text per class."""
+        return self.of_classes(len(text.text), video).T
+
+    def of_classes(self, names: int, video: VideoOutput) -> Float[Tensor, "videos classes"]:
+        """Return the scores of `names` classes. Raises ValueError if there are not as many."""
+        if names != self.classes:
+            raise ValueError(
+                f"{names} names for a classifier of {self.classes} classes: give one name per class, in their order"
+            )
+        return self.fc(video.video) / self._logit_scale[0].exp()

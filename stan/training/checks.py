@@ -1,0 +1,86 @@
+"""An experiment in; a ValueError for settings that no run can have, out."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from stan.config import Experiment
+from stan.data.video.augmentation import AUGMENTATIONS
+from stan.evaluation.splits import computed_once
+from stan.evaluation.test_time import check_tricks
+from stan.experiments import task
+from stan.training.losses import LOSSES, SENTENCES
+from stan.training.optim import FROZEN, OPTIMIZERS, SCHEDULES
+
+PRECISIONS = ("32-true", "bf16-mixed")
+
+KNOWN = {
+    "train.frozen": FROZEN,
+    "train.loss": LOSSES,
+    "train.sentences": SENTENCES,
+    "train.precision": PRECISIONS,
+    "train.optimizer": OPTIMIZERS,
+    "train.schedule": SCHEDULES,
+    "data.augmentation": tuple(AUGMENTATIONS),
+}
+ABOVE_ZERO = ("train.batch", "train.lr", "train.temperature")
+NOT_NEGATIVE = (
+    *("train.epochs", "train.chunk", "train.clip_gradient", "train.label_smoothing", "train.mixup"),
+    *("train.cutmix", "data.kept_frames"),
+)
+LEFT_IS_NOT_RIGHT = ("something", "motions", "retrieval", "paragraph")
+"""Suites whose classes or captions tell left from right, so that a mirrored clip would have a wrong one."""
+
+
+def check(experiment: Experiment) -> None:
+    """Raise ValueError for settings that no run can have."""
+    recipe, suite = experiment.train, experiment.data.suite
+    check_tricks(experiment.test_time, task(suite))
+    _check_values(experiment)
+    if recipe.compile and recipe.checkpointing:
+        raise ValueError(
+            "train.compile and train.checkpointing don't go together: compiled blocks, computed again, keep other"
+            " tensors than before; set one of them to false"
+        )
+    augmentation = AUGMENTATIONS[experiment.data.augmentation]
+    if augmentation is not None and augmentation.flip and suite in LEFT_IS_NOT_RIGHT:
+        raise ValueError(
+            f"data.augmentation {experiment.data.augmentation!r} mirrors clips, and {suite} tells left from right:"
+            " choose one that doesn't"
+        )
+    if recipe.sentences == "video" and recipe.twins:
+        raise ValueError("train.twins compares a video with every class: set train.sentences to class")
+    _check_targets(experiment)
+
+
+def _check_values(experiment: Experiment) -> None:
+    for name, known in KNOWN.items():
+        if (value := _value(experiment, name)) not in known:
+            raise ValueError(f"{name} is {value!r}; it can be {', '.join(known)}")
+    for name in ABOVE_ZERO:
+        if not (value := _value(experiment, name)) > 0:
+            raise ValueError(f"{name} is {value}; it must be above zero")
+    for name in NOT_NEGATIVE:
+        if (value := _value(experiment, name)) < 0:
+            raise ValueError(f"{name} is {value}; it can't be negative")
+
+
+def _check_targets(experiment: Experiment) -> None:
+    """Raise ValueError where targets can't be soft: without classes, in other losses, and in clips that aren't read."""
+    recipe = experiment.train
+    asked = [name for name in ("label_smoothing", "mixup", "cutmix") if getattr(recipe, name)]
+    if not asked:
+        return
+    names = " and ".join(f"train.{name}" for name in asked)
+    if task(experiment.data.suite) != "recognition" or recipe.loss == "kl" or recipe.sentences == "video":
+        raise ValueError(f"{names}: only the cross-entropy over classes has soft targets; set it to 0")
+    if asked != ["label_smoothing"] and (recipe.twins or computed_once(experiment)):
+        raise ValueError(
+            f"{names}: clips are mixed as frames, and a mixed clip has no twin: set train.twins to 0, and train the"
+            " image tower or choose a data.augmentation beside crop and none"
+        )
+
+
+def _value(experiment: Experiment, name: str) -> Any:
+    part, _, field = name.partition(".")
+    return getattr(getattr(experiment, part), field)

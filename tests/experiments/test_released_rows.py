@@ -1,0 +1,153 @@
+"""The rivals' released rows: their settings are the sources', their numbers are printed, and each can be built."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+import torch
+
+from stan.config import from_dict, to_dict
+from stan.data import label_sets
+from stan.data.datasets import SETS
+from stan.experiments import published, task
+from stan.experiments.recipes import RECIPES, recipe
+from stan.experiments.released_rows import RELEASED, STUDY
+from stan.models.dual_encoder import build
+from stan.training.checks import check
+from stan.training.optim import freeze
+from tests.support.full_size import steps
+
+NOT_PRINTED = {
+    *("clip4clip-meanp-msrvtt", "clip4clip-tighttransf-msrvtt", "aim-something", "efficient_prompt-hmdb51"),
+    *(name for name in RELEASED if name.startswith("mug_stan")),
+}
+
+
+@pytest.mark.parametrize("name", RELEASED)
+def test_every_row_is_a_config_that_can_be_trained_and_built(name):
+    row = recipe(name)
+    one = row.experiment
+    assert (row.name, one.study, row.settings) == (name, STUDY, "released") and one.data.suite in SETS
+    assert from_dict(to_dict(one)) == one
+    assert row.source and row.differs
+    check(one)
+    with torch.device("meta"):
+        model = build(replace(one.model, pretrained="random"), one.data.frames)
+    width, patches = {"32": (768, 49), "16": (768, 196), "14": (1024, 256)}[one.model.backbone[-2:]]
+    assert (model.clip.width, model.clip.patches) == (width, patches)
+    assert (one.model.similarity == "linear_classifier") == bool(one.model.similarity_options.get("classes"))
+
+
+@pytest.mark.parametrize("name", RELEASED)
+def test_printed_numbers_stand_with_their_row(name):
+    printed = {item["metric"]: item for item in recipe(name).printed}
+    assert (not printed) == (name in NOT_PRINTED)
+    if printed:
+        headline = "R@1" if task(recipe(name).experiment.data.suite) == "retrieval" else "top-1"
+        assert 0 < printed[headline]["value"] < 100 and printed[headline]["source"]
+
+
+@pytest.mark.parametrize(
+    ("name", "metric", "value", "source"),
+    [
+        ("clip4clip-seqtransf-msrvtt", "R@1", 44.5, "talk slides, retrieval tables"),
+        ("drl-msrvtt", "R@5", 73.4, "foolwood/DRL README"),
+        ("x_clip-kinetics-b16-16", "top-1", 84.7, "talk slides, recognition tables"),
+        ("x_clip-kinetics-b32-8", "top-5", 95.0, "microsoft/VideoX X-CLIP/README"),
+        ("st_adapter-something", "top-1", 66.9, "linziyi96/st-adapter README"),
+        ("efficient_prompt-kinetics", "top-1", 76.9, "talk slides, recognition tables"),
+    ],
+)
+def test_a_number_by_name(name, metric, value, source):
+    item = next(item for item in recipe(name).printed if item["metric"] == metric)
+    assert (item["value"], item["source"]) == (value, source)
+
+
+def test_every_released_number_is_of_a_row():
+    places = {(row.table, row.benchmark, row.row) for row in RELEASED.values()}
+    assert {(i["table"], i["benchmark"], i["row"]) for i in published.released()} <= places
+
+
+def test_rows_differ_in_what_they_train_or_test_also_from_the_papers():
+    assert len({row.experiment.hash for row in RECIPES.values()}) == len(RECIPES)
+
+
+SETTINGS = {
+    # name: frozen, epochs, batch, rate of new parameters, CLIP's, decay, warm-up in epochs, augmentation
+    "clip4clip-meanp-msrvtt": ("nothing", 5, 128, 1e-4, 1e-7, 0.2, 0.5, "none"),
+    "drl-msrvtt": ("nothing", 5, 128, 1e-4, 1e-7, 0.2, 0.5, "none"),
+    "center_clip-msrvtt-7k": ("nothing", 5, 128, 5e-3, 5e-6, 0.2, 0.5, "none"),
+    "x_clip-kinetics-b16-8": ("text", 30, 256, 8e-5, 8e-6, 1e-3, 5, "x_clip"),
+    "actionclip-kinetics-b32-8": ("nothing", 50, 64, 5e-5, 5e-6, 0.2, 5, "actionclip"),
+    "actionclip-kinetics-b16-8": ("nothing", 50, 128, 5e-5, 5e-6, 0.2, 5, "actionclip"),
+    "st_adapter-kinetics": ("clip", 12, 192, 7.5e-4, None, 1e-2, 2, "st_adapter"),
+    "st_adapter-something": ("clip", 50, 256, 1e-3, None, 1e-2, 2, "st_adapter-something"),
+    "aim-kinetics": ("clip", 30, 64, 3e-4, None, 0.05, 2.5, "crop+flip"),
+    "aim-something": ("clip", 50, 64, 3e-4, None, 0.05, 2.5, "aim-something"),
+    "efficient_prompt-hmdb51": ("clip", 20, 64, 1e-4, None, 0.01, 0, "none"),
+    "timesformer-something": ("nothing", 15, 8, 5e-3, 5e-3, 1e-4, 0, "timesformer-something"),
+    "frozen_in_time-msrvtt": ("nothing", 100, 16, 3e-5, 3e-5, 0.01, 0, "frozen_in_time"),
+    "mug_stan-msrvtt-b32": ("nothing", 100, 128, 2e-5, 2e-6, 0.02, 10, "crop"),
+    "mug_stan-lsmdc-b32": ("nothing", 100, 128, 1e-5, 2e-6, 0.1, 5, "crop"),
+}
+
+
+@pytest.mark.parametrize("name", SETTINGS)
+def test_settings_are_those_of_the_source(name):
+    frozen, epochs, batch, new, of_clip, decay, warmup, augmentation = SETTINGS[name]
+    one = recipe(name).experiment
+    train = one.train
+    assert (train.frozen, train.epochs, train.batch, train.weight_decay) == (frozen, epochs, batch, decay)
+    assert train.lr == pytest.approx(new) and one.data.augmentation == augmentation
+    assert of_clip is None or train.lr * train.clip_lr_ratio == pytest.approx(of_clip)
+    assert train.warmup * train.epochs == pytest.approx(warmup)
+
+
+def test_targets_losses_and_scales_are_those_of_the_sources():
+    train = {name: row.experiment.train for name, row in RELEASED.items()}
+    soft = {name: (t.label_smoothing, t.mixup, t.cutmix) for name, t in train.items() if t.label_smoothing}
+    x_clip = {name: (0.1, 0.8, 1.0) for name in train if name.startswith("x_clip")}
+    assert soft == x_clip | {"aim-something": (0.1, 0.0, 0.0)}
+    learned = {name.partition("-")[0] for name, t in train.items() if t.learned_scale}
+    assert learned == {"clip4clip", "drl", "clip2video", "center_clip", "actionclip"}
+    assert {name for name, t in train.items() if t.optimizer == "sgd"} == {
+        "timesformer-kinetics",
+        "timesformer-something",
+    }
+
+
+def test_classifiers_have_their_sets_classes():
+    found = {
+        name: row.experiment.model.similarity_options["classes"]
+        for name, row in RELEASED.items()
+        if row.experiment.model.similarity == "linear_classifier"
+    }
+    assert {name.rpartition("-")[2]: count for name, count in found.items()} == {
+        "kinetics": 400,
+        "something": 174,
+    }
+    assert [
+        label_sets.count(suite) for suite in ("motions", "hmdb51", "ucf101-2", "msrvtt", "retrieval")
+    ] == [*(19, 51, 101, 0, 0)]
+
+
+def test_x_clip_trains_all_but_the_text_tower():
+    one = recipe("x_clip-kinetics-b32-8").experiment
+    with torch.device("meta"):
+        model = build(replace(one.model, backbone="tiny", pretrained="random"), one.data.frames)
+    freeze(model, one.train)
+    frozen = {name for name, p in model.named_parameters() if not p.requires_grad}
+    assert frozen == {n for n, _ in model.named_parameters() if ".clip.text." in n} | {
+        "encoder.clip.logit_scale"
+    }
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    "name", ["clip4clip-seqtransf-msrvtt", "x_clip-kinetics-b32-8", "efficient_prompt-hmdb51"]
+)
+def test_a_row_trains_and_tests_at_full_size(name, tmp_path):
+    """All rows: `python -m tests.stress.full_size_steps`."""
+    found = steps(recipe(name).experiment, tmp_path)
+    assert found["moved"] > 0.9 and found["metrics"]
