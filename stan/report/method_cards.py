@@ -123,8 +123,8 @@ def origin() -> str:
     """Return where a card's counts and its comparison come from."""
     of = costs()
     return (
-        f"Counts: `stan cost`, against a mean-pooled {of['backbone']} over {of['frames']} frames, default options, linear"
-        f" layers as the paper counts. Parity: `stan doctor --parity`, {parity()['date'][:10]}, torch"
+        f"Counts: `stan cost`, against a mean-pooled {of['backbone']} over {of['frames']} frames, default options,"
+        f" linear layers as the paper counts. Parity: `stan doctor --parity`, {parity()['date'][:10]}, torch"
         f" {parity()['torch']}; outputs count as equal up to {parity()['tolerance']:g} of their largest value. Own"
         f" numbers: the shipped runs of `stan ablate {STUDY} --size quick`, mean and 95 % interval."
     )

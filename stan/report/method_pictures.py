@@ -265,7 +265,9 @@ def _outline_block(canvas: _Canvas, rows: Sequence[_Row], heights: Sequence[floa
         )
     )
     later = any(row.part and row.part.place == "halfway" for row in rows)
-    canvas.text(LEFT + BAR + 10, (bottom + top) / 2, "each later\nblock" if later else "each block", align="left")
+    canvas.text(
+        LEFT + BAR + 10, (bottom + top) / 2, "each later\nblock" if later else "each block", align="left"
+    )
 
 
 def _branch(canvas: _Canvas, mechanism: Mechanism, rows: Sequence[_Row], heights: Sequence[float]) -> None:
