@@ -72,9 +72,14 @@ def _model(backbone: str, temporal: str, similarity: str = "cosine", **options: 
     return ModelConfig(backbone, "openai", temporal, options, similarity)
 
 
+def _scored(
+    backbone: str, temporal: str, similarity: str, scoring: dict[str, Any], **options: Any
+) -> ModelConfig:
+    return replace(_model(backbone, temporal, similarity, **options), similarity_options=scoring)
+
+
 def _classifier(backbone: str, temporal: str, suite: str, **options: Any) -> ModelConfig:
-    model = _model(backbone, temporal, "linear_classifier", **options)
-    return replace(model, similarity_options={"classes": label_sets.count(suite)})
+    return _scored(backbone, temporal, "linear_classifier", {"classes": label_sets.count(suite)}, **options)
 
 
 _CLIP4CLIP = TrainConfig(
@@ -84,19 +89,22 @@ _CLIP4CLIP = TrainConfig(
     lr=1e-4,
     clip_lr_ratio=1e-3,
     weight_decay=0.2,
-    clip_gradient=2.0,
+    clip_gradient=1.0,
     temperature=0.01,
     learned_scale=True,
+    loss="contrastive-mean",
 )
-"""CLIP4Clip's, which DRL shares. The source takes the mean of both directions of the loss, and cuts its gradient to
-length 1; here the directions are summed, so that the same gradient has length 2."""
+"""CLIP4Clip's, which DRL shares."""
+
+_AFTER: dict[str, Any] = {"normalised": True, "eps": 1e-12}
+"""What CLIP4Clip, DRL and CLIP2Video fix of the blocks behind CLIP."""
 
 
 def _clip4clip() -> list[Benchmark]:
     heads = {
         "meanp": (_model("ViT-B-32", "mean", normalised=True), ""),
-        "seqtransf": (_model("ViT-B-32", "sequence_transformer"), "Clip4Clip"),
-        "tighttransf": (_model("ViT-B-32", "mean", "tight_transformer"), ""),
+        "seqtransf": (_model("ViT-B-32", "sequence_transformer", **_AFTER), "Clip4Clip"),
+        "tighttransf": (_scored("ViT-B-32", "mean", "tight_transformer", {"dropout": 0.1, "eps": 1e-12}), ""),
     }
     return [
         _row(
@@ -120,8 +128,8 @@ def _drl() -> Benchmark:
     return _row(
         "drl-msrvtt",
         _captions("msrvtt"),
-        _model("ViT-B-32", "sequence_transformer", "token_interaction"),
-        replace(_CLIP4CLIP, decorrelation=2.2e-4),
+        _scored("ViT-B-32", "sequence_transformer", "token_interaction", {"padded_as_zero": True}, **_AFTER),
+        replace(_CLIP4CLIP, decorrelation=1.1e-4, decorrelated="weighed-tokens"),
         "foolwood/DRL README and main.py (475f96c)",
         ("released", "DRL-B/32, WTI and CDCR"),
         differs=(
@@ -130,8 +138,6 @@ def _drl() -> Benchmark:
                 UNIFORM,
                 "an epoch visits every caption; here every video, with one of its captions",
             ),
-            "channels are decorrelated over matching tokens and frames; here over one embedding of each, with a weight"
-            " of twice 1.1e-4, as the loss is twice the source's",
         ),
     )
 
@@ -140,7 +146,11 @@ def _clip2video() -> Benchmark:
     return _row(
         "clip2video-msrvtt",
         _captions("msrvtt"),
-        _model("ViT-B-32", "temporal_difference", "temporal_alignment"),
+        _scored(
+            *("ViT-B-32", "temporal_difference", "temporal_alignment", {"resampled": True, "eps": 1e-12}),
+            **_AFTER,
+            first_frame_mask=True,
+        ),
         _CLIP4CLIP,
         "CryhanFang/CLIP2Video README and test/MSRVTT9k_TAB_TDB.sh (e941318)",
         ("released", "CLIP2Video-B/32"),
@@ -156,7 +166,7 @@ def _center_clip() -> Benchmark:
     return _row(
         "center_clip-msrvtt-7k",
         _captions("msrvtt-7k"),
-        _model("ViT-B-32", "center_clip", segment=3, clusters=49, block=7),
+        _model("ViT-B-32", "center_clip", segment=3, clusters=49, block=7, normalised=True, unmasked=True),
         replace(_CLIP4CLIP, lr=5e-3, precision="bf16-mixed"),
         "mzhaoshuai/CenterCLIP scripts/msrvtt.sh, setting 80 (87a0780), and params.py (cfce759)",
         ("released", "CenterCLIP-B/32, eclip_msrvtt_80"),
@@ -193,7 +203,7 @@ def _x_clip(backbone: str, frames: int, table: str) -> Benchmark:
     return _row(
         f"x_clip-kinetics-{backbone}-{frames}",
         _classes("kinetics", "x_clip", frames),
-        replace(_model(names[backbone], "x_clip", "video_prompts"), similarity_options={"reads": "patches"}),
+        _scored(names[backbone], "x_clip", "video_prompts", {"reads": "patches"}),
         _X_CLIP,
         f"microsoft/VideoX X-CLIP/configs/k400/{patch}.yaml, utils/ and datasets/build.py (0cf704a)",
         (table, label),
@@ -358,7 +368,7 @@ _PROMPTS = TrainConfig(
 
 
 def _efficient_prompt() -> list[Benchmark]:
-    model = _model("ViT-B-16", "efficient_prompting", prefix=16, suffix=16, layers=1)
+    model = _model("ViT-B-16", "efficient_prompting", prefix=16, suffix=16, layers=1, table=True)
     source = "ju-chen/Efficient-Prompt README (e9a8961) and src/ (93852c4)"
     shared = (
         "biases and norms decay, too; here only matrices",
@@ -472,12 +482,12 @@ def _mug_stan() -> list[Benchmark]:
         ),
     }
     options = {"layers": 4, "cross_frame": "attention", "first_input": "released", "merge": "sum"}
-    heads = {"similarity_options": {"tau": 100.0, "released": True}}
+    head = {"tau": 100.0, "released": True}
     return [
         _row(
             f"mug_stan-{name}",
             replace(data, augmentation="crop"),
-            replace(_model(f"ViT-B-{name[-2:]}", "stan", "mug_full", **options), **heads),
+            _scored(f"ViT-B-{name[-2:]}", "stan", "mug_full", head, **options),
             replace(_MUG_STAN, **recipe),
             f"farewellthree/STAN configs/exp/stan/mugstan_{name.replace('-', '_').replace('msrvtt', 'msrvt')}_hf.py",
             differs=(*differs, HALF, "training may start from weights trained on WebVid-10M; here from CLIP"),
