@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from stan.config import from_dict, to_dict
+from stan.config import from_dict, to_dict, with_parts
 from stan.data import label_sets
 from stan.data.datasets import SETS
 from stan.experiments import published, task
@@ -182,6 +182,17 @@ def with_table(text: str) -> str:
 def test_the_page_has_the_rows():
     """`python -m tests.experiments.test_released_rows` writes the table anew."""
     assert with_table(PAGE.read_text()) == PAGE.read_text() and "`drl-msrvtt`" in PAGE.read_text()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", RELEASED)
+def test_a_row_trains_and_tests_on_the_tiny_clip(name, tmp_path):
+    one = recipe(name).experiment
+    options = one.model.options | dict.fromkeys(one.model.options.keys() & {"clusters", "block"})
+    one = with_parts(one, data={"frames": 6}, model={"backbone": "tiny", "options": options})
+    found = steps(one, tmp_path)
+    # what lies before a layer that starts at zero moves in the second step; a classifier leaves the text tower
+    assert found["moved"] > 0.5 and found["metrics"]
 
 
 @pytest.mark.slow

@@ -77,8 +77,8 @@ def _made(one: Experiment, folder: Path, count: int) -> VideoSet:
     for i in range(count):
         path = folder / f"{i}.mp4"
         if not path.exists():
-            write_clip(path, frames=2 * one.data.frames, size=(240, 320))
-        said = {"captions": (f"a red square moves, number {i}",)} if kind == "retrieval" else {"label": i}
+            write_clip(path, (220 * (1 - i), 30, 220 * i), 2 * one.data.frames, size=(240, 320))
+        said = {"captions": (("red", "blue")[i] + " square moves",)} if kind == "retrieval" else {"label": i}
         clips.append(VideoItem(str(i), path, **said))
     classes = tuple(f"doing number {i}" for i in range(label_sets.count(suite)))
     return VideoSet(suite, "train", kind, tuple(clips), classes)
