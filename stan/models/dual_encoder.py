@@ -35,6 +35,7 @@ class DualEncoder(nn.Module):
     ):
         super().__init__()
         score = similarities.build(similarity, clip, options)
+        score.attach(temporal)
         self.encoder = VideoEncoder(clip, temporal, score.read, score.projected)
         self.score = score
         self.temperature: float | None = None

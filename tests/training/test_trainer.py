@@ -238,7 +238,7 @@ def test_gradients_of_two_processes_are_those_of_one(tmp_path, kind):
     found = []
     for count in (1, 2):
         out = str(tmp_path / f"{count}.pt")
-        if kind == "pairs":  # as users start it: Fabric itself starts the second process
+        if kind == "pairs" and count == 2:  # as users start it: Fabric itself starts the second process
             processes.scripted(tmp_path, (), save_gradients, count, out, kind)
         else:
             processes.forked(tmp_path, count, save_gradients, count, out, kind)

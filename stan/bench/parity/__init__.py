@@ -14,10 +14,29 @@ from typing import Any
 
 from torch import Tensor
 
-from stan.bench.parity import actionclip, aim, space_time, st_adapter, stan, x_clip
+from stan.bench.parity import (
+    actionclip,
+    aim,
+    centerclip,
+    clip2video,
+    clip4clip,
+    drl,
+    efficient_prompt,
+    mug,
+    space_time,
+    st_adapter,
+    stan,
+    x_clip,
+)
 from stan.bench.parity.golden import CHECKPOINT, Difference, Golden, Rival, read
 
 RIVALS: dict[str, Rival] = {
+    "clip4clip": clip4clip.RIVAL,
+    "drl": drl.RIVAL,
+    "clip2video": clip2video.RIVAL,
+    "centerclip": centerclip.RIVAL,
+    "efficient_prompt": efficient_prompt.RIVAL,
+    "mug_heads": mug.RIVAL,
     "x_clip": x_clip.RIVAL,
     "actionclip": actionclip.RIVAL,
     "st_adapter": st_adapter.RIVAL,
