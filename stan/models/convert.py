@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import pickle
 import re
-from collections import OrderedDict
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -25,9 +24,6 @@ NESTED = ("state_dict", "model_state_dict", "model_state", "model")
 """Names under which training scripts keep the weights, beside an optimizer's state and the like."""
 BESIDE = "fusion_model_state_dict"
 """ActionCLIP keeps what follows CLIP apart from `model_state_dict`; both are read, each with its name in front."""
-READ_AS = ((OrderedDict, "yacs.config.CfgNode"),)
-"""Classes that stand beside the tensors of released files (X-CLIP's settings), and the plain one that is read instead;
-none of their code runs."""
 SETTINGS = ("config.json", "hparams_train.json")
 """Files beside a checkpoint with the settings that weights don't show: ours or Hugging Face's, and CenterCLIP's."""
 WRAPPERS = ("module.", "model.", "_orig_mod.")
@@ -114,7 +110,10 @@ def understand(
             activation = (
                 activation or implied_design.pop("activation", None) or _activation(told) or "quick_gelu"
             )
-            of_clip = implied(state, _told(told, "heads", "num_attention_heads"), activation)
+            heads = implied_design.pop("heads", None)
+            of_clip = implied(
+                state, (heads, None) if heads else _told(told, "heads", "num_attention_heads"), activation
+            )
     except ValueError as error:
         raise ValueError(str(error) if str(path) in str(error) else f"{path}: {error}") from None
     design: dict[str, Any] = {
@@ -278,8 +277,7 @@ def _content(path: Path) -> Any:
     if path.suffix == ".safetensors":
         return load(path)[0]
     try:
-        with torch.serialization.safe_globals(list(READ_AS)):
-            return torch.load(path, map_location="cpu", weights_only=True)
+        return torch.load(path, map_location="cpu", weights_only=True)
     except (OSError, RuntimeError, EOFError, KeyError, ValueError, pickle.UnpicklingError) as error:
         raise ValueError(f"{path} {_why_unreadable(path, error)}") from error
 
