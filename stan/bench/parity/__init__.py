@@ -18,7 +18,13 @@ from stan.bench.parity import (
     actionclip,
     aim,
     all_in_one,
+    centerclip,
+    clip2video,
+    clip4clip,
+    drl,
+    efficient_prompt,
     frame_transformers,
+    mug,
     space_time,
     st_adapter,
     stan,
@@ -27,6 +33,12 @@ from stan.bench.parity import (
 from stan.bench.parity.golden import CHECKPOINT, Difference, Golden, Rival, read
 
 RIVALS: dict[str, Rival] = {
+    "clip4clip": clip4clip.RIVAL,
+    "drl": drl.RIVAL,
+    "clip2video": clip2video.RIVAL,
+    "centerclip": centerclip.RIVAL,
+    "efficient_prompt": efficient_prompt.RIVAL,
+    "mug_heads": mug.RIVAL,
     "x_clip": x_clip.RIVAL,
     "actionclip": actionclip.RIVAL,
     "st_adapter": st_adapter.RIVAL,

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import torch
 import torch.nn.functional as F
 from einops import repeat
+from jaxtyping import Bool, Float
 from torch import Tensor, nn
 
 from stan.models.temporal.base import Project, Temporal
@@ -64,14 +65,15 @@ class FactorisedEncoder(Temporal):
         tokens = torch.cat([repeat(self.cls, "e -> b 1 e", b=len(frames)), frames], 1)
         real = None if mask is None else F.pad(mask, (1, 0), value=True)
         mixed = self._mix(placed(tokens, self.position), real)
-        return self.norm(mixed[:, :1]).expand_as(frames)
+        return self.norm(mixed).expand_as(frames)
 
-    def _mix(self, x: Tensor, real: Tensor | None) -> Tensor:
+    def _mix(self, x: Float[Tensor, "B S E"], real: Bool[Tensor, "B S"] | None) -> Float[Tensor, "B 1 E"]:
+        """Return the first token behind the blocks."""
         if not self.released:
-            return mix(self.blocks, x, real)
+            return mix(self.blocks, x, real, read=1)
         for block in self.blocks:
             x = block(x, src_key_padding_mask=None if real is None else ~real)
-        return x
+        return x[:, :1]
 
 
 def _released_blocks(width: int, layers: int, heads: int, hidden: int) -> nn.ModuleList:

@@ -99,9 +99,19 @@ def without_padding(
 
 
 def convolve_over_time(over_time: nn.Conv3d, x: Float[Tensor, "B T P D"]) -> Float[Tensor, "B T P D"]:
-    """Apply a convolution over time whose kernel is one patch wide."""
-    y = over_time(rearrange(x, "b t p d -> b d t p 1"))
-    return rearrange(y, "b d t p 1 -> b t p d")
+    """Apply a convolution over time whose kernel is one patch wide.
+
+    It runs in two dimensions, time and patches, which gives the same numbers: on a CPU, the gradient of a depthwise
+    convolution takes twenty times as long in three.
+    """
+    y = F.conv2d(
+        rearrange(x, "b t p d -> b d t p"),
+        over_time.weight.flatten(3),
+        over_time.bias,
+        padding=over_time.padding[:2],
+        groups=over_time.groups,
+    )
+    return rearrange(y, "b d t p -> b t p d")
 
 
 def zero(layer: Layer) -> Layer:
