@@ -13,7 +13,7 @@ sys.path[:0] = [str(ROOT), str(HERE)]
 
 from command_line import pages_of_commands  # noqa: E402
 from docstrings import arguments_as_list  # noqa: E402
-from methods import page_of_methods  # noqa: E402
+from methods import write_pages  # noqa: E402
 
 project = "stan"
 author = "the founders of stan"
@@ -57,7 +57,8 @@ def _prepare() -> None:
     commands.mkdir(parents=True)
     for name, text in pages_of_commands().items():
         (commands / f"{name}.md").write_text(text, encoding="utf-8")
-    (HERE / "reference" / "methods.md").write_text(page_of_methods(), encoding="utf-8")
+    shutil.rmtree(HERE / "reference" / "methods", ignore_errors=True)
+    write_pages(HERE / "reference")
 
 
 def setup(app: Any) -> None:

@@ -23,12 +23,17 @@ from stan.config import ModelConfig, TrainConfig
 from stan.models.clip import Clip, load_clip
 from stan.models.dual_encoder import DualEncoder, build
 from stan.models.factory import PRESETS
+from stan.models.similarity import SIMILARITIES
+from stan.models.temporal import METHODS
 from stan.models.temporal.base import Temporal
 from stan.models.video_encoder import VideoEncoder
 from stan.training.optim import FROZEN, freeze
 
 ATTENTION = ("aten.bmm", "aten.baddbmm")
 """Operators that compute attention's products where no fused kernel does."""
+
+BACKBONE = "ViT-B-16"
+CLASSES = 400
 
 Macs = dict[str, int]
 """{"linear", "all"}: multiply-accumulates by convention."""
@@ -39,6 +44,41 @@ def cost(name: str, frames: int = 8, views: int = 1) -> dict[str, Any]:
     if name not in PRESETS:
         raise ValueError(f"no preset {name!r}; there are {', '.join(PRESETS)}")
     return {"preset": name} | of_model(PRESETS[name][0], frames, views)
+
+
+def of_methods(frames: int = 8, views: int = 1) -> dict[str, Any]:
+    """Return what every temporal method and similarity adds to a mean-pooled ViT-B/16, with default options.
+
+    The result: {"backbone", "frames", "views", "classes", "temporal": {name: {"params", "gmacs_linear", "gmacs_all"}},
+    "similarity": {name: {"params"}}}. Multiply-accumulates are below zero if a method saves work. A linear classifier
+    has as many classes as Kinetics-400. CenterCLIP's clustering is not counted.
+    """
+    plain = of_model(_added_to_mean(), frames, views)
+    counted = {name: of_model(_added_to_mean(temporal=name), frames, views) for name in METHODS}
+    return {
+        "backbone": BACKBONE,
+        "frames": frames,
+        "views": views,
+        "classes": CLASSES,
+        "temporal": {
+            name: {"params": one["params_added"]}
+            | {key: one[key] - plain[key] for key in ("gmacs_linear", "gmacs_all")}
+            for name, one in counted.items()
+        },
+        "similarity": {name: {"params": _of_similarity(name, frames)} for name in SIMILARITIES},
+    }
+
+
+def _added_to_mean(temporal: str = "mean", similarity: str = "cosine", **options: Any) -> ModelConfig:
+    return ModelConfig(BACKBONE, temporal=temporal, similarity=similarity, similarity_options=options)
+
+
+def _of_similarity(name: str, frames: int) -> int:
+    options = {"classes": CLASSES} if name == "linear_classifier" else {}
+    with torch.device("meta"):
+        return _size(
+            build(replace(_added_to_mean("mean", name, **options), pretrained="random"), frames).score
+        )
 
 
 def of_model(config: ModelConfig, frames: int, views: int = 1) -> dict[str, Any]:

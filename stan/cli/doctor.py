@@ -19,7 +19,8 @@ from typing import Annotated, Any
 import typer
 from packaging.requirements import Requirement
 
-from stan.cli.output import Json, emit, quiet, table
+from stan.cli.output import Json, emit, plain, quiet, say, table
+from stan.common.files import write_json
 from stan.common.paths import ASSETS, BUNDLED, ROOT, project_folder
 
 DISTRIBUTION = "stan-video"
@@ -305,22 +306,30 @@ def doctor(
             help="Instead: a folder of rivals' reference outputs (tests/golden/peers in a clone); how far ours differ."
         ),
     ] = None,
+    out: Annotated[
+        Path | None, typer.Option(help="With --parity: a file that also keeps the comparison, as JSON.")
+    ] = None,
     as_json: Json = False,
 ) -> int:
     """Tell what is installed, which devices, decoders and weights are available, and what is missing."""
     if parity is not None:
-        return _parity(parity, as_json)
+        return _parity(parity, out, as_json)
+    if out is not None:
+        raise ValueError("--out keeps a comparison with reference outputs: name their folder by --parity")
     found = report(checks())
     emit(found, as_json, _diagnosis)
     return 0 if found["ok"] else 1
 
 
-def _parity(folder: Path, as_json: bool) -> int:
+def _parity(folder: Path, out: Path | None, as_json: bool) -> int:
     """Print how far our outputs are from the references. The status is 1 if any differs by more than the tolerance."""
-    from stan.bench.parity import parity, report
+    from stan.bench.parity.record import compared
 
     with quiet():
-        found = report(parity(folder))
+        found = plain(compared(folder))
+    if out is not None:
+        write_json(out, found)
+        say(f"kept in {out}")
     emit(found, as_json, _differences)
     return 0 if found["ok"] else 1
 

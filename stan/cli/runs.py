@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from stan.cli.output import RUNS, Json, Runs, emit, lines, quiet, table
+from stan.cli.output import RUNS, Json, Runs, emit, lines, quiet, say, table
+from stan.common.files import write_json
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -143,17 +144,27 @@ def _gmacs(preset: str, frames: int, views: int) -> float:
 
 
 def cost(
-    preset: Annotated[str, typer.Argument(help="stan-self-b16, stan-conv-b16, clip-b16, ...")],
+    preset: Annotated[
+        str | None,
+        typer.Argument(
+            help="stan-self-b16, stan-conv-b16, clip-b16, ...; without one, what each method adds to CLIP's ViT-B/16."
+        ),
+    ] = None,
     frames: Annotated[int, typer.Option(help="Frames of a view.", min=1)] = 8,
     views: Annotated[int, typer.Option(help="Views of a video: clips times crops.", min=1)] = 1,
+    out: Annotated[Path | None, typer.Option(help="A file that also keeps the counts, as JSON.")] = None,
     as_json: Json = False,
 ) -> None:
     """Count a preset's parameters and multiply-accumulates by part, as the paper counts them and in full."""
     from stan.bench.flops import cost as count
+    from stan.bench.flops import of_methods
 
     with quiet():
-        document = count(preset, frames, views)
-    emit(document, as_json, _cost)
+        document = of_methods(frames, views) if preset is None else count(preset, frames, views)
+    if out is not None:
+        write_json(out, document)
+        say(f"kept in {out}")
+    emit(document, as_json, _added if preset is None else _cost)
 
 
 def metrics(
@@ -346,6 +357,21 @@ def _cost(document: dict[str, Any]) -> str:
     sizes = {"parameters": document["params"], "added": document["params_added"]} | trainable
     millions = [{"of": name, "millions": round(count / 1e6, 2)} for name, count in sizes.items()]
     return f"{table(rows)}\n\n{table(millions)}"
+
+
+def _added(document: dict[str, Any]) -> str:
+    rows = [
+        {"kind": kind, "name": name, "million parameters": round(one["params"] / 1e6, 2)}
+        | {
+            f"GMACs, {key}": round(one[f"gmacs_{key}"], 2)
+            for key in ("linear", "all")
+            if f"gmacs_{key}" in one
+        }
+        for kind in ("temporal", "similarity")
+        for name, one in document[kind].items()
+    ]
+    where = f"added to a mean-pooled {document['backbone']} over {document['frames']} frames"
+    return f"{where}\n{table(rows)}"
 
 
 def _change(document: dict[str, Any]) -> str:

@@ -110,7 +110,10 @@ def understand(
             activation = (
                 activation or implied_design.pop("activation", None) or _activation(told) or "quick_gelu"
             )
-            of_clip = implied(state, _told(told, "heads", "num_attention_heads"), activation)
+            heads = implied_design.pop("heads", None)
+            of_clip = implied(
+                state, (heads, None) if heads else _told(told, "heads", "num_attention_heads"), activation
+            )
     except ValueError as error:
         raise ValueError(str(error) if str(path) in str(error) else f"{path}: {error}") from None
     design: dict[str, Any] = {

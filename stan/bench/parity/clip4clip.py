@@ -9,9 +9,10 @@ from jaxtyping import Float
 from torch import Tensor
 
 from stan.bench.parity.golden import Golden, Outputs, Rival
-from stan.bench.parity.recorded import given_to, recorded
+from stan.bench.parity.recorded import given_to
 from stan.models.dual_encoder import DualEncoder
 from stan.models.similarity.tight_transformer import TightTransformer
+from stan.models.temporal.frame_blocks import mix, placed
 from stan.models.temporal.sequence_transformer import SequenceTransformer
 from stan.training.losses import contrastive_mean
 
@@ -45,17 +46,14 @@ def contrastive(logits: Float[Tensor, "N B"]) -> Float[Tensor, ""]:
 
 def _of_case(model: DualEncoder, golden: Golden, mask: Tensor) -> Iterator[tuple[str, Tensor]]:
     io, temporal, score = golden.io, model.temporal, model.score
+    text, video = model.encode_text(io["token_ids"]), model.encode_video(io["video"], mask)
     if isinstance(temporal, SequenceTransformer):
-        with recorded(temporal.blocks[-1]) as mixed:
-            video = model.encode_video(io["video"], mask)
-        yield "transformer_output", torch.cat(mixed)
-    else:
-        video = model.encode_video(io["video"], mask)
-    text = model.encode_text(io["token_ids"])
+        frames = placed(frames_of_clip(model, io["video"]), temporal.position)
+        yield "transformer_output", mix(temporal.blocks, frames, mask)
     if isinstance(score, TightTransformer):
-        with recorded(score.blocks[-1]) as hidden, given_to(score.score) as pooled:
+        yield "cross_hidden", score.mixed(text, video)
+        with given_to(score.score) as pooled:
             cosines = model.similarity(text, video)
-        yield "cross_hidden", torch.cat(hidden)
         yield "cross_pooled", torch.cat(pooled)
     else:
         cosines = model.similarity(text, video)

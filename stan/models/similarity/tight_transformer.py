@@ -56,15 +56,20 @@ class TightTransformer(PairSimilarity):
             nn.init.normal_(linear.weight, std=STD)
             if linear.bias is not None:
                 nn.init.zeros_(linear.bias)
-        self._logit_scale = (clip.logit_scale,)  # a tuple, so that CLIP's parameter isn't registered again
+        self._clip = (clip,)  # a tuple, so that CLIP isn't registered again
 
     def pairs(self, text: TextOutput, video: VideoOutput) -> Float[Tensor, "texts videos"]:
+        pooled = self.pool(self.norm(self.mixed(text, video, read=1)[:, 0]))
+        logits = self.score(quick_gelu(pooled))
+        return rearrange(logits, "(a b) 1 -> a b", a=len(text.text)) / self._clip[0].logit_scale.exp()
+
+    def mixed(
+        self, text: TextOutput, video: VideoOutput, read: int | None = None
+    ) -> Float[Tensor, "texts*videos R E"]:
+        """Return the first `read` tokens (None: all) of each pair's [text; frames] behind the blocks, text by text."""
         texts, videos = len(text.text), len(video.video)
         words = repeat(text.text, "a e -> (a b) 1 e", b=videos)
         frames = repeat(video.frames, "b t e -> (a b) t e", a=texts)
         real = repeat(F.pad(video.mask, (1, 0), value=True), "b s -> (a b) s", a=texts)
         both = self.dropout(placed(torch.cat([words, frames], 1), self.position))
-        x = mix(self.blocks, both, real)
-        pooled = self.pool(self.norm(x[:, 0]))
-        logits = self.score(quick_gelu(pooled))
-        return rearrange(logits, "(a b) 1 -> a b", a=texts) / self._logit_scale[0].exp()
+        return mix(self.blocks, both, real, read)

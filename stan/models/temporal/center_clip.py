@@ -113,6 +113,8 @@ def medoids(
     then each cluster's token with the smallest sum of distances becomes its medoid, until none changes or after
     ITERATIONS rounds (`fast_kmeans.py`).
     """
+    if tokens.is_meta:  # where work is counted, tokens have no values and none of them is central
+        return tokens.new_empty(len(tokens), clusters, dtype=torch.long)
     tokens = tokens.float()
     distance = torch.cdist(tokens, tokens, compute_mode="donot_use_mm_for_euclid_dist")
     # each token is nearer to itself than to an equal token, so that no cluster is empty

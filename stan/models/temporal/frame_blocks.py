@@ -6,15 +6,20 @@ In most CLIPs, the text tower's blocks are as wide as the embedding. CLIP4Clip a
 from __future__ import annotations
 
 from collections import OrderedDict
+from collections.abc import Iterable
 from copy import deepcopy
 from functools import partial
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
 import torch
 from jaxtyping import Bool, Float
 from torch import Tensor, nn
 
+from stan.models.temporal.attention import attend
+from stan.models.temporal.video_tokens import transform
+
 if TYPE_CHECKING:
+    from stan.models.blocks import Block
     from stan.models.clip import Clip
 
 STD = 0.02
@@ -95,21 +100,20 @@ def mix(
     blocks: nn.ModuleList,
     x: Float[Tensor, "B S E"],
     real: Bool[Tensor, "B S"] | Float[Tensor, "B S"] | None,
-) -> Float[Tensor, "B S E"]:
+    read: int | None = None,
+) -> Float[Tensor, "B R E"]:
     """Run `x` through the blocks. Nothing attends to tokens where `real` is False; each row needs a True.
 
-    Numbers instead are added to the logits of the attention to each token.
+    Numbers instead are added to the logits of the attention to each token. read: number of first tokens that are
+    returned, so that the last block computes no others; None: all.
     """
-    padding = None
-    if real is not None:
-        attention, count = blocks[0].attn, x.shape[1]
-        assert isinstance(attention, nn.MultiheadAttention)
-        padding = real.to(x.dtype)
-        if real.dtype == torch.bool:
-            padding = torch.zeros_like(padding).masked_fill_(~real, float("-inf"))
-        padding = padding[:, None, None].expand(-1, attention.num_heads, count, -1).reshape(-1, count, count)
-    for block in blocks:
-        x = block(x, attn_mask=padding)
+    nothing_hidden = real is None or (real.dtype == torch.bool and bool(real.all()))
+    keys = None if real is None or nothing_hidden else real[:, None, None]
+    same_parts = cast("Iterable[Block]", blocks)  # as a block of the image tower has
+    for i, block in enumerate(same_parts, 1):
+        queries = read if i == len(blocks) else None
+        x = x[:, :queries] + block.ls_1(attend(block.attn, block.ln_1(x), keys, queries))
+        x = x + transform(block, x)
     return x
 
 
