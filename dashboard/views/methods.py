@@ -17,7 +17,9 @@ _PICTURE_WIDTH = 560
 
 def show() -> None:
     st.title(TITLE)
-    st.caption("What each temporal method and each similarity adds to CLIP, where, after which source, and how sure.")
+    st.caption(
+        "What each temporal method and each similarity adds to CLIP, where, after which source, and how sure."
+    )
     name = url_widgets.one("Method or similarity", method_cards.names(), "method", default="stan")
     card = method_cards.card(name)
     st.subheader(card.mechanism.title)

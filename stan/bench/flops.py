@@ -47,8 +47,8 @@ def of_methods(frames: int = 8, views: int = 1) -> dict[str, Any]:
     """Return what every temporal method and similarity adds to a mean-pooled ViT-B/16, with default options.
 
     The result: {"backbone", "frames", "views", "classes", "temporal": {name: {"params", "gmacs_linear", "gmacs_all"}},
-    "similarity": {name: {"params"}}}. Multiply-accumulates are below zero if a method saves work. A linear classifier has
-    as many classes as Kinetics-400. CenterCLIP's clustering is not counted.
+    "similarity": {name: {"params"}}}. Multiply-accumulates are below zero if a method saves work. A linear classifier
+    has as many classes as Kinetics-400. CenterCLIP's clustering is not counted.
     """
     plain = of_model(_added_to_mean(), frames, views)
     counted = {name: of_model(_added_to_mean(temporal=name), frames, views) for name in METHODS}

@@ -437,3 +437,20 @@ def test_a_link_out_of_a_run_folder_is_no_notebook(runs_root, tmp_path):
     (folder / "away.html").symlink_to(secret)
     (folder / "train.html").write_text("mine")
     assert [page.name for page in records.executed_notebooks(str(folder))] == ["train.html"]
+
+
+@pytest.mark.slow
+def test_methods_shows_the_card_in_the_address(open_dashboard):
+    page = open_dashboard("methods", method="x_clip")
+    assert page.selectbox[0].value == "x_clip" and [part.value for part in page.subheader] == ["X-CLIP"]
+    told = texts(page)
+    assert "① Each frame's CLS token writes a message" in told
+    assert "**Loads:** the released X-CLIP; X-CLIP in Hugging Face's layout" in told
+    assert 82.7 in table(page, "benchmark")["value"].tolist()
+    shown = shown_after(page, "token_roll")
+    assert "**Adds:** no parameters" in texts(shown) and "None." in texts(shown)
+
+
+def shown_after(page: AppTest, method: str) -> AppTest:
+    page.selectbox[0].set_value(method)
+    return shown(page)
