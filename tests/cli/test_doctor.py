@@ -117,7 +117,7 @@ def test_a_full_disk_is_a_finding(monkeypatch):
 @pytest.mark.slow
 def test_a_comparison_is_kept_as_it_is_printed(tmp_path, capsys):
     sets, kept = Path(__file__).parents[1] / "golden" / "peers" / "actionclip", tmp_path / "parity.json"
-    assert cli.main(["doctor", "--parity", str(sets), "--out", str(kept), "--json"]) == 0
+    assert cli.run(["doctor", "--parity", str(sets), "--out", str(kept), "--json"]) == 0
     assert json.loads(kept.read_text()) == json.loads(capsys.readouterr().out)
-    assert cli.main(["doctor", "--out", str(kept)]) == 2
+    assert cli.run(["doctor", "--out", str(kept)]) == 2
     assert "name their folder by --parity" in capsys.readouterr().err

@@ -12,6 +12,7 @@ from dashboard import labels
 from stan import experiments, results
 from stan.bench import store
 from stan.bench.fake_runs import experiment, write_probe, write_run, write_study
+from stan.results import reader
 
 APP = Path(__file__).resolve().parents[2] / "dashboard" / "app.py"
 
@@ -22,7 +23,7 @@ def nothing_shipped(tmp_path, monkeypatch) -> Path:
     folder = tmp_path / "reference"
     folder.mkdir()
     monkeypatch.setattr(results, "SHIPPED", folder)
-    monkeypatch.setattr(results.reader, "SHIPPED", folder)
+    monkeypatch.setattr(reader, "SHIPPED", folder)
     monkeypatch.setattr(store, "SHIPPED", folder)
     return folder
 
