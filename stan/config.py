@@ -95,12 +95,21 @@ class TrainConfig:
     learned_scale: bool = False
     """Train CLIP's logit scale, which stays at most 100 (CLIP4Clip)."""
     loss: str = "cross-entropy"
-    """cross-entropy: InfoNCE over pairs, cross-entropy over classes; kl: ActionCLIP's loss, over a batch's pairs."""
+    """cross-entropy: InfoNCE over pairs (the sum of both directions, as in STAN), cross-entropy over classes;
+    contrastive-mean: the same, but the mean of both directions, as in CLIP4Clip; kl: ActionCLIP's loss, over a batch's
+    pairs."""
     sentences: str = "class"
     """Recognition: what a step compares its videos with. class: every class, each in a template drawn for it; video:
     the batch's own classes, each video's in a template drawn for it (ActionCLIP)."""
     decorrelation: float = 0.0
-    """Weight of DRL's channel decorrelation (1.1e-4 in DRL)."""
+    """Weight of DRL's channel decorrelation: lambda times alpha1 (1.1e-4 in DRL's recipe, 1e-3 in its code)."""
+    decorrelation_off_diagonal: float = 0.0
+    """Weight of the correlations between different channels: lambda times alpha2 (0 in DRL's recipe, 6e-5 in its code).
+    It needs another `decorrelated` than embeddings."""
+    decorrelated: str = "embeddings"
+    """What is decorrelated: embeddings (Pearson's correlation of one per text and video), released-embeddings (DRL's
+    `dp`: that times (B - 1)/B for B pairs), tokens (`cdcr` 2: each token with its best frame, each frame with its best
+    token) or weighed-tokens (`cdcr` 3, as in DRL's recipe); the last two need the similarity token_interaction."""
     twins: float = 0.0
     """Recognition: weight of the loss that tells a clip's class from that of its time-reversed twin, if it has one."""
     label_smoothing: float = 0.0

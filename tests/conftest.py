@@ -36,24 +36,28 @@ def runs_root(tmp_path: Path) -> Path:
 
 
 @pytest.fixture(scope="module")
-def chromium() -> Iterator[object]:
-    """A playwright Browser; its loop ends with the module, so that others may run loops of their own."""
+def context(tmp_path_factory) -> Iterator[object]:
+    """A playwright BrowserContext; its loop ends with the module, so that others may run loops of their own.
+
+    Its profile lies on the disk, because Chromium keeps compiled code only there: it spares a module's pages to load
+    and compile the apps' code again.
+    """
     playwright = pytest.importorskip("playwright.sync_api")
     executable = doctor.browser()
     if executable is None:
         pytest.skip("no Chromium here: install your system's, or run `playwright install chromium`")
     with playwright.sync_playwright() as driver:
-        browser = driver.chromium.launch(executable_path=executable, args=list(CHROMIUM_OPTIONS))
-        yield browser
-        browser.close()
+        opened = driver.chromium.launch_persistent_context(
+            tmp_path_factory.mktemp("profile"), executable_path=executable, args=list(CHROMIUM_OPTIONS)
+        )
+        yield opened
+        opened.close()
 
 
 @pytest.fixture(scope="module")
-def context(chromium) -> Iterator[object]:
-    """A playwright BrowserContext, whose cache spares a module's pages to load the apps' code again."""
-    opened = chromium.new_context()
-    yield opened
-    opened.close()
+def chromium(context) -> object:
+    """The playwright Browser of `context`, which can open contexts with nothing in their cache."""
+    return context.browser
 
 
 @pytest.fixture

@@ -9,8 +9,10 @@ token, because nothing reads its patch tokens: `gmacs_run` counts what this code
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Mapping
-from dataclasses import replace
+from dataclasses import asdict, replace
+from functools import lru_cache
 from typing import Any
 
 import torch
@@ -18,6 +20,7 @@ from torch import Tensor
 from torch.utils.flop_counter import FlopCounterMode
 
 from stan.config import ModelConfig, TrainConfig
+from stan.models.clip import Clip, load_clip
 from stan.models.dual_encoder import DualEncoder, build
 from stan.models.factory import PRESETS
 from stan.models.similarity import SIMILARITIES
@@ -88,39 +91,64 @@ def of_model(config: ModelConfig, frames: int, views: int = 1) -> dict[str, Any]
     """
     if min(frames, views) < 1:
         raise ValueError(f"frames={frames}, views={views}: there must be at least one of each")
-    with torch.device("meta"):
-        model = build(replace(config, pretrained="random"), frames).eval()
-    parts = {name: _gmacs(macs, views) for name, macs in _parts(model, frames).items()}
+    config = replace(config, pretrained="random")
+    view = _view(json.dumps(asdict(config), sort_keys=True), frames)
+    parts = {name: _gmacs(macs, views) for name, macs in view["parts"].items()}
     total = {c: sum(part[c] for part in parts.values()) for c in ("linear", "all")}
-    run = _count(lambda: model.encoder(_video(model, frames)))["Global"]
-    ids = torch.zeros(1, model.clip.context_length, dtype=torch.long, device="meta")
-    parts["text"] = _gmacs(_count(lambda: model.clip.encode_text(ids))["Global"])
     return {
         "frames": frames,
         "views": views,
         "gmacs_linear": total["linear"],
         "gmacs_all": total["all"],
-        "gmacs_run": _gmacs(run, views)["all"],
-        "parts": parts,
+        "gmacs_run": _gmacs(view["run"], views)["all"],
+        "parts": parts | {"text": _gmacs(_towers(config.backbone, frames)["text"])},
+        "params": view["params"],
+        "params_added": view["params_added"],
+        "params_trainable": dict(view["params_trainable"]),
+    }
+
+
+@lru_cache(maxsize=512)
+def _view(config: str, frames: int) -> dict[str, Any]:
+    """Return the multiply-accumulates of one view, by part and as run, and the numbers of parameters.
+
+    The config is given as its JSON, because it contains dicts and cannot be a key of the cache.
+    """
+    known = ModelConfig(**json.loads(config))
+    with torch.device("meta"):
+        model = build(known, frames).eval()
+    run = _count(lambda: model.encoder(_video(model.clip, frames)))["Global"]
+    return {
+        "parts": _parts(model, run, _towers(known.backbone, frames)["image"], frames),
+        "run": run,
         "params": _size(model),
         "params_added": _size(model.temporal),
         "params_trainable": {frozen: _trainable(model, frozen) for frozen in FROZEN},
     }
 
 
-def _parts(model: DualEncoder, frames: int) -> dict[str, Macs]:
-    """Return the multiply-accumulates of one view by part."""
-    clip, video = model.clip, _video(model, frames)
-    pooled = VideoEncoder(clip, Temporal(clip, frames))
-    parts = {"clip": _count(lambda: pooled(video))["Global"]}
+@lru_cache(maxsize=512)
+def _towers(backbone: str, frames: int) -> dict[str, Macs]:
+    """Return the multiply-accumulates of CLIP alone: {"image"}, of one view; {"text"}, of one caption."""
+    with torch.device("meta"):
+        clip = load_clip(backbone, "random").eval()
+    pooled, video = VideoEncoder(clip, Temporal(clip, frames)), _video(clip, frames)
+    ids = torch.zeros(1, clip.context_length, dtype=torch.long, device="meta")
+    return {
+        "image": _count(lambda: pooled(video))["Global"],
+        "text": _count(lambda: clip.encode_text(ids))["Global"],
+    }
+
+
+def _parts(model: DualEncoder, run: Macs, image: Macs, frames: int) -> dict[str, Macs]:
+    """Return the multiply-accumulates of one view by part; `run`: all that the model runs, `image`: CLIP's tower."""
     if not model.temporal.own_blocks:
-        whole = _count(lambda: model.encoder(video))["Global"]
-        return parts | _branch({}) | {"head": _less(whole, parts["clip"])}
-    tokens = torch.empty(1, frames, 1 + clip.patches, clip.width, device="meta")
+        return {"clip": image} | _branch({}) | {"head": _less(run, image)}
+    tokens = torch.empty(1, frames, 1 + model.clip.patches, model.clip.width, device="meta")
     temporal: Any = model.temporal  # with layers of its own, it has branch_tokens
     branch = _count(lambda: temporal.branch_tokens(dict.fromkeys(temporal.levels, tokens)))
     inner = _branch(branch, type(model.temporal.own_blocks[0]).__name__)
-    return parts | inner | {"head": _less(branch["Global"], *inner.values())}
+    return {"clip": image} | inner | {"head": _less(branch["Global"], *inner.values())}
 
 
 def _branch(counted: Mapping[str, Macs], layer: str = "") -> dict[str, Macs]:
@@ -153,8 +181,8 @@ def _less(whole: Macs, *parts: Macs) -> Macs:
     return {c: whole[c] - sum(part[c] for part in parts) for c in whole}
 
 
-def _video(model: DualEncoder, frames: int) -> Tensor:
-    size = model.clip.image_size
+def _video(clip: Clip, frames: int) -> Tensor:
+    size = clip.image_size
     return torch.empty(1, frames, 3, size, size, device="meta")
 
 

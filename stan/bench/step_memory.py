@@ -15,7 +15,7 @@ from typing import Any
 import torch
 from lightning_fabric import Fabric
 from torch import Tensor, nn
-from torch._subclasses.fake_tensor import FakeTensorMode
+from torch._subclasses.fake_tensor import DataDependentOutputException, FakeTensorMode
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 from torch.utils.flop_counter import flop_registry, sdpa_backward_flop_count, sdpa_flop_count
@@ -76,7 +76,10 @@ class StepMemory:
 
 
 def step(experiment: Experiment, clips: int) -> StepMemory:
-    """Measure a step with `clips` clips in one process, with the chunks and recomputation of `experiment.train`."""
+    """Measure a step with `clips` clips in one process, with the chunks and recomputation of `experiment.train`.
+
+    Raises ValueError for a method that decides by values what to compute (CenterCLIP's clustering).
+    """
     recipe = experiment.train
     assert recipe.precision in PRECISIONS
     fabric = Fabric(accelerator="cpu", devices=1, precision=recipe.precision)
@@ -93,7 +96,13 @@ def step(experiment: Experiment, clips: int) -> StepMemory:
             parameter.grad = torch.zeros_like(parameter)
         batch = _batch(experiment, model, clips)
         with Watcher([*model.parameters(), *(p.grad for p in trained)]) as watcher:
-            backward(fabric, objective, model, batch, recipe, seed=0)
+            try:
+                backward(fabric, objective, model, batch, recipe, seed=0)
+            except DataDependentOutputException:
+                raise ValueError(
+                    f"{experiment.model.temporal}: what a step does depends on values, so it can't be counted on shapes"
+                    " alone; train a step to see"
+                ) from None
     gradients = sum(map(_bytes, trained))
     moments = gradients * (1 if recipe.optimizer == "sgd" else 2)
     parameters = sum(map(_bytes, model.parameters()))
@@ -153,7 +162,8 @@ def _batch(experiment: Experiment, model: DualEncoder, clips: int) -> Batch:
     if task(data.suite) == "retrieval":
         return batch | {"text": torch.zeros(clips, data.words, dtype=torch.long)}
     label = torch.zeros(clips, dtype=torch.long)
-    words = torch.zeros(label_sets.count(data.suite), CLASS_WORDS, dtype=torch.long)
+    texts = clips if experiment.train.sentences == "video" else label_sets.count(data.suite)
+    words = torch.zeros(texts, CLASS_WORDS, dtype=torch.long)
     return batch | {"text": words, "label": label, "twin_label": label}
 
 

@@ -37,8 +37,8 @@ class Levels(Protocol):
 
 
 Batch = dict[str, Any]
-"""index (B,), text (B, L), video (B * V, T, 3, S, S) or levels {i: (B * V, T, S, D)}; for recognition also label (B,)
-and twin_label (B,), which is -1 where a clip has no time-reversed twin."""
+"""index (B,), text (B, L), video (B * V, T, 3, S, S) or levels {i: (B * V, T, S, D)} or embedded {field: (B * V, ...)};
+for recognition also label (B,) and twin_label (B,), which is -1 where a clip has no time-reversed twin."""
 
 MARGIN = 256 / 224
 """Short side of decoded training frames divided by the size of the crop, as released."""
@@ -72,6 +72,7 @@ class Loader:
         self._preprocessing = preprocessing
         self._tokens = partial(token_ids, preprocessing.tokenize, words=data.words)
         self._levels: Levels | None = None
+        self._embedded: dict[str, Tensor] | None = None
         self._kept: FrameCache | None = None
         self._order: Int[Tensor, "clips n"] | None = None
         self.templates = prompts.named(data.templates)
@@ -106,6 +107,10 @@ class Loader:
         assert not self.augment, "what is computed once cannot be drawn anew"
         self._levels = levels
 
+    def read_embedded(self, embedded: dict[str, Tensor]) -> None:
+        """From now on, put these embeddings of all clips into batches: tensors (clips x views, ...) by name."""
+        self._embedded = embedded
+
     def cache_frames(self, root: str | Path, count: int, progress: Progress | None = None) -> None:
         """From now on, draw training frames from those that are decoded once, at most `count` of each clip."""
         assert self.augment, "what isn't drawn anew has its levels or few frames to keep"
@@ -114,6 +119,7 @@ class Loader:
 
     def arranged(self, order: Int[np.ndarray, "clips n"]) -> Loader:
         """Return a loader of the same clips, each with its frames in this order, which may repeat or leave out some."""
+        assert self._embedded is None, "an embedding belongs to frames in the order in which it read them"
         other = copy.copy(self)
         other._order = torch.from_numpy(np.ascontiguousarray(order))
         return other
@@ -167,9 +173,11 @@ class Loader:
             ]
         if self.videos.task == "recognition":
             batch |= {"label": self.labels[indices], "twin_label": self.twin_labels[indices]}
-        if self._levels is not None:
-            rows = indices[:, None] * self.views + np.arange(self.views)
-            levels = self._levels.rows(rows.ravel())
+        rows = (indices[:, None] * self.views + np.arange(self.views)).ravel()
+        if self._embedded is not None:
+            batch["embedded"] = {name: tensor[rows] for name, tensor in self._embedded.items()}
+        elif self._levels is not None:
+            levels = self._levels.rows(rows)
             batch["levels"] = {i: self._rearranged(level, indices) for i, level in levels.items()}
         else:
             videos = torch.cat(list(pool.map(self._video, indices, draws)))

@@ -64,12 +64,12 @@ def measure(
     was_training = model.training
     model.eval()
     with torch.no_grad(), precision or nullcontext():
-        text, video = _texts(model, loader), _videos(model, loader)
+        text, video = _texts(model, loader), embedded(model, loader)
         scores = _scores(model, text, video, loader)
         banks = None
         if bank is not None:
             of_texts = _scores(model, _texts(model, bank), video, loader)
-            banks = of_texts, _scores(model, text, _videos(model, bank), bank)
+            banks = of_texts, _scores(model, text, embedded(model, bank), bank)
     model.train(was_training)
     if loader.videos.task == "recognition":
         return _recognition(scores.T, loader)
@@ -89,7 +89,7 @@ def class_scores(
     """
     model.eval()
     scores = torch.from_numpy(
-        _scores(model, _texts(model, loader), _videos(model, loader), loader, "scores").T
+        _scores(model, _texts(model, loader), embedded(model, loader), loader, "scores").T
     )
     if loader.videos.task == "recognition":
         return scores, loader.labels
@@ -104,7 +104,9 @@ def _texts(model: DualEncoder, loader: Loader) -> TextOutput:
     )
 
 
-def _videos(model: DualEncoder, loader: Loader) -> VideoOutput:
+@torch.no_grad()
+def embedded(model: DualEncoder, loader: Loader) -> VideoOutput:
+    """Embed every clip of the loader's split, all views of a clip in a row."""
     batches = loader.in_order(max(1, CLIPS_AT_ONCE // loader.views))
     return _joined(VideoOutput, [embed(model, to_device(batch, model.device)) for batch in batches])
 

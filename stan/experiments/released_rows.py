@@ -64,8 +64,8 @@ def _captions(suite: str, frames: int = 12, words: int = 32, augmentation: str =
     return DataConfig(suite, "full", frames, words, augmentation=augmentation)
 
 
-def _classes(suite: str, augmentation: str, frames: int = 8, templates: str = "plain") -> DataConfig:
-    return DataConfig(suite, "full", frames, 32, templates=templates, augmentation=augmentation)
+def _classes(suite: str, augmentation: str, frames: int = 8) -> DataConfig:
+    return DataConfig(suite, "full", frames, 32, augmentation=augmentation)
 
 
 def _model(backbone: str, temporal: str, similarity: str = "cosine", **options: Any) -> ModelConfig:
@@ -193,7 +193,7 @@ def _x_clip(backbone: str, frames: int, table: str) -> Benchmark:
     return _row(
         f"x_clip-kinetics-{backbone}-{frames}",
         _classes("kinetics", "x_clip", frames),
-        _model(names[backbone], "x_clip", "video_prompts"),
+        replace(_model(names[backbone], "x_clip", "video_prompts"), similarity_options={"reads": "patches"}),
         _X_CLIP,
         f"microsoft/VideoX X-CLIP/configs/k400/{patch}.yaml, utils/ and datasets/build.py (0cf704a)",
         (table, label),
@@ -218,15 +218,18 @@ _ACTIONCLIP = TrainConfig(
     temperature=0.01,
     learned_scale=True,
     loss="kl",
+    sentences="video",
     precision="bf16-mixed",
 )
 
 
 def _actionclip(backbone: str, batch: int, file: str, *differs: str) -> Benchmark:
+    worded = {"templates": "actionclip", "template_average": "probabilities"}
+    names = {"b32": "ViT-B-32", "b16": "ViT-B-16"}
     return _row(
         f"actionclip-kinetics-{backbone}-8",
-        _classes("kinetics", "actionclip", templates="actionclip"),
-        _model({"b32": "ViT-B-32", "b16": "ViT-B-16"}[backbone], "actionclip"),
+        replace(_classes("kinetics", "actionclip"), **worded),
+        _model(names[backbone], "actionclip", eps=1e-12, activation="quick_gelu"),
         replace(_ACTIONCLIP, batch=batch),
         f"sallymmx/ActionCLIP {file}, train.py, utils/ and README",
         ("released", f"ActionCLIP-B/{backbone[1:]}, 8 frames, 1x1 views"),
@@ -235,8 +238,6 @@ def _actionclip(backbone: str, batch: int, file: str, *differs: str) -> Benchmar
             "RandAugment comes before the crop, and is drawn anew for every frame",
             "weight decay is for all parameters; here not for biases, norms and gains",
             "the logit scale has no upper limit; here 100",
-            "a sentence is drawn for each clip; here for each class of a step",
-            "testing averages probabilities over sentences; here similarities",
             *differs,
         ),
     )
@@ -258,14 +259,17 @@ _ADAPTER = TrainConfig(
 
 
 def _st_adapter() -> list[Benchmark]:
-    read_first = "the last norm follows the mean over frames; here it precedes it"
-    shared = (HALF, DROPOUT, TESTED_IN_SOFTMAX, read_first, "norms and gains decay, too; here only matrices")
+    shared = (
+        *(HALF, DROPOUT, TESTED_IN_SOFTMAX, "weights of all shapes decay, but no biases; here only matrices"),
+        "one more adapter, before the last MLP, changes what the classifier doesn't read; here there is none",
+    )
+    adapters = {"width": 384, "norm_after_mean": True}
     source = "linziyi96/st-adapter scripts/train_{}.sh and main.py (bded03c)"
     return [
         _row(
             "st_adapter-kinetics",
             _classes("kinetics", "st_adapter"),
-            _classifier("ViT-B-16", "st_adapter", "kinetics", before="mlp", width=384),
+            _classifier("ViT-B-16", "st_adapter", "kinetics", before="mlp", **adapters),
             _ADAPTER,
             source.format("k400_clip_vit_b16_adapter12x384"),
             ("released", "ST-Adapter-B/16 12x384, 8 frames, 3x1 views"),
@@ -275,7 +279,7 @@ def _st_adapter() -> list[Benchmark]:
         _row(
             "st_adapter-something",
             _classes("something", "st_adapter-something"),
-            _classifier("ViT-B-16", "st_adapter", "something", before="attention and mlp", width=384),
+            _classifier("ViT-B-16", "st_adapter", "something", before="attention and mlp", **adapters),
             replace(_ADAPTER, epochs=50, batch=256, lr=1e-3, warmup=2 / 50),
             source.format("ssv2_clip_vit_b16_adapter24x384"),
             ("released", "ST-Adapter-B/16 24x384, 8 frames, 1x3 views"),
@@ -293,6 +297,7 @@ _AIM = TrainConfig(
     epochs=30,
     batch=64,
     lr=3e-4,
+    clip_lr_ratio=1.0,
     beta2=0.999,
     weight_decay=0.05,
     warmup=2.5 / 30,
@@ -304,15 +309,16 @@ _AIM = TrainConfig(
 
 def _aim() -> list[Benchmark]:
     shared = (
-        *(HALF, DROPOUT, TESTED_IN_SOFTMAX, "paths are dropped at a rate of up to .2; here none"),
-        *("CLIP's last norm is trained; here frozen", "biases decay, too; here only matrices"),
+        *(HALF, DROPOUT, TESTED_IN_SOFTMAX, "biases decay, too; here only matrices"),
+        "a token's path is dropped for all clips of a batch at once; here it is drawn for each clip",
     )
+    adapters = {"time_before_norm": True, "drop_path": 0.2, "trained_norm": True}
     read = "adapt-image-models configs/recognition/vit/vitclip_base_{} and README, as copied in {}"
     return [
         _row(
             "aim-kinetics",
             _classes("kinetics", "crop+flip"),
-            _classifier("ViT-B-16", "aim", "kinetics"),
+            _classifier("ViT-B-16", "aim", "kinetics", **adapters),
             _AIM,
             read.format("k400.py", "lhxxxmad/AIM (16ee41c)"),
             ("released", "AIM-B/16, 8 frames, 3x1 views"),
@@ -322,14 +328,13 @@ def _aim() -> list[Benchmark]:
         _row(
             "aim-something",
             _classes("something", "aim-something"),
-            _classifier("ViT-B-16", "aim", "something", adapted_input=True),
+            _classifier("ViT-B-16", "aim", "something", adapted_input=True, scale=1.0, **adapters),
             replace(_AIM, epochs=50, warmup=2.5 / 50, label_smoothing=0.1),
             read.format("sthv2.py", "bigyaan/AIM_bigyan (7d54f79), which changed paths, batch and precision"),
             views=("views-1x3",),
             unstated=("batch",),
             differs=(
                 *shared,
-                "the adapter beside the MLP has a factor of 1; here .5",
                 "a box is erased in a quarter of the clips; here in none",
                 "the batch of 64 is the one that the README calls the default",
             ),

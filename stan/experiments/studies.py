@@ -143,6 +143,7 @@ _STRUCTURES = (
     Row("actionclip+own-loss", "actionclip", templates="actionclip", train=(("loss", "kl"),)),
     Row("efficient_prompting", "efficient_prompting"),
     Row("factorised_encoder", "factorised_encoder"),
+    Row("vtn", "vtn"),
     *_INSIDE,
     *_METHODS[2:],
     replace(_stan("stan+mug_simple"), similarity="mug_simple"),

@@ -24,6 +24,8 @@ NESTED = ("state_dict", "model_state_dict", "model_state", "model")
 """Names under which training scripts keep the weights, beside an optimizer's state and the like."""
 BESIDE = "fusion_model_state_dict"
 """ActionCLIP keeps what follows CLIP apart from `model_state_dict`; both are read, each with its name in front."""
+SETTINGS = ("config.json", "hparams_train.json")
+"""Files beside a checkpoint with the settings that weights don't show: ours or Hugging Face's, and CenterCLIP's."""
 WRAPPERS = ("module.", "model.", "_orig_mod.")
 """What data parallel training, a surrounding class and torch.compile put before every name."""
 
@@ -50,7 +52,8 @@ def load_released(
     A CLIP's file gives a model with mean pooling.
     path: `.safetensors`, or `.pth` of plain tensors: nothing in a file is executed. Sizes are read off the weights.
         Weights don't show the number of heads. It and the number of frames come from a `config.json` beside the file
-        (ours or Hugging Face's); defaults are 64 channels per head, as in CLIP, and `frames`.
+        (ours or Hugging Face's) or an `hparams_train.json` (CenterCLIP's); defaults are 64 channels per head, as in
+        CLIP, and `frames`.
     activation: quick_gelu or gelu; None for the config's activation, or quick_gelu if the config names none.
     similarity: how texts and videos are scored; None for the layout's own. Mug's heads (`mug_simple`, `mug_full`) have
         no weights, so a checkpoint doesn't show whether it was trained with one.
@@ -99,16 +102,18 @@ def understand(
 ) -> Conversion:
     """Read a file of another layout. Parameters and errors are those of `load_released`."""
     path = Path(path)
-    beside = path.with_name("config.json")
     try:
-        told = json.loads(beside.read_text(encoding="utf-8")) if beside.is_file() else {}
+        told = _beside(path)
         layout, state, implied_design, left_out = layouts.convert(_finite(_weights(path)), told)
         of_clip = _completed(state, clip)
         if of_clip is None:
             activation = (
                 activation or implied_design.pop("activation", None) or _activation(told) or "quick_gelu"
             )
-            of_clip = implied(state, _told(told, "heads", "num_attention_heads"), activation)
+            heads = implied_design.pop("heads", None)
+            of_clip = implied(
+                state, (heads, None) if heads else _told(told, "heads", "num_attention_heads"), activation
+            )
     except ValueError as error:
         raise ValueError(str(error) if str(path) in str(error) else f"{path}: {error}") from None
     design: dict[str, Any] = {
@@ -140,6 +145,12 @@ def assemble(design: Mapping[str, Any], state: Mapping[str, Tensor], source: str
 
 RELEASED_HEADS = {"mug_full": {"released": True}}
 """Options with which a similarity scores as the released code does."""
+
+
+def _beside(path: Path) -> dict[str, Any]:
+    """Return the settings in the first of SETTINGS beside a file, or none."""
+    found = next((path.with_name(name) for name in SETTINGS if path.with_name(name).is_file()), None)
+    return json.loads(found.read_text(encoding="utf-8")) if found else {}
 
 
 def _of_model(key: str) -> str:

@@ -35,6 +35,7 @@ class DualEncoder(nn.Module):
     ):
         super().__init__()
         score = similarities.build(similarity, clip, options)
+        score.attach(temporal)
         self.encoder = VideoEncoder(clip, temporal, score.read, score.projected)
         self.score = score
         self.temperature: float | None = None
@@ -127,8 +128,19 @@ def build(config: ModelConfig, frames: int) -> DualEncoder:
 
 
 def embed(model: DualEncoder, batch: Batch) -> VideoOutput:
-    """Embed a loader's batch, from its levels if it has them."""
+    """Embed a loader's batch, from its levels if it has them, unless it already holds the embeddings."""
+    if "embedded" in batch:
+        return VideoOutput(**batch["embedded"])
     return model.encoder.from_levels(batch["levels"]) if "levels" in batch else model.encoder(batch["video"])
+
+
+def embeds_alike(model: DualEncoder) -> bool:
+    """Tell whether training leaves the embeddings of videos as they are: nothing that makes them is trained.
+
+    A similarity counts as well, because it may read the last block's tokens in its own way.
+    """
+    parts = (model.clip.visual, model.temporal, model.score)
+    return not any(parameter.requires_grad for part in parts for parameter in part.parameters())
 
 
 def whole_blocks(model: DualEncoder) -> Iterator[nn.Module]:

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
-from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from stan import experiments, results
-from stan.config import ModelConfig, to_dict
+from stan.config import ModelConfig
 from stan.evaluation.metrics import HEADLINE
 from stan.experiments import published
 from stan.report import formats
@@ -140,13 +138,10 @@ def _counted(path: str) -> dict[str, float]:
     from stan.evaluation.test_time import views_of
 
     experiment = results.read(path)["experiment"]
-    model = json.dumps(to_dict(experiment)["model"], sort_keys=True)
-    return _count(model, experiment.data.frames, views_of(experiment.test_time))
+    return _count(experiment.model, experiment.data.frames, views_of(experiment.test_time))
 
 
-@lru_cache(maxsize=512)
-def _count(model: str, frames: int, views: int) -> dict[str, float]:
-    """Count by a config's JSON, because a config contains a dict and cannot be a key of the cache."""
+def _count(model: ModelConfig, frames: int, views: int) -> dict[str, float]:
     from stan.bench.flops import of_model
 
     names = {
@@ -156,7 +151,7 @@ def _count(model: str, frames: int, views: int) -> dict[str, float]:
         "params_added": "params_added",
     }
     try:
-        found = of_model(ModelConfig(**json.loads(model)), frames, views)
+        found = of_model(model, frames, views)
     except ValueError:  # a record of another version, whose model has options that are unknown here
         return dict.fromkeys(names, np.nan)
     return {name: float(found[key]) for name, key in names.items()}

@@ -9,7 +9,7 @@ from stan.data.video.augmentation import AUGMENTATIONS
 from stan.evaluation.splits import computed_once
 from stan.evaluation.test_time import check_tricks
 from stan.experiments import task
-from stan.training.losses import LOSSES, SENTENCES
+from stan.training.losses import DECORRELATED, LOSSES, SENTENCES
 from stan.training.optim import FROZEN, OPTIMIZERS, SCHEDULES
 
 PRECISIONS = ("32-true", "bf16-mixed")
@@ -18,6 +18,7 @@ KNOWN = {
     "train.frozen": FROZEN,
     "train.loss": LOSSES,
     "train.sentences": SENTENCES,
+    "train.decorrelated": DECORRELATED,
     "train.precision": PRECISIONS,
     "train.optimizer": OPTIMIZERS,
     "train.schedule": SCHEDULES,
@@ -51,6 +52,7 @@ def check(experiment: Experiment) -> None:
     if recipe.sentences == "video" and recipe.twins:
         raise ValueError("train.twins compares a video with every class: set train.sentences to class")
     _check_targets(experiment)
+    _check_decorrelation(experiment)
 
 
 def _check_values(experiment: Experiment) -> None:
@@ -78,6 +80,21 @@ def _check_targets(experiment: Experiment) -> None:
         raise ValueError(
             f"{names}: clips are mixed as frames, and a mixed clip has no twin: set train.twins to 0, and train the"
             " image tower or choose a data.augmentation beside crop and none"
+        )
+
+
+def _check_decorrelation(experiment: Experiment) -> None:
+    recipe, similarity = experiment.train, experiment.model.similarity
+    kind, others = recipe.decorrelated, recipe.decorrelation_off_diagonal
+    if others and kind == "embeddings":
+        raise ValueError(
+            f"train.decorrelation_off_diagonal is {others}, but train.decorrelated 'embeddings' compares a channel"
+            " with itself only: set the first to 0 or the second to 'released-embeddings' or 'weighed-tokens'"
+        )
+    if "tokens" in kind and similarity != "token_interaction":
+        raise ValueError(
+            f"train.decorrelated is {kind!r}, which needs the similarity token_interaction, not {similarity}:"
+            " choose that or 'embeddings'"
         )
 
 

@@ -90,7 +90,8 @@ def _chunks(batch: Batch, size: int, rank: int, processes: int) -> Iterator[_Chu
 
 
 def _clips(batch: Batch) -> int:
-    return len(batch["video"] if "video" in batch else next(iter(batch["levels"].values())))
+    videos = next(batch[kind] for kind in ("embedded", "levels", "video") if kind in batch)
+    return len(videos if isinstance(videos, Tensor) else next(iter(videos.values())))
 
 
 def _part(value: Any, k: int, count: int) -> Any:

@@ -9,7 +9,8 @@ from torch import Tensor
 TWIN_TEMPERATURE = 0.1
 """Higher (softer) than the temperature over many classes, so that a gradient remains while two are still confused."""
 
-LOSSES = ("cross-entropy", "kl")
+LOSSES = ("cross-entropy", "contrastive-mean", "kl")
+DECORRELATED = ("embeddings", "released-embeddings", "tokens", "weighed-tokens")
 SENTENCES = ("class", "video")
 KL_SHARPNESS = 10.0
 
@@ -23,6 +24,11 @@ def info_nce(similarity: Float[Tensor, "B B"], same: Bool[Tensor, "B B"]) -> Flo
     """
     target = same / same.sum(1, keepdim=True)
     return F.cross_entropy(similarity, target) + F.cross_entropy(similarity.T, target)
+
+
+def contrastive_mean(similarity: Float[Tensor, "B B"], same: Bool[Tensor, "B B"]) -> Float[Tensor, ""]:
+    """Return the mean of InfoNCE's two directions, as in CLIP4Clip, DRL, CLIP2Video and CenterCLIP; else `info_nce`."""
+    return info_nce(similarity, same) / 2
 
 
 def classification(
@@ -76,8 +82,27 @@ def one_way_kl(scores: Float[Tensor, "A B"], same: Bool[Tensor, "A B"]) -> Float
 def decorrelation(text: Float[Tensor, "B E"], video: Float[Tensor, "B E"]) -> Float[Tensor, ""]:
     """Return the sum over channels of (c - 1)^2 (DRL).
 
-    c is the channel's correlation of texts with their videos over the batch. The released code correlates tokens with
-    the frames that fit them best; here, one embedding of each is used.
+    c is the channel's correlation of texts with their videos over the batch, each as one embedding. The released code
+    correlates matching tokens and frames instead (`redundancy`).
     """
     centred = (x - x.mean(0) for x in (F.normalize(text, dim=-1), F.normalize(video, dim=-1)))
     return (F.cosine_similarity(*centred, dim=0) - 1).square().sum()
+
+
+def cross_correlation(
+    x: Float[Tensor, "N E"], y: Float[Tensor, "N E"], weight: Float[Tensor, " N"]
+) -> Float[Tensor, "E E"]:
+    """Return the weighted sum over rows of the products of every channel of x with every channel of y (DRL, `cdcr`).
+
+    Each channel is centred and divided by its standard deviation over the rows (the one with N - 1). Weights of 1/N
+    therefore give (N - 1)/N times Pearson's correlation, as in the released code.
+    """
+    standard_x, standard_y = ((z - z.mean(0)) / z.std(0) for z in (x, y))
+    return (weight[:, None] * standard_x).T @ standard_y
+
+
+def redundancy(correlation: Float[Tensor, "E E"], diagonal: float, off_diagonal: float) -> Float[Tensor, ""]:
+    """Return diagonal * the sum of (c_ii - 1)^2 + off_diagonal * the sum of the other c_ij^2 (DRL's two alphas)."""
+    own = correlation.diagonal()
+    others = correlation.square().sum() - own.square().sum()
+    return diagonal * (own - 1).square().sum() + off_diagonal * others

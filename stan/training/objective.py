@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TypeVar
 
 import torch
+import torch.nn.functional as F
 from einops import rearrange
 from jaxtyping import Bool, Float, Int, Shaped
 from lightning_fabric import Fabric
@@ -14,19 +15,25 @@ from stan.config import TrainConfig
 from stan.data.loader import Batch
 from stan.models.clip import TextOutput
 from stan.models.dual_encoder import DualEncoder, embed
+from stan.models.similarity.base import Similarity
+from stan.models.similarity.token_interaction import TokenInteraction
 from stan.models.video_encoder import VideoOutput
 from stan.training.losses import (
     classification,
+    contrastive_mean,
+    cross_correlation,
     decorrelation,
     info_nce,
     kl_divergence,
     mixed_target,
+    redundancy,
     twin_classification,
 )
 
 OF_CLASSES = ("label", "twin_label", "other_label", "share")
 """What a batch says of its clips' classes; the last two only after mixup or cutmix."""
 
+PAIR_LOSSES = {"cross-entropy": info_nce, "contrastive-mean": contrastive_mean, "kl": kl_divergence}
 Output = TypeVar("Output", TextOutput, VideoOutput)
 
 
@@ -66,21 +73,19 @@ def loss_of(
     if "label" in batch and recipe.sentences == "class":
         labels = {name: gather(fabric, batch[name]) for name in OF_CLASSES if name in batch}
         losses = [_of_classes(part, labels, temperature, recipe) for part in model.score.parts(text, video)]
-        own = text.text[labels["label"]]
+        own = TextOutput(*(part[labels["label"]] for part in text))
     else:
         text = _gathered(fabric, text)
         same = _same(gather(fabric, batch["label" if "label" in batch else "text"]))
         losses = [_of_pairs(part, same, temperature, recipe) for part in model.score.parts(text, video)]
-        own = text.text
+        own = text
     loss = torch.stack(losses).mean()
-    return loss + recipe.decorrelation * decorrelation(own, video.video) if recipe.decorrelation else loss
+    return loss + channel_decorrelation(model.score, own, video, recipe)
 
 
 def _same(whats: Int[Tensor, "B *L"]) -> Bool[Tensor, "B B"]:
     """Tell which clips show the same: those with equal labels, or with equal token ids."""
-    return (
-        (whats[:, None] == whats[None]).flatten(2).all(2) if whats.ndim > 1 else whats[:, None] == whats[None]
-    )
+    return (whats[:, None] == whats[None]).reshape(len(whats), len(whats), -1).all(2)
 
 
 def _of_pairs(
@@ -90,8 +95,7 @@ def _of_pairs(
     recipe: TrainConfig,
 ) -> Float[Tensor, ""]:
     """Return the loss of texts against videos, with the pairs on the diagonal."""
-    compare = kl_divergence if recipe.loss == "kl" else info_nce
-    return compare(similarity / temperature, same)
+    return PAIR_LOSSES[recipe.loss](similarity / temperature, same)
 
 
 def _of_classes(
@@ -112,6 +116,33 @@ def _of_classes(
     if recipe.twins:
         loss = loss + recipe.twins * twin_classification(similarity.T, label, labels["twin_label"])
     return loss
+
+
+def channel_decorrelation(
+    score: Similarity, text: TextOutput, video: VideoOutput, recipe: TrainConfig
+) -> Tensor | float:
+    """Return the recipe's decorrelation of channels (DRL), weights included. Text i belongs to video i."""
+    diagonal, others = recipe.decorrelation, recipe.decorrelation_off_diagonal
+    if not diagonal and not others:
+        return 0.0
+    if recipe.decorrelated == "embeddings":
+        return diagonal * decorrelation(text.text, video.video)
+    if recipe.decorrelated == "released-embeddings":
+        own = F.normalize(text.text, dim=-1)
+        correlation = cross_correlation(own, F.normalize(video.video, dim=-1), _alike(own))
+    else:
+        assert isinstance(score, TokenInteraction)  # the trainer refuses others
+        weighed = recipe.decorrelated == "weighed-tokens"
+        sides = [
+            cross_correlation(own, best, weight / len(text.text) if weighed else _alike(own))
+            for own, best, weight in score.matches(text, video)
+        ]
+        correlation = torch.stack(sides).mean(0)
+    return redundancy(correlation, diagonal, others)
+
+
+def _alike(x: Float[Tensor, "N E"]) -> Float[Tensor, " N"]:
+    return x.new_full((len(x),), 1 / len(x))
 
 
 def _gathered(fabric: Fabric, output: Output) -> Output:

@@ -26,12 +26,12 @@ from stan.common.progress import Bars, StageProgress
 from stan.common.tensors import to_device
 from stan.config import Experiment, TrainConfig
 from stan.data.loader import Batch, Loader, order
-from stan.evaluation.measure import Measured, measure
-from stan.evaluation.splits import open_split
+from stan.evaluation.measure import Measured, embedded, measure
+from stan.evaluation.splits import computed_once, open_split
 from stan.evaluation.test_time import description, views_of
 from stan.experiments import learning_rate
 from stan.models import checkpoint
-from stan.models.dual_encoder import DualEncoder, build
+from stan.models.dual_encoder import DualEncoder, build, embeds_alike
 from stan.models.factory import CHECKPOINT, save_model
 from stan.training import fsdp
 from stan.training.activation_checkpoint import recompute
@@ -155,6 +155,14 @@ class _Run:
         bank = self.open("train") if "qbnorm" in test_time else None
         return measure(self.model, loader, test_time, self.fabric.autocast(), bank)
 
+    def settled(self, loader: Loader) -> Loader:
+        """Return the loader; if training leaves its clips' embeddings as they are, they are computed here, once."""
+        if computed_once(self.experiment) and embeds_alike(self.model):
+            self.model.eval()
+            with self.fabric.autocast():
+                loader.read_embedded(embedded(self.model, loader)._asdict())
+        return loader
+
     @property
     def sharded(self) -> bool:
         return isinstance(self.fabric.strategy, ModelParallelStrategy)
@@ -197,6 +205,7 @@ def _fit(run: _Run, training: Loader, validation: Loader, checkpoint_seconds: fl
     if steps == 0:  # e.g. mean pooling of a frozen CLIP: there is nothing to train, only to test
         run.save_weights(folder / CHECKPOINT)
         return None
+    training, validation = run.settled(training), run.settled(validation)
     trained = run.trained()
     objective = run.fabric.setup_module(_objective(trained, recipe))
     groups = parameter_groups(trained, recipe)  # once more: the parameters may have been spread

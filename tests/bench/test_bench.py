@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import sys
+from dataclasses import replace
 from functools import partial
 
 import numpy as np
@@ -175,13 +176,14 @@ def test_a_step_trains_and_says_what_it_holds():
 
 @pytest.mark.slow
 def test_a_compiled_encoder_is_measured_where_asked_for(monkeypatch):
-    """Traced alone: what generated code gives is tested with the blocks."""
+    """Traced alone, and one layer for all: what generated code gives is tested with the blocks."""
     monkeypatch.setattr("stan.bench.encoders.compile_blocks", partial(compile_blocks, backend="eager"))
-    rows = encoding.of_preset("tiny", TINY, 4, (1,), 1, "cpu", RATES, with_compiled=True)
+    config = replace(TINY, options={"layers": 1})
+    rows = encoding.of_preset("tiny", config, 4, (1,), 1, "cpu", RATES, with_compiled=True)
     ours = {row["precision"]: row for row in rows if row["by"] == "compiled"}
     assert ours.keys() == RATES.keys() and {"efficiency", "speedup"} <= ours["fp32"].keys()
     assert 0 < ours["fp32"]["difference"] < 1e-5 < ours["bf16"]["difference"] < 0.05
-    rows, memory = training.of_preset("tiny", TINY, 4, (1,), 1, "cpu", RATES, with_compiled=True)
+    rows, memory = training.of_preset("tiny", config, 4, (1,), 1, "cpu", RATES, with_compiled=True)
     assert [row["by"] for row in rows] == ["stan", "tower", "compiled"] * 2
     assert rows[2]["gmacs"] == rows[0]["gmacs"] and "compiled" not in memory["fp32"]
 

@@ -108,3 +108,9 @@ def test_a_card_gets_the_settings_that_make_it_hold_the_batch(monkeypatch):
     ]
     lines[True] = (90 * GIB, GIB)
     assert [card["set"] for card in dry_run(EXPERIMENT)["cards"]] == [None, None, None]
+
+
+def test_a_method_that_decides_by_values_cannot_be_counted():
+    experiment = tiny("msrvtt", "center_clip", frozen="nothing", batch=8)
+    with pytest.raises(ValueError, match="center_clip: what a step does depends on values"):
+        step(experiment, 2)

@@ -20,8 +20,10 @@ from stan.data.world.writer import encode
 from stan.models import level_cache as level_files
 from stan.models.clip import load_clip
 from stan.models.level_cache import cache_levels
+from stan.models.temporal import build
 from stan.models.temporal.base import Temporal
 from stan.models.video_encoder import VideoEncoder
+from tests.support.moved_weights import moved
 
 DATA = DataConfig(frames=4, words=16)
 
@@ -154,6 +156,18 @@ def test_cached_levels_are_the_towers(clip, videos, tmp_path):
     expected = tower(clip).levels(live.batch([3, 1])["video"])
     for i, level in batch["levels"].items():
         torch.testing.assert_close(level, expected[i].half().float(), rtol=2e-3, atol=2e-3)
+
+
+def test_a_method_that_changes_the_first_tokens_has_those_as_its_level(clip, videos, tmp_path):
+    encoder = VideoEncoder(clip, build("aim", clip, 4, {"time_before_norm": True})).eval()
+    moved(encoder.temporal)
+    loader = Loader(videos, clip.preprocessing, DATA)
+    video = loader.batch([1, 4])["video"]
+    cache_levels(loader, tmp_path, encoder)
+    levels = loader.batch([1, 4])["levels"]
+    assert set(levels) == {-2}
+    with torch.no_grad():
+        torch.testing.assert_close(encoder.from_levels(levels).video, encoder(video).video, atol=0.01, rtol=0)
 
 
 def test_levels_are_computed_once_and_by_one_of_two(clip, videos, tmp_path, monkeypatch):

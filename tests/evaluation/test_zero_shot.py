@@ -252,3 +252,22 @@ def test_the_label_sets_are_complete():
 def test_the_bank_is_always_the_same_and_holds_no_sentence_twice():
     bank = label_sets.unrelated()
     assert bank == label_sets.unrelated() and len(bank) == len(set(bank)) > 1000
+
+
+def test_probabilities_of_an_ensemble_may_be_averaged_instead_of_scores(monkeypatch):
+    """One sentence of two fits exactly, the other not at all."""
+    torch.manual_seed(0)
+    model = build(ModelConfig(pretrained="random"), frames=4).eval()
+    model.temperature = 0.5
+    scores = {("a {}",): [1.0, 0.0], ("the {}",): [0.0, 0.2], ("a {}", "the {}"): [0.5, 0.1]}
+    given = lambda model, names, templates, video: torch.tensor(  # noqa: E731
+        [[*scores[tuple(templates)]] if len(names) == 2 else [0.0] * len(names)] * len(video.video)
+    )
+    monkeypatch.setattr(zero_shot, "class_scores", given)
+    each = [1 / (1 + math.exp(-2.0)), 1 / (1 + math.exp(0.4))]
+    for average, expected in (("scores", 1 / (1 + math.exp(-0.8))), ("probabilities", sum(each) / 2)):
+        found = recognise(model, seen([1.0]), ["x", "y"], templates=["a {}", "the {}"], average=average)
+        chances = {label["label"]: label["probability"] for label in found["labels"]}
+        assert chances["x"] == pytest.approx(expected, rel=1e-5)
+    with pytest.raises(ValueError, match="the average over templates is 'votes'"):
+        recognise(model, seen([1.0]), ["x", "y"], average="votes")

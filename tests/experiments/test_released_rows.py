@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 import torch
@@ -143,6 +145,45 @@ def test_x_clip_trains_all_but_the_text_tower():
     }
 
 
+PAGE = Path(__file__).resolve().parents[2] / "docs" / "guides" / "released_recipes.md"
+PLACE = "(<!-- table of released recipes -->\n).*(<!-- end of table -->)"
+
+
+def table() -> str:
+    columns = (
+        "recipe | frames | frozen | epochs | batch | lr | CLIP's lr | decay | augmentation | views | printed"
+    )
+    lines = [f"| {columns} |", f"|{'---|' * (columns.count('|') + 1)}"]
+    for row in RELEASED.values():
+        data, train = row.experiment.data, row.experiment.train
+        of_clip = "-" if train.frozen == "clip" else f"{train.lr * train.clip_lr_ratio:.2g}"
+        first = next((i for i in row.printed if i["metric"] in ("R@1", "top-1")), None)
+        cells = [
+            *(
+                f"`{row.name}`",
+                data.frames,
+                train.frozen,
+                train.epochs,
+                train.batch,
+                f"{train.lr:.2g}",
+                of_clip,
+            ),
+            *(f"{train.weight_decay:g}", data.augmentation, *(row.experiment.test_time or ["-"])),
+            "" if first is None else f"{first['metric']} {first['value']:g}",
+        ]
+        lines.append(f"| {' | '.join(map(str, cells))} |")
+    return "\n".join(lines) + "\n"
+
+
+def with_table(text: str) -> str:
+    return re.sub(PLACE, lambda found: found[1] + table() + found[2], text, flags=re.S)
+
+
+def test_the_page_has_the_rows():
+    """`python -m tests.experiments.test_released_rows` writes the table anew."""
+    assert with_table(PAGE.read_text()) == PAGE.read_text() and "`drl-msrvtt`" in PAGE.read_text()
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize(
     "name", ["clip4clip-seqtransf-msrvtt", "x_clip-kinetics-b32-8", "efficient_prompt-hmdb51"]
@@ -151,3 +192,7 @@ def test_a_row_trains_and_tests_at_full_size(name, tmp_path):
     """All rows: `python -m tests.stress.full_size_steps`."""
     found = steps(recipe(name).experiment, tmp_path)
     assert found["moved"] > 0.9 and found["metrics"]
+
+
+if __name__ == "__main__":
+    PAGE.write_text(with_table(PAGE.read_text()))

@@ -13,6 +13,7 @@ from stan.training.losses import (
     decorrelation,
     info_nce,
     kl_divergence,
+    one_way_kl,
     twin_classification,
 )
 
@@ -56,6 +57,22 @@ def test_classification_is_the_mean_over_videos():
     expected = (math.log(1 + math.e) + math.log(1 + math.exp(-2))) / 2
     logits = torch.tensor([[0.0, 1.0], [0.0, 2.0]])
     assert classification(logits, torch.tensor([0, 1])).item() == pytest.approx(expected)
+
+
+def test_classification_of_smoothed_and_of_soft_targets():
+    logits = torch.tensor([[0.0, 1.0, -1.0], [0.0, 2.0, 0.5]])
+    logarithms = logits.log_softmax(1)
+    smoothed = 0.9 * torch.tensor([[0.0, 1, 0], [1, 0, 0]]) + 0.1 / 3
+    expected = -(smoothed * logarithms).sum(1).mean().item()
+    assert classification(logits, torch.tensor([1, 0]), 0.1).item() == pytest.approx(expected)
+    assert classification(logits, smoothed).item() == pytest.approx(expected)
+
+
+def test_each_way_of_the_kl_divergence_is_half_of_it():
+    same = torch.eye(3, dtype=torch.bool)
+    ways = one_way_kl(SIMILARITY, same), one_way_kl(SIMILARITY.T, same)
+    assert ways[0] != ways[1]
+    assert kl_divergence(SIMILARITY, same).item() == pytest.approx(sum(ways).item() / 2)
 
 
 def test_kl_divergence_by_hand():

@@ -14,16 +14,41 @@ from typing import Any
 
 from torch import Tensor
 
-from stan.bench.parity import actionclip, aim, space_time, st_adapter, stan, x_clip
+from stan.bench.parity import (
+    actionclip,
+    aim,
+    all_in_one,
+    centerclip,
+    clip2video,
+    clip4clip,
+    drl,
+    efficient_prompt,
+    frame_transformers,
+    mug,
+    space_time,
+    st_adapter,
+    stan,
+    x_clip,
+)
 from stan.bench.parity.golden import CHECKPOINT, Difference, Golden, Rival, read
 
 RIVALS: dict[str, Rival] = {
+    "clip4clip": clip4clip.RIVAL,
+    "drl": drl.RIVAL,
+    "clip2video": clip2video.RIVAL,
+    "centerclip": centerclip.RIVAL,
+    "efficient_prompt": efficient_prompt.RIVAL,
+    "mug_heads": mug.RIVAL,
     "x_clip": x_clip.RIVAL,
     "actionclip": actionclip.RIVAL,
     "st_adapter": st_adapter.RIVAL,
     "aim": aim.RIVAL,
     "timesformer": space_time.TIMESFORMER,
     "frozen_in_time": space_time.FROZEN_IN_TIME,
+    "all_in_one": all_in_one.RIVAL,
+    "vtn": frame_transformers.VTN,
+    "vivit": frame_transformers.VIVIT,
+    "token_learner": space_time.TOKEN_LEARNER,
     "stan_first": stan.FIRST,
     "stan_released": stan.RELEASED,
 }

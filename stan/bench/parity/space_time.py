@@ -1,4 +1,4 @@
-"""TimeSformer's and Frozen in Time's reference outputs in, what our model gives in their place out."""
+"""TimeSformer's, Frozen in Time's and TokenLearner's reference outputs in, what our model gives in their place out."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from stan.bench.parity.classifier import class_logits
 from stan.bench.parity.golden import Golden, Outputs, Rival
 from stan.bench.parity.recorded import recorded
 from stan.models.dual_encoder import DualEncoder
+from stan.models.temporal.token_learner import TokenLearner
 
 
 def patch_major(x: Float[Tensor, "B T S D"]) -> Float[Tensor, "B J D"]:
@@ -56,5 +57,29 @@ def _frozen(golden: Golden) -> Outputs:
     }
 
 
+@torch.no_grad()
+def _token_learner(golden: Golden) -> Outputs:
+    model, video = golden.model(), golden.io["video"]
+    temporal = model.temporal
+    assert isinstance(temporal, TokenLearner)
+    blocks = dict(model.encoder.blocks(video))
+    embedded = model.encode_video(video)
+    ours = {f"tokens_after_block_{i}": _in_one_row(x) for i, x in blocks.items()}
+    start = temporal.placed(model.encoder.embed(video)[:, :, 1:])
+    given = blocks[temporal.block - 1] if temporal.block else start
+    return ours | {
+        "tokens_before_blocks": _in_one_row(start),
+        "learned_tokens": temporal.pooled(given).flatten(0, 1),
+        "encoded": _in_one_row(model.clip.normalise(blocks[model.clip.layers - 1])),
+        "features": embedded.video,
+        "logits": class_logits(model, embedded),
+    }
+
+
+def _in_one_row(x: Float[Tensor, "B T S D"]) -> Float[Tensor, "B TS D"]:
+    return rearrange(x, "b t s d -> b (t s) d")
+
+
 TIMESFORMER = Rival("TimeSformer (facebookresearch/TimeSformer)", _timesformer, frozenset({"video"}))
 FROZEN_IN_TIME = Rival("Frozen in Time (m-bain/frozen-in-time)", _frozen, frozenset({"video"}))
+TOKEN_LEARNER = Rival("TokenLearner (google-research/scenic)", _token_learner, frozenset({"video"}))

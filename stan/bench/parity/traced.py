@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Generator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
@@ -10,7 +10,7 @@ from torch import nn
 
 
 @contextmanager
-def traced(modules: Mapping[str, nn.Module]) -> Iterator[dict[str, tuple[Any, Any]]]:
+def traced(modules: Mapping[str, nn.Module]) -> Generator[dict[str, tuple[Any, Any]]]:
     """Collect each module's (positional inputs, result) of its last call within the context, by name."""
     seen: dict[str, tuple[Any, Any]] = {}
     hooks = [

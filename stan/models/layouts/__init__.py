@@ -10,7 +10,21 @@ from typing import Any, NamedTuple
 
 from torch import Tensor
 
-from stan.models.layouts import actionclip, aim, clip, st_adapter, stan, vit, x_clip
+from stan.models.layouts import (
+    actionclip,
+    aim,
+    centerclip,
+    clip,
+    clip2video,
+    clip4clip,
+    drl,
+    efficient_prompt,
+    scenic,
+    st_adapter,
+    stan,
+    vit,
+    x_clip,
+)
 from stan.models.layouts.names import Layout, State, listed
 
 __all__ = ["LAYOUTS", "Converted", "Layout", "convert", "listed", "recognise"]
@@ -19,6 +33,10 @@ LAYOUTS: dict[str, Layout] = {
     "first_stan": stan.FIRST,
     "timesformer": vit.TIMESFORMER,
     "frozen_in_time": vit.FROZEN_IN_TIME,
+    "vtn": vit.VTN,
+    "all_in_one": vit.ALL_IN_ONE,
+    "token_learner": scenic.TOKEN_LEARNER,
+    "vivit": scenic.VIVIT,
     "x_clip": x_clip.RELEASED,
     "huggingface_x_clip": x_clip.HUGGINGFACE,
     "actionclip": actionclip.TRANSFORMER,
@@ -27,6 +45,14 @@ LAYOUTS: dict[str, Layout] = {
     "actionclip_mean": actionclip.MEAN,
     "st_adapter": st_adapter.RELEASED,
     "aim": aim.RELEASED,
+    "clip2video": clip2video.DIFFERENCE_AND_ALIGNMENT,
+    "drl": drl.WEIGHTED,
+    "clip4clip_tight": clip4clip.TIGHT,
+    "clip4clip_sequence": clip4clip.SEQUENCE,
+    "center_clip": centerclip.CENTER_CLIP,
+    "clip4clip": clip4clip.MEAN_POOLING,
+    "efficient_prompt": efficient_prompt.EFFICIENT_PROMPT,
+    "released_weighing": stan.WEIGHING,
     "released": stan.RELEASED,
     "huggingface": clip.HUGGINGFACE,
     "open_clip": clip.OPEN_CLIP,

@@ -34,7 +34,8 @@ class Layout:
     """What is done to the tensors under their own names first, such as joining parts."""
     design: Callable[[State, Mapping[str, Any]], dict[str, Any]] = mean_pooling
     """Tensors under our names, which it may change, and the settings beside the file in; the design that they imply
-    out: any of temporal, options, similarity, similarity_options, frames, activation, and parts of the architecture."""
+    out: any of temporal, options, similarity, similarity_options, frames, activation, heads (of the image tower), and
+    parts of the architecture."""
 
     def holds(self, keys: Iterable[str]) -> bool:
         """Tell whether a file with these names is in this layout."""

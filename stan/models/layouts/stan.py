@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 import torch
@@ -17,6 +18,7 @@ from stan.models.layouts.clip import (
     join_projections,
     transpose_projections,
 )
+from stan.models.layouts.drl import WEIGHER_NAMES, weighing
 from stan.models.layouts.names import Layout, State, count
 
 LOGIT_SCALE = math.log(100)  # the released recipe divides cosines by a fixed 0.01
@@ -62,8 +64,7 @@ def _names(branch: str) -> dict[str, str]:
 
 
 _LEFT_OUT = {
-    r"adapter\.(text|video)_weight_fc\.(weight|bias)": "the released head `drl_wti`, no part of the towers (its Mug"
-    " heads hold no weights)"
+    r"adapter\.(text|video)_weight_fc\.(weight|bias)": "of the released head `drl_wti`, which isn't whole here"
 }
 RELEASED = Layout(
     "the released STAN",
@@ -81,4 +82,25 @@ FIRST = Layout(
     | {r"backbone\.timesFPN_(pos_embed\.weight|cls_token)": "the first released code never reads it"},
     prepare=join_projections,
     design=_design,
+)
+
+
+def _weighing_design(state: State, told: Mapping[str, Any]) -> dict[str, Any]:
+    return _design(state, told) | weighing(state, told)
+
+
+HEAD = Layout(
+    "the head drl_wti of the released STAN",
+    tuple(rf"adapter\.{side}_weight_fc\.{part}" for side in ("text", "video") for part in ("weight", "bias")),
+    {rf"adapter\.{theirs}": ours for theirs, ours in WEIGHER_NAMES.items()},
+    design=weighing,
+)
+"""The head alone, no file that is released by itself; Mug's heads hold no weights."""
+WEIGHING = replace(
+    RELEASED,
+    words="the released STAN with the head drl_wti",
+    marks=RELEASED.marks + HEAD.marks,
+    names={**RELEASED.names, **HEAD.names},
+    left_out={},
+    design=_weighing_design,
 )

@@ -11,8 +11,9 @@ from collections.abc import Mapping
 from typing import Any
 
 import torch
+from torch import Tensor
 
-from stan.models.layouts.names import Layout, State, count
+from stan.models.layouts.names import Layout, State, count, listed
 
 EPS = 1e-6
 LOGIT_SCALE = math.log(20)  # Frozen's recipe divides cosines by 0.05
@@ -47,11 +48,11 @@ def vit_names(prefix: str) -> dict[str, str]:
     }
 
 
-def needed(state: State, *names: str) -> None:
-    """Raise ValueError, naming them, if any of `names` (ours) is missing."""
+def needed(state: Mapping[str, Tensor], *names: str) -> None:
+    """Raise ValueError, naming them, if any of `names` is missing."""
     lacking = [name for name in names if name not in state]
     if lacking:
-        raise ValueError(f"lacks {', '.join(lacking)} (our names): no checkpoint of a whole model")
+        raise ValueError(f"lacks {listed(lacking)}: no checkpoint of a whole model")
 
 
 def as_clip(state: State, eps: float = EPS, **activation: Any) -> dict[str, Any]:
@@ -142,4 +143,111 @@ FROZEN_IN_TIME = Layout(
     | attention_names(rf"video_model\.{_BLOCK}timeattn", r"temporal.over_time.\g<n>.attention"),
     left_out={r"(text_model|txt_proj)\..+": "a text tower that is no CLIP's: only videos are embedded"},
     design=_frozen,
+)
+
+
+_PROJECTIONS = ("query", "key", "value", "query_global", "key_global", "value_global")
+
+
+def _join_longformer(state: Mapping[str, Tensor]) -> State:
+    """Join the six projections of each of the Longformer's attentions. Raises ValueError if one is missing."""
+    joined = dict(state)
+    for name in state:
+        if ".attention.self.query." in name:
+            parts = [name.replace(".query.", f".{part}.") for part in _PROJECTIONS]
+            needed(state, *parts)
+            joined[name.replace(".query.", ".all.")] = torch.cat([joined.pop(part) for part in parts])
+    return joined
+
+
+def _vtn(state: State, told: Mapping[str, Any]) -> dict[str, Any]:
+    layer = "temporal.layers.0.mlp.0.bias"
+    needed(state, "temporal.cls", "temporal.position", "score.fc.bias", layer)
+    state["temporal.cls"] = state["temporal.cls"].flatten()
+    flags, of_layers = told.get("flags", {}), told.get("temporal", {})
+    windows = {*flags.get("attention_window", [18])}
+    if len(windows) > 1:
+        raise ValueError(f"the layers' windows {sorted(windows)} differ: vtn has one for all of them")
+    options = {
+        "layers": count(state, "temporal.layers."),
+        "heads": of_layers.get("heads"),
+        "window": windows.pop(),
+        "hidden": len(state[layer]),
+        "positions": len(state["temporal.position"]),
+    }
+    return {
+        "architecture": as_clip(state),
+        "activation": "gelu",
+        "temporal": "vtn",
+        "options": {name: value for name, value in options.items() if value is not None},
+        "similarity": "linear_classifier",
+        "similarity_options": {"classes": len(state["score.fc.bias"])},
+    }
+
+
+_LONGFORMER = {
+    r"attention\.self\.all\.": "projections.",
+    r"attention\.output\.dense\.": "out.",
+    r"attention\.output\.LayerNorm\.": "norm_1.",
+    r"intermediate\.dense\.": "mlp.0.",
+    r"output\.dense\.": "mlp.2.",
+    r"output\.LayerNorm\.": "norm_2.",
+}
+
+VTN = Layout(
+    "VTN",
+    (r"temporal_encoder\..+", r"mlp_head\..+", r"backbone\.blocks\..+"),
+    vit_names(r"backbone\.")
+    | {
+        "cls_token": "temporal.cls",
+        r"temporal_encoder\.embeddings\.LayerNorm\.(.+)": r"temporal.norm.\1",
+        r"temporal_encoder\.embeddings\.position_embeddings\.weight": "temporal.position",
+        r"temporal_encoder\.embeddings\.token_type_embeddings\.weight": "temporal.kind",
+        r"mlp_head\.([01])\.(.+)": r"temporal.head.\1.\2",
+        r"mlp_head\.4\.(.+)": r"score.fc.\1",
+    }
+    | {
+        rf"temporal_encoder\.encoder\.layer\.(?P<n>\d+)\.{theirs}(?P<rest>.+)": (
+            rf"temporal.layers.\g<n>.{ours}\g<rest>"
+        )
+        for theirs, ours in _LONGFORMER.items()
+    },
+    left_out={
+        r"temporal_encoder\.embeddings\.word_embeddings\..+": "a table of words, which frames don't read",
+        r"temporal_encoder\.pooler\..+": "never read",
+    },
+    prepare=_join_longformer,
+    design=_vtn,
+)
+
+
+def _all_in_one(state: State, told: Mapping[str, Any]) -> dict[str, Any]:
+    needed(state, "temporal.kinds", "temporal.pooler.weight", "clip.visual.positional_embedding")
+    of_images = state.pop("temporal.kinds")[1]  # a text's tokens have row 0
+    position = state["clip.visual.positional_embedding"]
+    state["clip.visual.positional_embedding"] = position + of_images
+    parts = told.get("flags", {}).get("n_div", 8)
+    return {
+        "architecture": as_clip(state),
+        "activation": "gelu",
+        "frames": first_times(state, told),
+        "temporal": "token_roll",
+        "options": {"share": 1 / parts, "times": True, "shuffled": True, "pooler": True},
+    }
+
+
+ALL_IN_ONE = Layout(
+    "All-in-one",
+    (r"transformer\.blocks\..+", r"transformer\.temporal_embed"),
+    vit_names(r"transformer\.")
+    | {
+        r"transformer\.temporal_embed": "temporal.time.weight",
+        r"token_type_embeddings\.weight": "temporal.kinds",
+        r"pooler\.dense\.(.+)": r"temporal.pooler.\1",
+    },
+    left_out={
+        r"text_embeddings\..+": "texts run through the video's own blocks, beside its frames: only videos are embedded",
+        r"(mlm|vtm|itm)_score\..+": "a head of pretraining",
+    },
+    design=_all_in_one,
 )

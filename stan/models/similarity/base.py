@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 if TYPE_CHECKING:
     from stan.models.clip import Clip, TextOutput
-    from stan.models.temporal.base import Project
+    from stan.models.temporal.base import Project, Temporal
     from stan.models.video_encoder import VideoOutput
 
 PAIRS_AT_ONCE = 2048
@@ -27,6 +27,12 @@ class Similarity(nn.Module):
 
     def __init__(self, clip: Clip):
         super().__init__()
+
+    def attach(self, temporal: Temporal) -> None:
+        """Take what scoring shares with the temporal method, whose parameters stay its own: by default nothing.
+
+        Raises ValueError for a method that lacks it.
+        """
 
     def read(
         self, x: Float[Tensor, "B T S D"], real: Bool[Tensor, "B T"], project: Project

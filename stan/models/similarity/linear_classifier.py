@@ -35,7 +35,7 @@ class LinearClassifier(Similarity):
         self.fc = nn.Linear(clip.embed_dim if self.projected else clip.width, classes)
         nn.init.normal_(self.fc.weight, std=STD)
         nn.init.zeros_(self.fc.bias)
-        self._logit_scale = (clip.logit_scale,)  # a tuple, so that CLIP's parameter isn't registered again
+        self._clip = (clip,)  # a tuple, so that CLIP isn't registered again
 
     def forward(self, text: TextOutput, video: VideoOutput) -> Float[Tensor, "texts videos"]:
         """Return the scores. Raises ValueError if there isn't one text per class."""
@@ -47,4 +47,4 @@ class LinearClassifier(Similarity):
             raise ValueError(
                 f"{names} names for a classifier of {self.classes} classes: give one name per class, in their order"
             )
-        return self.fc(video.video) / self._logit_scale[0].exp()
+        return self.fc(video.video) / self._clip[0].logit_scale.exp()

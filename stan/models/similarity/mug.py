@@ -29,13 +29,20 @@ class _Mutual(NamedTuple):
 
 
 class MugSimple(PairSimilarity):
-    """1/2 (sum_i w_i a_i + sum_j u_j b_j): averages the scores themselves (Mug-STAN, `mug_frame_token_simple`)."""
+    """1/2 (sum_i w_i a_i + sum_j u_j b_j): averages the scores themselves (Mug-STAN, `mug_frame_token_simple`).
 
-    def __init__(self, clip: Clip, *, tau: float = 100.0):
+    whole_text: True lets the whole text's embedding stand for its tokens (`mug_frame_text`).
+    """
+
+    def __init__(self, clip: Clip, *, tau: float = 100.0, whole_text: bool = False):
         super().__init__(clip)
         self.tau = tau
+        self.whole_text = whole_text
 
     def pairs(self, text: TextOutput, video: VideoOutput) -> Float[Tensor, "texts videos"]:
+        if self.whole_text:
+            alone = text.text[:, None]
+            text = text._replace(tokens=alone, mask=torch.ones_like(alone[..., 0], dtype=torch.bool))
         found = _mutual(*_normalised(text, video), text.mask, video.mask, self.tau, text.mask)
         of_text = (found.token_weight * found.token).sum(-1)
         return (of_text + (found.frame_weight * found.frame).sum(-1)) / 2

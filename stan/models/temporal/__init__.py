@@ -21,6 +21,7 @@ from stan.models.temporal.temporal_difference import TemporalDifference
 from stan.models.temporal.temporal_shift import TemporalShift
 from stan.models.temporal.token_learner import TokenLearner
 from stan.models.temporal.token_roll import TokenRoll
+from stan.models.temporal.vtn import Vtn
 from stan.models.temporal.x_clip import XClip
 
 if TYPE_CHECKING:
@@ -35,6 +36,7 @@ METHODS: dict[str, type[Temporal]] = {
     "actionclip_shift": ActionClipShift,
     "efficient_prompting": EfficientPrompting,
     "factorised_encoder": FactorisedEncoder,
+    "vtn": Vtn,
     "x_clip": XClip,
     "st_adapter": StAdapter,
     "aim": Aim,

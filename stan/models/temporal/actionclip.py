@@ -69,5 +69,8 @@ class ActionClipShift(Temporal):
     def after(self, x: Tensor, side: None, mask: Tensor | None, project: Project) -> Tensor:
         frames = project(x[:, :, 0])
         real = frames if mask is None else frames * mask[..., None]  # padding is zero, as beyond a clip's end
-        turned = rearrange(real, "b t e -> b e t") if self.transposed else real.reshape(*real.shape[::2], -1)
+        turned = rearrange(real, "b t e -> b e t")
+        turned = (
+            turned if self.transposed else real.reshape(turned.shape)
+        )  # the same numbers in their order in memory
         return rearrange(self.shift(turned), "b e t -> b t e") + frames

@@ -8,17 +8,20 @@ from einops import rearrange
 from jaxtyping import Bool, Float
 from torch import Tensor, nn
 
+SMALL_HEAD = 512
+"""Number of values in a head's queries up to which plain products are faster in training on a CPU."""
+
 
 def attend(
     attention: nn.MultiheadAttention,
     x: Float[Tensor, "N S D"],
-    keys: Bool[Tensor, "N 1 1 S"] | None = None,
+    keys: Bool[Tensor, "N 1 1 S"] | Float[Tensor, "N 1 1 S"] | None = None,
     queries: int | None = None,
 ) -> Float[Tensor, "N Q D"]:
     """Return what `attention(x, x, x)` returns, only for the first `queries` tokens if given.
 
-    `keys` is False for tokens that nothing attends to. Without `queries`, one matrix product computes queries, keys and
-    values.
+    `keys` is False for tokens that nothing attends to, or holds numbers that are added to their logits. Without
+    `queries`, one matrix product computes queries, keys and values.
     """
     heads, width = attention.num_heads, attention.embed_dim
     weight, bias = attention.in_proj_weight, attention.in_proj_bias
@@ -56,16 +59,24 @@ def attention_weights(
 
 
 def _mix(q: Tensor, k: Tensor, v: Tensor, keys: Tensor | None) -> Tensor:
+    """Mix `v` (N, heads, S, d) by the likeness of `q` to `k`.
+
+    torch's fused kernel is made for long sequences. On a CPU, its gradient takes twice as long as that of plain
+    products where a head's tokens are few and narrow, and seven times as long in bfloat16.
+    """
     trained = torch.is_grad_enabled() and q.requires_grad
-    if q.dtype == torch.bfloat16 and q.device.type == "cpu" and trained:
-        # torch's fused kernel is made for long sequences: with a few dozen tokens its bfloat16 gradient on a CPU
-        # takes seven times as long as these products
+    small = q.dtype == torch.bfloat16 or q.shape[-2] * q.shape[-1] <= SMALL_HEAD
+    if q.device.type == "cpu" and trained and small:
         return _weights(q, k, keys).to(v.dtype) @ v
     return F.scaled_dot_product_attention(q, k, v, attn_mask=keys)
 
 
 def _weights(q: Tensor, k: Tensor, keys: Tensor | None) -> Tensor:
-    logits = q * q.shape[-1] ** -0.5 @ k.transpose(-1, -2)
+    heads = q.shape[:2]
+    q, k = q.flatten(0, 1), k.flatten(0, 1)
+    # beta=0: only the product counts, and it is scaled without a pass of its own
+    logits = torch.baddbmm(q.new_empty(()), q, k.transpose(1, 2), beta=0, alpha=q.shape[-1] ** -0.5)
+    logits = logits.unflatten(0, heads)
     if keys is not None:
-        logits = logits.masked_fill(~keys, float("-inf"))
+        logits = logits.masked_fill(~keys, float("-inf")) if keys.dtype == torch.bool else logits + keys
     return logits.softmax(-1)

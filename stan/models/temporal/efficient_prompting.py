@@ -6,10 +6,11 @@ from typing import TYPE_CHECKING
 
 import torch
 from einops import repeat
+from jaxtyping import Int
 from torch import Tensor, nn
 
 from stan.models.temporal.base import Project, Temporal
-from stan.models.temporal.frame_blocks import drawn_blocks, drawn_positions, mix, placed
+from stan.models.temporal.frame_blocks import BlockForm, drawn_blocks, drawn_positions, mix, placed
 
 if TYPE_CHECKING:
     from stan.models.clip import Clip
@@ -21,11 +22,26 @@ class EfficientPrompting(Temporal):
     """Learned text vectors from N(0, .01^2) before and after the words; frames pass blocks without a residual.
 
     From Ju et al. 2022 (Efficient-Prompt, `src/model.py`), where CLIP is frozen (`train.frozen="clip"`). Words that
-    leave no room for the vectors are cut before the end token. The released code takes the vectors from a table by
-    their position in the text. Here, as in the paper, the vectors after the words do not depend on the number of words.
+    leave no room for the vectors are cut before the end token. The source's command has 16 vectors on each side and one
+    block, its code by default none and two.
+
+    table: False keeps one list of vectors before and one after the words, whatever their number, as in the paper. True
+    takes the vectors from a table by their place in the text, as in the released code: those after the words depend on
+    the number of words, and rows of the table also stand behind the end token, where nothing reads them. heads: of the
+    blocks, None for the text tower's number.
     """
 
-    def __init__(self, clip: Clip, frames: int, *, prefix: int = 16, suffix: int = 16, layers: int = 2):
+    def __init__(
+        self,
+        clip: Clip,
+        frames: int,
+        *,
+        prefix: int = 16,
+        suffix: int = 16,
+        layers: int = 2,
+        heads: int | None = None,
+        table: bool = False,
+    ):
         super().__init__(clip, frames)
         if clip.text.cls_emb is not None:
             raise ValueError("efficient_prompting: a CoCa's text tower takes no learned words; choose a CLIP")
@@ -34,25 +50,35 @@ class EfficientPrompting(Temporal):
                 f"prefix={prefix}, suffix={suffix}: with start token, a word and end token they must fit into"
                 f" the {clip.context_length} tokens that this CLIP reads"
             )
-        self.prefix = nn.Parameter(STD * torch.randn(prefix, clip.text.width))
-        self.suffix = nn.Parameter(STD * torch.randn(suffix, clip.text.width))
-        self.length = clip.context_length
-        self.blocks = drawn_blocks(clip, layers, "efficient_prompting")
+        self.leading, self.trailing, self.length = prefix, suffix, clip.context_length
+        self.by_place = table
+        if table:
+            self.table = nn.Parameter(STD * torch.randn(self.length, clip.text.width))
+        else:
+            self.prefix = nn.Parameter(STD * torch.randn(prefix, clip.text.width))
+            self.suffix = nn.Parameter(STD * torch.randn(suffix, clip.text.width))
+        self.blocks = drawn_blocks(clip, layers, "efficient_prompting", form=BlockForm(heads))
         self.position = drawn_positions(clip, frames, STD)
 
     def text_tokens(self, x: Tensor, end: Tensor) -> tuple[Tensor, Tensor]:
-        texts, given, _ = x.shape
-        before, after = len(self.prefix), len(self.suffix)
+        vectors = self.table if self.by_place else torch.cat([self.prefix, self.suffix])
+        source, new_end = self.sources(x.shape[1], end)
+        both = torch.cat([x, repeat(vectors, "n d -> b n d", b=len(x))], 1)
+        return both.take_along_dim(source[..., None], 1), new_end
+
+    def sources(self, given: int, end: Int[Tensor, " B"]) -> tuple[Int[Tensor, "B M"], Int[Tensor, " B"]]:
+        """Return what stands at each place, as its place in [`given` tokens; vectors], and the end tokens' places."""
+        before, after = self.leading, self.trailing
         length = min(given + before + after, self.length)
         new_end = (end + before + after).clamp(max=length - 1)
-        place, behind = torch.arange(length, device=x.device), (new_end - after)[:, None]
-        vectors = repeat(torch.cat([self.prefix, self.suffix]), "n d -> b n d", b=texts)
-        # each position's source in [x; vectors]: the start token and the words, unless changed below
-        source = (place - before).clamp(min=0).expand(texts, -1)
-        source = torch.where((place > 0) & (place <= before), given + place - 1, source)
-        source = torch.where(place >= behind, given + before + place - behind, source)
-        source = torch.where(place >= new_end[:, None], end[:, None], source)
-        return torch.cat([x, vectors], 1).take_along_dim(source[..., None], 1), new_end
+        place, behind = torch.arange(length, device=end.device), (new_end - after)[:, None]
+        first, last = (place, place) if self.by_place else (place - 1, before + place - behind)
+        # the start token and the words, unless changed below
+        source = (place - before).clamp(min=0).expand(len(end), -1)
+        source = torch.where((place > 0) & (place <= before), given + first, source)
+        source = torch.where(place >= behind, given + last, source)
+        is_end = place == new_end[:, None] if self.by_place else place >= new_end[:, None]
+        return torch.where(is_end, end[:, None], source), new_end
 
     def after(self, x: Tensor, side: None, mask: Tensor | None, project: Project) -> Tensor:
         frames = project(x[:, :, 0])

@@ -6,15 +6,23 @@ In most CLIPs, the text tower's blocks are as wide as the embedding. CLIP4Clip a
 from __future__ import annotations
 
 from collections import OrderedDict
+from collections.abc import Iterable
 from copy import deepcopy
-from typing import TYPE_CHECKING, Any, NamedTuple
+from functools import partial
+from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
 import torch
 from jaxtyping import Bool, Float
 from torch import Tensor, nn
 
+from stan.models.temporal.attention import attend
+from stan.models.temporal.video_tokens import transform
+
 if TYPE_CHECKING:
+    from stan.models.blocks import Block
     from stan.models.clip import Clip
+
+STD = 0.02
 
 
 class BlockForm(NamedTuple):
@@ -31,8 +39,13 @@ class BlockForm(NamedTuple):
 COPIED = BlockForm()
 
 
-def copied_blocks(clip: Clip, layers: int, method: str) -> nn.ModuleList:
-    """Return copies of the first `layers` text blocks. `method` is named in errors.
+def copied_blocks(
+    clip: Clip, layers: int, method: str, eps: float | None = None, further: int = 0
+) -> nn.ModuleList:
+    """Return copies of the first `layers` text blocks.
+
+    method: named in errors. eps: of the blocks' LayerNorms, None for CLIP's own. further: number of blocks after the
+    copies, drawn from N(0, .02^2) (CLIP4Clip, where the text tower has fewer blocks than are asked for).
 
     Raises ValueError if the text tower is not as wide as the embedding or has fewer blocks, or if layers is below 1.
     """
@@ -40,7 +53,10 @@ def copied_blocks(clip: Clip, layers: int, method: str) -> nn.ModuleList:
     theirs = clip.text.transformer.resblocks
     if not 1 <= layers <= len(theirs):
         raise ValueError(f"layers={layers}: the text tower has {len(theirs)} blocks to copy")
-    return deepcopy(theirs[:layers]).requires_grad_(True)
+    blocks = deepcopy(theirs[:layers]).requires_grad_(True)
+    if further:
+        blocks.extend(drawn_blocks(clip, further, method, STD))
+    return blocks if eps is None else blocks.apply(partial(_set_eps, eps=eps))
 
 
 def drawn_blocks(
@@ -81,17 +97,23 @@ def placed(frames: Float[Tensor, "B T E"], position: Float[Tensor, "N E"]) -> Fl
 
 
 def mix(
-    blocks: nn.ModuleList, x: Float[Tensor, "B S E"], real: Bool[Tensor, "B S"] | None
-) -> Float[Tensor, "B S E"]:
-    """Run `x` through the blocks. Nothing attends to tokens where `real` is False; each row needs a True."""
-    padding = None
-    if real is not None:
-        attention, count = blocks[0].attn, x.shape[1]
-        assert isinstance(attention, nn.MultiheadAttention)
-        padding = torch.zeros(real.shape, dtype=x.dtype, device=x.device).masked_fill_(~real, float("-inf"))
-        padding = padding[:, None, None].expand(-1, attention.num_heads, count, -1).reshape(-1, count, count)
-    for block in blocks:
-        x = block(x, attn_mask=padding)
+    blocks: nn.ModuleList,
+    x: Float[Tensor, "B S E"],
+    real: Bool[Tensor, "B S"] | Float[Tensor, "B S"] | None,
+    read: int | None = None,
+) -> Float[Tensor, "B R E"]:
+    """Run `x` through the blocks. Nothing attends to tokens where `real` is False; each row needs a True.
+
+    Numbers instead are added to the logits of the attention to each token. read: number of first tokens that are
+    returned, so that the last block computes no others; None: all.
+    """
+    nothing_hidden = real is None or (real.dtype == torch.bool and bool(real.all()))
+    keys = None if real is None or nothing_hidden else real[:, None, None]
+    same_parts = cast("Iterable[Block]", blocks)  # as a block of the image tower has
+    for i, block in enumerate(same_parts, 1):
+        queries = read if i == len(blocks) else None
+        x = x[:, :queries] + block.ls_1(attend(block.attn, block.ln_1(x), keys, queries))
+        x = x + transform(block, x)
     return x
 
 
@@ -144,6 +166,11 @@ def _require_width(clip: Clip, method: str) -> None:
             f"{method} takes the form of CLIP's text blocks, but the text tower is {clip.text.width} wide and the"
             f" embedding {clip.embed_dim}: choose a backbone where both are equal, such as ViT-B-32"
         )
+
+
+def _set_eps(module: nn.Module, eps: float) -> None:
+    if isinstance(module, nn.LayerNorm):
+        module.eps = eps
 
 
 def _draw(module: nn.Module, std: float | None) -> None:

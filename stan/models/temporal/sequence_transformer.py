@@ -18,11 +18,24 @@ class SequenceTransformer(Temporal):
 
     Positions start as copies of those of CLIP's text tower, blocks as copies of its first blocks. The text tower must
     be as wide as the embedding.
+
+    further: number of blocks behind the copied ones, drawn from N(0, .02^2), as in the source where the text tower has
+    too few. normalised: as in the base class; the source normalises. eps: of the blocks' LayerNorms, 1e-12 in the
+    source; None for CLIP's own 1e-5.
     """
 
-    def __init__(self, clip: Clip, frames: int, *, layers: int = 4):
-        super().__init__(clip, frames)
-        self.blocks = copied_blocks(clip, layers, "sequence_transformer")
+    def __init__(
+        self,
+        clip: Clip,
+        frames: int,
+        *,
+        layers: int = 4,
+        further: int = 0,
+        normalised: bool = False,
+        eps: float | None = None,
+    ):
+        super().__init__(clip, frames, normalised=normalised)
+        self.blocks = copied_blocks(clip, layers, "sequence_transformer", eps, further)
         self.position = copied_positions(clip, frames)
 
     def after(self, x: Tensor, side: None, mask: Tensor | None, project: Project) -> Tensor:

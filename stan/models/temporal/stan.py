@@ -11,7 +11,7 @@ from jaxtyping import Bool, Float
 from torch import Tensor, nn
 
 from stan.models.temporal.base import Project, Temporal, mean_over_frames
-from stan.models.temporal.dropout import Dropout
+from stan.models.temporal.dropout import Dropout, rising
 from stan.models.temporal.stan_layer import CrossFrameAttention, StanLayer
 
 if TYPE_CHECKING:
@@ -96,7 +96,7 @@ class Stan(Temporal):
         elif not multi_level:
             self.reads = self.reads[:1]
         self.levels = tuple(sorted({*self.reads, clip.layers - 1}))
-        rates = [drop_path * k / max(1, layers - 1) for k in range(layers)]
+        rates = rising(drop_path, layers, "stan")
         self.layers = nn.ModuleList(
             StanLayer(clip.heads, block, rate, cross_frame, convolution, intra_frame, clip.grid)
             for block, rate in zip(clip.blocks[-layers:], rates, strict=True)

@@ -5,10 +5,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import torch
-from jaxtyping import Bool, Int
-from torch import Tensor
+from jaxtyping import Bool, Float, Int
+from torch import Tensor, nn
 
-from stan.models.temporal.base import Temporal
+from stan.models.temporal.base import Project, Temporal
+from stan.models.temporal.video_tokens import TimePositions
 
 if TYPE_CHECKING:
     from stan.models.blocks import Block
@@ -19,28 +20,72 @@ class TokenRoll(Temporal):
     """Takes patches from the previous frame, and as many from the next (All-in-one, `temporal_roll.py`).
 
     share: share of a frame's tokens that roll each way: the first patches come from the previous frame, the last from
-    the next.
+        the next. 0 for no roll at all, as in the source's pass of a video without a text, which its retrieval by two
+        towers uses: its pass with a text rolls.
+    times: whether a learned vector per frame is added to its patches, which starts at zero, as in the source.
+    shuffled: whether each frame's patches stand in a random order, another in each frame and pass, in inference, too,
+        as in the source. Positions go with their patches, so that only what rolls depends on the order.
+    pooler: whether the video is the tanh of a linear layer of the frames' mean, as in the source.
 
-    The first frame follows the last. There are no parameters; with one frame, the method equals CLIP.
+    The first frame follows the last. By default there are no parameters; with one frame, the method equals CLIP.
     """
 
-    def __init__(self, clip: Clip, frames: int, *, share: float = 0.125):
+    def __init__(
+        self,
+        clip: Clip,
+        frames: int,
+        *,
+        share: float = 0.125,
+        times: bool = False,
+        shuffled: bool = False,
+        pooler: bool = False,
+    ):
         super().__init__(clip, frames)
         self.changes_from = 0
-        self.rolled = int(share * (1 + clip.patches))
-        if not 1 <= self.rolled <= clip.patches // 2:
+        self.count = int(share * (1 + clip.patches))
+        if share != 0 and not 1 <= self.count <= clip.patches // 2:
             raise ValueError(
-                f"token_roll: share={share} rolls {self.rolled} of {clip.patches} patches each way: choose 1 to"
+                f"token_roll: share={share} rolls {self.count} of {clip.patches} patches each way: choose 1 to"
                 f" {clip.patches // 2}"
             )
+        self.time = TimePositions(frames, clip.width) if times else nn.Identity()
+        self.order = Shuffle() if shuffled else nn.Identity()
+        self.pooler = nn.Linear(clip.embed_dim, clip.embed_dim) if pooler else None
 
     def inside(self, i: int, block: Block, x: Tensor, mask: Tensor | None) -> Tensor:
+        x = self.started(x) if i == 0 else x
+        return super().inside(i, block, self.rolled(x, mask) if self.count else x, mask)
+
+    def pool(self, frames: Tensor, x: Tensor, mask: Tensor | None, project: Project) -> Tensor:
+        mean = super().pool(frames, x, mask, project)
+        return mean if self.pooler is None else self.pooler(mean).tanh()
+
+    def started(self, x: Float[Tensor, "B T S D"]) -> Float[Tensor, "B T S D"]:
+        """Return what the first block's roll reads: tokens with times, patches in their order."""
+        return torch.cat([x[:, :, :1], self.order(self.time(x[:, :, 1:]))], 2)
+
+    def rolled(
+        self, x: Float[Tensor, "B T S D"], mask: Bool[Tensor, "B T"] | None
+    ) -> Float[Tensor, "B T S D"]:
+        """Exchange patches between real frames."""
         real = torch.ones(x.shape[:2], dtype=torch.bool, device=x.device) if mask is None else mask
-        video, count = torch.arange(len(x), device=x.device)[:, None], self.rolled
+        video, count = torch.arange(len(x), device=x.device)[:, None], self.count
         from_before = x[:, :, 1 : 1 + count][video, _neighbour(real, -1)]
         from_after = x[:, :, -count:][video, _neighbour(real, 1)]
-        x = torch.cat([x[:, :, :1], from_before, x[:, :, 1 + count : -count], from_after], 2)
-        return super().inside(i, block, x, mask)
+        return torch.cat([x[:, :, :1], from_before, x[:, :, 1 + count : -count], from_after], 2)
+
+
+class Shuffle(nn.Module):
+    """Puts each frame's patches in a random order."""
+
+    def forward(self, patches: Float[Tensor, "B T P D"]) -> Float[Tensor, "B T P D"]:
+        order = torch.rand(patches.shape[:3], device=patches.device).argsort(2)
+        return in_order(patches, order)
+
+
+def in_order(patches: Float[Tensor, "B T P D"], order: Int[Tensor, "B T P"]) -> Float[Tensor, "B T P D"]:
+    """Return patch `order[b, t, p]` of each frame at place p."""
+    return patches.gather(2, order[..., None].expand_as(patches))
 
 
 def _neighbour(real: Bool[Tensor, "B T"], steps: int) -> Int[Tensor, "B T"]:

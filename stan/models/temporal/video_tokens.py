@@ -99,9 +99,19 @@ def without_padding(
 
 
 def convolve_over_time(over_time: nn.Conv3d, x: Float[Tensor, "B T P D"]) -> Float[Tensor, "B T P D"]:
-    """Apply a convolution over time whose kernel is one patch wide."""
-    y = over_time(rearrange(x, "b t p d -> b d t p 1"))
-    return rearrange(y, "b d t p 1 -> b t p d")
+    """Apply a convolution over time whose kernel is one patch wide.
+
+    It runs in two dimensions, time and patches, which gives the same numbers: on a CPU, the gradient of a depthwise
+    convolution takes twenty times as long in three.
+    """
+    y = F.conv2d(
+        rearrange(x, "b t p d -> b d t p"),
+        over_time.weight.flatten(3),
+        over_time.bias,
+        padding=over_time.padding[:2],
+        groups=over_time.groups,
+    )
+    return rearrange(y, "b d t p -> b t p d")
 
 
 def zero(layer: Layer) -> Layer:
@@ -110,3 +120,17 @@ def zero(layer: Layer) -> Layer:
     nn.init.zeros_(layer.weight)
     nn.init.zeros_(layer.bias)
     return layer
+
+
+def draw_as_flax(module: nn.Module) -> None:
+    """Draw a module's own matrices as scenic does: from Xavier's uniform distribution; biases from N(0, 1e-12).
+
+    Attention's are drawn one by one, and their biases are zero.
+    """
+    if isinstance(module, nn.MultiheadAttention):
+        for weight in module.in_proj_weight.chunk(3):
+            nn.init.xavier_uniform_(weight)
+        nn.init.zeros_(module.in_proj_bias)
+    elif isinstance(module, nn.Linear):
+        nn.init.xavier_uniform_(module.weight)
+        nn.init.normal_(module.bias, std=1e-6)

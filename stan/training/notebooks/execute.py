@@ -48,7 +48,7 @@ def execute_request(request: Mapping[str, Any], kernel: int | None = None) -> No
 
     kernel: id of the process that waits to become the kernel; None: a new kernel is started.
     """
-    threading.Thread(target=_end_with_parent, args=(os.getppid(),), daemon=True).start()
+    end_with_parent()
     _execute(Path(request["notebook"]), request["parameters"], Path(request["folder"]), kernel)
 
 
@@ -151,8 +151,12 @@ def _interrupt(pid_file: Path) -> None:
         raise KeyboardInterrupt from None
 
 
-def _end_with_parent(parent: int) -> None:
-    """End this process when the parent that started it is gone, so that a killed sweep leaves no processes behind."""
+def end_with_parent() -> None:
+    """End this process when its parent is gone, so that a killed sweep leaves no processes behind."""
+    threading.Thread(target=_wait_for_end, args=(os.getppid(),), daemon=True).start()
+
+
+def _wait_for_end(parent: int) -> None:
     while os.getppid() == parent:
         time.sleep(1)
     os.kill(os.getpid(), signal.SIGINT)

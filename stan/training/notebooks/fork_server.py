@@ -1,4 +1,4 @@
-"""Requests for notebooks in; processes that execute them out, forked from one that has imported everything.
+"""Notebooks and functions in; processes that carry them out, forked from one that has imported everything, out.
 
 Imports cost a run more time than anything else except its training. `python -m stan.training.notebooks.fork_server N`
 is the process that is forked. Its file descriptor N is a pipe that brings requests and returns what became of them.
@@ -8,18 +8,23 @@ from __future__ import annotations
 
 import contextlib
 import importlib
+import importlib.util
 import multiprocessing
 import os
+import runpy
 import signal
 import subprocess
 import sys
 import time
-from collections.abc import Mapping
+import traceback
+from collections.abc import Callable, Iterator, Mapping
 from multiprocessing.connection import Connection, wait
 from pathlib import Path
 from typing import Any
 
-from stan.training.notebooks.execute import check, execute_request, leave_out_checkers
+from stan.common.progress import StageProgress
+from stan.common.ray import cores
+from stan.training.notebooks.execute import check, end_with_parent, execute_request, leave_out_checkers
 
 IMPORTED = (
     "papermill",
@@ -39,9 +44,10 @@ _KILLED = -signal.SIGKILL
 
 def possible() -> bool:
     """Tell whether a process with all these imports may be forked: macOS's libraries and GPU drivers don't allow it."""
-    import torch
-
-    return sys.platform == "linux" and not torch.backends.cuda.is_built()
+    torch = importlib.util.find_spec("torch")  # not imported, which takes seconds that the forks spare
+    assert torch is not None and torch.origin is not None
+    built = runpy.run_path(str(Path(torch.origin).with_name("version.py")))
+    return sys.platform == "linux" and built["cuda"] is built["hip"] is None
 
 
 class Forks:
@@ -51,31 +57,26 @@ class Forks:
         self._environment = dict(environment)
         self._alive: set[int] = set()
         self._codes: dict[int, int] = {}
+        self._report: StageProgress = lambda *_: None
         self._open()
 
     def start(self, request: Mapping[str, Any], log: Path) -> Fork:
         """Execute a request of `launch.start`; all output goes to `log`. Raises RuntimeError if nothing starts."""
-        for _ in range(2):  # the server may have been killed
-            try:
-                self._connection.send((dict(request), str(log)))
-                while (told := self._connection.recv())[0] != "started":
-                    self._take(*told)
-                _, pid = told
-                self._alive.add(pid)
-                self._codes.pop(pid, None)  # an earlier fork's, which had the same id
-                return Fork(self, pid)
-            except (EOFError, OSError):
-                self._lose()
-                self._open()
-        raise RuntimeError(f"{' '.join(self._command)} ends at once")
+        return self._fork("execute", dict(request), str(log))
+
+    def call(self, function: Callable[..., None], *arguments: Any, report: StageProgress) -> None:
+        """Call `function(*arguments, report)` in a fork with all cores, and pass on what it reports and raises.
+
+        Raises RuntimeError if the fork is killed.
+        """
+        self._report = report
+        if code := self._fork("call", function, arguments).wait():
+            raise RuntimeError(f"{function} was called in a process that ended with {code}")
 
     def code(self, pid: int) -> int | None:
         """Return the exit code of a fork; None while it runs."""
-        try:
-            while self._connection.poll():
-                self._take(*self._connection.recv())
-        except (EOFError, OSError):
-            self._lose()
+        for message in self._messages():
+            self._take(*message)
         return self._codes.get(pid)
 
     def close(self) -> None:
@@ -95,10 +96,38 @@ class Forks:
                 start_new_session=True,
             )
 
-    def _take(self, kind: str, pid: int, code: int = 0) -> None:
-        if kind == "ended":  # otherwise a start that was interrupted, whose fork nobody waits for
+    def _fork(self, task: str, *arguments: Any) -> Fork:
+        for _ in range(2):  # the server may have been killed
+            try:
+                self._connection.send((task, arguments))
+                while (told := self._connection.recv())[0] != "started":
+                    self._take(*told)
+                _, pid = told
+                self._alive.add(pid)
+                self._codes.pop(pid, None)  # an earlier fork's, which had the same id
+                return Fork(self, pid)
+            except (EOFError, OSError):
+                self._lose()
+                self._open()
+        raise RuntimeError(f"{' '.join(self._command)} ends at once")
+
+    def _messages(self) -> Iterator[tuple[Any, ...]]:
+        try:
+            while self._connection.poll():
+                yield self._connection.recv()
+        except (EOFError, OSError):
+            self._lose()
+
+    def _take(self, kind: str, *told: Any) -> None:
+        if kind == "ended":
+            pid, code = told
             self._alive.discard(pid)
             self._codes[pid] = code
+        elif kind == "reported":
+            self._report(*told)
+        elif kind == "raised":
+            raise told[0]
+        # otherwise a start that was interrupted, whose fork nobody waits for
 
     def _lose(self) -> None:
         """Note that the server and its forks are gone: forks end themselves when they see that their parent is gone."""
@@ -149,6 +178,20 @@ def _execute(connection: Connection, request: dict[str, Any], log: str) -> None:
         kernel.close()
 
 
+def _call(connection: Connection, function: Callable[..., None], arguments: tuple[Any, ...]) -> None:
+    import torch
+
+    end_with_parent()
+    torch.set_num_threads(cores())  # nothing else runs yet, while notebooks share the cores
+    try:
+        function(*arguments, lambda *told: connection.send(("reported", *told)))
+    except (KeyboardInterrupt, BrokenPipeError):  # nobody waits for it any more
+        sys.exit(1)
+    except Exception as error:
+        error.add_note(traceback.format_exc())
+        connection.send(("raised", error))
+
+
 def _serve(connection: Connection) -> None:
     leave_out_checkers()
     for name in IMPORTED:
@@ -162,11 +205,14 @@ def _serve(connection: Connection) -> None:
             process.join()
             connection.send(("ended", process.pid, process.exitcode))
         if connection in ready:
-            process = fork.Process(target=_execute, args=(connection, *connection.recv()))
+            task, arguments = connection.recv()
+            process = fork.Process(target=_TASKS[task], args=(connection, *arguments))
             process.start()
             running[process.sentinel] = process
             connection.send(("started", process.pid))
 
+
+_TASKS = {"execute": _execute, "call": _call}
 
 if __name__ == "__main__":
     with contextlib.suppress(EOFError, BrokenPipeError):

@@ -18,7 +18,7 @@ from typing import Any
 from stan import experiments, results
 from stan.common.files import write_json
 from stan.common.jobs import Reporter, job
-from stan.common.progress import Bars
+from stan.common.progress import Bars, StageProgress
 from stan.config import Experiment, to_dict
 from stan.experiments import learning_rates
 from stan.training.notebooks import launch
@@ -144,7 +144,7 @@ def _carry_out(queue: Sequence[Run], where: SweepEngine, runs: Path, worlds: Pat
     spent.at_once = max(spent.at_once, where.at_once)
     with job(runs, _title(queue)) as told, _ending_signals():
         with spent.clocked("seconds", "preparing"):
-            _prepare([run.experiment for run in pending], worlds, runs, told)
+            _prepare([run.experiment for run in pending], worlds, runs, told, where.forks)
         with spent.clocked("seconds"), open_display(queue) as display:
             _work(queue, where, runs, worlds, display, told)
     spent.training += sum(run.training for run in queue)
@@ -168,11 +168,17 @@ def _title(queue: Sequence[Run]) -> str:
 
 
 def _prepare(
-    wanted: Sequence[Experiment], worlds: str | Path, runs: str | Path, told: Reporter | None = None
+    wanted: Sequence[Experiment],
+    worlds: str | Path,
+    runs: str | Path,
+    told: Reporter | None = None,
+    forks: Forks | None = None,
 ) -> None:
-    """Render the worlds and compute the levels that several runs share, once before the runs start."""
-    from stan.training import trainer
+    """Render the worlds and compute the levels that several runs share, once before the runs start.
 
+    A fork does it if there are any, because it has imported what this process would have to import.
+    """
+    different = list({_shared(one): one for one in wanted}.values())
     with Bars(None) as bars:
 
         def report(stage: str, done: int, total: int, values: dict[str, float]) -> None:
@@ -180,8 +186,19 @@ def _prepare(
             if told is not None:
                 told.tell(done, total, stage)
 
-        for one in {_shared(one): one for one in wanted}.values():
-            trainer.prepare(one, worlds, runs, report)
+        if forks is None:
+            _prepare_all(different, worlds, runs, report)
+        else:
+            forks.call(_prepare_all, different, worlds, runs, report=report)
+
+
+def _prepare_all(
+    wanted: Sequence[Experiment], worlds: str | Path, runs: str | Path, report: StageProgress
+) -> None:
+    from stan.training import trainer
+
+    for one in wanted:
+        trainer.prepare(one, worlds, runs, report)
 
 
 def _shared(one: Experiment) -> str:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import sys
+from types import ModuleType
 
 import pytest
 import torch
@@ -102,6 +104,27 @@ def test_actionclips_own_form_in_half_precision(tmp_path):
         tmp_path / "mean.safetensors",
     )
     assert alone["temporal"] == "mean" and alone["layout"] == "the released ActionCLIP (meanP)"
+
+
+def test_x_clips_own_form_with_its_settings_beside_the_weights(tmp_path, monkeypatch):
+    """A `CfgNode` of yacs stands beside the weights: it is named, never loaded, and the weights alone convert."""
+
+    class CfgNode(dict):
+        def __init__(self, values):
+            super().__init__(values)
+            self.__dict__["__immutable__"] = True
+
+    CfgNode.__module__, CfgNode.__qualname__ = "yacs.config", "CfgNode"
+    monkeypatch.setitem(sys.modules, "yacs", ModuleType("yacs"))
+    monkeypatch.setitem(sys.modules, "yacs.config", ModuleType("yacs.config"))
+    sys.modules["yacs.config"].CfgNode = CfgNode
+    settings = CfgNode({"MODEL": CfgNode({"ARCH": "ViT-B/32"})})
+    content = {"model": weights("x_clip"), "config": settings, "max_accuracy": 80.4, "epoch": 29}
+    file = released(tmp_path, "x_clip", content)
+    monkeypatch.undo()
+    with pytest.raises(ValueError, match="also holds a yacs.config.CfgNode.*save the dict of tensors alone"):
+        load_released(file)
+    assert load_released(released(tmp_path, "x_clip", {"model": content["model"]})).frames == 5
 
 
 @pytest.mark.parametrize("name", ["st_adapter", "st_adapter_both"])

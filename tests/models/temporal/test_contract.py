@@ -108,7 +108,7 @@ def test_padding_of_texts_changes_nothing(model):
 def test_who_knows_the_order(model, name, video):
     shuffled = model.encode_video(video[:, [2, 0, 3, 1]]).video
     difference = (shuffled - model.encode_video(video).video).abs().max()
-    assert difference < 1e-5 if name in BLIND_TO_ORDER else difference > 1e-3
+    assert difference < 1e-5 if name in BLIND_TO_ORDER else difference > 1e-4
 
 
 @torch.no_grad()

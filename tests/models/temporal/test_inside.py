@@ -318,7 +318,7 @@ def test_learned_tokens_are_weighted_means_of_their_frames_patches(clip):
     weights = method.maps(patches).softmax(2)
     assert weights.shape == (1, 2, PATCHES, 8)
     expected = sum(weights[:, :, p, :, None] * patches[:, :, p, None] for p in range(PATCHES))
-    torch.testing.assert_close(method._pool(patches), expected, atol=1e-5, rtol=0)
+    torch.testing.assert_close(method.pooled(patches), expected, atol=1e-5, rtol=0)
     x = torch.cat([torch.zeros(1, 2, 1, WIDTH), patches], 2)
     assert method.inside(3, clip.blocks[3], x, None).shape == (1, 2, 9, WIDTH)
     assert method.inside(2, clip.blocks[2], x, None).shape == (1, 2, 17, WIDTH)

@@ -90,6 +90,31 @@ def test_a_kernel_does_not_outlive_a_killed_notebook(tmp_path, forks):
     assert running.process.wait(60) == -signal.SIGKILL and _ends(kernel)
 
 
+def counts(limit: int, report) -> None:
+    """Called in a fork: counts to the limit, which must be above one."""
+    for i in range(limit):
+        report("counting", i + 1, limit, {})
+    if limit < 2:
+        raise ValueError("no more to count")
+
+
+@pytest.mark.slow
+def test_a_call_reports_and_raises_as_it_would_here(forks):
+    told = []
+    forks.call(counts, 3, report=lambda *said: told.append(said))
+    assert told == [("counting", i, 3, {}) for i in (1, 2, 3)]
+    with pytest.raises(ValueError, match="no more to count"):
+        forks.call(counts, 1, report=lambda *said: told.append(said))
+    assert told[3:] == [("counting", 1, 1, {})]
+    with pytest.raises(RuntimeError, match=f"ended with {-signal.SIGKILL}"):
+        forks.call(dies, report=lambda *_: None)
+
+
+def dies(_) -> None:
+    """Called in a fork."""
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
 @pytest.mark.slow
 def test_where_the_forked_process_dies_its_forks_end_and_another_takes_its_place(tmp_path):
     forks = fork_server.Forks(launch.process_environment({}))

@@ -1,0 +1,45 @@
+"""VTN's and ViViT's reference outputs in, what our model gives in their place out."""
+
+from __future__ import annotations
+
+import torch
+
+from stan.bench.parity.classifier import class_logits
+from stan.bench.parity.golden import Golden, Outputs, Rival
+from stan.bench.parity.recorded import recorded
+from stan.bench.parity.traced import traced
+
+
+@torch.no_grad()
+def _vtn(golden: Golden) -> Outputs:
+    model, theirs = golden.model(), golden.io["temporal_out"]
+    with (
+        recorded(model.clip.visual.ln_post) as frames,
+        recorded(model.temporal.layers[-1]) as mixed,
+    ):
+        video = model.encode_video(golden.io["video"])
+    out = mixed[-1]
+    # The source pads its sequence to whole windows; what lies there is read by nothing and has no counterpart.
+    padding = theirs[:, out.shape[1] :]
+    return {
+        "frame_features": frames[-1],
+        "temporal_out": torch.cat([out, padding], 1),
+        "logits": class_logits(model, video),
+    }
+
+
+@torch.no_grad()
+def _vivit(golden: Golden) -> Outputs:
+    model = golden.model()
+    with traced({"first": model.temporal.blocks[0], "last": model.temporal.blocks[-1]}) as seen:
+        video = model.encode_video(golden.io["video"])
+    return {
+        "temporal_in": seen["first"][0][0],
+        "temporal_out": model.temporal.norm(seen["last"][1]),
+        "features": video.video,
+        "logits": class_logits(model, video),
+    }
+
+
+VTN = Rival("VTN (bomri/SlowFast)", _vtn, frozenset({"video", "position_ids"}))
+VIVIT = Rival("ViViT's factorised encoder (google-research/scenic)", _vivit, frozenset({"video"}))

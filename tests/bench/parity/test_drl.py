@@ -1,0 +1,7 @@
+"""DRL's released outputs: interactions, losses and decorrelations."""
+
+from tests.support.reference_sets import assert_reproduced
+
+
+def test_reproduces_the_released_outputs():
+    assert_reproduced("drl_wti")

@@ -1,0 +1,29 @@
+"""TimeSformer, Frozen in Time and TokenLearner as released, and what each deviation of ours changes."""
+
+import pytest
+import torch
+
+from stan.bench.parity import TOLERANCE, differences, space_time
+from stan.bench.parity.golden import read
+from tests.support.peers import PEERS
+
+SETS = {
+    "timesformer_divided": space_time.TIMESFORMER,
+    "timesformer_joint": space_time.TIMESFORMER,
+    "frozen_in_time": space_time.FROZEN_IN_TIME,
+    "token_learner": space_time.TOKEN_LEARNER,
+}
+
+
+@pytest.mark.parametrize("name", SETS)
+def test_every_output_is_reproduced(name):
+    assert not SETS[name].not_reproduced
+    assert {one.output for one in differences(read(PEERS / name)) if not one.relative < TOLERANCE} == set()
+
+
+@pytest.mark.parametrize("name", ["timesformer_divided", "timesformer_joint"])
+@torch.no_grad()
+def test_one_cls_token_matters(name):
+    golden = read(PEERS / name)
+    found = golden.model(options={"one_cls": False}).encode_video(golden.io["video"]).video
+    assert (found - golden.io["features"]).abs().max() > 0.1

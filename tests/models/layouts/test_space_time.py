@@ -1,0 +1,141 @@
+"""Files of TimeSformer, Frozen in Time, VTN, All-in-one, scenic and STAN's first code: converted, and refused."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+import torch
+
+import stan
+from stan.bench.parity.golden import read
+from stan.models.checkpoint import load
+from stan.models.convert import convert, load_released
+from tests.support.peers import PEERS, released, weights
+
+SETS = {
+    "timesformer_divided": ("TimeSformer", "features"),
+    "timesformer_joint": ("TimeSformer", "features"),
+    "frozen_in_time": ("Frozen in Time", "video_embedding"),
+    "all_in_one": ("All-in-one", "video_only_cls_feats"),
+    "vtn": ("VTN", None),
+    "token_learner": ("scenic's TokenLearner", "features"),
+    "vivit_factorised_encoder": ("scenic's ViViT, factorised encoder", "features"),
+    "stan_first_selfattn": ("STAN's first released code", "video_embedding"),
+    "stan_first_conv": ("STAN's first released code", "video_embedding"),
+}
+WRAPPERS = {
+    "bare": lambda state: state,
+    "state_dict": lambda state: {"state_dict": state, "epoch": 3},
+    "model in model_state": lambda state: {"model_state": {f"model.{k}": v for k, v in state.items()}},
+    "module": lambda state: {f"module.{key}": value for key, value in state.items()},
+}
+NEVER_READ = ("text_embeddings.", "backbone.timesFPN_pos", "backbone.timesFPN_cls")
+
+
+@pytest.mark.parametrize("wrapper", WRAPPERS)
+@pytest.mark.parametrize("name", SETS)
+@torch.no_grad()
+def test_a_converted_file_gives_the_released_embeddings(tmp_path, name, wrapper):
+    golden, (layout, output) = read(PEERS / name), SETS[name]
+    # All-in-one's random order changes nothing where nothing rolls.
+    options = {"share": 0.0} if name == "all_in_one" else {}
+    file = released(tmp_path, name, WRAPPERS[wrapper](weights(name)))
+    report = convert(file, tmp_path / "ours.safetensors", options=options)
+    assert report["layout"] == layout and report["frames"] == golden.settings["frames"]
+    model = stan.load_model(tmp_path / "ours.safetensors")
+    video = model.encode_video(golden.io["video"])
+    if output is not None:
+        torch.testing.assert_close(video.video, golden.io[output], rtol=1e-5, atol=1e-5)
+    if "logits" in golden.io:
+        logits = model.logit_scale.exp() * model.score.of_classes(model.score.classes, video)
+        torch.testing.assert_close(logits, golden.io["logits"], rtol=1e-5, atol=1e-5)
+
+
+@pytest.mark.parametrize("name", SETS)
+def test_what_does_not_fit_is_named_and_nothing_is_written(tmp_path, name):
+    state, target = weights(name), tmp_path / "out" / "ours.safetensors"
+    read_names = [key for key in sorted(state) if not key.startswith(NEVER_READ)]
+    for lacking in read_names[::5]:
+        file = released(tmp_path, name, {key: value for key, value in state.items() if key != lacking})
+        with pytest.raises(ValueError, match=r"lacks|misses|are of no layout|has no counterpart"):
+            convert(file, target)
+    with pytest.raises(ValueError, match=r"surprise\.weight has no counterpart"):
+        convert(released(tmp_path, name, state | {"surprise.weight": torch.ones(1)}), target)
+    narrow = next(
+        key for key in read_names if key.endswith(("norm2.bias", "layer_norm2.bias", "LayerNorm_1/bias"))
+    )
+    with pytest.raises(ValueError, match="has another shape of"):
+        convert(released(tmp_path, name, state | {narrow: state[narrow][:-1]}), target)
+    assert not target.parent.exists()
+
+
+@pytest.mark.parametrize("name", SETS)
+def test_methods_do_not_take_each_others_files(tmp_path, name):
+    other = "frozen_in_time" if name != "frozen_in_time" else "vtn"
+    with pytest.raises(ValueError, match="has no counterpart"):
+        convert(released(tmp_path, name, weights(name) | weights(other)), tmp_path / "ours.safetensors")
+
+
+def test_what_the_weights_do_not_tell(tmp_path):
+    file = released(tmp_path, "timesformer_divided", weights("timesformer_divided"))
+    (tmp_path / "config.json").unlink()
+    model = load_released(file)
+    assert model.clip.heads == 1 and model.frames == 6  # 64 channels per head, a time for each frame
+    assert model.clip.visual.ln_post.eps == 1e-6 and isinstance(model.clip.visual.ln_pre, torch.nn.Identity)
+    file = released(tmp_path, "vtn", weights("vtn"))
+    (tmp_path / "config.json").write_text(json.dumps({"heads": 4, "temporal": {"heads": 2}, "frames": 7}))
+    model = load_released(file)
+    assert [layer.reach for layer in model.temporal.layers] == [9, 9] and model.temporal.layers[0].heads == 2
+    (tmp_path / "config.json").write_text(json.dumps({"heads": 4, "flags": {"attention_window": [4, 6]}}))
+    with pytest.raises(ValueError, match=r"windows \[4, 6\] differ"):
+        load_released(file)
+    file = released(tmp_path, "token_learner", weights("token_learner"))
+    (tmp_path / "config.json").unlink()
+    with pytest.raises(ValueError, match="lacks the number of frames: put a config.json"):
+        load_released(file)
+
+
+@torch.no_grad()
+def test_a_longer_table_of_times_is_cut_to_the_clip(tmp_path):
+    golden = read(PEERS / "frozen_in_time")
+    file = released(tmp_path, "frozen_in_time", weights("frozen_in_time"))
+    settings = golden.settings | {"frames": 4}
+    (tmp_path / "config.json").write_text(json.dumps(settings))
+    model, video = load_released(file), golden.io["video"][:, :4]
+    assert model.frames == 4 and model.temporal.time.weight.shape == (4, settings["width"])
+    torch.testing.assert_close(model.encode_video(video).video, golden.model().encode_video(video).video)
+    (tmp_path / "config.json").write_text(json.dumps(settings | {"frames": 9}))
+    with pytest.raises(ValueError, match="9 frames in config.json, but the table of times has 6"):
+        load_released(file)
+
+
+def test_mlps_may_have_any_width(tmp_path):
+    state = weights("timesformer_joint")
+    for key in state:
+        if ".mlp." in key and not key.endswith("fc2.bias"):
+            state[key] = state[key][:, :77] if key.endswith("fc2.weight") else state[key][:77]
+    model = load_released(released(tmp_path, "timesformer_joint", state))
+    assert model.clip.blocks[0].mlp.c_fc.out_features == 77
+
+
+def test_texts_of_frozen_are_left_out(tmp_path):
+    text = {
+        "text_model.embeddings.word_embeddings.weight": torch.ones(4, 2),
+        "txt_proj.1.weight": torch.ones(3, 2),
+    }
+    file = released(tmp_path, "frozen_in_time", weights("frozen_in_time") | text)
+    assert set(convert(file, tmp_path / "ours.safetensors")["left_out"]) == text.keys()
+    with pytest.raises(ValueError, match="no text tower"):
+        stan.load_model(tmp_path / "ours.safetensors").encode_text(torch.tensor([[1, 2]]))
+
+
+def test_the_first_stan_with_both_towers(tmp_path):
+    """Its names for the text tower are those of the later release."""
+    later = load(PEERS.parent / "stan_released_tiny" / "checkpoint.safetensors")[0]
+    text = {key: value for key, value in later.items() if key.startswith("text_backbone.")}
+    file = released(tmp_path, "stan_first_conv", weights("stan_first_conv") | text)
+    config = json.loads((tmp_path / "config.json").read_text()) | {"text": {"heads": 4}}
+    (tmp_path / "config.json").write_text(json.dumps(config))
+    ids = torch.tensor([[1, 4, 511]])
+    assert load_released(file).encode_text(ids).text.shape == (1, 32)
