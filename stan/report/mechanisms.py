@@ -60,7 +60,7 @@ class Mechanism:
     reads: str = "video, text"
     """What a similarity compares: `video` or `frames`, with `text`, `tokens` or `classes`."""
     sets: tuple[str, ...] = ()
-    """Sets of reference outputs (`tests/golden/peers`) that it is compared with."""
+    """Sets of reference outputs (`tests/golden`) that it is compared with."""
     layouts: tuple[str, ...] = ()
     """Released layouts that load and whose reference outputs are kept elsewhere, or not at all."""
 
@@ -155,8 +155,7 @@ TEMPORAL: dict[str, Mechanism] = {
         " code's convolution needs `cross_frame` and `convolution`",
         "attention within frames: copies of CLIP's last blocks; over time: drawn, its projection at zero",
         "all weights, AdamW, new ones 10 times CLIP's rate",
-        sets=("stan_first_selfattn", "stan_first_conv"),
-        layouts=("the released STAN",),
+        sets=("stan_released_tiny", "stan_first_selfattn", "stan_first_conv"),
     ),
     "temporal_difference": Mechanism(
         "CLIP2Video TDB",
@@ -341,7 +340,7 @@ TEMPORAL: dict[str, Mechanism] = {
     ),
     "divided_space_time": Mechanism(
         "Divided space-time attention (TimeSformer)",
-        f"{_TIMESFORMER}; Bain et al., ICCV 2021 (Frozen in time), arXiv 2104.00650",
+        _TIMESFORMER,
         (
             _TIMES,
             Part(
@@ -352,9 +351,28 @@ TEMPORAL: dict[str, Mechanism] = {
             ),
         ),
         "every frame keeps its own CLS token, as CLIP has it (there: one for all frames)",
-        "norm and attention copy the block's own; the projection after them at zero, so as CLIP",
-        "image weights from ImageNet, all trained, without text (Frozen: with)",
-        sets=("timesformer_divided", "frozen_in_time"),
+        "norm and attention copy the block's own; the projection after them and the times at zero, so as CLIP",
+        "image weights from ImageNet, all trained, without text",
+        sets=("timesformer_divided",),
+    ),
+    "frozen_in_time": Mechanism(
+        "Frozen in time",
+        "Bain et al., ICCV 2021, arXiv 2104.00650",
+        (
+            _TIMES,
+            Part(
+                "before attention",
+                "attention",
+                "time",
+                "Each patch attends to the CLS token and those at its place in all frames; only attention within the"
+                " frame reads the result, and the residual goes around it. One CLS token asks all patches of all"
+                " frames.",
+            ),
+        ),
+        "the projection's bias starts at zero",
+        "over time: queries, keys and values at zero, the projection at one, norm and times new",
+        "image weights from ImageNet, all trained on web videos with text",
+        sets=("frozen_in_time",),
     ),
     "joint_space_time": Mechanism(
         "Joint space-time attention (TimeSformer)",
