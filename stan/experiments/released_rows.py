@@ -84,19 +84,27 @@ _CLIP4CLIP = TrainConfig(
     lr=1e-4,
     clip_lr_ratio=1e-3,
     weight_decay=0.2,
-    clip_gradient=2.0,
+    clip_gradient=1.0,
     temperature=0.01,
     learned_scale=True,
+    loss="contrastive-mean",
 )
-"""CLIP4Clip's, which DRL shares. The source takes the mean of both directions of the loss, and cuts its gradient to
-length 1; here the directions are summed, so that the same gradient has length 2."""
+"""CLIP4Clip's, which DRL shares."""
+_ADDED: dict[str, Any] = {"normalised": True, "eps": 1e-12}
+"""Frames of length 1 before the mean, and the eps of added blocks, of CLIP4Clip and what is built on it."""
 
 
 def _clip4clip() -> list[Benchmark]:
     heads = {
         "meanp": (_model("ViT-B-32", "mean", normalised=True), ""),
-        "seqtransf": (_model("ViT-B-32", "sequence_transformer"), "Clip4Clip"),
-        "tighttransf": (_model("ViT-B-32", "mean", "tight_transformer"), ""),
+        "seqtransf": (_model("ViT-B-32", "sequence_transformer", **_ADDED), "Clip4Clip"),
+        "tighttransf": (
+            replace(
+                _model("ViT-B-32", "mean", "tight_transformer"),
+                similarity_options={"dropout": 0.1, "eps": 1e-12},
+            ),
+            "",
+        ),
     }
     return [
         _row(
@@ -120,18 +128,17 @@ def _drl() -> Benchmark:
     return _row(
         "drl-msrvtt",
         _captions("msrvtt"),
-        _model("ViT-B-32", "sequence_transformer", "token_interaction"),
-        replace(_CLIP4CLIP, decorrelation=2.2e-4),
+        replace(
+            _model("ViT-B-32", "sequence_transformer", "token_interaction", **_ADDED),
+            similarity_options={"padded_as_zero": True},
+        ),
+        replace(_CLIP4CLIP, decorrelation=1.1e-4, decorrelated="weighed-tokens"),
         "foolwood/DRL README and main.py (475f96c)",
         ("released", "DRL-B/32, WTI and CDCR"),
         differs=(
-            *(
-                BERT_ADAM,
-                UNIFORM,
-                "an epoch visits every caption; here every video, with one of its captions",
-            ),
-            "channels are decorrelated over matching tokens and frames; here over one embedding of each, with a weight"
-            " of twice 1.1e-4, as the loss is twice the source's",
+            BERT_ADAM,
+            UNIFORM,
+            "an epoch visits every caption; here every video, with one of its captions",
         ),
     )
 
@@ -140,7 +147,10 @@ def _clip2video() -> Benchmark:
     return _row(
         "clip2video-msrvtt",
         _captions("msrvtt"),
-        _model("ViT-B-32", "temporal_difference", "temporal_alignment"),
+        replace(
+            _model("ViT-B-32", "temporal_difference", "temporal_alignment", first_frame_mask=True, **_ADDED),
+            similarity_options={"resampled": True, "eps": 1e-12},
+        ),
         _CLIP4CLIP,
         "CryhanFang/CLIP2Video README and test/MSRVTT9k_TAB_TDB.sh (e941318)",
         ("released", "CLIP2Video-B/32"),
@@ -156,13 +166,14 @@ def _center_clip() -> Benchmark:
     return _row(
         "center_clip-msrvtt-7k",
         _captions("msrvtt-7k"),
-        _model("ViT-B-32", "center_clip", segment=3, clusters=49, block=7),
+        _model("ViT-B-32", "center_clip", segment=3, clusters=49, block=7, normalised=True, unmasked=True),
         replace(_CLIP4CLIP, lr=5e-3, precision="bf16-mixed"),
         "mzhaoshuai/CenterCLIP scripts/msrvtt.sh, setting 80 (87a0780), and params.py (cfce759)",
         ("released", "CenterCLIP-B/32, eclip_msrvtt_80"),
         unstated=("augmentation",),
         differs=(
             HALF,
+            "rounding decides which token of a cluster of two stays; here the earlier frame's",
             "AdamW's epsilon is 1e-6",
             "a rate of 5e-3 is CLIP's 5e-6, as there are no new parameters",
         ),
@@ -358,7 +369,7 @@ _PROMPTS = TrainConfig(
 
 
 def _efficient_prompt() -> list[Benchmark]:
-    model = _model("ViT-B-16", "efficient_prompting", prefix=16, suffix=16, layers=1)
+    model = _model("ViT-B-16", "efficient_prompting", prefix=16, suffix=16, layers=1, heads=8, table=True)
     source = "ju-chen/Efficient-Prompt README (e9a8961) and src/ (93852c4)"
     shared = (
         "biases and norms decay, too; here only matrices",

@@ -62,7 +62,8 @@ def backward(
             if last:  # together with the chunk's own, so that processes exchange all gradients once
                 pulled = pulled + _pull(*of_score)
             assert isinstance(pulled, Tensor)  # not 0, as the loss depends on every clip
-            fabric.backward(pulled)
+            if pulled.requires_grad:  # nothing that embeds a clip may be trained, but only its scoring
+                fabric.backward(pulled)
     return loss
 
 

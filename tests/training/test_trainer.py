@@ -14,6 +14,7 @@ from lightning_fabric import Fabric
 
 from stan import results
 from stan.config import TrainConfig, with_parts
+from stan.data import label_sets
 from stan.models import checkpoint
 from stan.models.dual_encoder import build
 from stan.results.evaluate import evaluate
@@ -150,6 +151,37 @@ def test_full_fine_tuning_decodes_and_changes_the_tower(worlds, runs_root):
     torch.manual_seed(experiment.seed)
     before = build(experiment.model, 4).clip.visual.conv1.weight
     assert not torch.equal(stan.load_model(run).clip.visual.conv1.weight, before)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("augmentation", "model", "recipe"),
+    [
+        (
+            "x_clip",
+            {"temporal": "x_clip", "similarity": "video_prompts"},
+            {"frozen": "text", "mixup": 0.8, "cutmix": 1.0, "label_smoothing": 0.1, "clip_gradient": 0.0},
+        ),
+        (
+            "crop+flip",
+            {
+                "similarity": "linear_classifier",
+                "similarity_options": {"classes": label_sets.count("scenes")},
+            },
+            {"frozen": "clip", "optimizer": "sgd", "schedule": "steps", "chunk": 3},
+        ),
+        ("none", {"temporal": "mean"}, {"frozen": "nothing", "learned_scale": True, "schedule": "constant"}),
+    ],
+)
+def test_rivals_recipes_train_and_are_tested(worlds, runs_root, augmentation, model, recipe):
+    one = tiny("scenes", row=augmentation, lr=1e-3, **recipe)
+    one = with_parts(one, data={"augmentation": augmentation}, model=model)
+    folder = train(one, runs_root, worlds)
+    again, _ = evaluate(folder, worlds_root=worlds)
+    assert again["metrics"] == document(folder, "eval.json")["metrics"]
+    state, _ = checkpoint.load(folder / "checkpoint.safetensors")
+    scale = state["encoder.clip.logit_scale"].exp().item()
+    assert (scale == pytest.approx(1 / one.train.temperature)) != one.train.learned_scale
 
 
 @pytest.mark.slow
