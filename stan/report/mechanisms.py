@@ -241,7 +241,7 @@ TEMPORAL: dict[str, Mechanism] = {
     ),
     "factorised_encoder": Mechanism(
         "ViViT, factorised encoder",
-        "Arnab et al., ICCV 2021, arXiv 2103.15691; Neimark et al. 2021 (VTN), arXiv 2102.00719",
+        "Arnab et al., ICCV 2021, arXiv 2103.15691",
         (
             _over_frames(
                 "CLS + 4 blocks",
@@ -249,10 +249,25 @@ TEMPORAL: dict[str, Mechanism] = {
                 " video.",
             ),
         ),
-        "blocks have CLIP's form (ViViT: tanh GELU and eps 1e-6; VTN: Longformer's post-norm blocks with a window)",
+        "blocks have the form of CLIP's text blocks (there: tanh GELU and eps 1e-6)",
         "all drawn anew from N(0, .02²); none come from CLIP",
         "image weights from ImageNet, all trained, without text",
-        sets=("vivit_factorised_encoder", "vtn"),
+        sets=("vivit_factorised_encoder",),
+    ),
+    "vtn": Mechanism(
+        "VTN",
+        "Neimark et al. 2021, arXiv 2102.00719",
+        (
+            _over_frames(
+                "Longformer",
+                "A CLS token of its own joins the frame embeddings; in three post-norm layers it asks all frames, and"
+                " each frame those near to it. After an MLP it stands for the video.",
+            ),
+        ),
+        "none known",
+        "the CLS from N(0, 1), all else from N(0, .02²); none come from CLIP",
+        "image weights from ImageNet, all trained, without text",
+        sets=("vtn",),
     ),
     "x_clip": Mechanism(
         "X-CLIP",
@@ -404,8 +419,8 @@ TEMPORAL: dict[str, Mechanism] = {
                 learned=False,
             ),
         ),
-        "patches keep their order and rolling is never skipped (there they are shuffled in every pass, and the"
-        " video-only pass does not roll)",
+        "patches keep their order, times are not learned, and rolling is never skipped (there patches are shuffled in"
+        " every pass, and a video without text is not rolled)",
         _FREE,
         "one network for video and text, trained anew on web videos",
         sets=("all_in_one",),
@@ -428,7 +443,8 @@ TEMPORAL: dict[str, Mechanism] = {
                 learned=False,
             ),
         ),
-        "every frame keeps its CLS token (there: none) and tokens get time positions; GELU is exact (there: tanh)",
+        "frames are joined at the pooling and keep their CLS tokens (there: joined in all blocks, without a CLS token,"
+        " and the video is the mean of all tokens); the maps start flatter",
         "maps as torch draws linear layers, times at zero",
         "image weights from JFT, all trained, without text",
         sets=("token_learner",),

@@ -7,6 +7,7 @@ counts of `stan cost`, the printed tables, the shipped runs.
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from typing import TYPE_CHECKING, Any
@@ -42,15 +43,17 @@ class Compared:
     equal: int
     largest: float
     """The largest difference, as a share of the output's largest value."""
-    left_out: tuple[str, ...]
-    """Outputs that aren't reproduced, each with the reason."""
+    left_out: Mapping[str, Sequence[str]]
+    """Outputs that aren't reproduced, by the reason."""
     layout: str | None
     """The released layout of the set's checkpoint, if it loads."""
 
     @property
     def words(self) -> str:
         """The finding in a few words."""
-        return f"{self.equal} of {self.outputs} outputs equal, largest difference {self.largest:.1e}"
+        left_out = sum(len(outputs) for outputs in self.left_out.values())
+        rest = f", {left_out} left out" if left_out else ""
+        return f"{self.equal} of {self.outputs} outputs equal, largest difference {self.largest:.1e}{rest}"
 
 
 @dataclass(frozen=True)
@@ -156,13 +159,17 @@ def facts(card: Card) -> list[tuple[str, str]]:
     """Return what a card says in words, as (question, answer)."""
     of = card.mechanism
     own_recipe = released(card)
-    left_out = "; ".join(f"{one.set} {words}" for one in card.compared for words in one.left_out)
+    left_out = [
+        f"{one.set}: {len(outputs)} outputs, because {reason}"
+        for one in card.compared
+        for reason, outputs in one.left_out.items()
+    ]
     return [
         ("Adds", card.added),
         ("Acts", of.where),
         ("Source", card.source),
         ("Parity", card.parity),
-        *([("Left out", left_out)] if left_out else []),
+        *([("Left out", "; ".join(left_out))] if left_out else []),
         ("Loads", "; ".join(card.loads) or "no released weights"),
         ("Differs by default", of.differs),
         ("Starts as", of.starts),
@@ -217,7 +224,10 @@ def _shipped(rows: list[str]) -> pd.DataFrame:
 
 
 def _compared(of: dict[str, Any]) -> Compared:
-    left_out = [f"{one['output']}: {one['reason']}" for one in of["differences"] if one["reason"]]
+    left_out: dict[str, list[str]] = {}
+    for one in of["differences"]:
+        if one["reason"]:
+            left_out.setdefault(one["reason"], []).append(one["output"])
     source = f"{of['repository']} {of['commit'][:7]}"
     counts = (of["outputs"], of["equal"], of["largest"])
-    return Compared(of["set"], source, *counts, tuple(left_out), of["layout"])
+    return Compared(of["set"], source, *counts, left_out, of["layout"])
