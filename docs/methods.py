@@ -19,7 +19,7 @@ hide-toc: true
 
 Every temporal method of `stan.models.temporal.METHODS` and every similarity of `stan.models.similarity.SIMILARITIES`,
 with its source, what it starts as, and where its defaults differ from its authors' code. With the released setting,
-each is compared with outputs of that code, computed once on small random weights (`tests/golden/peers`); `stan doctor
+each is compared with outputs of that code, computed once on small random weights (`tests/golden`); `stan doctor
 --parity` repeats the comparison. All run under one recipe here; the rows that stand for them are in the study
 [structures](../results/structures.md).
 

@@ -173,6 +173,7 @@ def _center_clip() -> Benchmark:
         unstated=("augmentation",),
         differs=(
             HALF,
+            "rounding decides which token of a cluster of two stays; here the earlier frame's",
             "AdamW's epsilon is 1e-6",
             "a rate of 5e-3 is CLIP's 5e-6, as there are no new parameters",
         ),
@@ -368,7 +369,7 @@ _PROMPTS = TrainConfig(
 
 
 def _efficient_prompt() -> list[Benchmark]:
-    model = _model("ViT-B-16", "efficient_prompting", prefix=16, suffix=16, layers=1, table=True)
+    model = _model("ViT-B-16", "efficient_prompting", prefix=16, suffix=16, layers=1, heads=8, table=True)
     source = "ju-chen/Efficient-Prompt README (e9a8961) and src/ (93852c4)"
     shared = (
         "biases and norms decay, too; here only matrices",

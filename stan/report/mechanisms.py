@@ -60,7 +60,7 @@ class Mechanism:
     reads: str = "video, text"
     """What a similarity compares: `video` or `frames`, with `text`, `tokens` or `classes`."""
     sets: tuple[str, ...] = ()
-    """Sets of reference outputs (`tests/golden/peers`) that it is compared with."""
+    """Sets of reference outputs (`tests/golden`) that it is compared with."""
     layouts: tuple[str, ...] = ()
     """Released layouts that load and whose reference outputs are kept elsewhere, or not at all."""
 
@@ -155,8 +155,7 @@ TEMPORAL: dict[str, Mechanism] = {
         " code's convolution needs `cross_frame` and `convolution`",
         "attention within frames: copies of CLIP's last blocks; over time: drawn, its projection at zero",
         "all weights, AdamW, new ones 10 times CLIP's rate",
-        sets=("stan_first_selfattn", "stan_first_conv"),
-        layouts=("the released STAN",),
+        sets=("stan_released_tiny", "stan_first_selfattn", "stan_first_conv"),
     ),
     "temporal_difference": Mechanism(
         "CLIP2Video TDB",
@@ -242,7 +241,7 @@ TEMPORAL: dict[str, Mechanism] = {
     ),
     "factorised_encoder": Mechanism(
         "ViViT, factorised encoder",
-        "Arnab et al., ICCV 2021, arXiv 2103.15691; Neimark et al. 2021 (VTN), arXiv 2102.00719",
+        "Arnab et al., ICCV 2021, arXiv 2103.15691",
         (
             _over_frames(
                 "CLS + 4 blocks",
@@ -250,10 +249,25 @@ TEMPORAL: dict[str, Mechanism] = {
                 " video.",
             ),
         ),
-        "blocks have CLIP's form (ViViT: tanh GELU and eps 1e-6; VTN: Longformer's post-norm blocks with a window)",
+        "blocks have the form of CLIP's text blocks (there: tanh GELU and eps 1e-6)",
         "all drawn anew from N(0, .02²); none come from CLIP",
         "image weights from ImageNet, all trained, without text",
-        sets=("vivit_factorised_encoder", "vtn"),
+        sets=("vivit_factorised_encoder",),
+    ),
+    "vtn": Mechanism(
+        "VTN",
+        "Neimark et al. 2021, arXiv 2102.00719",
+        (
+            _over_frames(
+                "Longformer",
+                "A CLS token of its own joins the frame embeddings; in three post-norm layers it asks all frames, and"
+                " each frame those near to it. After an MLP it stands for the video.",
+            ),
+        ),
+        "none known",
+        "the CLS from N(0, 1), all else from N(0, .02²); none come from CLIP",
+        "image weights from ImageNet, all trained, without text",
+        sets=("vtn",),
     ),
     "x_clip": Mechanism(
         "X-CLIP",
@@ -341,7 +355,7 @@ TEMPORAL: dict[str, Mechanism] = {
     ),
     "divided_space_time": Mechanism(
         "Divided space-time attention (TimeSformer)",
-        f"{_TIMESFORMER}; Bain et al., ICCV 2021 (Frozen in time), arXiv 2104.00650",
+        _TIMESFORMER,
         (
             _TIMES,
             Part(
@@ -352,9 +366,28 @@ TEMPORAL: dict[str, Mechanism] = {
             ),
         ),
         "every frame keeps its own CLS token, as CLIP has it (there: one for all frames)",
-        "norm and attention copy the block's own; the projection after them at zero, so as CLIP",
-        "image weights from ImageNet, all trained, without text (Frozen: with)",
-        sets=("timesformer_divided", "frozen_in_time"),
+        "norm and attention copy the block's own; the projection after them and the times at zero, so as CLIP",
+        "image weights from ImageNet, all trained, without text",
+        sets=("timesformer_divided",),
+    ),
+    "frozen_in_time": Mechanism(
+        "Frozen in time",
+        "Bain et al., ICCV 2021, arXiv 2104.00650",
+        (
+            _TIMES,
+            Part(
+                "before attention",
+                "attention",
+                "time",
+                "Each patch attends to the CLS token and those at its place in all frames; only attention within the"
+                " frame reads the result, and the residual goes around it. One CLS token asks all patches of all"
+                " frames.",
+            ),
+        ),
+        "the projection's bias starts at zero",
+        "over time: queries, keys and values at zero, the projection at one, norm and times new",
+        "image weights from ImageNet, all trained on web videos with text",
+        sets=("frozen_in_time",),
     ),
     "joint_space_time": Mechanism(
         "Joint space-time attention (TimeSformer)",
@@ -386,8 +419,8 @@ TEMPORAL: dict[str, Mechanism] = {
                 learned=False,
             ),
         ),
-        "patches keep their order and rolling is never skipped (there they are shuffled in every pass, and the"
-        " video-only pass does not roll)",
+        "patches keep their order, times are not learned, and rolling is never skipped (there patches are shuffled in"
+        " every pass, and a video without text is not rolled)",
         _FREE,
         "one network for video and text, trained anew on web videos",
         sets=("all_in_one",),
@@ -410,7 +443,8 @@ TEMPORAL: dict[str, Mechanism] = {
                 learned=False,
             ),
         ),
-        "every frame keeps its CLS token (there: none) and tokens get time positions; GELU is exact (there: tanh)",
+        "frames are joined at the pooling and keep their CLS tokens (there: joined in all blocks, without a CLS token,"
+        " and the video is the mean of all tokens); the maps start flatter",
         "maps as torch draws linear layers, times at zero",
         "image weights from JFT, all trained, without text",
         sets=("token_learner",),

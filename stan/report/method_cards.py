@@ -7,6 +7,7 @@ counts of `stan cost`, the printed tables, the shipped runs.
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from typing import TYPE_CHECKING, Any
@@ -14,12 +15,15 @@ from typing import TYPE_CHECKING, Any
 from stan import results
 from stan.common.paths import ASSETS
 from stan.experiments import published
+from stan.experiments.released_rows import RELEASED
 from stan.experiments.studies import STUDIES, Row
 from stan.report import mechanisms
 from stan.report.mechanisms import Mechanism
 
 if TYPE_CHECKING:
     import pandas as pd
+
+    from stan.experiments.paper_rows import Benchmark
 
 PARITY, COSTS = ASSETS / "parity.json", ASSETS / "costs.json"
 STUDY = "structures"
@@ -39,15 +43,17 @@ class Compared:
     equal: int
     largest: float
     """The largest difference, as a share of the output's largest value."""
-    left_out: tuple[str, ...]
-    """Outputs that aren't reproduced, each with the reason."""
+    left_out: Mapping[str, Sequence[str]]
+    """Outputs that aren't reproduced, by the reason."""
     layout: str | None
     """The released layout of the set's checkpoint, if it loads."""
 
     @property
     def words(self) -> str:
         """The finding in a few words."""
-        return f"{self.equal} of {self.outputs} outputs equal, largest difference {self.largest:.1e}"
+        left_out = sum(len(outputs) for outputs in self.left_out.values())
+        rest = f", {left_out} left out" if left_out else ""
+        return f"{self.equal} of {self.outputs} outputs equal, largest difference {self.largest:.1e}{rest}"
 
 
 @dataclass(frozen=True)
@@ -95,10 +101,12 @@ def names(kind: str = "") -> list[str]:
 
 
 def card(name: str) -> Card:
-    """Return a card. Raises ValueError for an unknown name, listing the known ones."""
+    """Return a card. Raises ValueError for an unknown name, listing the known ones, and for one without counts."""
     if name not in names():
         raise ValueError(f"no method or similarity {name!r}; there are {', '.join(names())}")
     kind = next(kind for kind, known in KINDS.items() if name in known)
+    if name not in costs()[kind]:
+        raise ValueError(f"{COSTS} lacks {name}: run `stan cost --out {COSTS}` in the clone")
     mechanism, added = KINDS[kind][name], costs()[kind][name]
     compared = tuple(_compared(parity()["sets"][one]) for one in mechanism.sets if one in parity()["sets"])
     loads = [one.layout for one in compared if one.layout] + list(mechanism.layouts)
@@ -130,40 +138,62 @@ def origin() -> str:
     )
 
 
+def _stands_for(card: Card, temporal: str, similarity: str) -> bool:
+    """Tell whether a model is one of the card's; mean pooling and the cosine stand for themselves only together."""
+    plain = ("mean", "cosine")
+    return (temporal, similarity) == plain if card.name in plain else card.name in (temporal, similarity)
+
+
 def rows(card: Card) -> list[Row]:
-    """Return the rows of the study that stand for a method or similarity: the ones in which the other is plain."""
-    if card.kind == "similarity" and card.name != "cosine":
-        return [row for row in STUDIES[STUDY].rows if row.similarity == card.name]
-    temporal = card.name if card.kind == "temporal" else "mean"
-    return [row for row in STUDIES[STUDY].rows if row.temporal == temporal and row.similarity == "cosine"]
+    """Return the rows of the study that stand for a method or similarity."""
+    return [row for row in STUDIES[STUDY].rows if _stands_for(card, row.temporal, row.similarity)]
+
+
+def released(card: Card) -> list[Benchmark]:
+    """Return the rows that train it as its authors do."""
+    of_model = ((row, row.experiment.model) for row in RELEASED.values())
+    return [row for row, model in of_model if _stands_for(card, model.temporal, model.similarity)]
 
 
 def facts(card: Card) -> list[tuple[str, str]]:
     """Return what a card says in words, as (question, answer)."""
     of = card.mechanism
-    left_out = "; ".join(f"{one.set} {words}" for one in card.compared for words in one.left_out)
+    own_recipe = released(card)
+    left_out = [
+        f"{one.set}: {len(outputs)} outputs, because {reason}"
+        for one in card.compared
+        for reason, outputs in one.left_out.items()
+    ]
     return [
         ("Adds", card.added),
         ("Acts", of.where),
         ("Source", card.source),
         ("Parity", card.parity),
-        *([("Left out", left_out)] if left_out else []),
+        *([("Left out", "; ".join(left_out))] if left_out else []),
         ("Loads", "; ".join(card.loads) or "no released weights"),
         ("Differs by default", of.differs),
         ("Starts as", of.starts),
         ("The source's recipe", of.recipe),
+        *(
+            [("Rows with its settings", ", ".join(f"`{row.name}`" for row in own_recipe))]
+            if own_recipe
+            else []
+        ),
     ]
 
 
 def printed(card: Card) -> pd.DataFrame:
-    """Return the paper's numbers of a method: row, benchmark, metric, value, source."""
+    """Return the numbers that the paper and the method's authors print: row, benchmark, metric, value, source."""
     import pandas as pd
 
-    wanted = dict.fromkeys(found for row in rows(card) for found in row.printed)
-    columns = ["row", "benchmark", "metric", "value", "source"]
-    return pd.DataFrame(
-        [item for item in published.numbers() if (item["table"], item["row"]) in wanted], columns=columns
-    )
+    of_study = {found for row in rows(card) for found in row.printed}
+    of_authors = {(row.table, row.row) for row in released(card)}
+    items = [
+        item
+        for item in published.numbers() + published.released()
+        if (item["table"], item["row"]) in of_study | of_authors
+    ]
+    return pd.DataFrame(items, columns=["row", "benchmark", "metric", "value", "source"])
 
 
 def own(card: Card) -> pd.DataFrame:
@@ -172,31 +202,32 @@ def own(card: Card) -> pd.DataFrame:
 
     from stan.report import formats, tables
 
-    runs = _shipped()
-    runs = runs[runs["row"].isin([row.name for row in rows(card)])]
+    runs = _shipped([row.name for row in rows(card)])
     lines = [
         {
-            "row": row.row,
+            "row": line["row"],
             "suite": suite,
             "metric": metric.removeprefix("t2v."),
-            "value": formats.with_interval(row.mean, row.low, row.high),
-            "seeds": row.n,
+            "value": formats.with_interval(line["mean"], line["low"], line["high"]),
+            "seeds": line["n"],
         }
-        for suite, of_suite in runs.groupby("suite")
+        for suite, of_suite in (runs.groupby("suite") if len(runs) else ())
         for metric in [tables.headline(str(suite))]
-        for row in tables.rows(of_suite, metric).itertuples()
+        for line in tables.rows(of_suite, metric).to_dict("records")
     ]
     return pd.DataFrame(lines, columns=["row", "suite", "value", "metric", "seeds"])
 
 
-@cache
-def _shipped() -> pd.DataFrame:
+def _shipped(rows: list[str]) -> pd.DataFrame:
     runs = results.load([], shipped=True)
-    return runs[runs["study"] == STUDY]
+    return runs[(runs["study"] == STUDY) & runs["row"].isin(rows)]
 
 
 def _compared(of: dict[str, Any]) -> Compared:
-    left_out = [f"{one['output']}: {one['reason']}" for one in of["differences"] if one["reason"]]
+    left_out: dict[str, list[str]] = {}
+    for one in of["differences"]:
+        if one["reason"]:
+            left_out.setdefault(one["reason"], []).append(one["output"])
     source = f"{of['repository']} {of['commit'][:7]}"
     counts = (of["outputs"], of["equal"], of["largest"])
-    return Compared(of["set"], source, *counts, tuple(left_out), of["layout"])
+    return Compared(of["set"], source, *counts, left_out, of["layout"])

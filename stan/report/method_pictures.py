@@ -7,7 +7,7 @@ coloured where it acts, and numbered like its sentences. A bar over all columns 
 from __future__ import annotations
 
 import io
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import matplotlib
@@ -32,6 +32,7 @@ TOKENS = tuple(RIGHT + 9 * i for i in range(-2, 3))
 MARGIN = 115
 """Right edge of the labels."""
 NUMBERS = "①②③④⑤"
+ROUND = "round,pad=0,rounding_size=4"
 IN_BLOCK = ("before attention", "attention", "after attention", "mlp")
 
 
@@ -102,7 +103,7 @@ def _rows(mechanism: Mechanism) -> list[_Row]:
     ]
 
 
-def _blocks(at: set[str], placed) -> list[_Row]:
+def _blocks(at: set[str], placed: Callable[..., list[_Row]]) -> list[_Row]:
     """Return the stages of CLIP's blocks: one of them opened if a part acts inside, the last four beside a branch."""
     halfway = placed("halfway")
     before = [_Row("first blocks"), *halfway] if halfway else []
@@ -143,11 +144,10 @@ class _Canvas:
 
     def box(self, x: float, y: float, width: float, colour: str = CLIP, hollow: bool = False) -> None:
         """Draw a rounded box around (x, y)."""
-        fill = {"facecolor": "none", "edgecolor": colour} if hollow else {"facecolor": colour, "linewidth": 0}
         corner = (x - width / 2, y - HEIGHT / 2)
-        self.axes.add_patch(
-            FancyBboxPatch(corner, width, HEIGHT, "round,pad=0,rounding_size=4", zorder=2, **fill)
-        )
+        box = FancyBboxPatch(corner, width, HEIGHT, ROUND, color=colour, fill=not hollow, zorder=2)
+        box.set_linewidth(1 if hollow else 0)
+        self.axes.add_patch(box)
 
     def line(self, start: tuple[float, float], end: tuple[float, float]) -> None:
         """Show that data flow, without changing, from `start` to `end`."""
@@ -258,7 +258,7 @@ def _outline_block(canvas: _Canvas, rows: Sequence[_Row], heights: Sequence[floa
             (LEFT - 5, bottom),
             BAR + 10,
             top - bottom,
-            "round,pad=0,rounding_size=5",
+            ROUND,
             facecolor="none",
             edgecolor=CLIP,
             linestyle="--",

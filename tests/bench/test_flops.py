@@ -5,7 +5,9 @@ import json
 import pytest
 
 from stan import cli
-from stan.bench.flops import cost
+from stan.bench import flops
+from stan.bench.flops import cost, of_model
+from stan.config import ModelConfig
 from stan.models.factory import PRESETS
 
 
@@ -89,3 +91,30 @@ def test_a_table_and_a_document(capsys):
 def test_an_unknown_preset_is_named(capsys):
     assert cli.run(["cost", "stan-b8"]) == 2
     assert "no preset 'stan-b8'; there are clip-tiny" in capsys.readouterr().err
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("method", ["x_clip", "aim", "center_clip"])
+def test_work_is_counted_where_tensors_have_no_values(method):
+    assert of_model(ModelConfig("tiny", temporal=method), frames=4)["gmacs_linear"] > 0
+
+
+@pytest.mark.slow
+def test_what_methods_add_is_the_difference_from_mean_pooling(monkeypatch):
+    monkeypatch.setattr(
+        flops, "METHODS", {name: flops.METHODS[name] for name in ("mean", "token_roll", "aim")}
+    )
+    found = flops.of_methods(frames=4)
+    assert (
+        found["temporal"]["mean"]
+        == found["temporal"]["token_roll"]
+        == {
+            "params": 0,
+            "gmacs_linear": 0,
+            "gmacs_all": 0,
+        }
+    )
+    with_aim = of_model(ModelConfig(flops.BACKBONE, temporal="aim"), 4)
+    assert found["temporal"]["aim"]["params"] == with_aim["params_added"]
+    assert found["similarity"]["cosine"] == {"params": 0}
+    assert found["similarity"]["linear_classifier"] == {"params": (768 + 1) * 400}

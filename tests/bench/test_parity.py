@@ -12,6 +12,7 @@ from safetensors.torch import save_file
 from stan.bench import parity as frame
 from stan.bench.parity import TOLERANCE, differences, parity, report
 from stan.bench.parity.golden import Golden, Rival
+from stan.bench.parity.record import compared
 
 SETS = Path(__file__).parents[1] / "golden" / "peers"
 
@@ -79,3 +80,11 @@ def test_a_set_does_not_depend_on_its_folder(tmp_path):
     settings = tmp_path / f"{name}_again" / "config.json"
     settings.write_text(json.dumps(json.loads(settings.read_text())))
     assert {one.set for one in parity(tmp_path)} == {f"{name}_again"}
+
+
+@pytest.mark.slow
+def test_the_record_names_origin_and_layout():
+    (one,) = compared(SETS / "actionclip")["sets"]
+    assert (one["repository"], one["commit"][:7]) == ("sallymmx/ActionCLIP", "31c34df")
+    assert one["layout"] == "the released ActionCLIP (Transf)"
+    assert one["equal"] == one["outputs"] == len(one["differences"])

@@ -19,7 +19,7 @@ from stan.results.provenance import host
 
 pytestmark = pytest.mark.browser
 
-PAGES = ("", "live", "ablation", "runs", "lost_queries", "frame_order", "benchmarks", "speed")
+PAGES = ("", "live", "ablation", "runs", "lost_queries", "frame_order", "benchmarks", "methods", "speed")
 
 
 @pytest.fixture(scope="module")
@@ -82,6 +82,7 @@ def test_the_pages_are_reached_by_clicking(address, open_page):
         ("Lost queries", "Lost queries"),
         ("Frame order", "Frame order"),
         ("Benchmarks", "Benchmarks"),
+        ("Methods", "Methods"),
         ("Speed", "Speed"),
     ):
         page.get_by_role("link", name=link, exact=True).first.click()
@@ -140,6 +141,21 @@ def test_choices_stand_in_the_address_and_survive_a_reload(address, open_page):
     page.reload()
     page.get_by_role("heading", name="Change against posterior").wait_for()
     assert "baseline=posterior" in page.url
+
+
+def test_a_method_s_picture_follows_the_choice(address, open_page):
+    page = settled(open_page(f"{address}/methods?method=aim", width=400), "Methods")
+    page.get_by_role("heading", name="AIM", exact=True).wait_for()
+    picture = page.locator("[data-testid=stImage] img")
+    picture.wait_for()
+    before = picture.get_attribute("src")
+    page.get_by_role("combobox", name=re.compile("Method or similarity")).click()
+    page.get_by_role("option", name="st_adapter", exact=True).click()
+    page.get_by_role("heading", name="ST-Adapter", exact=True).wait_for()
+    page.wait_for_url("**method=st_adapter**")
+    settled(page, "Methods")
+    assert picture.get_attribute("src") != before
+    assert picture.evaluate("image => image.naturalWidth > 0 && image.width <= 400")
 
 
 def test_a_run_in_the_address_opens_its_record(address, open_page):

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from stan import cli
 from stan.cli import doctor
 from stan.cli.doctor import Check
 
@@ -111,3 +112,12 @@ def test_a_full_disk_is_a_finding(monkeypatch):
     monkeypatch.setattr(doctor, "FREE_BYTES", 10**18)
     check = doctor._disk(Path.cwd())
     assert not check.ok and check.needed
+
+
+@pytest.mark.slow
+def test_a_comparison_is_kept_as_it_is_printed(tmp_path, capsys):
+    sets, kept = Path(__file__).parents[1] / "golden" / "peers" / "actionclip", tmp_path / "parity.json"
+    assert cli.run(["doctor", "--parity", str(sets), "--out", str(kept), "--json"]) == 0
+    assert json.loads(kept.read_text()) == json.loads(capsys.readouterr().out)
+    assert cli.run(["doctor", "--out", str(kept)]) == 2
+    assert "name their folder by --parity" in capsys.readouterr().err

@@ -12,6 +12,7 @@ from dashboard import labels
 from stan import experiments, results
 from stan.bench import store
 from stan.bench.fake_runs import experiment, write_probe, write_run, write_study
+from stan.results import reader
 
 APP = Path(__file__).resolve().parents[2] / "dashboard" / "app.py"
 
@@ -22,7 +23,7 @@ def nothing_shipped(tmp_path, monkeypatch) -> Path:
     folder = tmp_path / "reference"
     folder.mkdir()
     monkeypatch.setattr(results, "SHIPPED", folder)
-    monkeypatch.setattr(results.reader, "SHIPPED", folder)
+    monkeypatch.setattr(reader, "SHIPPED", folder)
     monkeypatch.setattr(store, "SHIPPED", folder)
     return folder
 
@@ -437,3 +438,20 @@ def test_a_link_out_of_a_run_folder_is_no_notebook(runs_root, tmp_path):
     (folder / "away.html").symlink_to(secret)
     (folder / "train.html").write_text("mine")
     assert [page.name for page in records.executed_notebooks(str(folder))] == ["train.html"]
+
+
+@pytest.mark.slow
+def test_methods_shows_the_card_in_the_address(open_dashboard):
+    page = open_dashboard("methods", method="x_clip")
+    assert page.selectbox[0].value == "x_clip" and [part.value for part in page.subheader] == ["X-CLIP"]
+    told = texts(page)
+    assert "① Each frame's CLS token writes a message" in told
+    assert "**Loads:** the released X-CLIP; X-CLIP in Hugging Face's layout" in told
+    assert 82.7 in table(page, "benchmark")["value"].tolist()
+    shown = shown_after(page, "token_roll")
+    assert "**Adds:** no parameters" in texts(shown) and "None." in texts(shown)
+
+
+def shown_after(page: AppTest, method: str) -> AppTest:
+    page.selectbox[0].set_value(method)
+    return shown(page)

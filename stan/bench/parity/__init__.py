@@ -85,20 +85,22 @@ def _of_set(name: str, found: list[Difference]) -> dict[str, Any]:
 
 
 def parity(folder: str | Path) -> list[Difference]:
-    """Compare every set in a folder of sets, or the one set that the folder is, with what our methods give.
+    """Compare every set at or below a folder with what our methods give.
 
     Raises ValueError for a folder without sets, a set of no known rival, and an output that is neither reproduced nor
     named as left out.
     """
-    folder = Path(folder)
-    sets = (
-        [folder]
-        if (folder / CHECKPOINT).is_file()
-        else sorted(p.parent for p in folder.glob(f"*/{CHECKPOINT}"))
+    return [difference for one in sets(folder) for difference in differences(read(one))]
+
+
+def sets(folder: str | Path) -> list[Path]:
+    """Return the folders of the sets at or below a folder. Raises ValueError if there are none."""
+    found = sorted(
+        {checkpoint.parent for checkpoint in Path(folder).rglob(CHECKPOINT)}, key=lambda one: one.name
     )
-    if not sets:
+    if not found:
         raise ValueError(f"{folder} holds no reference outputs: expected folders with {CHECKPOINT}")
-    return [difference for one in sets for difference in differences(read(one))]
+    return found
 
 
 def differences(golden: Golden) -> Iterator[Difference]:

@@ -43,7 +43,7 @@ def _with_the_order(model: DualEncoder, golden: Golden) -> TokenRoll:
     return temporal
 
 
-def _pass(name: str, model: DualEncoder, video: Tensor) -> Outputs:
+def _pass(name: str, model: DualEncoder, video: Tensor) -> dict[str, Tensor]:
     *_, (_, last) = model.encoder.blocks(video)
     embedded = model.encode_video(video)
     return {

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import torch
 
 from stan.bench.parity.golden import CHECKPOINT, Golden, Outputs, Rival
 from stan.models.checkpoint import fill
-from stan.models.clip import TextOutput, from_config
+from stan.models.clip import Clip, TextOutput, from_config
 from stan.models.layouts.stan import HEAD
 from stan.models.similarity import build
+from stan.models.similarity.base import Similarity
 from stan.models.temporal.base import mean_over_frames
 from stan.models.video_encoder import VideoOutput
 
@@ -31,14 +34,18 @@ def _outputs(golden: Golden) -> Outputs:
     clip = from_config(_clip(tokens.shape[-1], tokens.shape[1]))
     tau = {"tau": golden.settings["flags"]["tau"]}
     ours = {mode: build(name, clip, options | tau)(text, video) for mode, (name, options) in HEADS.items()}
+    return ours | {"drl_wti": _weighing(golden, clip)(text, video)}
+
+
+def _weighing(golden: Golden, clip: Clip) -> Similarity:
     state, _ = HEAD.renamed(golden.checkpoint())
     design = HEAD.design(state, {})
-    weighing = build(design["similarity"], clip, design["similarity_options"])
-    fill(weighing, {key.removeprefix("score."): x for key, x in state.items()}, golden.folder / CHECKPOINT)
-    return ours | {"drl_wti": weighing(text, video)}
+    score = build(design["similarity"], clip, design["similarity_options"])
+    fill(score, {key.removeprefix("score."): x for key, x in state.items()}, golden.folder / CHECKPOINT)
+    return score
 
 
-def _clip(width: int, length: int) -> dict:
+def _clip(width: int, length: int) -> dict[str, Any]:
     """Return a CLIP of the embeddings' width: the heads read nothing else of it."""
     small = {"width": width, "layers": 1}
     return {

@@ -10,25 +10,22 @@ from typing import Any
 import torch
 from safetensors import safe_open
 
-from stan.bench.parity import parity, report
+from stan.bench.parity import parity, report, sets
 from stan.bench.parity.golden import CHECKPOINT, SETTINGS
 from stan.models.layouts import recognise
 
 
 def compared(folder: str | Path) -> dict[str, Any]:
-    """Compare every set in a folder of sets.
+    """Compare every set at or below a folder.
 
     The result is that of `report`, with {"date", "torch"}, and for each set {"repository", "commit", "layout": what
     `stan convert` calls the set's checkpoint, or None if it doesn't read it}. Raises the errors of `parity`.
     """
     found = report(parity(folder))
-    sets = [one | _origin(_folder(Path(folder), one["set"])) for one in found["sets"]]
+    places = {place.name: place for place in sets(folder)}
     now = datetime.now(UTC).isoformat(timespec="seconds")
-    return found | {"date": now, "torch": torch.__version__, "sets": sets}
-
-
-def _folder(folder: Path, name: str) -> Path:
-    return folder if (folder / CHECKPOINT).is_file() else folder / name
+    described = [one | _origin(places[one["set"]]) for one in found["sets"]]
+    return found | {"date": now, "torch": torch.__version__, "sets": described}
 
 
 def _origin(folder: Path) -> dict[str, Any]:

@@ -31,7 +31,8 @@ def _tokens(
 ) -> Iterator[tuple[str, Tensor]]:
     """Yield the tokens before the blocks, with their times, and after each of them."""
     cls, patches = model.encoder.embed(video).split([1, model.clip.patches], 2)
-    yield "tokens_before_blocks", ordered(torch.cat([cls, model.temporal.time(patches)], 2))
+    timed = model.temporal.get_submodule("time")(patches)
+    yield "tokens_before_blocks", ordered(torch.cat([cls, timed], 2))
     for i, x in model.encoder.blocks(video):
         yield f"tokens_after_block_{i}", ordered(x)
 

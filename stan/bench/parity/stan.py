@@ -20,7 +20,9 @@ def _first(golden: Golden) -> Outputs:
     model, video = golden.model(), golden.io["video"]
     assert isinstance(model.temporal, Stan)
     layers = {f"{k}": layer for k, layer in enumerate(model.temporal.layers)}
-    parts = {f"{k} across": layer.cross_frame for k, layer in enumerate(model.temporal.layers)}
+    parts = {
+        f"{k} across": layer.get_submodule("cross_frame") for k, layer in enumerate(model.temporal.layers)
+    }
     with traced(layers | parts) as seen:
         model.temporal.branch_tokens(model.encoder.levels(video))
     embedded = model.encode_video(video)

@@ -22,11 +22,10 @@ def _design(state: State, told: Mapping[str, Any]) -> dict[str, Any]:
     lacking = [name for name in (_TIME, _FIRST, _CLASSES) if name not in state]
     if lacking:
         raise ValueError(f"lacks {listed(lacking)} (our names): no checkpoint of a whole AIM")
-    state[_TIME] = state[_TIME].flatten(0, -2)
-    bottleneck, width = state[_FIRST].shape
+    state[_TIME] = state[_TIME].squeeze(0)
     adapted_input = any(key.startswith("temporal.before_time.") for key in state)
     options = {
-        "ratio": bottleneck / width,
+        "ratio": len(state[_FIRST]) / state[_FIRST].shape[-1],
         "adapted_input": adapted_input,
         # the only released setting with an adapted input, for Something-Something, has scale 1
         "scale": told.get("adapter_scale", 1.0 if adapted_input else 0.5),

@@ -49,14 +49,13 @@ def clustering(state: State, told: Mapping[str, Any]) -> dict[str, Any]:
 
 def _place(frames: int, segments: list[int], clusters: list[int]) -> dict[str, int]:
     """Return segment, clusters and block from the numbers of segments and of clusters at each of CLIP's blocks."""
-    before = list(zip([frames, *segments], [clusters[0], *clusters], strict=False))
-    after = list(zip(segments, clusters, strict=True))
+    fewer = zip([frames, *segments], segments, [clusters[0], *clusters], clusters, strict=False)
     at = [
         i
-        for i, (old, new) in enumerate(zip(before, after, strict=False))
-        if new[0] < old[0] or new[1] < old[1]
+        for i, (frames_before, after, before, kept) in enumerate(fewer)
+        if after < frames_before or kept < before
     ]
-    if len(at) != 1 or frames % segments[at[0]]:
+    if len(segments) != len(clusters) or len(at) != 1 or frames % segments[at[0]]:
         raise ValueError(
             f"{frames} frames, target_frames_blocks={segments} and cluster_num_blocks={clusters} merge frames before"
             f" blocks {at}: this method merges them once, into segments of equal length"

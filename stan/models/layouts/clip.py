@@ -120,9 +120,8 @@ def architecture(
     if activation not in ACTIVATIONS:
         raise ValueError(f"activation {activation!r} is not known; choose {' or '.join(ACTIVATIONS)}")
     vision = "clip.visual."
-    conv, positions, proj = _needed(
-        state, "image", *(f"{vision}{name}" for name in ("conv1.weight", "positional_embedding", "proj"))
-    )
+    dimensions = {"conv1.weight": 4, "positional_embedding": 2, "proj": 2}
+    conv, positions, proj = _needed(state, "image", vision, dimensions)
     width, _, patch, _ = conv.shape
     return {
         "embed_dim": proj.shape[1],
@@ -142,11 +141,8 @@ def _text_architecture(state: Mapping[str, Tensor], heads: int | None) -> dict[s
     text = "clip.text."
     if not any(name.startswith(text) for name in state):
         return None
-    tokens, positions, _ = _needed(
-        state,
-        "text",
-        *(f"{text}{name}" for name in ("token_embedding.weight", "positional_embedding", "text_projection")),
-    )
+    dimensions = {"token_embedding.weight": 2, "positional_embedding": 2, "text_projection": 2}
+    tokens, positions, _ = _needed(state, "text", text, dimensions)
     vocabulary, width = tokens.shape
     return {
         "context_length": len(positions),
@@ -157,11 +153,18 @@ def _text_architecture(state: Mapping[str, Tensor], heads: int | None) -> dict[s
     }
 
 
-def _needed(state: Mapping[str, Tensor], tower: str, *names: str) -> list[Tensor]:
-    lacking = [name for name in names if name not in state]
+def _needed(
+    state: Mapping[str, Tensor], tower: str, prefix: str, dimensions: Mapping[str, int]
+) -> list[Tensor]:
+    """Return the tensors behind `prefix` from which sizes are read, each with its number of dimensions."""
+    expected = {f"{prefix}{name}": count for name, count in dimensions.items()}
+    lacking = [name for name in expected if name not in state]
     if lacking:
         raise ValueError(f"lacks {listed(lacking)} (our names): no checkpoint of a whole {tower} tower")
-    return [state[name] for name in names]
+    odd = [name for name, count in expected.items() if state[name].ndim != count]
+    if odd:
+        raise ValueError(f"has another shape of {listed(odd)} (our names): no {tower} tower has it")
+    return [state[name] for name in expected]
 
 
 def _heads(tower: str, width: int, given: int | None) -> int:

@@ -11,7 +11,7 @@ from typing import Any
 from stan.models.layouts.centerclip import clustering
 from stan.models.layouts.clip import openai_names
 from stan.models.layouts.names import Layout, State, count
-from stan.models.layouts.told import flags, layer_norm_eps
+from stan.models.layouts.told import layer_norm_eps
 
 EPS = 1e-12
 """Of the LayerNorms that these sources add to CLIP."""
@@ -40,9 +40,8 @@ def sequence(state: State, told: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _mean_pooling(state: State, told: Mapping[str, Any]) -> dict[str, Any]:
-    if flags(told).get("cluster_inter"):
-        return clustering(state, told)
-    return sequence(state, told)
+    # CenterCLIP's files may have the same names; only its settings tell that tokens are clustered
+    return clustering(state, {"cluster_inter": False, **told})
 
 
 def _tight(state: State, told: Mapping[str, Any]) -> dict[str, Any]:

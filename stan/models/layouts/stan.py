@@ -39,7 +39,7 @@ def _design(state: State, told: Mapping[str, Any]) -> dict[str, Any]:
     transpose_projections(state, told)
     state["clip.logit_scale"] = torch.tensor(LOGIT_SCALE)
     layers = count(state, "temporal.layers.")
-    options = {"layers": layers, "max_frames": len(time)}
+    options: dict[str, Any] = {"layers": layers, "max_frames": len(time)}
     if "temporal.layers.0.cross_frame.over_time.weight" in state:
         options |= {"cross_frame": "convolution", "convolution": "dense"}
     return {"temporal": "stan", "options": options}

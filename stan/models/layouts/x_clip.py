@@ -66,7 +66,7 @@ def _names(blocks: str, integration: str, norm: str) -> dict[str, str]:
 def _design(state: State, told: Mapping[str, Any]) -> dict[str, Any]:
     if _TIME not in state:
         raise ValueError(f"lacks {_TIME} (our name): no checkpoint of a whole X-CLIP")
-    state[_TIME] = state[_TIME].flatten(0, -2)
+    state[_TIME] = state[_TIME].squeeze(0)
     of_integration = told.get("mit_heads") or told.get("vision_config", {}).get("mit_num_attention_heads")
     of_prompts = told.get("prompts_heads") or told.get("prompt_num_attention_heads")
     return {

@@ -44,6 +44,10 @@ class TemporalAlignment(Similarity):
         super().__init__(clip)
         self.weight = nn.Parameter(std * torch.randn(centres, clip.embed_dim))
         self.centre = nn.Parameter(std * torch.randn(centres, clip.embed_dim))
+        if resampled and clip.visual.attn_pool is not None:
+            raise ValueError(
+                "temporal_alignment: resampled=True reads CLS tokens, and a CoCa has none to read"
+            )
         self.blocks = copied_blocks(clip, 1, "temporal_alignment", eps) if resampled else None
         self._temporal: tuple[TemporalDifference, ...] = ()
 

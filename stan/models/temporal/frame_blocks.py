@@ -149,8 +149,8 @@ def _first_block(clip: Clip, heads: int | None, method: str) -> Any:
 
 def _formed(block: Any, form: BlockForm, method: str) -> nn.Module:
     """Give the block the form's layer norms and activation."""
-    for norm in (block.ln_1, block.ln_2):
-        norm.eps = norm.eps if form.eps is None else form.eps
+    if form.eps is not None:
+        block.apply(partial(_set_eps, eps=form.eps))
     if form.activation not in (None, *ACTIVATIONS):
         known = " or ".join(ACTIVATIONS)
         raise ValueError(f"{method}: activation={form.activation!r}: choose {known}, or None for CLIP's own")

@@ -99,7 +99,7 @@ class DenseConvolution(nn.Module):
     def __init__(self, width: int, drop_path: float, kernel: tuple[int, int, int], grid: tuple[int, int]):
         super().__init__()
         self.grid = grid
-        self.over_time = nn.Conv3d(width, width, kernel, padding=tuple(size // 2 for size in kernel))
+        self.over_time = nn.Conv3d(width, width, kernel, padding="same")
         self.drop_path = DropPath(drop_path)
         self.temporal_fc = zero(nn.Linear(width, width))
 

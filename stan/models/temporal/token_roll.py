@@ -42,7 +42,7 @@ class TokenRoll(Temporal):
     ):
         super().__init__(clip, frames)
         self.changes_from = 0
-        self.count = int(share * (1 + clip.patches))
+        self.count = int(share * (1 + clip.patches) + 1e-6)  # a share of 1/49 is one token of 49
         if share != 0 and not 1 <= self.count <= clip.patches // 2:
             raise ValueError(
                 f"token_roll: share={share} rolls {self.count} of {clip.patches} patches each way: choose 1 to"

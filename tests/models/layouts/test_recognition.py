@@ -66,6 +66,16 @@ def test_what_does_not_fit_is_named_and_nothing_is_written(tmp_path, name):
     assert not target.parent.exists()
 
 
+@pytest.mark.parametrize(
+    ("name", "key"), [("x_clip", "mit.positional_embedding"), ("aim", "backbone.temporal_embedding")]
+)
+def test_times_of_two_videos_are_none(tmp_path, name, key):
+    state = weights(name)
+    file = released(tmp_path, name, state | {key: torch.cat([state[key]] * 2)})
+    with pytest.raises(ValueError, match="has another shape of encoder.temporal"):
+        load_released(file)
+
+
 def test_methods_do_not_take_each_others_files(tmp_path):
     """A mixture of two files is neither."""
     for name, other in (("x_clip", "aim"), ("st_adapter", "x_clip"), ("aim", "actionclip")):

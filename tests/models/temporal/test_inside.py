@@ -35,6 +35,8 @@ OPTIONS = {
     "center_clip of three": ("center_clip", {"segment": 3, "clusters": 5, "block": 1}),
     "divided_space_time with one CLS": ("divided_space_time", {"one_cls": True, "drop_path": 0.1}),
     "joint_space_time with one CLS": ("joint_space_time", {"one_cls": True, "drop_path": 0.1}),
+    "token_learner released": ("token_learner", {"tokens": 3, "released": True}),
+    "token_roll with times and a pooler": ("token_roll", {"times": True, "pooler": True}),
     "token_learner early": ("token_learner", {"tokens": 3, "block": 0}),
 }
 SETTINGS = {name: (name, {}) for name in INSIDE} | OPTIONS
@@ -53,6 +55,7 @@ CLIP_OF_ONE_FRAME = [
     "joint_space_time with one CLS",
     "frozen_in_time",
     "token_roll",
+    "token_roll with times and a pooler",
 ]
 ORDER_BLIND = ["x_clip without MIT"]
 
