@@ -72,9 +72,14 @@ def _model(backbone: str, temporal: str, similarity: str = "cosine", **options: 
     return ModelConfig(backbone, "openai", temporal, options, similarity)
 
 
+def _scored(
+    backbone: str, temporal: str, similarity: str, scoring: dict[str, Any], **options: Any
+) -> ModelConfig:
+    return replace(_model(backbone, temporal, similarity, **options), similarity_options=scoring)
+
+
 def _classifier(backbone: str, temporal: str, suite: str, **options: Any) -> ModelConfig:
-    model = _model(backbone, temporal, "linear_classifier", **options)
-    return replace(model, similarity_options={"classes": label_sets.count(suite)})
+    return _scored(backbone, temporal, "linear_classifier", {"classes": label_sets.count(suite)}, **options)
 
 
 _CLIP4CLIP = TrainConfig(
@@ -90,21 +95,16 @@ _CLIP4CLIP = TrainConfig(
     loss="contrastive-mean",
 )
 """CLIP4Clip's, which DRL shares."""
-_ADDED: dict[str, Any] = {"normalised": True, "eps": 1e-12}
-"""Frames of length 1 before the mean, and the eps of added blocks, of CLIP4Clip and what is built on it."""
+
+_AFTER: dict[str, Any] = {"normalised": True, "eps": 1e-12}
+"""What CLIP4Clip, DRL and CLIP2Video fix of the blocks behind CLIP."""
 
 
 def _clip4clip() -> list[Benchmark]:
     heads = {
         "meanp": (_model("ViT-B-32", "mean", normalised=True), ""),
-        "seqtransf": (_model("ViT-B-32", "sequence_transformer", **_ADDED), "Clip4Clip"),
-        "tighttransf": (
-            replace(
-                _model("ViT-B-32", "mean", "tight_transformer"),
-                similarity_options={"dropout": 0.1, "eps": 1e-12},
-            ),
-            "",
-        ),
+        "seqtransf": (_model("ViT-B-32", "sequence_transformer", **_AFTER), "Clip4Clip"),
+        "tighttransf": (_scored("ViT-B-32", "mean", "tight_transformer", {"dropout": 0.1, "eps": 1e-12}), ""),
     }
     return [
         _row(
@@ -128,17 +128,16 @@ def _drl() -> Benchmark:
     return _row(
         "drl-msrvtt",
         _captions("msrvtt"),
-        replace(
-            _model("ViT-B-32", "sequence_transformer", "token_interaction", **_ADDED),
-            similarity_options={"padded_as_zero": True},
-        ),
+        _scored("ViT-B-32", "sequence_transformer", "token_interaction", {"padded_as_zero": True}, **_AFTER),
         replace(_CLIP4CLIP, decorrelation=1.1e-4, decorrelated="weighed-tokens"),
         "foolwood/DRL README and main.py (475f96c)",
         ("released", "DRL-B/32, WTI and CDCR"),
         differs=(
-            BERT_ADAM,
-            UNIFORM,
-            "an epoch visits every caption; here every video, with one of its captions",
+            *(
+                BERT_ADAM,
+                UNIFORM,
+                "an epoch visits every caption; here every video, with one of its captions",
+            ),
         ),
     )
 
@@ -147,9 +146,10 @@ def _clip2video() -> Benchmark:
     return _row(
         "clip2video-msrvtt",
         _captions("msrvtt"),
-        replace(
-            _model("ViT-B-32", "temporal_difference", "temporal_alignment", first_frame_mask=True, **_ADDED),
-            similarity_options={"resampled": True, "eps": 1e-12},
+        _scored(
+            *("ViT-B-32", "temporal_difference", "temporal_alignment", {"resampled": True, "eps": 1e-12}),
+            **_AFTER,
+            first_frame_mask=True,
         ),
         _CLIP4CLIP,
         "CryhanFang/CLIP2Video README and test/MSRVTT9k_TAB_TDB.sh (e941318)",
@@ -204,7 +204,7 @@ def _x_clip(backbone: str, frames: int, table: str) -> Benchmark:
     return _row(
         f"x_clip-kinetics-{backbone}-{frames}",
         _classes("kinetics", "x_clip", frames),
-        replace(_model(names[backbone], "x_clip", "video_prompts"), similarity_options={"reads": "patches"}),
+        _scored(names[backbone], "x_clip", "video_prompts", {"reads": "patches"}),
         _X_CLIP,
         f"microsoft/VideoX X-CLIP/configs/k400/{patch}.yaml, utils/ and datasets/build.py (0cf704a)",
         (table, label),
@@ -483,12 +483,12 @@ def _mug_stan() -> list[Benchmark]:
         ),
     }
     options = {"layers": 4, "cross_frame": "attention", "first_input": "released", "merge": "sum"}
-    heads = {"similarity_options": {"tau": 100.0, "released": True}}
+    head = {"tau": 100.0, "released": True}
     return [
         _row(
             f"mug_stan-{name}",
             replace(data, augmentation="crop"),
-            replace(_model(f"ViT-B-{name[-2:]}", "stan", "mug_full", **options), **heads),
+            _scored(f"ViT-B-{name[-2:]}", "stan", "mug_full", head, **options),
             replace(_MUG_STAN, **recipe),
             f"farewellthree/STAN configs/exp/stan/mugstan_{name.replace('-', '_').replace('msrvtt', 'msrvt')}_hf.py",
             differs=(*differs, HALF, "training may start from weights trained on WebVid-10M; here from CLIP"),

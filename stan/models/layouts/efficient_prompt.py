@@ -9,7 +9,7 @@ from typing import Any
 import torch
 
 from stan.models.layouts.clip import openai_names
-from stan.models.layouts.names import Layout, State, count
+from stan.models.layouts.names import Layout, State, count, listed
 from stan.models.layouts.told import flags, require
 
 VECTORS, HEADS = 16, 8
@@ -20,9 +20,10 @@ TEMPERATURE = 0.07
 
 def _design(state: State, told: Mapping[str, Any]) -> dict[str, Any]:
     require(told, {"temporal": (1, True), "featnorm": (1, True)})
-    given, position = flags(told), state.get("temporal.position")
-    if position is None:
-        raise ValueError("lacks temporalEmbedding.weight: no checkpoint of a whole Efficient-Prompt")
+    given = flags(told)
+    lacking = [name for name in ("temporal.position", "clip.logit_scale") if name not in state]
+    if lacking:
+        raise ValueError(f"lacks {listed(lacking)} (our names): no checkpoint of a whole Efficient-Prompt")
     state["clip.logit_scale"] = torch.tensor(-math.log(given.get("temperature", TEMPERATURE)))
     options = {
         "prefix": given.get("prefix", VECTORS),
@@ -31,7 +32,8 @@ def _design(state: State, told: Mapping[str, Any]) -> dict[str, Any]:
         "heads": given.get("tfm_heads", HEADS),
         "table": True,
     }
-    return {"temporal": "efficient_prompting", "options": options, "frames": len(position)}
+    frames = given.get("frames", len(state["temporal.position"]))
+    return {"temporal": "efficient_prompting", "options": options, "frames": frames}
 
 
 EFFICIENT_PROMPT = Layout(

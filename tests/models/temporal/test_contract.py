@@ -108,7 +108,8 @@ def test_padding_of_texts_changes_nothing(model):
 def test_who_knows_the_order(model, name, video):
     shuffled = model.encode_video(video[:, [2, 0, 3, 1]]).video
     difference = (shuffled - model.encode_video(video).video).abs().max()
-    assert difference < 1e-5 if name in BLIND_TO_ORDER else difference > 1e-4
+    seen = 1e-4 if name == "vtn" else 1e-3  # VTN's matrices start from N(0, .02^2), as released
+    assert difference < 1e-5 if name in BLIND_TO_ORDER else difference > seen
 
 
 @torch.no_grad()
