@@ -20,8 +20,8 @@ hide-toc: true
 Every temporal method of `stan.models.temporal.METHODS` and every similarity of `stan.models.similarity.SIMILARITIES`,
 with its source, what it starts as, and where its defaults differ from its authors' code. With the released setting,
 each is compared with outputs of that code, computed once on small random weights (`tests/golden`); `stan doctor
---parity` repeats the comparison. All run under one recipe here; the rows that stand for them are in the study
-[structures](../results/structures.md).
+--parity` repeats the comparison. What is left out of it has its reason on the method's page. The study
+[structures](../results/structures.md) trains all of them under one recipe.
 
 ```{raw} html
 <style>.content { width: 100%; max-width: 80em }</style>

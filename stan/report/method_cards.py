@@ -160,7 +160,7 @@ def facts(card: Card) -> list[tuple[str, str]]:
     of = card.mechanism
     own_recipe = released(card)
     left_out = [
-        f"{one.set}: {len(outputs)} outputs, because {reason}"
+        f"{one.set}, {len(outputs)} outputs: {reason}"
         for one in card.compared
         for reason, outputs in one.left_out.items()
     ]

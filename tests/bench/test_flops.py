@@ -94,7 +94,7 @@ def test_an_unknown_preset_is_named(capsys):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("method", ["x_clip", "aim", "center_clip"])
+@pytest.mark.parametrize("method", ["x_clip", "aim", "center_clip", "temporal_difference"])
 def test_work_is_counted_where_tensors_have_no_values(method):
     assert of_model(ModelConfig("tiny", temporal=method), frames=4)["gmacs_linear"] > 0
 

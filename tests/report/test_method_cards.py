@@ -61,7 +61,7 @@ def test_what_is_left_out_is_counted_with_its_reason():
     ((reason, outputs),) = one.left_out.items()
     assert len(outputs) == 5 and reason.startswith("text and frames run through the same blocks there")
     assert (
-        f"all_in_one: 5 outputs, because {reason}"
+        f"all_in_one, 5 outputs: {reason}"
         in dict(method_cards.facts(method_cards.card("token_roll")))["Left out"]
     )
 

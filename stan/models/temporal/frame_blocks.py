@@ -107,7 +107,7 @@ def mix(
     Numbers instead are added to the logits of the attention to each token. read: number of first tokens that are
     returned, so that the last block computes no others; None: all.
     """
-    nothing_hidden = real is None or (real.dtype == torch.bool and bool(real.all()))
+    nothing_hidden = real is None or (real.dtype == torch.bool and not real.is_meta and bool(real.all()))
     keys = None if real is None or nothing_hidden else real[:, None, None]
     same_parts = cast("Iterable[Block]", blocks)  # as a block of the image tower has
     for i, block in enumerate(same_parts, 1):
