@@ -25,7 +25,7 @@ from tests.support.small_clips import write_clip
 
 FRAMES = 3
 QUERY = "a red square moves"
-REFUSED = {"x_clip", "center_clip", "joint_space_time", "token_learner"}
+REFUSED = {"x_clip", "center_clip", "joint_space_time", "frozen_in_time", "token_learner"}
 
 
 def tiny(temporal: str = "stan", **options) -> DualEncoder:

@@ -245,7 +245,7 @@ def test_whose_embeddings_training_leaves_as_they_are(temporal, frozen, alike):
     [
         ({"frozen": "images"}, "it can be vision, text, clip, nothing"),
         ({"precision": "8"}, "it can be 32-true, bf16-mixed"),
-        ({"loss": "hinge"}, "it can be cross-entropy, kl"),
+        ({"loss": "hinge"}, "it can be cross-entropy, contrastive-mean, kl"),
         ({"lr": 0.0}, "must be above zero"),
         ({"epochs": -1}, "can't be negative"),
         ({"chunk": -1}, "can't be negative"),

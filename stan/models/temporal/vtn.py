@@ -44,7 +44,7 @@ class Vtn(Temporal):
     ):
         super().__init__(clip, frames)
         width = clip.embed_dim
-        heads = heads or width // 64
+        heads = heads or max(1, width // 64)
         if layers < 1 or window < 2 or heads < 1 or width % heads:
             raise ValueError(
                 f"vtn: layers={layers}, window={window}, heads={heads}: choose at least one layer, a window of at least"
