@@ -34,7 +34,8 @@ class Conversion(NamedTuple):
     """What was read from a file of another layout: the design of the model, its tensors under our names, a report."""
 
     design: dict[str, Any]
-    """Keys: architecture (open_clip's), temporal, options, frames, similarity, similarity_options; JSON values."""
+    """Keys: architecture (open_clip's), temporal, options, frames, similarity, similarity_options, and pixels (mean and
+    std) where they aren't CLIP's; JSON values."""
     state: dict[str, Tensor]
     report: dict[str, Any]
 
@@ -124,6 +125,8 @@ def understand(
     design["architecture"] = _joined(of_clip, implied_design.get("architecture", {}))
     design["options"] = implied_design.get("options", {}) | dict(options or {})
     design.setdefault("frames", told.get("frames", frames))
+    if layout.pixels is not None:
+        design["pixels"] = layout.pixels
     if similarity is not None and similarity != design["similarity"]:
         design |= {"similarity": similarity, "similarity_options": RELEASED_HEADS.get(similarity, {})}
         left_out |= {key: "another similarity was asked for" for key in state if key.startswith("score.")}
@@ -134,7 +137,7 @@ def understand(
 
 def assemble(design: Mapping[str, Any], state: Mapping[str, Tensor], source: str | Path) -> DualEncoder:
     """Build the model from the design and the tensors of a `Conversion`; `source` is named in errors."""
-    clip = from_config(design["architecture"])
+    clip = from_config(design["architecture"], *design.get("pixels", (None, None)))
     temporal = build_temporal(design["temporal"], clip, design["frames"], design["options"])
     similarity = design["similarity"]
     of_similarity = design.get("similarity_options", RELEASED_HEADS.get(similarity))  # 0.2 didn't write them

@@ -12,7 +12,7 @@ import torch
 from einops import rearrange
 from torch import Tensor
 
-from stan.models.layouts.names import Layout, State, count
+from stan.models.layouts.names import CENTRED, Layout, State, count
 from stan.models.layouts.vit import as_clip, needed
 
 _ATTENTION = "MultiHeadDotProductAttention_0"
@@ -150,6 +150,7 @@ TOKEN_LEARNER = Layout(
     | _block_names("Transformer", _VISUAL, _OF_CLIP),
     prepare=_as_torch,
     design=_token_learner,
+    pixels=CENTRED,
 )
 VIVIT = Layout(
     "scenic's ViViT, factorised encoder",
@@ -167,4 +168,5 @@ VIVIT = Layout(
     | _block_names("TemporalTransformer", "temporal.blocks.", _OF_TORCH),
     prepare=_as_torch,
     design=_vivit,
+    pixels=CENTRED,
 )

@@ -13,7 +13,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from stan.models.layouts.names import Layout, State, count, listed
+from stan.models.layouts.names import IMAGENET, SLOWFAST, Layout, State, count, listed
 
 EPS = 1e-6
 LOGIT_SCALE = math.log(20)  # Frozen's recipe divides cosines by 0.05
@@ -115,6 +115,7 @@ TIMESFORMER = Layout(
     }
     | attention_names(rf"{_BLOCK}temporal_attn", r"temporal.over_time.\g<n>.attention"),
     design=_timesformer,
+    pixels=SLOWFAST,
 )
 
 
@@ -143,6 +144,7 @@ FROZEN_IN_TIME = Layout(
     | attention_names(rf"video_model\.{_BLOCK}timeattn", r"temporal.over_time.\g<n>.attention"),
     left_out={r"(text_model|txt_proj)\..+": "a text tower that is no CLIP's: only videos are embedded"},
     design=_frozen,
+    pixels=IMAGENET,
 )
 
 
@@ -218,6 +220,7 @@ VTN = Layout(
     },
     prepare=_join_longformer,
     design=_vtn,
+    pixels=SLOWFAST,
 )
 
 
@@ -250,4 +253,5 @@ ALL_IN_ONE = Layout(
         r"(mlm|vtm|itm)_score\..+": "a head of pretraining",
     },
     design=_all_in_one,
+    pixels=SLOWFAST,
 )

@@ -13,7 +13,7 @@ from stan.models.layouts.clip import (
     openai_names,
     transpose_projections,
 )
-from stan.models.layouts.names import Layout, State, count
+from stan.models.layouts.names import IMAGENET, Layout, State, count
 
 _TIME = "temporal.integration.time.weight"
 _MESSAGE = {"fc": "write", "ln": "norm", "attn": "attention"}
@@ -100,6 +100,7 @@ RELEASED = Layout(
     (r"visual\..+\.message_fc\..+", r"mit\..+", r"prompts_generator\..+"),
     _names(r"visual\.transformer\.resblocks\.", r"mit\.resblocks\.", "norm") | openai_names(),
     design=_design,
+    pixels=IMAGENET,
 )
 HUGGINGFACE = Layout(
     "X-CLIP in Hugging Face's layout",
@@ -113,4 +114,5 @@ HUGGINGFACE = Layout(
     },
     prepare=_joined,
     design=_huggingface_design,
+    pixels=IMAGENET,
 )

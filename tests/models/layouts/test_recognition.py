@@ -271,3 +271,12 @@ def test_transformers_own_x_clip(tmp_path):
         expected = theirs(input_ids=ids, pixel_values=video).logits_per_video
         scores = ours.similarity(ours.encode_text(ids), ours.encode_video(video))
     torch.testing.assert_close(ours.logit_scale.exp() * scores.T, expected, rtol=1e-4, atol=1e-4)
+
+
+@pytest.mark.parametrize("name", ["x_clip", "aim"])
+def test_frames_are_normalised_as_in_training(tmp_path, name):
+    """X-CLIP was trained on frames normalised as ImageNet's, AIM on frames normalised as CLIP's."""
+    convert(released(tmp_path, name, weights(name)), tmp_path / "ours.safetensors")
+    clip = stan.load_model(tmp_path / "ours.safetensors").clip
+    known = {"x_clip": (0.485, 0.456, 0.406), "aim": (0.48145466, 0.4578275, 0.40821073)}
+    assert tuple(clip.mean) == known[name]
