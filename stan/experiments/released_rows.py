@@ -213,6 +213,7 @@ def _x_clip(backbone: str, frames: int, table: str) -> Benchmark:
             *(HALF, PER_FRAME, TESTED_IN_SOFTMAX),
             "the rate ends at 8e-8, not 0",
             "clips are mixed within each card's 8 or 4; here within a process's batch",
+            "frames are normalised by ImageNet's mean and std; here by CLIP's",
         ),
     )
 
