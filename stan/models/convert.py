@@ -18,6 +18,7 @@ from stan.models.checkpoint import fill, load, save
 from stan.models.clip import architecture, from_config, load_clip
 from stan.models.dual_encoder import DualEncoder
 from stan.models.layouts.clip import architecture as implied
+from stan.models.layouts.names import Pixels
 from stan.models.temporal import build as build_temporal
 
 NESTED = ("state_dict", "model_state_dict", "model_state", "model")
@@ -125,8 +126,8 @@ def understand(
     design["architecture"] = _joined(of_clip, implied_design.get("architecture", {}))
     design["options"] = implied_design.get("options", {}) | dict(options or {})
     design.setdefault("frames", told.get("frames", frames))
-    if layout.pixels is not None:
-        design["pixels"] = layout.pixels
+    if (pixels := _pixels(path) or layout.pixels) is not None:
+        design["pixels"] = pixels
     if similarity is not None and similarity != design["similarity"]:
         design |= {"similarity": similarity, "similarity_options": RELEASED_HEADS.get(similarity, {})}
         left_out |= {key: "another similarity was asked for" for key in state if key.startswith("score.")}
@@ -154,6 +155,13 @@ def _beside(path: Path) -> dict[str, Any]:
     """Return the settings in the first of SETTINGS beside a file, or none."""
     found = next((path.with_name(name) for name in SETTINGS if path.with_name(name).is_file()), None)
     return json.loads(found.read_text(encoding="utf-8")) if found else {}
+
+
+def _pixels(path: Path) -> Pixels | None:
+    """Return the mean and std of pixels in Hugging Face's file beside the weights; None if there isn't one."""
+    beside = path.with_name("preprocessor_config.json")
+    told = json.loads(beside.read_text(encoding="utf-8")) if beside.is_file() else {}
+    return (told["image_mean"], told["image_std"]) if {"image_mean", "image_std"} <= told.keys() else None
 
 
 def _of_model(key: str) -> str:

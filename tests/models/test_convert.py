@@ -244,3 +244,12 @@ def test_the_tiny_clip_by_name(tmp_path):
     save_file(kept, tmp_path / "visual.safetensors")
     model = load_released(tmp_path / "visual.safetensors", clip="tiny")
     assert torch.equal(model.clip.encode_text(IDS).text, clip.encode_text(IDS).text)
+
+
+def test_hugging_faces_mean_and_std_beside_the_weights_count(tmp_path, state):
+    torch.save(state, tmp_path / "clip.pth")
+    told = {"image_mean": [0.5, 0.4, 0.3], "image_std": [0.2, 0.2, 0.1]}
+    (tmp_path / "preprocessor_config.json").write_text(json.dumps(told))
+    convert(tmp_path / "clip.pth", tmp_path / "out" / "ours.safetensors")
+    clip = stan.load_model(tmp_path / "out" / "ours.safetensors").clip
+    assert (list(clip.mean), list(clip.std)) == (told["image_mean"], told["image_std"])
