@@ -52,7 +52,7 @@ RIVALS: dict[str, Rival] = {
     "stan_first": stan.FIRST,
     "stan_released": stan.RELEASED,
 }
-"""How a set is reproduced, by the beginning of its folder's name."""
+"""How a set is reproduced, by a part of its folder's name."""
 TOLERANCE = 1e-5
 """Largest difference, as a share of an output's largest value, at which two outputs count as equal."""
 
@@ -121,10 +121,10 @@ def differences(golden: Golden) -> Iterator[Difference]:
 
 def rival_of(name: str) -> Rival:
     """Return the rival whose set is called `name`. Raises ValueError if there is none, listing those that are known."""
-    found = [known for known in RIVALS if name.startswith(known)]
+    found = [known for known in RIVALS if known in name]
     if not found:
         raise ValueError(
-            f"the set {name} is of no known rival: its folder's name begins with one of {', '.join(RIVALS)}"
+            f"the set {name} is of no known rival: its folder's name has one of {', '.join(RIVALS)}"
         )
     return RIVALS[max(found, key=len)]
 
