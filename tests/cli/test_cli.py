@@ -241,12 +241,11 @@ def test_convert_writes_what_load_model_reads(stan, tmp_path):
 
 @pytest.mark.slow
 def test_index_search_and_recognise(stan, tmp_path, monkeypatch):
-    from stan import library
     from stan.config import ModelConfig
     from stan.models.dual_encoder import build
 
     model = build(ModelConfig(pretrained="random"), 4).eval()
-    monkeypatch.setattr(library.Library, "_load_model", lambda self: model)
+    monkeypatch.setattr("stan.library.library.load_model", lambda name: model)
     videos, place = tmp_path / "videos", ("--library", tmp_path / "library", "--json")
     videos.mkdir()
     write_clip(videos / "red.mp4")
