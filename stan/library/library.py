@@ -225,10 +225,14 @@ class Library:
         model = self.model
         if model.vectors_of_sentences:
             return
-        why = f"scores by {type(model.score).__name__}" if model.clip.tokenizer else "has no tokenizer"
+        if isinstance(model.score, Cosine):
+            raise ValueError(
+                f"{self._name()} has no tokenizer, so no sentence can be read: search by example"
+            )
         raise ValueError(
-            f"{self._name()} {why}, so a sentence has no vector of its own: search by example, or take a model with"
-            " similarity cosine (`stan convert --similarity cosine` leaves a released file's own scoring out)"
+            f"{self._name()} scores by {type(model.score).__name__}, so a sentence has no vector of its own: search by"
+            " example, or take a model with similarity cosine (`stan convert --similarity cosine` leaves a released"
+            " file's own scoring out)"
         )
 
     # ---- recognising

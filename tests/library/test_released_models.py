@@ -39,7 +39,7 @@ def test_a_converted_model_indexes_searches_and_recognises(tmp_path, videos, nam
     red = next(entry for entry in library.entries() if entry.name == "red.mp4")
     (found,) = library.similar(red.id)
     assert found["name"] == "green.mp4" and -1 <= found["score"] <= 1
-    with pytest.raises(ValueError, match="so a sentence has no vector of its own: search by example"):
+    with pytest.raises(ValueError, match="(no vector of its own|no sentence can be read): search by example"):
         library.search("red")  # these tiny models have no tokenizer
     if isinstance(model.score, LinearClassifier):
         names = [f"class {k}" for k in range(model.score.classes)]
