@@ -89,6 +89,7 @@ def own_tensors(name: str) -> list[str]:
     return [next(key for key in keys if key.endswith("visual.ln_post.weight")), *added[:1], *added[-1:]]
 
 
+@pytest.mark.slow
 def test_what_does_not_fit_is_named_and_nothing_is_written(name, file, tmp_path):
     target = tmp_path / "ours.safetensors"
     for key in own_tensors(name):

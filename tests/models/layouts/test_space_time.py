@@ -52,6 +52,7 @@ def test_a_converted_file_gives_the_released_embeddings(tmp_path, name, wrapper)
         torch.testing.assert_close(logits, golden.io["logits"], rtol=1e-5, atol=1e-5)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", SETS)
 def test_what_does_not_fit_is_named_and_nothing_is_written(tmp_path, name):
     state, target = weights(name), tmp_path / "out" / "ours.safetensors"

@@ -59,6 +59,7 @@ def test_a_cell_that_fails_gives_a_code_and_its_words(tmp_path, forks):
     assert "the reason" in running.tail() and "the reason" in (tmp_path / "out/small.html").read_text()
 
 
+@pytest.mark.slow
 def test_a_parameter_that_does_not_fit_ends_it_before_anything_runs(tmp_path, forks):
     running = launch.start(written(tmp_path, "print(a)"), {"a": "1"}, tmp_path / "out", forks=forks)
     assert running.process.wait(60) == 1 and "a must be int, not str" in running.tail()
