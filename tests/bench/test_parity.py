@@ -44,6 +44,15 @@ def test_other_shapes_and_nan_are_never_equal(toy):
     assert shape.largest == nan.largest == math.inf
 
 
+def test_what_the_source_only_pads_is_not_compared(monkeypatch):
+    rival = Rival("Toy", lambda golden: {"y": golden.io["x"]}, frozenset({"x"}), padded=frozenset({"y"}))
+    monkeypatch.setitem(frame.RIVALS, "toy", rival)
+    theirs = torch.tensor([[1.0, 2.0, 9.0]])
+    (same,) = differences(golden(x=theirs[:, :2], y=theirs))
+    (other,) = differences(golden(x=theirs[:, :2] + 1, y=theirs))
+    assert (same.largest, same.scale, other.largest) == (0.0, 2.0, 1.0)
+
+
 def test_the_report_counts_equal_and_left_out(toy):
     x = torch.tensor([1.0])
     found = report(list(differences(golden(x=x, twice=2 * x, odd_one=x))))

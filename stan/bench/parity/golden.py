@@ -48,6 +48,8 @@ class Rival(NamedTuple):
     """Names in `io` that are given, not computed."""
     not_reproduced: Mapping[str, str] = {}
     """Patterns of outputs that ours leaves out on purpose, each with the reason."""
+    padded: frozenset[str] = frozenset()
+    """Outputs whose sequence the source pads with tokens that nothing reads: only ours (B, S, ...) are compared."""
 
 
 class Difference(NamedTuple):
