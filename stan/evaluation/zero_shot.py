@@ -108,8 +108,8 @@ def recognise(
     if pieces is not None:
         strip = _pieces(model, seen.path, pieces)
     encoded = time.perf_counter()
-    scores = class_scores(model, names, templates, seen.output())[0]
-    chances = _chances(model, names, templates, average, seen.output(), temperature)[0]
+    scored = _scored(model, names, templates, average, seen.output(), temperature)
+    scores, chances = (of_video[0] for of_video in scored)
     best = chances.topk(min(top, len(names))).indices.tolist()
     found = {
         "video": seen.name,
@@ -166,17 +166,20 @@ def class_scores(
     return torch.cat(parts).float().cpu().unflatten(0, (len(names), len(templates))).mean(1).T
 
 
-def _chances(
+def _scored(
     model: DualEncoder,
     names: Sequence[str],
     templates: Sequence[str],
     average: str,
     video: VideoOutput,
     temperature: float,
-) -> Float[Tensor, "videos C"]:
-    ensembles = [templates] if average == "scores" else [[template] for template in templates]
-    each = [class_scores(model, names, ensemble, video) / temperature for ensemble in ensembles]
-    return torch.stack(each).softmax(2).mean(0)
+) -> tuple[Float[Tensor, "videos C"], Float[Tensor, "videos C"]]:
+    """Return `class_scores`, and the probabilities that they or, by `average`, each template's own become."""
+    scores = class_scores(model, names, templates, video)
+    if average == "scores":
+        return scores, (scores / temperature).softmax(1)
+    each = torch.stack([class_scores(model, names, [template], video) for template in templates])
+    return scores, (each / temperature).softmax(2).mean(0)
 
 
 def class_vectors(
@@ -274,7 +277,7 @@ def _over_time(
     shown: list[int],
     temperature: float,
 ) -> dict[str, Any]:
-    chances = _chances(model, names, templates, average, parts, temperature)
+    _, chances = _scored(model, names, templates, average, parts, temperature)
     return {
         "of": of,
         "times": [round(float(t), 3) for t in times],

@@ -109,7 +109,10 @@ def test_settings_that_no_run_can_have(suite, changed, said):
 
 
 def test_settings_that_a_run_can_have():
-    check(with_parts(tiny("scenes", frozen="text"), data={"augmentation": "x_clip"}))
-    check(tiny("scenes", frozen="vision", label_smoothing=0.1, clip_gradient=0.0))
     mixing = {"mixup": 0.8, "cutmix": 1.0}
-    check(with_parts(tiny("scenes", frozen="clip", **mixing), data={"augmentation": "crop+flip"}))
+    allowed = (
+        with_parts(tiny("scenes", frozen="text"), data={"augmentation": "x_clip"}),
+        tiny("scenes", frozen="vision", label_smoothing=0.1, clip_gradient=0.0),
+        with_parts(tiny("scenes", frozen="clip", **mixing), data={"augmentation": "crop+flip"}),
+    )
+    assert [check(experiment) for experiment in allowed] == [None] * 3
