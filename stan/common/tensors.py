@@ -1,11 +1,14 @@
-"""Nested dicts of tensors in, the same on a device out."""
+"""Tensors in dicts and tuples in, the same on a device, or joined along their first dimension, out."""
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Sequence
+from typing import Any, TypeVar
 
 import torch
 from torch import Tensor
+
+Parts = TypeVar("Parts", bound=tuple)
 
 
 def to_device(value: Any, device: torch.device) -> Any:
@@ -13,3 +16,8 @@ def to_device(value: Any, device: torch.device) -> Any:
     if isinstance(value, Tensor):
         return value.to(device)
     return {key: to_device(inner, device) for key, inner in value.items()}
+
+
+def joined(parts: Sequence[Parts]) -> Parts:
+    """Return named tuples of tensors as one, each tensor joined along its first dimension."""
+    return type(parts[0])(*map(torch.cat, zip(*parts, strict=True)))

@@ -15,7 +15,7 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from stan.common.tensors import to_device
+from stan.common.tensors import joined, to_device
 from stan.data.loader import Loader
 from stan.evaluation import metrics
 from stan.evaluation.templates import mean_probabilities
@@ -99,16 +99,14 @@ def class_scores(
 def _texts(model: DualEncoder, loader: Loader) -> TextOutput:
     """Embed every caption, or every class name, of the loader's split."""
     ids = loader.captions if loader.videos.task == "retrieval" else loader.classes
-    return _joined(
-        TextOutput, [model.encode_text(part.to(model.device)) for part in ids.split(TEXTS_AT_ONCE)]
-    )
+    return joined([model.encode_text(part.to(model.device)) for part in ids.split(TEXTS_AT_ONCE)])
 
 
 @torch.no_grad()
 def embedded(model: DualEncoder, loader: Loader) -> VideoOutput:
     """Embed every clip of the loader's split, all views of a clip in a row."""
     batches = loader.in_order(max(1, CLIPS_AT_ONCE // loader.views))
-    return _joined(VideoOutput, [embed(model, to_device(batch, model.device)) for batch in batches])
+    return joined([embed(model, to_device(batch, model.device)) for batch in batches])
 
 
 def _scores(
@@ -213,7 +211,3 @@ def _query_names(loader: Loader) -> list[str]:
         for clip in loader.videos.clips
         for k in range(len(clip.captions))
     ]
-
-
-def _joined(kind: type, parts: list[Any]) -> Any:
-    return kind(*(torch.cat(tensors) for tensors in zip(*parts, strict=True)))

@@ -18,6 +18,7 @@ import torch.nn.functional as F
 from jaxtyping import Float, Int
 from torch import Tensor
 
+from stan.common.tensors import joined
 from stan.data import prompts
 from stan.data.label_sets import unrelated
 from stan.data.preprocessing import token_ids
@@ -290,8 +291,7 @@ def _over_time(
 def _pieces(model: DualEncoder, path: str, pieces: int) -> tuple[str, VideoOutput, Float[np.ndarray, " N"]]:
     """Return "pieces", embeddings of that many equal parts of a video, and the times of their middles in seconds."""
     frames, times = model.decode(path, pieces * model.frames)
-    each = [_encoded(model, part) for part in frames.split(model.frames)]
-    parts = VideoOutput(*map(torch.cat, zip(*each, strict=True)))
+    parts = joined([_encoded(model, part) for part in frames.split(model.frames)])
     return "pieces", parts, times.reshape(pieces, -1).mean(1)
 
 

@@ -18,6 +18,7 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
+from stan.common.tensors import joined
 from stan.evaluation.calibration import temperature_of
 from stan.evaluation.frame_order import AS_GIVEN, arrangements
 from stan.evaluation.statistics import INTERVAL
@@ -114,7 +115,7 @@ def _in_orders(
         model.encoder.from_levels({i: level[part] for i, level in kept.items()})
         for part in torch.from_numpy(np.ascontiguousarray(orders)).split(ORDERS_AT_ONCE)
     ]
-    return VideoOutput(*(torch.cat(tensors) for tensors in zip(*parts, strict=True)))
+    return joined(parts)
 
 
 def _split(scores: Float[Tensor, "texts N"], counts: dict[str, int]) -> dict[str, Float[Tensor, "texts n"]]:

@@ -11,6 +11,7 @@ from einops import rearrange
 from jaxtyping import Bool, Float
 from torch import Tensor, nn
 
+from stan.common.tensors import joined
 from stan.models.clip import Clip
 from stan.models.temporal.base import Project, Temporal, frame_by_frame
 
@@ -75,7 +76,7 @@ class VideoEncoder(nn.Module):
         """
         self._require_video(video, mask)
         parts = [self._read(self.blocks(piece, real), real) for piece, real in self._pieces(video, mask)]
-        return parts[0] if len(parts) == 1 else VideoOutput(*map(torch.cat, zip(*parts, strict=True)))
+        return parts[0] if len(parts) == 1 else joined(parts)
 
     def from_levels(
         self, levels: Mapping[int, Float[Tensor, "B T S D"]], mask: Bool[Tensor, "B T"] | None = None

@@ -17,6 +17,7 @@ import torch
 from lightning_fabric import Fabric
 from torch import Tensor, nn
 
+from stan.common.tensors import joined
 from stan.config import TrainConfig
 from stan.data.loader import Batch
 from stan.models.clip import TextOutput
@@ -119,9 +120,7 @@ def _at_embeddings(
     fabric: Fabric, model: DualEncoder, outputs: list[Outputs], batch: Batch, recipe: TrainConfig
 ) -> tuple[Tensor, list[Gradients], tuple[list[Tensor], Gradients]]:
     """Return the loss, its gradients at each chunk's embeddings, and the parameters of scoring with theirs."""
-    text, video = (
-        type(parts[0])(*map(torch.cat, zip(*parts, strict=True))) for parts in zip(*outputs, strict=True)
-    )
+    text, video = (joined(parts) for parts in zip(*outputs, strict=True))
     leaves = [leaf.requires_grad_(True) for leaf in _floating((text, video))]
     learned: list[Tensor] = [p for p in (*model.score.parameters(), model.logit_scale) if p.requires_grad]
     loss = loss_of(fabric, model, text, video, batch, recipe)

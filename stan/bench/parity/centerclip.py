@@ -7,7 +7,7 @@ from einops import rearrange
 
 from stan.bench.parity.clip4clip import INPUTS, contrastive
 from stan.bench.parity.golden import Golden, Outputs, Rival
-from stan.bench.parity.recorded import given_to
+from stan.bench.parity.recorded import recorded
 from stan.models.temporal.center_clip import CenterClip, medoids
 
 ROUNDING = (
@@ -22,7 +22,7 @@ def _outputs(golden: Golden) -> Outputs:
     method, text, video = model.temporal, model.encode_text(io["token_ids"]), io["video"]
     assert isinstance(method, CenterClip)
     before = model.encoder.levels(video)[method.block - 1]
-    with given_to(model.clip.blocks[method.block]) as after:
+    with recorded(model.clip.blocks[method.block]) as after:
         model.encode_video(video)
     real = io["video_mask"].bool()
     patches = rearrange(before[:, :, 1:], "b (n t) p d -> (b n) (t p) d", t=method.segment)
@@ -30,7 +30,7 @@ def _outputs(golden: Golden) -> Outputs:
     ours = {
         "text_embedding": text.text,
         "tokens_before": before,
-        "exact.tokens_after": rearrange(torch.cat(after), "(b n) s d -> b n s d", b=len(video)),
+        "exact.tokens_after": rearrange(after.argument, "(b n) s d -> b n s d", b=len(video)),
         "exact.medoid_ids": rearrange(chosen, "(b n) k -> b n k", b=len(video)),
         "exact.segments": model.encode_video(video).frames[:, :: method.segment],
     }

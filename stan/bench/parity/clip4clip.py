@@ -9,7 +9,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from stan.bench.parity.golden import Golden, Outputs, Rival
-from stan.bench.parity.recorded import given_to
+from stan.bench.parity.recorded import recorded
 from stan.models.dual_encoder import DualEncoder
 from stan.models.similarity.tight_transformer import TightTransformer
 from stan.models.temporal.frame_blocks import mix, placed
@@ -52,9 +52,9 @@ def _of_case(model: DualEncoder, golden: Golden, mask: Tensor) -> Iterator[tuple
         yield "transformer_output", mix(temporal.blocks, frames, mask)
     if isinstance(score, TightTransformer):
         yield "cross_hidden", score.mixed(text, video)
-        with given_to(score.score) as pooled:
+        with recorded(score.score) as pooled:
             cosines = model.similarity(text, video)
-        yield "cross_pooled", torch.cat(pooled)
+        yield "cross_pooled", pooled.argument
     else:
         cosines = model.similarity(text, video)
     logits = model.logit_scale.exp() * cosines

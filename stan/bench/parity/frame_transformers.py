@@ -7,7 +7,6 @@ import torch
 from stan.bench.parity.classifier import class_logits
 from stan.bench.parity.golden import Golden, Outputs, Rival
 from stan.bench.parity.recorded import recorded
-from stan.bench.parity.traced import traced
 
 
 @torch.no_grad()
@@ -19,8 +18,8 @@ def _vtn(golden: Golden) -> Outputs:
     ):
         video = model.encode_video(golden.io["video"])
     return {
-        "frame_features": frames[-1],
-        "temporal_out": mixed[-1],
+        "frame_features": frames.result,
+        "temporal_out": mixed.result,
         "logits": class_logits(model, video),
     }
 
@@ -28,11 +27,11 @@ def _vtn(golden: Golden) -> Outputs:
 @torch.no_grad()
 def _vivit(golden: Golden) -> Outputs:
     model = golden.model()
-    with traced({"first": model.temporal.blocks[0], "last": model.temporal.blocks[-1]}) as seen:
+    with recorded(model.temporal.blocks[0]) as first, recorded(model.temporal.blocks[-1]) as last:
         video = model.encode_video(golden.io["video"])
     return {
-        "temporal_in": seen["first"][0][0],
-        "temporal_out": model.temporal.norm(seen["last"][1]),
+        "temporal_in": first.argument,
+        "temporal_out": model.temporal.norm(last.result),
         "features": video.video,
         "logits": class_logits(model, video),
     }

@@ -1,30 +1,43 @@
-"""A module in; what its forward passes return, or are given, within a context out."""
+"""A module in; what its forward passes are given and return within a context out."""
 
 from __future__ import annotations
 
 from collections.abc import Generator
 from contextlib import contextmanager
+from typing import Any, NamedTuple
 
+import torch
 from torch import Tensor, nn
 
 
-@contextmanager
-def recorded(module: nn.Module) -> Generator[list[Tensor]]:
-    """Yield a list that receives the result of each forward pass of `module`."""
-    results: list[Tensor] = []
-    hook = module.register_forward_hook(lambda module, given, result: results.append(result))
-    try:
-        yield results
-    finally:
-        hook.remove()
+class Passes(NamedTuple):
+    """The positional arguments and the result of each pass; an encoder may take its videos in several."""
+
+    given: list[tuple[Any, ...]]
+    results: list[Any]
+
+    @property
+    def argument(self) -> Tensor:
+        """The first argument of all passes, one behind the other."""
+        return torch.cat([given[0] for given in self.given])
+
+    @property
+    def result(self) -> Tensor:
+        """The result of all passes, one behind the other."""
+        return torch.cat(self.results)
 
 
 @contextmanager
-def given_to(module: nn.Module) -> Generator[list[Tensor]]:
-    """Yield a list that receives the first argument of each forward pass of `module`."""
-    arguments: list[Tensor] = []
-    hook = module.register_forward_pre_hook(lambda module, given: arguments.append(given[0]))
+def recorded(module: nn.Module) -> Generator[Passes]:
+    """Yield a list of the module's passes, which fills as they are made."""
+    passes = Passes([], [])
+
+    def note(_: nn.Module, given: tuple[Any, ...], result: Any) -> None:
+        passes.given.append(given)
+        passes.results.append(result)
+
+    hook = module.register_forward_hook(note)
     try:
-        yield arguments
+        yield passes
     finally:
         hook.remove()

@@ -53,7 +53,7 @@ def _frozen(golden: Golden) -> Outputs:
     with recorded(model.clip.visual.ln_post) as normed:
         embedded = model.encode_video(video)
     return dict(_tokens(model, video, frame_major)) | {
-        "features": normed[0][:, 0],
+        "features": normed.result[:, 0],
         "video_embedding": embedded.video,
     }
 

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from contextlib import ExitStack
+
 import torch
 from einops import rearrange
 from torch import Tensor
 
 from stan.bench.parity.golden import Golden, Outputs, Rival
-from stan.bench.parity.traced import traced
+from stan.bench.parity.recorded import recorded
 from stan.models import similarity
 from stan.models.convert import RELEASED_HEADS
 from stan.models.temporal.stan import Stan
@@ -19,20 +21,19 @@ HEADS = ("mug_simple", "mug_full")
 def _first(golden: Golden) -> Outputs:
     model, video = golden.model(), golden.io["video"]
     assert isinstance(model.temporal, Stan)
-    layers = {f"{k}": layer for k, layer in enumerate(model.temporal.layers)}
-    parts = {
-        f"{k} across": layer.get_submodule("cross_frame") for k, layer in enumerate(model.temporal.layers)
-    }
-    with traced(layers | parts) as seen:
+    layers = list(model.temporal.layers)
+    with ExitStack() as stack:
+        whole = [stack.enter_context(recorded(layer)) for layer in layers]
+        across = [stack.enter_context(recorded(layer.get_submodule("cross_frame"))) for layer in layers]
         model.temporal.branch_tokens(model.encoder.levels(video))
     embedded = model.encode_video(video)
     ours = {"frame_embeddings": embedded.frames, "video_embedding": embedded.video}
-    for k in layers:
-        (cls, patches, *_), after = seen[k]
+    for k in range(len(layers)):
+        cls, patches, *_ = whole[k].given[0]
         ours |= {
             f"cross_frame_{k}_in": _patch_major(cls, patches),
-            f"cross_frame_{k}_out": _patch_major(cls, seen[f"{k} across"][1]),
-            f"branch_tokens_{k}": _patch_major(*after),
+            f"cross_frame_{k}_out": _patch_major(cls, across[k].result),
+            f"branch_tokens_{k}": _patch_major(*whole[k].results[0]),
         }
     return ours
 

@@ -25,7 +25,7 @@ def _outputs(golden: Golden) -> Outputs:
     return {f"block_{i}": tokens for i, tokens in blocks.items()} | {
         "frame_embeddings": model.clip.project(last[:, :, 0]),
         "patch_embeddings": score.patches(last),
-        "mit_blocks": torch.cat(mixed),
+        "mit_blocks": mixed.result,
         "video_embedding": video.video,
         "text_embedding": text.text,
         "prompts": score.prompts(text, video),
