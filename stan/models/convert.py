@@ -303,6 +303,8 @@ def _why_unreadable(path: Path, error: Exception) -> str:
             " and save the dict of tensors alone"
         )
     reason = next(iter(str(error).splitlines()), type(error).__name__)
+    if isinstance(error, pickle.UnpicklingError):  # whose text advises to load the file without this guard
+        reason = "no pickle of tensors"
     return (
         f"is not a file of plain tensors ({reason}): check that it is complete, or save its state dict again"
     )

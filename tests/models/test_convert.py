@@ -196,10 +196,12 @@ def test_files_that_hold_no_usable_weights(tmp_path, state):
     torch.save(state | {"visual.proj": state["visual.proj"] * float("nan")}, tmp_path / "nan.pth")
     torch.save(state | {"visual.class_embedding": torch.ones(3)}, tmp_path / "size.pth")
     torch.save({"encoder.weight": torch.ones(2, 2)}, tmp_path / "other.pth")
+    (tmp_path / "text.pth").write_text("# Weights\n\nThey are elsewhere.\n")
     (tmp_path / "half.safetensors").write_bytes(b"\x08\0\0\0\0\0\0\0{")
     messages = {
         "half.pth": "is not a file of plain tensors.*check that it is complete",
         "empty.pth": "is not a file of plain tensors.*check that it is complete",
+        "text.pth": r"is not a file of plain tensors \(no pickle of tensors\): check that it is complete",
         "folder.pth": "is a folder: name the file of weights in it",
         "settings.pth": r"also holds a \S+Settings, and loading that could execute code.*save the dict of tensors",
         "epoch.pth": "holds no state dict: expected names and tensors, at the top or under one of state_dict",
