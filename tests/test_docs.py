@@ -125,7 +125,7 @@ def test_the_method_of_the_contributors_page_works():
     import torch
     from torch import nn
 
-    from stan.models.clip import load_clip
+    from stan.models.backbones import load_clip
     from stan.models.temporal.base import Temporal
     from stan.models.video_encoder import VideoEncoder
 

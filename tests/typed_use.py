@@ -14,8 +14,8 @@ from stan.config import DataConfig, Experiment, ModelConfig, TrainConfig, from_d
 from stan.evaluation.statistics import Change
 from stan.explain import Attention, Explanation, Faithfulness, Map
 from stan.library import Entry, Filters, Library, Results
-from stan.models.clip import TextOutput
 from stan.models.dual_encoder import DualEncoder
+from stan.models.text_tower import TextOutput
 from stan.models.video_encoder import VideoOutput
 
 

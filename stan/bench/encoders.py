@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from stan import bench
 from stan.bench.flops import of_model
 from stan.config import ModelConfig
-from stan.models.clip import image_tower
+from stan.models.backbones import image_tower
 from stan.models.dual_encoder import DualEncoder, build
 from stan.models.factory import PRESETS
 from stan.training.compile import compile_blocks

@@ -20,7 +20,8 @@ from torch import Tensor
 from torch.utils.flop_counter import FlopCounterMode
 
 from stan.config import ModelConfig, TrainConfig
-from stan.models.clip import Clip, load_clip
+from stan.models.backbones import load_clip
+from stan.models.clip import Clip
 from stan.models.dual_encoder import DualEncoder, build
 from stan.models.factory import PRESETS
 from stan.models.similarity import SIMILARITIES
@@ -144,7 +145,7 @@ def _parts(model: DualEncoder, run: Macs, image: Macs, frames: int) -> dict[str,
     """Return the multiply-accumulates of one view by part; `run`: all that the model runs, `image`: CLIP's tower."""
     if not model.temporal.own_blocks:
         return {"clip": image} | _branch({}) | {"head": _less(run, image)}
-    tokens = torch.empty(1, frames, 1 + model.clip.patches, model.clip.width, device="meta")
+    tokens = torch.empty(1, frames, model.clip.tokens_per_frame, model.clip.width, device="meta")
     temporal: Any = model.temporal  # with layers of its own, it has branch_tokens
     branch = _count(lambda: temporal.branch_tokens(dict.fromkeys(temporal.levels, tokens)))
     inner = _branch(branch, type(model.temporal.own_blocks[0]).__name__)

@@ -31,8 +31,8 @@ def place(
     levels = _levels(clip, torch.as_tensor(evaluation(*clip.preprocessing.pixels)(pictures)), device)
     wanted = torch.as_tensor(targets, device=device)
     return {
-        "cls": _by_target([_scores(level[:, 0], wanted) for level in levels]),
-        "patches": _by_target([_scores(level[:, 1:].flatten(1), wanted) for level in levels]),
+        "cls": _by_target([_scores(clip.visual.cls(level), wanted) for level in levels]),
+        "patches": _by_target([_scores(clip.visual.patches(level).flatten(1), wanted) for level in levels]),
     }
 
 

@@ -20,8 +20,8 @@ from stan.data.loader import Loader
 from stan.evaluation import metrics
 from stan.evaluation.templates import mean_probabilities
 from stan.evaluation.test_time import Rescored, check_tricks, dual_softmax, query_bank_norm, views_of
-from stan.models.clip import TextOutput
 from stan.models.dual_encoder import DualEncoder, embed
+from stan.models.text_tower import TextOutput
 from stan.models.video_encoder import VideoOutput
 
 CLIPS_AT_ONCE = 64

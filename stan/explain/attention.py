@@ -18,7 +18,7 @@ from einops import rearrange
 from jaxtyping import Float, UInt8
 from torch import Tensor, nn
 
-from stan.models.temporal.attention import attention_weights
+from stan.models.attention import attention_weights
 from stan.models.temporal.stan_layer import CrossFrameAttention, IntraFrame
 
 if TYPE_CHECKING:
@@ -86,7 +86,7 @@ def attention_of(
 def require_own_patches(model: DualEncoder, frames: int, seen: dict[nn.Module, Any]) -> None:
     """Raise ValueError if CLIP's blocks read other tokens than each frame's CLS and patch tokens."""
     blocks = list(model.clip.blocks)
-    if any(seen[block.ln_1].shape[:2] != (frames, 1 + model.clip.patches) for block in blocks):
+    if any(seen[block.ln_1].shape[:2] != (frames, model.clip.tokens_per_frame) for block in blocks):
         name = type(model.temporal).__name__
         raise ValueError(
             f"there are no attention maps of {name}: its tokens are not each frame's own patches"

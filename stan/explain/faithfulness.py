@@ -18,7 +18,7 @@ import torch.nn.functional as F
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
-from stan.models.clip import TextOutput
+from stan.models.text_tower import TextOutput
 
 if TYPE_CHECKING:
     from stan.models.dual_encoder import DualEncoder

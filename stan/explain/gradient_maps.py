@@ -15,12 +15,12 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from stan.explain.attention import noted_outputs, require_own_patches
-from stan.models.temporal.attention import attention_weights
+from stan.models.attention import attention_weights
 from stan.models.temporal.stan_layer import IntraFrame
 
 if TYPE_CHECKING:
-    from stan.models.clip import TextOutput
     from stan.models.dual_encoder import DualEncoder
+    from stan.models.text_tower import TextOutput
 
 
 @dataclass(frozen=True)

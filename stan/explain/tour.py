@@ -95,7 +95,7 @@ def movement(model: DualEncoder, seen: Float[Tensor, "1 T 3 S S"]) -> dict[str, 
     shown = {}
     levels = model.encoder.levels(seen)
     for i in range(model.clip.layers):
-        patches = rearrange(levels[i][0, :, 1:], "t (h w) d -> t h w d", h=height)
+        patches = rearrange(model.clip.visual.patches(levels[i][0]), "t (h w) d -> t h w d", h=height)
         shown[f"block {i + 1}"] = (patches - patches.mean(0)).norm(dim=-1).cpu()
     return shown
 

@@ -142,7 +142,7 @@ def _both(
     """
     clip, encoder = model.clip, model.encoder
     levels = encoder.levels(pixels[None].to(model.device))
-    alone = encoder.project(clip.pool(levels[clip.layers - 1])[0, :, 0])
+    alone = encoder.project(clip.visual.pool(levels[clip.layers - 1])[0])
     cut = {i: torch.stack([x[0, s : s + model.frames] for s in starts]) for i, x in levels.items()}
     whole = encoder.from_levels(cut)
     alone, frames, video = (x.float().cpu().numpy() for x in (alone, whole.frames, whole.video))

@@ -14,8 +14,8 @@ from torch import Tensor
 
 from stan.common.files import digest
 from stan.models import layouts
+from stan.models.backbones import architecture, from_config, load_clip
 from stan.models.checkpoint import fill, load, save
-from stan.models.clip import architecture, from_config, load_clip
 from stan.models.dual_encoder import DualEncoder
 from stan.models.layouts.clip import architecture as implied
 from stan.models.layouts.names import Pixels

@@ -14,9 +14,11 @@ from torch import Tensor, nn
 from stan.config import ModelConfig
 from stan.models import similarity as similarities
 from stan.models import temporal as methods
-from stan.models.clip import Clip, TextOutput, load_clip
+from stan.models.backbones import load_clip
+from stan.models.clip import Clip
 from stan.models.similarity.cosine import Cosine
 from stan.models.temporal.base import Temporal
+from stan.models.text_tower import TextOutput
 from stan.models.video_encoder import VideoEncoder, VideoOutput
 
 if TYPE_CHECKING:

@@ -14,7 +14,7 @@ from torch import Tensor
 from stan.common.paths import ASSETS
 from stan.config import Experiment, ModelConfig, from_dict, to_dict
 from stan.models import checkpoint
-from stan.models.clip import TINY_WEIGHTS
+from stan.models.backbones import TINY_WEIGHTS
 from stan.models.convert import assemble, load_released
 from stan.models.dual_encoder import DualEncoder, build
 from stan.models.vocabulary import thinned

@@ -2,8 +2,8 @@
 
 A cache is the folder `<root>/<key>`. It holds one `level<i>.npy` per kept block, `level-1.npy` for the input of the
 first block, and `level-2.npy` for the tokens before CLIP's first LayerNorm if a method changes those. Each is float16
-(clips x views, T, S, D) with S = 1 + P tokens, the CLS token first. The key is a hash of what the levels depend on: the
-tower's weights, its mean and std of pixels, the clips, T and the views.
+(clips x views, T, S, D) with a frame's S tokens, the tower's own first. The key is a hash of what the levels depend on:
+the tower's weights, its mean and std of pixels, the clips, T and the views.
 """
 
 from __future__ import annotations
@@ -92,7 +92,7 @@ def _compute(
 ) -> None:
     """Write `.part` files and rename them when they are complete, so that every `level<i>.npy` is complete."""
     clip = encoder.clip
-    size = (*shape, 1 + clip.patches, clip.width)
+    size = (*shape, clip.tokens_per_frame, clip.width)
     parts = {i: _file(folder, i).with_suffix(".part") for i in keep if not _file(folder, i).exists()}
     arrays = {i: np.lib.format.open_memmap(part, "w+", np.float16, size) for i, part in parts.items()}
     done = 0
@@ -121,7 +121,7 @@ def _batches(videos: Iterator[Tensor], frames: int) -> Iterator[Float[Tensor, "B
 
 
 def _to_keep(clip: Clip, shape: tuple[int, int], wanted: tuple[int, ...]) -> list[int]:
-    everything = 2 * shape[0] * shape[1] * (1 + clip.patches) * clip.width * (1 + clip.layers)
+    everything = 2 * shape[0] * shape[1] * clip.tokens_per_frame * clip.width * (1 + clip.layers)
     return sorted({*range(-1, clip.layers), *wanted} if everything <= ALL_LEVELS_BELOW else wanted)
 
 

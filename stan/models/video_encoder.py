@@ -15,8 +15,9 @@ from stan.common.tensors import joined
 from stan.models.clip import Clip
 from stan.models.temporal.base import Project, Temporal, frame_by_frame
 
-Read = Callable[[Tensor, Tensor, Project], Tensor]
-"""Maps tokens (B, T, S, D), real frames (B, T) and CLIP's projection to what is kept of them, (B, ...)."""
+Read = Callable[[Tensor, Tensor, Tensor, Project], Tensor]
+"""Maps what CLIP pools of frames (B, T, C), their tokens (B, T, S, D), which are real (B, T), and CLIP's projection to
+what is kept of them, (B, ...)."""
 
 EASILY_TAKEN = 24 * 2**20
 """Largest size in bytes of the encoder's widest tensor on a CPU. From 32 MiB on, C's allocator takes fresh pages for
@@ -53,9 +54,10 @@ class VideoEncoder(nn.Module):
         self.read = read
         self.projected = projected
 
-    def project(self, cls: Float[Tensor, "... D"]) -> Float[Tensor, "... E"]:
-        """Map CLIP's token 0 to where embeddings lie, see `projected`."""
-        return self.clip.project(cls) if self.projected else self.clip.normalise(cls)
+    def project(self, cls: Float[Tensor, "... C"]) -> Float[Tensor, "... E"]:
+        """Map what CLIP pools of a frame to where embeddings lie, see `projected`."""
+        tower = self.clip.visual
+        return tower.project(cls) if self.projected else tower.normalise(cls)
 
     @property
     def levels_to_keep(self) -> tuple[int, ...]:
@@ -115,7 +117,7 @@ class VideoEncoder(nn.Module):
         self._require_video(video, None)
         tokens = self._tokens(video)
         levels = {-2: tokens} if self.temporal.changes_tokens else {}
-        levels[-1] = self.clip.visual.ln_pre(tokens)
+        levels[-1] = self.clip.visual.start(tokens)
         for i, block in enumerate(self.clip.blocks):
             levels[i] = frame_by_frame(block, levels[i - 1])
         return levels
@@ -129,17 +131,17 @@ class VideoEncoder(nn.Module):
         """
         count = max(1, len(video))
         if video.device.type == "cpu" and not torch.is_grad_enabled():
-            tokens = video.shape[1] * (1 + self.clip.patches)
-            widest = tokens * WIDENED * self.clip.width * self.clip.visual.proj.element_size()
+            tokens = video.shape[1] * self.clip.tokens_per_frame
+            widest = tokens * WIDENED * self.clip.width * self.clip.logit_scale.element_size()
             count = max(1, EASILY_TAKEN // widest)
         masks = repeat(None) if mask is None else mask.split(count)
         return zip(video.split(count), masks, strict=False)
 
     def _tokens(self, video: Tensor) -> Float[Tensor, "B T S D"]:
-        return _by_video(self.clip.tokens(_by_frame(video)), video)
+        return _by_video(self.clip.visual.tokens(_by_frame(video)), video)
 
     def _started(self, tokens: Tensor) -> Float[Tensor, "B T S D"]:
-        return self.clip.visual.ln_pre(self.temporal.before(tokens))
+        return self.clip.visual.start(self.temporal.before(tokens))
 
     def _blocks(self, first: int, x: Tensor, mask: Tensor | None) -> Iterator[tuple[int, Tensor]]:
         for i in range(first, self.clip.layers):
@@ -150,11 +152,11 @@ class VideoEncoder(nn.Module):
         side = None
         for i, x in outputs:
             side = self.temporal.beside(i, x, side, mask)
-        pooled, project = self.clip.pool(x), self.project
-        frames = self.temporal.after(pooled, side, mask, project)
-        video = self.temporal.pool(frames, pooled, mask, project)
+        cls, project = self.clip.visual.pool(x), self.project
+        frames = self.temporal.after(cls, side, mask, project)
+        video = self.temporal.pool(frames, cls, mask, project)
         real = torch.ones(frames.shape[:2], dtype=torch.bool, device=frames.device) if mask is None else mask
-        context = frames.new_zeros(len(frames), 0) if self.read is None else self.read(x, real, project)
+        context = frames.new_zeros(len(frames), 0) if self.read is None else self.read(cls, x, real, project)
         return VideoOutput(frames, video, real, context)
 
     def _require_video(self, video: Tensor, mask: Tensor | None) -> None:

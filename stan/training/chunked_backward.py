@@ -20,9 +20,9 @@ from torch import Tensor, nn
 from stan.common.tensors import joined
 from stan.config import TrainConfig
 from stan.data.loader import Batch
-from stan.models.clip import TextOutput
 from stan.models.dual_encoder import DualEncoder
 from stan.models.temporal.dropout import share
+from stan.models.text_tower import TextOutput
 from stan.models.video_encoder import VideoOutput
 from stan.training.objective import batch_loss, loss_of
 

@@ -13,10 +13,10 @@ from torch import Tensor, nn
 
 from stan.config import TrainConfig
 from stan.data.loader import Batch
-from stan.models.clip import TextOutput
 from stan.models.dual_encoder import DualEncoder, embed
 from stan.models.similarity.base import Similarity
 from stan.models.similarity.token_interaction import TokenInteraction
+from stan.models.text_tower import TextOutput
 from stan.models.video_encoder import VideoOutput
 from stan.training.losses import (
     classification,

@@ -24,7 +24,8 @@ from stan.data.world.stills import draw_stills
 from stan.evaluation import linear_probe
 from stan.evaluation.metrics import retrieval
 from stan.models import checkpoint
-from stan.models.clip import Clip, load_clip
+from stan.models.backbones import load_clip
+from stan.models.clip import Clip
 from stan.models.vocabulary import thinned
 from stan.results.provenance import provenance
 from stan.training.losses import info_nce
@@ -98,7 +99,7 @@ def pretrain(
 
 
 def _loss(clip: Clip, images: Tensor, ids: Tensor, names: Tensor) -> Tensor:
-    image = F.normalize(clip.project(_cls(clip, images)), dim=-1)
+    image = F.normalize(clip.visual.project(_cls(clip, images)), dim=-1)
     text = F.normalize(clip.encode_text(ids).text, dim=-1)
     return info_nce(clip.logit_scale.exp() * text @ image.T, names[:, None] == names[None])
 

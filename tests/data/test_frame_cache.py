@@ -19,7 +19,7 @@ from stan.data.loader import Loader
 from stan.data.video import decode as video
 from stan.data.world.writer import encode
 from stan.evaluation import splits
-from stan.models.clip import load_clip
+from stan.models.backbones import load_clip
 from stan.models.dual_encoder import build
 from stan.training.trainer import check
 from tests.support.tiny_experiment import tiny

@@ -18,7 +18,7 @@ from stan.data.preprocessing import token_ids
 from stan.data.video import decode, transforms
 from stan.data.world.writer import encode
 from stan.models import level_cache as level_files
-from stan.models.clip import load_clip
+from stan.models.backbones import load_clip
 from stan.models.level_cache import cache_levels
 from stan.models.temporal import build
 from stan.models.temporal.base import Temporal

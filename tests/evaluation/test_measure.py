@@ -20,8 +20,8 @@ from stan.evaluation import metrics
 from stan.evaluation.measure import Measured, class_scores, measure
 from stan.evaluation.templates import mean_probabilities
 from stan.evaluation.test_time import check_tricks, description, dual_softmax, query_bank_norm, views_of
-from stan.models.clip import TextOutput
 from stan.models.similarity.cosine import Cosine
+from stan.models.text_tower import TextOutput
 from stan.models.video_encoder import VideoOutput
 
 

@@ -13,8 +13,8 @@ from stan.config import from_dict, to_dict, with_parts
 from stan.data import datasets
 from stan.experiments import learning_rates, published
 from stan.models import temporal
-from stan.models.clip import _architecture as architecture
-from stan.models.clip import load_clip
+from stan.models.backbones import _architecture as architecture
+from stan.models.backbones import load_clip
 
 WORLD = ("retrieval", "paragraph", "scenes", "motions")
 

@@ -8,8 +8,8 @@ from einops import rearrange
 
 from stan.config import ModelConfig
 from stan.explain import NOTE, attention, attention_of
+from stan.models.attention import attend, attention_weights
 from stan.models.dual_encoder import DualEncoder, build
-from stan.models.temporal.attention import attend, attention_weights
 from tests.support.small_clips import write_clip
 
 FRAMES = 4

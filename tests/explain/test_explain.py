@@ -15,10 +15,11 @@ from stan.explain.explanation import NOT_BETTER, explain_pixels, leave_one_out
 from stan.explain.faithfulness import faithfulness, scorer
 from stan.explain.gradient_maps import Layer, Layers, layers_of
 from stan.explain.maps import grad_eclip, gradient_attention, maps_of, rollout
-from stan.models.clip import TextOutput, from_config, load_clip
+from stan.models.backbones import from_config, load_clip
 from stan.models.dual_encoder import DualEncoder, build
 from stan.models.temporal import METHODS
 from stan.models.temporal import build as build_method
+from stan.models.text_tower import TextOutput
 from tests.models.test_coca import CONFIG as COCA
 from tests.support.moved_weights import moved
 from tests.support.small_clips import write_clip

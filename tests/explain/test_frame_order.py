@@ -12,9 +12,9 @@ from torch import nn
 
 from stan.config import ModelConfig
 from stan.explain.frame_order import permutation_test, time_meter
-from stan.models.clip import TextOutput
 from stan.models.dual_encoder import build
 from stan.models.similarity.cosine import Cosine
+from stan.models.text_tower import TextOutput
 from stan.models.video_encoder import VideoOutput
 from tests.support.small_clips import write_clip
 

@@ -5,8 +5,8 @@ from copy import deepcopy
 import pytest
 import torch
 
-from stan.models.clip import from_config, load_clip
-from stan.models.temporal.attention import attend
+from stan.models.attention import attend
+from stan.models.backbones import from_config, load_clip
 
 import open_clip  # isort: skip
 from open_clip.model import CLIP  # isort: skip
@@ -82,7 +82,7 @@ def test_real_architecture_by_name(name):
         x = clip.embed(images)
         for block in clip.blocks:
             x = block(x)
-        torch.testing.assert_close(clip.project(x[:, 0]), clip.encode_image(images), atol=1e-5, rtol=0)
+        torch.testing.assert_close(clip.visual.project(x[:, 0]), clip.encode_image(images), atol=1e-5, rtol=0)
     assert type(clip.blocks[0].mlp.gelu).__name__ == ("QuickGELU" if "quick" in name else "GELU")
 
 
@@ -151,7 +151,7 @@ def test_attention_in_half_precision_agrees_with_the_fused_one(pair):
         ("ViT-B-32", "nobody", "no file and no tag of ViT-B-32"),
         ("RN50", "random", "residual network"),
         ("coca_roberta-ViT-B-32", "random", "hf_model_name"),
-        ("ViT-B-16-SigLIP", "random", "timm_model_name"),
+        ("ViT-B-16-SigLIP", "random", "no_causal_mask"),
     ],
 )
 def test_what_cannot_be_loaded(backbone, pretrained, message):

@@ -8,7 +8,7 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from stan.models.clip import from_config, load_clip
+from stan.models.backbones import from_config, load_clip
 from stan.models.dual_encoder import DualEncoder
 from stan.models.temporal import METHODS, build
 from stan.models.video_encoder import VideoEncoder
@@ -66,9 +66,11 @@ def test_blocks_pooler_and_projection_make_the_image_embedding(pair):
     x = clip.embed(images)
     for block in clip.blocks:
         x = block(x)
-    pooled = clip.pool(x)
+    pooled = clip.visual.pool(x)
     assert pooled.shape == x.shape and torch.equal(pooled[:, 1:], x[:, 1:])
-    torch.testing.assert_close(clip.project(pooled[:, 0]), clip.encode_image(images), atol=1e-5, rtol=0)
+    torch.testing.assert_close(
+        clip.visual.project(pooled[:, 0]), clip.encode_image(images), atol=1e-5, rtol=0
+    )
 
 
 @torch.no_grad()

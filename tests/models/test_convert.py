@@ -13,7 +13,7 @@ from safetensors.torch import save_file
 
 import stan
 from stan.models import checkpoint
-from stan.models.clip import load_clip
+from stan.models.backbones import load_clip
 from stan.models.convert import convert, load_released
 from stan.models.layouts.clip import ACTIVATIONS
 

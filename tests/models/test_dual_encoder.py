@@ -141,7 +141,7 @@ def test_a_run_on_a_random_backbone_comes_back_whole(tmp_path):
 @pytest.fixture
 def shipped(tmp_path, monkeypatch):
     """A backbone whose weights lie in a file, as the shipped ones do."""
-    from stan.models.clip import load_clip
+    from stan.models.backbones import load_clip
 
     weights = tmp_path / "backbone.pt"
     torch.manual_seed(2)
@@ -166,7 +166,7 @@ def test_a_run_keeps_only_what_it_changed_and_exports_it_in_half_the_size(tmp_pa
 
 
 def test_a_run_refuses_another_backbone(tmp_path, shipped):
-    from stan.models.clip import load_clip
+    from stan.models.backbones import load_clip
 
     config = ModelConfig(pretrained=str(shipped), options={"layers": 2})
     stan.save_model(

@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from stan.models import video_encoder
-from stan.models.clip import load_clip
+from stan.models.backbones import load_clip
 from stan.models.temporal import METHODS, build
 from stan.models.temporal.base import Temporal
 from stan.models.video_encoder import VideoEncoder

@@ -10,7 +10,7 @@ from stan.config import Experiment, ModelConfig
 from stan.data import label_sets, prompts
 from stan.data.world import suites
 from stan.models import checkpoint, factory
-from stan.models.clip import TINY_WEIGHTS, load_clip
+from stan.models.backbones import TINY_WEIGHTS, load_clip
 from stan.models.dual_encoder import build
 from stan.models.vocabulary import EMBEDDING, thinned, whole
 

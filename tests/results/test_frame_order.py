@@ -16,8 +16,8 @@ from stan.data.datasets import VideoItem, VideoSet
 from stan.data.loader import Loader
 from stan.data.preprocessing import Preprocessing
 from stan.evaluation.frame_order import arrangements
-from stan.models.clip import TextOutput
 from stan.models.similarity.cosine import Cosine
+from stan.models.text_tower import TextOutput
 from stan.models.video_encoder import VideoOutput
 from stan.report import study_figures
 from stan.results import frame_order

@@ -8,9 +8,10 @@ import pytest
 import torch
 
 from stan.config import ModelConfig, TrainConfig
-from stan.models.clip import TextOutput, load_clip
+from stan.models.backbones import load_clip
 from stan.models.similarity import build
 from stan.models.temporal.base import mean_over_frames
+from stan.models.text_tower import TextOutput
 from stan.models.video_encoder import VideoOutput
 from stan.training.checks import check
 from stan.training.losses import contrastive_mean, cross_correlation, info_nce, redundancy

@@ -8,7 +8,7 @@ import torch
 
 from stan.evaluation import linear_probe
 from stan.models import checkpoint
-from stan.models.clip import TINY_WEIGHTS, load_clip
+from stan.models.backbones import TINY_WEIGHTS, load_clip
 from stan.training import pretrain
 
 SMALL = {"steps": 3, "batch": 16, "stills": 60, "readings": 60}

@@ -10,8 +10,8 @@ import torch
 from lightning_fabric import Fabric
 
 from stan.config import ModelConfig, TrainConfig
-from stan.models.clip import TextOutput
 from stan.models.dual_encoder import build
+from stan.models.text_tower import TextOutput
 from stan.models.video_encoder import VideoOutput
 from stan.training.checks import check
 from stan.training.losses import info_nce, kl_divergence

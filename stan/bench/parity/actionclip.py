@@ -7,7 +7,7 @@ from einops import rearrange
 
 from stan.bench.parity.golden import Golden, Outputs, Rival
 from stan.evaluation.templates import SCALE, mean_probabilities
-from stan.models.clip import TextOutput
+from stan.models.text_tower import TextOutput
 from stan.training.losses import kl_divergence, one_way_kl
 
 
@@ -23,7 +23,7 @@ def _outputs(golden: Golden) -> Outputs:
     logits = model.logit_scale.exp() * model.similarity(TextOutput(*(part[own] for part in text)), video)
     same = own[:, None] == own[None]
     return {
-        "frame_embeddings": model.clip.project(last[:, :, 0]),
+        "frame_embeddings": model.clip.visual.project(last[:, :, 0]),
         "video_embedding": video.video,
         "text_embedding": text.text,
         "template_logits": SCALE * rearrange(scores, "n k b -> b n k"),

@@ -48,7 +48,7 @@ def _pass(name: str, model: DualEncoder, video: Tensor) -> dict[str, Tensor]:
     embedded = model.encode_video(video)
     return {
         f"{name}_last_block": last.flatten(0, 1),
-        f"{name}_image_feats": model.clip.normalise(last).mean(1),
+        f"{name}_image_feats": model.clip.visual.normalise(last).mean(1),
         f"{name}_raw_cls_feats": embedded.frames.mean(1),
         f"{name}_cls_feats": embedded.video,
     }

@@ -9,10 +9,10 @@ from torch import Tensor
 
 from stan.bench.parity.clip4clip import INPUTS, contrastive, frames_of_clip
 from stan.bench.parity.golden import Golden, Outputs, Rival
-from stan.models.clip import TextOutput
 from stan.models.dual_encoder import DualEncoder
 from stan.models.similarity.temporal_alignment import TemporalAlignment
 from stan.models.temporal.temporal_difference import TemporalDifference
+from stan.models.text_tower import TextOutput
 from stan.models.video_encoder import VideoOutput
 
 MIXED_UP = (

@@ -35,7 +35,7 @@ def _outputs(golden: Golden) -> Outputs:
 def frames_of_clip(model: DualEncoder, video: Float[Tensor, "B T 3 H W"]) -> Float[Tensor, "B T E"]:
     """Return each frame's embedding by CLIP's blocks, before what follows them."""
     *_, (_, last) = model.encoder.blocks(video)
-    return model.clip.project(last[:, :, 0])
+    return model.clip.visual.project(last[:, :, 0])
 
 
 def contrastive(logits: Float[Tensor, "N B"]) -> Float[Tensor, ""]:

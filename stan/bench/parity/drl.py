@@ -11,9 +11,9 @@ from stan.bench.parity.clip4clip import INPUTS, contrastive, frames_of_clip
 from stan.bench.parity.golden import Golden, Outputs, Rival
 from stan.config import TrainConfig
 from stan.models import similarity
-from stan.models.clip import TextOutput
 from stan.models.dual_encoder import DualEncoder
 from stan.models.similarity.token_interaction import TokenInteraction
+from stan.models.text_tower import TextOutput
 from stan.models.video_encoder import VideoOutput
 from stan.training.objective import channel_decorrelation
 

@@ -7,12 +7,14 @@ from typing import Any
 import torch
 
 from stan.bench.parity.golden import CHECKPOINT, Golden, Outputs, Rival
+from stan.models.backbones import from_config
 from stan.models.checkpoint import fill
-from stan.models.clip import Clip, TextOutput, from_config
+from stan.models.clip import Clip
 from stan.models.layouts.stan import HEAD
 from stan.models.similarity import build
 from stan.models.similarity.base import Similarity
 from stan.models.temporal.base import mean_over_frames
+from stan.models.text_tower import TextOutput
 from stan.models.video_encoder import VideoOutput
 
 HEADS = {

@@ -71,7 +71,7 @@ def _token_learner(golden: Golden) -> Outputs:
     return ours | {
         "tokens_before_blocks": _in_one_row(start),
         "learned_tokens": temporal.pooled(given).flatten(0, 1),
-        "encoded": _in_one_row(model.clip.normalise(blocks[model.clip.layers - 1])),
+        "encoded": _in_one_row(model.clip.visual.normalise(blocks[model.clip.layers - 1])),
         "features": embedded.video,
         "logits": class_logits(model, embedded),
     }

@@ -23,7 +23,7 @@ def _outputs(golden: Golden) -> Outputs:
         video = model.encode_video(given["video"])
     logits = model.logit_scale.exp() * model.similarity(text, video).T
     return {f"block_{i}": tokens for i, tokens in blocks.items()} | {
-        "frame_embeddings": model.clip.project(last[:, :, 0]),
+        "frame_embeddings": model.clip.visual.project(last[:, :, 0]),
         "patch_embeddings": score.patches(last),
         "mit_blocks": mixed.result,
         "video_embedding": video.video,

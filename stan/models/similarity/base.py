@@ -9,8 +9,9 @@ from jaxtyping import Bool, Float
 from torch import Tensor, nn
 
 if TYPE_CHECKING:
-    from stan.models.clip import Clip, TextOutput
+    from stan.models.clip import Clip
     from stan.models.temporal.base import Project, Temporal
+    from stan.models.text_tower import TextOutput
     from stan.models.video_encoder import VideoOutput
 
 PAIRS_AT_ONCE = 2048
@@ -35,11 +36,16 @@ class Similarity(nn.Module):
         """
 
     def read(
-        self, x: Float[Tensor, "B T S D"], real: Bool[Tensor, "B T"], project: Project
+        self,
+        cls: Float[Tensor, "B T C"],
+        x: Float[Tensor, "B T S D"],
+        real: Bool[Tensor, "B T"],
+        project: Project,
     ) -> Float[Tensor, "B *read"]:
         """Return what scoring needs of the last block's tokens, beside the embeddings: by default nothing.
 
-        It becomes `VideoOutput.context`, kept for every video of a split: make it small. `project` maps token 0.
+        It becomes `VideoOutput.context`, kept for every video of a split: make it small. `project` maps `cls`, which is
+        what CLIP pools of a frame.
         """
         return x.new_zeros(len(x), 0)
 

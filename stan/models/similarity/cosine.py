@@ -11,7 +11,7 @@ from torch import Tensor
 from stan.models.similarity.base import Similarity
 
 if TYPE_CHECKING:
-    from stan.models.clip import TextOutput
+    from stan.models.text_tower import TextOutput
     from stan.models.video_encoder import VideoOutput
 
 

@@ -10,7 +10,8 @@ from torch import Tensor, nn
 from stan.models.similarity.base import Similarity
 
 if TYPE_CHECKING:
-    from stan.models.clip import Clip, TextOutput
+    from stan.models.clip import Clip
+    from stan.models.text_tower import TextOutput
     from stan.models.video_encoder import VideoOutput
 
 STD = 0.02

@@ -13,7 +13,8 @@ from torch import Tensor
 from stan.models.similarity.base import PairSimilarity
 
 if TYPE_CHECKING:
-    from stan.models.clip import Clip, TextOutput
+    from stan.models.clip import Clip
+    from stan.models.text_tower import TextOutput
     from stan.models.video_encoder import VideoOutput
 
 

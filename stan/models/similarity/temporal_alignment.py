@@ -15,8 +15,9 @@ from stan.models.temporal.frame_blocks import copied_blocks
 from stan.models.temporal.temporal_difference import TemporalDifference
 
 if TYPE_CHECKING:
-    from stan.models.clip import Clip, TextOutput
+    from stan.models.clip import Clip
     from stan.models.temporal.base import Project, Temporal
+    from stan.models.text_tower import TextOutput
     from stan.models.video_encoder import VideoOutput
 
 
@@ -44,10 +45,6 @@ class TemporalAlignment(Similarity):
         super().__init__(clip)
         self.weight = nn.Parameter(std * torch.randn(centres, clip.embed_dim))
         self.centre = nn.Parameter(std * torch.randn(centres, clip.embed_dim))
-        if resampled and clip.visual.attn_pool is not None:
-            raise ValueError(
-                "temporal_alignment: resampled=True reads CLS tokens, and a CoCa has none to read"
-            )
         self.blocks = copied_blocks(clip, 1, "temporal_alignment", eps) if resampled else None
         self._temporal: tuple[TemporalDifference, ...] = ()
 
@@ -60,10 +57,10 @@ class TemporalAlignment(Similarity):
             )
         self._temporal = (temporal,)  # a tuple, so that its parameters aren't registered again
 
-    def read(self, x: Tensor, real: Tensor, project: Project) -> Float[Tensor, "B E"]:
+    def read(self, cls: Tensor, x: Tensor, real: Tensor, project: Project) -> Float[Tensor, "B E"]:
         if self.blocks is None:
-            return super().read(x, real, project)
-        return self.aligned(*self.resampled(project(x[:, :, 0]), real))
+            return super().read(cls, x, real, project)
+        return self.aligned(*self.resampled(project(cls), real))
 
     def forward(self, text: TextOutput, video: VideoOutput) -> Float[Tensor, "texts videos"]:
         whole, aligned = self.parts(text, video)

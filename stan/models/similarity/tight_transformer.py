@@ -14,7 +14,8 @@ from stan.models.similarity.base import PairSimilarity
 from stan.models.temporal.frame_blocks import copied_blocks, copied_positions, mix, placed, quick_gelu
 
 if TYPE_CHECKING:
-    from stan.models.clip import Clip, TextOutput
+    from stan.models.clip import Clip
+    from stan.models.text_tower import TextOutput
     from stan.models.video_encoder import VideoOutput
 
 STD = 0.02

@@ -15,8 +15,9 @@ from stan.models.temporal.base import mean_over_frames
 from stan.models.temporal.frame_blocks import quick_gelu
 
 if TYPE_CHECKING:
-    from stan.models.clip import Clip, TextOutput
+    from stan.models.clip import Clip
     from stan.models.temporal.base import Project
+    from stan.models.text_tower import TextOutput
     from stan.models.video_encoder import VideoOutput
 
 STD = 0.02
@@ -46,6 +47,7 @@ class VideoPrompts(PairSimilarity):
         super().__init__(clip)
         if reads not in READS:
             raise ValueError(f"video_prompts: reads={reads!r}: choose one of {READS}")
+        self.prefix = clip.prefix
         heads = heads or max(1, clip.embed_dim // 64)
         if clip.embed_dim % heads:
             raise ValueError(f"video_prompts: heads={heads} don't divide the {clip.embed_dim} channels")
@@ -57,13 +59,13 @@ class VideoPrompts(PairSimilarity):
             self.patch_norm = nn.LayerNorm(clip.width)
             self.patch_proj = nn.Parameter(torch.randn(clip.width, clip.embed_dim))
 
-    def read(self, x: Tensor, real: Tensor, project: Project) -> Tensor:
+    def read(self, cls: Tensor, x: Tensor, real: Tensor, project: Project) -> Tensor:
         """Return each patch's mean embedding over real frames (B, P, E), or nothing where frames are read.
 
         Raises ValueError if the temporal method has merged frames, so that a patch's place is not that of a frame.
         """
         if self.patch_norm is None:
-            return super().read(x, real, project)
+            return super().read(cls, x, real, project)
         if x.shape[1] != real.shape[1]:
             raise ValueError(
                 "video_prompts reads patches of every frame, but this method merges frames: choose reads='frames'"
@@ -73,7 +75,7 @@ class VideoPrompts(PairSimilarity):
     def patches(self, x: Float[Tensor, "B T S D"]) -> Float[Tensor, "B T P E"]:
         """Embed the patches among the last block's tokens."""
         assert self.patch_norm is not None and self.patch_proj is not None, "frames are read, not patches"
-        return self.patch_norm(x[:, :, 1:]) @ self.patch_proj
+        return self.patch_norm(x[:, :, self.prefix :]) @ self.patch_proj
 
     def pairs(self, text: TextOutput, video: VideoOutput) -> Float[Tensor, "texts videos"]:
         """Return the scores of all pairs at once."""

@@ -42,8 +42,8 @@ class ActionClip(Temporal):
         self.blocks = drawn_blocks(clip, layers, "actionclip", STD, form)
         self.position = drawn_positions(clip, clip.context_length, STD)
 
-    def after(self, x: Tensor, side: None, mask: Tensor | None, project: Project) -> Tensor:
-        frames = project(x[:, :, 0])
+    def after(self, cls: Tensor, side: None, mask: Tensor | None, project: Project) -> Tensor:
+        frames = project(cls)
         return mix(self.blocks, placed(frames, self.position), mask) + frames
 
 
@@ -66,8 +66,8 @@ class ActionClipShift(Temporal):
         with torch.no_grad():
             self.shift.weight.copy_(nn.functional.one_hot(came_from, 3)[:, None])
 
-    def after(self, x: Tensor, side: None, mask: Tensor | None, project: Project) -> Tensor:
-        frames = project(x[:, :, 0])
+    def after(self, cls: Tensor, side: None, mask: Tensor | None, project: Project) -> Tensor:
+        frames = project(cls)
         real = frames if mask is None else frames * mask[..., None]  # padding is zero, as beyond a clip's end
         turned = rearrange(real, "b t e -> b e t")
         turned = (

@@ -8,8 +8,8 @@ import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from stan.models.temporal.attention import attend_over_time
-from stan.models.temporal.base import Temporal
+from stan.models.attention import attend_over_time
+from stan.models.temporal.base import Temporal, require_parts
 from stan.models.temporal.dropout import PLACES, DropPath, rising
 from stan.models.temporal.video_tokens import TimePositions, attend_within, transform, zero
 
@@ -18,7 +18,6 @@ if TYPE_CHECKING:
     from stan.models.clip import Clip
 
 STD = 0.02
-LAST_NORM = ("visual.ln_post.weight", "visual.ln_post.bias")
 
 
 class Aim(Temporal):
@@ -52,8 +51,9 @@ class Aim(Temporal):
         trained_norm: bool = False,
     ):
         super().__init__(clip, frames)
+        require_parts(clip, "aim")
         self.changes_from, self.changes_tokens = 0, time_before_norm
-        self.trained_of_clip = LAST_NORM if trained_norm else ()
+        self.trained_of_clip = last_norm(clip) if trained_norm else ()
         self.scale = scale
         width = int(round(ratio * clip.width, 6))  # 49 times a share of 1/49 is not quite 1
         if width < 1:
@@ -93,3 +93,9 @@ class Adapter(nn.Module):
 
     def forward(self, x: Float[Tensor, "... D"]) -> Float[Tensor, "... D"]:
         return self.up(F.gelu(self.down(x)))
+
+
+def last_norm(clip: Clip) -> tuple[str, ...]:
+    """Return the names of the parameters of CLIP's last LayerNorm."""
+    name = f"visual.{clip.visual.last_norm}"
+    return tuple(parameter for parameter, _ in clip.named_parameters() if parameter.startswith(f"{name}."))

@@ -10,6 +10,8 @@ from einops import rearrange
 from jaxtyping import Bool, Float, Int
 from torch import Tensor, nn
 
+from stan.models.attention import own_places
+
 if TYPE_CHECKING:
     from stan.models.blocks import Block
     from stan.models.clip import Clip
@@ -29,6 +31,8 @@ class Temporal(nn.Module):
     def __init__(self, clip: Clip, frames: int, *, normalised: bool = False):
         super().__init__()
         self.frames = frames
+        self.prefix = clip.prefix
+        """Number of a frame's tokens before its patches."""
         self.normalised = normalised
         self.changes_from = clip.layers
         """First block that `inside` runs differently from CLIP alone; the blocks before it can be computed once."""
@@ -71,19 +75,22 @@ class Temporal(nn.Module):
         return side
 
     def after(
-        self, x: Float[Tensor, "B T S D"], side: Any, mask: Bool[Tensor, "B T"] | None, project: Project
+        self, cls: Float[Tensor, "B T C"], side: Any, mask: Bool[Tensor, "B T"] | None, project: Project
     ) -> Float[Tensor, "B T E"]:
-        """Return frame embeddings from the last block's output. `project` maps its token 0, (..., D) -> (..., E)."""
-        return project(x[:, :, 0])
+        """Return frame embeddings from what CLIP pools of the last block's output, in most CLIPs its CLS token.
+
+        `project` maps it into the space shared with the texts, (..., C) -> (..., E).
+        """
+        return project(cls)
 
     def pool(
         self,
         frames: Float[Tensor, "B T E"],
-        x: Float[Tensor, "B T S D"],
+        cls: Float[Tensor, "B T C"],
         mask: Bool[Tensor, "B T"] | None,
         project: Project,
     ) -> Float[Tensor, "B E"]:
-        """Return the videos' embeddings from what `after` returned, or from what it was given (`x`, `project`)."""
+        """Return the videos' embeddings from what `after` returned, or from what it was given (`cls`, `project`)."""
         return mean_over_frames(F.normalize(frames, dim=-1) if self.normalised else frames, mask)
 
 
@@ -100,3 +107,30 @@ def mean_over_frames(
         return x.mean(1, keepdim=keepdim)
     weights = (mask / mask.sum(1, keepdim=True)).to(x.dtype)
     return (x * weights.reshape(*mask.shape, *[1] * (x.ndim - 2))).sum(1, keepdim=keepdim)
+
+
+def require_parts(clip: Clip, method: str) -> None:
+    """Raise ValueError where blocks are no sum of attention and an MLP that `method` could use apart."""
+    if not clip.has_parts:
+        raise ValueError(
+            f"{method} works inside CLIP's blocks, between attention and MLP, and this image tower's blocks have no"
+            " such parts: choose a method beside or after the blocks, such as stan or sequence_transformer"
+        )
+
+
+def require_cls(clip: Clip, method: str) -> None:
+    """Raise ValueError where a frame has not exactly one token of its own before the patches."""
+    if clip.prefix != 1:
+        raise ValueError(
+            f"{method} shares one CLS token among all frames, and a frame of this image tower has {clip.prefix} tokens"
+            " before its patches: choose another method or setting"
+        )
+
+
+def require_free_places(clip: Clip, method: str) -> None:
+    """Raise ValueError where attention knows where patches lie, which tokens that `method` makes don't."""
+    if clip.has_parts and own_places(clip.blocks[0].attn) is not None:
+        raise ValueError(
+            f"{method} gives CLIP's blocks tokens that lie at no one place, and this image tower's attention turns or"
+            " weighs tokens by their places: choose another method"
+        )

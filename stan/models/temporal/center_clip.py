@@ -10,7 +10,7 @@ from einops import rearrange
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
-from stan.models.temporal.base import Project, Temporal, mean_over_frames
+from stan.models.temporal.base import Project, Temporal, mean_over_frames, require_free_places
 
 if TYPE_CHECKING:
     from stan.models.blocks import Block
@@ -51,6 +51,7 @@ class CenterClip(Temporal):
         unmasked: bool = False,
     ):
         super().__init__(clip, frames, normalised=normalised)
+        require_free_places(clip, "center_clip")
         self.unmasked = unmasked
         self.segment = segment
         self.clusters = clip.patches if clusters is None else clusters
@@ -70,13 +71,13 @@ class CenterClip(Temporal):
         """Return the number of frames, read before they are merged."""
         return x.shape[1] if side is None else side
 
-    def after(self, x: Tensor, side: int, mask: Tensor | None, project: Project) -> Tensor:
-        return project(x[:, :, 0]).repeat_interleave(self.segment, 1)[:, :side]
+    def after(self, cls: Tensor, side: int, mask: Tensor | None, project: Project) -> Tensor:
+        return project(cls).repeat_interleave(self.segment, 1)[:, :side]
 
-    def pool(self, frames: Tensor, x: Tensor, mask: Tensor | None, project: Project) -> Tensor:
+    def pool(self, frames: Tensor, cls: Tensor, mask: Tensor | None, project: Project) -> Tensor:
         if mask is None or not self.unmasked:
-            return super().pool(frames, x, mask, project)
-        return super().pool(project(x[:, :, 0]), x, self.segment_mask(mask), project)
+            return super().pool(frames, cls, mask, project)
+        return super().pool(project(cls), cls, self.segment_mask(mask), project)
 
     def segment_mask(self, mask: Bool[Tensor, "B T"]) -> Bool[Tensor, "B segments"]:
         """Return whether each segment's last frame is real; the first segment counts where no other does."""
@@ -88,7 +89,7 @@ class CenterClip(Temporal):
 
     def _merge(
         self, x: Float[Tensor, "B T S D"], mask: Bool[Tensor, "B T"] | None
-    ) -> Float[Tensor, "B segments 1+K D"]:
+    ) -> Float[Tensor, "B segments prefix+K D"]:
         videos, frames = x.shape[:2]
         if mask is None or self.unmasked:
             mask = torch.ones(videos, frames, dtype=torch.bool, device=x.device)
@@ -96,11 +97,11 @@ class CenterClip(Temporal):
         x = rearrange(F.pad(x, (0, 0, 0, 0, 0, missing)), "b (n t) s d -> (b n) t s d", t=self.segment)
         real = rearrange(F.pad(mask, (0, missing)), "b (n t) -> (b n) t", t=self.segment)
         # a segment of padding alone needs a CLS token, too
-        cls = mean_over_frames(x[:, :, :1], real | ~real.any(1, keepdim=True))
-        tokens = rearrange(x[:, :, 1:], "n t p d -> n (t p) d")
-        chosen = medoids(tokens, real.repeat_interleave(x.shape[2] - 1, 1), self.clusters)
+        own = mean_over_frames(x[:, :, : self.prefix], real | ~real.any(1, keepdim=True))
+        tokens = rearrange(x[:, :, self.prefix :], "n t p d -> n (t p) d")
+        chosen = medoids(tokens, real.repeat_interleave(x.shape[2] - self.prefix, 1), self.clusters)
         kept = tokens.gather(1, chosen[..., None].expand(-1, -1, tokens.shape[2]))
-        return rearrange(torch.cat([cls, kept], 1), "(b n) s d -> b n s d", b=videos)
+        return rearrange(torch.cat([own, kept], 1), "(b n) s d -> b n s d", b=videos)
 
 
 @torch.no_grad()

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor, nn
 
-from stan.models.temporal.base import Temporal, mean_over_frames
+from stan.models.temporal.base import Temporal, mean_over_frames, require_cls, require_parts
 from stan.models.temporal.dropout import DropPath, rising
 from stan.models.temporal.stan_layer import CrossFrameAttention
 from stan.models.temporal.video_tokens import TimePositions, attend_within, transform, with_copies
@@ -33,20 +33,22 @@ class DividedSpaceTime(Temporal):
 
     def __init__(self, clip: Clip, frames: int, *, one_cls: bool = False, drop_path: float = 0.0):
         super().__init__(clip, frames)
+        require_parts(clip, "divided_space_time")
+        if one_cls:
+            require_cls(clip, "divided_space_time with one_cls=True")
         self.changes_from = 0
         self.one_cls = one_cls
         self.time = TimePositions(frames, clip.width)
         rates = rising(drop_path, clip.layers, "divided_space_time")
         self.drop_path = nn.ModuleList(map(DropPath, rates))
         self.over_time = nn.ModuleList(
-            _temporal_attention(block, clip.heads, rate)
-            for block, rate in zip(clip.blocks, rates, strict=True)
+            _temporal_attention(block, clip, rate) for block, rate in zip(clip.blocks, rates, strict=True)
         )
 
     def inside(self, i: int, block: Block, x: Tensor, mask: Tensor | None) -> Tensor:
-        cls, patches = x.split([1, x.shape[2] - 1], 2)
+        own, patches = x.split([self.prefix, x.shape[2] - self.prefix], 2)
         patches = self.over_time[i](self.time(patches) if i == 0 else patches, mask)
-        x = torch.cat([cls, patches], 2)
+        x = torch.cat([own, patches], 2)
         added = self.drop_path[i](attend_within(block, x), samples=(0, 1))
         if self.one_cls:
             of_cls = mean_over_frames(added[:, :, 0], mask, keepdim=True)
@@ -55,8 +57,8 @@ class DividedSpaceTime(Temporal):
         return x + self.drop_path[i](transform(block, x))
 
 
-def _temporal_attention(block: Block, heads: int, drop_path: float) -> CrossFrameAttention:
-    layer = CrossFrameAttention(block.attn.embed_dim, heads, drop_path)
+def _temporal_attention(block: Block, clip: Clip, drop_path: float) -> CrossFrameAttention:
+    layer = CrossFrameAttention(clip.width, clip.heads, drop_path)
     layer.norm = deepcopy(block.ln_1).requires_grad_(True)
-    layer.attention.load_state_dict(block.attn.state_dict())
+    layer.attention = deepcopy(block.attn).requires_grad_(True)
     return layer

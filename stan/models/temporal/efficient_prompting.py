@@ -80,6 +80,6 @@ class EfficientPrompting(Temporal):
         is_end = place == new_end[:, None] if self.by_place else place >= new_end[:, None]
         return torch.where(is_end, end[:, None], source), new_end
 
-    def after(self, x: Tensor, side: None, mask: Tensor | None, project: Project) -> Tensor:
-        frames = project(x[:, :, 0])
+    def after(self, cls: Tensor, side: None, mask: Tensor | None, project: Project) -> Tensor:
+        frames = project(cls)
         return mix(self.blocks, placed(frames, self.position), mask)

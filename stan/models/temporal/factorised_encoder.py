@@ -60,8 +60,8 @@ class FactorisedEncoder(Temporal):
             self.cls = nn.Parameter(STD * torch.randn(width))
             self.norm = nn.LayerNorm(width)
 
-    def after(self, x: Tensor, side: None, mask: Tensor | None, project: Project) -> Tensor:
-        frames = project(x[:, :, 0])
+    def after(self, cls: Tensor, side: None, mask: Tensor | None, project: Project) -> Tensor:
+        frames = project(cls)
         tokens = torch.cat([repeat(self.cls, "e -> b 1 e", b=len(frames)), frames], 1)
         real = None if mask is None else F.pad(mask, (1, 0), value=True)
         mixed = self._mix(placed(tokens, self.position), real)

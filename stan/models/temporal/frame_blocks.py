@@ -15,11 +15,13 @@ import torch
 from jaxtyping import Bool, Float
 from torch import Tensor, nn
 
-from stan.models.temporal.attention import attend
+from stan.models.attention import attend
+from stan.models.blocks import Block
 from stan.models.temporal.video_tokens import transform
 
+from open_clip.transformer import ResidualAttentionBlock  # isort: skip # after stan.models.blocks, which prepares it
+
 if TYPE_CHECKING:
-    from stan.models.blocks import Block
     from stan.models.clip import Clip
 
 STD = 0.02
@@ -141,10 +143,13 @@ def _first_block(clip: Clip, heads: int | None, method: str) -> Any:
         raise ValueError(
             f"{method}: {heads} heads don't divide the {clip.embed_dim} channels of the embedding"
         )
-    # stan.models.clip, which prepares open_clip's import, imports this package first
-    from open_clip.transformer import ResidualAttentionBlock
+    return ResidualAttentionBlock(clip.embed_dim, heads, act_layer=_activation(clip))
 
-    return ResidualAttentionBlock(clip.embed_dim, heads, act_layer=type(clip.blocks[0].mlp.gelu))
+
+def _activation(clip: Clip) -> type[nn.Module]:
+    """Return the activation of the image tower's blocks where they are open_clip's, else GELU."""
+    mlp = getattr(clip.blocks[0], "mlp", None)
+    return type(getattr(mlp, "gelu", nn.GELU()))
 
 
 def _formed(block: Any, form: BlockForm, method: str) -> nn.Module:

@@ -10,8 +10,8 @@ from einops import rearrange, repeat
 from jaxtyping import Bool, Float
 from torch import Tensor, nn
 
-from stan.models.temporal.attention import attend
-from stan.models.temporal.base import Project, Temporal
+from stan.models.attention import attend
+from stan.models.temporal.base import Project, Temporal, require_cls, require_free_places, require_parts
 from stan.models.temporal.video_tokens import TimePositions, transform, with_copies, zero
 
 if TYPE_CHECKING:
@@ -32,6 +32,9 @@ class FrozenInTime(Temporal):
 
     def __init__(self, clip: Clip, frames: int):
         super().__init__(clip, frames)
+        require_parts(clip, "frozen_in_time")
+        require_cls(clip, "frozen_in_time")
+        require_free_places(clip, "frozen_in_time")
         self.changes_from = 0
         self.time = TimePositions(frames, clip.width)
         self.over_time = nn.ModuleList(OverTime(block) for block in clip.blocks)
@@ -47,8 +50,8 @@ class FrozenInTime(Temporal):
         x = x + block.ls_1(with_copies(of_cls, of_patches))
         return x + transform(block, x)
 
-    def after(self, x: Tensor, side: None, mask: Tensor | None, project: Project) -> Tensor:
-        frames = project(x[:, :, 0])
+    def after(self, cls: Tensor, side: None, mask: Tensor | None, project: Project) -> Tensor:
+        frames = project(cls)
         if frames.shape[-1] != len(self.bias):
             raise ValueError(
                 "frozen_in_time projects into the space shared with texts: choose a similarity that reads it"
@@ -62,11 +65,11 @@ class OverTime(nn.Module):
 
     def __init__(self, block: Block):
         super().__init__()
-        self.norm = deepcopy(block.ln_1).requires_grad_(True)
-        self.norm.reset_parameters()
+        self.norm = _new_norm(block)
         self.attention = deepcopy(block.attn).requires_grad_(True)
-        nn.init.zeros_(self.attention.in_proj_weight)
-        nn.init.zeros_(self.attention.in_proj_bias)
+        for name, parameter in self.attention.named_parameters(recurse=False):
+            assert name.endswith(("in_proj_weight", "bias")), "queries, keys and values"
+            nn.init.zeros_(parameter)
         nn.init.ones_(zero(self.attention.out_proj).weight)
 
     def forward(
@@ -78,6 +81,12 @@ class OverTime(nn.Module):
         of_patches = _of_groups(self.attention, cls, rearrange(patches, "b t p d -> b p t d"), keys)
         of_cls = _of_cls(self.attention, cls, patches, mask)
         return with_copies(of_cls, rearrange(of_patches, "b p t d -> b t p d"))
+
+
+def _new_norm(block: Block) -> nn.LayerNorm:
+    norm = deepcopy(block.ln_1 if isinstance(block.ln_1, nn.LayerNorm) else block.ls_1).requires_grad_(True)
+    norm.reset_parameters()
+    return norm
 
 
 def _within(

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor, nn
 
-from stan.models.temporal.base import Temporal
+from stan.models.temporal.base import Temporal, require_cls, require_parts
 from stan.models.temporal.dropout import DropPath, rising
 from stan.models.temporal.video_tokens import TimePositions, run_jointly, run_jointly_with_one_cls
 
@@ -29,6 +29,9 @@ class JointSpaceTime(Temporal):
 
     def __init__(self, clip: Clip, frames: int, *, one_cls: bool = False, drop_path: float = 0.0):
         super().__init__(clip, frames)
+        require_parts(clip, "joint_space_time")
+        if one_cls:
+            require_cls(clip, "joint_space_time with one_cls=True")
         self.changes_from = 0
         self.one_cls = one_cls
         self.time = TimePositions(frames, clip.width)

@@ -38,6 +38,6 @@ class SequenceTransformer(Temporal):
         self.blocks = copied_blocks(clip, layers, "sequence_transformer", eps, further)
         self.position = copied_positions(clip, frames)
 
-    def after(self, x: Tensor, side: None, mask: Tensor | None, project: Project) -> Tensor:
-        frames = project(x[:, :, 0])
+    def after(self, cls: Tensor, side: None, mask: Tensor | None, project: Project) -> Tensor:
+        frames = project(cls)
         return mix(self.blocks, placed(frames, self.position), mask) + frames

@@ -8,7 +8,7 @@ import torch
 from jaxtyping import Bool, Float
 from torch import Tensor, nn
 
-from stan.models.temporal.base import Project, Temporal, mean_over_frames
+from stan.models.temporal.base import Project, Temporal, mean_over_frames, require_parts
 from stan.models.temporal.video_tokens import (
     attend_within,
     convolve_over_time,
@@ -50,6 +50,7 @@ class StAdapter(Temporal):
         norm_after_mean: bool = False,
     ):
         super().__init__(clip, frames)
+        require_parts(clip, "st_adapter")
         if before not in PLACEMENTS:
             raise ValueError(f"st_adapter: before={before!r}: choose one of {PLACEMENTS}")
         width = clip.width // 2 if width is None else width
@@ -61,7 +62,7 @@ class StAdapter(Temporal):
         self.changes_from = clip.layers - layers
         self.norm_after_mean = norm_after_mean
         self.before_mlp, self.before_attention = (
-            nn.ModuleList(SpatioTemporalAdapter(clip.width, width) for _ in range(count))
+            nn.ModuleList(SpatioTemporalAdapter(clip.width, width, clip.prefix) for _ in range(count))
             for count in (layers - (not last_mlp), layers if before == "attention and mlp" else 0)
         )
 
@@ -76,20 +77,21 @@ class StAdapter(Temporal):
             x = self.before_mlp[adapter](x, mask)
         return x + transform(block, x)
 
-    def pool(self, frames: Tensor, x: Tensor, mask: Tensor | None, project: Project) -> Tensor:
+    def pool(self, frames: Tensor, cls: Tensor, mask: Tensor | None, project: Project) -> Tensor:
         if self.norm_after_mean:
-            return project(mean_over_frames(x[:, :, 0], mask))
-        return super().pool(frames, x, mask, project)
+            return project(mean_over_frames(cls, mask))
+        return super().pool(frames, cls, mask, project)
 
 
 class SpatioTemporalAdapter(nn.Module):
     """Projects patches down, convolves each channel over three frames, projects up and adds the result to the patches.
 
-    There is no activation, and the CLS token is left as it is.
+    There is no activation, and the CLS token, or whatever `prefix` tokens stand before the patches, is left as it is.
     """
 
-    def __init__(self, width: int, bottleneck: int):
+    def __init__(self, width: int, bottleneck: int, prefix: int):
         super().__init__()
+        self.prefix = prefix
         self.down = nn.Linear(width, bottleneck)
         self.over_time = zero(
             nn.Conv3d(bottleneck, bottleneck, (3, 1, 1), padding=(1, 0, 0), groups=bottleneck)
@@ -101,6 +103,6 @@ class SpatioTemporalAdapter(nn.Module):
     def forward(
         self, x: Float[Tensor, "B T S D"], mask: Bool[Tensor, "B T"] | None
     ) -> Float[Tensor, "B T S D"]:
-        cls, patches = x.split([1, x.shape[2] - 1], 2)
+        own, patches = x.split([self.prefix, x.shape[2] - self.prefix], 2)
         y = convolve_over_time(self.over_time, without_padding(self.down(patches), mask))
-        return torch.cat([cls, patches + self.up(y)], 2)
+        return torch.cat([own, patches + self.up(y)], 2)

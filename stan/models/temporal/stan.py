@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from stan.models.temporal.base import Project, Temporal, mean_over_frames
 from stan.models.temporal.dropout import Dropout, rising
 from stan.models.temporal.stan_layer import CrossFrameAttention, StanLayer
+from stan.models.towers.base import widened
 
 if TYPE_CHECKING:
     from stan.models.clip import Clip
@@ -51,6 +52,10 @@ class Stan(Temporal):
     first_input: `released` (CLS token averaged with CLIP's initial CLS token, CLIP's own positions, time from N(0, 1))
         or `paper` (eq. 4: CLS token is the mean over frames; positions of its own and time from N(0, .02^2)).
     drop_path: rate on the attention residuals of the last layer; it rises linearly from 0 in the first layer.
+
+    In a tower that isn't OpenAI's ViT, the branch's CLS token is what stands for a frame at each level
+    (`ImageTower.cls`): its class token or, without one, what its pooling makes of the level's tokens. The branch's
+    output is added to what CLIP's projection reads, and first_input `released` leaves out what a tower doesn't have.
     """
 
     def __init__(
@@ -98,7 +103,7 @@ class Stan(Temporal):
         self.levels = tuple(sorted({*self.reads, clip.layers - 1}))
         rates = rising(drop_path, layers, "stan")
         self.layers = nn.ModuleList(
-            StanLayer(clip.heads, block, rate, cross_frame, convolution, intra_frame, clip.grid)
+            StanLayer(clip.width, clip.heads, block, rate, cross_frame, convolution, intra_frame, clip.grid)
             for block, rate in zip(clip.blocks[-layers:], rates, strict=True)
         )
         if attention_start == "linear":
@@ -126,20 +131,17 @@ class Stan(Temporal):
             nn.init.normal_(self.time.weight, std=0.02)
 
     def beside(self, i: int, x: Tensor, side: Branch | None, mask: Tensor | None) -> Branch | None:
-        if not self.branch or i not in self.reads:
-            return side
-        return self._step(i, x, side, mask, whole=False)
+        return self._step(i, x, side, mask, whole=False) if i in self.reads else side
 
-    def after(self, x: Tensor, side: Branch | None, mask: Tensor | None, project: Project) -> Tensor:
-        if not self.branch:
-            side = self._step(self.reads[0], x, None, mask, whole=False)
+    def after(self, cls: Tensor, side: Branch | None, mask: Tensor | None, project: Project) -> Tensor:
         assert side is not None  # `beside` has seen every level that the branch reads
         added = side.cls
         if not self.intra_frame:
             added = added + mean_over_frames(side.patches, mask).mean(1, keepdim=True)
+        added = widened(added, cls.shape[2])
         if not self.branch:
-            return project(added).expand(-1, x.shape[1], -1)
-        return project(x[:, :, 0] + added)
+            return project(added).expand(-1, cls.shape[1], -1)
+        return project(cls + added)
 
     def branch_tokens(
         self, levels: Mapping[int, Float[Tensor, "B T S D"]], mask: Bool[Tensor, "B T"] | None = None
@@ -188,17 +190,22 @@ class Stan(Temporal):
             raise ValueError(
                 f"{frames} frames; this model was built with max_frames={self.time.num_embeddings}"
             )
-        cls = mean_over_frames(x[:, :, :1], mask)  # (B, 1, D)
-        visual = self._visual[0]
-        class_embedding, position = visual.class_embedding, visual.positional_embedding
-        if self.space is None:
-            cls = (cls + class_embedding + position[0]) / 2
-        space = position[1:] if self.space is None else self.space
-        where = self.time.weight[:frames, None] + space  # (T, P, D)
-        return Branch(cls, self.dropout(x[:, :, 1:] + where))
+        tower = self._visual[0]
+        cls, patches = self._read(x, mask)
+        where, space = self.time.weight[:frames, None], self.space
+        if space is None:
+            space, start = tower.patch_positions, tower.cls_start
+            cls = sum(start, cls) / 2 if start else cls
+        where = where if space is None else where + space  # (T, P, D)
+        return Branch(cls, self.dropout(patches + where))
+
+    def _read(self, x: Tensor, mask: Tensor | None) -> Branch:
+        """Return what the branch reads of a level."""
+        tower = self._visual[0]
+        return Branch(mean_over_frames(tower.cls(x)[:, :, None], mask), tower.patches(x))
 
     def _merge(self, k: int, x: Tensor, side: Branch, mask: Tensor | None) -> Branch:
-        cls, patches = mean_over_frames(x[:, :, :1], mask), x[:, :, 1:]
+        cls, patches = self._read(x, mask)
         if self.merges:
             cls, patches = self.merges[k - 1](cls), self.merges[k - 1](patches)  # eq. 5, 6
         return Branch(side.cls + cls, side.patches + patches)

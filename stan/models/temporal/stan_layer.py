@@ -3,20 +3,17 @@
 from __future__ import annotations
 
 from copy import deepcopy
-from typing import TYPE_CHECKING
 
 import torch
 from einops import rearrange, repeat
 from jaxtyping import Bool, Float
 from torch import Tensor, nn
 
-from stan.models.temporal.attention import attend, attend_over_time, attention_weights
-from stan.models.temporal.base import mean_over_frames
+from stan.models.attention import attend, attend_over_time, attention_weights, own_places
+from stan.models.blocks import Block, MapBlock
+from stan.models.temporal.base import frame_by_frame, mean_over_frames
 from stan.models.temporal.dropout import DropPath
 from stan.models.temporal.video_tokens import convolve_over_time, without_padding, zero
-
-if TYPE_CHECKING:
-    from stan.models.blocks import Block
 
 
 class StanLayer(nn.Module):
@@ -24,8 +21,9 @@ class StanLayer(nn.Module):
 
     def __init__(
         self,
+        width: int,
         heads: int,
-        block: Block,
+        block: Block | MapBlock,
         drop_path: float,
         cross_frame: str,
         convolution: str,
@@ -33,9 +31,8 @@ class StanLayer(nn.Module):
         grid: tuple[int, int],
     ):
         super().__init__()
-        width = block.attn.embed_dim
         self.cross_frame = _cross_frame(width, heads, drop_path, cross_frame, convolution, grid)
-        self.intra_frame = IntraFrame(block, drop_path) if intra_frame else None
+        self.intra_frame = _intra_frame(block, drop_path) if intra_frame else None
 
     def forward(
         self,
@@ -61,7 +58,7 @@ class StanLayer(nn.Module):
             weights["cross_frame"] = self.cross_frame.weights(patches, mask)
         if self.cross_frame is not None:
             patches = self.cross_frame(patches, mask)
-        if self.intra_frame is not None:
+        if isinstance(self.intra_frame, IntraFrame):
             weights["intra_frame"] = self.intra_frame.weights(cls, patches)
         return weights
 
@@ -141,6 +138,9 @@ class IntraFrame(nn.Module):
         super().__init__()
         self.block: Block = deepcopy(block).requires_grad_(True)
         self.drop_path = DropPath(drop_path)
+        own = own_places(block.attn)
+        places = None if own is None else torch.arange(int(own[-1]) + 1)
+        self.register_buffer("places", places, persistent=False)
 
     def forward(
         self,
@@ -151,14 +151,14 @@ class IntraFrame(nn.Module):
     ) -> tuple[Float[Tensor, "B 1 D"], Float[Tensor, "B T P D"]]:
         block, frames = self.block, patches.shape[1]
         x = self._frames(cls, patches)
-        y = self.drop_path(block.ls_1(attend(block.attn, x, queries=1 if cls_only else None)))
+        y = self.drop_path(block.ls_1(attend(block.attn, x, None, 1 if cls_only else None, self.places)))
         y = rearrange(y, "(b t) s d -> b t s d", t=frames)
         added, rest = y.split([1, y.shape[2] - 1], 2)
         cls = self._transform(cls + mean_over_frames(added, mask))
         return cls, patches if cls_only else self._transform(patches + rest)
 
     def weights(self, cls: Tensor, patches: Tensor) -> Float[Tensor, "B T heads S S"]:
-        weights = attention_weights(self.block.attn, self._frames(cls, patches))
+        weights = attention_weights(self.block.attn, self._frames(cls, patches), places=self.places)
         return rearrange(weights, "(b t) h q k -> b t h q k", t=patches.shape[1])
 
     def _frames(self, cls: Tensor, patches: Tensor) -> Float[Tensor, "BT S D"]:
@@ -167,6 +167,29 @@ class IntraFrame(nn.Module):
 
     def _transform(self, x: Tensor) -> Tensor:
         return x + self.block.ls_2(self.block.mlp(self.block.ln_2(x)))
+
+
+class IntraFrameMap(nn.Module):
+    """A copy of a CLIP block that only knows patches; the mean of what it adds to them is added to the CLS token."""
+
+    def __init__(self, block: MapBlock, drop_path: float):
+        super().__init__()
+        self.block: MapBlock = deepcopy(block).requires_grad_(True)
+        self.drop_path = DropPath(drop_path)
+
+    def forward(
+        self,
+        cls: Float[Tensor, "B 1 D"],
+        patches: Float[Tensor, "B T P D"],
+        mask: Bool[Tensor, "B T"] | None,
+        cls_only: bool = False,
+    ) -> tuple[Float[Tensor, "B 1 D"], Float[Tensor, "B T P D"]]:
+        added = self.drop_path(frame_by_frame(self.block, patches) - patches)
+        return cls + mean_over_frames(added.mean(2, keepdim=True), mask), patches + added
+
+
+def _intra_frame(block: Block | MapBlock, drop_path: float) -> IntraFrame | IntraFrameMap:
+    return IntraFrame(block, drop_path) if isinstance(block, Block) else IntraFrameMap(block, drop_path)
 
 
 DENSE = {"dense": (3, 3, 3), "dense_over_time": (3, 1, 1)}

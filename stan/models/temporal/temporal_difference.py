@@ -55,8 +55,8 @@ class TemporalDifference(Temporal):
         """The types: of differences, then of frames."""
         self.norm = nn.LayerNorm(clip.embed_dim)
 
-    def after(self, x: Tensor, side: None, mask: Tensor | None, project: Project) -> Tensor:
-        frames = project(x[:, :, 0])
+    def after(self, cls: Tensor, side: None, mask: Tensor | None, project: Project) -> Tensor:
+        frames = project(cls)
         real = torch.ones_like(frames[..., 0], dtype=torch.bool) if mask is None else mask
         return self.mixed(self.blocks, frames, real)
 

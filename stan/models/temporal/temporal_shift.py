@@ -34,12 +34,12 @@ class TemporalShift(Temporal):
         self.moved = clip.width // divisor
 
     def inside(self, i: int, block: Block, x: Tensor, mask: Tensor | None) -> Tensor:
-        cls, patches = x.split([1, x.shape[2] - 1], 2)
+        own, patches = x.split([self.prefix, x.shape[2] - self.prefix], 2)
         from_next, from_before, _ = without_padding(patches, mask).split(self._parts(x.shape[3]), 3)
         from_next = F.pad(from_next[:, 1:], (0, 0, 0, 0, 0, 1))
         from_before = F.pad(from_before[:, :-1], (0, 0, 0, 0, 1, 0))
         shifted = torch.cat([from_next, from_before, patches[..., 2 * self.moved :]], 3)
-        return super().inside(i, block, torch.cat([cls, shifted], 2), mask)
+        return super().inside(i, block, torch.cat([own, shifted], 2), mask)
 
     def _parts(self, width: int) -> list[int]:
         return [self.moved, self.moved, width - 2 * self.moved]

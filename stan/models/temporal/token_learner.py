@@ -8,7 +8,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from stan.models.temporal.base import Project, Temporal
+from stan.models.temporal.base import Project, Temporal, require_free_places, require_parts
 from stan.models.temporal.video_tokens import TimePositions, draw_as_flax, run_jointly
 
 if TYPE_CHECKING:
@@ -43,6 +43,8 @@ class TokenLearner(Temporal):
         released: bool = False,
     ):
         super().__init__(clip, frames)
+        require_parts(clip, "token_learner")
+        require_free_places(clip, "token_learner")
         self.block = self.changes_from = clip.layers // 2 if block is None else block
         if not 0 <= self.block < clip.layers:
             raise ValueError(f"token_learner: block={block}: this CLIP has blocks 0 to {clip.layers - 1}")
@@ -67,16 +69,20 @@ class TokenLearner(Temporal):
 
     def inside(self, i: int, block: Block, x: Tensor, mask: Tensor | None) -> Tensor:
         if self.released:
-            x = self.placed(x[:, :, 1:]) if i == 0 else x
+            x = self.placed(x[:, :, self.prefix :]) if i == 0 else x
             return run_jointly(block, self.pooled(x) if i == self.block else x, mask)
         if i < self.block:
             return super().inside(i, block, x, mask)
         if i == self.block:
-            x = self.time(torch.cat([x[:, :, :1], self.pooled(x[:, :, 1:])], 2))
+            own, patches = x.split([self.prefix, x.shape[2] - self.prefix], 2)
+            x = self.time(torch.cat([own, self.pooled(patches)], 2))
         return run_jointly(block, x, mask)
 
-    def after(self, x: Tensor, side: None, mask: Tensor | None, project: Project) -> Tensor:
-        return project(x).mean(2) if self.released else super().after(x, side, mask, project)
+    def beside(self, i: int, x: Tensor, side: Tensor | None, mask: Tensor | None) -> Tensor:
+        return x
+
+    def after(self, cls: Tensor, side: Tensor, mask: Tensor | None, project: Project) -> Tensor:
+        return project(side).mean(2) if self.released else super().after(cls, side, mask, project)
 
     def placed(self, patches: Float[Tensor, "B T P D"]) -> Float[Tensor, "B T P D"]:
         """Add the released form's positions. Raises ValueError for more frames than there are positions for."""

@@ -8,7 +8,7 @@ import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor, nn
 
-from stan.models.temporal.base import Project, Temporal
+from stan.models.temporal.base import Project, Temporal, require_free_places
 from stan.models.temporal.video_tokens import TimePositions
 
 if TYPE_CHECKING:
@@ -42,12 +42,14 @@ class TokenRoll(Temporal):
     ):
         super().__init__(clip, frames)
         self.changes_from = 0
-        self.count = int(share * (1 + clip.patches) + 1e-6)  # a share of 1/49 is one token of 49
+        self.count = int(share * clip.tokens_per_frame + 1e-6)  # a share of 1/49 is one token of 49
         if share != 0 and not 1 <= self.count <= clip.patches // 2:
             raise ValueError(
                 f"token_roll: share={share} rolls {self.count} of {clip.patches} patches each way: choose 1 to"
                 f" {clip.patches // 2}"
             )
+        if shuffled:
+            require_free_places(clip, "token_roll with shuffled=True")
         self.time = TimePositions(frames, clip.width) if times else nn.Identity()
         self.order = Shuffle() if shuffled else nn.Identity()
         self.pooler = nn.Linear(clip.embed_dim, clip.embed_dim) if pooler else None
@@ -56,13 +58,14 @@ class TokenRoll(Temporal):
         x = self.started(x) if i == 0 else x
         return super().inside(i, block, self.rolled(x, mask) if self.count else x, mask)
 
-    def pool(self, frames: Tensor, x: Tensor, mask: Tensor | None, project: Project) -> Tensor:
-        mean = super().pool(frames, x, mask, project)
+    def pool(self, frames: Tensor, cls: Tensor, mask: Tensor | None, project: Project) -> Tensor:
+        mean = super().pool(frames, cls, mask, project)
         return mean if self.pooler is None else self.pooler(mean).tanh()
 
     def started(self, x: Float[Tensor, "B T S D"]) -> Float[Tensor, "B T S D"]:
         """Return what the first block's roll reads: tokens with times, patches in their order."""
-        return torch.cat([x[:, :, :1], self.order(self.time(x[:, :, 1:]))], 2)
+        own, patches = x.split([self.prefix, x.shape[2] - self.prefix], 2)
+        return torch.cat([own, self.order(self.time(patches))], 2)
 
     def rolled(
         self, x: Float[Tensor, "B T S D"], mask: Bool[Tensor, "B T"] | None
@@ -70,9 +73,9 @@ class TokenRoll(Temporal):
         """Exchange patches between real frames."""
         real = torch.ones(x.shape[:2], dtype=torch.bool, device=x.device) if mask is None else mask
         video, count = torch.arange(len(x), device=x.device)[:, None], self.count
-        from_before = x[:, :, 1 : 1 + count][video, _neighbour(real, -1)]
-        from_after = x[:, :, -count:][video, _neighbour(real, 1)]
-        return torch.cat([x[:, :, :1], from_before, x[:, :, 1 + count : -count], from_after], 2)
+        own, first, rest, last = x.split([self.prefix, count, x.shape[2] - self.prefix - 2 * count, count], 2)
+        from_before, from_after = first[video, _neighbour(real, -1)], last[video, _neighbour(real, 1)]
+        return torch.cat([own, from_before, rest, from_after], 2)
 
 
 class Shuffle(nn.Module):

@@ -10,7 +10,7 @@ from einops import rearrange, repeat
 from jaxtyping import Bool, Float
 from torch import Tensor, nn
 
-from stan.models.temporal.attention import attend
+from stan.models.attention import Places, attend, own_places
 
 if TYPE_CHECKING:
     from stan.models.blocks import Block
@@ -21,10 +21,16 @@ WHOLE = nn.Identity()
 
 
 def attend_within(
-    block: Block, x: Float[Tensor, "B T S D"], queries: int | None = None
+    block: Block,
+    x: Float[Tensor, "B T S D"],
+    queries: int | None = None,
+    places: Places | None = None,
 ) -> Float[Tensor, "B T Q D"]:
-    """Return what CLIP's attention adds to each frame's tokens, or only to the first `queries` of them."""
-    y = attend(block.attn, block.ln_1(rearrange(x, "b t s d -> (b t) s d")), queries=queries)
+    """Return what CLIP's attention adds to each frame's tokens, or only to the first `queries` of them.
+
+    places: where the tokens lie, for a sequence other than the tower's own.
+    """
+    y = attend(block.attn, block.ln_1(rearrange(x, "b t s d -> (b t) s d")), queries=queries, places=places)
     return block.ls_1(rearrange(y, "(b t) s d -> b t s d", t=x.shape[1]))
 
 
@@ -38,9 +44,13 @@ def run(
     x: Float[Tensor, "N S D"],
     keys: Bool[Tensor, "N 1 1 S"] | None = None,
     drop_path: nn.Module = WHOLE,
+    places: Places | None = None,
 ) -> Float[Tensor, "N S D"]:
-    """Run CLIP's block on each sequence; nothing attends to tokens where `keys` is False."""
-    x = x + drop_path(block.ls_1(attend(block.attn, block.ln_1(x), keys)))
+    """Run CLIP's block on each sequence; nothing attends to tokens where `keys` is False.
+
+    places: where the tokens lie, for a sequence other than the tower's own.
+    """
+    x = x + drop_path(block.ls_1(attend(block.attn, block.ln_1(x), keys, places=places)))
     return x + drop_path(transform(block, x))
 
 
@@ -53,7 +63,9 @@ def run_jointly(
     """Run CLIP's block on all frames' tokens as one sequence; nothing attends to padding frames."""
     frames, count = x.shape[1:3]
     keys = None if mask is None else repeat(mask, "b t -> b 1 1 (t s)", s=count)
-    y = run(block, rearrange(x, "b t s d -> b (t s) d"), keys, drop_path)
+    own = own_places(block.attn)
+    places = None if own is None else own.repeat(frames)
+    y = run(block, rearrange(x, "b t s d -> b (t s) d"), keys, drop_path, places)
     return rearrange(y, "b (t s) d -> b t s d", t=frames)
 
 
@@ -67,7 +79,9 @@ def run_jointly_with_one_cls(
     frames, count = x.shape[1], x.shape[2] - 1
     keys = None if mask is None else F.pad(repeat(mask, "b t -> b 1 1 (t p)", p=count), (1, 0), value=True)
     y = torch.cat([x[:, 0, :1], rearrange(x[:, :, 1:], "b t p d -> b (t p) d")], 1)
-    cls, patches = run(block, y, keys, drop_path).split([1, frames * count], 1)
+    own = own_places(block.attn)
+    places = None if own is None else F.pad(own[1:].repeat(frames), (1, 0))
+    cls, patches = run(block, y, keys, drop_path, places).split([1, frames * count], 1)
     return with_copies(cls, rearrange(patches, "b (t p) d -> b t p d", t=frames))
 
 

@@ -64,8 +64,8 @@ class Vtn(Temporal):
         self.head = nn.Sequential(nn.LayerNorm(width), nn.Linear(width, width), nn.GELU())
         self.apply(_draw)
 
-    def after(self, x: Tensor, side: None, mask: Tensor | None, project: Project) -> Tensor:
-        frames = project(x[:, :, 0])
+    def after(self, cls: Tensor, side: None, mask: Tensor | None, project: Project) -> Tensor:
+        frames = project(cls)
         return self.head(self._mixed(frames, mask)[:, :1]).expand_as(frames)
 
     def _mixed(

@@ -5,11 +5,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import torch
+import torch.nn.functional as F
 from jaxtyping import Bool, Float
 from torch import Tensor, nn
 
-from stan.models.temporal.attention import attend_over_time
-from stan.models.temporal.base import Project, Temporal
+from stan.models.attention import attend_over_time, own_places
+from stan.models.temporal.base import Project, Temporal, require_parts
 from stan.models.temporal.dropout import FRAMES, PLACES, DropPath, rising
 from stan.models.temporal.frame_blocks import quick_gelu
 from stan.models.temporal.video_tokens import TimePositions, attend_within, transform
@@ -35,7 +36,9 @@ class XClip(Temporal):
         self, clip: Clip, frames: int, *, layers: int = 1, heads: int | None = None, drop_path: float = 0.0
     ):
         super().__init__(clip, frames)
+        require_parts(clip, "x_clip")
         self.changes_from = 0
+        self._cls = clip.visual.cls  # a method, so that the tower isn't registered again
         if layers < 0:
             raise ValueError(f"x_clip: layers={layers}: it can't be negative")
         rates = rising(drop_path, clip.layers, "x_clip")
@@ -46,12 +49,14 @@ class XClip(Temporal):
 
     def inside(self, i: int, block: Block, x: Tensor, mask: Tensor | None) -> Tensor:
         drop = self.drop_path[i]
-        with_message = torch.cat([x, self.messages[i](x[:, :, :1], mask)], 2)
-        x = x + drop(attend_within(block, with_message, queries=x.shape[2]), PLACES)
+        with_message = torch.cat([x, self.messages[i](self._cls(x)[:, :, None], mask)], 2)
+        own = own_places(block.attn)
+        places = None if own is None else F.pad(own, (0, 1))  # a message lies nowhere
+        x = x + drop(attend_within(block, with_message, x.shape[2], places), PLACES)
         return x + drop(transform(block, x), PLACES)
 
-    def after(self, x: Tensor, side: None, mask: Tensor | None, project: Project) -> Tensor:
-        frames = project(x[:, :, 0])
+    def after(self, cls: Tensor, side: None, mask: Tensor | None, project: Project) -> Tensor:
+        frames = project(cls)
         return frames if self.integration is None else self.integration(frames, mask)
 
 

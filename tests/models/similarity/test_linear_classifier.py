@@ -3,10 +3,11 @@
 import pytest
 import torch
 
-from stan.models.clip import TextOutput, load_clip
+from stan.models.backbones import load_clip
 from stan.models.dual_encoder import DualEncoder
 from stan.models.similarity import build
 from stan.models.temporal import build as build_method
+from stan.models.text_tower import TextOutput
 
 
 @pytest.fixture(scope="module")

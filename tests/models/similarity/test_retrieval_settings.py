@@ -6,11 +6,12 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from stan.models.clip import TextOutput, load_clip
+from stan.models.backbones import load_clip
 from stan.models.dual_encoder import DualEncoder
 from stan.models.similarity import build
 from stan.models.temporal import build as build_method
 from stan.models.temporal.base import mean_over_frames
+from stan.models.text_tower import TextOutput
 from stan.models.video_encoder import VideoOutput
 
 WIDTH = 64  # of the tiny CLIP

@@ -8,10 +8,11 @@ import torch.nn.functional as F
 
 import stan
 from stan.models import checkpoint
-from stan.models.clip import TextOutput, load_clip
+from stan.models.backbones import load_clip
 from stan.models.convert import convert, load_released
 from stan.models.similarity import SIMILARITIES, base, build
 from stan.models.temporal.base import mean_over_frames
+from stan.models.text_tower import TextOutput
 from stan.models.video_encoder import VideoOutput
 
 GOLDEN = Path(__file__).parents[2] / "golden" / "stan_released_tiny"

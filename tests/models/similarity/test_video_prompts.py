@@ -8,10 +8,11 @@ import torch.nn.functional as F
 from lightning_fabric import Fabric
 
 from stan.config import ModelConfig, TrainConfig
-from stan.models.clip import TextOutput, load_clip
+from stan.models.backbones import load_clip
 from stan.models.dual_encoder import build
 from stan.models.similarity import base
 from stan.models.similarity.video_prompts import VideoPrompts
+from stan.models.text_tower import TextOutput
 from stan.models.video_encoder import VideoOutput
 from stan.training.objective import Objective, batch_loss
 from stan.training.optim import freeze, parameter_groups
@@ -110,7 +111,7 @@ def test_patches_are_averaged_over_real_frames_and_read_instead_of_frames():
     prompts = VideoPrompts(clip, reads="patches", heads=4).eval()
     moved(prompts, by=0.2)
     tokens, real = torch.randn(2, 3, 6, WIDTH), torch.tensor([[True] * 3, [True, True, False]])
-    context = prompts.read(tokens, real, clip.project)
+    context = prompts.read(tokens[:, :, 0], tokens, real, clip.visual.project)
     embedded = prompts.patch_norm(tokens[1, :2, 1:]) @ prompts.patch_proj
     torch.testing.assert_close(context[1], embedded.mean(0), atol=1e-5, rtol=0)
     text, video = texts(3), videos(2, 3)._replace(mask=real, context=context)

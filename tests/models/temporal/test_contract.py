@@ -15,12 +15,13 @@ from stan import experiments
 from stan.config import Experiment, ModelConfig
 from stan.data import label_sets
 from stan.models import similarity
-from stan.models.clip import TextOutput, load_clip
+from stan.models.backbones import load_clip
 from stan.models.dual_encoder import DualEncoder, build
 from stan.models.similarity import SIMILARITIES
 from stan.models.temporal import METHODS
 from stan.models.temporal import build as build_method
 from stan.models.temporal.base import mean_over_frames
+from stan.models.text_tower import TextOutput
 from stan.models.video_encoder import VideoOutput
 from stan.training.objective import Objective, batch_loss
 from stan.training.optim import freeze, parameter_groups

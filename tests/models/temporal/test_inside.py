@@ -13,7 +13,7 @@ from lightning_fabric import Fabric
 from stan import experiments
 from stan.config import TrainConfig
 from stan.explain import attention_of
-from stan.models.clip import load_clip
+from stan.models.backbones import load_clip
 from stan.models.dual_encoder import DualEncoder
 from stan.models.temporal import METHODS, build
 from stan.models.temporal.base import Temporal
@@ -287,13 +287,15 @@ def test_integration_by_hand(clip):
     torch.manual_seed(0)
     method = build("x_clip", clip, 3).eval()
     x = torch.randn(1, 3, 17, WIDTH)
-    frames, block = clip.project(x[:, :, 0]), method.integration.blocks[0]
+    frames, block = clip.visual.project(x[:, :, 0]), method.integration.blocks[0]
     y = frames + method.integration.time.weight
     normed = block.norm1(y)
     y = y + block.self_attn(normed, normed, normed, need_weights=False)[0]
     hidden = block.linear1(block.norm2(y))
     y = y + block.linear2(hidden * torch.sigmoid(1.702 * hidden))
-    torch.testing.assert_close(method.after(x, None, None, clip.project), y + frames, atol=1e-5, rtol=0)
+    torch.testing.assert_close(
+        method.after(x[:, :, 0], None, None, clip.visual.project), y + frames, atol=1e-5, rtol=0
+    )
     assert method.integration.time.weight.std().item() == pytest.approx(0.02, rel=0.2)
 
 
@@ -344,8 +346,8 @@ def test_frames_get_the_embedding_of_their_segment(clip):
     method = build("center_clip", clip, 3)
     x = torch.randn(1, 2, 17, WIDTH)
     side = method.beside(1, x, method.beside(0, torch.zeros(1, 3, 17, WIDTH), None, None), None)
-    frames = method.after(x, side, None, clip.project)
-    segments = clip.project(x[:, :, 0])
+    frames = method.after(x[:, :, 0], side, None, clip.visual.project)
+    segments = clip.visual.project(x[:, :, 0])
     assert torch.equal(frames, segments[:, [0, 0, 1]])
 
 

@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from stan.models.clip import from_config, load_clip
+from stan.models.backbones import from_config, load_clip
 from stan.models.temporal import build
 
 WIDTH = 64  # of the tiny CLIP
@@ -25,14 +25,14 @@ def x():
 def test_temporal_difference_by_hand(clip, x):
     method = build("temporal_difference", clip, 3, {"layers": 2}).eval()
     method.norm.weight.normal_()
-    text, frames = clip.text, clip.project(x[:, :, 0])
+    text, frames = clip.text, clip.visual.project(x[:, :, 0])
     position, blocks = text.positional_embedding, text.transformer.resblocks
     changes = blocks[0](frames[:, 1:] - frames[:, :-1] + position[1:3])
     changes = 2 * torch.sigmoid(method.norm(changes)) - 1
     turns = torch.stack([frames[0, 0], changes[0, 0], frames[0, 1], changes[0, 1], frames[0, 2]])
     turns = turns + position[[0, 0, 1, 1, 2]] + position[[1, 0, 1, 0, 1]]
     mixed = blocks[1](blocks[0](turns[None]))
-    found = method.after(x, None, None, clip.project)
+    found = method.after(x[:, :, 0], None, None, clip.visual.project)
     torch.testing.assert_close(found, mixed[:, [0, 2, 4]] + frames, atol=1e-5, rtol=0)
 
 
@@ -48,18 +48,18 @@ def test_temporal_difference_learns_blocks_of_its_own(clip):
 @torch.no_grad()
 def test_actionclip_by_hand(clip, x):
     method = build("actionclip", clip, 3).eval()
-    frames = clip.project(x[:, :, 0])
+    frames = clip.visual.project(x[:, :, 0])
     y = frames + method.position[:3]
     for block in method.blocks:
         y = block(y)
     assert len(method.blocks) == 6
-    torch.testing.assert_close(method.after(x, None, None, clip.project), y + frames)
+    torch.testing.assert_close(method.after(x[:, :, 0], None, None, clip.visual.project), y + frames)
 
 
 @torch.no_grad()
 def test_actionclips_shift_moves_a_quarter_each_way(clip, x):
-    frames = clip.project(x[:, :, 0])
-    moved = build("actionclip_shift", clip, 3).after(x, None, None, clip.project) - frames
+    frames = clip.visual.project(x[:, :, 0])
+    moved = build("actionclip_shift", clip, 3).after(x[:, :, 0], None, None, clip.visual.project) - frames
     before, same, after = moved.split([WIDTH // 4, WIDTH // 2, WIDTH // 4], 2)
     own = frames.split([WIDTH // 4, WIDTH // 2, WIDTH // 4], 2)
     torch.testing.assert_close(before[:, 1:], own[0][:, :-1], atol=1e-6, rtol=0)
@@ -71,20 +71,20 @@ def test_actionclips_shift_moves_a_quarter_each_way(clip, x):
 @torch.no_grad()
 def test_factorised_encoder_by_hand(clip, x):
     method = build("factorised_encoder", clip, 3, {"layers": 1}).eval()
-    y = torch.cat([method.cls[None, None], clip.project(x[:, :, 0])], 1) + method.position[:4]
+    y = torch.cat([method.cls[None, None], clip.visual.project(x[:, :, 0])], 1) + method.position[:4]
     expected = method.norm(method.blocks[0](y)[:, 0])
-    found = method.after(x, None, None, clip.project)
+    found = method.after(x[:, :, 0], None, None, clip.visual.project)
     torch.testing.assert_close(found, expected[:, None].expand(-1, 3, -1), atol=1e-6, rtol=0)
 
 
 @torch.no_grad()
 def test_efficient_prompting_by_hand(clip, x):
     method = build("efficient_prompting", clip, 3).eval()
-    y = clip.project(x[:, :, 0]) + method.position
+    y = clip.visual.project(x[:, :, 0]) + method.position
     for block in method.blocks:
         y = block(y)
     assert (len(method.blocks), len(method.prefix), len(method.suffix)) == (2, 16, 16)
-    torch.testing.assert_close(method.after(x, None, None, clip.project), y)
+    torch.testing.assert_close(method.after(x[:, :, 0], None, None, clip.visual.project), y)
 
 
 @pytest.mark.parametrize(("name", "std"), [("actionclip", 0.02), ("factorised_encoder", 0.02)])
@@ -140,4 +140,4 @@ def test_blocks_need_a_text_tower_as_wide_as_the_embedding(name):
 def test_more_frames_than_positions(clip, name):
     method = build(name, clip, 3)
     with pytest.raises(ValueError, match="78 frames; this model has"):
-        method.after(torch.zeros(1, 78, 1, WIDTH), None, None, clip.project)
+        method.after(torch.zeros(1, 78, WIDTH), None, None, clip.visual.project)

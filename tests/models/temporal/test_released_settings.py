@@ -7,7 +7,7 @@ import torch
 import torch.nn.functional as F
 
 from stan.config import TrainConfig
-from stan.models.clip import from_config, load_clip
+from stan.models.backbones import from_config, load_clip
 from stan.models.dual_encoder import DualEncoder
 from stan.models.temporal import build
 from stan.models.temporal.dropout import rising, share
@@ -64,7 +64,7 @@ def test_aims_times_before_the_first_norm(clip, video):
     method = build("aim", clip, 3, {"time_before_norm": True})
     moved(method)
     encoder = VideoEncoder(clip, method).eval()
-    tokens = torch.stack([clip.tokens(one) for one in video]) + method.time.weight[:, None]
+    tokens = torch.stack([clip.visual.tokens(one) for one in video]) + method.time.weight[:, None]
     torch.testing.assert_close(encoder.embed(video), clip.visual.ln_pre(tokens), atol=1e-5, rtol=0)
     levels = encoder.levels(video)
     assert encoder.levels_to_keep == (-2,) and set(levels) == set(range(-2, clip.layers))
@@ -109,8 +109,8 @@ def test_st_adapters_norm_after_the_mean_sees_real_frames_only(clip, video):
     encoder, mask = VideoEncoder(clip, method).eval(), torch.tensor([[True, True, False], [True] * 3])
     *_, (_, last) = encoder.blocks(video, mask)
     found = encoder(video, mask).video
-    torch.testing.assert_close(found[0], clip.project(last[0, :2, 0].mean(0)), atol=1e-5, rtol=0)
-    torch.testing.assert_close(found[1], clip.project(last[1, :, 0].mean(0)), atol=1e-5, rtol=0)
+    torch.testing.assert_close(found[0], clip.visual.project(last[0, :2, 0].mean(0)), atol=1e-5, rtol=0)
+    torch.testing.assert_close(found[1], clip.visual.project(last[1, :, 0].mean(0)), atol=1e-5, rtol=0)
 
 
 @torch.no_grad()
@@ -179,7 +179,7 @@ def test_actionclips_fusion_as_in_the_source():
         build("actionclip", clip, 3, {"heads": 3, "activation": "relu"})
     method = build("actionclip", clip, 3, {"heads": 3, "eps": 0.5, "activation": "gelu", "layers": 1}).eval()
     tokens = torch.randn(2, 3, 5, 32)
-    frames = clip.project(tokens[:, :, 0])
+    frames = clip.visual.project(tokens[:, :, 0])
     y, block = frames + method.position[:3], method.blocks[0]
     attention = torch.nn.MultiheadAttention(24, 3, batch_first=True)
     attention.load_state_dict(block.attn.state_dict())
@@ -187,7 +187,7 @@ def test_actionclips_fusion_as_in_the_source():
     y = y + attention(normed, normed, normed, need_weights=False)[0]
     hidden = block.mlp.c_fc(F.layer_norm(y, (24,), block.ln_2.weight, block.ln_2.bias, 0.5))
     expected = y + block.mlp.c_proj(F.gelu(hidden)) + frames
-    found = method.after(tokens, None, None, clip.project)
+    found = method.after(tokens[:, :, 0], None, None, clip.visual.project)
     torch.testing.assert_close(found, expected, atol=1e-5, rtol=0)
 
 
@@ -209,12 +209,12 @@ def test_actionclips_untransposed_read(clip, x):
     """Channel c of the convolution gets the numbers that lie T places apart in a video's frames."""
     method = build("actionclip_shift", clip, 3, {"transposed": False})
     method.shift.weight.normal_()
-    frames = clip.project(x[:, :, 0])
+    frames = clip.visual.project(x[:, :, 0])
     weight = method.shift.weight[:, 0]
     for b in range(2):
         memory = F.pad(frames[b].flatten().reshape(WIDTH, 3), (1, 1))
         convolved = sum(weight[:, k, None] * memory[:, k : k + 3] for k in range(3))
-        found = method.after(x, None, None, clip.project)[b]
+        found = method.after(x[:, :, 0], None, None, clip.visual.project)[b]
         torch.testing.assert_close(found, convolved.T + frames[b], atol=1e-5, rtol=0)
 
 

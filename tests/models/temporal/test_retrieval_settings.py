@@ -6,7 +6,7 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from stan.models.clip import load_clip
+from stan.models.backbones import load_clip
 from stan.models.temporal import build
 from stan.models.video_encoder import VideoEncoder
 

@@ -9,7 +9,7 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from stan.models.clip import from_config, load_clip
+from stan.models.backbones import from_config, load_clip
 from stan.models.dual_encoder import DualEncoder
 from stan.models.temporal import build
 from stan.models.temporal.token_roll import in_order
@@ -253,7 +253,7 @@ def test_the_released_token_learner_joins_all_blocks_and_has_no_cls(clip, video)
     pooled = torch.einsum("btpn,btpd->btnd", weights, y).flatten(1, 2)
     for block in clip.blocks[1:]:
         pooled = block(pooled)
-    torch.testing.assert_close(encoder(video).video, clip.project(pooled).mean(1), atol=1e-5, rtol=0)
+    torch.testing.assert_close(encoder(video).video, clip.visual.project(pooled).mean(1), atol=1e-5, rtol=0)
     with pytest.raises(ValueError, match="4 frames; this model was built for 3 at most"):
         method.placed(torch.zeros(1, 4, PATCHES, WIDTH))
 
@@ -279,7 +279,7 @@ def test_rolled_tokens_with_times_order_and_pooler(clip, x):
     assert not torch.equal(method.started(x), started)  # another order in each pass
     mask = torch.tensor([[True, True, False], [True, True, True]])
     frames = torch.randn(2, FRAMES, clip.embed_dim)
-    found = method.pool(frames, x, mask, clip.project)
+    found = method.pool(frames, x, mask, clip.visual.project)
     torch.testing.assert_close(found[0], method.pooler(frames[0, :2].mean(0)).tanh())
 
 

@@ -7,8 +7,8 @@ import pytest
 import torch
 from einops import rearrange
 
+from stan.models.backbones import load_clip
 from stan.models.checkpoint import load
-from stan.models.clip import load_clip
 from stan.models.convert import load_released
 from stan.models.temporal import build
 from stan.models.temporal.dropout import DropPath
@@ -119,7 +119,7 @@ def test_only_the_last_projections_start_at_zero(clip):
     levels = {i: torch.randn(1, 4, 17, WIDTH) for i in method.levels}
     out = VideoEncoder(clip, method).from_levels(levels).video
     assert (
-        out - clip.project(levels[5][:, :, 0]).mean(1)
+        out - clip.visual.project(levels[5][:, :, 0]).mean(1)
     ).abs().max() > 1e-3  # the branch is live at the start
 
 

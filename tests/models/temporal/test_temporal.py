@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from stan.models.clip import from_config, load_clip
+from stan.models.backbones import from_config, load_clip
 from stan.models.temporal import METHODS, build
 from stan.models.temporal.base import mean_over_frames
 from stan.models.video_encoder import VideoEncoder
@@ -60,9 +60,9 @@ def test_sequence_transformer_starts_as_clips_text_tower(clip):
 def test_sequence_transformer_by_hand(clip):
     method = build("sequence_transformer", clip, 3, {"layers": 1}).eval()
     x = torch.randn(1, 3, 17, WIDTH)
-    frames = clip.project(x[:, :, 0])
+    frames = clip.visual.project(x[:, :, 0])
     expected = frames + method.blocks[0](frames + method.position[:3])
-    torch.testing.assert_close(method.after(x, None, None, clip.project), expected)
+    torch.testing.assert_close(method.after(x[:, :, 0], None, None, clip.visual.project), expected)
 
 
 def test_sequence_transformer_needs_a_text_tower_as_wide_as_the_embedding():

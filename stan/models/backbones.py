@@ -1,0 +1,183 @@
+"""Name of a backbone, or open_clip's model config, in; a CLIP with its weights out."""
+
+from __future__ import annotations
+
+import copy
+import difflib
+import json
+import pickle
+from pathlib import Path
+from typing import Any
+
+from safetensors import SafetensorError
+
+from stan.common.paths import ASSETS
+from stan.common.torchvision_compat import declare
+from stan.models import checkpoint
+from stan.models.clip import Clip
+
+declare()
+
+import open_clip  # noqa: E402
+from open_clip.coca_model import CoCa  # noqa: E402
+from open_clip.factory import load_checkpoint  # noqa: E402
+from open_clip.model import CustomTextCLIP  # noqa: E402
+from open_clip.pretrained import get_pretrained_cfg  # noqa: E402
+from torch import nn  # noqa: E402
+
+TINY_CONFIG = ASSETS / "models" / "tiny_clip.json"
+TINY_WEIGHTS = ASSETS / "weights" / "tiny_clip.safetensors"
+UNUSED_TEXT = {"context_length": 2, "vocab_size": 2, "width": 1, "heads": 1, "layers": 1}
+"""open_clip always builds a text tower; this smallest one is thrown away."""
+VOCABULARY = 49408  # vocabulary size of open_clip's own tokenizer
+
+
+def load_clip(backbone: str = "tiny", pretrained: str | None = None) -> Clip:
+    """Return a CLIP by name.
+
+    backbone: `tiny` or a ViT architecture of open_clip (`ViT-B-32`, `coca_ViT-B-32`). Of a CoCa, only the two towers
+        are kept, not the decoder that writes captions.
+    pretrained: None for the shipped weights (tiny only), `random`, an open_clip tag (`openai`) or a local file in
+        open_clip's layout. With a tag, the activation that the tag was trained with is used, whatever the name of the
+        backbone says. For a local file of OpenAI's weights, choose the `-quickgelu` architecture.
+
+    Raises ValueError for an unknown name, an architecture that is neither a CoCa nor a ViT with a text tower read at
+    its end token, and weights that cannot be fetched or read.
+    """
+    config, tag, weights = _described(backbone, pretrained)
+    return from_config(config, tag.get("mean"), tag.get("std"), weights, backbone)
+
+
+def architecture(backbone: str = "tiny", pretrained: str | None = None) -> dict[str, Any]:
+    """Return open_clip's model config of what `load_clip` loads. Raises the same errors."""
+    return _described(backbone, pretrained)[0]
+
+
+def _described(backbone: str, pretrained: str | None) -> tuple[dict[str, Any], dict[str, Any], Path | None]:
+    """Return a CLIP's model config, its tag's settings, and the file of its weights (None: random)."""
+    config, tag, weights = _architecture(backbone), {}, None
+    if pretrained is None and backbone != "tiny":
+        tags = ", ".join(open_clip.list_pretrained_tags_by_model(backbone))
+        raise ValueError(f"{backbone} needs pretrained=: one of {tags}; a local file; or 'random'")
+    if pretrained is None or Path(pretrained).is_file():
+        weights = _present(Path(pretrained or TINY_WEIGHTS))
+    elif pretrained != "random":
+        tag = _tag(backbone, pretrained)
+        config["quick_gelu"] = tag.get("quick_gelu", False)
+        weights = _fetch(backbone, pretrained, tag)
+    return config, tag, weights
+
+
+def image_tower(backbone: str) -> nn.Module:
+    """Return open_clip's own image tower, unchanged and with random weights, to compare the wrapper with it."""
+    return _random(_architecture(backbone)).visual
+
+
+def from_config(
+    config: dict[str, Any],
+    mean: tuple[float, ...] | None = None,
+    std: tuple[float, ...] | None = None,
+    weights: Path | None = None,
+    name: str = "this architecture",
+) -> Clip:
+    """Build a CLIP from open_clip's model config, with random weights and OpenAI's mean and std unless given.
+
+    A config whose `text_cfg` is None gives a model without a text tower.
+    """
+    _refuse_unsupported(config, name)
+    tokenizer = None
+    if config["text_cfg"] is not None and config["text_cfg"].get("vocab_size", VOCABULARY) == VOCABULARY:
+        tokenizer = _tokenizer(config["text_cfg"].get("context_length", 77))
+    model = _random(config)
+    if weights is not None:
+        _load_weights(model, weights, name)
+    return Clip(model, mean or open_clip.OPENAI_DATASET_MEAN, std or open_clip.OPENAI_DATASET_STD, tokenizer)
+
+
+def _tokenizer(context_length: int) -> Any:
+    """Copy open_clip's own tokenizer, because reading the vocabulary again takes longer than the tiny CLIP does."""
+    tokenizer = copy.copy(open_clip.tokenizer._tokenizer)
+    tokenizer.context_length = context_length
+    return tokenizer
+
+
+def _random(config: dict[str, Any]) -> CustomTextCLIP | CoCa:
+    """Return open_clip's model with random weights.
+
+    Its image tower returns the embedding alone. Its text tower also returns the tokens if it reads captions at a CLS.
+    """
+    config = {key: value for key, value in config.items() if key != "custom_text"}
+    vision, text = config["vision_cfg"], config["text_cfg"] or UNUSED_TEXT
+    config["vision_cfg"] = vision | {"output_tokens": False}
+    config["text_cfg"] = text | {"output_tokens": text.get("embed_cls", False)}
+    model = (CoCa if "multimodal_cfg" in config else CustomTextCLIP)(**config)
+    if text is UNUSED_TEXT:
+        model.text = None
+    return model
+
+
+def _architecture(backbone: str) -> dict[str, Any]:
+    if backbone == "tiny":
+        return json.loads(TINY_CONFIG.read_text())
+    config = open_clip.get_model_config(backbone) if ":" not in backbone else None
+    if config is None:
+        close = difflib.get_close_matches(backbone, [*open_clip.list_models(), "tiny"], 5, 0.4)
+        raise ValueError(
+            f"backbone {backbone!r} is neither 'tiny' nor known to open_clip; close: {', '.join(close)}"
+        )
+    return config
+
+
+def _refuse_unsupported(config: dict[str, Any], name: str) -> None:
+    """Raise ValueError for a residual network, and for a text tower that isn't reproduced."""
+    vision, text = config["vision_cfg"], config["text_cfg"] or {}
+    foreign = ("hf_model_name", "hf_tokenizer_name", "no_causal_mask")
+    unsupported = [key for key in foreign if text.get(key)]
+    unsupported += ["residual network"] * isinstance(vision.get("layers"), list)
+    unsupported += ["text pool_type"] * (text.get("pool_type", "argmax") not in ("argmax", "eos"))
+    if unsupported:
+        raise ValueError(
+            f"{name} is not supported ({', '.join(unsupported)}): choose a transformer over patches with a causal text"
+            " tower read at its end token, such as ViT-B-32, EVA02-B-16 or PE-Core-B-16"
+        )
+
+
+def _tag(backbone: str, pretrained: str) -> dict[str, Any]:
+    tag = get_pretrained_cfg(backbone, pretrained)
+    if not tag:
+        tags = ", ".join(open_clip.list_pretrained_tags_by_model(backbone)) or "none"
+        raise ValueError(f"pretrained {pretrained!r} is no file and no tag of {backbone} (its tags: {tags})")
+    return tag
+
+
+def _present(path: Path) -> Path:
+    if not path.is_file():
+        raise ValueError(f"the tiny CLIP's weights are missing at {path}: make them with `stan pretrain`")
+    return path
+
+
+def _fetch(backbone: str, pretrained: str, tag: dict[str, Any]) -> Path:
+    try:
+        return Path(open_clip.download_pretrained(tag))
+    except Exception as error:  # the hub's client raises a dozen unrelated types without a network
+        raise ValueError(
+            f"the weights {pretrained!r} of {backbone} could not be fetched ({type(error).__name__}): run"
+            " once"
+            " with a network, or fetch the file elsewhere and give its path as pretrained=, or use the"
+            " backbone 'tiny'"
+        ) from error
+
+
+def _load_weights(model: CustomTextCLIP | CoCa, path: Path, name: str) -> None:
+    try:
+        if path.suffix == ".safetensors" and checkpoint.kept_words(path) is not None:
+            model.load_state_dict(checkpoint.load(path)[0])
+        else:
+            load_checkpoint(model, str(path))  # ty: ignore[invalid-argument-type]  # takes a CoCa, too
+    except (RuntimeError, KeyError, OSError, ValueError, pickle.UnpicklingError, SafetensorError) as error:
+        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
+        raise ValueError(
+            f"{path} does not hold weights of {name} in open_clip's layout ({reason}): check that the file"
+            " is complete"
+            " and that the architecture is the one it was trained with"
+        ) from error

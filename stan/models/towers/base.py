@@ -1,0 +1,97 @@
+"""Pictures in, an embedding out, by way of blocks over tokens: what every image tower says about itself."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch.nn.functional as F
+from jaxtyping import Float
+from torch import Tensor, nn
+
+from stan.models.blocks import Block, MapBlock
+
+
+class ImageTower(nn.Module):
+    """An image tower as blocks over S tokens: `prefix` tokens of its own, then P patches, row by row.
+
+    After the last block, `pool` makes one token of a frame's tokens, with C >= D channels, and `project` embeds it.
+    """
+
+    image_size: int
+    """Height and width of a frame, in pixels."""
+    grid: tuple[int, int]
+    """Rows and columns of patches."""
+    prefix: int
+    """Tokens before the patches: a class token, registers."""
+    width: int
+    """D: channels of a token."""
+    pooled_width: int
+    """C: channels of the token that `pool` makes."""
+    embed_dim: int
+    """E: channels of the embedding."""
+    heads: int
+    """Heads of the blocks' attention, or as many as a new attention of this width may have."""
+    last_norm: str
+    """Name of the LayerNorm after the last block."""
+    read_at_cls = False
+    """Whether `pool` takes token 0 as it is."""
+
+    @property
+    def blocks(self) -> Sequence[Block | MapBlock]:
+        raise NotImplementedError
+
+    @property
+    def patch_positions(self) -> Float[Tensor, "P D"] | None:
+        """What the tower adds to patches to place them; None where it places them in another way or not at all."""
+        raise NotImplementedError
+
+    @property
+    def cls_start(self) -> tuple[Float[Tensor, " D"], ...]:
+        """The terms whose sum is token 0 before the first block; none without a class token."""
+        raise NotImplementedError
+
+    def tokens(self, images: Float[Tensor, "N 3 H W"]) -> Float[Tensor, "N S D"]:
+        """Return the tokens with their positions, before a LayerNorm that precedes the blocks. Never drops patches."""
+        raise NotImplementedError
+
+    def start(self, tokens: Float[Tensor, "*N S D"]) -> Float[Tensor, "*N S D"]:
+        """Return the input of the first block."""
+        raise NotImplementedError
+
+    def pool(self, x: Float[Tensor, "*N S D"]) -> Float[Tensor, "*N C"]:
+        """Return what `project` reads of the last block's tokens."""
+        raise NotImplementedError
+
+    def normalise(self, pooled: Float[Tensor, "*N C"]) -> Float[Tensor, "*N C"]:
+        """Return what the last projection reads."""
+        raise NotImplementedError
+
+    def project(self, pooled: Float[Tensor, "*N C"]) -> Float[Tensor, "*N E"]:
+        """Map what `pool` returns into the space shared with the texts."""
+        raise NotImplementedError
+
+    def cls(self, x: Float[Tensor, "*N S D"]) -> Float[Tensor, "*N D"]:
+        """Return the token that stands for a frame at any level: token 0 where the tower has a prefix and doesn't read
+        the mean of its patches; otherwise what its pooling makes of the level's tokens."""
+        return x[..., 0, :] if self.prefix else self.pool(x)[..., : self.width]
+
+    def patches(self, x: Float[Tensor, "*N S D"]) -> Float[Tensor, "*N P D"]:
+        """Return the patches' tokens."""
+        return x[..., self.prefix :, :]
+
+    def forward(self, images: Float[Tensor, "N 3 H W"]) -> Float[Tensor, "N E"]:
+        """Embed each picture by itself."""
+        x = self.start(self.tokens(images))
+        for block in self.blocks:
+            x = block(x)
+        return self.project(self.pool(x))
+
+
+def widened(x: Float[Tensor, "*N D"], width: int) -> Float[Tensor, "*N C"]:
+    """Append zeros up to `width` channels."""
+    return x if x.shape[-1] == width else F.pad(x, (0, width - x.shape[-1]))
+
+
+def shared_heads(width: int) -> int:
+    """Return the largest number of heads that share `width` channels with at least 64 for each."""
+    return next((heads for heads in range(width // 64, 0, -1) if width % heads == 0), 1)
