@@ -18,7 +18,7 @@ from einops import rearrange
 from jaxtyping import Float, UInt8
 from torch import Tensor, nn
 
-from stan.models.attention import attention_weights
+from stan.models.attention import TowerAttention, attention_weights
 from stan.models.temporal.stan_layer import CrossFrameAttention, IntraFrame
 
 if TYPE_CHECKING:
@@ -108,14 +108,14 @@ def noted_outputs(modules: list[nn.Module]) -> Generator[dict[nn.Module, Any]]:
 
 
 def _to_patches(
-    attention: nn.MultiheadAttention, x: Float[Tensor, "T N D"], height: int
+    attention: nn.MultiheadAttention | TowerAttention, x: Float[Tensor, "T N D"], height: int
 ) -> Float[np.ndarray, "T heads h w"]:
     weights = attention_weights(attention, x)[:, :, 0, 1:]
     return rearrange(weights.float().cpu().numpy(), "t heads (h w) -> t heads h w", h=height)
 
 
 def _over_time(
-    attention: nn.MultiheadAttention, x: Float[Tensor, "1 T P D"], height: int
+    attention: nn.MultiheadAttention | TowerAttention, x: Float[Tensor, "1 T P D"], height: int
 ) -> Float[np.ndarray, "heads h w T T"]:
     weights = attention_weights(attention, rearrange(x, "1 t p d -> p t d"))
     return rearrange(weights.float().cpu().numpy(), "(h w) heads t s -> heads h w t s", h=height)

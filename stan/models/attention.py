@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 import torch
 import torch.nn.functional as F
@@ -30,6 +31,14 @@ class TowerAttention(nn.Module):
     sequence lie.
     """
 
+    in_proj_weight: Tensor
+    q_bias: Tensor
+    k_bias: Tensor
+    v_bias: Tensor | None
+    own_places: Places | None
+    rotations: Float[Tensor, "1+P 2*d"]
+    own_rotations: Float[Tensor, "S 2*d"]
+
     def __init__(
         self,
         heads: int,
@@ -50,7 +59,8 @@ class TowerAttention(nn.Module):
             else:
                 self.register_buffer(name, bias, persistent=False)
         self.inner_norm = nn.Identity() if inner_norm is None else inner_norm
-        self.out_proj, self.relative = out_proj, relative
+        self.out_proj = out_proj
+        self.relative: Any = relative
         self.rotate: Callable[[Tensor, Tensor], Tensor] | None = None
         self.register_buffer("own_places", own_places, persistent=False)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from jaxtyping import Float, Int
 from torch import Tensor, nn
@@ -47,7 +47,7 @@ class Clip(nn.Module):
     @property
     def blocks(self) -> Sequence[Block]:
         """The image tower's blocks; where `has_parts` is False, they can only be run as a whole."""
-        return self.visual.blocks
+        return cast("Sequence[Block]", self.visual.blocks)
 
     @property
     def has_parts(self) -> bool:

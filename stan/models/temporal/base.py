@@ -31,7 +31,7 @@ class Temporal(nn.Module):
     def __init__(self, clip: Clip, frames: int, *, normalised: bool = False):
         super().__init__()
         self.frames = frames
-        self.prefix = clip.prefix
+        self.own_tokens = clip.prefix
         """Number of a frame's tokens before its patches."""
         self.normalised = normalised
         self.changes_from = clip.layers
@@ -94,7 +94,7 @@ class Temporal(nn.Module):
         return mean_over_frames(F.normalize(frames, dim=-1) if self.normalised else frames, mask)
 
 
-def frame_by_frame(block: Block, x: Float[Tensor, "B T S D"]) -> Float[Tensor, "B T S D"]:
+def frame_by_frame(block: nn.Module, x: Float[Tensor, "B T S D"]) -> Float[Tensor, "B T S D"]:
     """Run CLIP's block on every frame by itself."""
     return rearrange(block(rearrange(x, "b t s d -> (b t) s d")), "(b t) s d -> b t s d", t=x.shape[1])
 

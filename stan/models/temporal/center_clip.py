@@ -97,9 +97,9 @@ class CenterClip(Temporal):
         x = rearrange(F.pad(x, (0, 0, 0, 0, 0, missing)), "b (n t) s d -> (b n) t s d", t=self.segment)
         real = rearrange(F.pad(mask, (0, missing)), "b (n t) -> (b n) t", t=self.segment)
         # a segment of padding alone needs a CLS token, too
-        own = mean_over_frames(x[:, :, : self.prefix], real | ~real.any(1, keepdim=True))
-        tokens = rearrange(x[:, :, self.prefix :], "n t p d -> n (t p) d")
-        chosen = medoids(tokens, real.repeat_interleave(x.shape[2] - self.prefix, 1), self.clusters)
+        own = mean_over_frames(x[:, :, : self.own_tokens], real | ~real.any(1, keepdim=True))
+        tokens = rearrange(x[:, :, self.own_tokens :], "n t p d -> n (t p) d")
+        chosen = medoids(tokens, real.repeat_interleave(x.shape[2] - self.own_tokens, 1), self.clusters)
         kept = tokens.gather(1, chosen[..., None].expand(-1, -1, tokens.shape[2]))
         return rearrange(torch.cat([own, kept], 1), "(b n) s d -> b n s d", b=videos)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from copy import deepcopy
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor, nn
@@ -46,7 +46,7 @@ class DividedSpaceTime(Temporal):
         )
 
     def inside(self, i: int, block: Block, x: Tensor, mask: Tensor | None) -> Tensor:
-        own, patches = x.split([self.prefix, x.shape[2] - self.prefix], 2)
+        own, patches = x.split([self.own_tokens, x.shape[2] - self.own_tokens], 2)
         patches = self.over_time[i](self.time(patches) if i == 0 else patches, mask)
         x = torch.cat([own, patches], 2)
         added = self.drop_path[i](attend_within(block, x), samples=(0, 1))
@@ -58,7 +58,7 @@ class DividedSpaceTime(Temporal):
 
 
 def _temporal_attention(block: Block, clip: Clip, drop_path: float) -> CrossFrameAttention:
-    layer = CrossFrameAttention(clip.width, clip.heads, drop_path)
+    layer: Any = CrossFrameAttention(clip.width, clip.heads, drop_path)
     layer.norm = deepcopy(block.ln_1).requires_grad_(True)
     layer.attention = deepcopy(block.attn).requires_grad_(True)
     return layer

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from copy import deepcopy
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import torch
 from einops import rearrange, repeat
 from jaxtyping import Bool, Float
 from torch import Tensor, nn
 
-from stan.models.attention import attend
+from stan.models.attention import Attention, attend
 from stan.models.temporal.base import Project, Temporal, require_cls, require_free_places, require_parts
 from stan.models.temporal.video_tokens import TimePositions, transform, with_copies, zero
 
@@ -84,13 +84,15 @@ class OverTime(nn.Module):
 
 
 def _new_norm(block: Block) -> nn.LayerNorm:
-    norm = deepcopy(block.ln_1 if isinstance(block.ln_1, nn.LayerNorm) else block.ls_1).requires_grad_(True)
+    norm: Any = deepcopy(block.ln_1 if isinstance(block.ln_1, nn.LayerNorm) else block.ls_1).requires_grad_(
+        True
+    )
     norm.reset_parameters()
     return norm
 
 
 def _within(
-    attention: nn.MultiheadAttention,
+    attention: Attention,
     cls: Float[Tensor, "B 1 D"],
     patches: Float[Tensor, "B T P D"],
     mask: Bool[Tensor, "B T"] | None,
@@ -100,7 +102,7 @@ def _within(
 
 
 def _of_cls(
-    attention: nn.MultiheadAttention,
+    attention: Attention,
     cls: Float[Tensor, "B 1 D"],
     patches: Float[Tensor, "B T P D"],
     mask: Bool[Tensor, "B T"] | None,
@@ -112,7 +114,7 @@ def _of_cls(
 
 
 def _of_groups(
-    attention: nn.MultiheadAttention,
+    attention: Attention,
     cls: Float[Tensor, "B 1 D"],
     patches: Float[Tensor, "B G N D"],
     real: Bool[Tensor, "BG N"] | None,

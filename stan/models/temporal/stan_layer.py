@@ -9,7 +9,7 @@ from einops import rearrange, repeat
 from jaxtyping import Bool, Float
 from torch import Tensor, nn
 
-from stan.models.attention import attend, attend_over_time, attention_weights, own_places
+from stan.models.attention import Places, attend, attend_over_time, attention_weights, own_places
 from stan.models.blocks import Block, MapBlock
 from stan.models.temporal.base import frame_by_frame, mean_over_frames
 from stan.models.temporal.dropout import DropPath
@@ -133,6 +133,8 @@ CrossFrame = CrossFrameAttention | DenseConvolution | BottleneckConvolution
 
 class IntraFrame(nn.Module):
     """A copy of a CLIP block that runs on each frame with the video's one CLS token; CLS outputs are averaged."""
+
+    places: Places | None
 
     def __init__(self, block: Block, drop_path: float):
         super().__init__()

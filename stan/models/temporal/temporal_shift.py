@@ -34,7 +34,7 @@ class TemporalShift(Temporal):
         self.moved = clip.width // divisor
 
     def inside(self, i: int, block: Block, x: Tensor, mask: Tensor | None) -> Tensor:
-        own, patches = x.split([self.prefix, x.shape[2] - self.prefix], 2)
+        own, patches = x.split([self.own_tokens, x.shape[2] - self.own_tokens], 2)
         from_next, from_before, _ = without_padding(patches, mask).split(self._parts(x.shape[3]), 3)
         from_next = F.pad(from_next[:, 1:], (0, 0, 0, 0, 0, 1))
         from_before = F.pad(from_before[:, :-1], (0, 0, 0, 0, 1, 0))

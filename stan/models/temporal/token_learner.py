@@ -69,12 +69,12 @@ class TokenLearner(Temporal):
 
     def inside(self, i: int, block: Block, x: Tensor, mask: Tensor | None) -> Tensor:
         if self.released:
-            x = self.placed(x[:, :, self.prefix :]) if i == 0 else x
+            x = self.placed(x[:, :, self.own_tokens :]) if i == 0 else x
             return run_jointly(block, self.pooled(x) if i == self.block else x, mask)
         if i < self.block:
             return super().inside(i, block, x, mask)
         if i == self.block:
-            own, patches = x.split([self.prefix, x.shape[2] - self.prefix], 2)
+            own, patches = x.split([self.own_tokens, x.shape[2] - self.own_tokens], 2)
             x = self.time(torch.cat([own, self.pooled(patches)], 2))
         return run_jointly(block, x, mask)
 

@@ -64,7 +64,7 @@ class TokenRoll(Temporal):
 
     def started(self, x: Float[Tensor, "B T S D"]) -> Float[Tensor, "B T S D"]:
         """Return what the first block's roll reads: tokens with times, patches in their order."""
-        own, patches = x.split([self.prefix, x.shape[2] - self.prefix], 2)
+        own, patches = x.split([self.own_tokens, x.shape[2] - self.own_tokens], 2)
         return torch.cat([own, self.order(self.time(patches))], 2)
 
     def rolled(
@@ -73,7 +73,9 @@ class TokenRoll(Temporal):
         """Exchange patches between real frames."""
         real = torch.ones(x.shape[:2], dtype=torch.bool, device=x.device) if mask is None else mask
         video, count = torch.arange(len(x), device=x.device)[:, None], self.count
-        own, first, rest, last = x.split([self.prefix, count, x.shape[2] - self.prefix - 2 * count, count], 2)
+        own, first, rest, last = x.split(
+            [self.own_tokens, count, x.shape[2] - self.own_tokens - 2 * count, count], 2
+        )
         from_before, from_after = first[video, _neighbour(real, -1)], last[video, _neighbour(real, 1)]
         return torch.cat([own, from_before, rest, from_after], 2)
 

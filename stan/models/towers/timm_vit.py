@@ -84,7 +84,7 @@ class TimmVit(ImageTower):
             x = x + positions.to(x.dtype)
         if self.prefix:
             x = torch.cat([self._own().to(x.dtype).expand(len(x), -1, -1), x], 1)
-        return x + positions.to(x.dtype) if placed else x
+        return x if positions is None or not placed else x + positions.to(x.dtype)
 
     def start(self, tokens: Float[Tensor, "*N S D"]) -> Float[Tensor, "*N S D"]:
         return self.trunk.norm_pre(tokens) if hasattr(self.trunk, "norm_pre") else tokens
@@ -129,7 +129,7 @@ def _knows_places(attention: Any, sines: Tensor | None) -> bool:
 def _as_attention(attention: Any, places: Places | None) -> TowerAttention:
     if getattr(attention, "qkv", None) is not None:
         weight, bias = attention.qkv.weight, attention.qkv.bias
-        biases = (None,) * 3 if bias is None else tuple(map(nn.Parameter, bias.detach().chunk(3)))
+        biases: Any = (None,) * 3 if bias is None else tuple(map(nn.Parameter, bias.detach().chunk(3)))
         if getattr(attention, "q_bias", None) is not None:
             biases = attention.q_bias, attention.k_bias, attention.v_bias
     else:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import torch
 from jaxtyping import Float
@@ -24,20 +25,21 @@ class OpenClipVit(ImageTower):
     def __init__(self, vit: VisionTransformer):
         super().__init__()
         _require_known(vit)
-        self.class_embedding = vit.class_embedding
-        self.positional_embedding = vit.positional_embedding
+        assert vit.proj is not None  # only pruning sets it to None
+        self.class_embedding, self.positional_embedding = vit.class_embedding, vit.positional_embedding
         self.proj = vit.proj
         self.conv1 = PatchEmbedding(vit.conv1)
         self.ln_pre = vit.ln_pre
-        self.transformer = nn.Module()
-        self.transformer.resblocks = nn.ModuleList(map(_as_block, vit.transformer.resblocks))
-        self.attn_pool, self.ln_post = vit.attn_pool, vit.ln_post
+        self.transformer: Any = nn.Module()
+        self.transformer.resblocks = nn.ModuleList(_as_block(block) for block in vit.transformer.resblocks)
+        self.attn_pool: Any = vit.attn_pool
+        self.ln_post: Any = vit.ln_post
         self.pooling, self.norm_after_pool = vit.pool_type, vit.final_ln_after_pool
         self.read_at_cls = self.attn_pool is None and self.pooling == "tok"
         self.image_size, self.grid, self.prefix = vit.image_size[0], vit.grid_size, 1
         self.width, self.embed_dim = vit.transformer.width, vit.output_dim
         self.pooled_width = max(self.width, self.ln_post.normalized_shape[0])
-        self.heads = vit.transformer.resblocks[0].attn.num_heads
+        self.heads = self.blocks[0].attn.num_heads
 
     @property
     def blocks(self) -> Sequence[Block]:  # a ModuleList, whose type doesn't tell what it holds
@@ -89,7 +91,7 @@ class OpenClipVit(ImageTower):
         return x[..., 1:, :].mean(-2) if self.attn_pool is None and self.pooling == "avg" else x[..., 0, :]
 
 
-def _as_block(block: ResidualAttentionBlock) -> Block:
+def _as_block(block: Any) -> Block:
     mlp = with_fewer_passes(block.mlp)
     return Block(block.ln_1, block.attn, block.ls_1, block.ln_2, mlp, block.ls_2)
 

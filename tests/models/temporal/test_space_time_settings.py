@@ -162,7 +162,7 @@ def test_vtn_by_hand(clip):
             added.append(layer.out(torch.cat(parts)))
         tokens = layer.norm_1(tokens + torch.stack(added))
         tokens = layer.norm_2(tokens + layer.mlp(tokens))
-    found = method.after(frames[:, :, None], None, None, lambda x: x)
+    found = method.after(frames, None, None, lambda x: x)
     expected = method.head(tokens[0]).expand(count, -1)
     torch.testing.assert_close(found[0], expected, atol=1e-5, rtol=0)
 
@@ -210,7 +210,7 @@ def test_the_released_factorised_encoder_by_hand(clip):
     up = block.linear1(normed)
     gelu = up / 2 * (1 + torch.tanh(math.sqrt(2 / math.pi) * (up + 0.044715 * up**3)))
     expected = method.norm((y + block.linear2(gelu))[0])
-    found = method.after(frames[:, :, None], None, None, lambda x: x)
+    found = method.after(frames, None, None, lambda x: x)
     torch.testing.assert_close(found[0], expected.expand(FRAMES, -1), atol=1e-5, rtol=0)
     padded = torch.cat([frames, 9 * torch.ones(1, 1, width)], 1)
     longer = build(

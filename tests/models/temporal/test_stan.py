@@ -172,7 +172,7 @@ def test_a_merge_projected_from_zero_starts_on_the_first_level_alone(clip):
 @torch.no_grad()
 def test_bottleneck_convolution_by_hand(clip):
     torch.manual_seed(0)
-    module = StanLayer(4, clip.blocks[0], 0.0, "convolution", "bottleneck", True, (6, 6)).cross_frame
+    module = StanLayer(WIDTH, 4, clip.blocks[0], 0.0, "convolution", "bottleneck", True, (6, 6)).cross_frame
     module.up.weight.normal_()
     x = torch.randn(1, 3, 36, WIDTH)
     down = module.down(x)
@@ -186,7 +186,7 @@ def test_bottleneck_convolution_by_hand(clip):
 def test_dense_convolution_by_hand(clip):
     """Each patch reads its 26 neighbours in time, rows and columns, and zeros beyond the clip and the frame."""
     torch.manual_seed(0)
-    module = StanLayer(4, clip.blocks[0], 0.0, "convolution", "dense", True, (2, 3)).cross_frame
+    module = StanLayer(WIDTH, 4, clip.blocks[0], 0.0, "convolution", "dense", True, (2, 3)).cross_frame
     module.temporal_fc.weight.copy_(torch.eye(WIDTH))
     x = torch.randn(1, 2, 6, WIDTH)
     at = {(t, i // 3, i % 3): x[0, t, i] for t in range(2) for i in range(6)}
@@ -203,7 +203,7 @@ def test_dense_convolution_by_hand(clip):
 @torch.no_grad()
 def test_the_older_dense_convolution_is_the_middle_of_the_whole_kernel(clip):
     whole, middle = (
-        StanLayer(4, clip.blocks[0], 0.0, "convolution", kind, True, (2, 3)).cross_frame
+        StanLayer(WIDTH, 4, clip.blocks[0], 0.0, "convolution", kind, True, (2, 3)).cross_frame
         for kind in ("dense", "dense_over_time")
     )
     moved(whole)
