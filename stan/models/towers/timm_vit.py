@@ -36,6 +36,8 @@ class TimmVit(ImageTower):
         self.embed_dim = embedding_width(model)
         self.heads = trunk.blocks[0].attn.num_heads
         self.pooling = trunk.global_pool
+        whole = getattr(trunk, "pool_include_prefix", self.pooling == "map")
+        self.pooled_from = 0 if whole else self.prefix
         self.read_at_cls = self.pooling == "token"
         self.last_norm = "trunk.norm" if isinstance(trunk.norm, nn.LayerNorm) else "trunk.fc_norm"
         rotary = getattr(trunk, "rope", None)
@@ -94,8 +96,9 @@ class TimmVit(ImageTower):
         if self.read_at_cls:
             return x[..., 0, :]
         x = self.trunk.norm(x)
+        x = x[..., self.pooled_from :, :]
         if self.pooling == "avg":
-            return x[..., self.prefix :, :].mean(-2)
+            return x.mean(-2)
         return self.trunk.attn_pool(x.flatten(0, -3)).reshape(*x.shape[:-2], -1)
 
     def normalise(self, pooled: Float[Tensor, "*N C"]) -> Float[Tensor, "*N C"]:

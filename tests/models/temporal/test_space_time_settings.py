@@ -219,7 +219,7 @@ def test_the_released_factorised_encoder_by_hand(clip):
     state = method.state_dict() | {"position": torch.cat([method.position, torch.zeros(1, width)])}
     longer.load_state_dict(state)
     mask = torch.tensor([[True] * FRAMES + [False]])
-    masked = longer.eval().after(padded[:, :, None], None, mask, lambda x: x)
+    masked = longer.eval().after(padded, None, mask, lambda x: x)
     torch.testing.assert_close(masked[0, :FRAMES], expected.expand(FRAMES, -1), atol=1e-5, rtol=0)
 
 
