@@ -15,7 +15,7 @@ declare()
 import timm  # noqa: E402
 from open_clip.model import CustomTextCLIP  # noqa: E402
 
-TEXT = {"context_length": 12, "vocab_size": 49408, "width": 16, "heads": 2, "layers": 2}
+TEXT = {"context_length": 12, "vocab_size": 49408, "heads": 2, "layers": 2}
 VIT = {"embed_dim": 48, "depth": 3, "num_heads": 4}
 
 OPEN_CLIP: dict[str, dict[str, Any]] = {
@@ -67,7 +67,7 @@ def config_of(family: str) -> dict[str, Any]:
             "image_size": small.get("img_size", 224 if family == "Swin" else 64),
         }
     embed_dim = {"SigLIP": 48, "register": 96}.get(family, 16)
-    return {"embed_dim": embed_dim, "vision_cfg": vision, "text_cfg": TEXT}
+    return {"embed_dim": embed_dim, "vision_cfg": vision, "text_cfg": TEXT | {"width": embed_dim}}
 
 
 def small(monkeypatch: pytest.MonkeyPatch, family: str) -> dict[str, Any]:

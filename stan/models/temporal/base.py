@@ -128,9 +128,9 @@ def require_cls(clip: Clip, method: str) -> None:
 
 
 def require_free_places(clip: Clip, method: str) -> None:
-    """Raise ValueError where attention knows where patches lie, which tokens that `method` makes don't."""
-    if clip.has_parts and own_places(clip.blocks[0].attn) is not None:
+    """Raise ValueError where blocks know where patches lie: tokens that `method` makes lie nowhere."""
+    if not clip.has_parts or own_places(clip.blocks[0].attn) is not None:
         raise ValueError(
-            f"{method} gives CLIP's blocks tokens that lie at no one place, and this image tower's attention turns or"
-            " weighs tokens by their places: choose another method"
+            f"{method} gives CLIP's blocks tokens that lie at no one place, and this image tower's blocks need to know"
+            " where each token lies: choose another method"
         )

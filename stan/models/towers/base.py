@@ -79,6 +79,14 @@ class ImageTower(nn.Module):
         """Return the patches' tokens."""
         return x[..., self.prefix :, :]
 
+    def train(self, mode: bool = True) -> ImageTower:
+        """Set training mode. Batch norms keep the statistics that they come with, as a frozen tower must."""
+        super().train(mode)
+        for module in self.modules():
+            if isinstance(module, nn.BatchNorm2d):
+                module.eval()
+        return self
+
     def forward(self, images: Float[Tensor, "N 3 H W"]) -> Float[Tensor, "N E"]:
         """Embed each picture by itself."""
         x = self.start(self.tokens(images))

@@ -21,7 +21,7 @@ from stan.models.towers.timm_adapter import embedding_width, undropped
 class StagedTower(ImageTower):
     """The last stage's blocks, without a class token; a frame's token is the mean of its patches.
 
-    Parameters keep timm's names outside the last stage. Batch norms keep their statistics in training.
+    Parameters keep timm's names outside the last stage.
     """
 
     stages: str
@@ -79,13 +79,6 @@ class StagedTower(ImageTower):
 
     def pool(self, x: Float[Tensor, "*N P D"]) -> Float[Tensor, "*N C"]:
         return x.mean(-2)
-
-    def train(self, mode: bool = True) -> StagedTower:
-        super().train(mode)
-        for module in self.modules():
-            if isinstance(module, nn.modules.batchnorm._BatchNorm):
-                module.eval()
-        return self
 
     def _as_tokens(self, x: Tensor) -> Float[Tensor, "N P D"]:
         return x.flatten(1, 2) if self.channels_last else x.flatten(2).transpose(1, 2)
