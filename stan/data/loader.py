@@ -70,7 +70,9 @@ class Loader:
         self.frames = data.frames
         self._augmentation = AUGMENTATIONS[data.augmentation]
         self._preprocessing = preprocessing
-        self._tokens = partial(token_ids, preprocessing.tokenize, words=data.words)
+        self._tokens = partial(
+            token_ids, preprocessing.tokenize, words=data.words, reads_padding=preprocessing.reads_padding
+        )
         self._levels: Levels | None = None
         self._embedded: dict[str, Tensor] | None = None
         self._kept: FrameCache | None = None

@@ -208,7 +208,8 @@ def _sentences(
 ) -> Int[Tensor, "sentences L"]:
     """Return the token ids of every name in every template, name by name."""
     sentences = [prompts.fill(template, name) for name in names for template in templates]
-    return token_ids(model.clip.tokenize, sentences, model.clip.context_length)
+    clip = model.clip
+    return token_ids(clip.tokenize, sentences, clip.context_length, clip.reads_padding)
 
 
 _VECTORS: WeakKeyDictionary[DualEncoder, dict[Any, Tensor]] = WeakKeyDictionary()

@@ -131,14 +131,13 @@ def _architecture(backbone: str) -> dict[str, Any]:
 def _refuse_unsupported(config: dict[str, Any], name: str) -> None:
     """Raise ValueError for a residual network, and for a text tower that isn't reproduced."""
     vision, text = config["vision_cfg"], config["text_cfg"] or {}
-    foreign = ("hf_model_name", "hf_tokenizer_name", "no_causal_mask")
-    unsupported = [key for key in foreign if text.get(key)]
+    unsupported = [key for key in ("hf_model_name",) if text.get(key)]
     unsupported += ["residual network"] * isinstance(vision.get("layers"), list)
-    unsupported += ["text pool_type"] * (text.get("pool_type", "argmax") not in ("argmax", "eos"))
+    unsupported += ["text pool_type"] * (text.get("pool_type", "argmax") == "none")
     if unsupported:
         raise ValueError(
-            f"{name} is not supported ({', '.join(unsupported)}): choose a transformer over patches with a causal text"
-            " tower read at its end token, such as ViT-B-32, EVA02-B-16 or PE-Core-B-16"
+            f"{name} is not supported ({', '.join(unsupported)}): choose a transformer over patches with a text"
+            " tower read at one place, such as ViT-B-32, ViT-B-16-SigLIP2 or PE-Core-B-16"
         )
 
 

@@ -5,13 +5,21 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, cast
 
+import torch.nn.functional as F
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 
 from stan.data.preprocessing import Preprocessing
 from stan.models.attention import attention_weights
 from stan.models.blocks import Block
-from stan.models.text_tower import TextOutput, TextTokens, embedded, require_text, text_tower
+from stan.models.text_tower import (
+    TextOutput,
+    TextTokens,
+    embedded,
+    reads_padding,
+    require_text,
+    text_tower,
+)
 from stan.models.towers import ImageTower, image_tower
 
 if TYPE_CHECKING:
@@ -33,6 +41,8 @@ class Clip(nn.Module):
         self.visual: ImageTower = image_tower(model.visual)
         self.text: Any = text_tower(model.text)
         self.logit_scale = model.logit_scale
+        self.logit_bias: nn.Parameter | None = model.logit_bias
+        """Of a model whose pairs were trained one by one (sigmoid): added to a cosine's logit. None for others."""
         self.mean, self.std, self.tokenizer = tuple(mean), tuple(std), tokenizer
         self.grid, self.prefix = self.visual.grid, self.visual.prefix
         self.image_size, self.embed_dim = self.visual.image_size, self.visual.embed_dim
@@ -42,7 +52,12 @@ class Clip(nn.Module):
     @property
     def preprocessing(self) -> Preprocessing:
         """How this CLIP reads frames and captions."""
-        return Preprocessing(self.image_size, self.mean, self.std, self.tokenize)
+        return Preprocessing(self.image_size, self.mean, self.std, self.tokenize, self.reads_padding)
+
+    @property
+    def reads_padding(self) -> bool:
+        """Whether captions must be padded to the context length (see `stan.models.text_tower.reads_padding`)."""
+        return reads_padding(self.text)
 
     @property
     def blocks(self) -> Sequence[Block]:
@@ -69,7 +84,7 @@ class Clip(nn.Module):
 
     def tokenize(self, texts: str | list[str], words: int | None = None) -> Int[Tensor, "B L"]:
         """Return token ids of length `words` (None: the context length). A text that is too long is cut before its end
-        token."""
+        token. Where padding is read, `words` only cuts, and all have the context length."""
         require_text(self.text)
         if self.tokenizer is None:
             raise ValueError(
@@ -77,9 +92,10 @@ class Clip(nn.Module):
             )
         if words is not None and not 2 <= words <= self.context_length:
             raise ValueError(f"words={words}: this CLIP reads 2 to {self.context_length} tokens")
-        return self.tokenizer(
-            [texts] if isinstance(texts, str) else list(texts), words or self.context_length
-        )
+        texts = [texts] if isinstance(texts, str) else list(texts)
+        ids = self.tokenizer(texts, words or self.context_length)
+        missing = self.context_length - ids.shape[1] if self.reads_padding else 0
+        return F.pad(ids, (0, missing), value=getattr(self.tokenizer, "pad_id", 0))
 
     def embed(self, images: Float[Tensor, "N 3 H W"]) -> Float[Tensor, "N S D"]:
         """Return the input of the first block: the tokens after a LayerNorm that precedes the blocks."""

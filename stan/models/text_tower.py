@@ -10,6 +10,7 @@ import torch.nn.functional as F
 from jaxtyping import Bool, Float, Int
 from torch import Tensor, nn
 
+from stan.data.preprocessing import last_tokens
 from stan.models.blocks import with_fewer_passes
 
 TextTokens = Callable[[Tensor, Tensor], tuple[Tensor, Tensor]]
@@ -45,26 +46,43 @@ def text_tower(text: Any) -> Any:
     return text
 
 
+def reads_padding(text: Any) -> bool:
+    """Whether padding changes how a caption is embedded, so that each must have as many tokens as in training.
+
+    So it is without a causal mask, unless another mask hides the padding, and where the last place is read. A CoCa
+    pads its captions itself.
+    """
+    if isinstance(text, NoText) or text.cls_emb is not None:
+        return False
+    return text.pool_type == "last" or (text.attn_mask is None and not text.use_pad_mask)
+
+
 def embedded(text: Any, ids: Int[Tensor, "B L"], text_tokens: TextTokens | None = None) -> TextOutput:
-    """Embed token ids with the tower `text`. Padding after the end token changes nothing.
+    """Embed token ids with the tower `text`. Padding after the end token changes nothing unless it `reads_padding`.
 
     text_tokens: changes what the tower reads (see `Temporal.text_tokens`). Raises ValueError for more tokens than the
-    context length, and without a text tower.
+    context length, for fewer where padding is read, and without a text tower.
     """
     require_text(text)
     length = ids.shape[1]
     if length > text.context_length:
         raise ValueError(f"{length} tokens per caption; this CLIP reads at most {text.context_length}")
+    if length < text.context_length and reads_padding(text):
+        raise ValueError(
+            f"{length} tokens per caption; this CLIP also reads the padding: hand over all {text.context_length}"
+            " tokens, as `Clip.tokenize` returns them"
+        )
     if text.cls_emb is not None:
         return _embedded_at_cls(text, ids)
-    x, end = text.token_embedding(ids), _end(text, ids)
+    x, end = text.token_embedding(ids), end_tokens(text, ids)
     if text_tokens is not None:
         x, end = text_tokens(x, end)
         length = x.shape[1]
-    x = text.transformer(x + text.positional_embedding[:length], attn_mask=text.attn_mask[:length, :length])
-    tokens = _projected(text, x)
+    hidden = _hidden(text, ids, x)
+    tokens = _projected(text, text.transformer(x + text.positional_embedding[:length], attn_mask=hidden))
     places = torch.arange(length, device=ids.device)
-    return TextOutput(tokens, tokens[torch.arange(len(ids), device=ids.device), end], places <= end[:, None])
+    read = {"first": torch.zeros_like(end), "last": torch.full_like(end, length - 1)}.get(text.pool_type, end)
+    return TextOutput(tokens, tokens[torch.arange(len(ids), device=ids.device), read], places <= end[:, None])
 
 
 def require_text(text: nn.Module) -> None:
@@ -76,11 +94,23 @@ def require_text(text: nn.Module) -> None:
         )
 
 
-def _end(text: Any, ids: Int[Tensor, "B L"]) -> Int[Tensor, " B"]:
-    """Return the position of each caption's end token, which is the highest id unless the tower names one."""
+def end_tokens(text: Any, ids: Int[Tensor, "B L"]) -> Int[Tensor, " B"]:
+    """Return the position of each caption's end token.
+
+    It is the tower's named end token, or the highest id where the tower reads captions at it, or precedes the padding.
+    """
     if text.pool_type == "eos":
         return (ids == text.eos_id).int().argmax(1)
-    return ids.argmax(1)
+    if text.pool_type == "argmax":
+        return ids.argmax(1)
+    return last_tokens(ids)
+
+
+def _hidden(text: Any, ids: Int[Tensor, "B L"], x: Float[Tensor, "B M D"]) -> Float[Tensor, "*B M M"] | None:
+    """Return what is added to the logits of attention, -inf for what a token must not see; None: it sees all."""
+    if text.use_pad_mask:  # only without a causal mask
+        return text._build_additive_mask(ids, x.shape[1], x.dtype)
+    return None if text.attn_mask is None else text.attn_mask[: x.shape[1], : x.shape[1]]
 
 
 def _embedded_at_cls(text: Any, ids: Int[Tensor, "B L"]) -> TextOutput:
@@ -91,10 +121,12 @@ def _embedded_at_cls(text: Any, ids: Int[Tensor, "B L"]) -> TextOutput:
     """
     length = ids.shape[1]
     pooled, tokens = text(F.pad(ids, (0, text.context_length - length), value=text.pad_id))
-    mask = torch.arange(length, device=ids.device) <= _end(text, ids)[:, None]
+    mask = torch.arange(length, device=ids.device) <= end_tokens(text, ids)[:, None]
     return TextOutput(_projected(text, tokens[:, :length]), pooled, mask)
 
 
 def _projected(text: Any, x: Float[Tensor, "B L D"]) -> Float[Tensor, "B L E"]:
     projection, tokens = text.text_projection, text.ln_final(x)
+    if projection is None:
+        return tokens
     return projection(tokens) if isinstance(projection, nn.Linear) else tokens @ projection

@@ -45,6 +45,11 @@ class EfficientPrompting(Temporal):
         super().__init__(clip, frames)
         if clip.text.cls_emb is not None:
             raise ValueError("efficient_prompting: a CoCa's text tower takes no learned words; choose a CLIP")
+        if clip.reads_padding:
+            raise ValueError(
+                "efficient_prompting: learned words would push the padding out of the places at which this text tower"
+                " reads it; choose a causal text tower read at its end token, such as ViT-B-32's"
+            )
         if min(prefix, suffix) < 0 or prefix + suffix + 3 > clip.context_length:
             raise ValueError(
                 f"prefix={prefix}, suffix={suffix}: with start token, a word and end token they must fit into"
