@@ -22,9 +22,10 @@ def pretrain(
         int | None, typer.Option(help="How many sentences about motions the text tower reads.", min=2)
     ] = None,
     seed: Annotated[int, typer.Option(help="Seed of weights and stills.", min=0)] = 0,
+    backbone: Annotated[str, typer.Option(help="tiny, tiny-siglip or tiny-eva.")] = "tiny",
     as_json: Json = False,
 ) -> None:
-    """Train the tiny CLIP from scratch on stills, and measure what its levels hold."""
+    """Train a tiny CLIP from scratch on stills, and measure what its levels hold."""
     from stan.training import pretrain as pretraining
 
     given: dict[str, Any] = {"steps": steps, "batch": batch, "stills": stills, "readings": readings}
@@ -32,6 +33,7 @@ def pretrain(
         record = pretraining.pretrain(
             out,
             seed=seed,
+            backbone=backbone,
             progress=_step,
             **{name: value for name, value in given.items() if value is not None},
         )

@@ -6,6 +6,8 @@ import copy
 import difflib
 import json
 import pickle
+from collections.abc import Generator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -25,7 +27,8 @@ from open_clip.model import CustomTextCLIP  # noqa: E402
 from open_clip.pretrained import get_pretrained_cfg  # noqa: E402
 from torch import nn  # noqa: E402
 
-TINY_CONFIG = ASSETS / "models" / "tiny_clip.json"
+SHIPPED = {"tiny": "tiny_clip", "tiny-siglip": "tiny_siglip", "tiny-eva": "tiny_eva"}
+"""Backbones whose weights ship, made by `stan pretrain`, and the name of their files."""
 TINY_WEIGHTS = ASSETS / "weights" / "tiny_clip.safetensors"
 UNUSED_TEXT = {"context_length": 2, "vocab_size": 2, "width": 1, "heads": 1, "layers": 1}
 """open_clip always builds a text tower; this smallest one is thrown away."""
@@ -35,9 +38,9 @@ VOCABULARY = 49408  # vocabulary size of open_clip's own tokenizer
 def load_clip(backbone: str = "tiny", pretrained: str | None = None) -> Clip:
     """Return a CLIP by name.
 
-    backbone: `tiny` or a ViT architecture of open_clip (`ViT-B-32`, `coca_ViT-B-32`). Of a CoCa, only the two towers
-        are kept, not the decoder that writes captions.
-    pretrained: None for the shipped weights (tiny only), `random`, an open_clip tag (`openai`) or a local file in
+    backbone: one of `SHIPPED` or an architecture of open_clip (`ViT-B-32`, `coca_ViT-B-32`). Of a CoCa, only the two
+        towers are kept, not the decoder that writes captions.
+    pretrained: None for the shipped weights, `random`, an open_clip tag (`openai`) or a local file in
         open_clip's layout. With a tag, the activation that the tag was trained with is used, whatever the name of the
         backbone says. For a local file of OpenAI's weights, choose the `-quickgelu` architecture.
 
@@ -56,16 +59,21 @@ def architecture(backbone: str = "tiny", pretrained: str | None = None) -> dict[
 def _described(backbone: str, pretrained: str | None) -> tuple[dict[str, Any], dict[str, Any], Path | None]:
     """Return a CLIP's model config, its tag's settings, and the file of its weights (None: random)."""
     config, tag, weights = _architecture(backbone), {}, None
-    if pretrained is None and backbone != "tiny":
+    if pretrained is None and backbone not in SHIPPED:
         tags = ", ".join(open_clip.list_pretrained_tags_by_model(backbone))
         raise ValueError(f"{backbone} needs pretrained=: one of {tags}; a local file; or 'random'")
     if pretrained is None or Path(pretrained).is_file():
-        weights = _present(Path(pretrained or TINY_WEIGHTS))
+        weights = _present(Path(pretrained or shipped_weights(backbone)))
     elif pretrained != "random":
         tag = _tag(backbone, pretrained)
         config["quick_gelu"] = tag.get("quick_gelu", False)
         weights = _fetch(backbone, pretrained, tag)
     return config, tag, weights
+
+
+def shipped_weights(backbone: str) -> Path:
+    """Return the file of a shipped backbone's weights."""
+    return ASSETS / "weights" / f"{SHIPPED[backbone]}.safetensors"
 
 
 def image_tower(backbone: str) -> nn.Module:
@@ -89,9 +97,18 @@ def from_config(
     if config["text_cfg"] is not None and config["text_cfg"].get("vocab_size", VOCABULARY) == VOCABULARY:
         tokenizer = _tokenizer(config["text_cfg"].get("context_length", 77))
     model = _random(config)
+    shipped = None
     if weights is not None:
-        _load_weights(model, weights, name)
-    return Clip(model, mean or open_clip.OPENAI_DATASET_MEAN, std or open_clip.OPENAI_DATASET_STD, tokenizer)
+        with _wrong_weights(weights, name):
+            if _is_shipped(weights):
+                shipped = checkpoint.load(weights)[0]
+            else:
+                load_checkpoint(model, str(weights))  # ty: ignore[invalid-argument-type]  # takes a CoCa, too
+    clip = Clip(model, mean or open_clip.OPENAI_DATASET_MEAN, std or open_clip.OPENAI_DATASET_STD, tokenizer)
+    if weights is not None and shipped is not None:
+        with _wrong_weights(weights, name):
+            clip.load_state_dict(shipped)
+    return clip
 
 
 def _tokenizer(context_length: int) -> Any:
@@ -117,13 +134,14 @@ def _random(config: dict[str, Any]) -> CustomTextCLIP | CoCa:
 
 
 def _architecture(backbone: str) -> dict[str, Any]:
-    if backbone == "tiny":
-        return json.loads(TINY_CONFIG.read_text())
+    if backbone in SHIPPED:
+        return json.loads((ASSETS / "models" / f"{SHIPPED[backbone]}.json").read_text())
     config = open_clip.get_model_config(backbone) if ":" not in backbone else None
     if config is None:
-        close = difflib.get_close_matches(backbone, [*open_clip.list_models(), "tiny"], 5, 0.4)
+        close = difflib.get_close_matches(backbone, [*open_clip.list_models(), *SHIPPED], 5, 0.4)
         raise ValueError(
-            f"backbone {backbone!r} is neither 'tiny' nor known to open_clip; close: {', '.join(close)}"
+            f"backbone {backbone!r} is neither shipped ({', '.join(SHIPPED)}) nor known to open_clip; close:"
+            f" {', '.join(close)}"
         )
     return config
 
@@ -167,12 +185,16 @@ def _fetch(backbone: str, pretrained: str, tag: dict[str, Any]) -> Path:
         ) from error
 
 
-def _load_weights(model: CustomTextCLIP | CoCa, path: Path, name: str) -> None:
+def _is_shipped(path: Path) -> bool:
+    """Tell whether the file was written by `stan pretrain`, under this wrapper's names."""
+    return path.suffix == ".safetensors" and checkpoint.kept_words(path) is not None
+
+
+@contextmanager
+def _wrong_weights(path: Path, name: str) -> Generator[None]:
+    """Turn what loading raises into one ValueError that names the file."""
     try:
-        if path.suffix == ".safetensors" and checkpoint.kept_words(path) is not None:
-            model.load_state_dict(checkpoint.load(path)[0])
-        else:
-            load_checkpoint(model, str(path))  # ty: ignore[invalid-argument-type]  # takes a CoCa, too
+        yield
     except (RuntimeError, KeyError, OSError, ValueError, pickle.UnpicklingError, SafetensorError) as error:
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__
         raise ValueError(

@@ -14,7 +14,7 @@ from torch import Tensor
 from stan.common.paths import ASSETS
 from stan.config import Experiment, ModelConfig, from_dict, to_dict
 from stan.models import checkpoint
-from stan.models.backbones import TINY_WEIGHTS
+from stan.models.backbones import SHIPPED, shipped_weights
 from stan.models.convert import assemble, load_released
 from stan.models.dual_encoder import DualEncoder, build
 from stan.models.vocabulary import thinned
@@ -90,8 +90,8 @@ def export(name: str | Path, path: str | Path, temperature: float | None = None)
         metadata["temperature"] = temperature
     half = {key: tensor.half() for key, tensor in state.items()}
     on: dict[str, Any] = metadata.get("experiment", {}).get("model", {})
-    if on.get("backbone") == "tiny" and on.get("pretrained") is None:
-        words = checkpoint.kept_words(TINY_WEIGHTS)
+    if on.get("backbone") in SHIPPED and on.get("pretrained") is None:
+        words = checkpoint.kept_words(shipped_weights(on["backbone"]))
         assert words is not None, "the shipped weights keep only some words"
         half = thinned(half, words)
     checkpoint.save(path, half, metadata)

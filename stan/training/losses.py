@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import torch
 import torch.nn.functional as F
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
@@ -24,6 +25,14 @@ def info_nce(similarity: Float[Tensor, "B B"], same: Bool[Tensor, "B B"]) -> Flo
     """
     target = same / same.sum(1, keepdim=True)
     return F.cross_entropy(similarity, target) + F.cross_entropy(similarity.T, target)
+
+
+def sigmoid_pairs(logits: Float[Tensor, "A B"], same: Bool[Tensor, "A B"]) -> Float[Tensor, ""]:
+    """Return SigLIP's loss: every pair is judged by itself, as one that belongs together (`same`) or not.
+
+    logits: scaled cosines with the bias added. The sum over pairs is divided by the number of texts, as released.
+    """
+    return -F.logsigmoid(torch.where(same, logits, -logits)).sum() / len(logits)
 
 
 def contrastive_mean(similarity: Float[Tensor, "B B"], same: Bool[Tensor, "B B"]) -> Float[Tensor, ""]:

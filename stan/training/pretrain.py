@@ -28,7 +28,7 @@ from stan.models.backbones import load_clip
 from stan.models.clip import Clip
 from stan.models.vocabulary import thinned
 from stan.results.provenance import provenance
-from stan.training.losses import info_nce
+from stan.training.losses import info_nce, sigmoid_pairs
 
 CHUNK = 1000
 """Number of stills drawn at a time, before they are shrunk to the size that CLIP sees."""
@@ -47,10 +47,13 @@ def pretrain(
     lr: float = 1e-3,
     weight_decay: float = 0.1,
     seed: int = 0,
+    backbone: str = "tiny",
     device: str | None = None,
     progress: Callable[[dict[str, float]], None] = lambda line: None,
 ) -> dict[str, Any]:
-    """Train the tiny CLIP from scratch with symmetric InfoNCE and write it to `out` (safetensors, half precision).
+    """Train a shipped backbone from scratch and write it to `out` (safetensors, half precision).
+
+    The loss is symmetric InfoNCE or, for a backbone with a bias of its logits, SigLIP's.
 
     Returns the record, which is also written beside `out` (`.json`): settings, provenance, loss, retrieval scores
     between images and texts (R@1 among them) on unseen stills, and linear probes of what each level's CLS and patch
@@ -59,7 +62,7 @@ def pretrain(
     target = torch.device(device or ("cuda" if torch.cuda.is_available() else "cpu"))
     made_by = provenance()
     torch.manual_seed(seed)
-    clip = load_clip("tiny", "random").to(target)
+    clip = load_clip(backbone, "random").to(target)
     images, ids, names = _stills(clip, stills, seed)
     images, ids, names = images.to(target), ids.to(target), names.to(target)
     wordings = _readings(clip, readings, seed).to(target)
@@ -88,6 +91,7 @@ def pretrain(
         "lr": lr,
         "weight_decay": weight_decay,
         "seed": seed,
+        "backbone": backbone,
     }
     record = {"settings": settings, "loss": loss.item()}
     half = {name: tensor.half() for name, tensor in clip.state_dict().items()}
@@ -99,23 +103,24 @@ def pretrain(
 
 
 def _loss(clip: Clip, images: Tensor, ids: Tensor, names: Tensor) -> Tensor:
-    image = F.normalize(clip.visual.project(_cls(clip, images)), dim=-1)
+    image = F.normalize(clip.encode_image(images.float()), dim=-1)
     text = F.normalize(clip.encode_text(ids).text, dim=-1)
-    return info_nce(clip.logit_scale.exp() * text @ image.T, names[:, None] == names[None])
+    return _matched(clip, text @ image.T, names[:, None] == names[None])
 
 
 def _reading_loss(clip: Clip, wordings: Tensor) -> Tensor:
     """Return the loss that brings both wordings of each sentence together. wordings: token ids (N, 2, L)."""
     first, second = (F.normalize(clip.encode_text(ids).text, dim=-1) for ids in wordings.unbind(1))
     same = (wordings[:, None, :, None] == wordings[None, :, None]).all(-1).any((2, 3))
-    return info_nce(clip.logit_scale.exp() * first @ second.T, same)
+    return _matched(clip, first @ second.T, same)
 
 
-def _cls(clip: Clip, images: Tensor) -> Tensor:
-    x = clip.embed(images.float())
-    for block in clip.blocks:
-        x = block(x)
-    return x[:, 0]
+def _matched(clip: Clip, cosines: Tensor, same: Tensor) -> Tensor:
+    """Return the loss that the backbone is made for."""
+    logits = clip.logit_scale.exp() * cosines
+    return (
+        info_nce(logits, same) if clip.logit_bias is None else sigmoid_pairs(logits + clip.logit_bias, same)
+    )
 
 
 def _groups(clip: Clip, weight_decay: float) -> list[dict[str, Any]]:

@@ -13,6 +13,7 @@ declare()
 from open_clip.timm_model import TimmModel  # noqa: E402
 from open_clip.transformer import VisionTransformer  # noqa: E402
 
+from stan.models.towers import tiny  # noqa: E402, F401  # tells timm their names
 from stan.models.towers.base import ImageTower  # noqa: E402
 from stan.models.towers.stages import ConvNextTower, FastVitTower, SwinTower  # noqa: E402
 from stan.models.towers.timm_vit import TimmVit  # noqa: E402
