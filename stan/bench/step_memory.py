@@ -13,6 +13,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
+from jaxtyping import Int
 from lightning_fabric import Fabric
 from torch import Tensor, nn
 from torch._subclasses.fake_tensor import DataDependentOutputException, FakeTensorMode
@@ -160,11 +161,15 @@ def _batch(experiment: Experiment, model: DualEncoder, clips: int) -> Batch:
     data, size = experiment.data, model.clip.image_size
     batch = {"video": torch.zeros(clips, data.frames, 3, size, size)}
     if task(data.suite) == "retrieval":
-        return batch | {"text": torch.zeros(clips, data.words, dtype=torch.long)}
+        return batch | {"text": _captions(model, clips, data.words)}
     label = torch.zeros(clips, dtype=torch.long)
     texts = clips if experiment.train.sentences == "video" else label_sets.count(data.suite)
-    words = torch.zeros(texts, CLASS_WORDS, dtype=torch.long)
-    return batch | {"text": words, "label": label, "twin_label": label}
+    return batch | {"text": _captions(model, texts, CLASS_WORDS), "label": label, "twin_label": label}
+
+
+def _captions(model: DualEncoder, count: int, words: int) -> Int[Tensor, "B L"]:
+    length = model.clip.context_length if model.clip.reads_padding else words
+    return torch.zeros(count, length, dtype=torch.long)
 
 
 def _make_fake(model: nn.Module) -> None:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Annotated, Any
 
 import typer
 
 from stan.cli.output import Json, emit, lines, quiet, table
+from stan.cli.overrides import Backbone, Pretrained, Set, overrides
 
 
 def recipe(
@@ -15,16 +17,26 @@ def recipe(
         bool,
         typer.Option("--dry-run", help="Also: memory of a step at full size, and which cards hold it."),
     ] = False,
+    backbone: Backbone = None,
+    pretrained: Pretrained = None,
+    settings: Set = None,
     as_json: Json = False,
 ) -> None:
-    """Show the paper's rows and the rivals' released ones: settings, printed numbers, command and cards."""
+    """Show the paper's rows and the rivals' released ones: settings, printed numbers, command and cards.
+
+    With another backbone or other settings, printed numbers are left out: nobody printed any.
+    """
+    from stan.experiments.overrides import changed
     from stan.experiments.recipes import RECIPES
     from stan.experiments.recipes import recipe as named
 
     if not row:
         return emit([_listed(one) for one in RECIPES.values()], as_json, table)
     chosen = named(row)
-    document = _described(chosen)
+    wanted = overrides(settings, backbone, pretrained)
+    if wanted:
+        chosen = replace(chosen, experiment=changed(chosen.experiment, wanted))
+    document = _described(chosen) | ({"printed": [], "changed": wanted} if wanted else {})
     if dry_run:
         from stan.bench.step_memory import dry_run as measured
 

@@ -29,8 +29,26 @@ class _Setting:
     pretrained: str | None = None
     options: tuple[tuple[str, Any], ...] = ()
     """Options of every STAN row, unless the row sets them itself."""
+    towers: tuple[tuple[str, tuple[str, str | None]], ...] = ()
+    """Backbone and weights of each family of CLIPs that there is beside the backbone's own, "clip"."""
+
+    def backbone_of(self, tower: str | None) -> tuple[str, str | None]:
+        """Return the backbone and the weights of a family; None: those of every other study."""
+        own = (self.backbone, self.pretrained)
+        return {None: own, "clip": own, **dict(self.towers)}[tower]
+
+    def has(self, tower: str | None) -> bool:
+        """Tell whether there is a CLIP of this family."""
+        return tower in {None, "clip", *dict(self.towers)}
 
 
+_TINY_TOWERS = (("siglip", ("tiny-siglip", None)), ("eva", ("tiny-eva", None)))
+_BASE_TOWERS = (
+    ("siglip", ("ViT-B-16-SigLIP2", "webli")),
+    ("eva", ("EVA02-B-16", "merged2b_s8b_b131k")),
+    ("pe", ("PE-Core-B-16", "meta")),
+    ("mobileclip", ("MobileCLIP2-B", "dfndr2b")),
+)
 _STAN_IN_WORLD = (("interval", 2), ("drop_path", 0.0), ("merge", "zero_projection"))
 """The branch has three layers, on every other of the tiny CLIP's six blocks. A thousand steps are too few for dropping
 paths. Levels that are added in full from the start hide what the layers below made of them, so that a branch of one
@@ -42,13 +60,13 @@ def _world(suite: str, size: str, words: int, epochs: int, frames: int = 8, batc
     # A class name doesn't mention the objects that fill a picture. Its cosines are small, so their scale must be large.
     temperature, twins = (0.01, 4.0) if task(suite) == "recognition" else (0.05, 0.0)
     train = TrainConfig("vision", epochs, batch, lr=3e-3, temperature=temperature, twins=twins)
-    return _Setting(data, train, layers=3, options=_STAN_IN_WORLD)
+    return _Setting(data, train, layers=3, options=_STAN_IN_WORLD, towers=_TINY_TOWERS)
 
 
 def _real(suite: str, frames: int, words: int, backbone: str, layers: int = 4, epochs: int = 10) -> _Setting:
     data = DataConfig(suite=suite, size="full", frames=frames, words=words)
     train = TrainConfig(frozen="nothing", epochs=epochs, batch=128, lr=2e-5, temperature=0.01)
-    return _Setting(data, train, layers, backbone, 12, "openai")
+    return _Setting(data, train, layers, backbone, 12, "openai", towers=_BASE_TOWERS)
 
 
 SETTINGS: dict[tuple[str, str], _Setting] = {
@@ -86,7 +104,7 @@ def study(name: str, suite: str, size: str = "quick", root: str | None = None) -
     `root`: folder of a real data set. Raises ValueError for an unknown study, suite or size.
     """
     setting = _setting(suite, size)
-    rows = [row for row in _study(name).rows if row.serves(task(suite))]
+    rows = [row for row in _study(name).rows if row.serves(task(suite)) and setting.has(row.tower)]
     rates = chosen_rates()
     return [_experiment(_study(name), row, setting, root, rates) for row in rows]
 
@@ -127,7 +145,7 @@ def _experiment(
         row.name,
         replace(setting.data, root=root, templates=row.templates, **dict(row.data)),
         ModelConfig(
-            *(setting.backbone, setting.pretrained, row.temporal, options, row.similarity),
+            *(*setting.backbone_of(row.tower), row.temporal, options, row.similarity),
             {"classes": label_sets.count(setting.data.suite)}
             if row.similarity == "linear_classifier"
             else {},

@@ -36,6 +36,8 @@ class Row:
     """Name of the row whose learning rate this row takes, because both train the same; None: its own name."""
     printed: Printed = ()
     """(table, row) of the paper's numbers beside this row; several if the benchmarks are in different places."""
+    tower: str | None = None
+    """Which of the suite's CLIPs it is built on, by family; None: the one that all other studies are built on."""
 
     def tricks(self, task: str) -> tuple[str, ...]:
         """Return the row's tricks that suit the task: views suit recognition, all other tricks suit retrieval."""
@@ -258,6 +260,16 @@ _CLASSIFIERS = (
     replace(_FULL_STAN, name="stan+linear", printed=(), **_LINEAR),
 )
 
+TOWERS = ("clip", "siglip", "eva", "pe", "mobileclip")
+"""Families of CLIPs: OpenAI's, SigLIP (without a class token, pairs trained one by one), EVA-02 (rotary positions),
+Perception Encoder (rotary positions, an attention pool) and MobileCLIP (a convolutional stem)."""
+
+_BACKBONES = tuple(
+    replace(row, name=f"{row.name}-{tower}", tower=tower, rate_of=None, printed=())
+    for tower in TOWERS
+    for row in (_METHODS[0], _METHODS[1], _FULL_STAN)
+)
+
 STUDIES: dict[str, Study] = {
     study.name: study
     for study in (
@@ -269,6 +281,7 @@ STUDIES: dict[str, Study] = {
         Study("frames", "How many frames a clip needs", _FRAMES, "baseline-frames-1"),
         Study("test-time", "What tricks at test time add", _TEST_TIME, "baseline"),
         Study("classifiers", "What names a class: its text or learned weights", _CLASSIFIERS, "mean"),
+        Study("backbones", "Temporal methods on CLIPs of several families", _BACKBONES, "mean-clip"),
         Study("recipe", "What is trained, and how fast CLIP follows", _RECIPE, "mean-vision-frozen"),
     )
 }
