@@ -291,7 +291,8 @@ class Library:
     def _who_we_are(self, made: Maker | None) -> Maker:
         frames = self.model.frames
         window = self._window or (float(made.window) if made else SECONDS_PER_FRAME * frames)
-        return Maker(self._name(), str(frames), f"{window:g}", digest(self.model.state_dict()))
+        signature = digest(self.model.state_dict(), self.model.clip.unlike_openai)
+        return Maker(self._name(), str(frames), f"{window:g}", signature)
 
     def _name(self) -> str:
         """Return the name under which `load_model` finds the model, or the class of a model that was passed in.

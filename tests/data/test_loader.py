@@ -63,7 +63,7 @@ def test_a_clip_is_drawn_alike_in_any_batch(clip, videos):
 
 def test_without_draw_it_is_the_evaluation_transform(clip, videos):
     batch = Loader(videos, clip.preprocessing, DATA, augment=True).batch([2])
-    prepared = transforms.evaluation(*clip.preprocessing.pixels)(decode.frames(videos.clips[2].path, 4))
+    prepared = transforms.evaluation(clip.pixels)(decode.frames(videos.clips[2].path, 4))
     assert torch.equal(batch["video"][0], torch.as_tensor(prepared))
 
 
@@ -90,7 +90,7 @@ def test_several_clips_of_three_crops_take_frames_of_their_own(clip, videos):
     batch = Loader(videos, clip.preprocessing, DATA, views=12).batch([2])
     assert batch["video"].shape[:2] == (12, 4)
     denser = decode.frames(videos.clips[2].path, 16)
-    crops = transforms.views(*clip.preprocessing.pixels)(denser[1::4])
+    crops = transforms.views(clip.pixels)(denser[1::4])
     assert torch.equal(batch["video"][3:6], torch.as_tensor(crops))  # the second clip
 
 
