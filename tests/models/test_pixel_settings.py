@@ -14,12 +14,14 @@ from PIL import Image
 from safetensors.torch import save_file
 
 import stan
+from stan.config import Experiment, ModelConfig
 from stan.data.preprocessing import OPENAI, PixelSettings
 from stan.data.video import transforms
-from stan.models import backbones, checkpoint, factory, level_cache, pixel_settings
+from stan.models import checkpoint, factory, level_cache, pixel_settings
 from stan.models.backbones import from_config, load_clip
 from stan.models.clip import Clip
 from stan.models.convert import convert
+from stan.models.dual_encoder import build
 
 import open_clip  # isort: skip
 from open_clip.pretrained import get_pretrained_cfg  # isort: skip
@@ -31,7 +33,9 @@ SMALL = {
     "text_cfg": {"context_length": 12, "vocab_size": 49408, "width": 20, "heads": 2, "layers": 1},
 }
 LONGEST = PixelSettings((0.5, 0.4, 0.3), (0.2, 0.3, 0.4), "bilinear", "longest", 90)
-FRAMES = [np.random.default_rng(0).integers(0, 256, (1, *shape, 3), np.uint8) for shape in ((90, 160), (161, 91))]
+FRAMES = [
+    np.random.default_rng(0).integers(0, 256, (1, *shape, 3), np.uint8) for shape in ((90, 160), (161, 91))
+]
 
 
 def clip_of(settings: PixelSettings) -> Clip:
@@ -98,7 +102,7 @@ def test_a_local_file_is_read_as_the_architectures_tags_or_as_told_beside_it(sma
 
 
 def test_a_folder_of_open_clip_is_read_as_open_clip_reads_it(small):
-    config = {"model_cfg": SMALL, "preprocess_cfg": asdict(replace(LONGEST, size=16))}
+    config = {"model_cfg": SMALL | {"custom_text": True}, "preprocess_cfg": asdict(replace(LONGEST, size=16))}
     small.with_name("open_clip_config.json").write_text(json.dumps(config))
     small.with_name("preprocessor_config.json").write_text("{}")
     _, _, reference = open_clip.create_model_and_transforms(f"local-dir:{small.parent}")
@@ -124,7 +128,12 @@ def test_a_converted_file_keeps_its_settings_under_every_name(tmp_path, monkeypa
     text = {"context_length": 24, "vocab_size": 512, "width": 64, "layers": 2}
     config = {"embed_dim": 16, "vision_cfg": vision, "text_cfg": text | {"heads": 1}, "quick_gelu": True}
     save_file(from_config(config).state_dict(), tmp_path / "clip.safetensors")
-    told = {"image_mean": [0.5, 0.4, 0.3], "image_std": [0.2, 0.3, 0.4], "resample": 2, "size": {"height": 32}}
+    told = {
+        "image_mean": [0.5, 0.4, 0.3],
+        "image_std": [0.2, 0.3, 0.4],
+        "resample": 2,
+        "size": {"height": 32},
+    }
     (tmp_path / "preprocessor_config.json").write_text(json.dumps(told))
     converted = tmp_path / "converted" / "ours.safetensors"
     convert(tmp_path / "clip.safetensors", converted)
@@ -133,23 +142,47 @@ def test_a_converted_file_keeps_its_settings_under_every_name(tmp_path, monkeypa
     monkeypatch.setattr(open_clip, "get_model_config", lambda name: json.loads(json.dumps(config)))
     assert load_clip("ViT-B-32", str(converted)).pixels == expected
     tensors, metadata = checkpoint.load(converted)
-    metadata["converted"]["pixels"] = metadata["converted"]["pixels"][:2]  # as it was before there was more
+    metadata["converted"]["pixels"] = metadata["converted"]["pixels"][:2]  # as before there was more to say
     checkpoint.save(converted, tensors, metadata)
-    assert stan.load_model(converted).clip.pixels == replace(LONGEST, interpolation="bicubic", resize_mode="shortest", fill_color=0, size=32)
+    assert stan.load_model(converted).clip.pixels == PixelSettings(expected.mean, expected.std, size=32)
 
 
 def test_keys_hold_whatever_changes_pixels_and_are_what_they_were_for_openais():
     clip = clip_of(OPENAI)
-    assert clip.unlike_openai == [] and json.dumps([OPENAI.mean, OPENAI.std, *clip.unlike_openai]) == json.dumps(
-        [open_clip.OPENAI_DATASET_MEAN, open_clip.OPENAI_DATASET_STD]
-    )
+    assert clip.unlike_openai == [] and json.dumps(
+        [OPENAI.mean, OPENAI.std, *clip.unlike_openai]
+    ) == json.dumps([open_clip.OPENAI_DATASET_MEAN, open_clip.OPENAI_DATASET_STD])
     state = clip.state_dict()
     assert factory.digest(state, clip.unlike_openai) == factory.digest(state)
-    others = [OPENAI, LONGEST, *(replace(OPENAI, **{name: getattr(LONGEST, name)}) for name in pixel_settings.NAMES)]
+    others = [
+        OPENAI,
+        LONGEST,
+        *(replace(OPENAI, **{name: getattr(LONGEST, name)}) for name in pixel_settings.NAMES),
+    ]
     clips = [clip_of(settings) for settings in others]
     assert len({level_cache._key(one, "clips", (2, 4)) for one in clips}) == len(others) == 7
     assert len({factory.digest(state, one.unlike_openai) for one in clips}) == 7
 
 
-def test_a_checkpoint_is_read_as_it_was_trained(tmp_path, monkeypatch):
-    ...
+def test_frames_of_another_size_have_keys_of_their_own_where_the_weights_do_not_show_it():
+    """A network in stages has the same weights at every size; a ViT has a position for each patch."""
+    staged = [
+        {"timm_model_name": "convnext_atto", "timm_model_pretrained": False, "image_size": s}
+        for s in (64, 96)
+    ]
+    clips = [from_config(SMALL | {"vision_cfg": vision, "text_cfg": None}) for vision in staged]
+    clips[1].load_state_dict(clips[0].state_dict())
+    assert [clip.unlike_openai for clip in clips] == [[64], [96]]
+    assert len({level_cache._key(clip, "clips", (2, 4)) for clip in clips}) == 2
+
+
+def test_a_checkpoint_is_read_as_it_was_trained(small, tmp_path):
+    config = ModelConfig("ViT-H-14", "dfn5b", "mean")
+    file = tmp_path / "checkpoint.safetensors"
+    stan.save_model(file, build(config, 2), Experiment("own", "mine", model=config))
+    squashed = replace(OPENAI, resize_mode="squash", size=16)
+    assert stan.load_model(file).clip.pixels == squashed
+    tensors, metadata = checkpoint.load(file)
+    del metadata["pixels"]  # as before resize modes were read: every tag had the short side
+    checkpoint.save(file, tensors, metadata)
+    assert stan.load_model(file).clip.pixels == replace(squashed, resize_mode="shortest")
