@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections import Counter
 from dataclasses import asdict, replace
@@ -20,7 +21,7 @@ from stan.data.video import transforms
 from stan.models import checkpoint, factory, level_cache, pixel_settings
 from stan.models.backbones import from_config, load_clip
 from stan.models.clip import Clip
-from stan.models.convert import convert
+from stan.models.convert import convert, load_released
 from stan.models.dual_encoder import build
 
 import open_clip  # isort: skip
@@ -31,6 +32,12 @@ SMALL = {
     "embed_dim": 16,
     "vision_cfg": {"image_size": 16, "layers": 1, "width": 24, "head_width": 12, "patch_size": 8},
     "text_cfg": {"context_length": 12, "vocab_size": 49408, "width": 20, "heads": 2, "layers": 1},
+}
+CONVERTIBLE = {
+    "embed_dim": 16,
+    "quick_gelu": True,
+    "vision_cfg": {"image_size": 32, "patch_size": 8, "width": 64, "layers": 2},
+    "text_cfg": {"context_length": 24, "vocab_size": 512, "width": 64, "heads": 1, "layers": 2},
 }
 LONGEST = PixelSettings((0.5, 0.4, 0.3), (0.2, 0.3, 0.4), "bilinear", "longest", 90)
 FRAMES = [
@@ -124,10 +131,8 @@ def test_settings_that_do_not_exist(name, value):
 
 
 def test_a_converted_file_keeps_its_settings_under_every_name(tmp_path, monkeypatch):
-    vision = {"image_size": 32, "patch_size": 8, "width": 64, "layers": 2}
-    text = {"context_length": 24, "vocab_size": 512, "width": 64, "layers": 2}
-    config = {"embed_dim": 16, "vision_cfg": vision, "text_cfg": text | {"heads": 1}, "quick_gelu": True}
-    save_file(from_config(config).state_dict(), tmp_path / "clip.safetensors")
+    state = from_config(CONVERTIBLE).state_dict()
+    save_file(state, tmp_path / "clip.safetensors")
     told = {
         "image_mean": [0.5, 0.4, 0.3],
         "image_std": [0.2, 0.3, 0.4],
@@ -139,8 +144,14 @@ def test_a_converted_file_keeps_its_settings_under_every_name(tmp_path, monkeypa
     convert(tmp_path / "clip.safetensors", converted)
     expected = replace(LONGEST, resize_mode="squash", fill_color=0, size=32)
     assert stan.load_model(converted).clip.pixels == expected
-    monkeypatch.setattr(open_clip, "get_model_config", lambda name: json.loads(json.dumps(config)))
+    monkeypatch.setattr(open_clip, "get_model_config", lambda name: json.loads(json.dumps(CONVERTIBLE)))
     assert load_clip("ViT-B-32", str(converted)).pixels == expected
+    images = {name: tensor for name, tensor in state.items() if name.startswith("visual.")}
+    save_file(images, tmp_path / "converted" / "visual.safetensors")
+    completed = load_released(
+        tmp_path / "converted" / "visual.safetensors", clip=str(tmp_path / "clip.safetensors")
+    )
+    assert completed.clip.pixels == expected
     tensors, metadata = checkpoint.load(converted)
     metadata["converted"]["pixels"] = metadata["converted"]["pixels"][:2]  # as before there was more to say
     checkpoint.save(converted, tensors, metadata)
@@ -149,11 +160,13 @@ def test_a_converted_file_keeps_its_settings_under_every_name(tmp_path, monkeypa
 
 def test_keys_hold_whatever_changes_pixels_and_are_what_they_were_for_openais():
     clip = clip_of(OPENAI)
-    assert clip.unlike_openai == [] and json.dumps(
-        [OPENAI.mean, OPENAI.std, *clip.unlike_openai]
-    ) == json.dumps([open_clip.OPENAI_DATASET_MEAN, open_clip.OPENAI_DATASET_STD])
+    assert (OPENAI.mean, OPENAI.std) == (open_clip.OPENAI_DATASET_MEAN, open_clip.OPENAI_DATASET_STD)
     state = clip.state_dict()
     assert factory.digest(state, clip.unlike_openai) == factory.digest(state)
+    key = hashlib.sha256(json.dumps(["clips", 2, 4, OPENAI.mean, OPENAI.std]).encode())
+    for name, tensor in sorted(clip.visual.state_dict().items()):
+        key.update(name.encode() + tensor.numpy().tobytes())
+    assert level_cache._key(clip, "clips", (2, 4)) == key.hexdigest()[:16]
     others = [
         OPENAI,
         LONGEST,
