@@ -282,9 +282,9 @@ class Library:
         ):
             raise ValueError(
                 f"the library {self.path} was made by {made.model}, {made.frames} frames to windows of"
-                f" {made.window} s, not by {ours.model} with these weights, {ours.frames} frames to windows of"
-                f" {ours.window} s; embeddings of two models or samplings cannot be compared. Use what made it, or"
-                " index into a new library"
+                f" {made.window} s, not by {ours.model} with these weights and this preprocessing, {ours.frames}"
+                f" frames to windows of {ours.window} s; embeddings of two models or samplings cannot be compared."
+                " Use what made it, or index into a new library"
             )
         return ours
 

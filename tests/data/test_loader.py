@@ -186,6 +186,18 @@ def test_levels_are_computed_once_and_by_one_of_two(clip, videos, tmp_path, monk
     assert len(decoded) == len(videos.clips)  # another method's levels were kept along
 
 
+def test_batches_are_prepared_as_the_clip_says(clip, videos):
+    squashed = replace(clip.preprocessing, pixels=replace(clip.pixels, resize_mode="squash", mean=(0.5,) * 3))
+    expected = transforms.evaluation(squashed.pixels)(decode.frames(videos.clips[2].path, 4))
+    assert np.array_equal(Loader(videos, squashed, DATA).batch([2])["video"][0], expected)
+    assert all(
+        np.array_equal(view, expected) for view in Loader(videos, squashed, DATA, views=3).batch([2])["video"]
+    )
+    plain, other = (Loader(videos, one, DATA, augment=True) for one in (clip.preprocessing, squashed))
+    assert plain.batch([2], (0, 0))["video"].shape == other.batch([2], (0, 0))["video"].shape
+    assert not torch.equal(plain.batch([2], (0, 0))["video"], other.batch([2], (0, 0))["video"])
+
+
 def test_other_weights_frames_or_views_have_their_own_levels(clip, videos, tmp_path):
     torch.manual_seed(1)
     other = load_clip("tiny", "random").eval()

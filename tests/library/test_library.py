@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -155,6 +156,13 @@ def test_another_models_library_is_refused(filled, folder):
             attempt()
     with pytest.raises(ValueError, match="cannot be compared"):
         other.recognise(filled.entries()[0].id, ["red"])
+
+
+def test_a_library_of_the_same_weights_on_other_pixels_is_refused(filled, folder):
+    other = tiny()
+    other.clip.pixels = replace(other.clip.pixels, resize_mode="squash")
+    with pytest.raises(ValueError, match="with these weights and this preprocessing"):
+        Library(filled.path, other).add(folder)
 
 
 def test_a_library_remembers_who_made_it(filled):
