@@ -205,19 +205,19 @@ class Loader:
                 drawn = self._kept.draw(index, count, rng)
             else:
                 drawn = decode.decode(path, count, self._decoded_size, rng).frames
-            changed = transforms.training(*self._preprocessing.pixels, self._augmentation)
+            changed = transforms.training(self._preprocessing.pixels, self._augmentation)
             return torch.as_tensor(changed(drawn, rng))[None]
         if self.views == 1:
             frames = decode.decode(path, count).frames
-            return torch.as_tensor(transforms.evaluation(*self._preprocessing.pixels)(frames))[None]
-        passes, crops = self.views // CROPS, transforms.views(*self._preprocessing.pixels, CROPS)
+            return torch.as_tensor(transforms.evaluation(self._preprocessing.pixels)(frames))[None]
+        passes, crops = self.views // CROPS, transforms.views(self._preprocessing.pixels, CROPS)
         frames = decode.decode(path, passes * count).frames
         return torch.as_tensor(np.concatenate([crops(frames[k::passes]) for k in range(passes)]))
 
     @property
     def _decoded_size(self) -> int:
         """Short side of training frames before they are cropped, in pixels."""
-        return round(self._preprocessing.size * MARGIN)
+        return round(self._preprocessing.pixels.size * MARGIN)
 
     def all_videos(self) -> Iterator[Float[Tensor, "V T 3 S S"]]:
         """Yield every clip's prepared frames, in the split's order."""

@@ -3,31 +3,73 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
+from typing import Any
 
 import torch
 from jaxtyping import Int
+from PIL import Image
 from torch import Tensor
+
+RESIZE_MODES = ("shortest", "longest", "squash")
+
+
+@dataclass(frozen=True)
+class PixelSettings:
+    """How frames become a tower's input, under open_clip's names; the defaults are those of OpenAI's CLIPs.
+
+    Raises ValueError for an interpolation or a resize mode that doesn't exist.
+    """
+
+    mean: tuple[float, ...] = (0.48145466, 0.4578275, 0.40821073)
+    """Mean of each colour channel, for pixel values from 0 to 1."""
+    std: tuple[float, ...] = (0.26862954, 0.26130258, 0.27577711)
+    interpolation: str = "bicubic"
+    """Name of one of PIL's filters."""
+    resize_mode: str = "shortest"
+    """What is made `size` pixels long: `shortest`, the short side, of which the centre crop is taken; `longest`, the
+    long side, and the rest is padded; `squash`, both sides, whatever their ratio."""
+    fill_color: int = 0
+    """Value, from 0 to 255, of padded pixels."""
+    size: int = 224
+    """Height and width of a prepared frame, in pixels."""
+
+    def __post_init__(self) -> None:
+        for name in ("mean", "std"):
+            object.__setattr__(self, name, tuple(getattr(self, name)))  # JSON has lists
+        if self.interpolation.upper() not in Image.Resampling.__members__:
+            filters = ", ".join(name.lower() for name in Image.Resampling.__members__)
+            raise ValueError(f"interpolation {self.interpolation!r}: choose one of {filters}")
+        if self.resize_mode not in RESIZE_MODES:
+            raise ValueError(f"resize_mode {self.resize_mode!r}: choose one of {', '.join(RESIZE_MODES)}")
+
+    @property
+    def saved(self) -> list[Any]:
+        """All but the size, which the tower has, as JSON values: `PixelSettings(*saved)` reads them."""
+        *settings, _ = astuple(self)
+        return settings
+
+    @property
+    def unlike_openai(self) -> list[Any]:
+        """What keys and identities hold of these settings: nothing where they are OpenAI's, else all but the size.
+
+        So keys from before there were other settings stay as they are.
+        """
+        return [] if self.saved == OPENAI.saved else self.saved
+
+
+OPENAI = PixelSettings()
 
 
 @dataclass(frozen=True)
 class Preprocessing:
-    """Size and normalisation of the frames, and the tokenizer of the captions."""
+    """How frames and captions are prepared."""
 
-    size: int
-    """Height and width of a prepared frame, in pixels."""
-    mean: tuple[float, ...]
-    """Mean of each colour channel, for pixel values from 0 to 1."""
-    std: tuple[float, ...]
+    pixels: PixelSettings
     tokenize: Callable[[list[str], int], Int[Tensor, "N L"]]
     """Turns captions and a number of tokens (L) into token ids."""
     reads_padding: bool = False
     """Whether the padding of captions counts, so that it must be kept."""
-
-    @property
-    def pixels(self) -> tuple[int, tuple[float, ...], tuple[float, ...]]:
-        """(size, mean, std): the first arguments of every transform in `stan.data.video.transforms`."""
-        return self.size, self.mean, self.std
 
 
 def token_ids(

@@ -28,7 +28,7 @@ def place(
 ) -> dict[str, dict[str, list[float]]]:
     """Return R2 by tokens ("cls", "patches") and target: one number per level, the input of block 0 first."""
     pictures, targets = _single_shapes(stills, seed)
-    levels = _levels(clip, torch.as_tensor(evaluation(*clip.preprocessing.pixels)(pictures)), device)
+    levels = _levels(clip, torch.as_tensor(evaluation(clip.pixels)(pictures)), device)
     wanted = torch.as_tensor(targets, device=device)
     return {
         "cls": _by_target([_scores(clip.visual.cls(level), wanted) for level in levels]),

@@ -127,5 +127,6 @@ def _stacked(layers: list[np.ndarray]) -> np.ndarray | None:
 
 def shown(pixels: Float[Tensor, "T 3 S S"], clip: Clip) -> UInt8[np.ndarray, "T S S 3"]:
     """Return the model's input as pictures again."""
-    restored = pixels * torch.tensor(clip.std)[:, None, None] + torch.tensor(clip.mean)[:, None, None]
+    mean, std = (torch.tensor(values)[:, None, None] for values in (clip.pixels.mean, clip.pixels.std))
+    restored = pixels * std + mean
     return (rearrange(restored, "t c h w -> t h w c").clamp(0, 1) * 255).round().byte().numpy()

@@ -7,11 +7,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import torch
+import torch.nn.functional as F
 from jaxtyping import Float
 
 from stan.data import datasets
@@ -89,9 +91,11 @@ def object_covers(
         whole = np.concatenate([cover(scene) for scene in plans[id].scenes()])
         frames = whole[sampling.segments(len(whole), model.frames)]
         pictures = np.repeat((255 * frames).round().astype(np.uint8)[..., None], 3, axis=3)
-        seen = evaluation(model.clip.image_size, (0, 0, 0), (1, 1, 1))(pictures)[:, 0]
-        h, w = model.clip.grid
-        return seen.reshape(len(seen), h, seen.shape[1] // h, w, seen.shape[2] // w).mean((2, 4))
+        plain = replace(
+            model.clip.pixels, mean=(0, 0, 0), std=(1, 1, 1), fill_color=0
+        )  # padding is no object
+        seen = torch.from_numpy(evaluation(plain)(pictures)[:, 0])
+        return F.adaptive_avg_pool2d(seen, model.clip.grid).numpy()
 
     return covers
 

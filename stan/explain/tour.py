@@ -72,7 +72,7 @@ def pixels(model: DualEncoder, path: str | Path) -> tuple[Float[Tensor, "1 T 3 S
     """Return the model's input for a file, and the decoded frames that it was made from. Raises VideoError."""
     decoded = video_files.decode(path, model.frames)
     clip = model.clip
-    return torch.as_tensor(evaluation(*clip.preprocessing.pixels)(decoded.frames))[None], decoded
+    return torch.as_tensor(evaluation(clip.pixels)(decoded.frames))[None], decoded
 
 
 @torch.inference_mode()

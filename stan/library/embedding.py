@@ -127,7 +127,7 @@ def _decoded(
 ) -> tuple[Float[torch.Tensor, "F 3 S S"], Float[np.ndarray, " F"]]:
     most = max(1, BYTES_AT_ONCE // (3 * info.width * info.height))
     parts = [video_files.decode(info.path, indices[i : i + most]) for i in range(0, len(indices), most)]
-    prepare = evaluation(*model.clip.preprocessing.pixels)
+    prepare = evaluation(model.clip.pixels)
     pixels = torch.cat([torch.as_tensor(prepare(part.frames)) for part in parts])
     return pixels, np.concatenate([part.times for part in parts])
 
@@ -156,7 +156,7 @@ def _embed_picture(model: DualEncoder, path: Path) -> FileEmbeddings:
     except (OSError, UnidentifiedImageError, Image.DecompressionBombError) as error:
         reason = getattr(error, "strerror", None) or "is no picture that can be read"
         raise video_files.VideoError(path, reason, "give a PNG, JPEG, WebP or BMP file") from None
-    pixels = evaluation(*model.clip.preprocessing.pixels)(frame[None])
+    pixels = evaluation(model.clip.pixels)(frame[None])
     alone, whole, video = _both(model, torch.as_tensor(pixels).expand(model.frames, -1, -1, -1), [0])
     frame_clip, frame_video = alone[:1], whole[0].mean(0, keepdims=True)
     return FileEmbeddings(0.0, frame_clip, video, np.zeros(1, np.float32), frame_clip, frame_video)

@@ -282,16 +282,17 @@ class Library:
         ):
             raise ValueError(
                 f"the library {self.path} was made by {made.model}, {made.frames} frames to windows of"
-                f" {made.window} s, not by {ours.model} with these weights, {ours.frames} frames to windows of"
-                f" {ours.window} s; embeddings of two models or samplings cannot be compared. Use what made it, or"
-                " index into a new library"
+                f" {made.window} s, not by {ours.model} with these weights and this preprocessing, {ours.frames}"
+                f" frames to windows of {ours.window} s; embeddings of two models or samplings cannot be compared."
+                " Use what made it, or index into a new library"
             )
         return ours
 
     def _who_we_are(self, made: Maker | None) -> Maker:
         frames = self.model.frames
         window = self._window or (float(made.window) if made else SECONDS_PER_FRAME * frames)
-        return Maker(self._name(), str(frames), f"{window:g}", digest(self.model.state_dict()))
+        signature = digest(self.model.state_dict(), self.model.clip.unlike_openai)
+        return Maker(self._name(), str(frames), f"{window:g}", signature)
 
     def _name(self) -> str:
         """Return the name under which `load_model` finds the model, or the class of a model that was passed in.

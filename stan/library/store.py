@@ -82,7 +82,7 @@ class Maker:
     window: str
     """Seconds that a window covers."""
     signature: str
-    """Hash of the model's weights."""
+    """Hash of the model's weights and of how it reads pixels."""
     layout: str = LAYOUT
 
 

@@ -15,7 +15,8 @@ from safetensors import SafetensorError
 
 from stan.common.paths import ASSETS
 from stan.common.torchvision_compat import declare
-from stan.models import checkpoint
+from stan.data.preprocessing import OPENAI, PixelSettings
+from stan.models import checkpoint, pixel_settings
 from stan.models.clip import Clip
 
 declare()
@@ -44,11 +45,15 @@ def load_clip(backbone: str = "tiny", pretrained: str | None = None) -> Clip:
         open_clip's layout. With a tag, the activation that the tag was trained with is used, whatever the name of the
         backbone says. For a local file of OpenAI's weights, choose the `-quickgelu` architecture.
 
+    Frames are prepared as the tag was trained; those of a local file as it says itself or as an `open_clip_config.json`
+    or `preprocessor_config.json` beside it does, otherwise, and with random weights, as for all tags of the backbone
+    if these agree, else as for OpenAI's CLIPs.
+
     Raises ValueError for an unknown name, an architecture that is neither a CoCa nor a ViT with a text tower read at
     its end token, and weights that cannot be fetched or read.
     """
-    config, tag, weights = _described(backbone, pretrained)
-    return from_config(config, tag.get("mean"), tag.get("std"), weights, backbone)
+    config, pixels, weights = _described(backbone, pretrained)
+    return from_config(config, pixels, weights, backbone)
 
 
 def architecture(backbone: str = "tiny", pretrained: str | None = None) -> dict[str, Any]:
@@ -56,19 +61,22 @@ def architecture(backbone: str = "tiny", pretrained: str | None = None) -> dict[
     return _described(backbone, pretrained)[0]
 
 
-def _described(backbone: str, pretrained: str | None) -> tuple[dict[str, Any], dict[str, Any], Path | None]:
-    """Return a CLIP's model config, its tag's settings, and the file of its weights (None: random)."""
-    config, tag, weights = _architecture(backbone), {}, None
+def _described(backbone: str, pretrained: str | None) -> tuple[dict[str, Any], PixelSettings, Path | None]:
+    """Return a CLIP's model config, how it reads pixels, and the file of its weights (None: random)."""
+    config, weights = _architecture(backbone), None
+    tags = open_clip.list_pretrained_tags_by_model(backbone)
+    pixels = pixel_settings.shared(get_pretrained_cfg(backbone, tag) for tag in tags)
     if pretrained is None and backbone not in SHIPPED:
-        tags = ", ".join(open_clip.list_pretrained_tags_by_model(backbone))
-        raise ValueError(f"{backbone} needs pretrained=: one of {tags}; a local file; or 'random'")
+        raise ValueError(f"{backbone} needs pretrained=: one of {', '.join(tags)}; a local file; or 'random'")
     if pretrained is None or Path(pretrained).is_file():
         weights = _present(Path(pretrained or shipped_weights(backbone)))
+        pixels = pixel_settings.of_file(weights) or pixels
     elif pretrained != "random":
         tag = _tag(backbone, pretrained)
         config["quick_gelu"] = tag.get("quick_gelu", False)
+        pixels = pixel_settings.told(tag)
         weights = _fetch(backbone, pretrained, tag)
-    return config, tag, weights
+    return config, pixels, weights
 
 
 def shipped_weights(backbone: str) -> Path:
@@ -83,14 +91,13 @@ def image_tower(backbone: str) -> nn.Module:
 
 def from_config(
     config: dict[str, Any],
-    mean: tuple[float, ...] | None = None,
-    std: tuple[float, ...] | None = None,
+    pixels: PixelSettings = OPENAI,
     weights: Path | None = None,
     name: str = "this architecture",
 ) -> Clip:
-    """Build a CLIP from open_clip's model config, with random weights and OpenAI's mean and std unless given.
+    """Build a CLIP from open_clip's model config, with random weights unless given.
 
-    A config whose `text_cfg` is None gives a model without a text tower.
+    A config whose `text_cfg` is None gives a model without a text tower. pixels: their size is that of the tower.
     """
     _refuse_unsupported(config, name)
     tokenizer = None
@@ -104,7 +111,7 @@ def from_config(
                 shipped = checkpoint.load(weights)[0]
             else:
                 load_checkpoint(model, str(weights))  # ty: ignore[invalid-argument-type]  # takes a CoCa, too
-    clip = Clip(model, mean or open_clip.OPENAI_DATASET_MEAN, std or open_clip.OPENAI_DATASET_STD, tokenizer)
+    clip = Clip(model, pixels, tokenizer)
     if weights is not None and shipped is not None:
         with _wrong_weights(weights, name):
             clip.load_state_dict(shipped)

@@ -49,6 +49,12 @@ def load(path: str | Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
         return whole({name: file.get_tensor(name) for name in file.keys()}), metadata  # noqa: SIM118
 
 
+def metadata(path: str | Path) -> dict[str, Any]:
+    """Return the metadata that `save` wrote, without reading tensors. Raises the same errors as `load`."""
+    with _opened(path) as file:
+        return json.loads((file.metadata() or {}).get("stan", "{}"))
+
+
 def kept_words(path: str | Path) -> list[int] | None:
     """Return the token ids whose embeddings the file keeps; None if it keeps all. Raises the same errors as `load`."""
     with _opened(path) as file:

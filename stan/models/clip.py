@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, cast
 
 import torch.nn.functional as F
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 
-from stan.data.preprocessing import Preprocessing
+from stan.data.preprocessing import PixelSettings, Preprocessing
 from stan.models.attention import attention_weights
 from stan.models.blocks import Block
 from stan.models.text_tower import (
@@ -34,30 +35,37 @@ class Clip(nn.Module):
     for an image tower without blocks over patches.
     """
 
-    def __init__(
-        self, model: CustomTextCLIP | CoCa, mean: tuple[float, ...], std: tuple[float, ...], tokenizer: Any
-    ):
+    def __init__(self, model: CustomTextCLIP | CoCa, pixels: PixelSettings, tokenizer: Any):
         super().__init__()
         self.visual: ImageTower = image_tower(model.visual)
         self.text: Any = text_tower(model.text)
         self.logit_scale = model.logit_scale
         self.logit_bias: nn.Parameter | None = model.logit_bias
         """Of a model whose pairs were trained one by one (sigmoid): added to a cosine's logit. None for others."""
-        self.mean, self.std, self.tokenizer = tuple(mean), tuple(std), tokenizer
         self.grid, self.prefix = self.visual.grid, self.visual.prefix
         self.image_size, self.embed_dim = self.visual.image_size, self.visual.embed_dim
+        self.pixels, self.tokenizer = replace(pixels, size=self.image_size), tokenizer
         self.width, self.heads = self.visual.width, self.visual.heads
         self.context_length: int = self.text.context_length
 
     @property
     def preprocessing(self) -> Preprocessing:
         """How this CLIP reads frames and captions."""
-        return Preprocessing(self.image_size, self.mean, self.std, self.tokenize, self.reads_padding)
+        return Preprocessing(self.pixels, self.tokenize, self.reads_padding)
 
     @property
     def reads_padding(self) -> bool:
         """Whether captions must be padded to the context length (see `stan.models.text_tower.reads_padding`)."""
         return reads_padding(self.text)
+
+    @property
+    def unlike_openai(self) -> list[Any]:
+        """What must stand beside the weights in a key of what this CLIP sees: nothing for OpenAI's.
+
+        These are `PixelSettings.unlike_openai`, and the size of frames where the weights don't show it.
+        """
+        size = [self.image_size] if self.visual.patch_positions is None else []
+        return self.pixels.unlike_openai + size
 
     @property
     def blocks(self) -> Sequence[Block]:

@@ -13,12 +13,12 @@ import torch
 from torch import Tensor
 
 from stan.common.files import digest
-from stan.models import layouts
+from stan.data.preprocessing import OPENAI, PixelSettings
+from stan.models import layouts, pixel_settings
 from stan.models.backbones import architecture, from_config, load_clip
 from stan.models.checkpoint import fill, load, save
 from stan.models.dual_encoder import DualEncoder
 from stan.models.layouts.clip import architecture as implied
-from stan.models.layouts.names import Pixels
 from stan.models.temporal import build as build_temporal
 
 NESTED = ("state_dict", "model_state_dict", "model_state", "model")
@@ -35,8 +35,8 @@ class Conversion(NamedTuple):
     """What was read from a file of another layout: the design of the model, its tensors under our names, a report."""
 
     design: dict[str, Any]
-    """Keys: architecture (open_clip's), temporal, options, frames, similarity, similarity_options, and pixels (mean and
-    std) where they aren't CLIP's; JSON values."""
+    """Keys: architecture (open_clip's), temporal, options, frames, similarity, similarity_options, and pixels
+    (`PixelSettings.saved`) where they aren't OpenAI's; JSON values."""
     state: dict[str, Tensor]
     report: dict[str, Any]
 
@@ -107,7 +107,7 @@ def understand(
     try:
         told = _beside(path)
         layout, state, implied_design, left_out = layouts.convert(_finite(_weights(path)), told)
-        of_clip = _completed(state, clip)
+        of_clip, pixels = _completed(state, clip)
         if of_clip is None:
             activation = (
                 activation or implied_design.pop("activation", None) or _activation(told) or "quick_gelu"
@@ -126,8 +126,9 @@ def understand(
     design["architecture"] = _joined(of_clip, implied_design.get("architecture", {}))
     design["options"] = implied_design.get("options", {}) | dict(options or {})
     design.setdefault("frames", told.get("frames", frames))
-    if (pixels := _pixels(path) or layout.pixels) is not None:
-        design["pixels"] = pixels
+    pixels = pixel_settings.of_file(path) or layout.pixels or pixels
+    if pixels.unlike_openai:
+        design["pixels"] = pixels.saved
     if similarity is not None and similarity != design["similarity"]:
         design |= {"similarity": similarity, "similarity_options": RELEASED_HEADS.get(similarity, {})}
         left_out |= {key: "another similarity was asked for" for key in state if key.startswith("score.")}
@@ -138,7 +139,7 @@ def understand(
 
 def assemble(design: Mapping[str, Any], state: Mapping[str, Tensor], source: str | Path) -> DualEncoder:
     """Build the model from the design and the tensors of a `Conversion`; `source` is named in errors."""
-    clip = from_config(design["architecture"], *design.get("pixels", (None, None)))
+    clip = from_config(design["architecture"], PixelSettings(*design.get("pixels", ())))
     temporal = build_temporal(design["temporal"], clip, design["frames"], design["options"])
     similarity = design["similarity"]
     of_similarity = design.get("similarity_options", RELEASED_HEADS.get(similarity))  # 0.2 didn't write them
@@ -157,21 +158,14 @@ def _beside(path: Path) -> dict[str, Any]:
     return json.loads(found.read_text(encoding="utf-8")) if found else {}
 
 
-def _pixels(path: Path) -> Pixels | None:
-    """Return the mean and std of pixels in Hugging Face's file beside the weights; None if there isn't one."""
-    beside = path.with_name("preprocessor_config.json")
-    told = json.loads(beside.read_text(encoding="utf-8")) if beside.is_file() else {}
-    return (told["image_mean"], told["image_std"]) if {"image_mean", "image_std"} <= told.keys() else None
-
-
 def _of_model(key: str) -> str:
     return key if key.startswith("score.") else f"encoder.{key}"
 
 
-def _completed(state: dict[str, Tensor], clip: str | None) -> dict[str, Any] | None:
-    """Add to `state` what it lacks of the CLIP that `clip` names, and return that CLIP's architecture.
+def _completed(state: dict[str, Tensor], clip: str | None) -> tuple[dict[str, Any] | None, PixelSettings]:
+    """Add to `state` what it lacks of the CLIP that `clip` names; return that CLIP's architecture and settings.
 
-    Without a name, return None: the file must hold whole towers. Raises ValueError if there are none.
+    Without a name, the architecture is None: the file must hold whole towers. Raises ValueError if there are none.
     """
     if clip is None:
         if not any(key.startswith("clip.") for key in state):
@@ -183,11 +177,11 @@ def _completed(state: dict[str, Tensor], clip: str | None) -> dict[str, Any] | N
             # released without a text tower: videos may be embedded in the image tower's own width
             state.setdefault("clip.visual.proj", torch.eye(len(state["clip.visual.conv1.weight"])))
             state.setdefault("clip.logit_scale", torch.tensor(0.0))
-        return None
-    named, tensors = _named_clip(clip)
+        return None, OPENAI
+    named, tensors, pixels = _named_clip(clip)
     for name, tensor in tensors.items():
         state.setdefault(name, tensor)
-    return named
+    return named, pixels
 
 
 def _joined(architecture: Mapping[str, Any], parts: Mapping[str, Any]) -> dict[str, Any]:
@@ -198,14 +192,16 @@ def _joined(architecture: Mapping[str, Any], parts: Mapping[str, Any]) -> dict[s
     return {**architecture, **parts, **towers}
 
 
-def _named_clip(clip: str) -> tuple[dict[str, Any], dict[str, Tensor]]:
-    """Return the architecture and the tensors (`clip.*`) of the CLIP with this name or in this file."""
+def _named_clip(clip: str) -> tuple[dict[str, Any], dict[str, Tensor], PixelSettings]:
+    """Return the architecture, the tensors (`clip.*`) and the settings of the CLIP with this name or in this file."""
     if Path(clip).is_file():
         design, state, _ = understand(clip)
-        return design["architecture"], {key.removeprefix("encoder."): value for key, value in state.items()}
+        tensors = {key.removeprefix("encoder."): value for key, value in state.items()}
+        return design["architecture"], tensors, PixelSettings(*design.get("pixels", ()))
     backbone, _, pretrained = clip.partition(":")
-    state = load_clip(backbone, pretrained or None).state_dict()
-    return architecture(backbone, pretrained or None), {f"clip.{key}": value for key, value in state.items()}
+    loaded = load_clip(backbone, pretrained or None)
+    tensors = {f"clip.{key}": value for key, value in loaded.state_dict().items()}
+    return architecture(backbone, pretrained or None), tensors, loaded.pixels
 
 
 def _told(config: Mapping[str, Any], name: str, huggingface_name: str) -> tuple[Any, Any]:

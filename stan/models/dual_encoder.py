@@ -115,7 +115,7 @@ class DualEncoder(nn.Module):
         from stan.data.video.transforms import evaluation  # only reading files needs decoders
 
         clip, decoded = self.clip, decode(path, count or self.frames)
-        frames = evaluation(*clip.preprocessing.pixels)(decoded.frames)
+        frames = evaluation(clip.pixels)(decoded.frames)
         return torch.as_tensor(frames), np.asarray(decoded.times)
 
 

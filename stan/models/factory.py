@@ -13,6 +13,7 @@ from torch import Tensor
 
 from stan.common.paths import ASSETS
 from stan.config import Experiment, ModelConfig, from_dict, to_dict
+from stan.data.preprocessing import PixelSettings
 from stan.models import checkpoint
 from stan.models.backbones import SHIPPED, shipped_weights
 from stan.models.convert import assemble, load_released
@@ -75,7 +76,8 @@ def save_model(path: str | Path, model: DualEncoder, experiment: Experiment) -> 
     CLIP's frozen parameters are left out and later read from the backbone again, unless the backbone is random.
     """
     kept, left_out = _split(model, experiment.model.pretrained == "random")
-    checkpoint.save(path, kept, {"experiment": to_dict(experiment), "backbone": digest(left_out)})
+    metadata = {"experiment": to_dict(experiment), "backbone": digest(left_out)}
+    checkpoint.save(path, kept, metadata | {"pixels": model.clip.pixels.saved})
 
 
 def export(name: str | Path, path: str | Path, temperature: float | None = None) -> None:
@@ -97,13 +99,18 @@ def export(name: str | Path, path: str | Path, temperature: float | None = None)
     checkpoint.save(path, half, metadata)
 
 
-def digest(tensors: dict[str, Tensor]) -> str:
-    """Return sixteen hex digits that identify these tensors by their names, dtypes, shapes and values."""
+def digest(tensors: dict[str, Tensor], beside: list[Any] | None = None) -> str:
+    """Return sixteen hex digits that identify these tensors by their names, dtypes, shapes and values.
+
+    beside: JSON values that belong to the identity as well, if there are any.
+    """
     sha = hashlib.sha256()
     for name in sorted(tensors):
         tensor = tensors[name].detach().cpu().contiguous()
         sha.update(f"{name} {tensor.dtype} {tuple(tensor.shape)}".encode())
         sha.update(tensor.reshape(-1).view(torch.uint8).numpy())
+    if beside:
+        sha.update(json.dumps(beside).encode())
     return sha.hexdigest()[:16]
 
 
@@ -160,4 +167,7 @@ def _from_file(path: Path) -> DualEncoder:
             f"{path} was trained on other weights of {backbone} than those at hand: train it again"
         )
     model.temperature = metadata.get("temperature")
+    clip = model.clip
+    trained_on = metadata.get("pixels", clip.pixels.saved[:2])  # before, only mean and std were a tag's own
+    clip.pixels = replace(PixelSettings(*trained_on), size=clip.image_size)
     return model.eval()

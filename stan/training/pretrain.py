@@ -151,7 +151,7 @@ def _stills(clip: Clip, count: int, seed: int) -> tuple[Tensor, Tensor, Tensor]:
 
     Captions with the same content (see `content_of`) have the same number.
     """
-    transform = evaluation(*clip.preprocessing.pixels)
+    transform = evaluation(clip.pixels)
     images, captions = [], []
     for chunk in range(math.ceil(count / CHUNK)):
         pictures, texts = draw_stills(CHUNK, (seed, chunk))

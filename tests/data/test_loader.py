@@ -63,7 +63,7 @@ def test_a_clip_is_drawn_alike_in_any_batch(clip, videos):
 
 def test_without_draw_it_is_the_evaluation_transform(clip, videos):
     batch = Loader(videos, clip.preprocessing, DATA, augment=True).batch([2])
-    prepared = transforms.evaluation(*clip.preprocessing.pixels)(decode.frames(videos.clips[2].path, 4))
+    prepared = transforms.evaluation(clip.pixels)(decode.frames(videos.clips[2].path, 4))
     assert torch.equal(batch["video"][0], torch.as_tensor(prepared))
 
 
@@ -90,7 +90,7 @@ def test_several_clips_of_three_crops_take_frames_of_their_own(clip, videos):
     batch = Loader(videos, clip.preprocessing, DATA, views=12).batch([2])
     assert batch["video"].shape[:2] == (12, 4)
     denser = decode.frames(videos.clips[2].path, 16)
-    crops = transforms.views(*clip.preprocessing.pixels)(denser[1::4])
+    crops = transforms.views(clip.pixels)(denser[1::4])
     assert torch.equal(batch["video"][3:6], torch.as_tensor(crops))  # the second clip
 
 
@@ -184,6 +184,18 @@ def test_levels_are_computed_once_and_by_one_of_two(clip, videos, tmp_path, monk
     assert torch.equal(*(x.batch([1])["levels"][5] for x in loaders))
     cache_levels(Loader(videos, clip.preprocessing, DATA), tmp_path, tower(clip, 0, 1, 2))
     assert len(decoded) == len(videos.clips)  # another method's levels were kept along
+
+
+def test_batches_are_prepared_as_the_clip_says(clip, videos):
+    squashed = replace(clip.preprocessing, pixels=replace(clip.pixels, resize_mode="squash", mean=(0.5,) * 3))
+    expected = transforms.evaluation(squashed.pixels)(decode.frames(videos.clips[2].path, 4))
+    assert np.array_equal(Loader(videos, squashed, DATA).batch([2])["video"][0], expected)
+    assert all(
+        np.array_equal(view, expected) for view in Loader(videos, squashed, DATA, views=3).batch([2])["video"]
+    )
+    plain, other = (Loader(videos, one, DATA, augment=True) for one in (clip.preprocessing, squashed))
+    assert plain.batch([2], (0, 0))["video"].shape == other.batch([2], (0, 0))["video"].shape
+    assert not torch.equal(plain.batch([2], (0, 0))["video"], other.batch([2], (0, 0))["video"])
 
 
 def test_other_weights_frames_or_views_have_their_own_levels(clip, videos, tmp_path):

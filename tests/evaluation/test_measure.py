@@ -14,7 +14,7 @@ from torch import nn
 from stan.config import DataConfig
 from stan.data.datasets import VideoItem, VideoSet
 from stan.data.loader import Loader
-from stan.data.preprocessing import Preprocessing
+from stan.data.preprocessing import PixelSettings, Preprocessing
 from stan.data.prompts import TEMPLATES
 from stan.evaluation import metrics
 from stan.evaluation.measure import Measured, class_scores, measure
@@ -52,7 +52,9 @@ def known_loader(
     texts = [c for clip in clips for c in clip.captions]
     texts = texts or [t.format(name) for t in TEMPLATES[templates] for name in classes]
     tokens = {text: i for i, text in enumerate(texts)}
-    reads = Preprocessing(1, (0,), (1,), lambda names, words: torch.tensor([[tokens[n]] for n in names]))
+    reads = Preprocessing(
+        PixelSettings(size=1), lambda names, words: torch.tensor([[tokens[n]] for n in names])
+    )
     task = "recognition" if classes else "retrieval"
     loader = Loader(
         VideoSet("known", "test", task, tuple(clips), classes),

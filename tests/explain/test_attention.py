@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 import torch
 from einops import rearrange
@@ -135,6 +137,18 @@ def test_of_a_file(model, tmp_path):
     red = seen.pixels.reshape(-1, 3).astype(int)
     assert (red[:, 0] - red[:, 1]).max() > 150, "what is shown has the clip's own colours"
     assert seen.note == NOTE and "not an explanation" in NOTE
+
+
+@pytest.mark.parametrize(("mode", "bars"), [("longest", True), ("squash", False)])
+def test_a_frame_read_whole_is_shown_whole(mode, bars, tmp_path):
+    """A wide red clip: with gray bars above and below it, or drawn out to a square; patches lie on both."""
+    model = tiny()
+    model.clip.pixels = replace(model.clip.pixels, resize_mode=mode, fill_color=128)
+    seen = attention(model, write_clip(tmp_path / "clip.mp4", (250, 20, 20), size=(48, 96)), frames=3)
+    height = seen.pixels.shape[1]
+    gray = (seen.pixels == 128).all((0, 2, 3))
+    assert gray.tolist() == [bars and not height // 4 <= row < 3 * height // 4 for row in range(height)]
+    assert seen.clip.shape[-2:] == model.clip.grid
 
 
 def test_more_frames_than_the_model_can_place(model, tmp_path):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -106,6 +107,27 @@ def test_objects_are_found_where_the_model_sees_them(world, model):
     crop = whole[:, :, (WIDTH - HEIGHT) // 2 : (WIDTH + HEIGHT) // 2]
     np.testing.assert_allclose(patches, crop.reshape(4, 4, 24, 4, 24).mean((2, 4)), atol=0.02)
     assert patches.max() > 0.3
+
+
+def test_objects_are_found_in_frames_that_are_read_whole(world, model, monkeypatch):
+    """Squashed, every patch's share is that of a patch of the whole picture; padding holds no object."""
+    plan = plans("retrieval", "tiny")[0]
+    whole = np.concatenate([cover(scene) for scene in plan.scenes()])[segments(24, 4)]
+    settings = model.clip.pixels
+    monkeypatch.setattr(model.clip, "pixels", replace(settings, resize_mode="squash"))
+    squashed = object_covers(world)(plan.id, model)
+    shares = whole.reshape(4, 4, HEIGHT // 4, 4, WIDTH // 4).mean((2, 4))
+    np.testing.assert_allclose(squashed, shares, atol=0.02)
+    monkeypatch.setattr(model.clip, "pixels", replace(settings, resize_mode="longest", fill_color=255))
+    padded = object_covers(world)(plan.id, model)
+    assert padded.mean() == pytest.approx(whole.mean() * HEIGHT / WIDTH, abs=0.005)
+
+
+def test_patches_that_do_not_divide_the_frame_have_covers_too(world, model, monkeypatch):
+    """As those of SO400M at 384 pixels, whose 27 x 27 patches have 14 pixels a side."""
+    monkeypatch.setattr(model.clip, "grid", (5, 5))
+    plan = plans("retrieval", "tiny")[0]
+    assert object_covers(world)(plan.id, model).shape == (4, 5, 5)
 
 
 @pytest.mark.slow

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -157,6 +158,13 @@ def test_another_models_library_is_refused(filled, folder):
         other.recognise(filled.entries()[0].id, ["red"])
 
 
+def test_a_library_of_the_same_weights_on_other_pixels_is_refused(filled, folder):
+    other = tiny()
+    other.clip.pixels = replace(other.clip.pixels, resize_mode="squash")
+    with pytest.raises(ValueError, match="with these weights and this preprocessing"):
+        Library(filled.path, other).add(folder)
+
+
 def test_a_library_remembers_who_made_it(filled):
     assert Library(filled.path).made_by == "DualEncoder"
 
@@ -241,7 +249,7 @@ def test_a_long_video_is_embedded_in_windows(tmp_path, model, monkeypatch, at_on
     grid, starts = 13, [0, 2, 4, 6, 8, 9]
     with torch.no_grad():
         decoded = video_files.decode(clip, grid)
-        prepare = evaluation(*model.clip.preprocessing.pixels)
+        prepare = evaluation(model.clip.pixels)
         pixels = torch.as_tensor(prepare(decoded.frames))
         windows = [model.encode_video(pixels[None, start : start + 4]) for start in starts]
         alone = model.clip.encode_image(pixels)
@@ -283,7 +291,7 @@ def test_videos_like_another(filled, folder, tmp_path):
 def test_a_picture_is_a_video_in_which_nothing_moves(filled, folder, tmp_path, model):
     frame = video_files.frames(folder / "green.mp4", [6])
     Image.fromarray(frame[0]).save(tmp_path / "still.png")
-    pixels = torch.as_tensor(evaluation(*model.clip.preprocessing.pixels)(frame))
+    pixels = torch.as_tensor(evaluation(model.clip.pixels)(frame))
     still = embed(model, tmp_path / "still.png", 4.0)
     with torch.no_grad():
         repeated = model.encode_video(pixels.expand(model.frames, -1, -1, -1)[None])

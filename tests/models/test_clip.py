@@ -5,6 +5,7 @@ from copy import deepcopy
 import pytest
 import torch
 
+from stan.data.preprocessing import PixelSettings
 from stan.models.attention import attend
 from stan.models.backbones import from_config, load_clip
 
@@ -89,7 +90,7 @@ def test_real_architecture_by_name(name):
 def test_tiny_attributes():
     clip = load_clip("tiny", "random")
     assert (clip.image_size, clip.grid, clip.patches, clip.context_length) == (48, (4, 4), 16, 77)
-    assert clip.mean == open_clip.OPENAI_DATASET_MEAN and clip.std == open_clip.OPENAI_DATASET_STD
+    assert clip.pixels == PixelSettings(open_clip.OPENAI_DATASET_MEAN, open_clip.OPENAI_DATASET_STD, size=48)
     assert clip.text.width == clip.embed_dim
 
 
@@ -179,5 +180,5 @@ def test_weights_of_another_architecture(tmp_path):
     with pytest.raises(ValueError, match="does not hold weights of tiny"):
         load_clip("tiny", str(tmp_path / "w.pt"))
     (tmp_path / "torn.safetensors").write_bytes(b"torn")
-    with pytest.raises(ValueError, match="does not hold weights of tiny"):
+    with pytest.raises(ValueError, match="torn.safetensors is not a readable checkpoint"):
         load_clip("tiny", str(tmp_path / "torn.safetensors"))

@@ -78,7 +78,7 @@ def test_files_are_decoded_and_prepared(model, monkeypatch, tmp_path):
     monkeypatch.setattr(video, "decode", decode)
     out = model.encode_video([tmp_path / "a.mp4", tmp_path / "b.mp4"])
     assert asked == [(tmp_path / "a.mp4", 4), (tmp_path / "b.mp4", 4)] and not out.video.requires_grad
-    prepared = transforms.evaluation(48, model.clip.mean, model.clip.std)(Decoded.frames)
+    prepared = transforms.evaluation(model.clip.pixels)(Decoded.frames)
     expected = model.encode_video(torch.as_tensor(prepared)[None]).video[0]
     torch.testing.assert_close(out.video[1], expected, atol=1e-5, rtol=0)
     torch.testing.assert_close(model.encode_video(tmp_path / "a.mp4").video[0], expected, atol=1e-5, rtol=0)

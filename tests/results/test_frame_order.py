@@ -14,7 +14,7 @@ from torch import nn
 from stan.config import DataConfig, Experiment
 from stan.data.datasets import VideoItem, VideoSet
 from stan.data.loader import Loader
-from stan.data.preprocessing import Preprocessing
+from stan.data.preprocessing import PixelSettings, Preprocessing
 from stan.evaluation.frame_order import arrangements
 from stan.models.similarity.cosine import Cosine
 from stan.models.text_tower import TextOutput
@@ -45,7 +45,7 @@ class FirstFrame(nn.Module):
 def probed(monkeypatch):
     """probed(...) -> document; clip i shows i first, (i + 1) % 3 last and 3 between."""
     clips = tuple(VideoItem(f"clip{i}", Path(), (str(i),)) for i in range(CLIPS))
-    reads = Preprocessing(1, (0,), (1,), lambda texts, words: torch.tensor([[int(t)] for t in texts]))
+    reads = Preprocessing(PixelSettings(size=1), lambda texts, words: torch.tensor([[int(t)] for t in texts]))
     loader = Loader(VideoSet("known", "test", "retrieval", clips), reads, DataConfig(frames=FRAMES))
     shown = torch.tensor([[i, 3, 3, (i + 1) % CLIPS] for i in range(CLIPS)]).float()
     loader._video = lambda i, rng=None: shown[None, i, :, None, None, None]

@@ -21,6 +21,9 @@ from stan.common.torchvision_compat import declare
 Box = tuple[int, int, int, int]
 """Top, left, height, width."""
 
+Crop = Callable[[int, int, np.random.Generator], Box]
+"""Height and width of a frame and a generator in, the box of a crop out."""
+
 Clip = UInt8[Tensor, "T 3 H W"]
 
 CROP_SCALE = (0.08, 1.0)
@@ -84,8 +87,8 @@ def multi_scale_box(
 class Augmentation:
     """What is drawn for a training clip, beside its frames."""
 
-    crop: Callable[[int, int, np.random.Generator], Box] = random_box
-    """(height, width, generator) -> box, which is then resized."""
+    crop: Crop = random_box
+    """Draws the box that is then resized."""
     flip: bool = False
     """Mirror half of the clips. Where left and right have a meaning, no clip may be mirrored."""
     colours: bool = False

@@ -9,12 +9,13 @@ from typing import Any
 
 from torch import Tensor
 
+from stan.data.preprocessing import PixelSettings
+
 State = dict[str, Tensor]
-Pixels = tuple[tuple[float, float, float], tuple[float, float, float]]
-IMAGENET: Pixels = ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225))
-SLOWFAST: Pixels = ((0.45, 0.45, 0.45), (0.225, 0.225, 0.225))
+IMAGENET = PixelSettings((0.485, 0.456, 0.406), (0.229, 0.224, 0.225))
+SLOWFAST = PixelSettings((0.45, 0.45, 0.45), (0.225, 0.225, 0.225))
 """The default of SlowFast and of what is built on it, and of PyTorchVideo."""
-CENTRED: Pixels = ((0.5, 0.5, 0.5), (0.5, 0.5, 0.5))
+CENTRED = PixelSettings((0.5, 0.5, 0.5), (0.5, 0.5, 0.5))
 NOT_WEIGHTS = r"(.*\.)?position_ids|data_preprocessor\..+|input_resolution|context_length|vocab_size"
 
 
@@ -35,8 +36,8 @@ class Layout:
     """Patterns of the file's names, and our names for them; of several that match, the first counts."""
     left_out: Mapping[str, str] = field(default_factory=dict)
     """Patterns of names that a file may hold and the model leaves out, each with the reason."""
-    pixels: Pixels | None = None
-    """Mean and std of each colour (of 1) that the source's frames were normalised by; None for CLIP's."""
+    pixels: PixelSettings | None = None
+    """How the source's frames were prepared; None for as its CLIP's."""
     prepare: Callable[[Mapping[str, Tensor]], State] = dict
     """What is done to the tensors under their own names first, such as joining parts."""
     design: Callable[[State, Mapping[str, Any]], dict[str, Any]] = mean_pooling

@@ -6,6 +6,7 @@ import pytest
 import torch
 import torch.nn.functional as F
 
+from stan.data.preprocessing import OPENAI
 from stan.models.attention import attention_weights, own_places
 from stan.models.backbones import from_config
 from stan.models.clip import Clip
@@ -55,7 +56,7 @@ STANDS_FOR_A_FRAME = {
 
 def clip_of(family: str) -> Clip:
     with pytest.MonkeyPatch.context() as patch:
-        return Clip(towers.theirs(patch, family), (0.5,) * 3, (0.5,) * 3, None).eval()
+        return Clip(towers.theirs(patch, family), OPENAI, None).eval()
 
 
 @pytest.fixture(scope="module", params=towers.FAMILIES)
