@@ -19,6 +19,7 @@ GROWTH = {
     "decode": ("height", ("what", "decoder")),
     "search": ("vectors", ("engine", "queries")),
     "dashboard": ("runs", ("page", "what")),
+    "towers": ("frames", ("backbone", "by")),
 }
 """For each bench: the column with the size over which times grow, and the columns that identify a line."""
 

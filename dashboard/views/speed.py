@@ -22,6 +22,7 @@ _TITLES = {
     "decode": "Reading videos",
     "search": "Exact search",
     "dashboard": "This dashboard",
+    "towers": "Image towers of every family",
 }
 
 

@@ -89,6 +89,29 @@ def bench_encode(
     _emit("encode", found, save, as_json)
 
 
+@bench.command("towers")
+def bench_towers(
+    backbone: Annotated[
+        list[str] | None,
+        typer.Option("--backbone", help="A backbone; repeat it for several. By default one of each family."),
+    ] = None,
+    frames: Annotated[
+        list[int] | None,
+        typer.Option(help="Frames at once; repeat it for several sizes. By default 8 and 96.", min=1),
+    ] = None,
+    repeats: Repeats = 3,
+    device: Device = "cpu",
+    save: Save = None,
+    as_json: Json = False,
+) -> None:
+    """Time image towers of every family as wrapped here next to open_clip's own, and STAN on them."""
+    from stan.bench.towers import FAMILIES, FRAMES, towers
+
+    with quiet():
+        found = towers(backbone or tuple(FAMILIES.values()), frames or FRAMES, repeats, device)
+    _emit("towers", found, save, as_json)
+
+
 @bench.command("train")
 def bench_train(
     preset: Annotated[str, typer.Option(help="A preset.")] = "stan-self-b32",

@@ -19,6 +19,7 @@ from stan.bench import decode as decoding
 from stan.bench import encode as encoding
 from stan.bench import search as searching
 from stan.bench import store
+from stan.bench import towers as wrapping
 from stan.bench import train as training
 from stan.bench.encoders import efficiency, encoders, preset
 from stan.bench.reference_encoder import plain_encode
@@ -267,3 +268,16 @@ def test_decoding_names_what_is_not_installed_and_counts_clips(monkeypatch):
     assert one["scaling"] == 1 and one["clips_per_second"] == pytest.approx(8000 / one["median"])
     assert two["workers"] == 2
     assert 0 < rows["160x128, 8 clips, indexed"]["waiting"] < 1
+
+
+@pytest.mark.slow
+def test_towers_are_compared_with_open_clips_own():
+    document = wrapping.towers(["tiny", "tiny-siglip"], frames=(1, 2), repeats=2)
+    by = [(row["backbone"], row["frames"], row["by"]) for row in document["rows"]]
+    for name in ("tiny", "tiny-siglip"):
+        assert {(name, count, kind) for count in (1, 2) for kind in ("wrapped", "open_clip")} <= set(by)
+    for row in document["rows"]:
+        if row["by"] == "wrapped":
+            assert row["relative"] > 0 and row["difference"] <= 1e-5
+        if row["by"] == "stan":
+            assert row["efficiency"] > 0 and row["memory"] > 1  # a branch needs some
