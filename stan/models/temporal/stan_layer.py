@@ -32,7 +32,7 @@ class StanLayer(nn.Module):
     ):
         super().__init__()
         self.cross_frame = _cross_frame(width, heads, drop_path, cross_frame, convolution, grid)
-        self.intra_frame = _intra_frame(block, drop_path) if intra_frame else None
+        self.intra_frame = _intra_frame(block, drop_path, grid) if intra_frame else None
 
     def forward(
         self,
@@ -136,12 +136,11 @@ class IntraFrame(nn.Module):
 
     places: Places | None
 
-    def __init__(self, block: Block, drop_path: float):
+    def __init__(self, block: Block, drop_path: float, patches: int):
         super().__init__()
         self.block: Block = deepcopy(block).requires_grad_(True)
         self.drop_path = DropPath(drop_path)
-        own = own_places(block.attn)
-        places = None if own is None else torch.arange(int(own[-1]) + 1)
+        places = None if own_places(block.attn) is None else torch.arange(1 + patches)
         self.register_buffer("places", places, persistent=False)
 
     def forward(
@@ -190,8 +189,12 @@ class IntraFrameMap(nn.Module):
         return cls + mean_over_frames(added.mean(2, keepdim=True), mask), patches + added
 
 
-def _intra_frame(block: Block | MapBlock, drop_path: float) -> IntraFrame | IntraFrameMap:
-    return IntraFrame(block, drop_path) if isinstance(block, Block) else IntraFrameMap(block, drop_path)
+def _intra_frame(
+    block: Block | MapBlock, drop_path: float, grid: tuple[int, int]
+) -> IntraFrame | IntraFrameMap:
+    if isinstance(block, MapBlock):
+        return IntraFrameMap(block, drop_path)
+    return IntraFrame(block, drop_path, patches=grid[0] * grid[1])
 
 
 DENSE = {"dense": (3, 3, 3), "dense_over_time": (3, 1, 1)}

@@ -72,6 +72,11 @@ def varied(request):
     return request.param, clip_of(request.param)
 
 
+@pytest.fixture(scope="module", params=towers.FAMILIES)
+def every(request):
+    return clip_of(request.param)
+
+
 def images_for(tower, *shape: int) -> torch.Tensor:
     return torch.randn(
         *shape, 3, tower.image_size, tower.image_size, generator=torch.Generator().manual_seed(1)
@@ -248,10 +253,9 @@ def test_a_branch_on_blocks_without_parts():
 
 @pytest.mark.parametrize("precision", [torch.bfloat16, torch.float16])
 @torch.no_grad()
-def test_half_precision(varied, precision):
-    family, clip = varied
-    model = DualEncoder(clip, build("stan", clip, FRAMES, {"layers": 2})).eval()
-    video = images_for(clip, 2, FRAMES)
+def test_half_precision(every, precision):
+    model = DualEncoder(every, build("stan", every, FRAMES, {"layers": 2})).eval()
+    video = images_for(every, 2, FRAMES)
     with torch.autocast("cpu", precision):
         half = model.encode_video(video).video
     assert torch.isfinite(half).all()
@@ -259,12 +263,11 @@ def test_half_precision(varied, precision):
 
 
 @pytest.mark.slow
-def test_compiled_blocks_give_the_same(varied):
+def test_compiled_blocks_give_the_same(every):
     """Traced with gradients by torch's compiler, run as they are: the code that it would generate is torch's matter."""
-    _, clip = varied
     torch.compiler.reset()
-    model = DualEncoder(deepcopy(clip), build("stan", clip, FRAMES, {"layers": 2})).eval()
-    video = images_for(clip, 1, FRAMES)
+    model = DualEncoder(deepcopy(every), build("stan", every, FRAMES, {"layers": 2})).eval()
+    video = images_for(every, 1, FRAMES)
     expected = model.encode_video(video).video
     compile_blocks(model, "aot_eager")
     found = model.encode_video(video).video
