@@ -6,20 +6,22 @@ neither open_clip nor the branch keeps them. The model's output is the same as w
 
 from __future__ import annotations
 
-from collections.abc import Generator
-from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
 from einops import rearrange
 from jaxtyping import Float, UInt8
-from torch import Tensor, nn
+from torch import Tensor
 
-from stan.models.attention import TowerAttention, attention_weights
+from stan.explain.readout import Readout, readout_of
+from stan.explain.recording import noted_inputs, noted_outputs, require_own_patches
+from stan.models.attention import attention_weights
+from stan.models.attention import Attention as AttentionModule
 from stan.models.temporal.stan_layer import CrossFrameAttention, IntraFrame
+from stan.models.towers.pooling import MeanPool
 
 if TYPE_CHECKING:
     from stan.models.clip import Clip
@@ -36,28 +38,39 @@ class Attention:
     pixels: UInt8[np.ndarray, "T S S 3"]
     times: Float[np.ndarray, " T"]
     """Time of each frame in seconds."""
-    clip: Float[np.ndarray, "layers T heads h w"]
-    """Attention from the CLS token to the patches in each of CLIP's blocks. Each row sums to one together with the
-    attention from CLS to itself."""
+    clip: Float[np.ndarray, "layers T heads h w"] | None
+    """Attention to the patches in each of CLIP's blocks, from the CLS token or, where CLIP doesn't read that, from the
+    tokens that its pooling mixes, each by its share (`Readout`). Each row sums to one together with the attention to
+    tokens before the patches. None if the blocks have no attention that can be seen apart."""
     branch: Float[np.ndarray, "K T heads h w"] | None
     """Attention from the branch's CLS to the patches, layer by layer; None if there is no intra-frame attention."""
     temporal: Float[np.ndarray, "K heads h w T T"] | None
     """Attention between frames at each patch, rows summing to one; None if there is no cross-frame attention."""
+    pooling: Float[np.ndarray, "T heads h w"] | None = None
+    """Weights with which CLIP's attention pool mixes the last block's patches; None if it has no such pool."""
     note: str = NOTE
     """Note that has to stand beside every picture of these weights."""
+
+    @property
+    def grid(self) -> tuple[int, int]:
+        """Rows and columns of patches."""
+        if self.temporal is not None:
+            return self.temporal.shape[2:4]
+        space = next(maps for maps in (self.clip, self.branch, self.pooling) if maps is not None)
+        return space.shape[-2:]
 
 
 def attention(model: DualEncoder, path: str | Path, frames: int | None = None) -> Attention:
     """Return the attention of `model` on `frames` frames of the video at `path` (None: the model's own number).
 
     Raises VideoError for a file that cannot be decoded. Raises ValueError for more frames than the model has positions
-    for, and for a temporal method whose blocks read other tokens than each frame's CLS and patch tokens.
+    for, for a temporal method whose blocks read other tokens than each frame's own, and for a model without attention.
     """
     pixels, times = model.decode(path, frames)
     maps, _ = attention_of(model, pixels)
-    clip = maps["clip"]
-    assert clip is not None, "CLIP has blocks"
-    return Attention(shown(pixels, model.clip), times, clip, maps["branch"], maps["temporal"])
+    if all(one is None for one in maps.values()):
+        raise ValueError("this model has no attention to show: its image tower mixes patches by convolutions only")
+    return Attention(shown(pixels, model.clip), times, **maps)
 
 
 @torch.inference_mode()
@@ -66,59 +79,47 @@ def attention_of(
 ) -> tuple[dict[str, np.ndarray | None], VideoOutput]:
     """Return the attention maps by name, as in `Attention`, and the output that the model gave in the same run.
 
-    Raises ValueError for a temporal method whose blocks read other tokens than each frame's CLS and patch tokens.
+    Raises ValueError for a temporal method whose blocks read other tokens than each frame's own.
     """
-    blocks = list(model.clip.blocks)
+    tower = model.clip.visual
+    blocks = list(model.clip.blocks) if model.clip.has_parts else []
     intra = [m for m in model.temporal.modules() if isinstance(m, IntraFrame)]
     cross = [m for m in model.temporal.modules() if isinstance(m, CrossFrameAttention)]
-    copies = [m.block for m in intra]
-    with noted_outputs([*(block.ln_1 for block in blocks + copies), *(m.norm for m in cross)]) as seen:
+    norms = [*(block.ln_1 for block in blocks), *(m.block.ln_1 for m in intra), *(m.norm for m in cross)]
+    with noted_outputs(norms) as seen, noted_inputs([tower.pooler] if tower.pooler else []) as read:
         output = model.encode_video(pixels[None].to(model.device))
     require_own_patches(model, len(pixels), seen)
-    height = model.clip.grid[0]
-    spatial = [_to_patches(block.attn, seen[block.ln_1], height) for block in blocks]
-    branch = [_to_patches(block.attn, seen[block.ln_1], height) for block in copies]
-    temporal = [_over_time(m.attention, seen[m.norm], height) for m in cross]
-    maps = {"clip": np.stack(spatial), "branch": _stacked(branch), "temporal": _stacked(temporal)}
+    readout, grid = readout_of(tower, read, len(pixels)), model.clip.grid
+    own = [_rows(readout, attention_weights(block.attn, seen[block.ln_1])) for block in blocks]
+    branch = [attention_weights(m.block.attn, seen[m.block.ln_1], places=m.places)[:, :, 0] for m in intra]
+    pool = None if tower.pooler is None or isinstance(tower.pooler, MeanPool) else readout.weights
+    maps = {
+        "clip": _stacked([_on_grid(rows, grid) for rows in own]),
+        "branch": _stacked([_on_grid(rows, grid) for rows in branch]),
+        "temporal": _stacked([_over_time(m.attention, seen[m.norm], grid) for m in cross]),
+        "pooling": None if pool is None else _on_grid(pool, grid),
+    }
     return maps, output
 
 
-def require_own_patches(model: DualEncoder, frames: int, seen: dict[nn.Module, Any]) -> None:
-    """Raise ValueError if CLIP's blocks read other tokens than each frame's CLS and patch tokens."""
-    blocks = list(model.clip.blocks)
-    if any(seen[block.ln_1].shape[:2] != (frames, model.clip.tokens_per_frame) for block in blocks):
-        name = type(model.temporal).__name__
-        raise ValueError(
-            f"there are no attention maps of {name}: its tokens are not each frame's own patches"
-        )
+def _rows(readout: Readout, weights: Float[Tensor, "T heads S S"]) -> Float[Tensor, "T heads S"]:
+    """Return the rows of the tokens that are read, each by its share."""
+    return torch.einsum("t q, t h q s -> t h s", readout.shares, readout.of_read(weights))
 
 
-@contextmanager
-def noted_outputs(modules: list[nn.Module]) -> Generator[dict[nn.Module, Any]]:
-    """Yield a dict that keeps each module's last output while the context is open."""
-    seen: dict[nn.Module, Any] = {}
-
-    def note(module: nn.Module, _: Any, output: Any) -> None:
-        seen[module] = output
-
-    with ExitStack() as stack:
-        for module in modules:
-            stack.callback(module.register_forward_hook(note).remove)
-        yield seen
-
-
-def _to_patches(
-    attention: nn.MultiheadAttention | TowerAttention, x: Float[Tensor, "T N D"], height: int
+def _on_grid(
+    rows: Float[Tensor, "T heads S"], grid: tuple[int, int]
 ) -> Float[np.ndarray, "T heads h w"]:
-    weights = attention_weights(attention, x)[:, :, 0, 1:]
-    return rearrange(weights.float().cpu().numpy(), "t heads (h w) -> t heads h w", h=height)
+    """Return the patches' part of rows of attention."""
+    patches = rows[..., -grid[0] * grid[1] :].float().cpu().numpy()
+    return rearrange(patches, "t heads (h w) -> t heads h w", h=grid[0])
 
 
 def _over_time(
-    attention: nn.MultiheadAttention | TowerAttention, x: Float[Tensor, "1 T P D"], height: int
+    attention: AttentionModule, x: Float[Tensor, "1 T P D"], grid: tuple[int, int]
 ) -> Float[np.ndarray, "heads h w T T"]:
     weights = attention_weights(attention, rearrange(x, "1 t p d -> p t d"))
-    return rearrange(weights.float().cpu().numpy(), "(h w) heads t s -> heads h w t s", h=height)
+    return rearrange(weights.float().cpu().numpy(), "(h w) heads t s -> heads h w t s", h=grid[0])
 
 
 def _stacked(layers: list[np.ndarray]) -> np.ndarray | None:

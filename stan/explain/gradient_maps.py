@@ -1,4 +1,4 @@
-"""A model, a video and a text in; every intra-frame attention, and how the score depends on it, out.
+"""A model, a video and a text in; every attention within frames and the pooling, and how the score depends on it, out.
 
 The score is the model's own similarity, differentiated once. Nothing is left behind in the model.
 """
@@ -9,14 +9,15 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import torch
-import torch.nn.functional as F
 from einops import rearrange
 from jaxtyping import Float
-from torch import Tensor, nn
+from torch import Tensor
 
-from stan.explain.attention import noted_outputs, require_own_patches
-from stan.models.attention import attention_weights
+from stan.explain.readout import Readout, of_cls, readout_of
+from stan.explain.recording import noted_inputs, noted_outputs, require_own_patches
+from stan.models.attention import Attention, Places, attention_heads, attention_weights, before_projection
 from stan.models.temporal.stan_layer import IntraFrame
+from stan.models.towers.pooling import MeanPool, last_projection
 
 if TYPE_CHECKING:
     from stan.models.dual_encoder import DualEncoder
@@ -25,66 +26,124 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Layer:
-    """One intra-frame attention, as it ran on a video."""
+    """One layer that mixes a frame's tokens, as it ran on a video, seen from the Q tokens that are read of it.
 
-    query: Float[Tensor, "T heads d"]
-    """Query of the CLS token."""
-    key: Float[Tensor, "T heads P d"]
-    """Keys of the patches."""
-    weights: Float[Tensor, "T heads S S"]
-    """Attention weights; rows (queries) sum to one."""
-    pull: Float[Tensor, "T heads P"]
-    """What the score gains, to first order, per unit of attention that the CLS token moves to a patch from all that it
-    attends to: w . (v - o). Here w is the score's gradient at the CLS token's mixed values o, and v the patch's values.
+    Q is 1 for the CLS token and for the pooling; otherwise, it is the number of tokens that the pooling mixes
+    (`Readout`).
     """
+
+    query: Float[Tensor, "T heads Q d"] | None
+    """Queries of the tokens that are read; None for a mean."""
+    key: Float[Tensor, "T heads P d"] | None
+    """Keys of the patches; None for a mean."""
+    weights: Float[Tensor, "T heads Q P"]
+    """Weights of the patches; rows (queries) sum to one together with those of tokens before the patches."""
+    pull: Float[Tensor, "T heads Q P"]
+    """What the score gains, to first order, per unit of attention that a token moves to a patch from all that it
+    attends to: w . (v - o). Here w is the score's gradient at the token's mixed values o, and v the patch's values.
+    """
+    shares: Float[Tensor, "T Q"]
+    """How much of what is read each token is; rows sum to one."""
 
 
 @dataclass(frozen=True)
 class Layers:
-    """Intra-frame attention in CLIP's blocks and in the branch's, first to last, and the score that resulted."""
+    """What mixes a frame's tokens in CLIP and in the branch, first to last, and the score that resulted."""
 
     clip: list[Layer]
+    """CLIP's blocks, if their attention can be seen apart, then its pooling, if it has one."""
     branch: list[Layer]
     score: float
+    mixing: list[Float[Tensor, "T S S"]]
+    """Attention weights of all tokens in CLIP's blocks, as the mean over heads; rows (queries) sum to one."""
+    read: Float[Tensor, "T S"]
+    """How much of what CLIP reads of a frame each token is; rows sum to one."""
 
 
 def layers_of(model: DualEncoder, pixels: Float[Tensor, "T 3 S S"], text: TextOutput) -> Layers:
     """Return the layers of `model` on one video, for its score with one text.
 
-    Raises ValueError for a model that does not read a frame by its CLS token, or whose tokens are not the frame's own.
+    Raises ValueError for a model whose tokens are not the frame's own.
     """
-    if model.clip.visual.attn_pool is not None:
-        raise ValueError(
-            "there are no gradient maps of a CoCa: a pooler reads its frames, not their CLS; choose a CLIP"
-        )
-    clip = list(model.clip.blocks)
-    blocks = clip + [m.block for m in model.temporal.modules() if isinstance(m, IntraFrame)]
-    attentions = [block.attn for block in blocks]
-    # the output of the output projection is what is added to the tokens
-    watched = [*(a.out_proj for a in attentions), *(block.ln_1 for block in blocks)]
-    with torch.enable_grad(), noted_outputs(watched) as seen:
+    tower, pooler = model.clip.visual, model.clip.visual.pooler
+    own = list(model.clip.blocks) if model.clip.has_parts else []
+    copies = [m for m in model.temporal.modules() if isinstance(m, IntraFrame)]
+    blocks = [*own, *(m.block for m in copies)]
+    ends = [before_projection(block.attn) for block in blocks]
+    if pooler is not None:
+        ends.append(pooler if isinstance(pooler, MeanPool) else last_projection(pooler))
+    mixers = [] if pooler is None else [pooler]
+    with (
+        torch.enable_grad(),
+        noted_outputs(block.ln_1 for block in blocks) as seen,
+        noted_inputs([*ends, *mixers]) as read,
+    ):
         video = model.encode_video(pixels[None].to(model.device).requires_grad_())
         require_own_patches(model, len(pixels), seen)
         score = model.similarity(text, video)[0, 0]
-        gradients = torch.autograd.grad(score, [seen[a.out_proj] for a in attentions])
+        # a method may leave out what CLIP pools; then nothing depends on it
+        gradients = torch.autograd.grad(score, [read[end] for end in ends], materialize_grads=True)
     with torch.no_grad():
+        readout, cls = readout_of(tower, read, len(pixels)), of_cls(tower, len(pixels))
+        readers = [readout] * len(own) + [cls] * len(copies)
+        places = [None] * len(own) + [m.places for m in copies]
+        patches = model.clip.patches
         layers = [
-            _layer(block.attn, seen[block.ln_1], gradient[:, 0])
-            for block, gradient in zip(blocks, gradients, strict=True)
+            _attention(block.attn, where, seen[block.ln_1], gradient, reader, patches)
+            for block, where, gradient, reader in zip(blocks, places, gradients, readers, strict=False)
         ]
-    return Layers(layers[: len(clip)], layers[len(clip) :], score.item())
+        pooling = [] if pooler is None else [_pooling(readout, read[pooler], gradients[-1], patches)]
+        mixing = [attention_weights(block.attn, seen[block.ln_1]).mean(1) for block in own]
+    clip, branch = layers[: len(own)] + pooling, layers[len(own) :]
+    return Layers(clip, branch, score.item(), mixing, readout.of_all(model.clip.tokens_per_frame))
 
 
-def _layer(
-    attention: nn.MultiheadAttention, x: Float[Tensor, "T S D"], gradient: Float[Tensor, "T D"]
+def _attention(
+    attention: Attention,
+    places: Places | None,
+    x: Float[Tensor, "T S D"],
+    gradient: Float[Tensor, "T _ D"],
+    readout: Readout,
+    patches: int,
 ) -> Layer:
-    """Return one layer. gradient: the score's gradient at what the attention added to the CLS token."""
-    mixed = F.linear(x, attention.in_proj_weight, attention.in_proj_bias)
-    heads = rearrange(mixed, "t s (three h d) -> three t h s d", three=3, h=attention.num_heads)
-    query, key, value = heads.unbind(0)
-    weights = attention_weights(attention, x)
-    # take the gradient back through the output projection to the mixed values
-    channels = rearrange(gradient @ attention.out_proj.weight, "t (h d) -> t h d", h=attention.num_heads)
-    gain = torch.einsum("t h d, t h s d -> t h s", channels, value)
-    pull = gain - (weights[:, :, 0] * gain).sum(-1, keepdim=True)
-    return Layer(query[:, :, 0], key[:, :, 1:], weights, pull[..., 1:])
+    """Return one block's attention. gradient: the score's at what its heads mixed, for all tokens or the CLS alone."""
+    query, key, value = attention_heads(attention, x, places)
+    weights = readout.of_read(attention_weights(attention, x, places=places))
+    channels = readout.of_read(rearrange(gradient, "t s (h d) -> t h s d", h=attention.num_heads))
+    return Layer(
+        readout.of_read(query),
+        key[:, :, -patches:],
+        weights[..., -patches:],
+        _pull(weights, channels, value)[..., -patches:],
+        readout.shares,
+    )
+
+
+def _pooling(
+    readout: Readout, tokens: Float[Tensor, "*T R D"], gradient: Float[Tensor, "*T _"], patches: int
+) -> Layer:
+    """Return the pooling. gradient: the score's at what an attention pool mixed, or at all tokens of a mean."""
+    weights, heads = readout.weights[:, :, None], readout.heads
+    if heads is None:
+        value = tokens.flatten(0, -3)[:, None]
+        channels = gradient.flatten(0, -3).sum(1)[:, None, None]
+    else:
+        value = heads.value
+        channels = gradient.reshape(len(value), value.shape[1], 1, -1)
+    return Layer(
+        None if heads is None else heads.query.expand(len(value), -1, -1, -1),
+        None if heads is None else heads.key[:, :, -patches:],
+        weights[..., -patches:],
+        _pull(weights, channels, value)[..., -patches:],
+        weights.new_ones(len(weights), 1),
+    )
+
+
+def _pull(
+    weights: Float[Tensor, "T heads Q S"],
+    channels: Float[Tensor, "T heads Q d"],
+    value: Float[Tensor, "T heads S d"],
+) -> Float[Tensor, "T heads Q S"]:
+    """Return what the score gains as attention moves to each token. channels: its gradient at the mixed values."""
+    gain = torch.einsum("t h q d, t h s d -> t h q s", channels, value)
+    return gain - (weights * gain).sum(-1, keepdim=True)

@@ -159,12 +159,26 @@ def attention_weights(
     places: Places | None = None,
 ) -> Float[Tensor, "N heads S S"]:
     """Return the weights with which `attend` mixes `x`; rows (queries) sum to one."""
-    q, k, _ = F.linear(x, attention.in_proj_weight, attention.in_proj_bias).chunk(3, -1)
-    q, k = (rearrange(y, "n s (h d) -> n h s d", h=attention.num_heads) for y in (q, k))
+    q, k, _ = attention_heads(attention, x, places)
+    if isinstance(attention, TowerAttention):
+        keys = attention.added(keys, places, None)
+    return weights_of(q, k, keys)
+
+
+def attention_heads(
+    attention: Attention, x: Float[Tensor, "N S D"], places: Places | None = None
+) -> tuple[Float[Tensor, "N heads S d"], Float[Tensor, "N heads S d"], Float[Tensor, "N heads S d"]]:
+    """Return the queries, keys and values of `x`; queries and keys are turned by their places."""
+    mixed = F.linear(x, attention.in_proj_weight, attention.in_proj_bias)
+    q, k, v = rearrange(mixed, "n s (three h d) -> three n h s d", three=3, h=attention.num_heads)
     if isinstance(attention, TowerAttention):
         q, k = attention.turned(q, places), attention.turned(k, places)
-        keys = attention.added(keys, places, None)
-    return _weights(q, k, keys)
+    return q, k, v
+
+
+def before_projection(attention: Attention) -> nn.Module:
+    """Return the module that reads what the heads have mixed, their channels side by side."""
+    return attention.inner_norm if isinstance(attention, TowerAttention) else attention.out_proj
 
 
 def _out(attention: Attention, mixed: Float[Tensor, "*N S D"]) -> Float[Tensor, "*N S D"]:
@@ -182,11 +196,14 @@ def _mix(q: Tensor, k: Tensor, v: Tensor, keys: Tensor | None) -> Tensor:
     trained = torch.is_grad_enabled() and q.requires_grad
     small = q.dtype == torch.bfloat16 or q.shape[-2] * q.shape[-1] <= SMALL_HEAD
     if q.device.type == "cpu" and trained and small:
-        return _weights(q, k, keys).to(v.dtype) @ v
+        return weights_of(q, k, keys).to(v.dtype) @ v
     return F.scaled_dot_product_attention(q, k, v, attn_mask=keys)
 
 
-def _weights(q: Tensor, k: Tensor, keys: Tensor | None) -> Tensor:
+def weights_of(
+    q: Float[Tensor, "N heads Q d"], k: Float[Tensor, "N heads S d"], keys: Tensor | None = None
+) -> Float[Tensor, "N heads Q S"]:
+    """Return the likeness of queries to keys as weights; rows (queries) sum to one. keys: as in `attend`."""
     heads = q.shape[:2]
     q, k = q.flatten(0, 1), k.flatten(0, 1)
     # beta=0: only the product counts, and it is scaled without a pass of its own

@@ -9,6 +9,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from stan.models.blocks import Block, MapBlock
+from stan.models.towers.pooling import AttentionPool, MeanPool
 
 
 class ImageTower(nn.Module):
@@ -38,6 +39,12 @@ class ImageTower(nn.Module):
 
     @property
     def blocks(self) -> Sequence[Block | MapBlock]:
+        raise NotImplementedError
+
+    @property
+    def pooler(self) -> MeanPool | AttentionPool | None:
+        """What `pool` calls on tokens to make one of them, the patches behind all others; None where it takes token 0
+        as it is."""
         raise NotImplementedError
 
     @property

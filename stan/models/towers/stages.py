@@ -15,6 +15,7 @@ from torch import Tensor, nn
 
 from stan.models.blocks import MapBlock
 from stan.models.towers.base import ImageTower, shared_heads
+from stan.models.towers.pooling import MeanPool
 from stan.models.towers.timm_adapter import embedding_width, undropped
 
 
@@ -31,6 +32,7 @@ class StagedTower(ImageTower):
     def __init__(self, model: TimmModel):
         super().__init__()
         self.trunk, self.head = undropped(model.trunk), model.head
+        self.mean = MeanPool()
         last = self._stages[-1]
         self.image_size = model.image_size[0]
         reduction = self.trunk.feature_info[-1]["reduction"]
@@ -48,6 +50,10 @@ class StagedTower(ImageTower):
     @property
     def blocks(self) -> Sequence[MapBlock]:
         return self._stages[-1].blocks
+
+    @property
+    def pooler(self) -> MeanPool:
+        return self.mean
 
     @property
     def patch_positions(self) -> None:
@@ -78,7 +84,7 @@ class StagedTower(ImageTower):
         return x.mean(-2)
 
     def pool(self, x: Float[Tensor, "*N P D"]) -> Float[Tensor, "*N C"]:
-        return x.mean(-2)
+        return self.mean(x)
 
     def _as_tokens(self, x: Tensor) -> Float[Tensor, "N P D"]:
         return x.flatten(1, 2) if self.channels_last else x.flatten(2).transpose(1, 2)
@@ -114,7 +120,7 @@ class FastVitTower(StagedTower):
 
     def pool(self, x: Float[Tensor, "*N P D"]) -> Float[Tensor, "*N C"]:
         maps = self.trunk.final_conv(self._as_map(x.flatten(0, -3)))
-        return maps.mean((2, 3)).reshape(*x.shape[:-2], -1)
+        return self.mean(self._as_tokens(maps)).reshape(*x.shape[:-2], -1)
 
     def normalise(self, pooled: Float[Tensor, "*N C"]) -> Float[Tensor, "*N C"]:
         return pooled
@@ -132,7 +138,7 @@ class SwinTower(StagedTower):
         return self.trunk.patch_embed(images)
 
     def pool(self, x: Float[Tensor, "*N P D"]) -> Float[Tensor, "*N C"]:
-        return self.trunk.norm(x).mean(-2)
+        return self.mean(self.trunk.norm(x))
 
     def normalise(self, pooled: Float[Tensor, "*N C"]) -> Float[Tensor, "*N C"]:
         return pooled

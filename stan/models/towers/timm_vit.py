@@ -15,6 +15,7 @@ from torch import Tensor, nn
 from stan.models.attention import Places, TowerAttention
 from stan.models.blocks import Block, PatchEmbedding
 from stan.models.towers.base import ImageTower
+from stan.models.towers.pooling import AttentionPoolLatent, MeanPool
 from stan.models.towers.timm_adapter import embedding_width, undropped
 
 
@@ -39,6 +40,7 @@ class TimmVit(ImageTower):
         whole = getattr(trunk, "pool_include_prefix", self.pooling == "map")
         self.pooled_from = 0 if whole else self.prefix
         self.read_at_cls = self.pooling == "token"
+        self.mean = MeanPool()
         self.last_norm = "trunk.norm" if isinstance(trunk.norm, nn.LayerNorm) else "trunk.fc_norm"
         rotary = getattr(trunk, "rope", None)
         sines = None if rotary is None else rotary.get_embed(shape=list(self.grid)).detach()
@@ -51,6 +53,12 @@ class TimmVit(ImageTower):
     @property
     def blocks(self) -> Sequence[Block]:
         return self.trunk.blocks
+
+    @property
+    def pooler(self) -> MeanPool | AttentionPoolLatent | None:
+        if self.read_at_cls:
+            return None
+        return self.mean if self.pooling == "avg" else self.trunk.attn_pool
 
     @property
     def _positions(self) -> Float[Tensor, "N D"] | None:
@@ -98,7 +106,7 @@ class TimmVit(ImageTower):
         x = self.trunk.norm(x)
         x = x[..., self.pooled_from :, :]
         if self.pooling == "avg":
-            return x.mean(-2)
+            return self.mean(x)
         return self.trunk.attn_pool(x.flatten(0, -3)).reshape(*x.shape[:-2], -1)
 
     def normalise(self, pooled: Float[Tensor, "*N C"]) -> Float[Tensor, "*N C"]:

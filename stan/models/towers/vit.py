@@ -12,6 +12,7 @@ from torch import Tensor, nn
 
 from stan.models.blocks import Block, PatchEmbedding, with_fewer_passes
 from stan.models.towers.base import ImageTower, widened
+from stan.models.towers.pooling import FirstQueryPool, MeanPool
 
 
 class OpenClipVit(ImageTower):
@@ -32,7 +33,8 @@ class OpenClipVit(ImageTower):
         self.ln_pre = vit.ln_pre
         self.transformer: Any = nn.Module()
         self.transformer.resblocks = nn.ModuleList(_as_block(block) for block in vit.transformer.resblocks)
-        self.attn_pool: Any = vit.attn_pool
+        self.attn_pool = None if vit.attn_pool is None else FirstQueryPool(vit.attn_pool)
+        self.mean = MeanPool()
         self.ln_post: Any = vit.ln_post
         self.pooling, self.norm_after_pool = vit.pool_type, vit.final_ln_after_pool
         self.read_at_cls = self.attn_pool is None and self.pooling == "tok"
@@ -44,6 +46,10 @@ class OpenClipVit(ImageTower):
     @property
     def blocks(self) -> Sequence[Block]:  # a ModuleList, whose type doesn't tell what it holds
         return self.transformer.resblocks
+
+    @property
+    def pooler(self) -> MeanPool | FirstQueryPool | None:
+        return None if self.read_at_cls else self.attn_pool or self.mean
 
     @property
     def patch_positions(self) -> Float[Tensor, "P D"]:
@@ -69,10 +75,8 @@ class OpenClipVit(ImageTower):
         if self.read_at_cls:
             return x[..., 0, :]
         if self.attn_pool is None:
-            return (x if self.norm_after_pool else self.ln_post(x))[..., 1:, :].mean(-2)
-        tokens = self.attn_pool.ln_k(x.flatten(0, -3))
-        query = self.attn_pool.ln_q(self.attn_pool.query[:1]).expand(len(tokens), -1, -1)
-        pooled = self.attn_pool.attn(query, tokens, tokens, need_weights=False)[0]
+            return self.mean((x if self.norm_after_pool else self.ln_post(x))[..., 1:, :])
+        pooled = self.attn_pool(x.flatten(0, -3))
         return widened(pooled.reshape(*x.shape[:-2], -1), self.pooled_width)
 
     def normalise(self, pooled: Float[Tensor, "*N C"]) -> Float[Tensor, "*N C"]:
