@@ -38,8 +38,8 @@ def overlay(picture: np.ndarray, heat: np.ndarray, most: float) -> np.ndarray:
 def _tinted(picture: np.ndarray, heat: np.ndarray, colours: np.ndarray, share: np.ndarray) -> np.ndarray:
     """Return `picture` in grey under `colours` (h, w, 3), from 0 to 1; a larger `share` (h, w) covers more of it."""
     base = enlarged(picture)
-    down, across = (base.shape[i] // heat.shape[i] for i in (0, 1))
-    colours, share = (x.repeat(down, 0).repeat(across, 1) for x in (colours, np.clip(share, 0, 1)[..., None]))
+    row, column = (np.arange(base.shape[i]) * heat.shape[i] // base.shape[i] for i in (0, 1))
+    colours, share = (x[row[:, None], column[None]] for x in (colours, np.clip(share, 0, 1)[..., None]))
     weight = 0.3 + 0.6 * share
     grey = base.mean(-1, keepdims=True)
     return ((1 - weight) * grey + weight * 255 * colours).round().astype(np.uint8)
@@ -58,7 +58,7 @@ def table(
     rows: dict[str, np.ndarray],
     signed: dict[str, np.ndarray] | None = None,
     dim: Collection[str] = (),
-    what: str = "share of the CLS token's attention",
+    what: str = "share of attention",
 ) -> str:
     """Return HTML with the frames (T, S, S, 3) and, below them, one row of heat maps (T, h, w) per name.
 

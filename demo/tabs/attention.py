@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 
 MEAN = "mean of all heads"
 NO_BRANCH = "This model has no attention of its own within frames beside CLIP's: only CLIP's maps are shown."
+NO_BLOCKS = "This CLIP's blocks have no attention that can be seen apart: only what its branch has is shown."
+POOLING = "CLIP's pooling, mean of its heads"
 NO_TIME = "This model has no attention across frames, so there is no matrix over time to show."
 
 
@@ -85,14 +87,16 @@ def start(calls: Calls, library: str, video: str | None, frames: int) -> list[An
         seen = calls.attention(library, video, frames)
     except ValueError as error:
         return [None, failure(error), gr.Accordion(visible=True), *[gr.skip()] * 5]
-    blocks, heads = seen.clip.shape[0], seen.clip.shape[2]
+    blocks = 0 if seen.clip is None else len(seen.clip)
     layers = next((len(maps) for maps in (seen.branch, seen.temporal) if maps is not None), 0)
-    height, width = seen.clip.shape[3:]
+    heads = next((maps.shape[axis] for maps, axis in _by_head(seen) if maps is not None), 0)
+    height, width = seen.grid
+    lacking = NO_BLOCKS if not blocks else NO_BRANCH if seen.branch is None else ""
     return [
         seen,
-        message(seen.note if seen.branch is not None else f"{seen.note} {NO_BRANCH}", "warn"),
+        message(f"{seen.note} {lacking}".strip(), "warn"),
         gr.Accordion(visible=True),
-        gr.Dropdown(list(range(1, blocks + 1)), value=blocks),
+        gr.Dropdown(list(range(1, blocks + 1)), value=blocks or None, visible=blocks > 0),
         gr.Dropdown(list(range(1, layers + 1)), value=layers or None, visible=layers > 0),
         gr.Dropdown([MEAN, *map(str, range(1, heads + 1))], value=MEAN),
         gr.Slider(1, height, value=(height + 1) // 2),
@@ -106,10 +110,14 @@ def draw(
     """Return the maps, the frame with the chosen patch marked, the matrix over time, and a message if there is none."""
     if seen is None:
         return ["", None, None, ""]
-    rows = {f"CLIP, block {block}": _of_head(seen.clip[int(block) - 1], head, axis=1)}
+    rows = {}
+    if seen.clip is not None:
+        rows[f"CLIP, block {block}"] = _of_head(seen.clip[int(block) - 1], head, axis=1)
+    if seen.pooling is not None:
+        rows[POOLING] = seen.pooling.mean(1)
     if seen.branch is not None:
         rows[f"branch, layer {layer}"] = _of_head(seen.branch[int(layer) - 1], head, axis=1)
-    grid = seen.clip.shape[3:]
+    grid = seen.grid
     row, column = min(int(row), grid[0]), min(int(column), grid[1])
     middle = seen.pixels[len(seen.pixels) // 2]
     place = heatmaps.patch(middle, grid, row - 1, column - 1)
@@ -125,10 +133,15 @@ def pick(seen: Any, event: gr.SelectData) -> tuple[Any, Any]:
     """Return row and column, from 1, of the clicked patch."""
     if seen is None:  # the result was forgotten after an hour
         return gr.skip(), gr.skip()
-    height, width = seen.clip.shape[3:]
+    height, width = seen.grid
     x, y = event.index
     side = heatmaps.patch(seen.pixels[0], (height, width), 0, 0).shape[0]
     return min(int(y * height / side), height - 1) + 1, min(int(x * width / side), width - 1) + 1
+
+
+def _by_head(seen: Attention) -> list[tuple[np.ndarray | None, int]]:
+    """Return the maps that have the chosen number of heads, with the axis of heads."""
+    return [(seen.clip, 2), (seen.branch, 2), (seen.temporal, 1)]
 
 
 def _of_head(weights: np.ndarray, head: str | None, axis: int) -> np.ndarray:

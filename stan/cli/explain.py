@@ -104,8 +104,11 @@ def _places(row: dict[str, Any]) -> dict[str, str]:
     return {
         "on objects": f"{100 * row['inside']:.1f} %",
         "- area": _interval(row["inside_change"], 100, 1),
-        "- raw attention": _interval(row["inside_against_attention"], 100, 1),
-    }
+    } | (
+        {"- raw attention": _interval(row["inside_against_attention"], 100, 1)}
+        if "inside_against_attention" in row
+        else {}
+    )
 
 
 def _interval(change: dict[str, Any], scale: int = 1, digits: int = 3) -> str:

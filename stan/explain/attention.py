@@ -38,6 +38,8 @@ class Attention:
     pixels: UInt8[np.ndarray, "T S S 3"]
     times: Float[np.ndarray, " T"]
     """Time of each frame in seconds."""
+    grid: tuple[int, int]
+    """Rows and columns of patches."""
     clip: Float[np.ndarray, "layers T heads h w"] | None
     """Attention to the patches in each of CLIP's blocks, from the CLS token or, where CLIP doesn't read that, from the
     tokens that its pooling mixes, each by its share (`Readout`). Each row sums to one together with the attention to
@@ -46,31 +48,21 @@ class Attention:
     """Attention from the branch's CLS to the patches, layer by layer; None if there is no intra-frame attention."""
     temporal: Float[np.ndarray, "K heads h w T T"] | None
     """Attention between frames at each patch, rows summing to one; None if there is no cross-frame attention."""
-    pooling: Float[np.ndarray, "T heads h w"] | None = None
+    pooling: Float[np.ndarray, "T heads h w"] | None
     """Weights with which CLIP's attention pool mixes the last block's patches; None if it has no such pool."""
     note: str = NOTE
     """Note that has to stand beside every picture of these weights."""
-
-    @property
-    def grid(self) -> tuple[int, int]:
-        """Rows and columns of patches."""
-        if self.temporal is not None:
-            return self.temporal.shape[2:4]
-        space = next(maps for maps in (self.clip, self.branch, self.pooling) if maps is not None)
-        return space.shape[-2:]
 
 
 def attention(model: DualEncoder, path: str | Path, frames: int | None = None) -> Attention:
     """Return the attention of `model` on `frames` frames of the video at `path` (None: the model's own number).
 
     Raises VideoError for a file that cannot be decoded. Raises ValueError for more frames than the model has positions
-    for, for a temporal method whose blocks read other tokens than each frame's own, and for a model without attention.
+    for, and for a temporal method whose blocks read other tokens than each frame's own.
     """
     pixels, times = model.decode(path, frames)
     maps, _ = attention_of(model, pixels)
-    if all(one is None for one in maps.values()):
-        raise ValueError("this model has no attention to show: its image tower mixes patches by convolutions only")
-    return Attention(shown(pixels, model.clip), times, **maps)
+    return Attention(shown(pixels, model.clip), times, model.clip.grid, **maps)
 
 
 @torch.inference_mode()

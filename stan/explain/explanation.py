@@ -107,8 +107,7 @@ def explain(
     frames: number of frames of the video; None means the model's own number.
     steps, draws, seed, progress: as in `faithfulness`, which takes nearly all the time.
     Raises VideoError for a file that cannot be decoded. Raises ValueError for an empty query, for more frames than the
-    model has positions for, for a CoCa, and for a temporal method whose blocks read other tokens than each frame's CLS
-    and patch tokens.
+    model has positions for, and for a temporal method whose blocks read other tokens than each frame's own.
     """
     pixels, times = model.decode(path, frames)
     maps, score = explain_pixels(model, pixels, query, steps=steps, draws=draws, seed=seed, progress=progress)

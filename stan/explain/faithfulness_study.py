@@ -50,7 +50,7 @@ def faithfulness_study(
     "area": the share of the picture that objects cover, "rows": one per map}. A row has "map", "is_explanation", the
     mean "deletion" and "insertion", "better": the share of clips on which the map passes its own test,
     "deletion_change" and "insertion_change" against random maps, "inside": the mean share of the map on the objects,
-    "inside_change" against the area, and "inside_against_attention". Changes are paired over clips, with 95 % intervals
+    "inside_change" against the area, and, if there is raw attention, "inside_against_attention". Changes are paired over clips, with 95 % intervals
     (`statistics.Change`).
     data: as in `stan.data.datasets.load`.
     progress: `progress(done, total)` counts clips.
@@ -122,7 +122,8 @@ def summary(found: list[dict[str, Map]], covers: list[Float[np.ndarray, "T h w"]
     for name, row in rows.items():
         row["inside"] = shares[name].mean()
         row["inside_change"] = asdict(statistics.paired(area, shares[name]))
-        row["inside_against_attention"] = asdict(statistics.paired(shares[RAW], shares[name]))
+        if RAW in shares:
+            row["inside_against_attention"] = asdict(statistics.paired(shares[RAW], shares[name]))
     return {"random": random, "area": area.mean(), "rows": list(rows.values())}
 
 

@@ -34,13 +34,18 @@ def strip(
 
 
 def attention(maps: Attention) -> Figure:
-    """Draw the frames, the attention of CLIP's last block and of the branch's last layer, and the note below.
+    """Draw the frames, the attention of CLIP's last block, of its pooling and of the branch's last layer, as far as
+    there is any, and the note below.
 
     The attention is averaged over heads.
     """
-    rows: list[tuple[str, np.ndarray | None]] = [("frames", None), ("CLIP", maps.clip[-1].mean(axis=1))]
-    if maps.branch is not None:
-        rows.append(("branch", maps.branch[-1].mean(axis=1)))
+    last = {
+        "CLIP": None if maps.clip is None else maps.clip[-1],
+        "pooling": maps.pooling,
+        "branch": None if maps.branch is None else maps.branch[-1],
+    }
+    rows: list[tuple[str, np.ndarray | None]] = [("frames", None)]
+    rows += [(name, heads.mean(axis=1)) for name, heads in last.items() if heads is not None]
     size = (1.4 * len(maps.pixels) + 0.6, 1.55 * len(rows) + 0.5)
     figure, grid = plt.subplots(
         len(rows), len(maps.pixels), figsize=size, squeeze=False, layout="constrained"

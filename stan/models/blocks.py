@@ -32,10 +32,14 @@ class PatchEmbedding(nn.Module):
         self.weight, self.bias = convolution.weight, convolution.bias
 
     def forward(self, images: Float[Tensor, "N 3 H W"]) -> Float[Tensor, "N D h w"]:
-        """Embed the patches; images are converted to the precision of the weights first."""
+        """Embed the patches; images are converted to the precision of the weights first.
+
+        Pixels at the lower and right border that fill no patch are left out.
+        """
         height, width = self.weight.shape[2:]
+        filled = images[..., : images.shape[-2] // height * height, : images.shape[-1] // width * width]
         patches = rearrange(
-            images.to(self.weight.dtype), "n c (h p) (w q) -> n h w (c p q)", p=height, q=width
+            filled.to(self.weight.dtype), "n c (h p) (w q) -> n h w (c p q)", p=height, q=width
         )
         return F.linear(patches, self.weight.flatten(1), self.bias).permute(0, 3, 1, 2)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -14,13 +15,13 @@ from stan.explain import explain
 from stan.explain.explanation import NOT_BETTER, explain_pixels, leave_one_out
 from stan.explain.faithfulness import faithfulness, scorer
 from stan.explain.gradient_maps import Layer, Layers, layers_of
-from stan.explain.maps import grad_eclip, gradient_attention, maps_of, rollout
-from stan.models.backbones import from_config, load_clip
+from stan.explain.maps import attention, grad_eclip, gradient_attention, maps_of, rollout
+from stan.models.attention import attention_weights
+from stan.models.backbones import load_clip
 from stan.models.dual_encoder import DualEncoder, build
 from stan.models.temporal import METHODS
 from stan.models.temporal import build as build_method
 from stan.models.text_tower import TextOutput
-from tests.models.test_coca import CONFIG as COCA
 from tests.support.moved_weights import moved
 from tests.support.small_clips import write_clip
 
@@ -65,7 +66,8 @@ def test_pull_is_what_the_score_gains_when_attention_moves(pixels, part):
         value = F.linear(x, attention.in_proj_weight, attention.in_proj_bias).chunk(3, -1)[2][frame]
         channels = slice(head * value.shape[1] // attention.num_heads, (head + 1) * value.shape[1] // 4)
         change = torch.zeros_like(value[0])
-        change[channels] = value[1 + patch, channels] - layer.weights[frame, head, 0] @ value[:, channels]
+        weights = attention_weights(attention, x)[frame, head, 0]
+        change[channels] = value[1 + patch, channels] - weights @ value[:, channels]
         out = out.clone()
         out[frame, 0] += little * change @ attention.out_proj.weight.T
         return out
@@ -73,7 +75,7 @@ def test_pull_is_what_the_score_gains_when_attention_moves(pixels, part):
     block.attn.out_proj.register_forward_hook(move)
     with torch.no_grad():
         score = model.similarity(text, model.encode_video(pixels.double()[None]))[0, 0].item()
-    assert (score - layers.score) / little == pytest.approx(layer.pull[frame, head, patch].item(), rel=1e-3)
+    assert (score - layers.score) / little == pytest.approx(layer.pull[frame, head, 0, patch].item(), rel=1e-3)
 
 
 def test_the_layers_are_the_models_own(model, pixels):
@@ -84,7 +86,9 @@ def test_the_layers_are_the_models_own(model, pixels):
         score = model.similarity(model.encode_text(QUERY), video)[0, 0].item()
         first = model.clip.attention(0, model.clip.embed(pixels))
     assert layers.score == pytest.approx(score, abs=1e-5)
-    torch.testing.assert_close(layers.clip[0].weights, first, atol=1e-6, rtol=0)
+    torch.testing.assert_close(layers.clip[0].weights, first[:, :, :1, 1:], atol=1e-6, rtol=0)
+    torch.testing.assert_close(layers.mixing[0], first.mean(1), atol=1e-6, rtol=0)
+    assert torch.equal(layers.read, torch.eye(17)[:1].expand(FRAMES, 17)), "the CLS token is all that is read"
 
 
 # --- maps, by loops over hand-made layers
@@ -92,53 +96,90 @@ def test_the_layers_are_the_models_own(model, pixels):
 
 @pytest.fixture
 def layer() -> Layer:
+    """Two frames, three heads, two tokens that are read and four patches."""
     torch.manual_seed(2)
     return Layer(
-        torch.randn(2, 3, 5),
+        torch.randn(2, 3, 2, 5),
         torch.randn(2, 3, 4, 5),
-        torch.rand(2, 3, 5, 5).softmax(-1),
-        torch.randn(2, 3, 4),
+        torch.rand(2, 3, 2, 5).softmax(-1)[..., 1:],
+        torch.randn(2, 3, 2, 4),
+        torch.rand(2, 2).softmax(-1),
     )
+
+
+def layers(clip: list[Layer], branch: list[Layer]) -> Layers:
+    """Two blocks over five tokens, two of which are read."""
+    torch.manual_seed(3)
+    mixing = [torch.rand(2, 5, 5).softmax(-1) for _ in range(2)]
+    return Layers(clip, branch, 0.0, mixing, torch.tensor([[0.0, 0.0, 0.0, 0.25, 0.75]]).expand(2, 5))
 
 
 def test_grad_eclip_by_hand(layer):
     expected = np.zeros((2, 4))
     for t in range(2):
         for h in range(3):
-            query = layer.query[t, h].numpy()
-            keys = layer.key[t, h].numpy()
-            cosine = keys @ query / np.linalg.norm(query) / np.linalg.norm(keys, axis=1)
-            for p in range(4):
-                loosened = (cosine[p] - cosine.min()) / (cosine.max() - cosine.min())
-                expected[t, p] += max(0, loosened * layer.pull[t, h, p].item())
+            keys, gained = layer.key[t, h].numpy(), np.zeros(4)
+            for q in range(2):
+                query = layer.query[t, h, q].numpy()
+                cosine = keys @ query / np.linalg.norm(query) / np.linalg.norm(keys, axis=1)
+                loosened = (cosine - cosine.min()) / (cosine.max() - cosine.min())
+                gained += loosened * layer.pull[t, h, q].numpy()
+            expected[t] += np.maximum(0, gained)
     np.testing.assert_allclose(grad_eclip(layer), expected, atol=1e-6)
 
 
+def test_grad_eclip_of_a_mean_by_hand(layer):
+    mean = replace(layer, query=None, key=None)
+    expected = np.zeros((2, 4))
+    for t, h, p in np.ndindex(2, 3, 4):
+        expected[t, p] += max(0, layer.pull[t, h, :, p].sum().item())
+    np.testing.assert_allclose(grad_eclip(mean), expected, atol=1e-6)
+
+
 def test_gradient_attention_by_hand(layer):
-    other = Layer(layer.query, layer.key, layer.weights.flip(-1), layer.pull.flip(0))
+    other = replace(layer, weights=layer.weights.flip(-1), pull=layer.pull.flip(0))
     expected = np.zeros((2, 4))
     for one in (layer, other):
         for t, h, p in np.ndindex(2, 3, 4):
-            expected[t, p] += max(0, (one.weights[t, h, 0, 1 + p] * one.pull[t, h, p]).item())
+            expected[t, p] += max(0, sum((one.weights * one.pull)[t, h, q, p].item() for q in range(2)))
     np.testing.assert_allclose(gradient_attention([layer, other]), expected, atol=1e-6)
 
 
 def test_rollout_of_attention_to_oneself_reaches_no_patch_and_rows_stay_shares(layer):
-    oneself = Layer(layer.query, layer.key, torch.eye(5).expand(2, 3, 5, 5), layer.pull)
-    assert not rollout([oneself, oneself]).any()
-    other = Layer(layer.query, layer.key, layer.weights.flip(2), layer.pull)
-    first, second = ((one.weights.mean(1) + torch.eye(5)) / 2 for one in (layer, other))
-    torch.testing.assert_close(rollout([layer, other]), (second @ first)[:, 0, 1:])
+    cls = torch.eye(5)[:1].expand(2, 5)
+    oneself = replace(layers([layer], []), mixing=[torch.eye(5).expand(2, 5, 5)] * 2, read=cls)
+    assert not rollout(oneself).any()
+    whole = layers([layer], [])
+    first, second = ((mixed + torch.eye(5)) / 2 for mixed in whole.mixing)
+    torch.testing.assert_close(rollout(replace(whole, read=cls)), (second @ first)[:, 0, 1:])
+    rows = 0.25 * (second @ first)[:, 3] + 0.75 * (second @ first)[:, 4]
+    torch.testing.assert_close(rollout(whole), rows[:, 1:])
+
+
+def test_raw_attention_by_hand(layer):
+    expected = np.zeros((2, 4))
+    for t, h, q, p in np.ndindex(2, 3, 2, 4):
+        expected[t, p] += layer.shares[t, q].item() * layer.weights[t, h, q, p].item() / 3
+    np.testing.assert_allclose(attention(layer), expected, atol=1e-6)
 
 
 def test_parts_add_up_and_the_default_comes_first(layer):
-    found = {one.name: one.values for one in maps_of(Layers([layer], [layer, layer], 0.0))}
+    found = {one.name: one.values for one in maps_of(layers([layer], [layer, layer]))}
     assert next(iter(found)) == "grad-eclip-both"
     for method in ("grad-eclip", "gradient-attention"):
         assert torch.equal(found[f"{method}-both"], found[f"{method}-clip"] + found[f"{method}-branch"])
-    torch.testing.assert_close(found["attention-clip"], layer.weights[:, :, 0, 1:].mean(1))
-    alone = [one.name for one in maps_of(Layers([layer], [], 0.0))]
+    assert torch.equal(found["attention-clip"], attention(layer))
+    alone = [one.name for one in maps_of(layers([layer], []))]
     assert alone == ["grad-eclip-clip", "gradient-attention-clip", "attention-clip", "rollout-clip"]
+
+
+def test_a_mean_is_no_attention(layer):
+    mean = replace(layer, query=None, key=None)
+    found = {one.name: one.values for one in maps_of(layers([layer, mean], []))}
+    assert torch.equal(found["grad-eclip-clip"], grad_eclip(mean))
+    assert torch.equal(found["attention-clip"], attention(layer))
+    alone = maps_of(replace(layers([mean], []), mixing=[]))
+    assert [one.name for one in alone] == ["grad-eclip-clip"], "there is no attention in the blocks, either"
 
 
 # --- whole explanations
@@ -208,13 +249,6 @@ def test_every_kind_of_branch(pixels, options):
 def test_a_frozen_model_is_explained_too(pixels):
     model = tiny().requires_grad_(False)
     assert maps_of(layers_of(model, pixels, model.encode_text(QUERY)))[0].values.max() > 0
-
-
-def test_a_coca_is_refused():
-    clip = from_config(COCA).eval()
-    model = DualEncoder(clip, build_method("mean", clip, 2))
-    with pytest.raises(ValueError, match="no gradient maps of a CoCa"):
-        layers_of(model, torch.zeros(2, 3, 16, 16), model.encode_text("a"))
 
 
 @pytest.mark.slow

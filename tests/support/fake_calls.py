@@ -39,9 +39,11 @@ def attention(branch: bool = True, temporal: bool = True) -> SimpleNamespace:
     return SimpleNamespace(
         pixels=rng.integers(0, 255, (3, 48, 48, 3), dtype=np.uint8),
         times=np.array([0.1, 0.5, 0.9]),
+        grid=(6, 6),
         clip=rng.random((2, 3, 4, 6, 6)),
         branch=rng.random((1, 3, 4, 6, 6)) if branch else None,
         temporal=rng.random((1, 4, 6, 6, 3, 3)) if temporal else None,
+        pooling=None,
         note="attention, not an explanation",
     )
 
