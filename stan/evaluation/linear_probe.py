@@ -72,12 +72,20 @@ def _scores(features: Tensor, targets: Tensor) -> np.ndarray:
     targets = targets.double()
     fit, choose, test = features.tensor_split([len(features) // 2, 3 * len(features) // 4])
     y_fit, y_choose, y_test = targets.tensor_split([len(features) // 2, 3 * len(features) // 4])
-    gram, right = fit.T @ fit, fit.T @ y_fit
-    eye = torch.eye(len(gram), dtype=gram.dtype, device=gram.device)
-    weights = [torch.linalg.solve(gram + ridge * eye, right) for ridge in RIDGES]
-    best = max(weights, key=lambda w: _r2(choose @ w, y_choose).mean().item())
+    best = max(_regressions(fit, y_fit), key=lambda w: _r2(choose @ w, y_choose).mean().item())
     x, y, size, sine, cosine = _r2(test @ best, y_test).tolist()
     return np.array([x, y, size, (sine + cosine) / 2])
+
+
+def _regressions(features: Tensor, targets: Tensor) -> list[Tensor]:
+    """Return the weights of each ridge, by the smaller system: of the features, or of the pictures if these are fewer."""
+    pictures, width = features.shape
+    few = pictures < width
+    gram = features @ features.T if few else features.T @ features
+    right = targets if few else features.T @ targets
+    eye = torch.eye(len(gram), dtype=gram.dtype, device=gram.device)
+    solved = [torch.linalg.solve(gram + ridge * eye, right) for ridge in RIDGES]
+    return [features.T @ one for one in solved] if few else solved
 
 
 def _r2(predicted: Tensor, wanted: Tensor) -> Tensor:

@@ -18,8 +18,8 @@ from torch import Tensor
 
 from stan.explain.readout import Readout, readout_of
 from stan.explain.recording import noted_inputs, noted_outputs, require_own_patches
-from stan.models.attention import attention_weights
 from stan.models.attention import Attention as AttentionModule
+from stan.models.attention import attention_weights
 from stan.models.temporal.stan_layer import CrossFrameAttention, IntraFrame
 from stan.models.towers.pooling import MeanPool
 
@@ -99,9 +99,7 @@ def _rows(readout: Readout, weights: Float[Tensor, "T heads S S"]) -> Float[Tens
     return torch.einsum("t q, t h q s -> t h s", readout.shares, readout.of_read(weights))
 
 
-def _on_grid(
-    rows: Float[Tensor, "T heads S"], grid: tuple[int, int]
-) -> Float[np.ndarray, "T heads h w"]:
+def _on_grid(rows: Float[Tensor, "T heads S"], grid: tuple[int, int]) -> Float[np.ndarray, "T heads h w"]:
     """Return the patches' part of rows of attention."""
     patches = rows[..., -grid[0] * grid[1] :].float().cpu().numpy()
     return rearrange(patches, "t heads (h w) -> t heads h w", h=grid[0])

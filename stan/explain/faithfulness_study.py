@@ -50,8 +50,8 @@ def faithfulness_study(
     "area": the share of the picture that objects cover, "rows": one per map}. A row has "map", "is_explanation", the
     mean "deletion" and "insertion", "better": the share of clips on which the map passes its own test,
     "deletion_change" and "insertion_change" against random maps, "inside": the mean share of the map on the objects,
-    "inside_change" against the area, and, if there is raw attention, "inside_against_attention". Changes are paired over clips, with 95 % intervals
-    (`statistics.Change`).
+    "inside_change" against the area, and, if there is raw attention, "inside_against_attention". Changes are paired
+    over clips, with 95 % intervals (`statistics.Change`).
     data: as in `stan.data.datasets.load`.
     progress: `progress(done, total)` counts clips.
     Raises ValueError for data without captions or with fewer than two clips, and as `explain` does.

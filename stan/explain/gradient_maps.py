@@ -70,19 +70,19 @@ def layers_of(model: DualEncoder, pixels: Float[Tensor, "T 3 S S"], text: TextOu
     copies = [m for m in model.temporal.modules() if isinstance(m, IntraFrame)]
     blocks = [*own, *(m.block for m in copies)]
     ends = [before_projection(block.attn) for block in blocks]
-    if pooler is not None:
-        ends.append(pooler if isinstance(pooler, MeanPool) else last_projection(pooler))
-    mixers = [] if pooler is None else [pooler]
+    poolers = [] if pooler is None else [pooler]
+    pooled = [last_projection(one) for one in poolers if not isinstance(one, MeanPool)]
     with (
         torch.enable_grad(),
-        noted_outputs(block.ln_1 for block in blocks) as seen,
-        noted_inputs([*ends, *mixers]) as read,
+        noted_outputs([*(block.ln_1 for block in blocks), *poolers]) as seen,
+        noted_inputs([*ends, *poolers, *pooled]) as read,
     ):
         video = model.encode_video(pixels[None].to(model.device).requires_grad_())
         require_own_patches(model, len(pixels), seen)
         score = model.similarity(text, video)[0, 0]
+        mixed = [read[end] for end in [*ends, *pooled]] + ([] if pooled else [seen[one] for one in poolers])
         # a method may leave out what CLIP pools; then nothing depends on it
-        gradients = torch.autograd.grad(score, [read[end] for end in ends], materialize_grads=True)
+        gradients = torch.autograd.grad(score, mixed, materialize_grads=True)
     with torch.no_grad():
         readout, cls = readout_of(tower, read, len(pixels)), of_cls(tower, len(pixels))
         readers = [readout] * len(own) + [cls] * len(copies)
@@ -122,14 +122,10 @@ def _attention(
 def _pooling(
     readout: Readout, tokens: Float[Tensor, "*T R D"], gradient: Float[Tensor, "*T _"], patches: int
 ) -> Layer:
-    """Return the pooling. gradient: the score's at what an attention pool mixed, or at all tokens of a mean."""
+    """Return the pooling. gradient: the score's at what the pooling mixed."""
     weights, heads = readout.weights[:, :, None], readout.heads
-    if heads is None:
-        value = tokens.flatten(0, -3)[:, None]
-        channels = gradient.flatten(0, -3).sum(1)[:, None, None]
-    else:
-        value = heads.value
-        channels = gradient.reshape(len(value), value.shape[1], 1, -1)
+    value = tokens.flatten(0, -3)[:, None] if heads is None else heads.value
+    channels = gradient.reshape(*value.shape[:2], 1, -1)
     return Layer(
         None if heads is None else heads.query.expand(len(value), -1, -1, -1),
         None if heads is None else heads.key[:, :, -patches:],

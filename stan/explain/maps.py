@@ -48,7 +48,9 @@ def maps_of(layers: Layers) -> list[RawMap]:
         return found
     found += _in_parts(layers, "gradient-attention", gradient_attention)
     for name, part in (("clip", layers.clip), ("branch", layers.branch)):
-        found += [RawMap("attention", name, attention(layer)) for layer in part if layer.query is not None][-1:]
+        found += [RawMap("attention", name, attention(layer)) for layer in part if layer.query is not None][
+            -1:
+        ]
     return [*found, RawMap("rollout", "clip", rollout(layers))]
 
 

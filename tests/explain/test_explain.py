@@ -75,7 +75,9 @@ def test_pull_is_what_the_score_gains_when_attention_moves(pixels, part):
     block.attn.out_proj.register_forward_hook(move)
     with torch.no_grad():
         score = model.similarity(text, model.encode_video(pixels.double()[None]))[0, 0].item()
-    assert (score - layers.score) / little == pytest.approx(layer.pull[frame, head, 0, patch].item(), rel=1e-3)
+    assert (score - layers.score) / little == pytest.approx(
+        layer.pull[frame, head, 0, patch].item(), rel=1e-3
+    )
 
 
 def test_the_layers_are_the_models_own(model, pixels):

@@ -1,9 +1,8 @@
-"""The tokens that an image tower's pooling mixes in; the one token that it makes of them, or the parts of doing so, out."""
+"""Tokens that an image tower's pooling mixes in; the token that it makes of them, or what its attention works on, out."""
 
 from __future__ import annotations
 
 from typing import NamedTuple
-
 
 import torch.nn.functional as F
 from einops import rearrange
