@@ -78,7 +78,7 @@ def _scores(features: Tensor, targets: Tensor) -> np.ndarray:
 
 
 def _regressions(features: Tensor, targets: Tensor) -> list[Tensor]:
-    """Return the weights of each ridge, by the smaller system: of the features, or of the pictures if these are fewer."""
+    """Return each ridge's weights. The smaller system is solved: of features, or of pictures if these are fewer."""
     pictures, width = features.shape
     few = pictures < width
     gram = features @ features.T if few else features.T @ features

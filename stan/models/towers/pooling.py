@@ -1,4 +1,4 @@
-"""Tokens that an image tower's pooling mixes in; the token that it makes of them, or what its attention works on, out."""
+"""Tokens that an image tower's pooling mixes in; the token that it makes of them, or its attention's heads, out."""
 
 from __future__ import annotations
 
