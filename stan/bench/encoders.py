@@ -15,9 +15,10 @@ from torch import Tensor, nn
 from stan import bench
 from stan.bench.flops import of_model
 from stan.config import ModelConfig
-from stan.models.backbones import image_tower
+from stan.models import backbones
 from stan.models.dual_encoder import DualEncoder, build
 from stan.models.factory import PRESETS
+from stan.models.towers import image_tower
 from stan.training.compile import compile_blocks
 
 FRAMES = {"stan-self-b32": 12, "stan-self-b16": 8}
@@ -66,8 +67,9 @@ def encoders(config: ModelConfig, frames: int, device: str = "cpu", seed: int = 
     for parameter in model.temporal.parameters():
         if not parameter.any():
             nn.init.normal_(parameter, std=0.02)
-    tower = image_tower(config.backbone).eval()
-    tower.load_state_dict(model.clip.visual.state_dict())
+    tower = backbones.image_tower(config.backbone).eval()
+    # wrapping takes a tower's parts over and may rename them, so a copy is wrapped
+    model.clip.visual.load_state_dict(image_tower(deepcopy(tower)).state_dict())
     cost = of_model(config, frames)
     alone = of_model(replace(config, temporal="mean", options={}), frames)
     gmacs = {"tower": alone["gmacs_run"], "plain": cost["gmacs_all"]}
