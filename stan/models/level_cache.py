@@ -3,7 +3,7 @@
 A cache is the folder `<root>/<key>`. It holds one `level<i>.npy` per kept block, `level-1.npy` for the input of the
 first block, and `level-2.npy` for the tokens before CLIP's first LayerNorm if a method changes those. Each is float16
 (clips x views, T, S, D) with a frame's S tokens, the tower's own first. The key is a hash of what the levels depend on:
-the tower's weights, how it reads pixels, the clips, T and the views.
+the tower's weights and modules, how it reads pixels, the clips, T and the views.
 """
 
 from __future__ import annotations
@@ -128,7 +128,9 @@ def _to_keep(clip: Clip, shape: tuple[int, int], wanted: tuple[int, ...]) -> lis
 def _key(clip: Clip, identity: str, shape: tuple[int, int]) -> str:
     settings = [clip.pixels.mean, clip.pixels.std, *clip.unlike_openai]
     digest = hashlib.sha256(json.dumps([identity, *shape, *settings]).encode())
-    for name, tensor in sorted(clip.visual.state_dict().items()):
+    # towers with the same weights may differ in activations, epsilons or positions
+    digest.update(repr(clip.visual).encode())
+    for name, tensor in sorted({**clip.visual.state_dict(), **dict(clip.visual.named_buffers())}.items()):
         digest.update(name.encode())
         digest.update(tensor.detach().cpu().contiguous().flatten().view(torch.uint8).numpy())
     return digest.hexdigest()[:16]

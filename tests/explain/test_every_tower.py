@@ -10,6 +10,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
+from stan.data.preprocessing import OPENAI
 from stan.evaluation import linear_probe
 from stan.explain import attention_of
 from stan.explain.attention import Attention
@@ -43,7 +44,7 @@ def clip_of(family: str) -> Clip:
         torch.manual_seed(0)
         return from_config(COCA).eval()
     with pytest.MonkeyPatch.context() as patch:
-        return Clip(towers.theirs(patch, family), (0.5,) * 3, (0.5,) * 3, None).eval()
+        return Clip(towers.theirs(patch, family), OPENAI, None).eval()
 
 
 def stan_on(clip: Clip) -> DualEncoder:
