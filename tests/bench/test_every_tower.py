@@ -31,9 +31,9 @@ def family(request, monkeypatch):
 class Attending(torch.nn.Module):
     """A block's attention over a CLS token and the patches."""
 
-    def __init__(self, block: Block):
+    def __init__(self, block: Block, grid: tuple[int, int]):
         super().__init__()
-        self.block = IntraFrame(block, 0.0)
+        self.block = IntraFrame(block, 0.0, grid)
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         return attend(self.block.block.attn, x, places=self.block.places)
@@ -71,7 +71,7 @@ def test_the_branch_by_hand(family):
         x = torch.empty(FRAMES, 1 + clip.patches, clip.width)
         block = clip.blocks[-1]
         if clip.has_parts:  # the MLP sees one CLS token a video
-            attention = counted(Attending(block), x)
+            attention = counted(Attending(block, clip.grid), x)
             mlp = counted(block.mlp, x[:1, :1]) + FRAMES * counted(block.mlp, x[:1, 1:])
             expected = 2 * (attention + mlp)
         else:
