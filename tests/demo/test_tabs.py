@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import csv
+import html
 import io
 import json
 import re
@@ -255,6 +256,32 @@ def test_looking_without_a_branch_says_so():
     plain = calls(attention=lambda *_: fake_calls.attention(False, False))
     _, note, _, _, layer, *_ = attention_tab.start(plain, "mine", ID, 3)
     assert attention_tab.NO_BRANCH in note and layer.visible is False
+
+
+def test_a_clip_of_convolutions_shows_its_branch_over_time():
+    look = fake_calls.attention(False)
+    look.clip = None
+    _, note, whole, block, layer, head, row, _ = attention_tab.start(
+        calls(attention=lambda *_: look), "mine", ID, 3
+    )
+    assert attention_tab.NO_BLOCKS in note and whole.visible and block.visible is False
+    assert (layer.value, len(head.choices), row.maximum) == (1, 5, 6)
+    space, _, plot, missing = attention_tab.draw(look, None, 1, "3", 1, 1)
+    assert space.count("<img") == 3 + 1 and plot.visible and missing == ""  # the video; and the scale
+
+
+def test_an_attention_pool_has_a_row_of_its_own():
+    look = fake_calls.attention()
+    look.pooling = look.clip[0][:, :2]
+    space, *_ = attention_tab.draw(look, 2, 1, "3", 1, 1)
+    assert space.count("<img") == 4 * 3 + 1 and html.escape(attention_tab.POOLING) in space
+
+
+def test_maps_lie_over_pictures_that_patches_do_not_fill():
+    heated = np.zeros((3, 3))
+    heated[2, 0] = 1.0
+    drawn = heatmaps.overlay(np.full((50, 50, 3), 100, np.uint8), heated, 1.0)
+    assert drawn.shape == (150, 150, 3) and drawn[140, 10].sum() > drawn[10, 140].sum()
 
 
 def test_attention_of_clip_and_branch_stands_in_one_table():
