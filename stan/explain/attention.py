@@ -62,7 +62,8 @@ def attention(model: DualEncoder, path: str | Path, frames: int | None = None) -
     """
     pixels, times = model.decode(path, frames)
     maps, _ = attention_of(model, pixels)
-    return Attention(shown(pixels, model.clip), times, model.clip.grid, **maps)
+    of_parts = maps["clip"], maps["branch"], maps["temporal"], maps["pooling"]
+    return Attention(shown(pixels, model.clip), times, model.clip.grid, *of_parts)
 
 
 @torch.inference_mode()

@@ -16,6 +16,8 @@ from stan.models.temporal.stan_layer import IntraFrame
 from stan.models.towers import image_tower
 from tests.support import towers
 
+pytestmark = pytest.mark.slow
+
 FRAMES = 2
 STAN = {"layers": 2}
 
