@@ -35,7 +35,7 @@ class Attending(torch.nn.Module):
 
     def __init__(self, block: Block, grid: tuple[int, int]):
         super().__init__()
-        self.block = IntraFrame(block, 0.0, grid)
+        self.block = IntraFrame(block, 0.0, grid[0] * grid[1])
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         return attend(self.block.block.attn, x, places=self.block.places)
