@@ -13,13 +13,14 @@ from typing import Any
 
 from safetensors import SafetensorError
 
+from stan.common.open_clip_import import prepare
 from stan.common.paths import ASSETS
-from stan.common.torchvision_compat import declare
 from stan.data.preprocessing import OPENAI, PixelSettings
 from stan.models import checkpoint, pixel_settings
 from stan.models.clip import Clip
+from stan.models.hugging_face_text import HuggingFaceText
 
-declare()
+prepare()
 
 import open_clip  # noqa: E402
 from open_clip.coca_model import CoCa  # noqa: E402
@@ -34,6 +35,7 @@ TINY_WEIGHTS = ASSETS / "weights" / "tiny_clip.safetensors"
 UNUSED_TEXT = {"context_length": 2, "vocab_size": 2, "width": 1, "heads": 1, "layers": 1}
 """open_clip always builds a text tower; this smallest one is thrown away."""
 VOCABULARY = 49408  # vocabulary size of open_clip's own tokenizer
+CONTEXT = 77  # tokens per caption, unless the text config says otherwise
 
 
 def load_clip(backbone: str = "tiny", pretrained: str | None = None) -> Clip:
@@ -102,7 +104,7 @@ def from_config(
     _refuse_unsupported(config, name)
     tokenizer = None
     if config["text_cfg"] is not None and config["text_cfg"].get("vocab_size", VOCABULARY) == VOCABULARY:
-        tokenizer = _tokenizer(config["text_cfg"].get("context_length", 77))
+        tokenizer = _tokenizer(config["text_cfg"].get("context_length", CONTEXT))
     model = _random(config)
     shipped = None
     if weights is not None:
@@ -131,13 +133,24 @@ def _random(config: dict[str, Any]) -> CustomTextCLIP | CoCa:
     Its image tower returns the embedding alone. Its text tower also returns the tokens if it reads captions at a CLS.
     """
     config = {key: value for key, value in config.items() if key != "custom_text"}
-    vision, text = config["vision_cfg"], config["text_cfg"] or UNUSED_TEXT
+    vision, text = config["vision_cfg"], config["text_cfg"]
+    own = text is not None and "hf_model_name" not in text
     config["vision_cfg"] = vision | {"output_tokens": False}
-    config["text_cfg"] = text | {"output_tokens": text.get("embed_cls", False)}
+    if own:
+        config["text_cfg"] = text | {"output_tokens": text.get("embed_cls", False)}
+    else:  # a CoCa's decoder takes its vocabulary from here
+        config["text_cfg"] = UNUSED_TEXT | ({} if text is None else {"vocab_size": VOCABULARY})
     model = (CoCa if "multimodal_cfg" in config else CustomTextCLIP)(**config)
-    if text is UNUSED_TEXT:
-        model.text = None
+    if not own:
+        model.text = None if text is None else _hugging_face_text(text, config["embed_dim"])
     return model
+
+
+def _hugging_face_text(text: dict[str, Any], embed_dim: int) -> HuggingFaceText:
+    """Return the text tower, with open_clip's defaults for what its config leaves out."""
+    pooler, projection = text.get("hf_pooler_type", "mean_pooler"), text.get("hf_proj_type", "mlp")
+    length = text.get("context_length", CONTEXT)
+    return HuggingFaceText(text["hf_model_name"], embed_dim, pooler, projection, length)
 
 
 def _architecture(backbone: str) -> dict[str, Any]:
@@ -156,8 +169,7 @@ def _architecture(backbone: str) -> dict[str, Any]:
 def _refuse_unsupported(config: dict[str, Any], name: str) -> None:
     """Raise ValueError for a residual network, and for a text tower that isn't reproduced."""
     vision, text = config["vision_cfg"], config["text_cfg"] or {}
-    unsupported = [key for key in ("hf_model_name",) if text.get(key)]
-    unsupported += ["residual network"] * isinstance(vision.get("layers"), list)
+    unsupported = ["residual network"] * isinstance(vision.get("layers"), list)
     unsupported += ["text pool_type"] * (text.get("pool_type", "argmax") == "none")
     if unsupported:
         raise ValueError(

@@ -18,7 +18,7 @@ from stan.models.backbones import load_clip
 from stan.models.clip import Clip
 from stan.models.similarity.cosine import Cosine
 from stan.models.temporal.base import Temporal
-from stan.models.text_tower import TextOutput
+from stan.models.text_tower import TextOutput, text_blocks
 from stan.models.video_encoder import VideoEncoder, VideoOutput
 
 if TYPE_CHECKING:
@@ -150,6 +150,6 @@ def whole_blocks(model: DualEncoder) -> Iterator[nn.Module]:
 
     A method that changes CLIP's blocks calls their parts separately, so those blocks are left out.
     """
-    yield from model.clip.text.transformer.resblocks
+    yield from text_blocks(model.clip.text)
     yield from model.clip.blocks[: model.temporal.changes_from]
     yield from model.temporal.own_blocks
