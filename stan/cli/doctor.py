@@ -92,7 +92,9 @@ def _dependencies() -> list[Check]:
         return [Check(f"package {DISTRIBUTION}", False, "imported, but not installed", REINSTALL)]
     tested, found = _tested_versions(), {}
     for requirement in map(Requirement, lines):
-        extra = next((e for e in ("notebooks", "apps", "tests") if f'"{e}"' in str(requirement.marker)), None)
+        extra = next(
+            (e for e in ("notebooks", "apps", "texts", "tests") if f'"{e}"' in str(requirement.marker)), None
+        )
         meant = requirement.marker is None or requirement.marker.evaluate({"extra": extra or ""})
         if meant and requirement.name not in {DISTRIBUTION, *found}:  # two extras may share a package
             found[requirement.name] = _dependency(requirement, tested.get(_normal(requirement.name)), extra)
