@@ -10,7 +10,7 @@ from torch import Tensor
 TWIN_TEMPERATURE = 0.1
 """Higher (softer) than the temperature over many classes, so that a gradient remains while two are still confused."""
 
-LOSSES = ("cross-entropy", "contrastive-mean", "kl")
+LOSSES = ("cross-entropy", "contrastive-mean", "kl", "sigmoid")
 DECORRELATED = ("embeddings", "released-embeddings", "tokens", "weighed-tokens")
 SENTENCES = ("class", "video")
 KL_SHARPNESS = 10.0
@@ -38,6 +38,17 @@ def sigmoid_pairs(logits: Float[Tensor, "A B"], same: Bool[Tensor, "A B"]) -> Fl
 def contrastive_mean(similarity: Float[Tensor, "B B"], same: Bool[Tensor, "B B"]) -> Float[Tensor, ""]:
     """Return the mean of InfoNCE's two directions, as in CLIP4Clip, DRL, CLIP2Video and CenterCLIP; else `info_nce`."""
     return info_nce(similarity, same) / 2
+
+
+def sigmoid_pairs(logits: Float[Tensor, "A B"], same: Bool[Tensor, "A B"]) -> Float[Tensor, ""]:
+    """Return SigLIP's loss: each text with each video is a question of its own, answered yes where `same` is true.
+
+    The source is Zhai et al. (ICCV 2023), algorithm 1. logits: scaled similarities plus the bias, texts or classes x
+    videos. The sum over all pairs is divided by the number of videos.
+    """
+    return (
+        F.binary_cross_entropy_with_logits(logits, same.to(logits.dtype), reduction="sum") / logits.shape[1]
+    )
 
 
 def classification(
