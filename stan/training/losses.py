@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import torch
 import torch.nn.functional as F
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
@@ -28,19 +27,6 @@ def info_nce(similarity: Float[Tensor, "B B"], same: Bool[Tensor, "B B"]) -> Flo
 
 
 def sigmoid_pairs(logits: Float[Tensor, "A B"], same: Bool[Tensor, "A B"]) -> Float[Tensor, ""]:
-    """Return SigLIP's loss: every pair is judged by itself, as one that belongs together (`same`) or not.
-
-    logits: scaled cosines with the bias added. The sum over pairs is divided by the number of texts, as released.
-    """
-    return -F.logsigmoid(torch.where(same, logits, -logits)).sum() / len(logits)
-
-
-def contrastive_mean(similarity: Float[Tensor, "B B"], same: Bool[Tensor, "B B"]) -> Float[Tensor, ""]:
-    """Return the mean of InfoNCE's two directions, as in CLIP4Clip, DRL, CLIP2Video and CenterCLIP; else `info_nce`."""
-    return info_nce(similarity, same) / 2
-
-
-def sigmoid_pairs(logits: Float[Tensor, "A B"], same: Bool[Tensor, "A B"]) -> Float[Tensor, ""]:
     """Return SigLIP's loss: each text with each video is a question of its own, answered yes where `same` is true.
 
     The source is Zhai et al. (ICCV 2023), algorithm 1. logits: scaled similarities plus the bias, texts or classes x
@@ -49,6 +35,11 @@ def sigmoid_pairs(logits: Float[Tensor, "A B"], same: Bool[Tensor, "A B"]) -> Fl
     return (
         F.binary_cross_entropy_with_logits(logits, same.to(logits.dtype), reduction="sum") / logits.shape[1]
     )
+
+
+def contrastive_mean(similarity: Float[Tensor, "B B"], same: Bool[Tensor, "B B"]) -> Float[Tensor, ""]:
+    """Return the mean of InfoNCE's two directions, as in CLIP4Clip, DRL, CLIP2Video and CenterCLIP; else `info_nce`."""
+    return info_nce(similarity, same) / 2
 
 
 def classification(
