@@ -69,7 +69,7 @@ def model_folder(kind, folder: Path) -> str:
 def test_a_folder_brings_its_weights_pixels_and_tokenizer(kind, tmp_path, offline):
     name = model_folder(kind, tmp_path)
     ours = load_clip(name).eval()
-    assert ours.mean == (0.5, 0.5, 0.5) and ours.std == (0.25, 0.25, 0.25)
+    assert ours.pixels.mean == (0.5, 0.5, 0.5) and ours.pixels.std == (0.25, 0.25, 0.25)
     ids = open_clip.get_tokenizer(name)(TEXTS)
     assert ids.shape == (6, 40) and torch.equal(ours.tokenize(TEXTS), ids)
     if kind != "hugging face":  # whose open_clip class needs transformers, which stan leaves out
