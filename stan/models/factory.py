@@ -167,6 +167,7 @@ def _from_file(path: Path) -> DualEncoder:
             f"{path} was trained on other weights of {backbone} than those at hand: train it again"
         )
     model.temperature = metadata.get("temperature")
+    model.judges_pairs &= experiment.train.loss == "sigmoid"
     clip = model.clip
     trained_on = metadata.get("pixels", clip.pixels.saved[:2])  # before, only mean and std were a tag's own
     clip.pixels = replace(PixelSettings(*trained_on), size=clip.image_size)

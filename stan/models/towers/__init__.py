@@ -6,9 +6,9 @@ from collections.abc import Callable
 
 from torch import nn
 
-from stan.common.torchvision_compat import declare
+from stan.common.open_clip_import import prepare
 
-declare()
+prepare()
 
 from open_clip.timm_model import TimmModel  # noqa: E402
 from open_clip.transformer import VisionTransformer  # noqa: E402
