@@ -31,6 +31,7 @@ from stan.library.scoring import at_gain
 from stan.library.search import Options, Results, Search, frame_parts, stretch, window_parts
 from stan.library.sources import Addresses, Folder
 from stan.library.store import COLUMNS, Entry, Maker, Row, Store, is_id
+from stan.models import clip_names
 from stan.models.dual_encoder import DualEncoder
 from stan.models.factory import digest, load_model, same_weights
 from stan.models.similarity.cosine import Cosine
@@ -310,8 +311,7 @@ class Library:
         """
         if isinstance(self._wanted, DualEncoder):
             return type(self._wanted).__name__
-        name = str(self._wanted or self.made_by or DEFAULT_MODEL)
-        return str(Path(name).resolve()) if Path(name).exists() else name
+        return clip_names.anywhere(str(self._wanted or self.made_by or DEFAULT_MODEL))
 
     def _engine(self, name: str, jobs: int | None, window: float) -> IndexEngine:
         if name not in ENGINES:

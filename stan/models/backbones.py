@@ -4,30 +4,29 @@ from __future__ import annotations
 
 import difflib
 import json
-import pickle
-from collections.abc import Generator
-from contextlib import contextmanager
+import os
 from pathlib import Path
 from typing import Any
-
-from safetensors import SafetensorError
 
 from stan.common.open_clip_import import prepare
 from stan.common.paths import ASSETS
 from stan.data.preprocessing import OPENAI, PixelSettings
-from stan.models import checkpoint, pixel_settings
+from stan.models import local_folder, pixel_settings, weight_files
 from stan.models.clip import Clip
 from stan.models.hugging_face_text import HuggingFaceText
 from stan.models.tokenizer import CONTEXT, VOCABULARY, tokenizer_of
+from stan.models.towers import import_timm
 
 prepare()
 
 import open_clip  # noqa: E402
 from open_clip.coca_model import CoCa  # noqa: E402
-from open_clip.factory import load_checkpoint  # noqa: E402
+from open_clip.constants import HF_SAFE_WEIGHTS_NAME, HF_WEIGHTS_NAME  # noqa: E402
 from open_clip.model import CustomTextCLIP  # noqa: E402
 from open_clip.pretrained import get_pretrained_cfg  # noqa: E402
 from torch import nn  # noqa: E402
+
+from stan.models.open_clip_weights import is_wrapped, load_into, load_wrapped  # noqa: E402
 
 SHIPPED = {"tiny": "tiny_clip", "tiny-siglip": "tiny_siglip", "tiny-eva": "tiny_eva"}
 """Backbones whose weights ship, made by `stan pretrain`, and the name of their files."""
@@ -35,30 +34,26 @@ TINY_WEIGHTS = ASSETS / "weights" / "tiny_clip.safetensors"
 UNUSED_TEXT = {"context_length": 2, "vocab_size": 2, "width": 1, "heads": 1, "layers": 1}
 """open_clip always builds a text tower; this smallest one is thrown away."""
 LOCAL = "local-dir:"
-"""open_clip's prefix of a folder with a model: open_clip_config.json, weights, perhaps a tokenizer's files."""
-WEIGHTS = (
-    *("open_clip_model.safetensors", "open_clip_pytorch_model.safetensors", "open_clip_pytorch_model.bin"),
-    *("open_clip_pytorch_model.pth", "model.safetensors", "pytorch_model.bin", "pytorch_model.pth"),
-)
-"""Names of a model's weights in a folder, in open_clip's order."""
+"""open_clip's prefix of a folder with a model, which may stand before one."""
 
 
 def load_clip(backbone: str = "tiny", pretrained: str | None = None) -> Clip:
     """Return a CLIP by name.
 
-    backbone: one of `SHIPPED`, an architecture of open_clip (`ViT-B-32`, `coca_ViT-B-32`), or `local-dir:FOLDER` with a
-        model in open_clip's layout. Of a CoCa, only the two towers are kept, not the decoder that writes captions.
-    pretrained: None for the weights that ship or lie in the folder, `random`, an open_clip tag (`openai`), or a local
-        file or folder in open_clip's layout. With a tag, the activation that the tag was trained with is used, whatever
-        the name of the backbone says. For a local file of OpenAI's weights, choose the `-quickgelu` architecture.
+    backbone: one of `SHIPPED`, an architecture of open_clip (`stan backbones` lists them), or a folder with an
+        `open_clip_config.json`. Of a CoCa, only the two towers are kept, not the decoder that writes captions.
+    pretrained: None for the shipped weights or those in the folder, `random`, an open_clip tag (`openai`), or a
+        local file or folder in the layout of open_clip, of OpenAI or of Hugging Face. With a tag, the activation that
+        the tag was trained with is used, whatever the name of the backbone says; with a file, what an
+        `open_clip_config.json` or Hugging Face's `config.json` beside it says. For a lone file of OpenAI's weights,
+        choose the `-quickgelu` architecture.
 
     Frames are prepared as the tag was trained; those of a local file as it says itself or as an `open_clip_config.json`
     or `preprocessor_config.json` beside it does, otherwise, and with random weights, as for all tags of the backbone
     if these agree, else as for OpenAI's CLIPs. A Hugging Face tokenizer is read from beside the weights or from the
     hub's local cache, once a text needs it.
 
-    Raises ValueError for an unknown name, an architecture that is not reproduced here, and weights that cannot be
-    fetched or read.
+    Raises ValueError for an unknown name, a residual network, and weights that cannot be fetched or read.
     """
     config, pixels, weights = _described(backbone, pretrained)
     return from_config(config, pixels, weights, backbone)
@@ -69,21 +64,40 @@ def architecture(backbone: str = "tiny", pretrained: str | None = None) -> dict[
     return _described(backbone, pretrained)[0]
 
 
+def architectures() -> list[str]:
+    """Return the names of open_clip's architectures."""
+    return open_clip.list_models()
+
+
+def tags(backbone: str) -> dict[str, dict[str, Any]]:
+    """Return what open_clip says of each tag of an architecture: where its weights are, how they were trained."""
+    return {
+        tag: get_pretrained_cfg(backbone, tag) for tag in open_clip.list_pretrained_tags_by_model(backbone)
+    }
+
+
+def is_architecture(name: str) -> bool:
+    """Tell whether this is the name of an architecture rather than a folder."""
+    return name in SHIPPED or name in architectures()
+
+
+def closest(name: str) -> str:
+    """Return the names of architectures that a wrong name may have meant."""
+    return ", ".join(difflib.get_close_matches(name, [*architectures(), *SHIPPED], 5, 0.4)) or "none"
+
+
 def _described(backbone: str, pretrained: str | None) -> tuple[dict[str, Any], PixelSettings, Path | None]:
     """Return a CLIP's model config, how it reads pixels, and the file of its weights (None: random)."""
     config, weights = _architecture(backbone), None
-    tags = open_clip.list_pretrained_tags_by_model(backbone)
-    pixels = pixel_settings.shared(get_pretrained_cfg(backbone, tag) for tag in tags)
-    if backbone.startswith(LOCAL):
-        pretrained = pretrained or backbone.removeprefix(LOCAL)
-    if pretrained is None and backbone not in SHIPPED:
-        raise ValueError(f"{backbone} needs pretrained=: one of {', '.join(tags)}; a local file; or 'random'")
-    if pretrained is None or Path(pretrained).is_file():
-        weights = _present(Path(pretrained or shipped_weights(backbone)))
+    pixels = pixel_settings.shared(tags(backbone).values())
+    if (local := local_weights(backbone, pretrained)) is not None:
+        weights = weight_files.in_folder(local)
+        local_folder.tell(config, weights)
         pixels = pixel_settings.of_file(weights) or pixels
-    elif Path(pretrained).is_dir():
-        weights = _weights_in(Path(pretrained))
-        pixels = pixel_settings.of_file(weights) or pixels
+    elif pretrained is None:
+        raise ValueError(
+            f"{backbone} needs pretrained=: one of {', '.join(tags(backbone))}; a local file; or 'random'"
+        )
     elif pretrained != "random":
         tag = _tag(backbone, pretrained)
         config["quick_gelu"] = tag.get("quick_gelu", config.get("quick_gelu", False))
@@ -92,27 +106,23 @@ def _described(backbone: str, pretrained: str | None) -> tuple[dict[str, Any], P
     return config, pixels, weights
 
 
+def local_weights(backbone: str, pretrained: str | None) -> Path | None:
+    """Return the file or folder of weights that lies on this machine; None for a tag and for random weights."""
+    if pretrained is None and backbone in SHIPPED:
+        return _present(shipped_weights(backbone))
+    if pretrained is None:
+        return None if is_architecture(backbone) else _folder(backbone)
+    named = pretrained == "random" or get_pretrained_cfg(backbone, pretrained)
+    return Path(pretrained) if not named and Path(pretrained).exists() else None
+
+
+def _folder(backbone: str) -> Path:
+    return Path(backbone.removeprefix(LOCAL))
+
+
 def shipped_weights(backbone: str) -> Path:
     """Return the file of a shipped backbone's weights."""
     return ASSETS / "weights" / f"{SHIPPED[backbone]}.safetensors"
-
-
-def _document(backbone: str) -> dict[str, Any]:
-    """Return the open_clip_config.json in a folder."""
-    path = Path(backbone.removeprefix(LOCAL)) / "open_clip_config.json"
-    try:
-        return json.loads(path.read_text())
-    except (OSError, json.JSONDecodeError) as error:
-        raise ValueError(
-            f"{path} describes no model ({error}): name a folder in open_clip's layout"
-        ) from error
-
-
-def _weights_in(folder: Path) -> Path:
-    for name in WEIGHTS:
-        if (folder / name).is_file():
-            return folder / name
-    raise ValueError(f"{folder} holds no weights: put a file there, such as {WEIGHTS[0]}")
 
 
 def image_tower(backbone: str) -> nn.Module:
@@ -133,17 +143,12 @@ def from_config(
     _refuse_unsupported(config, name)
     tokenizer = tokenizer_of(config["text_cfg"], None if weights is None else weights.parent)
     model = _random(config)
-    shipped = None
-    if weights is not None:
-        with _wrong_weights(weights, name):
-            if _is_shipped(weights):
-                shipped = checkpoint.load(weights)[0]
-            else:
-                load_checkpoint(model, str(weights))  # ty: ignore[invalid-argument-type]  # takes a CoCa, too
+    wrapped = weights is not None and is_wrapped(weights)
+    if weights is not None and not wrapped:
+        load_into(model, weights, name)
     clip = Clip(model, pixels, tokenizer)
-    if weights is not None and shipped is not None:
-        with _wrong_weights(weights, name):
-            clip.load_state_dict(shipped)
+    if weights is not None and wrapped:
+        load_wrapped(clip, weights, name)
     return clip
 
 
@@ -154,6 +159,8 @@ def _random(config: dict[str, Any]) -> CustomTextCLIP | CoCa:
     """
     config = {key: value for key, value in config.items() if key != "custom_text"}
     vision, text = config["vision_cfg"], config["text_cfg"]
+    if "timm_model_name" in vision:
+        import_timm()
     own = text is not None and "hf_model_name" not in text
     config["vision_cfg"] = vision | {"output_tokens": False}
     if own:
@@ -176,16 +183,16 @@ def _hugging_face_text(text: dict[str, Any], embed_dim: int) -> HuggingFaceText:
 def _architecture(backbone: str) -> dict[str, Any]:
     if backbone in SHIPPED:
         return json.loads((ASSETS / "models" / f"{SHIPPED[backbone]}.json").read_text())
-    if backbone.startswith(LOCAL):
-        document = _document(backbone)
-        return document.get("model_cfg", document)
-    config = open_clip.get_model_config(backbone) if ":" not in backbone else None
-    if config is None:
-        close = difflib.get_close_matches(backbone, [*open_clip.list_models(), *SHIPPED], 5, 0.4)
+    if not is_architecture(backbone):
+        if (folder := _folder(backbone)).is_dir() or backbone.startswith(LOCAL):
+            return local_folder.architecture(folder)
         raise ValueError(
-            f"backbone {backbone!r} is neither shipped ({', '.join(SHIPPED)}) nor known to open_clip; close:"
-            f" {', '.join(close)}"
+            f"backbone {backbone!r} is neither shipped ({', '.join(SHIPPED)}) nor known to open_clip nor a folder of"
+            " weights; close:"
+            f" {closest(backbone)}"
         )
+    config = open_clip.get_model_config(backbone)
+    assert config is not None, "open_clip lists it"
     return config
 
 
@@ -204,8 +211,8 @@ def _refuse_unsupported(config: dict[str, Any], name: str) -> None:
 def _tag(backbone: str, pretrained: str) -> dict[str, Any]:
     tag = get_pretrained_cfg(backbone, pretrained)
     if not tag:
-        tags = ", ".join(open_clip.list_pretrained_tags_by_model(backbone)) or "none"
-        raise ValueError(f"pretrained {pretrained!r} is no file and no tag of {backbone} (its tags: {tags})")
+        known = ", ".join(tags(backbone)) or "none"
+        raise ValueError(f"pretrained {pretrained!r} is no file and no tag of {backbone} (its tags: {known})")
     return tag
 
 
@@ -219,28 +226,15 @@ def _fetch(backbone: str, pretrained: str, tag: dict[str, Any]) -> Path:
     try:
         return Path(open_clip.download_pretrained(tag))
     except Exception as error:  # the hub's client raises a dozen unrelated types without a network
+        repository, files = source(tag)
         raise ValueError(
-            f"the weights {pretrained!r} of {backbone} could not be fetched ({type(error).__name__}): run"
-            " once"
-            " with a network, or fetch the file elsewhere and give its path as pretrained=, or use the"
-            " backbone 'tiny'"
+            f"the weights {pretrained!r} of {backbone} are not here and could not be fetched ({type(error).__name__}):"
+            f" fetch {' or '.join(files)} of the repository {repository} where there is a network, and name the file:"
+            f" clip:{backbone}/FILE as a model, --backbone {backbone} --pretrained FILE in training"
         ) from error
 
 
-def _is_shipped(path: Path) -> bool:
-    """Tell whether the file was written by `stan pretrain`, under this wrapper's names."""
-    return path.suffix == ".safetensors" and checkpoint.kept_words(path) is not None
-
-
-@contextmanager
-def _wrong_weights(path: Path, name: str) -> Generator[None]:
-    """Turn what loading raises into one ValueError that names the file."""
-    try:
-        yield
-    except (RuntimeError, KeyError, OSError, ValueError, pickle.UnpicklingError, SafetensorError) as error:
-        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
-        raise ValueError(
-            f"{path} does not hold weights of {name} in open_clip's layout ({reason}): check that the file"
-            " is complete"
-            " and that the architecture is the one it was trained with"
-        ) from error
+def source(tag: dict[str, Any]) -> tuple[str, list[str]]:
+    """Return the repository of a tag's weights on Hugging Face's hub, and the files in it of which one is enough."""
+    repository, file = os.path.split(tag["hf_hub"])
+    return repository, [file] if file else [HF_SAFE_WEIGHTS_NAME, HF_WEIGHTS_NAME]
