@@ -216,7 +216,8 @@ def _parser() -> argparse.ArgumentParser:
         help="folder made by stan index, or an address on object storage; may be repeated",
     )
     parser.add_argument(
-        "--model", help="preset, run or checkpoint; the one that made the library if left out"
+        "--model",
+        help="preset, clip:ARCHITECTURE/TAG, run or checkpoint; the one that made the library if left out",
     )
     parser.add_argument(
         "--allow-folders",

@@ -97,7 +97,8 @@ class TrainConfig:
     loss: str = "cross-entropy"
     """cross-entropy: InfoNCE over pairs (the sum of both directions, as in STAN), cross-entropy over classes;
     contrastive-mean: the same, but the mean of both directions, as in CLIP4Clip; kl: ActionCLIP's loss, over a batch's
-    pairs."""
+    pairs; sigmoid: SigLIP's, each text (or class) with each video by itself, for a CLIP that was trained so: its own
+    scale and bias replace `temperature`, and `learned_scale` trains both."""
     sentences: str = "class"
     """Recognition: what a step compares its videos with. class: every class, each in a template drawn for it; video:
     the batch's own classes, each video's in a template drawn for it (ActionCLIP)."""

@@ -83,7 +83,7 @@ def imported(tree: ast.AST) -> Iterator[str]:
 
 def test_all_names_every_extra_but_those_that_stand_apart():
     (everything,) = map(Requirement, PROJECT["optional-dependencies"]["all"])
-    assert everything.extras == PROJECT["optional-dependencies"].keys() - {"all", "parity", "cluster", "docs"}
+    assert everything.extras == PROJECT["optional-dependencies"].keys() - {"all", "cluster", "docs"}
 
 
 def test_the_conda_road_leads_to_the_same_versions():

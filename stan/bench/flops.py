@@ -133,6 +133,11 @@ def _towers(backbone: str, frames: int) -> dict[str, Macs]:
     """Return the multiply-accumulates of CLIP alone: {"image"}, of one view; {"text"}, of one caption."""
     with torch.device("meta"):
         clip = load_clip(backbone, "random").eval()
+    return of_towers(clip, frames)
+
+
+def of_towers(clip: Clip, frames: int) -> dict[str, Macs]:
+    """Return the multiply-accumulates of a CLIP without values: {"image"}, of one view; {"text"}, of one caption."""
     pooled, video = VideoEncoder(clip, Temporal(clip, frames)), _video(clip, frames)
     ids = torch.zeros(1, clip.context_length, dtype=torch.long, device="meta")
     return {

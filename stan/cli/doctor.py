@@ -26,6 +26,7 @@ from stan.common.paths import ASSETS, BUNDLED, ROOT, project_folder
 DISTRIBUTION = "stan-video"
 REINSTALL = "run `make install` in the clone"
 FREE_BYTES = 2 * 10**9
+EXTRAS = ("notebooks", "apps", "texts", "tests")
 """Bytes that worlds, runs and libraries of the quick size need, with room to spare."""
 
 
@@ -92,7 +93,9 @@ def _dependencies() -> list[Check]:
         return [Check(f"package {DISTRIBUTION}", False, "imported, but not installed", REINSTALL)]
     tested, found = _tested_versions(), {}
     for requirement in map(Requirement, lines):
-        extra = next((e for e in ("notebooks", "apps", "tests") if f'"{e}"' in str(requirement.marker)), None)
+        extra = next(
+            (e for e in ("notebooks", "apps", "texts", "tests") if f'"{e}"' in str(requirement.marker)), None
+        )
         meant = requirement.marker is None or requirement.marker.evaluate({"extra": extra or ""})
         if meant and requirement.name not in {DISTRIBUTION, *found}:  # two extras may share a package
             found[requirement.name] = _dependency(requirement, tested.get(_normal(requirement.name)), extra)

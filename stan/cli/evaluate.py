@@ -66,7 +66,9 @@ def time(
     labels: Annotated[
         Path | None, typer.Option(help="A text file, one label per line: the best one in every order.")
     ] = None,
-    model: Annotated[str, typer.Option(help="A preset, a run's folder or a checkpoint.")] = "stan-tiny",
+    model: Annotated[
+        str, typer.Option(help="A preset, a CLIP (clip:ARCHITECTURE/TAG), a run's folder or a checkpoint.")
+    ] = "stan-tiny",
     draws: Annotated[int, typer.Option(help="Shuffled orders.")] = 99,
     seed: Annotated[int, typer.Option(help="Seed of the shuffling.", min=0)] = 0,
     as_json: Json = False,

@@ -9,7 +9,9 @@ import typer
 
 from stan.cli.output import Json, emit, quiet, say, table
 
-Model = Annotated[str, typer.Option(help="A preset, a run's folder or a checkpoint.")]
+Model = Annotated[
+    str, typer.Option(help="A preset, a CLIP (clip:ARCHITECTURE/TAG), a run's folder or a checkpoint.")
+]
 
 
 def explain(

@@ -10,12 +10,16 @@ from typing import Annotated, Any
 
 import typer
 
-from stan.cli.light import leave_out_unused
 from stan.cli.output import Json, emit, quiet, say, table
+from stan.common.light import leave_out_unused
 
 Library = Annotated[str, typer.Option(help="Folder of the library, or an address such as s3://BUCKET/NAME.")]
 Model = Annotated[
-    str | None, typer.Option(help="A preset, a run's folder or a checkpoint; the library's own by default.")
+    str | None,
+    typer.Option(
+        help="A preset, a CLIP (clip:ARCHITECTURE/TAG, see stan backbones), a run's folder or a checkpoint; the"
+        " library's own by default."
+    ),
 ]
 
 _LIBRARY = "libraries/own"

@@ -89,11 +89,12 @@ def recognise(
     The result: {"video", "labels": [{"label", "probability", "score"}], "none": {"probability", "rejected", "bank"},
     "alike": [[a, b, cosine]], "over_time": {"of", "times", "labels", "best", "probabilities"}, "temperature",
     "calibrated", "ms"}. probability: softmax of score / temperature over all labels, given that one of them is right.
-    calibrated: whether the temperature was fitted (`stan.evaluation.calibration`). If not, it is CLIP's own, and
-    probabilities are only good for comparison. none: see `none_of_these`; None for a classifier, which knows its own
-    classes only. alike: see `too_alike`, for scores that are cosines; also holds labels given twice. over_time: times
-    in seconds, the best label at each, and probabilities (times, labels) of the labels shown. ms: milliseconds for
-    encoding the video and for scoring the labels.
+    match: probability of the label alone, whatever the other labels are (see `DualEncoder.pair_probability`); only from
+    models that judge pairs one by one, such as SigLIP. calibrated: whether the temperature was fitted
+    (`stan.evaluation.calibration`). If not, it is CLIP's own, and probabilities are only good for comparison. none: see
+    `none_of_these`; None for a classifier, which knows its own classes only. alike: see `too_alike`, for scores that
+    are cosines; also holds labels given twice. over_time: times in seconds, the best label at each, and probabilities
+    (times, labels) of the labels shown. ms: milliseconds for encoding the video and for scoring the labels.
 
     Raises ValueError without labels, for another number of labels than a classifier has classes and for another
     average, VideoError for a video that can't be decoded.
@@ -111,11 +112,14 @@ def recognise(
     encoded = time.perf_counter()
     scored = _scored(model, names, templates, average, seen.output(), temperature)
     scores, chances = (of_video[0] for of_video in scored)
+    matches = model.pair_probability(scores)
     best = chances.topk(min(top, len(names))).indices.tolist()
     found = {
         "video": seen.name,
         "labels": [
-            {"label": names[i], "probability": float(chances[i]), "score": float(scores[i])} for i in best
+            {"label": names[i], "probability": float(chances[i]), "score": float(scores[i])}
+            | ({} if matches is None else {"match": float(matches[i])})
+            for i in best
         ],
         "none": _none(model, seen, names, scores, templates, temperature),
         "alike": repeated + _alike(model, names, templates, temperature),

@@ -31,6 +31,7 @@ from stan.library.scoring import at_gain
 from stan.library.search import Options, Results, Search, frame_parts, stretch, window_parts
 from stan.library.sources import Addresses, Folder
 from stan.library.store import COLUMNS, Entry, Maker, Row, Store, is_id
+from stan.models import clip_names
 from stan.models.dual_encoder import DualEncoder
 from stan.models.factory import digest, load_model, same_weights
 from stan.models.similarity.cosine import Cosine
@@ -164,9 +165,10 @@ class Library:
 
         In the results, score is the cosine of the query and the video's best window. percentile is the percentage of a
         bank of unrelated sentences that fit this video less. prominence is the number of the bank's standard deviations
-        by which the score lies above the bank's mean. start, end and the curve's times are in seconds. `.ms` holds the
-        milliseconds spent on encoding and on searching. `.no_match` is True if unrelated sentences also reach the best
-        result's prominence.
+        by which the score lies above the bank's mean. start, end and the curve's times are in seconds. Results of a
+        model that judges pairs one by one, such as SigLIP, also have `match`, the probability that query and video
+        belong together. `.ms` holds the milliseconds spent on encoding and on searching. `.no_match` is True if
+        unrelated sentences also reach the best result's prominence.
         Raises ValueError for a query that cannot be parsed or whose terms cancel each other out, and for a model for
         which a sentence alone has no vector.
         """
@@ -178,7 +180,15 @@ class Library:
         assert isinstance(wanted, torch.Tensor), "a query has terms"
         if wanted.norm() < 1e-4:
             raise ValueError(f"the terms of {query!r} cancel each other out: nothing is left to look for")
-        return _timed(query, find, F.normalize(wanted, dim=-1), options, started)
+        return self._judged(_timed(query, find, F.normalize(wanted, dim=-1), options, started))
+
+    def _judged(self, results: Results) -> Results:
+        """Add `match` to the results if the model judges pairs one by one."""
+        matches = self.model.pair_probability(torch.tensor([one["score"] for one in results]))
+        if matches is not None:
+            for one, match in zip(results, matches.tolist(), strict=True):
+                one["match"] = match
+        return results
 
     def similar(
         self,
@@ -301,8 +311,7 @@ class Library:
         """
         if isinstance(self._wanted, DualEncoder):
             return type(self._wanted).__name__
-        name = str(self._wanted or self.made_by or DEFAULT_MODEL)
-        return str(Path(name).resolve()) if Path(name).exists() else name
+        return clip_names.anywhere(str(self._wanted or self.made_by or DEFAULT_MODEL))
 
     def _engine(self, name: str, jobs: int | None, window: float) -> IndexEngine:
         if name not in ENGINES:

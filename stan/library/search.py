@@ -26,7 +26,7 @@ class Results(list[dict[str, Any]]):
     """The results of a search, best first: one dict per video.
 
     Keys: video (path), id, name, folder, score, percentile, prominence, start, end and duration (seconds), curve:
-    {"times" (seconds), "scores"}.
+    {"times" (seconds), "scores"}; from some models match (see `Library.search`).
     """
 
     def __init__(

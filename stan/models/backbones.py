@@ -2,55 +2,58 @@
 
 from __future__ import annotations
 
-import copy
 import difflib
 import json
-import pickle
-from collections.abc import Generator
-from contextlib import contextmanager
+import os
 from pathlib import Path
 from typing import Any
 
-from safetensors import SafetensorError
-
+from stan.common.open_clip_import import prepare
 from stan.common.paths import ASSETS
-from stan.common.torchvision_compat import declare
 from stan.data.preprocessing import OPENAI, PixelSettings
-from stan.models import checkpoint, pixel_settings
+from stan.models import local_folder, pixel_settings, weight_files
 from stan.models.clip import Clip
+from stan.models.hugging_face_text import HuggingFaceText
+from stan.models.tokenizer import CONTEXT, VOCABULARY, tokenizer_of
+from stan.models.towers import import_timm
 
-declare()
+prepare()
 
 import open_clip  # noqa: E402
 from open_clip.coca_model import CoCa  # noqa: E402
-from open_clip.factory import load_checkpoint  # noqa: E402
+from open_clip.constants import HF_SAFE_WEIGHTS_NAME, HF_WEIGHTS_NAME  # noqa: E402
 from open_clip.model import CustomTextCLIP  # noqa: E402
 from open_clip.pretrained import get_pretrained_cfg  # noqa: E402
 from torch import nn  # noqa: E402
+
+from stan.models.open_clip_weights import is_wrapped, load_into, load_wrapped  # noqa: E402
 
 SHIPPED = {"tiny": "tiny_clip", "tiny-siglip": "tiny_siglip", "tiny-eva": "tiny_eva"}
 """Backbones whose weights ship, made by `stan pretrain`, and the name of their files."""
 TINY_WEIGHTS = ASSETS / "weights" / "tiny_clip.safetensors"
 UNUSED_TEXT = {"context_length": 2, "vocab_size": 2, "width": 1, "heads": 1, "layers": 1}
 """open_clip always builds a text tower; this smallest one is thrown away."""
-VOCABULARY = 49408  # vocabulary size of open_clip's own tokenizer
+LOCAL = "local-dir:"
+"""open_clip's prefix of a folder with a model, which may stand before one."""
 
 
 def load_clip(backbone: str = "tiny", pretrained: str | None = None) -> Clip:
     """Return a CLIP by name.
 
-    backbone: one of `SHIPPED` or an architecture of open_clip (`ViT-B-32`, `coca_ViT-B-32`). Of a CoCa, only the two
-        towers are kept, not the decoder that writes captions.
-    pretrained: None for the shipped weights, `random`, an open_clip tag (`openai`) or a local file in
-        open_clip's layout. With a tag, the activation that the tag was trained with is used, whatever the name of the
-        backbone says. For a local file of OpenAI's weights, choose the `-quickgelu` architecture.
+    backbone: one of `SHIPPED`, an architecture of open_clip (`stan backbones` lists them), or a folder with an
+        `open_clip_config.json`. Of a CoCa, only the two towers are kept, not the decoder that writes captions.
+    pretrained: None for the shipped weights or those in the folder, `random`, an open_clip tag (`openai`), or a
+        local file or folder in the layout of open_clip, of OpenAI or of Hugging Face. With a tag, the activation that
+        the tag was trained with is used, whatever the name of the backbone says; with a file, what an
+        `open_clip_config.json` or Hugging Face's `config.json` beside it says. For a lone file of OpenAI's weights,
+        choose the `-quickgelu` architecture.
 
     Frames are prepared as the tag was trained; those of a local file as it says itself or as an `open_clip_config.json`
     or `preprocessor_config.json` beside it does, otherwise, and with random weights, as for all tags of the backbone
-    if these agree, else as for OpenAI's CLIPs.
+    if these agree, else as for OpenAI's CLIPs. A Hugging Face tokenizer is read from beside the weights or from the
+    hub's local cache, once a text needs it.
 
-    Raises ValueError for an unknown name, an architecture that is neither a CoCa nor a ViT with a text tower read at
-    its end token, and weights that cannot be fetched or read.
+    Raises ValueError for an unknown name, a residual network, and weights that cannot be fetched or read.
     """
     config, pixels, weights = _described(backbone, pretrained)
     return from_config(config, pixels, weights, backbone)
@@ -61,22 +64,60 @@ def architecture(backbone: str = "tiny", pretrained: str | None = None) -> dict[
     return _described(backbone, pretrained)[0]
 
 
+def architectures() -> list[str]:
+    """Return the names of open_clip's architectures."""
+    return open_clip.list_models()
+
+
+def tags(backbone: str) -> dict[str, dict[str, Any]]:
+    """Return what open_clip says of each tag of an architecture: where its weights are, how they were trained."""
+    return {
+        tag: get_pretrained_cfg(backbone, tag) for tag in open_clip.list_pretrained_tags_by_model(backbone)
+    }
+
+
+def is_architecture(name: str) -> bool:
+    """Tell whether this is the name of an architecture rather than a folder."""
+    return name in SHIPPED or name in architectures()
+
+
+def closest(name: str) -> str:
+    """Return the names of architectures that a wrong name may have meant."""
+    return ", ".join(difflib.get_close_matches(name, [*architectures(), *SHIPPED], 5, 0.4)) or "none"
+
+
 def _described(backbone: str, pretrained: str | None) -> tuple[dict[str, Any], PixelSettings, Path | None]:
     """Return a CLIP's model config, how it reads pixels, and the file of its weights (None: random)."""
     config, weights = _architecture(backbone), None
-    tags = open_clip.list_pretrained_tags_by_model(backbone)
-    pixels = pixel_settings.shared(get_pretrained_cfg(backbone, tag) for tag in tags)
-    if pretrained is None and backbone not in SHIPPED:
-        raise ValueError(f"{backbone} needs pretrained=: one of {', '.join(tags)}; a local file; or 'random'")
-    if pretrained is None or Path(pretrained).is_file():
-        weights = _present(Path(pretrained or shipped_weights(backbone)))
+    pixels = pixel_settings.shared(tags(backbone).values())
+    if (local := local_weights(backbone, pretrained)) is not None:
+        weights = weight_files.in_folder(local)
+        local_folder.tell(config, weights)
         pixels = pixel_settings.of_file(weights) or pixels
+    elif pretrained is None:
+        raise ValueError(
+            f"{backbone} needs pretrained=: one of {', '.join(tags(backbone))}; a local file; or 'random'"
+        )
     elif pretrained != "random":
         tag = _tag(backbone, pretrained)
-        config["quick_gelu"] = tag.get("quick_gelu", False)
+        config["quick_gelu"] = tag.get("quick_gelu", config.get("quick_gelu", False))
         pixels = pixel_settings.told(tag)
         weights = _fetch(backbone, pretrained, tag)
     return config, pixels, weights
+
+
+def local_weights(backbone: str, pretrained: str | None) -> Path | None:
+    """Return the file or folder of weights that lies on this machine; None for a tag and for random weights."""
+    if pretrained is None and backbone in SHIPPED:
+        return _present(shipped_weights(backbone))
+    if pretrained is None:
+        return None if is_architecture(backbone) else _folder(backbone)
+    named = pretrained == "random" or get_pretrained_cfg(backbone, pretrained)
+    return Path(pretrained) if not named and Path(pretrained).exists() else None
+
+
+def _folder(backbone: str) -> Path:
+    return Path(backbone.removeprefix(LOCAL))
 
 
 def shipped_weights(backbone: str) -> Path:
@@ -100,29 +141,15 @@ def from_config(
     A config whose `text_cfg` is None gives a model without a text tower. pixels: their size is that of the tower.
     """
     _refuse_unsupported(config, name)
-    tokenizer = None
-    if config["text_cfg"] is not None and config["text_cfg"].get("vocab_size", VOCABULARY) == VOCABULARY:
-        tokenizer = _tokenizer(config["text_cfg"].get("context_length", 77))
+    tokenizer = tokenizer_of(config["text_cfg"], None if weights is None else weights.parent)
     model = _random(config)
-    shipped = None
-    if weights is not None:
-        with _wrong_weights(weights, name):
-            if _is_shipped(weights):
-                shipped = checkpoint.load(weights)[0]
-            else:
-                load_checkpoint(model, str(weights))  # ty: ignore[invalid-argument-type]  # takes a CoCa, too
+    wrapped = weights is not None and is_wrapped(weights)
+    if weights is not None and not wrapped:
+        load_into(model, weights, name)
     clip = Clip(model, pixels, tokenizer)
-    if weights is not None and shipped is not None:
-        with _wrong_weights(weights, name):
-            clip.load_state_dict(shipped)
+    if weights is not None and wrapped:
+        load_wrapped(clip, weights, name)
     return clip
-
-
-def _tokenizer(context_length: int) -> Any:
-    """Copy open_clip's own tokenizer, because reading the vocabulary again takes longer than the tiny CLIP does."""
-    tokenizer = copy.copy(open_clip.tokenizer._tokenizer)
-    tokenizer.context_length = context_length
-    return tokenizer
 
 
 def _random(config: dict[str, Any]) -> CustomTextCLIP | CoCa:
@@ -131,33 +158,48 @@ def _random(config: dict[str, Any]) -> CustomTextCLIP | CoCa:
     Its image tower returns the embedding alone. Its text tower also returns the tokens if it reads captions at a CLS.
     """
     config = {key: value for key, value in config.items() if key != "custom_text"}
-    vision, text = config["vision_cfg"], config["text_cfg"] or UNUSED_TEXT
+    vision, text = config["vision_cfg"], config["text_cfg"]
+    if "timm_model_name" in vision:
+        import_timm()
+    own = text is not None and "hf_model_name" not in text
     config["vision_cfg"] = vision | {"output_tokens": False}
-    config["text_cfg"] = text | {"output_tokens": text.get("embed_cls", False)}
+    if own:
+        config["text_cfg"] = text | {"output_tokens": text.get("embed_cls", False)}
+    else:  # a CoCa's decoder takes its vocabulary from here
+        config["text_cfg"] = UNUSED_TEXT | ({} if text is None else {"vocab_size": VOCABULARY})
     model = (CoCa if "multimodal_cfg" in config else CustomTextCLIP)(**config)
-    if text is UNUSED_TEXT:
-        model.text = None
+    if not own:
+        model.text = None if text is None else _hugging_face_text(text, config["embed_dim"])
     return model
+
+
+def _hugging_face_text(text: dict[str, Any], embed_dim: int) -> HuggingFaceText:
+    """Return the text tower, with open_clip's defaults for what its config leaves out."""
+    pooler, projection = text.get("hf_pooler_type", "mean_pooler"), text.get("hf_proj_type", "mlp")
+    length = text.get("context_length", CONTEXT)
+    return HuggingFaceText(text["hf_model_name"], embed_dim, pooler, projection, length)
 
 
 def _architecture(backbone: str) -> dict[str, Any]:
     if backbone in SHIPPED:
         return json.loads((ASSETS / "models" / f"{SHIPPED[backbone]}.json").read_text())
-    config = open_clip.get_model_config(backbone) if ":" not in backbone else None
-    if config is None:
-        close = difflib.get_close_matches(backbone, [*open_clip.list_models(), *SHIPPED], 5, 0.4)
+    if not is_architecture(backbone):
+        if (folder := _folder(backbone)).is_dir() or backbone.startswith(LOCAL):
+            return local_folder.architecture(folder)
         raise ValueError(
-            f"backbone {backbone!r} is neither shipped ({', '.join(SHIPPED)}) nor known to open_clip; close:"
-            f" {', '.join(close)}"
+            f"backbone {backbone!r} is neither shipped ({', '.join(SHIPPED)}) nor known to open_clip nor a folder of"
+            " weights; close:"
+            f" {closest(backbone)}"
         )
+    config = open_clip.get_model_config(backbone)
+    assert config is not None, "open_clip lists it"
     return config
 
 
 def _refuse_unsupported(config: dict[str, Any], name: str) -> None:
     """Raise ValueError for a residual network, and for a text tower that isn't reproduced."""
     vision, text = config["vision_cfg"], config["text_cfg"] or {}
-    unsupported = [key for key in ("hf_model_name",) if text.get(key)]
-    unsupported += ["residual network"] * isinstance(vision.get("layers"), list)
+    unsupported = ["residual network"] * isinstance(vision.get("layers"), list)
     unsupported += ["text pool_type"] * (text.get("pool_type", "argmax") == "none")
     if unsupported:
         raise ValueError(
@@ -169,8 +211,8 @@ def _refuse_unsupported(config: dict[str, Any], name: str) -> None:
 def _tag(backbone: str, pretrained: str) -> dict[str, Any]:
     tag = get_pretrained_cfg(backbone, pretrained)
     if not tag:
-        tags = ", ".join(open_clip.list_pretrained_tags_by_model(backbone)) or "none"
-        raise ValueError(f"pretrained {pretrained!r} is no file and no tag of {backbone} (its tags: {tags})")
+        known = ", ".join(tags(backbone)) or "none"
+        raise ValueError(f"pretrained {pretrained!r} is no file and no tag of {backbone} (its tags: {known})")
     return tag
 
 
@@ -184,28 +226,15 @@ def _fetch(backbone: str, pretrained: str, tag: dict[str, Any]) -> Path:
     try:
         return Path(open_clip.download_pretrained(tag))
     except Exception as error:  # the hub's client raises a dozen unrelated types without a network
+        repository, files = source(tag)
         raise ValueError(
-            f"the weights {pretrained!r} of {backbone} could not be fetched ({type(error).__name__}): run"
-            " once"
-            " with a network, or fetch the file elsewhere and give its path as pretrained=, or use the"
-            " backbone 'tiny'"
+            f"the weights {pretrained!r} of {backbone} are not here and could not be fetched ({type(error).__name__}):"
+            f" fetch {' or '.join(files)} of the repository {repository} where there is a network, and name the file:"
+            f" clip:{backbone}/FILE as a model, --backbone {backbone} --pretrained FILE in training"
         ) from error
 
 
-def _is_shipped(path: Path) -> bool:
-    """Tell whether the file was written by `stan pretrain`, under this wrapper's names."""
-    return path.suffix == ".safetensors" and checkpoint.kept_words(path) is not None
-
-
-@contextmanager
-def _wrong_weights(path: Path, name: str) -> Generator[None]:
-    """Turn what loading raises into one ValueError that names the file."""
-    try:
-        yield
-    except (RuntimeError, KeyError, OSError, ValueError, pickle.UnpicklingError, SafetensorError) as error:
-        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
-        raise ValueError(
-            f"{path} does not hold weights of {name} in open_clip's layout ({reason}): check that the file"
-            " is complete"
-            " and that the architecture is the one it was trained with"
-        ) from error
+def source(tag: dict[str, Any]) -> tuple[str, list[str]]:
+    """Return the repository of a tag's weights on Hugging Face's hub, and the files in it of which one is enough."""
+    repository, file = os.path.split(tag["hf_hub"])
+    return repository, [file] if file else [HF_SAFE_WEIGHTS_NAME, HF_WEIGHTS_NAME]

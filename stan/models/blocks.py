@@ -10,10 +10,10 @@ from einops import rearrange
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from stan.common.torchvision_compat import declare
+from stan.common.open_clip_import import prepare
 from stan.models.attention import Attention, attend
 
-declare()
+prepare()
 
 from open_clip.transformer import QuickGELU  # noqa: E402
 

@@ -55,6 +55,12 @@ def metadata(path: str | Path) -> dict[str, Any]:
         return json.loads((file.metadata() or {}).get("stan", "{}"))
 
 
+def names(path: str | Path) -> list[str]:
+    """Return the names of the tensors, without reading them. Raises the same errors as `load`."""
+    with _opened(path) as file:
+        return list(file.keys())
+
+
 def kept_words(path: str | Path) -> list[int] | None:
     """Return the token ids whose embeddings the file keeps; None if it keeps all. Raises the same errors as `load`."""
     with _opened(path) as file:

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import pickle
-import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -14,9 +12,9 @@ from torch import Tensor
 
 from stan.common.files import digest
 from stan.data.preprocessing import OPENAI, PixelSettings
-from stan.models import layouts, pixel_settings
+from stan.models import layouts, pixel_settings, weight_files
 from stan.models.backbones import architecture, from_config, load_clip
-from stan.models.checkpoint import fill, load, save
+from stan.models.checkpoint import fill, save
 from stan.models.dual_encoder import DualEncoder
 from stan.models.layouts.clip import architecture as implied
 from stan.models.temporal import build as build_temporal
@@ -254,7 +252,7 @@ def _report(
 
 def _weights(path: Path) -> dict[str, Tensor]:
     """Return a file's tensors, without what training scripts wrap around them."""
-    state = _unwrapped(_content(path))
+    state = _unwrapped(weight_files.content(path))
     if not state:
         raise ValueError(
             f"{path} holds no state dict: expected names and tensors, at the top or under one of {', '.join(NESTED)}"
@@ -274,36 +272,6 @@ def _unwrapped(content: Any) -> dict[str, Tensor]:
         return {f"{name}.{key}": value for name in both for key, value in _unwrapped(both[name]).items()}
     nested = next((content[name] for name in NESTED if isinstance(content.get(name), dict)), content)
     return nested if all(isinstance(value, Tensor) for value in nested.values()) else {}
-
-
-def _content(path: Path) -> Any:
-    if path.is_dir():
-        raise ValueError(f"{path} is a folder: name the file of weights in it")
-    if not path.exists():
-        raise ValueError(f"{path} is missing: check the path")
-    if path.suffix == ".safetensors":
-        return load(path)[0]
-    try:
-        return torch.load(path, map_location="cpu", weights_only=True)
-    except (OSError, RuntimeError, EOFError, KeyError, ValueError, pickle.UnpicklingError) as error:
-        raise ValueError(f"{path} {_why_unreadable(path, error)}") from error
-
-
-def _why_unreadable(path: Path, error: Exception) -> str:
-    """Return what stands in a file that torch doesn't read as plain tensors, and what to do."""
-    other = re.search(r"GLOBAL (\S+) was not an allowed global", str(error))
-    if other:
-        return (
-            f"is not a file of plain tensors: it also holds a {other[1]}, and loading that could execute code."
-            " Where you trust the file and have that package, load it with torch.load(..., weights_only=False)"
-            " and save the dict of tensors alone"
-        )
-    reason = next(iter(str(error).splitlines()), type(error).__name__)
-    if isinstance(error, pickle.UnpicklingError):  # whose text advises to load the file without this guard
-        reason = "no pickle of tensors"
-    return (
-        f"is not a file of plain tensors ({reason}): check that it is complete, or save its state dict again"
-    )
 
 
 def _finite(state: dict[str, Tensor]) -> dict[str, Tensor]:

@@ -18,7 +18,7 @@ from stan.models.backbones import load_clip
 from stan.models.clip import Clip
 from stan.models.similarity.cosine import Cosine
 from stan.models.temporal.base import Temporal
-from stan.models.text_tower import TextOutput
+from stan.models.text_tower import TextOutput, text_blocks
 from stan.models.video_encoder import VideoEncoder, VideoOutput
 
 if TYPE_CHECKING:
@@ -40,6 +40,9 @@ class DualEncoder(nn.Module):
         score.attach(temporal)
         self.encoder = VideoEncoder(clip, temporal, score.read, score.projected)
         self.score = score
+        self.judges_pairs = clip.logit_bias is not None
+        """Whether scaled cosines plus the bias are still logits, as in the CLIP's own training (see
+        `pair_probability`): not so after training with a loss that has no bias."""
         self.temperature: float | None = None
         """Cosines are divided by it to become probabilities; None until it has been fitted."""
 
@@ -60,6 +63,21 @@ class DualEncoder(nn.Module):
     def logit_scale(self) -> nn.Parameter:
         """Logarithm of the factor by which CLIP turns a cosine into a logit."""
         return self.clip.logit_scale
+
+    @property
+    def logit_bias(self) -> nn.Parameter | None:
+        """What is added to the logit of a text and a video; None for a CLIP that never judged pairs one by one."""
+        return self.clip.logit_bias
+
+    def pair_probability(self, scores: Float[Tensor, "*shape"]) -> Float[Tensor, "*shape"] | None:
+        """Return the probability that text and video belong together, whatever else there is, from their scores.
+
+        None for models that only compare pairs with each other.
+        """
+        if self.logit_bias is None or not self.judges_pairs:
+            return None
+        scale, bias = self.logit_scale.detach().exp(), self.logit_bias.detach()
+        return (scores * scale.to(scores) + bias.to(scores)).sigmoid()
 
     @property
     def vectors_of_sentences(self) -> bool:
@@ -150,6 +168,6 @@ def whole_blocks(model: DualEncoder) -> Iterator[nn.Module]:
 
     A method that changes CLIP's blocks calls their parts separately, so those blocks are left out.
     """
-    yield from model.clip.text.transformer.resblocks
+    yield from text_blocks(model.clip.text)
     yield from model.clip.blocks[: model.temporal.changes_from]
     yield from model.temporal.own_blocks

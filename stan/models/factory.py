@@ -14,7 +14,7 @@ from torch import Tensor
 from stan.common.paths import ASSETS
 from stan.config import Experiment, ModelConfig, from_dict, to_dict
 from stan.data.preprocessing import PixelSettings
-from stan.models import checkpoint
+from stan.models import checkpoint, clip_names
 from stan.models.backbones import SHIPPED, shipped_weights
 from stan.models.convert import assemble, load_released
 from stan.models.dual_encoder import DualEncoder, build
@@ -54,20 +54,27 @@ PRESETS: dict[str, tuple[ModelConfig, int]] = {
 def load_model(name: str | Path, pretrained: str | None = None) -> DualEncoder:
     """Return a model by name, in evaluation mode.
 
-    name: `stan-tiny` (trained, shipped), one of `PRESETS`, a run's folder, or a checkpoint. A checkpoint may come from
-        a run, be converted, or be in the layout of the released STAN or of a CLIP.
+    name: `stan-tiny` (trained, shipped), one of `PRESETS`, a bare CLIP (`clip:ViT-B-16-SigLIP2/webli`, see
+        `stan.models.clip_names`), a run's folder, or a checkpoint. A checkpoint may come from a run, be converted, or
+        be in the layout of the released STAN or of a CLIP.
     pretrained: other weights for a preset's CLIP (see `load_clip`).
 
     Raises ValueError for a name that is none of these and for weights that cannot be loaded.
     """
-    if name in PRESETS:
-        config, frames = PRESETS[name]
+    if name in PRESETS or str(name).startswith(clip_names.PREFIX):
+        config, frames = PRESETS.get(str(name)) or bare_clip(str(name))
         return build(replace(config, pretrained=pretrained or config.pretrained), frames).eval()
     if pretrained is not None:
         raise ValueError(
-            f"{name} brings its own weights: pretrained= is for the presets {', '.join(PRESETS)}"
+            f"{name} brings its own weights: pretrained= is for the presets {', '.join(PRESETS)} and for clip:NAME"
         )
     return _from_file(_file(name))
+
+
+def bare_clip(name: str) -> tuple[ModelConfig, int]:
+    """Return the config and the number of frames of a CLIP without training: the mean over frames."""
+    backbone, weights = clip_names.split(name)
+    return ModelConfig(backbone, weights, "mean"), 12
 
 
 def save_model(path: str | Path, model: DualEncoder, experiment: Experiment) -> None:
@@ -134,7 +141,8 @@ def _file(name: str | Path) -> Path:
     if not path.is_file():
         names = ", ".join(["stan-tiny", *PRESETS])
         raise ValueError(
-            f"no model {str(name)!r} ({path} is missing): name a preset ({names}), a run or a checkpoint"
+            f"no model {str(name)!r} ({path} is missing): name a preset ({names}), a CLIP (clip:ARCHITECTURE/TAG, see"
+            " `stan backbones`), a run or a checkpoint"
         )
     return path
 
@@ -167,6 +175,7 @@ def _from_file(path: Path) -> DualEncoder:
             f"{path} was trained on other weights of {backbone} than those at hand: train it again"
         )
     model.temperature = metadata.get("temperature")
+    model.judges_pairs &= experiment.train.loss == "sigmoid"
     clip = model.clip
     trained_on = metadata.get("pixels", clip.pixels.saved[:2])  # before, only mean and std were a tag's own
     clip.pixels = replace(PixelSettings(*trained_on), size=clip.image_size)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 import torch
@@ -12,6 +12,7 @@ from torch import Tensor, nn
 
 from stan.data.preprocessing import last_tokens
 from stan.models.blocks import with_fewer_passes
+from stan.models.hugging_face_text import HuggingFaceText
 
 TextTokens = Callable[[Tensor, Tensor], tuple[Tensor, Tensor]]
 """Maps token embeddings (B, L, D) and positions of the end tokens (B,) to those that the text tower reads instead."""
@@ -41,9 +42,15 @@ def text_tower(text: Any) -> Any:
     """Return open_clip's text tower with a quick GELU of fewer passes, in place; for None, what stands for none."""
     if text is None:
         return NoText()
-    for block in text.transformer.resblocks:
-        block.mlp = with_fewer_passes(block.mlp)
+    if not isinstance(text, HuggingFaceText):
+        for block in text.transformer.resblocks:
+            block.mlp = with_fewer_passes(block.mlp)
     return text
+
+
+def text_blocks(text: Any) -> Sequence[nn.Module]:
+    """Return the tower's blocks, each of which is only run as a whole."""
+    return text.blocks if isinstance(text, HuggingFaceText) else text.transformer.resblocks
 
 
 def reads_padding(text: Any) -> bool:
@@ -52,7 +59,7 @@ def reads_padding(text: Any) -> bool:
     So it is without a causal mask, unless another mask hides the padding, and where the last place is read. A CoCa
     pads its captions itself.
     """
-    if isinstance(text, NoText) or text.cls_emb is not None:
+    if isinstance(text, NoText | HuggingFaceText) or text.cls_emb is not None:
         return False
     return text.pool_type == "last" or (text.attn_mask is None and not text.use_pad_mask)
 
@@ -72,6 +79,8 @@ def embedded(text: Any, ids: Int[Tensor, "B L"], text_tokens: TextTokens | None 
             f"{length} tokens per caption; this CLIP also reads the padding: hand over all {text.context_length}"
             " tokens, as `Clip.tokenize` returns them"
         )
+    if isinstance(text, HuggingFaceText):  # which methods that change the words refuse
+        return TextOutput(*text(ids))
     if text.cls_emb is not None:
         return _embedded_at_cls(text, ids)
     x, end = text.token_embedding(ids), end_tokens(text, ids)

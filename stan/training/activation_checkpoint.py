@@ -9,6 +9,7 @@ from typing import Any
 from torch.utils.checkpoint import checkpoint
 
 from stan.models.dual_encoder import DualEncoder
+from stan.models.text_tower import text_blocks
 
 
 def recompute(model: DualEncoder) -> None:
@@ -17,7 +18,7 @@ def recompute(model: DualEncoder) -> None:
     These are the blocks of both towers, with whatever the temporal method does inside them, and the method's own.
     """
     model.temporal.inside = _recomputed(model.temporal.inside)
-    for block in [*model.clip.text.transformer.resblocks, *model.temporal.own_blocks]:
+    for block in [*text_blocks(model.clip.text), *model.temporal.own_blocks]:
         block.forward = _recomputed(block.forward)
 
 

@@ -74,7 +74,11 @@ def _check_targets(experiment: Experiment) -> None:
     if not asked:
         return
     names = " and ".join(f"train.{name}" for name in asked)
-    if task(experiment.data.suite) != "recognition" or recipe.loss == "kl" or recipe.sentences == "video":
+    if (
+        task(experiment.data.suite) != "recognition"
+        or recipe.loss in ("kl", "sigmoid")
+        or recipe.sentences == "video"
+    ):
         raise ValueError(f"{names}: only the cross-entropy over classes has soft targets; set it to 0")
     if asked != ["label_smoothing"] and (recipe.twins or computed_once(experiment)):
         raise ValueError(

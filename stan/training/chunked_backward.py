@@ -122,7 +122,8 @@ def _at_embeddings(
     """Return the loss, its gradients at each chunk's embeddings, and the parameters of scoring with theirs."""
     text, video = (joined(parts) for parts in zip(*outputs, strict=True))
     leaves = [leaf.requires_grad_(True) for leaf in _floating((text, video))]
-    learned: list[Tensor] = [p for p in (*model.score.parameters(), model.logit_scale) if p.requires_grad]
+    scaling = [p for p in (model.logit_scale, model.logit_bias) if p is not None]
+    learned: list[Tensor] = [p for p in (*model.score.parameters(), *scaling) if p.requires_grad]
     loss = loss_of(fabric, model, text, video, batch, recipe)
     gradients = torch.autograd.grad(loss, [*leaves, *learned], allow_unused=True)
     rows = zip(*([len(leaf) for leaf in _floating(output)] for output in outputs), strict=True)

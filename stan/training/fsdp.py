@@ -38,8 +38,10 @@ def shard(objective: Objective, mesh: DeviceMesh) -> Objective:
     processes = mesh["data_parallel"]
     for block in whole_blocks(objective.model):
         fully_shard(block, mesh=processes)
-    # the logit scale is a scalar, which can't be spread, and it isn't trained
-    fully_shard(objective, mesh=processes, ignored_params={objective.model.logit_scale})
+    # logit scale and bias are scalars, which can't be spread, and they aren't trained
+    model = objective.model
+    scalars = {p for p in (model.logit_scale, model.logit_bias) if p is not None}
+    fully_shard(objective, mesh=processes, ignored_params=scalars)
     return objective
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import torch
 import torch.nn.functional as F
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
@@ -10,7 +9,7 @@ from torch import Tensor
 TWIN_TEMPERATURE = 0.1
 """Higher (softer) than the temperature over many classes, so that a gradient remains while two are still confused."""
 
-LOSSES = ("cross-entropy", "contrastive-mean", "kl")
+LOSSES = ("cross-entropy", "contrastive-mean", "kl", "sigmoid")
 DECORRELATED = ("embeddings", "released-embeddings", "tokens", "weighed-tokens")
 SENTENCES = ("class", "video")
 KL_SHARPNESS = 10.0
@@ -28,11 +27,14 @@ def info_nce(similarity: Float[Tensor, "B B"], same: Bool[Tensor, "B B"]) -> Flo
 
 
 def sigmoid_pairs(logits: Float[Tensor, "A B"], same: Bool[Tensor, "A B"]) -> Float[Tensor, ""]:
-    """Return SigLIP's loss: every pair is judged by itself, as one that belongs together (`same`) or not.
+    """Return SigLIP's loss: each text with each video is a question of its own, answered yes where `same` is true.
 
-    logits: scaled cosines with the bias added. The sum over pairs is divided by the number of texts, as released.
+    The source is Zhai et al. (ICCV 2023), algorithm 1. logits: scaled similarities plus the bias, texts or classes x
+    videos. The sum over all pairs is divided by the number of videos.
     """
-    return -F.logsigmoid(torch.where(same, logits, -logits)).sum() / len(logits)
+    return (
+        F.binary_cross_entropy_with_logits(logits, same.to(logits.dtype), reduction="sum") / logits.shape[1]
+    )
 
 
 def contrastive_mean(similarity: Float[Tensor, "B B"], same: Bool[Tensor, "B B"]) -> Float[Tensor, ""]:

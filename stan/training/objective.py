@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TypeVar
 
 import torch
@@ -27,13 +28,19 @@ from stan.training.losses import (
     kl_divergence,
     mixed_target,
     redundancy,
+    sigmoid_pairs,
     twin_classification,
 )
 
 OF_CLASSES = ("label", "twin_label", "other_label", "share")
 """What a batch says of its clips' classes; the last two only after mixup or cutmix."""
 
-PAIR_LOSSES = {"cross-entropy": info_nce, "contrastive-mean": contrastive_mean, "kl": kl_divergence}
+PAIR_LOSSES = {
+    "cross-entropy": info_nce,
+    "contrastive-mean": contrastive_mean,
+    "kl": kl_divergence,
+    "sigmoid": sigmoid_pairs,
+}
 Output = TypeVar("Output", TextOutput, VideoOutput)
 
 
@@ -69,15 +76,15 @@ def loss_of(
     decorrelation is added.
     """
     video = _gathered(fabric, video)
-    temperature = (-model.logit_scale).exp() if recipe.learned_scale else recipe.temperature
+    to_logits = _logits(model, recipe)
     if "label" in batch and recipe.sentences == "class":
         labels = {name: gather(fabric, batch[name]) for name in OF_CLASSES if name in batch}
-        losses = [_of_classes(part, labels, temperature, recipe) for part in model.score.parts(text, video)]
+        losses = [_of_classes(part, labels, to_logits, recipe) for part in model.score.parts(text, video)]
         own = TextOutput(*(part[labels["label"]] for part in text))
     else:
         text = _gathered(fabric, text)
         same = _same(gather(fabric, batch["label" if "label" in batch else "text"]))
-        losses = [_of_pairs(part, same, temperature, recipe) for part in model.score.parts(text, video)]
+        losses = [PAIR_LOSSES[recipe.loss](to_logits(part), same) for part in model.score.parts(text, video)]
         own = text
     loss = torch.stack(losses).mean()
     return loss + channel_decorrelation(model.score, own, video, recipe)
@@ -88,31 +95,34 @@ def _same(whats: Int[Tensor, "B *L"]) -> Bool[Tensor, "B B"]:
     return (whats[:, None] == whats[None]).reshape(len(whats), len(whats), -1).all(2)
 
 
-def _of_pairs(
-    similarity: Float[Tensor, "B B"],
-    same: Bool[Tensor, "B B"],
-    temperature: Tensor | float,
-    recipe: TrainConfig,
-) -> Float[Tensor, ""]:
-    """Return the loss of texts against videos, with the pairs on the diagonal."""
-    return PAIR_LOSSES[recipe.loss](similarity / temperature, same)
+def _logits(model: DualEncoder, recipe: TrainConfig) -> Callable[[Tensor], Tensor]:
+    """Return what turns similarities into the logits of the recipe's loss."""
+    if recipe.loss == "sigmoid":
+        bias = model.logit_bias
+        assert bias is not None  # `freeze` refuses models without
+        return lambda similarity: similarity * model.logit_scale.exp() + bias
+    temperature = (-model.logit_scale).exp() if recipe.learned_scale else recipe.temperature
+    return lambda similarity: similarity / temperature
 
 
 def _of_classes(
     similarity: Float[Tensor, "classes B"],
     labels: dict[str, Shaped[Tensor, " B"]],
-    temperature: Tensor | float,
+    to_logits: Callable[[Tensor], Tensor],
     recipe: TrainConfig,
 ) -> Float[Tensor, ""]:
     """Return the loss of all classes against videos; with `kl`, only of the videos' own classes, as in ActionCLIP."""
     label = labels["label"]
     if recipe.loss == "kl":
-        loss = _of_pairs(similarity[label], label[:, None] == label[None], temperature, recipe)
+        loss = kl_divergence(to_logits(similarity[label]), label[:, None] == label[None])
+    elif recipe.loss == "sigmoid":
+        classes = torch.arange(len(similarity), device=label.device)
+        loss = sigmoid_pairs(to_logits(similarity), classes[:, None] == label)
     else:
         target = label
         if "share" in labels:
             target = mixed_target(label, labels["other_label"], labels["share"], len(similarity))
-        loss = classification(similarity.T / temperature, target, recipe.label_smoothing)
+        loss = classification(to_logits(similarity).T, target, recipe.label_smoothing)
     if recipe.twins:
         loss = loss + recipe.twins * twin_classification(similarity.T, label, labels["twin_label"])
     return loss

@@ -23,7 +23,8 @@ STEPS = (11 / 15, 14 / 15)
 def freeze(model: DualEncoder, recipe: TrainConfig) -> None:
     """Make only those parameters trainable that the recipe trains.
 
-    The logit scale is set to the log of one over the recipe's temperature, and stays fixed unless it is learned.
+    The logit scale is set to the log of one over the recipe's temperature, and stays fixed unless it is learned. With
+    the sigmoid loss, scale and bias start as the CLIP has them. Raises ValueError for that loss without a bias.
     """
     model.requires_grad_(True)
     if recipe.frozen == "vision":
@@ -34,8 +35,17 @@ def freeze(model: DualEncoder, recipe: TrainConfig) -> None:
         model.clip.requires_grad_(False)
     for name in model.temporal.trained_of_clip:
         model.clip.get_parameter(name).requires_grad_(True)
-    model.logit_scale.requires_grad_(False).fill_(-math.log(recipe.temperature))
+    judges_pairs = recipe.loss == "sigmoid"
+    if not judges_pairs:
+        model.logit_scale.requires_grad_(False).fill_(-math.log(recipe.temperature))
     model.logit_scale.requires_grad_(recipe.learned_scale)
+    if model.logit_bias is not None:
+        model.logit_bias.requires_grad_(recipe.learned_scale and judges_pairs)
+    elif judges_pairs:
+        raise ValueError(
+            "train.loss 'sigmoid' adds the bias of a CLIP that was trained with it: choose such a backbone, for example"
+            " ViT-B-16-SigLIP2, or another loss"
+        )
 
 
 def parameter_groups(model: DualEncoder, recipe: TrainConfig) -> list[dict[str, Any]]:
@@ -63,7 +73,7 @@ def optimizer(groups: list[dict[str, Any]], recipe: TrainConfig) -> torch.optim.
 
 @torch.no_grad()
 def limit_scale(model: DualEncoder) -> None:
-    """Keep a learned logit scale at most 100, as CLIP4Clip does after every step."""
+    """Keep a learned logit scale at most 100, as CLIP4Clip does after every step; a sigmoid's may be larger."""
     model.logit_scale.clamp_(max=math.log(LARGEST_SCALE))
 
 

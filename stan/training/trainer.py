@@ -291,7 +291,7 @@ def _update(
         run.fabric.clip_gradients(objective, descent, max_norm=recipe.clip_gradient)
     descent.step()
     descent.zero_grad()
-    if recipe.learned_scale:
+    if recipe.learned_scale and recipe.loss != "sigmoid":
         limit_scale(trained)
     return {"loss": loss.item(), "lr": lr}
 

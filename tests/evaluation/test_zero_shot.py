@@ -76,6 +76,17 @@ def test_without_a_fitted_temperature_probabilities_only_compare(axes):
     assert found["temperature"] == pytest.approx(1 / model.logit_scale.exp().item())
 
 
+def test_a_model_that_judges_pairs_says_how_well_a_label_fits_by_itself(axes, monkeypatch):
+    model = axes(["a", "b"])
+    assert "match" not in recognise(model, seen([0.5, 0.1]), ["a", "b"])["labels"][0]
+    monkeypatch.setattr(model.clip, "logit_bias", torch.nn.Parameter(torch.tensor(-2.0)))
+    monkeypatch.setattr(model, "judges_pairs", True)
+    labels = recognise(model, seen([0.5, 0.1]), ["a", "b"])["labels"]
+    scale = model.logit_scale.exp().item()
+    expected = [1 / (1 + math.exp(2 - scale * score)) for score in (0.5, 0.1)]
+    assert [label["match"] for label in labels] == pytest.approx(expected)
+
+
 def test_the_strip_tells_the_best_label_of_each_moment(axes, monkeypatch):
     model = axes(["a", "b", "c"])
     monkeypatch.setattr(model, "temperature", 1.0)

@@ -59,6 +59,15 @@ def test_a_second_look_embeds_nothing(filled, folder):
     assert counts(filled.add(folder)) == (0, 3, 0)
 
 
+def test_a_model_that_judges_pairs_says_how_well_each_video_fits(filled, model, monkeypatch):
+    assert "match" not in filled.search("a red square")[0]
+    monkeypatch.setattr(model.clip, "logit_bias", torch.nn.Parameter(torch.tensor(-2.0)))
+    monkeypatch.setattr(model, "judges_pairs", True)
+    found, scale = filled.search("a red square"), model.logit_scale.exp().item()
+    expected = [1 / (1 + np.exp(2 - scale * one["score"])) for one in found]
+    assert [one["match"] for one in found] == pytest.approx(expected)
+
+
 def test_a_changed_file_costs_one_embedding(filled, folder, model, monkeypatch):
     write_clip(folder / "red.mp4", (200, 200, 0), frames=9)
     calls, real = [], model.encoder.from_levels

@@ -1,10 +1,12 @@
 """Text towers of every kind: open_clip's own embeddings, with the padding that each of them reads or ignores."""
 
+import json
+
 import pytest
 import torch
 
 from stan.data.preprocessing import last_tokens, token_ids
-from stan.models.backbones import from_config
+from stan.models.backbones import architecture, from_config
 from stan.models.dual_encoder import DualEncoder
 from stan.models.temporal.efficient_prompting import EfficientPrompting
 
@@ -102,3 +104,30 @@ def test_learned_words_need_a_tower_that_ignores_padding(tmp_path):
     _, ours = pair("mobileclip", tmp_path)
     with pytest.raises(ValueError, match="push the padding out"):
         DualEncoder(ours, EfficientPrompting(ours, 2, prefix=1, suffix=1))
+
+
+@pytest.mark.slow
+def test_every_text_tower_of_open_clip_is_built():
+    """On the meta device, open_clip's own with one block each. Those that read padding: SigLIP, CLIPA, MobileCLIP."""
+    pytest.importorskip("transformers")
+    built, reading = {}, []
+    for name in open_clip.list_models():
+        config = architecture(name, "random") | {"vision_cfg": VISION}
+        config["text_cfg"] |= {} if "hf_model_name" in config["text_cfg"] else {"layers": 1}
+        key = json.dumps([config["text_cfg"], config["embed_dim"], "multimodal_cfg" in config])
+        if key not in built:
+            with torch.device("meta"):
+                built[key] = from_config(config, name=name)
+                text = built[key].encode_text(torch.zeros(2, built[key].context_length, dtype=torch.long))
+            assert text.tokens.shape == (2, built[key].context_length, config["embed_dim"])
+            assert text.text.shape == (2, config["embed_dim"])
+        if built[key].reads_padding:
+            reading.append(name)
+    assert len(open_clip.list_models()) == 144
+    kinds = ("SigLIP", "CLIPA", "MobileCLIP")
+    assert reading == [n for n in open_clip.list_models() if any(k in n for k in kinds) and n not in CAUSAL]
+    assert len(reading) == 39
+
+
+CAUSAL = ("MobileCLIP-B", "MobileCLIP2-B")
+"""Their text tower has a causal mask."""

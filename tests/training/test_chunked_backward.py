@@ -35,8 +35,10 @@ KINDS = {
     "parts": ({}, "temporal_alignment"),
     "classes": ({"twins": 1.0}, "token_interaction"),
     "class-pairs": ({"loss": "kl"}, "cosine"),
+    "sigmoid": ({"loss": "sigmoid", "learned_scale": True}, "cosine"),
+    "class-sigmoid": ({"loss": "sigmoid", "learned_scale": True}, "cosine"),
 }
-"""What the recipe and the similarity are; in the last two, videos are compared with classes."""
+"""What the recipe and the similarity are; where names begin with class, videos are compared with classes."""
 
 
 def model_of(kind: str, dropping: bool, **changed: object) -> tuple[DualEncoder, object]:
@@ -49,6 +51,8 @@ def model_of(kind: str, dropping: bool, **changed: object) -> tuple[DualEncoder,
     generator = torch.Generator().manual_seed(3)
     for layer in model.temporal.layers:  # what starts at zero would hide what is dropped before it
         nn.init.normal_(layer.cross_frame.temporal_fc.weight, std=0.1, generator=generator)
+    if experiment.train.loss == "sigmoid":
+        model.clip.logit_bias = nn.Parameter(torch.tensor(-2.0))
     freeze(model, experiment.train)
     return model, experiment.train
 
@@ -210,7 +214,7 @@ def from_processes(folder: Path, count: int, kind: str, chunk: int) -> tuple[Ten
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("kind", ["weighted-tokens", "classes"])
+@pytest.mark.parametrize("kind", ["weighted-tokens", "classes", "sigmoid"])
 def test_two_processes_with_chunks_have_the_gradients_of_one_without(tmp_path, kind):
     one, two = (from_processes(tmp_path, count, kind, chunk) for count, chunk in ((1, 0), (2, 2)))
     assert_equal(two, one, rtol=1e-6, atol=1e-9)

@@ -9,6 +9,7 @@ from einops import repeat
 from jaxtyping import Int
 from torch import Tensor, nn
 
+from stan.models.hugging_face_text import HuggingFaceText
 from stan.models.temporal.base import Project, Temporal
 from stan.models.temporal.frame_blocks import BlockForm, drawn_blocks, drawn_positions, mix, placed
 
@@ -43,8 +44,11 @@ class EfficientPrompting(Temporal):
         table: bool = False,
     ):
         super().__init__(clip, frames)
-        if clip.text.cls_emb is not None:
-            raise ValueError("efficient_prompting: a CoCa's text tower takes no learned words; choose a CLIP")
+        if clip.text.cls_emb is not None or isinstance(clip.text, HuggingFaceText):
+            kind = "Hugging Face model as" if isinstance(clip.text, HuggingFaceText) else "CoCa's"
+            raise ValueError(
+                f"efficient_prompting: a {kind} text tower takes no learned words; choose a CLIP"
+            )
         if clip.reads_padding:
             raise ValueError(
                 "efficient_prompting: learned words would push the padding out of the places at which this text tower"

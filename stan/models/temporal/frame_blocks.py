@@ -17,6 +17,7 @@ from torch import Tensor, nn
 
 from stan.models.attention import attend
 from stan.models.blocks import Block
+from stan.models.hugging_face_text import HuggingFaceText
 from stan.models.temporal.video_tokens import transform
 
 from open_clip.transformer import ResidualAttentionBlock  # isort: skip # after stan.models.blocks, which prepares it
@@ -80,6 +81,7 @@ def drawn_blocks(
 
 def copied_positions(clip: Clip, frames: int) -> nn.Parameter:
     """Return a copy of the text tower's positions. Raises ValueError if there are more `frames` than positions."""
+    _require_width(clip, "the copy of CLIP's text positions")
     if frames > clip.context_length:
         raise ValueError(f"frames={frames}: there are {clip.context_length} positions to copy")
     return nn.Parameter(clip.text.positional_embedding.detach().clone())
@@ -166,6 +168,11 @@ def _formed(block: Any, form: BlockForm, method: str) -> nn.Module:
 
 
 def _require_width(clip: Clip, method: str) -> None:
+    if isinstance(clip.text, HuggingFaceText):
+        raise ValueError(
+            f"{method} takes the form of CLIP's text blocks, and this text tower is a Hugging Face model with blocks of"
+            " its own form: choose a backbone with a text tower of CLIP's kind, such as ViT-B-32"
+        )
     if clip.text.width != clip.embed_dim:
         raise ValueError(
             f"{method} takes the form of CLIP's text blocks, but the text tower is {clip.text.width} wide and the"

@@ -3,31 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 from torch import nn
 
-from stan.common.torchvision_compat import declare
+from stan.common.light import bring_back_timm
+from stan.common.open_clip_import import prepare
 
-declare()
+prepare()
 
-from open_clip.timm_model import TimmModel  # noqa: E402
+from open_clip.model import TimmModel  # noqa: E402
 from open_clip.transformer import VisionTransformer  # noqa: E402
 
-from stan.models.towers import tiny  # noqa: E402, F401  # tells timm their names
 from stan.models.towers.base import ImageTower  # noqa: E402
-from stan.models.towers.stages import ConvNextTower, FastVitTower, SwinTower  # noqa: E402
-from stan.models.towers.timm_vit import TimmVit  # noqa: E402
 from stan.models.towers.vit import OpenClipVit  # noqa: E402
 
-OF_TIMM: dict[str, Callable[[TimmModel], ImageTower]] = {
-    "VisionTransformer": TimmVit,
-    "VisionTransformerRelPos": TimmVit,
-    "Eva": TimmVit,
-    "FastVit": FastVitTower,
-    "ConvNeXt": ConvNextTower,
-    "SwinTransformer": SwinTower,
-}
-"""Towers by the name of timm's class."""
+
+def import_timm() -> None:
+    """Import timm, which takes seconds, with the tiny networks; call it before open_clip builds one of timm's."""
+    bring_back_timm()
+    from stan.models.towers import tiny  # noqa: F401  # tells timm their names
 
 
 def image_tower(visual: nn.Module) -> ImageTower:
@@ -37,7 +32,22 @@ def image_tower(visual: nn.Module) -> ImageTower:
     """
     if isinstance(visual, VisionTransformer):
         return OpenClipVit(visual)
-    if isinstance(visual, TimmModel) and type(visual.trunk).__name__ in OF_TIMM:
-        return OF_TIMM[type(visual.trunk).__name__](visual)
+    if isinstance(visual, TimmModel) and type(visual.trunk).__name__ in (of_timm := _of_timm()):
+        return of_timm[type(visual.trunk).__name__](visual)
     kind = type(visual.trunk if isinstance(visual, TimmModel) else visual).__name__
     raise ValueError(f"an image tower of the kind {kind} has no blocks over patches")
+
+
+def _of_timm() -> dict[str, Callable[[Any], ImageTower]]:
+    """Return towers by the name of timm's class. Only timm's own towers import it."""
+    from stan.models.towers.stages import ConvNextTower, FastVitTower, SwinTower
+    from stan.models.towers.timm_vit import TimmVit
+
+    return {
+        "VisionTransformer": TimmVit,
+        "VisionTransformerRelPos": TimmVit,
+        "Eva": TimmVit,
+        "FastVit": FastVitTower,
+        "ConvNeXt": ConvNextTower,
+        "SwinTransformer": SwinTower,
+    }

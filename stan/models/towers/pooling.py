@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import torch.nn.functional as F
 from einops import rearrange
 from jaxtyping import Float
 from open_clip.transformer import AttentionalPooler
-from timm.layers import AttentionPoolLatent
 from torch import Tensor, nn
 
 
@@ -42,7 +41,12 @@ class FirstQueryPool(nn.Module):
         return PoolHeads(*(_in_heads(F.linear(*part), attention.num_heads) for part in parts))
 
 
-AttentionPool = FirstQueryPool | AttentionPoolLatent
+if TYPE_CHECKING:
+    from timm.layers import AttentionPoolLatent
+
+    AttentionPool = FirstQueryPool | AttentionPoolLatent
+else:  # only timm's own towers import timm, which takes seconds
+    AttentionPool = nn.Module
 
 
 class PoolHeads(NamedTuple):

@@ -9,13 +9,13 @@ from typing import Any
 import torch
 from jaxtyping import Float
 from open_clip.timm_model import TimmModel
-from timm.layers import PatchEmbed, apply_rot_embed_cat
+from timm.layers import AttentionPoolLatent, PatchEmbed, apply_rot_embed_cat
 from torch import Tensor, nn
 
 from stan.models.attention import Places, TowerAttention
 from stan.models.blocks import Block, PatchEmbedding
 from stan.models.towers.base import ImageTower
-from stan.models.towers.pooling import AttentionPoolLatent, MeanPool
+from stan.models.towers.pooling import MeanPool
 from stan.models.towers.timm_adapter import embedding_width, undropped
 
 

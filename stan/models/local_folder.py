@@ -1,0 +1,44 @@
+"""A folder of weights, or a file in one, in; what the files beside the weights tell of their CLIP out."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+CONFIG = "open_clip_config.json"
+PARTS = {"embed_dim", "vision_cfg", "text_cfg"}
+
+
+def architecture(folder: Path) -> dict[str, Any]:
+    """Return the model config in an open_clip folder. Raises ValueError for a folder that doesn't tell it."""
+    path = folder / CONFIG
+    if not path.is_file():
+        raise ValueError(
+            f"{path} describes no model: there is none, so the architecture must be named beside the folder:"
+            f" clip:ARCHITECTURE/{folder} as a model, --backbone ARCHITECTURE --pretrained {folder} in training;"
+            " `stan backbones` lists them"
+        )
+    found = _json(path)
+    config = found.get("model_cfg", found)
+    if not isinstance(config, dict) or not config.keys() >= PARTS:
+        raise ValueError(f"{path} holds no model_cfg with {', '.join(sorted(PARTS))}")
+    return config
+
+
+def tell(config: dict[str, Any], weights: Path) -> None:
+    """Change a model config, in place, by what the files beside the weights say of the activation."""
+    folder = weights.parent
+    if (folder / CONFIG).is_file():
+        config["quick_gelu"] = architecture(folder).get("quick_gelu", False)
+    elif (told := folder / "config.json").is_file() and (theirs := _json(told)).get("model_type") == "clip":
+        activation = theirs.get("vision_config", {}).get("hidden_act", "quick_gelu")
+        config["quick_gelu"] = activation == "quick_gelu"
+
+
+def _json(path: Path) -> dict[str, Any]:
+    try:
+        found = json.loads(path.read_text(encoding="utf-8"))
+    except ValueError as error:  # of JSON or of UTF-8
+        raise ValueError(f"{path} describes no model: it is not JSON ({error}); fetch it again") from error
+    return found if isinstance(found, dict) else {}

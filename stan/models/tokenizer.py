@@ -1,0 +1,91 @@
+"""An open_clip text config in, its tokenizer out: read when a text must be tokenised, and never fetched."""
+
+from __future__ import annotations
+
+import copy
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from huggingface_hub import snapshot_download
+from jaxtyping import Int
+from torch import Tensor
+
+from stan.common.open_clip_import import prepare
+from stan.models.hugging_face_text import transformers
+
+prepare()
+
+import open_clip  # noqa: E402
+
+CONTEXT = 77
+"""Tokens per caption, unless the text config says otherwise."""
+VOCABULARY = 49408
+"""Vocabulary size of open_clip's own tokenizer."""
+FILES = ("tokenizer.json", "tokenizer_config.json")
+"""A folder with one of them holds a tokenizer."""
+
+
+def tokenizer_of(text: dict[str, Any] | None, folder: Path | None = None) -> Any:
+    """Return the tokenizer of open_clip's text config; None for a vocabulary that no known tokenizer has.
+
+    It is called with texts and a number of tokens per text. folder: where the weights lie; a Hugging Face tokenizer is
+    read there, if its files are there, else in the hub's local cache.
+    """
+    if text is None:
+        return None
+    options, length = text.get("tokenizer_kwargs") or {}, text.get("context_length", CONTEXT)
+    name = text.get("hf_tokenizer_name")
+    if name:
+        beside = folder is not None and any((folder / file).is_file() for file in FILES)
+        return HuggingFaceTokenizer(
+            str(folder) if beside else name, length, text.get("tokenizer_mode"), options
+        )
+    if text.get("vocab_size", VOCABULARY) < VOCABULARY:
+        return None
+    if options:
+        return open_clip.SimpleTokenizer(context_length=length, **options)
+    # a copy, because reading the vocabulary again takes longer than the tiny CLIP does
+    tokenizer = copy.copy(open_clip.tokenizer._tokenizer)
+    tokenizer.context_length = length
+    return tokenizer
+
+
+class HuggingFaceTokenizer:
+    """open_clip's `HFTokenizer`, read from a folder or from the hub's local cache when it is first needed.
+
+    source: folder, or name on the hub. mode, options: open_clip's `tokenizer_mode` and `tokenizer_kwargs`.
+    """
+
+    def __init__(self, source: str, context_length: int, mode: str | None, options: dict[str, Any]):
+        self.source, self.context_length, self.mode, self.options = source, context_length, mode, options
+
+    def __call__(self, texts: list[str], words: int) -> Int[Tensor, "B L"]:
+        """Return `words` token ids per text. The mode `clips` ends every text in a class token at the last place that
+        the tower reads, so it always returns as many ids as that. Raises ValueError if the tokenizer isn't here.
+        """
+        return self._read(texts, self.context_length if self.mode == "clips" else words)
+
+    @property
+    def pad_id(self) -> int:
+        """What stands behind a text that is shorter than others."""
+        return self._read.tokenizer.pad_token_id
+
+    @cached_property
+    def _read(self) -> Any:
+        transformers(f"the tokenizer {self.source}")
+        try:
+            folder = self._cached() if not Path(self.source).is_dir() else self.source
+            return open_clip.tokenizer.HFTokenizer(
+                folder, self.context_length, tokenizer_mode=self.mode, local_files_only=True, **self.options
+            )
+        except (OSError, ValueError, ImportError) as error:
+            raise ValueError(
+                f"the tokenizer {self.source} cannot be read beside the weights or in the hub's local cache"
+                f" ({type(error).__name__}): put {' and '.join(FILES)} (or its sentencepiece model) beside the weights"
+                f" file, or run `hf download {self.source}` once with a network"
+            ) from error
+
+    def _cached(self) -> str:
+        """Return the hub's local copy; by its name alone, transformers would also want a config.json there."""
+        return snapshot_download(self.source, cache_dir=self.options.get("cache_dir"), local_files_only=True)

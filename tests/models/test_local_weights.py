@@ -1,0 +1,371 @@
+"""Files and folders of weights, in every layout, give the same CLIP; what is none says why in one line."""
+
+import json
+import shutil
+
+import pytest
+import torch
+from safetensors.torch import save_file
+
+import stan
+from stan.models import clip_names
+from stan.models.backbones import from_config, load_clip
+from stan.models.local_folder import tell
+from stan.models.open_clip_weights import load_into
+from tests.support import towers
+
+from open_clip.model import CLIP, CustomTextCLIP  # isort: skip
+
+PLAIN = towers.config_of("class token") | {"quick_gelu": True}
+FAMILIES = ["class token", "mean", "EVA02", "SigLIP", "Perception Encoder", "FastViT", "ConvNeXt", "Swin"]
+SIGLIP_TEXT = {"no_causal_mask": True, "proj_bias": True, "pool_type": "last", "mlp_ratio": 2.0}
+
+
+class Archived(torch.nn.Module):
+    """Tensors under dotted names, as a module that TorchScript can write."""
+
+    def __init__(self, state: dict[str, torch.Tensor]):
+        super().__init__()
+        for name, tensor in state.items():
+            *parents, last = name.split(".")
+            place = self
+            for parent in parents:
+                if not hasattr(place, parent):
+                    place.add_module(parent, torch.nn.Module())
+                place = getattr(place, parent)
+            place.register_buffer(last, tensor)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return x
+
+
+def archive(state: dict[str, torch.Tensor], path) -> None:
+    """Write tensors as OpenAI's archives hold them: in half precision, beside three sizes."""
+    sizes = {"input_resolution": 16, "context_length": 12, "vocab_size": 49408}
+    halves = {name: tensor.half() for name, tensor in state.items()}
+    whole = Archived(halves | {name: torch.tensor(size) for name, size in sizes.items()})
+    torch.jit.trace(whole, torch.zeros(1), check_trace=False).save(str(path))
+
+
+def images(size: int = 16) -> torch.Tensor:
+    return torch.randn(2, 3, size, size, generator=torch.Generator().manual_seed(3))
+
+
+@torch.no_grad()
+def same(ours, theirs, size: int = 16, tolerance: float = 1e-5) -> None:
+    ids = torch.randint(1, 400, (2, 12), generator=torch.Generator().manual_seed(4))
+    torch.testing.assert_close(
+        ours.encode_image(images(size)), theirs.encode_image(images(size)), atol=tolerance, rtol=0
+    )
+    torch.testing.assert_close(ours.encode_text(ids).text, theirs.encode_text(ids), atol=tolerance, rtol=0)
+
+
+@pytest.fixture
+def plain() -> CLIP:
+    torch.manual_seed(0)
+    return CLIP(**PLAIN).eval()
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_an_open_clip_folder_of_every_family(family, tmp_path, monkeypatch):
+    theirs = towers.theirs(monkeypatch, family)
+    config = towers.config_of(family)
+    said = {
+        "mean": [0.1, 0.2, 0.3],
+        "std": [0.4, 0.5, 0.6],
+        "interpolation": "bilinear",
+        "resize_mode": "squash",
+    }
+    (tmp_path / "open_clip_config.json").write_text(json.dumps({"model_cfg": config, "preprocess_cfg": said}))
+    save_file(theirs.state_dict(), tmp_path / "open_clip_model.safetensors")
+    model = stan.load_model(f"clip:{tmp_path}")
+    same(model.clip, theirs, model.clip.image_size)
+    assert model.clip.pixels.mean == (0.1, 0.2, 0.3) and model.clip.pixels.resize_mode == "squash"
+    assert model.frames == 12 and not model.temporal.own_blocks
+    (tmp_path / "open_clip_model.safetensors").unlink()
+    torch.save(theirs.state_dict(), tmp_path / "open_clip_pytorch_model.bin")
+    same(load_clip(str(tmp_path)).eval(), theirs, model.clip.image_size)
+
+
+@pytest.mark.parametrize("written", ["pt", "state_dict", "safetensors", "archive"])
+def test_files_of_open_clip_and_openai(written, plain, tmp_path):
+    path = tmp_path / ("weights.safetensors" if written == "safetensors" else "weights.pt")
+    state = plain.state_dict()
+    if written == "safetensors":
+        save_file(state, path)
+    elif written == "archive":
+        archive(state, path)
+    else:
+        torch.save({"state_dict": state, "epoch": 3} if written == "state_dict" else state, path)
+    ours = from_config(PLAIN, weights=path).eval()
+    same(ours, plain, tolerance=5e-3 if written == "archive" else 1e-6)
+    if written == "archive":
+        torch.testing.assert_close(ours.visual.proj, plain.visual.proj.half().float(), atol=0, rtol=0)
+
+
+def test_positions_are_resized_to_the_architectures(plain, tmp_path):
+    torch.save(plain.state_dict(), tmp_path / "small.pt")
+    wider = PLAIN | {"vision_cfg": PLAIN["vision_cfg"] | {"image_size": 32}}
+    ours = from_config(wider, weights=tmp_path / "small.pt")
+    assert ours.grid == (4, 4)
+    torch.testing.assert_close(ours.visual.cls_start[1], plain.visual.positional_embedding[0], atol=0, rtol=0)
+
+
+def as_hugging_face(model: CustomTextCLIP) -> dict[str, torch.Tensor]:
+    """A small SigLIP of open_clip under the names of Hugging Face, written down apart from the code's table."""
+    state, found = model.state_dict(), {}
+    trunk = {
+        "patch_embed.proj": "embeddings.patch_embedding",
+        "norm": "post_layernorm",
+        "attn_pool.proj": "head.attention.out_proj",
+        "attn_pool.norm": "head.layernorm",
+        "attn_pool.mlp.fc1": "head.mlp.fc1",
+        "attn_pool.mlp.fc2": "head.mlp.fc2",
+    }
+    for i in range(3):
+        trunk |= {
+            f"blocks.{i}.{ours}": f"encoder.layers.{i}.{theirs}"
+            for ours, theirs in {
+                "norm1": "layer_norm1",
+                "norm2": "layer_norm2",
+                "attn.proj": "self_attn.out_proj",
+            }.items()
+        } | {f"blocks.{i}.mlp.fc{k}": f"encoder.layers.{i}.mlp.fc{k}" for k in (1, 2)}
+    text = {
+        "ln_final": "final_layer_norm",
+        "text_projection": "head",
+        "token_embedding": "embeddings.token_embedding",
+    }
+    for i in range(2):
+        text |= {
+            f"transformer.resblocks.{i}.{ours}": f"encoder.layers.{i}.{theirs}"
+            for ours, theirs in {
+                "ln_1": "layer_norm1",
+                "ln_2": "layer_norm2",
+                "attn.out_proj": "self_attn.out_proj",
+                "mlp.c_fc": "mlp.fc1",
+                "mlp.c_proj": "mlp.fc2",
+            }.items()
+        }
+    for tower, names in (("visual.trunk", trunk), ("text", text)):
+        side = "vision_model" if tower != "text" else "text_model"
+        for ours, theirs in names.items():
+            for kind in ("weight", "bias"):
+                if f"{tower}.{ours}.{kind}" in state:
+                    found[f"{side}.{theirs}.{kind}"] = state[f"{tower}.{ours}.{kind}"]
+    for kind in ("weight", "bias"):
+        for i in range(3):
+            of_three(
+                found,
+                f"vision_model.encoder.layers.{i}.self_attn",
+                kind,
+                state[f"visual.trunk.blocks.{i}.attn.qkv.{kind}"],
+            )
+        for i in range(2):
+            joined = state[f"text.transformer.resblocks.{i}.attn.in_proj_{kind}"]
+            of_three(found, f"text_model.encoder.layers.{i}.self_attn", kind, joined)
+        pool = [state[f"visual.trunk.attn_pool.{part}.{kind}"] for part in ("q", "kv")]
+        found[f"vision_model.head.attention.in_proj_{kind}"] = torch.cat(pool)
+    found["vision_model.head.probe"] = state["visual.trunk.attn_pool.latent"]
+    found["vision_model.embeddings.position_embedding.weight"] = state["visual.trunk.pos_embed"][0]
+    found["text_model.embeddings.position_embedding.weight"] = state["text.positional_embedding"]
+    found |= {name: state[name].reshape(1) for name in ("logit_scale", "logit_bias")}
+    return {name: tensor.clone() for name, tensor in found.items()}
+
+
+def of_three(found, where: str, kind: str, joined: torch.Tensor) -> None:
+    for name, part in zip("qkv", joined.chunk(3), strict=True):
+        found[f"{where}.{name}_proj.{kind}"] = part
+
+
+def siglip(monkeypatch) -> tuple[dict, CustomTextCLIP]:
+    config = towers.small(monkeypatch, "SigLIP") | {"init_logit_bias": -10.0}
+    config["text_cfg"] = config["text_cfg"] | SIGLIP_TEXT
+    torch.manual_seed(0)
+    theirs = CustomTextCLIP(**config).eval()
+    for parameter in theirs.parameters():
+        parameter.data += 0.05 * torch.randn_like(parameter)
+    return config, theirs
+
+
+@pytest.mark.parametrize("written", ["safetensors", "bin", "shards"])
+def test_a_siglip_of_hugging_face(written, tmp_path, monkeypatch):
+    config, theirs = siglip(monkeypatch)
+    state = as_hugging_face(theirs)
+    if written == "bin":
+        torch.save(state, tmp_path / "pytorch_model.bin")
+    elif written == "safetensors":
+        save_file(state, tmp_path / "model.safetensors")
+    else:
+        halves = [dict(list(state.items())[k::2]) for k in (0, 1)]
+        files = [f"model-0000{k + 1}-of-00002.safetensors" for k in (0, 1)]
+        for name, half in zip(files, halves, strict=True):
+            save_file(half, tmp_path / name)
+        index = {"weight_map": {key: name for name, half in zip(files, halves, strict=True) for key in half}}
+        (tmp_path / "model.safetensors.index.json").write_text(json.dumps(index))
+    monkeypatch.setattr("stan.models.backbones._architecture", lambda name: json.loads(json.dumps(config)))
+    same(load_clip("ViT-B-16-SigLIP", str(tmp_path)).eval(), theirs, 48)
+
+
+def test_siglips_own_code_at_hugging_face(monkeypatch, tmp_path):
+    """Their model, their file, our embeddings."""
+    transformers = pytest.importorskip("transformers")
+    config, _ = siglip(monkeypatch)
+    sizes = {"hidden_size": 48, "num_hidden_layers": 3, "num_attention_heads": 4, "intermediate_size": 192}
+    texts = {"hidden_size": 48, "num_hidden_layers": 2, "num_attention_heads": 2, "intermediate_size": 96}
+    theirs = transformers.SiglipModel(
+        transformers.SiglipConfig(
+            vision_config=sizes | {"image_size": 48, "patch_size": 16},
+            text_config=texts | {"vocab_size": 49408, "max_position_embeddings": 12, "projection_size": 48},
+        )
+    ).eval()
+    theirs.save_pretrained(tmp_path)
+    ours = CustomTextCLIP(**config).eval()
+    load_into(ours, tmp_path / "model.safetensors", "small")
+    with torch.no_grad():
+        found, wanted = ours.encode_image(images(48)), theirs.get_image_features(images(48))
+    wanted = getattr(wanted, "pooler_output", wanted)
+    assert (found - wanted).abs().max() < 2e-3 * wanted.abs().max()  # their GELU is the approximate one
+
+
+def test_a_clip_of_hugging_face_in_its_folder(monkeypatch, tmp_path):
+    """Their model, their folder: sizes are the architecture's, the activation is the folder's."""
+    transformers = pytest.importorskip("transformers")
+    sizes = {"hidden_size": 24, "num_hidden_layers": 3, "num_attention_heads": 2, "intermediate_size": 96}
+    texts = {"hidden_size": 16, "num_hidden_layers": 2, "num_attention_heads": 2, "intermediate_size": 64}
+    theirs = transformers.CLIPModel(
+        transformers.CLIPConfig(
+            vision_config=sizes | {"image_size": 16, "patch_size": 8, "projection_dim": 16},
+            text_config=texts | {"max_position_embeddings": 12, "projection_dim": 16},
+            projection_dim=16,
+        )
+    ).eval()
+    theirs.save_pretrained(tmp_path)
+    plain = PLAIN | {"quick_gelu": False}
+    monkeypatch.setattr("stan.models.backbones._architecture", lambda name: json.loads(json.dumps(plain)))
+    ours = load_clip("ViT-B-16", str(tmp_path)).eval()
+    with torch.no_grad():
+        wanted = theirs.get_image_features(images())
+        wanted = getattr(wanted, "pooler_output", wanted)
+        torch.testing.assert_close(ours.encode_image(images()), wanted, atol=1e-5, rtol=0)
+
+
+def test_tags_win_over_folders_of_their_name(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "openai").mkdir()
+    assert clip_names.anywhere("clip:ViT-B-32/openai") == "clip:ViT-B-32/openai"
+
+
+@pytest.mark.parametrize(
+    ("name", "parts"),
+    [
+        ("clip:ViT-B-16-SigLIP2/webli", ("ViT-B-16-SigLIP2", "webli")),
+        ("clip:ViT-B-16/mine/a.pt", ("ViT-B-16", "mine/a.pt")),
+        ("clip:ViT-B-16//data/a.pt", ("ViT-B-16", "/data/a.pt")),
+        ("clip:tiny", ("tiny", None)),
+    ],
+)
+def test_names_of_bare_clips(name, parts):
+    assert clip_names.split(name) == parts
+
+
+def test_names_that_are_found_from_anywhere(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine" / "a.pt").touch()
+    assert clip_names.anywhere("clip:ViT-B-16/mine/a.pt") == f"clip:ViT-B-16/{tmp_path}/mine/a.pt"
+    assert clip_names.anywhere("clip:mine") == f"clip:{tmp_path}/mine"
+    assert clip_names.anywhere("mine") == f"{tmp_path}/mine"
+    for name in ("clip:tiny", "stan-tiny", "clip:ViT-B-16-SigLIP2/webli"):
+        assert clip_names.anywhere(name) == name
+
+
+def test_the_tiny_clip_by_this_name_is_the_preset_with_more_frames():
+    named, preset = stan.load_model("clip:tiny"), stan.load_model("clip-tiny")
+    assert (named.frames, preset.frames) == (12, 8)
+    assert all(torch.equal(value, preset.state_dict()[key]) for key, value in named.state_dict().items())
+
+
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [
+        ("clip:ViT-B-16-SigLIP3/webli", "no architecture .*close: ViT-B-16-SigLIP.* is no folder of weights"),
+        ("clip:ViT-B-32", "needs pretrained=: one of openai"),
+        ("clip:ViT-B-32/nobody", "'nobody' is no file and no tag of ViT-B-32"),
+        ("clip:RN50/random", "residual network"),
+        ("clip:empty", "describes no model: .* clip:ARCHITECTURE/empty"),
+        (
+            "clip:ViT-B-32/empty",
+            "empty holds no weights: put a file there that is called open_clip_model.safetensors",
+        ),
+        ("clip:half", "half holds no weights"),
+        ("clip:torn", "torn.open_clip_config.json describes no model: it is not JSON"),
+        ("clip:other", "other.open_clip_config.json holds no model_cfg with embed_dim"),
+    ],
+)
+def test_names_that_lead_nowhere(name, message, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    for folder, said in {"half": json.dumps({"model_cfg": PLAIN}), "torn": "{", "other": "{}"}.items():
+        (tmp_path / folder).mkdir()
+        (tmp_path / folder / "open_clip_config.json").write_text(said)
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(ValueError, match=message):
+        stan.load_model(name)
+
+
+class Runs(torch.nn.Module):
+    """Its archive runs code when it is loaded."""
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return x
+
+    @torch.jit.export
+    def __getstate__(self) -> tuple[int, bool]:
+        return 1, self.training
+
+    @torch.jit.export
+    def __setstate__(self, state: tuple[int, bool]) -> None:
+        self.training = state[1]
+
+
+def test_bad_files_say_what_is_wrong(plain, tmp_path):
+    state = plain.state_dict()
+    torch.save({key: value for key, value in state.items() if key != "visual.proj"}, tmp_path / "lacking.pt")
+    torch.save(state | {"visual.proj": torch.zeros(3, 3)}, tmp_path / "misshaped.pt")
+    torch.save(plain, tmp_path / "object.pt")
+    (tmp_path / "text.pt").write_text("not found")
+    torch.jit.script(Runs()).save(str(tmp_path / "runs.pt"))
+    whole = tmp_path / "whole.pt"
+    torch.save(state, whole)
+    (tmp_path / "half.pt").write_bytes(whole.read_bytes()[: whole.stat().st_size // 2])
+    for file, message in {
+        "lacking.pt": r"Missing key\(s\) in state_dict: \"visual.proj\"",
+        "misshaped.pt": "size mismatch for visual.proj",
+        "object.pt": "holds a open_clip.model.CLIP, and loading that could execute code",
+        "text.pt": "no pickle of tensors",
+        "runs.pt": "runs code of its own when it is loaded",
+        "half.pt": "half.pt",
+    }.items():
+        with pytest.raises(ValueError, match=message) as refused:
+            from_config(PLAIN, weights=tmp_path / file)
+        assert str(refused.value).startswith(f"{tmp_path / file} does not hold weights") and "\n" not in str(
+            refused.value
+        )
+
+
+def test_the_activation_stands_beside_the_file(plain, tmp_path):
+    torch.save(plain.state_dict(), tmp_path / "weights.pt")
+    config = json.dumps({"model_cfg": PLAIN | {"quick_gelu": False}})
+    for quick, said in (
+        (True, {"config.json": json.dumps({"model_type": "clip"})}),
+        (False, {"config.json": json.dumps({"model_type": "clip", "vision_config": {"hidden_act": "gelu"}})}),
+        (False, {"open_clip_config.json": config}),
+    ):
+        folder = tmp_path / f"{len(list(tmp_path.iterdir()))}"
+        folder.mkdir()
+        for name, text in said.items():
+            (folder / name).write_text(text)
+        shutil.copy(tmp_path / "weights.pt", folder / "open_clip_pytorch_model.bin")
+        found = PLAIN | {"quick_gelu": not quick}
+        tell(found, folder / "open_clip_pytorch_model.bin")
+        assert found["quick_gelu"] is quick
