@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
 import av
 import numpy as np
 
-from stan.data.video.container import Refused, decodable, decoded_in_order, opened, quarter_turns
-from stan.data.video.timeline import Timeline
+from stan.data.video.choice import interlaced, passes_over
+from stan.data.video.container import Film, Refused, opened
+from stan.data.video.geometry import Size
+from stan.data.video.pictures import Pictures, deinterlaced
+from stan.data.video.timeline import Timeline, decoded_in_order
 
 try:
     import decord
@@ -18,23 +22,15 @@ except ImportError:  # decord has no wheels beyond x86-64: there, PyAV decodes a
 if TYPE_CHECKING:
     from decord.ndarray import NDArray
 
-NARROWEST = 64
-"""Smallest side in pixels for decord, which returns wrong shapes for narrower pictures."""
 
+def by_decord(path: str, indices: np.ndarray, timeline: Timeline, size: Size | None) -> np.ndarray:
+    """Return read-only frames (T, H, W, 3) at the rising distinct `indices` of a film for which decord is right.
 
-def by_decord(
-    path: str, indices: np.ndarray, timeline: Timeline, shape: tuple[int, int] | None
-) -> np.ndarray:
-    """Return read-only frames (T, H, W, 3) at the rising distinct `indices`.
-
-    shape: displayed (width, height); None: native size.
-    Raises Refused if decord is missing or does not see the file as its packets describe it.
+    size: displayed (width, height); None: native size.
+    Raises Refused if decord does not see the file as its packets describe it.
     """
-    if decord is None:
-        raise Refused("decord is not installed")
-    if not timeline.regular:
-        raise Refused("decord cannot be trusted with frames that the packets do not tell")
-    width, height = shape or (-1, -1)
+    assert decord is not None
+    width, height = size or (-1, -1)
     reader = decord.VideoReader(path, ctx=decord.cpu(0), width=width, height=height, num_threads=1)
     if len(reader) != len(timeline.pts):  # asking decord for a missing frame can loop for ever
         raise Refused(f"decord sees {len(reader)} frames where there are {len(timeline.pts)}")
@@ -57,45 +53,71 @@ class _Shared:
         return 1, 0  # DLPack's device for the processor's memory
 
 
-def by_pyav(path: str, indices: np.ndarray, timeline: Timeline, shape: tuple[int, int] | None) -> np.ndarray:
-    """Return frames as `by_decord` does, rotated here. Raises Refused with the number of frames that do not decode."""
-    wanted = timeline.pts[indices].tolist()
-    asked, found = set(wanted), dict[int, np.ndarray]()
-    decode = _decoded_by_seeking if timeline.regular else lambda path, *_: decoded_in_order(path)
-    for pts, frame in decode(path, wanted, timeline.keys):
-        if pts in asked and pts not in found:
-            found[pts] = picture = _upright(frame, shape)
-            shape = shape or (picture.shape[1], picture.shape[0])
-        if pts >= wanted[-1] and wanted[-1] in found:
-            break
-    missing = len(asked - found.keys())
+def by_pyav(path: str, indices: np.ndarray, timeline: Timeline, size: Size | None) -> np.ndarray:
+    """Return frames as `by_decord` does, of any film. Raises Refused with the number of frames that do not decode."""
+    if passes_over(timeline, indices):
+        found = _found(path, indices, timeline, size, sparse=True)
+        if len(found) == len(indices):
+            return np.stack(list(found.values()))
+    found = _found(path, indices, timeline, size, sparse=False)
+    missing = len(indices) - len(found)
     if missing:
-        raise Refused(f"{missing} of {len(wanted)} frames cannot be decoded")
-    return np.stack([found[pts] for pts in wanted])
+        raise Refused(f"{missing} of {len(indices)} frames cannot be decoded")
+    return np.stack(list(found.values()))
 
 
-def _decoded_by_seeking(path: str, wanted: list[int], keys: tuple[tuple[int, int], ...]):
+def _found(path, indices, timeline: Timeline, size: Size | None, sparse: bool) -> dict[int, np.ndarray]:
+    """Return the pictures that decode, by their stamps, rising."""
+    geometry, first = timeline.geometry, timeline.first
+    assert first is not None
+    pictures, found = Pictures(first, geometry, size), dict[int, np.ndarray]()
+    wanted = timeline.pts[indices].tolist()
+    for pts, frame in _decoded(path, wanted, timeline, sparse):
+        found[pts] = pictures(frame)
+    return found
+
+
+def _decoded(path: str, wanted: list[int], timeline: Timeline, sparse: bool):
+    """Yield (pts, frame) of the wanted frames, each once, as far as they decode."""
+    if timeline.regular and timeline.step == 1:
+        with opened(path) as film:
+            yield from _by_seeking(film, wanted, timeline, sparse)
+        return
+    left = set(wanted)
+    for pts, frame in decoded_in_order(path, timeline.step):
+        if pts in left:
+            left.remove(pts)
+            yield pts, frame
+        if not left:
+            return
+
+
+def _by_seeking(film: Film, wanted: list[int], timeline: Timeline, sparse: bool):
     """Yield (pts, frame): decode on while the next wanted frame is in the current group of pictures, seek otherwise."""
-    with opened(path) as (container, stream):
-        at, groups = None, {}
-        for pts in wanted:
-            groups.setdefault(max((key for key in keys if key[0] <= pts), default=None), []).append(pts)
-        for key, members in groups.items():
-            if key is not None and key != at:
-                container.seek(key[1], stream=stream)
-            for frame in decodable(container, stream):
-                if frame.pts is not None:
-                    yield frame.pts, frame
-                if frame.pts is not None and frame.pts >= members[-1]:
-                    break
-            at = key
+    groups: dict[tuple[int, int] | None, set[int]] = {}
+    for pts in wanted:
+        groups.setdefault(max((key for key in timeline.keys if key[0] <= pts), default=None), set()).add(pts)
+    for key, members in groups.items():
+        if key is not None and key != min(timeline.keys):
+            film.seek(key[1])
+        last = max(members)
+        frames = _passing_over(film, members) if sparse else film.frames()
+        if interlaced(timeline):
+            frames = deinterlaced(frames, timeline.time_base)
+        for frame in frames:
+            if frame.pts in members:
+                members.remove(frame.pts)
+                yield frame.pts, frame
+            if not members or frame.pts is not None and frame.pts >= last:
+                break
 
 
-def _upright(frame: av.VideoFrame, shape: tuple[int, int] | None) -> np.ndarray:
-    """Return the frame as displayed, uint8 (H, W, 3)."""
-    turns = quarter_turns(frame)
-    size: dict[str, Any] = {}
-    if shape is not None:
-        width, height = shape[::-1] if turns % 2 else shape
-        size = {"width": width, "height": height, "interpolation": "BICUBIC"}
-    return np.ascontiguousarray(np.rot90(frame.to_ndarray(format="rgb24", **size), turns))
+def _passing_over(film: Film, wanted: set[int]) -> Iterator[av.VideoFrame]:
+    """Yield frames, but leave out those that are neither wanted nor needed by others."""
+    wanted = set(wanted)
+    try:
+        for packet in film.container.demux(film.stream):
+            film.decoder.skip_frame = "DEFAULT" if packet.pts is None or packet.pts in wanted else "NONREF"
+            yield from film.frames_of(packet)
+    except av.FFmpegError:
+        return

@@ -1,63 +1,96 @@
-"""A local video file in; when each of its frames is shown, and the frames' size and rotation, out."""
+"""A local video file in; when each of its frames is shown, and what its headers and its first frame tell, out."""
 
 from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass, field
 from fractions import Fraction
+from functools import cached_property
 
 import av
 import numpy as np
+from av.stream import Disposition
 
-from stan.data.video.container import Refused, decoded_in_order, frames_of, opened, quarter_turns
+from stan.data.video import crops
+from stan.data.video.container import Film, Refused, opened, role
+from stan.data.video.facts import StreamFacts
+from stan.data.video.first_frame import FirstFrame
+from stan.data.video.geometry import Geometry
+from stan.data.video.key_frames import PARSED, KeyKind, key_kind, parameters
 
 HEADERS_ONLY = {"skip_frame": "all"}
 """FFmpeg decodes a file's first frame when it opens the file, and throws it away; with this it trusts the headers."""
+IN_ORDER = frozenset(["mpeg", "mpegvideo", "m4v", "h264", "hevc", "gif", "apng", "ivf", "dv", "rm"])
+"""Formats without an index of key frames: seeking in them ends somewhere."""
 
 
 @dataclass(frozen=True)
-class FirstFrame:
-    """What only a decoded frame tells, taken from the first frame that decodes."""
+class Headers:
+    """What a file's headers say."""
 
+    container: str
+    streams: tuple[StreamFacts, ...]
+    stream: int
+    codec: str
+    profile: str
     stored: tuple[int, int]
     """Width and height before any turn."""
-    quarter_turns: int
-    """Quarter turns counter-clockwise, as numpy counts them."""
+    crop: tuple[int, int, int, int]
+    """Pixels that the container cuts: left, top, right, bottom."""
+    time_base: Fraction
+    start: Fraction
+    """Seconds at which the file's clock starts."""
+    duration: float | None
+    """Of the whole file, in seconds."""
+    fallback_duration: Fraction
+    """Seconds of a frame by the rate that the headers name."""
+    interlaced: bool
 
     @property
-    def displayed(self) -> tuple[int, int]:
-        """Width and height as shown, after the turn that the file asks for."""
-        return self.stored[::-1] if self.quarter_turns % 2 else self.stored
+    def films(self) -> int:
+        """How many streams are films, the chosen one and others."""
+        return sum(stream.role.endswith("film") for stream in self.streams)
 
     @property
-    def rotation(self) -> int:
-        """Degrees clockwise (0, 90, 180 or 270) by which a player turns the stored picture."""
-        return -90 * self.quarter_turns % 360
+    def film(self) -> StreamFacts:
+        return next(stream for stream in self.streams if stream.index == self.stream)
 
 
 @dataclass(frozen=True)
 class Timeline:
-    """The main video stream: `pts` (frames,), rising int64, says when each frame is shown, in units of `time_base`."""
+    """The film: `pts` (frames,), rising int64, says when each frame is shown, in units of `time_base`."""
 
+    headers: Headers
     pts: np.ndarray
     keys: tuple[tuple[int, int], ...]
-    """Key frames as (pts, dts), rising."""
+    """Key frames as (pts, dts), rising, from which decoding can start after a seek."""
     regular: bool
     """False if only decoding in order finds the frames, because some are hidden or stamps are missing or equal."""
-    time_base: Fraction
-    start: Fraction
-    """Seconds at which the file's clock starts."""
+    step: int
+    """What a frame without a stamp is later than the one before, in units of `time_base`."""
     frame_duration: Fraction
-    codec: str
-    stored: tuple[int, int]
-    """Width and height before any turn, as the file's headers give them."""
+    """Seconds of the last frame."""
+    open_groups: bool
+    """Whether the container calls a frame a key frame that needs, or is followed by frames that need, what precedes."""
+    size_changes: bool
     first: FirstFrame | None
     """The first frame that decodes; None if none does."""
 
     @property
+    def time_base(self) -> Fraction:
+        return self.headers.time_base
+
+    @cached_property
+    def geometry(self) -> Geometry:
+        """How pictures lie and are shown. Raises Refused if no frame decodes."""
+        if self.first is None:
+            raise Refused("has no frame that can be decoded")
+        return self.first.geometry(self.headers.crop)
+
+    @property
     def times(self) -> np.ndarray:
         """When each frame is shown, (frames,) float64, in seconds from the start of the file."""
-        return self.pts * float(self.time_base) - float(self.start)
+        return self.pts * float(self.time_base) - float(self.headers.start)
 
     @property
     def duration(self) -> float:
@@ -67,6 +100,23 @@ class Timeline:
     def fps(self) -> float:
         return len(self.pts) / self.duration
 
+    @cached_property
+    def constant_rate(self) -> bool:
+        """Whether every frame lies within half a frame of where its number alone would put it."""
+        last, steps = len(self.pts) - 1, self.pts - self.pts[0]
+        if last == 0:
+            return True
+        mean = int(steps[-1]) / last
+        even = np.abs(steps - mean * np.arange(last + 1)).max() <= mean / 2
+        return bool(even and float(self.frame_duration / self.time_base) < 2 * mean)
+
+    @property
+    def key_distance(self) -> float:
+        """Longest time in seconds from one key frame, the start or the end to the next."""
+        ends = int(self.pts[0]), int(self.pts[-1] + self.frame_duration / self.time_base)
+        stamps = np.unique([*ends, *(pts for pts, _ in self.keys)])
+        return float(np.diff(stamps).max(initial=0) * self.time_base)
+
 
 def read_timeline(path: str, most_pixels: int) -> Timeline:
     """Return the frames that can really be read, counted packet by packet: headers may promise more.
@@ -74,37 +124,48 @@ def read_timeline(path: str, most_pixels: int) -> Timeline:
     Raises Refused for a file without frames, or with more pixels than `most_pixels`.
     """
     scan = (_scanned_by_headers(path, most_pixels) if _is_mp4(path) else None) or _scanned(path, most_pixels)
-    stamps = [pts for pts, *_ in scan.packets]
-    regular = not scan.hidden and None not in stamps and len(set(stamps)) == len(stamps)
+    stamps, headers = [pts for pts, *_ in scan.packets], scan.headers
     if not scan.packets:
         raise Refused("holds no frames")
+    regular = not scan.hidden and None not in stamps and len(set(stamps)) == len(stamps)
+    durations = [duration for *_, duration in scan.packets if duration]
+    last = durations[-1] * headers.time_base if durations else headers.fallback_duration
+    step = 1 if any(pts is not None for pts in stamps) else max(1, round(last / headers.time_base))
     if not regular:
-        stamps = [pts for pts, _ in decoded_in_order(path)]
+        stamps = [pts for pts, _ in decoded_in_order(path, step)]
     if not stamps:
         raise Refused("has no frame that can be decoded")
-    durations = [duration for *_, duration in scan.packets if duration]
-    last = durations[-1] * scan.time_base if durations else scan.fallback_duration
-    keys = sorted(
-        (pts, dts) for pts, dts, key, _ in scan.packets if key and pts is not None and dts is not None
-    )
+    keys = () if headers.container in IN_ORDER else tuple(sorted(scan.keys))
     pts = np.sort(np.array(stamps, dtype=np.int64))
     return Timeline(
-        pts, tuple(keys), regular, scan.time_base, scan.start, last, scan.codec, scan.stored, scan.first
+        headers, pts, keys, regular, step, last, scan.open_groups, len(scan.sizes) > 1, scan.first
     )
+
+
+def decoded_in_order(path: str, step: int):
+    """Yield (stamp, frame) for every frame that decodes, with rising stamps.
+
+    step: what a frame without a higher stamp of its own is later than the one before.
+    """
+    with opened(path) as film:
+        last = -step
+        for frame in film.frames():
+            last = frame.pts if frame.pts is not None and frame.pts > last else last + step
+            yield last, frame
 
 
 @dataclass
 class _Scan:
     """What one pass over the file's packets finds; `packets` has (pts, dts, is key, duration) of each intact packet."""
 
-    codec: str
-    stored: tuple[int, int]
-    time_base: Fraction
-    start: Fraction
-    fallback_duration: Fraction
+    headers: Headers
     hidden: bool
     """Whether some frames are not to be shown."""
     packets: list[tuple] = field(default_factory=list)
+    keys: list[tuple[int, int]] = field(default_factory=list)
+    open_groups: bool = False
+    sizes: set[tuple[int, int]] = field(default_factory=set)
+    """Sizes of pictures, as far as parameters change."""
     first: FirstFrame | None = None
     complete: bool = False
     """Whether every stream had as many packets as the file's headers promise."""
@@ -123,53 +184,109 @@ def _scanned_by_headers(path: str, most_pixels: int) -> _Scan | None:
     written, and reads past broken parts while it looks for the frame that it is not given.
     """
     try:
-        with opened(path, **HEADERS_ONLY) as (container, stream):
-            if {other.type for other in container.streams if other is not stream} - {"audio"}:
+        with opened(path, **HEADERS_ONLY) as film:
+            if {other.type for other in film.container.streams if other is not film.stream} - {"audio"}:
                 return None
-            scan = _scan(container, stream, most_pixels)
+            scan = _scan(path, film, most_pixels)
     except (Refused, MemoryError):
         return None
-    agrees = scan.first is not None and scan.first.stored == scan.stored
+    agrees = scan.first is not None and scan.first.stored == scan.headers.stored
     return scan if agrees and scan.complete and all(duration for *_, duration in scan.packets) else None
 
 
 def _scanned(path: str, most_pixels: int) -> _Scan:
-    with opened(path) as (container, stream):
-        return _scan(container, stream, most_pixels)
+    with opened(path) as film:
+        return _scan(path, film, most_pixels)
 
 
-def _scan(container, stream, most_pixels: int) -> _Scan:
+def _scan(path: str, film: Film, most_pixels: int) -> _Scan:
     """Go through all packets, and decode them until one gives a frame."""
-    scan = _Scan(
-        codec=stream.codec_context.codec.canonical_name,
-        stored=_size_within(stream, most_pixels),
-        time_base=stream.time_base,
-        start=Fraction(max(container.start_time or 0, 0), av.time_base),
-        fallback_duration=Fraction(1) / (stream.average_rate or stream.guessed_rate or Fraction(25)),
-        hidden=stream.codec_context.name == "vp8",
-    )
-    promised = Counter({each.index: each.frames for each in container.streams})
+    scan = _Scan(_headers(path, film, most_pixels), hidden=film.decoder.codec.canonical_name == "vp8")
+    promised = Counter({each.index: each.frames for each in film.container.streams})
+    known = b""
     try:
-        for packet in container.demux():
+        for packet in film.container.demux():
             promised[packet.stream.index] -= packet.size > 0
-            if packet.stream is not stream:
+            if packet.stream is not film.stream:
                 continue
             if packet.is_discard:
                 scan.hidden = True
             elif packet.size and not packet.is_corrupt:
                 scan.packets.append((packet.pts, packet.dts, packet.is_keyframe, packet.duration))
+                if packet.is_keyframe:
+                    known = _look_into(packet, film, scan, known)
             if scan.first is None:
-                scan.first = _first_of(packet)
+                scan.first = next((FirstFrame.of(frame, film) for frame in film.frames_of(packet)), None)
     except av.FFmpegError:
         pass  # what was read so far can be decoded
     scan.complete = not any(promised.values())
     return scan
 
 
-def _first_of(packet: av.Packet) -> FirstFrame | None:
-    for frame in frames_of(packet):
-        return FirstFrame((frame.width, frame.height), quarter_turns(frame))
-    return None
+def _look_into(packet: av.Packet, film: Film, scan: _Scan, known: bytes) -> bytes:
+    """Note what kind of key frame the packet is; return its parameters, or the `known` ones if it has none."""
+    codec, extradata = scan.headers.codec, film.stream.codec_context.extradata
+    kind, content = KeyKind.CLOSED, b""
+    if codec in PARSED:
+        content = bytes(packet)
+        kind = key_kind(codec, extradata, content)
+    scan.open_groups |= kind is not KeyKind.CLOSED
+    if kind is not KeyKind.NONE and packet.pts is not None and packet.dts is not None:
+        scan.keys.append((packet.pts, packet.dts))
+    told = parameters(codec, extradata, content)
+    if packet.has_sidedata("new_extradata") or told and known and told != known:
+        scan.sizes |= {scan.headers.stored, _size_of(packet, film)}
+    return told or known
+
+
+def _size_of(packet: av.Packet, film: Film) -> tuple[int, int]:
+    """Return the size of a key frame's picture, decoded by itself."""
+    decoder = av.CodecContext.create(film.decoder.name, "r")
+    decoder.extradata = (
+        bytes(packet.get_sidedata("new_extradata"))
+        if packet.has_sidedata("new_extradata")
+        else film.decoder.extradata
+    )
+    try:
+        frames = [*decoder.decode(packet), *decoder.decode(None)]
+    except av.FFmpegError:
+        frames = []
+    return next(((frame.width, frame.height) for frame in frames), (film.stream.width, film.stream.height))
+
+
+def _headers(path: str, film: Film, most_pixels: int) -> Headers:
+    container, stream = film.container, film.stream
+    start = Fraction(container.start_time or 0, av.time_base)
+    if container.format.name != "mpegts":  # whose clock may wrap round, which FFmpeg shows as times below 0
+        start = max(start, Fraction(0))
+    return Headers(
+        container=container.format.name,
+        streams=tuple(_stream(each, stream) for each in container.streams),
+        stream=stream.index,
+        codec=film.decoder.codec.canonical_name,
+        profile=stream.profile or "",
+        stored=_size_within(stream, most_pixels),
+        crop=crops.of(path, film),
+        time_base=stream.time_base,
+        start=start,
+        duration=container.duration / av.time_base if container.duration else None,
+        fallback_duration=Fraction(1) / (stream.average_rate or stream.guessed_rate or Fraction(25)),
+        interlaced=stream.codec_context.field_order > 1,
+    )
+
+
+def _stream(stream: av.stream.Stream, film: av.video.stream.VideoStream) -> StreamFacts:
+    pictures = isinstance(stream, av.video.stream.VideoStream) and stream.codec_context is not None
+    beside = (role(stream) or "other film") if pictures else ""
+    return StreamFacts(
+        index=stream.index,
+        kind=stream.type,
+        codec=stream.codec_context.codec.canonical_name if stream.codec_context else "",
+        role="film" if stream is film else beside,
+        default=bool(stream.disposition & Disposition.default),
+        size=(stream.width, stream.height) if pictures else None,
+        duration=float(stream.duration * stream.time_base) if stream.duration and stream.time_base else None,
+    )
 
 
 def _size_within(stream: av.video.stream.VideoStream, most_pixels: int) -> tuple[int, int]:
