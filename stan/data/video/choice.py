@@ -13,7 +13,7 @@ from stan.data.video.timeline import Timeline
 
 NARROWEST = 64
 """Smallest side in pixels for decord, which returns wrong shapes for narrower pictures."""
-DECORD_CONTAINERS = ("mov,mp4,m4a,3gp,3g2,mj2", "matroska,webm", "avi")
+DECORD_CONTAINERS = ("mov,mp4,m4a,3gp,3g2,mj2", "matroska,webm")
 DECORD_CODECS = ("h264", "hevc")
 DECORD_PIXELS = ("yuv420p", "yuvj420p")
 SPARSE = 2
