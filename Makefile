@@ -22,7 +22,7 @@ UV ?= $(shell uv --version >/dev/null 2>&1 && echo uv)
 PACKAGES := -c constraints.txt -e '.[all]'
 
 .PHONY: run install ablation library serve lab dashboard demo lint types test test-fast docs \
-	check-package check-kills check-real pictures
+	check-package check-kills check-real check-truth pictures
 .DEFAULT_GOAL := run
 
 run: install
@@ -103,6 +103,10 @@ check-kills: install
 check-real: install
 	@test -n "$(CLIPS)$(ANNOTATIONS)" || { echo "make check-real [CLIPS=FOLDER] [ANNOTATIONS=FOLDER]" >&2; exit 2; }
 	$(BIN)/python tests/real/check_real.py $(if $(CLIPS),--clips "$(CLIPS)") $(if $(ANNOTATIONS),--annotations "$(ANNOTATIONS)")
+
+# Films of every kind, written, read, and compared with what a player shows; KIND=word for some.
+check-truth: install
+	OMP_NUM_THREADS=1 $(BIN)/python -m tests.data.video.truth_table $(KIND)
 
 # The README's pictures, from the library and the runs that are there.
 pictures: install

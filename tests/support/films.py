@@ -6,6 +6,7 @@ and a band that tells its number in binary, which tells its time.
 
 from __future__ import annotations
 
+import math
 import struct
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
@@ -14,6 +15,8 @@ from pathlib import Path
 
 import av
 import numpy as np
+from av.stream import Disposition
+from PIL import Image
 
 SIZE = (176, 144)
 """Width and height; H.263 knows few others."""
@@ -46,6 +49,8 @@ class Film:
     stamps: Sequence[float] | None = None
     """Seconds at which each frame is shown; None: evenly by the rate."""
     corners: Sequence[tuple[int, int, int]] = CORNERS
+    first: int = 0
+    """Number of the first picture."""
     patch: Callable[[Path], None] | None = None
     """Changes the file's bytes."""
 
@@ -61,7 +66,7 @@ class Film:
         return path
 
     def frame(self, index: int) -> av.VideoFrame:
-        made = self._frame(painted(index, self.size, self.corners))
+        made = self._frame(painted(self.first + index, self.size, self.corners))
         if self.stamps is None:
             made.pts, made.time_base = index, Fraction(1, self.rate)
         else:
@@ -72,10 +77,14 @@ class Film:
         format = av.VideoFormat(self.pixels)
         if self.pixels == "rgb8":
             return av.VideoFrame.from_ndarray(picture, format="rgb24").reformat(format="rgb8")
+        if self.pixels == "rgba":
+            with_alpha = np.dstack([picture, clear(self.size)])
+            return av.VideoFrame.from_ndarray(with_alpha, format="rgba")
         if format.is_rgb:
             return av.VideoFrame.from_ndarray(picture, format="rgb24").reformat(format=self.pixels)
         made = av.VideoFrame(*self.size, self.pixels)
-        for plane, values in zip(made.planes, planes(picture, self), strict=True):
+        stored = planes(picture, self) + self._opaque()
+        for plane, values in zip(made.planes, stored, strict=True):
             kind = values.dtype
             rows = np.frombuffer(plane, kind).reshape(plane.height, plane.line_size // kind.itemsize)
             rows[:, : plane.width] = values
@@ -83,6 +92,12 @@ class Film:
         made.color_range = FULL_TAGS[self.full if self.tagged else None]
         made.color_trc = self.transfer
         return made
+
+    def _opaque(self) -> list[np.ndarray]:
+        if not self.pixels.startswith("yuva"):
+            return []
+        values = clear(self.size)
+        return [values if _bits(self) == 8 else (values / 255 * (2 ** _bits(self) - 1)).astype(np.uint16)]
 
     def times(self) -> np.ndarray:
         """Return when each frame is shown, from the first."""
@@ -92,7 +107,8 @@ class Film:
         """Return the colours that the stored corners are by the standard's arithmetic, float (4, 3)."""
         if av.VideoFormat(self.pixels).is_rgb:
             return np.array(self.corners, float)
-        film = replace(self, pixels="yuv444p" + self.pixels.partition("p")[2]) if "gray" not in self.pixels else self
+        deep = self.pixels.partition("p")[2].removesuffix("le")
+        film = self if "gray" in self.pixels else replace(self, pixels=f"yuv444p{deep}{'le' * bool(deep)}")
         picture = np.array(self.corners, np.uint8).reshape(2, 2, 3)
         return to_rgb(planes(picture, film), film, matrix or self.matrix).reshape(4, 3)
 
@@ -125,6 +141,14 @@ def painted(index: int, size: tuple[int, int] = SIZE, corners=CORNERS) -> np.nda
     return picture
 
 
+def clear(size: tuple[int, int]) -> np.ndarray:
+    """Return how opaque each pixel is, uint8: the lower right corner is fully transparent."""
+    width, height = size
+    opaque = np.full((height, width), 255, np.uint8)
+    opaque[height * 5 // 8 :, width // 2 :] = 0
+    return opaque
+
+
 def number(picture: np.ndarray) -> int:
     """Return the number that a picture shows."""
     height, width = picture.shape[:2]
@@ -148,7 +172,7 @@ def planes(picture: np.ndarray, film: Film) -> list[np.ndarray]:
     rgb = picture.astype(float) / 255
     light = rgb @ np.array([red, 1 - red - blue, blue])
     values = [light]
-    bits = max(c.bits for c in av.VideoFormat(film.pixels).components)
+    bits = _bits(film)
     unit = 2 ** (bits - 8)
     if "gray" not in film.pixels:
         values += [(rgb[..., 2] - light) / (2 - 2 * blue), (rgb[..., 0] - light) / (2 - 2 * red)]
@@ -157,7 +181,8 @@ def planes(picture: np.ndarray, film: Film) -> list[np.ndarray]:
         values[1:] = [_averaged(value, high, wide) for value in values[1:]]
     top = 2**bits - 1
     scaled = [
-        (value * top + (top + 1) / 2 * (i > 0)) if film.full
+        (value * top + (top + 1) / 2 * (i > 0))
+        if film.full
         else (value * (219 if i == 0 else 224) + (16 if i == 0 else 128)) * unit
         for i, value in enumerate(values)
     ]
@@ -167,7 +192,7 @@ def planes(picture: np.ndarray, film: Film) -> list[np.ndarray]:
 def to_rgb(stored: list[np.ndarray], film: Film, matrix: str) -> np.ndarray:
     """Return what whole planes show, float RGB from 0 to 255."""
     red, blue = WEIGHTS[matrix]
-    bits = max(c.bits for c in av.VideoFormat(film.pixels).components)
+    bits = _bits(film)
     unit, top = 2 ** (bits - 8), 2**bits - 1
     if film.full:
         light, *rest = [(p - (top + 1) / 2 * (i > 0)) / top for i, p in enumerate(stored)]
@@ -182,10 +207,69 @@ def to_rgb(stored: list[np.ndarray], film: Film, matrix: str) -> np.ndarray:
     return 255 * np.clip(np.stack([r, g, b], -1), 0, 1)
 
 
+def _bits(film: Film) -> int:
+    return max(component.bits for component in av.VideoFormat(film.pixels).components)
+
+
 def _averaged(value: np.ndarray, high: int, wide: int) -> np.ndarray:
     height, width = (-(-n // k) for n, k in zip(value.shape, (high, wide), strict=True))
     padded = np.pad(value, ((0, height * high - value.shape[0]), (0, width * wide - value.shape[1])), "edge")
     return padded.reshape(height, high, width, wide).mean((1, 3))
+
+
+def write_side_by_side(path: Path, streams: Sequence[Film], default: int) -> Path:
+    """Write several films into one file, of which one is marked as the one to play."""
+    with av.open(str(path), "w") as container:
+        added = [add_stream(container, film) for film in streams]
+        for i, stream in enumerate(added):
+            stream.disposition = Disposition.default if i == default else Disposition(0)
+        for index in range(streams[0].frames):
+            for film, stream in zip(streams, added, strict=True):
+                container.mux(stream.encode(film.frame(index)))
+        for stream in added:
+            container.mux(stream.encode())
+    return path
+
+
+def write_with_cover(path: Path, film: Film) -> Path:
+    """Write a film behind its cover."""
+    cover = Film(codec="mjpeg", pixels="yuvj420p", full=True, size=(320, 320), frames=1, options={})
+    with av.open(str(path), "w") as container:
+        front, stream = add_stream(container, cover), add_stream(container, film)
+        front.disposition = Disposition.attached_pic
+        container.mux([*front.encode(cover.frame(77)), *front.encode()])
+        for index in range(film.frames):
+            container.mux(stream.encode(film.frame(index)))
+        container.mux(stream.encode())
+    return path
+
+
+def write_one_after_the_other(path: Path, films: Sequence[Film]) -> Path:
+    """Write H.264 films as one stream of a transport stream: a broadcast that changes on the way."""
+    with av.open(str(path), "w") as container:
+        stream, before = add_stream(container, films[0]), 0
+        for film in films:
+            encoder = av.CodecContext.create(film.codec, "w")
+            encoder.width, encoder.height, encoder.pix_fmt = *film.size, film.pixels
+            encoder.time_base, encoder.options = Fraction(1, film.rate), film.options
+            frames = [replace(film, first=before).frame(i) for i in range(film.frames)]
+            for packet in [p for frame in (*frames, None) for p in encoder.encode(frame)]:
+                packet.pts, packet.dts = packet.pts + before, packet.dts + before
+                packet.stream = stream
+                container.mux(packet)
+            before += film.frames
+    return path
+
+
+def write_webp(path: Path, film: Film) -> Path:
+    pictures = [
+        Image.fromarray(np.dstack([painted(i, film.size, film.corners), clear(film.size)]))
+        for i in range(film.frames)
+    ]
+    pictures[0].save(
+        path, save_all=True, append_images=pictures[1:], duration=1000 // film.rate, lossless=True
+    )
+    return path
 
 
 ONE = 0x10000
@@ -252,3 +336,42 @@ def with_clean_aperture(width: int, height: int, right: int, down: int) -> Calla
 
 def _lengthen(data: bytearray, at: int, more: int) -> None:
     data[at : at + 4] = (int.from_bytes(data[at : at + 4], "big") + more).to_bytes(4, "big")
+
+
+def pq_light(signal: float) -> float:
+    """Return cd/m2 by SMPTE ST 2084, whose constants are fractions of 4096."""
+    m1, m2 = 2610 / 16384, 2523 / 4096 * 128
+    c1, c2, c3 = 3424 / 4096, 2413 / 4096 * 32, 2392 / 4096 * 32
+    power = signal ** (1 / m2)
+    return 10_000 * (max(power - c1, 0) / (c2 - c3 * power)) ** (1 / m1)
+
+
+def hlg_light(signal: float) -> float:
+    """Return cd/m2 of a grey by ITU-R BT.2100, on a screen of 1,000 cd/m2."""
+    a = 0.17883277
+    b = 1 - 4 * a
+    c = 0.5 - a * math.log(4 * a)
+    scene = signal**2 / 3 if signal <= 0.5 else (math.exp((signal - c) / a) + b) / 12
+    return 1000 * scene**1.2
+
+
+def sdr_signal(light: float) -> float:
+    """Return the signal of a grey by ITU-R BT.2390's tone curve from 1,000 to 203 cd/m2, for a gamma of 2.4."""
+
+    def signal(light: float) -> float:
+        m1, m2 = 2610 / 16384, 2523 / 4096 * 128
+        c1, c2, c3 = 3424 / 4096, 2413 / 4096 * 32, 2392 / 4096 * 32
+        power = (light / 10_000) ** m1
+        return ((c1 + c2 * power) / (1 + c3 * power)) ** m2
+
+    top = signal(1000)
+    e1, highest = min(signal(light) / top, 1), signal(203) / top
+    knee = 1.5 * highest - 0.5
+    if e1 > knee:
+        t = (e1 - knee) / (1 - knee)
+        e1 = (
+            (2 * t**3 - 3 * t**2 + 1) * knee
+            + (t**3 - 2 * t**2 + t) * (1 - knee)
+            + (3 * t**2 - 2 * t**3) * highest
+        )
+    return min(pq_light(e1 * top) / 203, 1) ** (1 / 2.4)

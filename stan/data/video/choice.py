@@ -9,13 +9,13 @@ import numpy as np
 from stan.data.video.colour import PEAK, SCALER_MATRICES, WHITE
 from stan.data.video.facts import VideoFacts
 from stan.data.video.geometry import WIDEST_PIXEL
+from stan.data.video.pictures import PLAIN_PIXELS
 from stan.data.video.timeline import Timeline
 
 NARROWEST = 64
 """Smallest side in pixels for decord, which returns wrong shapes for narrower pictures."""
 DECORD_CONTAINERS = ("mov,mp4,m4a,3gp,3g2,mj2", "matroska,webm")
 DECORD_CODECS = ("h264", "hevc")
-DECORD_PIXELS = ("yuv420p", "yuvj420p")
 SPARSE = 2
 """Of H.264, PyAV passes over pictures that no other picture needs; it is faster if only one in so many is wanted."""
 
@@ -31,7 +31,8 @@ def decord_is_wrong(timeline: Timeline) -> str:
     reasons = {
         f"its container is {headers.container}": headers.container not in DECORD_CONTAINERS,
         f"its codec is {headers.codec}": headers.codec not in DECORD_CODECS,
-        f"its pixels are {first.pixel_format}": first.pixel_format not in DECORD_PIXELS,
+        f"its pixels are {first.pixel_format}": first.pixel_format not in PLAIN_PIXELS,
+        "it is in fragments": headers.fragmented,
         "packets don't tell its frames": not timeline.regular,
         "it has several films": headers.films > 1,
         "its groups of pictures are open, or refreshed bit by bit": timeline.open_groups,

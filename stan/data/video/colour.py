@@ -124,14 +124,18 @@ def tone_curve(light: np.ndarray) -> np.ndarray:
     given, most = pq_signal(light) / top, float(pq_signal(np.array(WHITE))) / top
     knee = 1.5 * most - 0.5
     t = np.clip((given - knee) / (1 - knee), 0, 1)
-    bent = (2 * t**3 - 3 * t**2 + 1) * knee + (t**3 - 2 * t**2 + t) * (1 - knee) + (3 * t**2 - 2 * t**3) * most
+    bent = (
+        (2 * t**3 - 3 * t**2 + 1) * knee + (t**3 - 2 * t**2 + t) * (1 - knee) + (3 * t**2 - 2 * t**3) * most
+    )
     return pq_light(np.where(given < knee, given, bent) * top)
 
 
 def pq_light(signal: np.ndarray) -> np.ndarray:
     """Return cd/m2 of a PQ signal from 0 to 1 (SMPTE ST 2084)."""
     power = signal ** (1 / 78.84375)
-    return 10000 * (np.maximum(power - 0.8359375, 0) / (18.8515625 - 18.6875 * power)) ** (1 / 0.1593017578125)
+    return 10000 * (np.maximum(power - 0.8359375, 0) / (18.8515625 - 18.6875 * power)) ** (
+        1 / 0.1593017578125
+    )
 
 
 def pq_signal(light: np.ndarray) -> np.ndarray:

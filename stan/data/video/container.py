@@ -107,7 +107,6 @@ def _decoder(stream: VideoStream) -> VideoCodecContext:
         return stream.codec_context
     decoder = av.CodecContext.create(name, "r")
     assert isinstance(decoder, VideoCodecContext)
-    decoder.time_base = stream.time_base
     return decoder
 
 

@@ -98,7 +98,9 @@ class VideoFacts:
     @classmethod
     def of(cls, document: dict[str, Any]) -> VideoFacts:
         """Return the record from its `dataclasses.asdict`, also after a way through JSON, which knows no tuples."""
-        streams = tuple(StreamFacts(**stream | {"size": _tuple(stream["size"])}) for stream in document["streams"])
+        streams = tuple(
+            StreamFacts(**stream | {"size": _tuple(stream["size"])}) for stream in document["streams"]
+        )
         rest = {name: _tuple(value) for name, value in document.items() if name != "streams"}
         return cls(streams=streams, **rest)
 

@@ -1,7 +1,7 @@
 """A film's decoded frames in, RGB pictures as a player shows them out: for PyAV's frames; decord does the same itself.
 
-Conversion and scaling are FFmpeg's, with the same filters and settings as decord's own, so that both decoders give the
-same bytes.
+Conversion and scaling are FFmpeg's; for 8-bit 4:2:0 with the same filters and settings as decord's own, so that both
+decoders give the same bytes, for other pixels with exact rounding and all colour samples.
 """
 
 from __future__ import annotations
@@ -20,6 +20,8 @@ from stan.data.video.first_frame import FirstFrame
 from stan.data.video.geometry import Geometry, Size
 
 Picture = UInt8[np.ndarray, "H W 3"]
+PLAIN_PIXELS = ("yuv420p", "yuvj420p")
+EXACT = "bilinear+accurate_rnd+full_chroma_int+full_chroma_inp"
 Step = tuple[str, str]
 """A filter of FFmpeg and its arguments."""
 
@@ -50,7 +52,9 @@ class Pictures:
 
     def _scaling(self, frame: av.VideoFrame) -> str:
         width, height = self._size
-        words = [f"{width}:{height}", "flags=bilinear"]
+        plain = frame.format.name in PLAIN_PIXELS and self._geometry.sample_aspect == 1
+        plain &= (frame.width, frame.height) == self._first.stored
+        words = [f"{width}:{height}", "flags=" + ("bilinear" if plain else EXACT)]
         if self._colour.matrix in SCALER_MATRICES:
             words.append(f"in_color_matrix={SCALER_MATRICES[self._colour.matrix]}")
         if self._colour.matrix != "rgb":
@@ -76,10 +80,10 @@ def deinterlaced(frames: Iterator[av.VideoFrame], time_base: Fraction) -> Iterat
     for frame in frames:
         made = made or graph(frame, [("bwdif", "mode=send_frame:deint=interlaced")], time_base)
         made.push(frame)
-        yield from _ready(made)
+        yield from _ready(made, time_base)
     if made is not None:
         made.push(None)
-        yield from _ready(made)
+        yield from _ready(made, time_base)
 
 
 def graph(frame: av.VideoFrame, steps: list[Step], time_base: Fraction | None = None) -> Graph:
@@ -96,11 +100,14 @@ def graph(frame: av.VideoFrame, steps: list[Step], time_base: Fraction | None = 
     return made
 
 
-def _ready(made: Graph) -> Iterator[av.VideoFrame]:
+def _ready(made: Graph, time_base: Fraction) -> Iterator[av.VideoFrame]:
     while True:
         try:
             frame = made.pull()
         except (av.BlockingIOError, av.EOFError):
             return
-        assert isinstance(frame, av.VideoFrame)
+        assert isinstance(frame, av.VideoFrame) and frame.pts is not None and frame.time_base is not None
+        frame.pts = round(
+            frame.pts * frame.time_base / time_base
+        )  # the filter counts in half units, for fields
         yield frame

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from functools import cached_property
 
@@ -45,6 +45,8 @@ class Headers:
     fallback_duration: Fraction
     """Seconds of a frame by the rate that the headers name."""
     interlaced: bool
+    fragmented: bool
+    """Whether it is an MP4 without a list of its frames."""
 
     @property
     def films(self) -> int:
@@ -137,6 +139,8 @@ def read_timeline(path: str, most_pixels: int) -> Timeline:
         raise Refused("has no frame that can be decoded")
     keys = () if headers.container in IN_ORDER else tuple(sorted(scan.keys))
     pts = np.sort(np.array(stamps, dtype=np.int64))
+    if headers.container == "avi":  # has no stamps: FFmpeg's are the order of decoding, moved
+        headers = replace(headers, start=int(pts[0]) * headers.time_base)
     return Timeline(
         headers, pts, keys, regular, step, last, scan.open_groups, len(scan.sizes) > 1, scan.first
     )
@@ -272,6 +276,7 @@ def _headers(path: str, film: Film, most_pixels: int) -> Headers:
         duration=container.duration / av.time_base if container.duration else None,
         fallback_duration=Fraction(1) / (stream.average_rate or stream.guessed_rate or Fraction(25)),
         interlaced=stream.codec_context.field_order > 1,
+        fragmented=container.format.name.startswith("mov") and not stream.frames,
     )
 
 
