@@ -1,7 +1,7 @@
 """A kind of film in; a small file of it, and what a player shows of it by the arithmetic of the standards, out.
 
-Every picture has four corners of flat colours, red, green / blue, white, which tell how it lies and what its colours are,
-and a band that tells its number in binary, which tells its time.
+Every picture has four corners of flat colours, red, green / blue, white, which tell how it lies and what its colours
+are, and a band that tells its number in binary, which tells its time.
 """
 
 from __future__ import annotations

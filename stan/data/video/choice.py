@@ -139,9 +139,6 @@ def _warnings(timeline: Timeline) -> dict[str, bool]:
     odd = not 1 / WIDEST_PIXEL <= aspect <= WIDEST_PIXEL
     told = headers.film.duration or headers.duration
     return {
-        f"its {' and '.join(colours.assumed)} untagged; {colours.matrix}, {colours.range} range assumed": bool(
-            {"matrix", "range"} & set(colours.assumed)
-        ),
         f"its matrix {colours.matrix} is shown as BT.601": colours.matrix not in {*SCALER_MATRICES, "rgb"},
         f"its pixels' aspect ratio of {aspect} is not believed": odd,
         "only the base layer of Dolby Vision is shown": first.dolby_vision,

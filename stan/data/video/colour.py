@@ -1,4 +1,4 @@
-"""A film's colour tags in; their names, what is assumed where they are missing, and pictures in 8-bit RGB as shown, out.
+"""A film's colour tags and stored pixels in; the tags' names, what is assumed, and pictures in 8-bit RGB as shown, out.
 
 High dynamic range is brought to standard range as ITU-R BT.2390 does: light above 203 cd/m2, the white of subtitles and
 paper (BT.2408), is compressed so that 1,000 cd/m2 just become white; its shape below the knee is kept.
@@ -29,7 +29,7 @@ MATRICES = {
 """Names of ISO/IEC 23091-2's numbers for how brightness and colour differences make RGB."""
 UNTAGGED = 2
 HD_LINES = 720
-"""From so many lines on, a film that doesn't name its matrix is taken for BT.709, as players do, below it for BT.601."""
+"""From so many lines on, a film that doesn't name its matrix is taken for BT.709, else for BT.601, as by players."""
 SCALER_MATRICES = {
     "bt709": "bt709",
     "fcc": "fcc",
@@ -119,7 +119,7 @@ def to_sdr(signal: UInt16[np.ndarray, "H W 3"], hdr: str) -> UInt8[np.ndarray, "
 
 
 def tone_curve(light: np.ndarray) -> np.ndarray:
-    """Return BT.2390's electrical-electrical transfer of light (cd/m2, up to PEAK) to a screen with WHITE as its peak."""
+    """Return what a screen with WHITE as its peak shows of light up to PEAK, both in cd/m2, by BT.2390's transfer."""
     top = float(pq_signal(np.array(PEAK)))
     given, most = pq_signal(light) / top, float(pq_signal(np.array(WHITE))) / top
     knee = 1.5 * most - 0.5

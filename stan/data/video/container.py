@@ -1,4 +1,4 @@
-"""A local video file in; the stream that is the film, opened and decoded in order by PyAV, out; for decoding workers only."""
+"""A local video file in; the stream that is the film, opened by PyAV, out; for decoding workers only."""
 
 from __future__ import annotations
 
@@ -105,6 +105,11 @@ def _decoder(stream: VideoStream) -> VideoCodecContext:
     name = ALPHA_DECODERS.get(stream.codec_context.codec.canonical_name)
     if name is None or stream.metadata.get("alpha_mode", stream.metadata.get("ALPHA_MODE")) != "1":
         return stream.codec_context
+    return video_decoder(name)
+
+
+def video_decoder(name: str) -> VideoCodecContext:
+    """Return a new decoder by FFmpeg's name for it."""
     decoder = av.CodecContext.create(name, "r")
     assert isinstance(decoder, VideoCodecContext)
     return decoder

@@ -1,5 +1,4 @@
-"""A local video file in, its properties or frames as a player shows them out: the only decoder, in processes that can be
-killed.
+"""A local video file in, its properties or frames as a player shows them out: the only decoder, in killable processes.
 
 What the file is decides who decodes: decord plain kinds of which it gives the right pictures, PyAV the others; `facts`
 says which and why. PyAV takes over, too, where decord fails, ends its process, hangs, or repeats frames that in fact
@@ -112,7 +111,17 @@ def probe(path: str | Path, limits: Limits = DEFAULT) -> VideoInfo:
     Raises VideoError.
     """
     header, _ = _ask({"what": "probe", "path": _checked(path)}, path, limits)
-    return VideoInfo(path=str(path), **header | {"facts": VideoFacts.of(header["facts"])})
+    facts = VideoFacts.of(header["facts"])
+    return VideoInfo(
+        str(path),
+        facts.frames,
+        facts.fps,
+        *facts.displayed,
+        facts.rotation,
+        facts.duration,
+        facts.codec,
+        facts,
+    )
 
 
 def sample(path: str | Path, count: int, limits: Limits = DEFAULT) -> Sample:
@@ -134,9 +143,9 @@ def decode(
 ) -> Decoded:
     """Return exact frames of the main video stream.
 
-    indices: frame numbers in any order, also repeated; or a number of segments, equal in time, whose centre frames are
-    taken or, with `rng`, a random frame of each. size: pixels of the short side, with the aspect ratio kept; None leaves the frames as
-    they are.
+    indices: frame numbers in any order, also repeated; or a number of segments, equal in time, whose centre frames
+    are taken or, with `rng`, a random frame of each. size: pixels of the short side, with the aspect ratio kept; None
+    leaves the frames as they are.
     Raises VideoError for whatever the file causes, ValueError for no indices or a size below 1.
     """
     count = int(indices) if isinstance(indices, (int, np.integer)) else None

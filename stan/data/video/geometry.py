@@ -1,4 +1,4 @@
-"""How a stored picture lies in; how it is shown (cut, turned, mirrored, with square pixels), and the filters to it, out."""
+"""How a picture is stored in; how it is shown (cut, turned, mirrored, with square pixels), and filters to that, out."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 """A packet that its container calls a key frame in; whether decoding can really start there out (H.264, HEVC).
 
-Of an open group of pictures (non-IDR with a recovery point, CRA), pictures that are shown before the key frame but stored
-behind it need what precedes it. Of gradual intra refresh, a whole picture emerges only after several frames.
+Of an open group of pictures (non-IDR with a recovery point, CRA), pictures that are shown before the key frame but
+stored behind it need what precedes it. Of gradual intra refresh, a whole picture emerges only after several frames.
 """
 
 from __future__ import annotations

@@ -15,7 +15,7 @@ from av.filter import Graph
 from jaxtyping import UInt8
 
 from stan.data.video import colour
-from stan.data.video.colour import SCALER_MATRICES, Colour
+from stan.data.video.colour import SCALER_MATRICES
 from stan.data.video.first_frame import FirstFrame
 from stan.data.video.geometry import Geometry, Size
 

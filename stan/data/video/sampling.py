@@ -30,8 +30,8 @@ def segments_in_time(
 ) -> tuple[Int64[np.ndarray, " count"], Float[np.ndarray, " count"]]:
     """Return the frames that are shown at one moment of each of `count` equal spans of a clip, and these moments.
 
-    times: when each frame begins, rising; end: when the last one ends. Without `rng`, the moments are the middles of the
-    spans; with it, random. A frame that is shown for long is returned as often as its moments come.
+    times: when each frame begins, rising; end: when the last one ends. Without `rng`, the moments are the middles of
+    the spans; with it, random. A frame that is shown for long is returned as often as its moments come.
     """
     edges = np.linspace(times[0], end, count + 1)
     within = np.full(count, 0.5) if rng is None else rng.random(count)

@@ -9,10 +9,11 @@ from functools import cached_property
 
 import av
 import numpy as np
-from av.stream import Disposition
+from av.stream import Disposition, Stream
+from av.video.stream import VideoStream
 
 from stan.data.video import crops
-from stan.data.video.container import Film, Refused, opened, role
+from stan.data.video.container import Film, Refused, opened, role, video_decoder
 from stan.data.video.facts import StreamFacts
 from stan.data.video.first_frame import FirstFrame
 from stan.data.video.geometry import Geometry
@@ -245,7 +246,7 @@ def _look_into(packet: av.Packet, film: Film, scan: _Scan, known: bytes) -> byte
 
 def _size_of(packet: av.Packet, film: Film) -> tuple[int, int]:
     """Return the size of a key frame's picture, decoded by itself."""
-    decoder = av.CodecContext.create(film.decoder.name, "r")
+    decoder = video_decoder(film.decoder.name)
     decoder.extradata = (
         bytes(packet.get_sidedata("new_extradata"))
         if packet.has_sidedata("new_extradata")
@@ -260,6 +261,7 @@ def _size_of(packet: av.Packet, film: Film) -> tuple[int, int]:
 
 def _headers(path: str, film: Film, most_pixels: int) -> Headers:
     container, stream = film.container, film.stream
+    assert stream.time_base is not None
     start = Fraction(container.start_time or 0, av.time_base)
     if container.format.name != "mpegts":  # whose clock may wrap round, which FFmpeg shows as times below 0
         start = max(start, Fraction(0))
@@ -280,8 +282,8 @@ def _headers(path: str, film: Film, most_pixels: int) -> Headers:
     )
 
 
-def _stream(stream: av.stream.Stream, film: av.video.stream.VideoStream) -> StreamFacts:
-    pictures = isinstance(stream, av.video.stream.VideoStream) and stream.codec_context is not None
+def _stream(stream: Stream, film: VideoStream) -> StreamFacts:
+    pictures = isinstance(stream, VideoStream) and stream.codec_context is not None
     beside = (role(stream) or "other film") if pictures else ""
     return StreamFacts(
         index=stream.index,
@@ -294,7 +296,7 @@ def _stream(stream: av.stream.Stream, film: av.video.stream.VideoStream) -> Stre
     )
 
 
-def _size_within(stream: av.video.stream.VideoStream, most_pixels: int) -> tuple[int, int]:
+def _size_within(stream: VideoStream, most_pixels: int) -> tuple[int, int]:
     width, height = stream.width, stream.height
     if width < 1 or height < 1:
         raise Refused("names no picture size")

@@ -85,18 +85,7 @@ def refuse_by_first_bytes(path: str) -> None:
 
 
 def _probe(request: dict[str, Any]) -> tuple[dict[str, Any], None]:
-    film = _film(request)
-    width, height = film.facts.displayed
-    return {
-        "frames": film.facts.frames,
-        "fps": film.facts.fps,
-        "width": width,
-        "height": height,
-        "rotation": film.facts.rotation,
-        "duration": film.facts.duration,
-        "codec": film.facts.codec,
-        "facts": asdict(film.facts),
-    }, None
+    return {"facts": asdict(_film(request).facts)}, None
 
 
 def _sample(request: dict[str, Any]) -> tuple[dict[str, Any], None]:

@@ -1,7 +1,7 @@
 """Films of every kind in; a table of how far what is read lies from what a player shows, out: `make check-truth`.
 
-Limits: 2 of 255 in flat colours, the size and the corners as displayed, half a frame in time, 1 of 255 between decord and
-PyAV where both may read a film.
+Limits: 2 of 255 in flat colours, the size and the corners as displayed, half a frame in time, 1 of 255 between decord
+and PyAV where both may read a film.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from pathlib import Path
 
 import numpy as np
 
-from stan.data.video import backends, choice, decode
+from stan.data.video import backends, decode
 from stan.data.video.timeline import read_timeline
 from tests.support import films
 from tests.support.films import Film
