@@ -46,9 +46,9 @@ class Film:
     stream: VideoStream
     decoder: VideoCodecContext
 
-    def seek(self, dts: int) -> None:
-        """Go on at the key frame that is to be decoded at `dts`, or the last one before it."""
-        self.container.seek(dts, stream=self.stream)
+    def seek(self, stamp: int) -> None:
+        """Go on at the key frame with this stamp, or the last one before it."""
+        self.container.seek(stamp, stream=self.stream)
         self.decoder.flush_buffers()
 
     def frames(self) -> Iterator[av.VideoFrame]:

@@ -23,6 +23,8 @@ HEADERS_ONLY = {"skip_frame": "all"}
 """FFmpeg decodes a file's first frame when it opens the file, and throws it away; with this it trusts the headers."""
 IN_ORDER = frozenset(["mpeg", "mpegvideo", "m4v", "h264", "hevc", "gif", "apng", "ivf", "dv", "rm"])
 """Formats without an index of key frames: seeking in them ends somewhere."""
+SOUGHT_BY_DECODING = frozenset(["mpegts"])
+"""Formats in which FFmpeg seeks by the time at which a packet is to be decoded, and not by that of its picture."""
 
 
 @dataclass(frozen=True)
@@ -66,7 +68,7 @@ class Timeline:
     headers: Headers
     pts: np.ndarray
     keys: tuple[tuple[int, int], ...]
-    """Key frames as (pts, dts), rising, from which decoding can start after a seek."""
+    """Key frames, rising, from which decoding can start: (pts, stamp to seek to)."""
     regular: bool
     """False if only decoding in order finds the frames, because some are hidden or stamps are missing or equal."""
     step: int
@@ -236,8 +238,9 @@ def _look_into(packet: av.Packet, film: Film, scan: _Scan, known: bytes) -> byte
         content = bytes(packet)
         kind = key_kind(codec, extradata, content)
     scan.open_groups |= kind is not KeyKind.CLOSED
-    if kind is not KeyKind.NONE and packet.pts is not None and packet.dts is not None:
-        scan.keys.append((packet.pts, packet.dts))
+    stamp = packet.dts if scan.headers.container in SOUGHT_BY_DECODING else packet.pts
+    if kind is not KeyKind.NONE and packet.pts is not None and stamp is not None:
+        scan.keys.append((packet.pts, stamp))
     told = parameters(codec, extradata, content)
     if packet.has_sidedata("new_extradata") or told and known and told != known:
         scan.sizes |= {scan.headers.stored, _size_of(packet, film)}
