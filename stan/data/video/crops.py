@@ -10,11 +10,11 @@ import struct
 from collections.abc import Iterator
 from fractions import Fraction
 
+from stan.data.video import mp4_boxes
 from stan.data.video.container import Film
 
 Crop = tuple[int, int, int, int]
 NONE = (0, 0, 0, 0)
-_LARGEST_HEADER = 64 << 20
 _IN_SAMPLE_ENTRY = 78
 """Bytes of a picture track's sample entry before its boxes."""
 _TRACKS, _ENTRY, _VIDEO, _KIND = 0x1654AE6B, 0xAE, 0xE0, 0x83
@@ -38,16 +38,13 @@ def of(path: str, film: Film) -> Crop:
 
 
 def _of_mp4(path: str, track: int, size: tuple[int, int]) -> Crop:
-    headers = _moov(path)
-    for trak in _inside(headers, b"trak") if b"clap" in headers else ():
-        header = next(_inside(trak, b"tkhd"), b"")
-        place = 12 if header[:1] == b"\0" else 20
-        if int.from_bytes(header[place : place + 4], "big") != track:
-            continue
-        for entries in _inside(trak, b"mdia", b"minf", b"stbl", b"stsd"):
-            for _, entry in _boxes(entries[8:]):
-                for aperture in _inside(entry[_IN_SAMPLE_ENTRY:], b"clap"):
-                    return _aperture(aperture, size)
+    headers = mp4_boxes.headers(path)
+    if b"clap" not in headers:
+        return NONE
+    for entries in mp4_boxes.inside(mp4_boxes.track(headers, track), b"mdia", b"minf", b"stbl", b"stsd"):
+        for _, entry in mp4_boxes.boxes(entries[8:]):
+            for aperture in mp4_boxes.inside(entry[_IN_SAMPLE_ENTRY:], b"clap"):
+                return _aperture(aperture, size)
     return NONE
 
 
@@ -62,38 +59,6 @@ def _aperture(clap: bytes, size: tuple[int, int]) -> Crop:
     left = round((size[0] - width) / 2 + right_by)
     top = round((size[1] - height) / 2 + down_by)
     return left, top, size[0] - round(width) - left, size[1] - round(height) - top
-
-
-def _moov(path: str) -> bytes:
-    """Return the content of an MP4 file's `moov` box, which holds all headers."""
-    with open(path, "rb") as file:
-        while len(head := file.read(8)) == 8:
-            size, kind, told = int.from_bytes(head[:4], "big"), head[4:], 8
-            if size == 1:
-                size, told = int.from_bytes(file.read(8), "big"), 16
-            if kind == b"moov":
-                return file.read(min(size - told, _LARGEST_HEADER)) if size > told else b""
-            if size < told:
-                break
-            file.seek(size - told, 1)
-    return b""
-
-
-def _inside(content: bytes, name: bytes, *further: bytes) -> Iterator[bytes]:
-    """Yield the content of every box `name`, or of the boxes inside it that `further` leads to."""
-    for kind, inner in _boxes(content):
-        if kind == name:
-            yield from _inside(inner, *further) if further else (inner,)
-
-
-def _boxes(content: bytes) -> Iterator[tuple[bytes, bytes]]:
-    at = 0
-    while at + 8 <= len(content):
-        size = int.from_bytes(content[at : at + 4], "big")
-        if size < 8:
-            return
-        yield content[at + 4 : at + 8], content[at + 8 : at + size]
-        at += size
 
 
 def _of_matroska(path: str, number: int) -> Crop:

@@ -16,7 +16,7 @@ _HEVC_CRA, _HEVC_IRAP = 21, range(16, 24)
 _HEVC_PARAMETERS = 33
 _RECOVERY_POINT = 6
 _ANNEX_B = b"\0\0\1"
-_LOOKED_AT = 4096
+LOOKED_AT = 4096
 """Bytes of a packet that are looked at; a key frame's own parts come first."""
 
 
@@ -62,7 +62,7 @@ def parameters(codec: str, extradata: bytes | None, packet: bytes) -> bytes:
 
 def units(codec: str, extradata: bytes | None, packet: bytes) -> Iterator[bytes]:
     """Yield the packet's network abstraction layer units as far as they begin in the bytes that are looked at."""
-    packet = packet[:_LOOKED_AT]
+    packet = packet[:LOOKED_AT]
     if extradata and extradata[0] == 1:  # lengths before the units, as in MP4
         place = 4 if codec == "h264" else 21
         width, at = (extradata[place] & 3) + 1 if len(extradata) > place else 4, 0

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from functools import cached_property
@@ -17,7 +16,8 @@ from stan.data.video.container import Film, Refused, opened, role, video_decoder
 from stan.data.video.facts import StreamFacts
 from stan.data.video.first_frame import FirstFrame
 from stan.data.video.geometry import Geometry
-from stan.data.video.key_frames import PARSED, KeyKind, key_kind, parameters
+from stan.data.video.key_frames import LOOKED_AT, PARSED, KeyKind, key_kind, parameters
+from stan.data.video.sample_table import Listed, listed
 
 HEADERS_ONLY = {"skip_frame": "all"}
 """FFmpeg decodes a file's first frame when it opens the file, and throws it away; with this it trusts the headers."""
@@ -174,8 +174,6 @@ class _Scan:
     sizes: set[tuple[int, int]] = field(default_factory=set)
     """Sizes of pictures, as far as parameters change."""
     first: FirstFrame | None = None
-    complete: bool = False
-    """Whether every stream had as many packets as the file's headers promise."""
 
 
 def _is_mp4(path: str) -> bool:
@@ -184,7 +182,7 @@ def _is_mp4(path: str) -> bool:
 
 
 def _scanned_by_headers(path: str, most_pixels: int) -> _Scan | None:
-    """Return what `_scanned` finds, without decoding a frame to open the file; None if the headers leave any doubt.
+    """Return what `_scanned` finds, by the headers and the first packets; None if the headers leave any doubt.
 
     MP4 and MOV headers give sizes and stamps themselves. But with HEADERS_ONLY, FFmpeg would choose differently between
     several pictures, may see another start if there is more than picture and sound, guesses durations that are not
@@ -194,54 +192,71 @@ def _scanned_by_headers(path: str, most_pixels: int) -> _Scan | None:
         with opened(path, **HEADERS_ONLY) as film:
             if {other.type for other in film.container.streams if other is not film.stream} - {"audio"}:
                 return None
-            scan = _scan(path, film, most_pixels)
+            packets = listed(path, film)
+            scan = None if packets is None else _listed_scan(path, film, packets, most_pixels)
     except (Refused, MemoryError):
         return None
-    agrees = scan.first is not None and scan.first.stored == scan.headers.stored
-    return scan if agrees and scan.complete and all(duration for *_, duration in scan.packets) else None
+    agrees = scan is not None and scan.first is not None and scan.first.stored == scan.headers.stored
+    return scan if agrees and scan is not None and all(duration for *_, duration in scan.packets) else None
+
+
+def _listed_scan(path: str, film: Film, packets: list[Listed], most_pixels: int) -> _Scan | None:
+    """Return a scan of listed packets, of which only key frames are looked into, and the first ones are read."""
+    scan = _Scan(_headers(path, film, most_pixels), hidden=False)
+    scan.packets = [packet[:4] for packet in packets]
+    with open(path, "rb") as file:
+        for packet in packets:
+            if packet.is_keyframe:
+                file.seek(packet.place)
+                _note_key(scan, film, packet.pts, packet.dts, file.read(min(packet.size, LOOKED_AT)))
+    try:
+        for packet, told in zip(film.container.demux(film.stream), packets, strict=False):
+            if (packet.pts, packet.dts, packet.is_keyframe, packet.size) != (*told[:3], told.size):
+                return None
+            scan.first = next((FirstFrame.of(frame, film) for frame in film.frames_of(packet)), None)
+            if scan.first is not None:
+                return scan
+    except av.FFmpegError:
+        pass
+    return None
 
 
 def _scanned(path: str, most_pixels: int) -> _Scan:
-    with opened(path) as film:
-        return _scan(path, film, most_pixels)
-
-
-def _scan(path: str, film: Film, most_pixels: int) -> _Scan:
     """Go through all packets, and decode them until one gives a frame."""
-    scan = _Scan(_headers(path, film, most_pixels), hidden=film.decoder.codec.canonical_name == "vp8")
-    promised = Counter({each.index: each.frames for each in film.container.streams})
-    known = b""
-    try:
-        for packet in film.container.demux():
-            promised[packet.stream.index] -= packet.size > 0
-            if packet.stream is not film.stream:
-                continue
-            if packet.is_discard:
-                scan.hidden = True
-            elif packet.size and not packet.is_corrupt:
-                scan.packets.append((packet.pts, packet.dts, packet.is_keyframe, packet.duration))
-                if packet.is_keyframe:
-                    known = _look_into(packet, film, scan, known)
-            if scan.first is None:
-                scan.first = next((FirstFrame.of(frame, film) for frame in film.frames_of(packet)), None)
-    except av.FFmpegError:
-        pass  # what was read so far can be decoded
-    scan.complete = not any(promised.values())
+    with opened(path) as film:
+        scan = _Scan(_headers(path, film, most_pixels), hidden=film.decoder.codec.canonical_name == "vp8")
+        known = b""
+        try:
+            for packet in film.container.demux(film.stream):
+                if packet.is_discard:
+                    scan.hidden = True
+                elif packet.size and not packet.is_corrupt:
+                    scan.packets.append((packet.pts, packet.dts, packet.is_keyframe, packet.duration))
+                    if packet.is_keyframe:
+                        content = bytes(packet)
+                        _note_key(scan, film, packet.pts, packet.dts, content)
+                        known = _note_size(scan, film, packet, content, known)
+                if scan.first is None:
+                    scan.first = next((FirstFrame.of(frame, film) for frame in film.frames_of(packet)), None)
+        except av.FFmpegError:
+            pass  # what was read so far can be decoded
     return scan
 
 
-def _look_into(packet: av.Packet, film: Film, scan: _Scan, known: bytes) -> bytes:
-    """Note what kind of key frame the packet is; return its parameters, or the `known` ones if it has none."""
-    codec, extradata = scan.headers.codec, film.stream.codec_context.extradata
-    kind, content = KeyKind.CLOSED, b""
+def _note_key(scan: _Scan, film: Film, pts: int | None, dts: int | None, content: bytes) -> None:
+    """Note where a key frame lies, if decoding can start there, and whether its group is open."""
+    codec, kind = scan.headers.codec, KeyKind.CLOSED
     if codec in PARSED:
-        content = bytes(packet)
-        kind = key_kind(codec, extradata, content)
+        kind = key_kind(codec, film.stream.codec_context.extradata, content)
     scan.open_groups |= kind is not KeyKind.CLOSED
-    stamp = packet.dts if scan.headers.container in SOUGHT_BY_DECODING else packet.pts
-    if kind is not KeyKind.NONE and packet.pts is not None and stamp is not None:
-        scan.keys.append((packet.pts, stamp))
-    told = parameters(codec, extradata, content)
+    stamp = dts if scan.headers.container in SOUGHT_BY_DECODING else pts
+    if kind is not KeyKind.NONE and pts is not None and stamp is not None:
+        scan.keys.append((pts, stamp))
+
+
+def _note_size(scan: _Scan, film: Film, packet: av.Packet, content: bytes, known: bytes) -> bytes:
+    """Note the pictures' size where parameters change; return the packet's, or the `known` ones if it has none."""
+    told = parameters(scan.headers.codec, film.stream.codec_context.extradata, content)
     if packet.has_sidedata("new_extradata") or told and known and told != known:
         scan.sizes |= {scan.headers.stored, _size_of(packet, film)}
     return told or known
