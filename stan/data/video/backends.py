@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
@@ -55,66 +56,50 @@ class _Shared:
 
 def by_pyav(path: str, indices: np.ndarray, timeline: Timeline, size: Size | None) -> np.ndarray:
     """Return frames as `by_decord` does, of any film. Raises Refused with the number of frames that do not decode."""
-    if passes_over(timeline, indices):
-        found = _found(path, indices, timeline, size, sparse=True)
-        if len(found) == len(indices):
-            return np.stack(list(found.values()))
-    found = _found(path, indices, timeline, size, sparse=False)
-    missing = len(indices) - len(found)
-    if missing:
-        raise Refused(f"{missing} of {len(indices)} frames cannot be decoded")
-    return np.stack(list(found.values()))
-
-
-def _found(path, indices, timeline: Timeline, size: Size | None, sparse: bool) -> dict[int, np.ndarray]:
-    """Return the pictures that decode, by their stamps, rising."""
-    geometry, first = timeline.geometry, timeline.first
-    assert first is not None
-    pictures, found = Pictures(first, geometry, size), dict[int, np.ndarray]()
+    assert timeline.first is not None
     wanted = timeline.pts[indices].tolist()
-    for pts, frame in _decoded(path, wanted, timeline, sparse):
-        found[pts] = pictures(frame)
-    return found
+    width, height = size or timeline.geometry.displayed
+    frames = np.empty((len(wanted), height, width, 3), np.uint8)
+    ways = (True, False) if passes_over(timeline, indices) else (False,)
+    for sparse in ways:  # of a damaged film, passing over pictures may lose others
+        pictures = Pictures(timeline.first, timeline.geometry, (width, height))
+        places = {pts: place for place, pts in enumerate(wanted)}
+        for frame in _decoded(path, wanted, timeline, sparse):
+            frames[places.pop(frame.pts)] = pictures(frame)
+        if not places:
+            return frames
+    raise Refused(f"{len(places)} of {len(wanted)} frames cannot be decoded")
 
 
-def _decoded(path: str, wanted: list[int], timeline: Timeline, sparse: bool):
-    """Yield (pts, frame) of the wanted frames, each once, as far as they decode."""
-    if timeline.regular and timeline.step == 1:
-        with opened(path) as film:
-            yield from _by_seeking(film, wanted, timeline, sparse)
+def _decoded(path: str, wanted: list[int], timeline: Timeline, sparse: bool) -> Iterator[av.VideoFrame]:
+    """Yield the wanted frames, each once, as far as they decode: each from the last key frame before it."""
+    if not timeline.regular:
+        yield from _those(wanted, decoded_in_order(path, timeline.step), timeline)
         return
-    left = set(wanted)
-    for pts, frame in decoded_in_order(path, timeline.step):
-        if pts in left:
-            left.remove(pts)
-            yield pts, frame
-        if not left:
-            return
-
-
-def _by_seeking(film: Film, wanted: list[int], timeline: Timeline, sparse: bool):
-    """Yield (pts, frame): decode on while the next wanted frame is in the current group of pictures, seek otherwise."""
-    groups: dict[tuple[int, int] | None, set[int]] = {}
+    starts = [pts for pts, _ in timeline.keys]
+    groups: dict[int, list[int]] = {}
     for pts in wanted:
-        groups.setdefault(max((key for key in timeline.keys if key[0] <= pts), default=None), set()).add(pts)
-    for key, members in groups.items():
-        if key is not None and key != min(timeline.keys):
-            film.seek(key[1])
-        last = max(members)
-        frames = _passing_over(film, members) if sparse else film.frames()
-        if interlaced(timeline):
-            frames = deinterlaced(frames, timeline.time_base)
-        for frame in frames:
-            if frame.pts in members:
-                members.remove(frame.pts)
-                yield frame.pts, frame
-            if not members or frame.pts is not None and frame.pts >= last:
-                break
+        groups.setdefault(bisect_right(starts, pts) - 1, []).append(pts)
+    with opened(path) as film:
+        for group, members in groups.items():
+            if group > 0:
+                film.seek(timeline.keys[group][1])
+            frames = _passing_over(film, set(members)) if sparse else film.frames()
+            yield from _those(members, frames, timeline)
+
+
+def _those(wanted: list[int], frames: Iterator[av.VideoFrame], timeline: Timeline) -> Iterator[av.VideoFrame]:
+    left, last = set(wanted), wanted[-1]
+    for frame in deinterlaced(frames, timeline.time_base) if interlaced(timeline) else frames:
+        if frame.pts in left:
+            left.remove(frame.pts)
+            yield frame
+        if not left or frame.pts is not None and frame.pts >= last:
+            return
 
 
 def _passing_over(film: Film, wanted: set[int]) -> Iterator[av.VideoFrame]:
     """Yield frames, but leave out those that are neither wanted nor needed by others."""
-    wanted = set(wanted)
     try:
         for packet in film.container.demux(film.stream):
             film.decoder.skip_frame = "DEFAULT" if packet.pts is None or packet.pts in wanted else "NONREF"

@@ -29,10 +29,10 @@ Step = tuple[str, str]
 class Pictures:
     """Turns frames of one film into pictures of one size, whatever size the frames have."""
 
-    def __init__(self, first: FirstFrame, geometry: Geometry, size: Size | None):
-        """size: displayed (width, height); None: as the film is shown."""
+    def __init__(self, first: FirstFrame, geometry: Geometry, size: Size):
+        """size: width and height of the pictures."""
         self._first, self._geometry, self._colour = first, geometry, first.colours
-        self._size = size or geometry.displayed
+        self._size = size
         self._graphs: dict[tuple[int, int, str], Graph] = {}
 
     def __call__(self, frame: av.VideoFrame) -> Picture:

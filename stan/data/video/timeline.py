@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from functools import cached_property
@@ -137,7 +138,7 @@ def read_timeline(path: str, most_pixels: int) -> Timeline:
     last = durations[-1] * headers.time_base if durations else headers.fallback_duration
     step = 1 if any(pts is not None for pts in stamps) else max(1, round(last / headers.time_base))
     if not regular:
-        stamps = [pts for pts, _ in decoded_in_order(path, step)]
+        stamps = [frame.pts for frame in decoded_in_order(path, step)]
     if not stamps:
         raise Refused("has no frame that can be decoded")
     keys = () if headers.container in IN_ORDER else tuple(sorted(scan.keys))
@@ -149,8 +150,8 @@ def read_timeline(path: str, most_pixels: int) -> Timeline:
     )
 
 
-def decoded_in_order(path: str, step: int):
-    """Yield (stamp, frame) for every frame that decodes, with rising stamps.
+def decoded_in_order(path: str, step: int) -> Iterator[av.VideoFrame]:
+    """Yield every frame that decodes, with rising stamps.
 
     step: what a frame without a higher stamp of its own is later than the one before.
     """
@@ -158,7 +159,8 @@ def decoded_in_order(path: str, step: int):
         last = -step
         for frame in film.frames():
             last = frame.pts if frame.pts is not None and frame.pts > last else last + step
-            yield last, frame
+            frame.pts = last
+            yield frame
 
 
 @dataclass
@@ -224,13 +226,13 @@ def _listed_scan(path: str, film: Film, packets: list[Listed], most_pixels: int)
 def _scanned(path: str, most_pixels: int) -> _Scan:
     """Go through all packets, and decode them until one gives a frame."""
     with opened(path) as film:
-        scan = _Scan(_headers(path, film, most_pixels), hidden=film.decoder.codec.canonical_name == "vp8")
+        scan = _Scan(_headers(path, film, most_pixels), hidden=False)
         known = b""
         try:
             for packet in film.container.demux(film.stream):
                 if packet.is_discard:
                     scan.hidden = True
-                elif packet.size and not packet.is_corrupt:
+                elif packet.size and not packet.is_corrupt and not _only_for_others(packet, scan):
                     scan.packets.append((packet.pts, packet.dts, packet.is_keyframe, packet.duration))
                     if packet.is_keyframe:
                         content = bytes(packet)
@@ -241,6 +243,11 @@ def _scanned(path: str, most_pixels: int) -> _Scan:
         except av.FFmpegError:
             pass  # what was read so far can be decoded
     return scan
+
+
+def _only_for_others(packet: av.Packet, scan: _Scan) -> bool:
+    """Return whether a packet's picture is never shown: VP8 says so in its first byte (RFC 6386, 9.1)."""
+    return scan.headers.codec == "vp8" and not memoryview(packet)[0] & 0x10
 
 
 def _note_key(scan: _Scan, film: Film, pts: int | None, dts: int | None, content: bytes) -> None:
