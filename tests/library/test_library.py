@@ -16,6 +16,7 @@ from stan.data.video.transforms import evaluation
 from stan.library import Library
 from stan.library.embedding import embed
 from stan.models.dual_encoder import DualEncoder, build
+from tests.support.films import Film
 from tests.support.small_clips import write_clip
 
 COLOURS = {"red.mp4": (220, 30, 30), "green.mp4": (30, 220, 30), "blue.mp4": (30, 30, 220)}
@@ -262,6 +263,15 @@ def test_a_long_video_is_embedded_in_windows(tmp_path, model, monkeypatch, at_on
             w.frames[0, frame - s] for w, s in zip(windows, starts, strict=True) if 0 <= frame - s < 4
         ]
         assert np.allclose(embedded.frame_video[frame], torch.stack(covering).mean(0), atol=1e-5)
+
+
+def test_windows_of_a_variable_rate_are_spread_over_time(tmp_path, model):
+    """A still that is held for 8 s, then a second of other pictures: nearly all windows are the still's."""
+    film = Film(frames=26, stamps=[0.0, *(8 + i / 25 for i in range(25))])
+    embedded = embed(model, film.write(tmp_path), window=2.0)
+    assert embedded.times == pytest.approx(np.arange(18) * 0.5 + 0.25, abs=0.01)
+    assert np.ptp(embedded.frame_clip[:16], axis=0).max() < 1e-5
+    assert np.ptp(embedded.frame_clip[15:], axis=0).max() > 1e-3
 
 
 def test_a_library_keeps_its_windows(tmp_path, folder, model):

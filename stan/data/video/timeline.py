@@ -108,13 +108,13 @@ class Timeline:
 
     @cached_property
     def constant_rate(self) -> bool:
-        """Whether every frame lies within half a frame of where its number alone would put it."""
+        """Whether every frame lies within half a frame of an even grid, so that its number tells its time."""
         last, steps = len(self.pts) - 1, self.pts - self.pts[0]
         if last == 0:
             return True
         mean = int(steps[-1]) / last
-        even = np.abs(steps - mean * np.arange(last + 1)).max() <= mean / 2
-        return bool(even and float(self.frame_duration / self.time_base) < 2 * mean)
+        off_grid = steps - mean * np.arange(last + 1)
+        return bool(np.ptp(off_grid) <= mean and float(self.frame_duration / self.time_base) < 2 * mean)
 
     @property
     def key_distance(self) -> float:

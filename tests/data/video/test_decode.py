@@ -95,6 +95,35 @@ def test_variable_rate_keeps_the_files_own_stamps(tmp_path):
     assert decode.probe(clip).duration == pytest.approx(2.54, abs=0.1)
 
 
+def test_segments_of_a_variable_rate_are_equal_in_time(tmp_path):
+    stamps = [0, 10_000, *(20_000 + 40 * i for i in range(25))]
+    clip = write(tmp_path / "a.mkv", 27, stamps=stamps)
+    decoded, sample = decode.decode(clip, 7, 64), decode.sample(clip, 7)
+    assert not decoded.facts.constant_rate
+    assert [read(frame) for frame in decoded.frames] == [0, 0, 0, 1, 1, 1, 1]
+    assert decoded.indices.tolist() == sample.indices.tolist() == [0, 0, 0, 1, 1, 1, 1]
+    assert decoded.times == pytest.approx((np.arange(7) + 0.5) * 3, abs=0.01)
+    assert sample.times.tolist() == decoded.times.tolist()
+    drawn = decode.decode(clip, 3, 64, np.random.default_rng(0))
+    assert [read(frame) for frame in drawn.frames] == drawn.indices.tolist()
+    assert (drawn.times // 7.001).tolist() == [0, 1, 2]
+
+
+def test_one_dropped_frame_is_no_variable_rate(tmp_path):
+    clip = write(tmp_path / "a.mkv", 24, stamps=[40 * (i + (i > 12)) for i in range(24)])
+    assert decode.probe(clip).facts.constant_rate and decode.decode(clip, 8).indices.tolist()[0] == 1
+
+
+def test_seeks_end_at_the_key_frame_meant(tmp_path, monkeypatch):
+    """Nothing of the groups before is decoded."""
+    clip, decoded = str(write(tmp_path / "a.mp4", 60, options={"g": "10", "sc_threshold": "0"})), []
+    times = timeline.read_timeline(clip, 1 << 20)
+    frames_of = backends.Film.frames_of
+    monkeypatch.setattr(backends.Film, "frames_of", lambda *a: decoded.append(a[1].pts) or frames_of(*a))
+    frames = backends.by_pyav(clip, np.array([31]), times, None)
+    assert read(frames[0]) == 31 and min(pts for pts in decoded if pts is not None) == times.pts[30]
+
+
 def test_seeking_is_exact_in_both(tmp_path):
     clip = write(tmp_path / "a.mp4", 250, options={"g": "30", "bf": "3"})
     wanted = np.array([0, 29, 30, 31, 99, 100, 180, 249])
