@@ -132,19 +132,22 @@ class Backend:
         from stan.explain import explain
 
         opened = self._library(library)
-        return explain(opened.model, opened.entry(id).path, query, frames, progress=progress)
+        with opened.file(id) as path:
+            return explain(opened.model, path, query, frames, progress=progress)
 
     def attention(self, library: str, id: str, frames: int) -> Attention:
         from stan.explain import attention
 
         opened = self._library(library)
-        return attention(opened.model, opened.entry(id).path, frames)
+        with opened.file(id) as path:
+            return attention(opened.model, path, frames)
 
     def time(self, library: str, id: str, query: str) -> dict[str, Any]:
         from stan.explain.frame_order import time_meter
 
         opened = self._library(library)
-        return time_meter(opened.model, opened.entry(id).path, query)
+        with opened.file(id) as path:
+            return time_meter(opened.model, path, query)
 
     def index(self, library: str, folder: str | None, below: str, progress: FileProgress) -> dict[str, Any]:
         """Index `folder`, one of the allowed ones, or only the folder `below` in it; return the report.
@@ -169,7 +172,11 @@ class Backend:
         """
         if id in self._uploads:
             return self._uploaded(self._uploads[id], kind)
-        return self._proxies(self._entry(id).path, kind)
+        library = self._holder(id)
+        entry = library.entry(id)
+        if entry.is_remote:
+            return self._proxies.at_address(entry, kind, library.file(id))
+        return self._proxies(entry.path, kind)
 
     def admit(self, upload: Path) -> str:
         """Return a new id by which `media` knows the upload; it does not reveal where the file is."""
@@ -179,14 +186,16 @@ class Backend:
         self._uploads[id] = upload
         return id
 
-    def _entry(self, id: str) -> Entry:
-        """Return the video from whichever opened library has it. Raises ValueError if none has."""
+    def _holder(self, id: str) -> Library:
+        """Return whichever opened library has the video. Raises ValueError if none has."""
         failure = ValueError(f"there is no video {id!r}")
         for opened in list(self._opened.values()):
             try:
-                return opened.result().entry(id)
+                opened.result().entry(id)
             except ValueError as error:
                 failure = error
+            else:
+                return opened.result()
         raise failure
 
     def _allowed(self, folder: str, below: str) -> Path:

@@ -6,15 +6,14 @@ They are the only files of a library's videos that are ever served, each under t
 from __future__ import annotations
 
 import hashlib
-import itertools
 import os
 import tempfile
 import threading
-from collections.abc import Callable, Iterator
-from fractions import Fraction
+from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-import av
 import numpy as np
 from PIL import Image
 from starlette.requests import Request
@@ -23,6 +22,10 @@ from starlette.routing import Route
 
 from demo.components.page import told
 from stan.data.video import decode as video_files
+from stan.data.video.transcode import shown, write_h264
+
+if TYPE_CHECKING:
+    from stan.library import Entry
 
 UPLOADS = frozenset([".mp4", ".m4v", ".mov", ".mkv", ".webm", ".avi", ".mpg", ".mpeg"])
 LONGEST = 360
@@ -34,6 +37,10 @@ PICTURES = 8
 """Pictures in a strip."""
 PICTURE = (256, 144)
 """Width and height of each picture in pixels."""
+ENCODING = {"preset": "veryfast", "crf": "20", "bf": "0"}
+"""Options of x264."""
+LOOK = "2"
+"""Rises whenever the same video gives other proxies, so that those of an earlier version are made anew."""
 MAKING = 2
 """Number of files made at the same time."""
 
@@ -58,12 +65,24 @@ class Proxies:
 
         Its name does not reveal where the original is. Raises VideoError if the video cannot be decoded.
         """
-        name = _identity(path)
+        state = os.stat(path)  # a changed file gets a new proxy
+        identity = f"{os.path.realpath(path)}\0{state.st_size}\0{state.st_mtime_ns}"
+        return self._made(identity, kind, nullcontext(Path(path)))
+
+    def at_address(self, entry: Entry, kind: str, file: AbstractContextManager[Path]) -> Path:
+        """Return the same of a library's video at an address. Only where it is not made yet, `file` is opened for it.
+
+        Raises what opening `file` raises, too.
+        """
+        return self._made(f"{entry.path}\0{entry.hash}", kind, file)
+
+    def _made(self, identity: str, kind: str, file: AbstractContextManager[Path]) -> Path:
+        name = hashlib.sha256(f"{LOOK}\0{identity}".encode(errors="surrogateescape")).hexdigest()[:24]
         made = self.folder / f"{name}.{kind}"
         with self._locks[int(name, 16) % len(self._locks)]:
             if not made.exists():
                 self.folder.mkdir(parents=True, exist_ok=True)
-                with self._making:
+                with file as path, self._making:
                     _whole(made, lambda unfinished: MAKERS[kind](path, unfinished))
         return made
 
@@ -91,13 +110,6 @@ def route(media: Callable[[str, str], Path]) -> Route:
     return Route("/media/{id}.{kind}", serve, methods=["GET", "HEAD"])
 
 
-def _identity(path: str | Path) -> str:
-    """Return a hash of the file's path, size and modification time, so that a changed file gets a new proxy."""
-    state = os.stat(path)
-    identity = f"{os.path.realpath(path)}\0{state.st_size}\0{state.st_mtime_ns}"
-    return hashlib.sha256(identity.encode(errors="surrogateescape")).hexdigest()[:24]
-
-
 def _whole(path: Path, write: Callable[[str], None]) -> None:
     """Create the file at `path` with `write`, either completely or not at all."""
     handle, unfinished = tempfile.mkstemp(suffix=path.suffix, dir=path.parent)
@@ -109,22 +121,16 @@ def _whole(path: Path, write: Callable[[str], None]) -> None:
         Path(unfinished).unlink(missing_ok=True)
 
 
-def _encode(path: str | Path, out: str) -> None:
+def _encode(path: Path, out: str) -> None:
+    """Write the frames as the decoder displays them, at their own times: those of the library's moments."""
     info = video_files.probe(path)
     indices = _thinned(info.frames)
-    rate = Fraction(len(indices) / max(info.duration, 1e-3)).limit_denominator(1000)
-    pictures = _pictures(path, indices, SHORT_SIDE if min(info.width, info.height) > SHORT_SIDE else None)
-    first = next(pictures)
-    with av.open(out, "w", options={"movflags": "faststart"}) as container:
-        stream = container.add_stream("libx264", rate=rate, options={"preset": "veryfast", "crf": "20"})
-        stream.height, stream.width = first.shape[:2]
-        stream.pix_fmt = "yuv420p"
-        for picture in itertools.chain([first], pictures):
-            container.mux(stream.encode(av.VideoFrame.from_ndarray(picture, format="rgb24")))
-        container.mux(stream.encode(None))
+    size = SHORT_SIDE if min(info.width, info.height) > SHORT_SIDE else None
+    parts = np.array_split(indices, -(-len(indices) // AT_ONCE))
+    write_h264(out, shown(video_files.decode(path, part, size) for part in parts), info.duration, ENCODING)
 
 
-def _draw_strip(path: str | Path, out: str) -> None:
+def _draw_strip(path: Path, out: str) -> None:
     width, height = PICTURE
     strip = Image.new("RGB", (PICTURES * width, height))
     for place, frame in enumerate(video_files.frames(path, PICTURES, height)):
@@ -135,21 +141,10 @@ def _draw_strip(path: str | Path, out: str) -> None:
     strip.save(out, "webp", quality=75)
 
 
-def _pictures(path: str | Path, indices: np.ndarray, size: int | None) -> Iterator[np.ndarray]:
-    for part in np.array_split(indices, -(-len(indices) // AT_ONCE)):
-        yield from _even(video_files.frames(path, part, size))
-
-
 def _thinned(frames: int) -> np.ndarray:
     if frames <= LONGEST:
         return np.arange(max(frames, 1))
     return np.linspace(0, frames - 1, LONGEST).round().astype(np.int64)
-
-
-def _even(pictures: np.ndarray) -> np.ndarray:
-    """Drop the last row or column of (T, H, W, 3) if their number is odd: H.264 halves the colour resolution."""
-    height, width = pictures.shape[1:3]
-    return np.ascontiguousarray(pictures[:, : height - height % 2, : width - width % 2])
 
 
 MAKERS = {"mp4": _encode, "webp": _draw_strip}

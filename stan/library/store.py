@@ -66,6 +66,11 @@ class Entry:
         """Day of the file's last change, in local time."""
         return dt.datetime.fromtimestamp(self.mtime_ns / 1e9).date()
 
+    @property
+    def is_remote(self) -> bool:
+        """True if the video lies at an address, not on this machine."""
+        return local_path(self.path) is None
+
 
 COLUMNS = [column.name for column in fields(Entry)]
 PARTS = ("clip", "video")
