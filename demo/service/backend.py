@@ -158,7 +158,10 @@ class Backend:
         opened = self._library(library)
         roots = [self._allowed(folder, below)] if folder else self._held(opened)
         if not roots:
-            raise ValueError("the library holds nothing yet, so there is nothing to look through again")
+            raise ValueError(
+                "the library holds no folder of this machine that could be looked through again; "
+                "index a folder, or a list of addresses, with stan index"
+            )
         reports = [opened.add(root, progress) for root in roots]
         total = {
             name: sum(r[name] for r in reports) for name in ("indexed", "unchanged", "removed", "seconds")
@@ -273,7 +276,8 @@ def _places(entries: Iterable[Entry]) -> dict[str, str]:
     places = {}
     for entry in entries:
         for above in Path(entry.name).parents:
-            places[str(Path(named[entry.folder], above))] = os.path.join(entry.folder, above)
+            place = entry.folder if above == Path() else os.path.join(entry.folder, above)
+            places[str(Path(named[entry.folder], above))] = place
     return dict(sorted(places.items()))
 
 

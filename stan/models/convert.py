@@ -155,7 +155,17 @@ RELEASED_HEADS = {"mug_full": {"released": True}}
 def _beside(path: Path) -> dict[str, Any]:
     """Return the settings in the first of SETTINGS beside a file, or none."""
     found = next((path.with_name(name) for name in SETTINGS if path.with_name(name).is_file()), None)
-    return json.loads(found.read_text(encoding="utf-8")) if found else {}
+    return _settings(found) if found else {}
+
+
+def _settings(file: Path) -> dict[str, Any]:
+    try:
+        told = json.loads(file.read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise ValueError(f"{file} is no JSON ({error}): fetch it again, or take it away") from error
+    if not isinstance(told, dict):
+        raise ValueError(f"{file} holds no object of settings: fetch it again, or take it away")
+    return told
 
 
 def _of_model(key: str) -> str:
@@ -259,9 +269,8 @@ def _weights(path: Path) -> dict[str, Tensor]:
         raise ValueError(
             f"{path} holds no state dict: expected names and tensors, at the top or under one of {', '.join(NESTED)}"
         )
-    for wrapper in WRAPPERS:
-        if all(key.startswith(wrapper) for key in state):
-            state = {key.removeprefix(wrapper): value for key, value in state.items()}
+    while wrapper := next((w for w in WRAPPERS if all(key.startswith(w) for key in state)), None):
+        state = {key.removeprefix(wrapper): value for key, value in state.items()}
     return state
 
 

@@ -14,6 +14,7 @@ from PIL import Image
 from demo.service import media
 from demo.service.backend import Backend
 from demo.service.media import LONGEST, PICTURE, PICTURES, Proxies
+from demo.service.search_request import SearchRequest
 from stan.config import ModelConfig
 from stan.data.video import decode
 from stan.data.video.decode import VideoError
@@ -168,6 +169,15 @@ def test_the_model_looks_into_a_video_at_an_address(far):
     assert backend.attention("mine", id, 2).pixels.shape[0] == 2
     assert backend.explain("mine", id, "a blue square", 2, lambda *_: None).maps
     assert backend.recognise("mine", id, ["blue", "red"], [])["over_time"]["times"]
+
+
+def test_a_folder_of_addresses_is_a_place_to_search_in(far):
+    _, backend, id, _ = far
+    [place] = backend.places("mine")
+    assert place == "films"
+    assert [found["id"] for found in backend.search(SearchRequest(q="a square", folder=place))] == [id]
+    with pytest.raises(ValueError, match="no folder of this machine"):
+        backend.index("mine", None, "", lambda *_: None)
 
 
 def test_an_address_that_the_library_does_not_hold_is_not_fetched(far):
