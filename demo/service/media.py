@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 UPLOADS = frozenset([".mp4", ".m4v", ".mov", ".mkv", ".webm", ".avi", ".mpg", ".mpeg"])
 LONGEST = 360
-"""Maximum number of frames in a proxy. A longer video is thinned evenly and plays at its own speed, less smoothly."""
+"""Maximum number of frames in a proxy. A longer video is thinned evenly in time and plays at its own speed, less smoothly."""
 AT_ONCE = 60
 """Number of frames decoded at a time, which keeps memory constant."""
 SHORT_SIDE = 240
@@ -124,7 +124,9 @@ def _whole(path: Path, write: Callable[[str], None]) -> None:
 def _encode(path: Path, out: str) -> None:
     """Write the frames as the decoder displays them, at their own times: those of the library's moments."""
     info = video_files.probe(path)
-    indices = _thinned(info.frames)
+    indices = np.arange(info.frames)
+    if info.frames > LONGEST:
+        indices = np.unique(video_files.sample(path, LONGEST).indices)
     size = SHORT_SIDE if min(info.width, info.height) > SHORT_SIDE else None
     parts = np.array_split(indices, -(-len(indices) // AT_ONCE))
     write_h264(out, shown(video_files.decode(path, part, size) for part in parts), info.duration, ENCODING)
@@ -139,12 +141,6 @@ def _draw_strip(path: Path, out: str) -> None:
         picture = picture.resize((round(picture.width * scale) or 1, round(picture.height * scale) or 1))
         strip.paste(picture, (place * width + (width - picture.width) // 2, (height - picture.height) // 2))
     strip.save(out, "webp", quality=75)
-
-
-def _thinned(frames: int) -> np.ndarray:
-    if frames <= LONGEST:
-        return np.arange(max(frames, 1))
-    return np.linspace(0, frames - 1, LONGEST).round().astype(np.int64)
 
 
 MAKERS = {"mp4": _encode, "webp": _draw_strip}
