@@ -27,6 +27,7 @@ COMMANDS = {
     **{name: name for name in ("train", "ablate", "recipe")},
     **dict.fromkeys(("runs", "compare", "report", "published", "cost", "metrics"), "runs"),
     **dict.fromkeys(("evaluate", "time"), "evaluate"),
+    "probe": "probe",
     **dict.fromkeys(("index", "search", "recognise"), "videos"),
     **dict.fromkeys(("explain", "faithfulness"), "explain"),
     **dict.fromkeys(("dashboard", "demo", "serve"), "apps"),
