@@ -18,6 +18,7 @@ from jaxtyping import Float
 from PIL import Image, UnidentifiedImageError
 
 from stan.data.video import decode as video_files
+from stan.data.video.facts import VideoFacts
 from stan.data.video.transforms import evaluation
 from stan.models.dual_encoder import DualEncoder
 
@@ -47,6 +48,8 @@ class FileEmbeddings:
     frame_clip: Float[np.ndarray, "F E"]
     frame_video: Float[np.ndarray, "F E"]
     """Mean over the windows that contain a frame."""
+    facts: VideoFacts | None = None
+    """What the file is and how it was read; None for a picture."""
 
 
 @dataclass(frozen=True)
@@ -63,6 +66,7 @@ class Group:
     """Which of the video's windows are in the group."""
     pixels: Float[torch.Tensor, "f 3 S S"]
     times: Float[np.ndarray, " f"]
+    facts: VideoFacts
 
 
 def embed(model: DualEncoder, path: str | Path, window: float) -> FileEmbeddings:
@@ -86,7 +90,7 @@ def read(model: DualEncoder, path: str | Path, window: float) -> Iterator[Group]
         new = _decoded(model, info, sampled.indices[max(done, begin) : end])
         shared = pixels[begin - done :] if begin < done else new[:0]
         pixels, done = torch.cat([shared, new]), end
-        yield Group(float(info.duration), count, starts, group, pixels, sampled.times[begin:end])
+        yield Group(float(info.duration), count, starts, group, pixels, sampled.times[begin:end], info.facts)
 
 
 def embed_groups(model: DualEncoder, groups: Iterator[Group]) -> FileEmbeddings:
@@ -107,7 +111,7 @@ def embed_groups(model: DualEncoder, groups: Iterator[Group]) -> FileEmbeddings:
             clip[i], video[i] = frame_clip[span].mean(0), one
             frame_video[span] += frames
             covered[span] += 1
-    return FileEmbeddings(first.duration, clip, video, times, frame_clip, frame_video / covered)
+    return FileEmbeddings(first.duration, clip, video, times, frame_clip, frame_video / covered, first.facts)
 
 
 def windows(duration: float, frames: int, window: float) -> tuple[int, list[int]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 import time
 from collections.abc import Generator
@@ -18,6 +19,7 @@ from jaxtyping import Float
 from stan.common.jobs import job
 from stan.common.progress import FileProgress
 from stan.common.ray import ENGINES
+from stan.data.video.facts import VideoFacts
 from stan.evaluation import zero_shot
 from stan.evaluation.zero_shot import EmbeddedVideo
 from stan.library import bank
@@ -95,6 +97,14 @@ class Library:
     def entry(self, id: str) -> Entry:
         """Return the video with this opaque id. Raises ValueError if there is none."""
         return Entry(**self._row(id, COLUMNS))
+
+    def facts(self, id: str) -> VideoFacts | None:
+        """Return what a video's file is and how it was read; None if an earlier version of stan embedded it.
+
+        Raises ValueError for an unknown id.
+        """
+        told = self._store.facts(self.entry(id).id)
+        return VideoFacts.of(json.loads(told)) if told else None
 
     @contextmanager
     def file(self, id: str) -> Generator[Path]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from dataclasses import replace
 
+import lancedb
 import numpy as np
 import pytest
 import torch
@@ -15,6 +16,7 @@ from stan.data.video import decode as video_files
 from stan.data.video.transforms import evaluation
 from stan.library import Library
 from stan.library.embedding import embed
+from stan.library.store import FACTS, TABLE
 from stan.models.dual_encoder import DualEncoder, build
 from tests.support.films import Film
 from tests.support.small_clips import write_clip
@@ -312,3 +314,27 @@ def test_a_picture_is_a_video_in_which_nothing_moves(filled, folder, tmp_path, m
     (tmp_path / "broken.png").write_text("no picture")
     with pytest.raises(video_files.VideoError, match="no picture that can be read"):
         filled.similar(tmp_path / "broken.png")
+
+
+def test_the_record_of_each_file_is_kept(tmp_path, model, folder):
+    library = Library(tmp_path / "library", model)
+    library.add(folder)
+    for again in (library, Library(tmp_path / "library", model)):  # from the database, and from its copy
+        for entry in again.entries():
+            assert again.facts(entry.id) == video_files.probe(entry.path).facts
+    with pytest.raises(ValueError, match="no video"):
+        library.facts("0" * 16)
+
+
+def test_a_library_of_an_earlier_version_goes_on_without_records(tmp_path, model, folder):
+    """It has no column for them; what was embedded then stays unknown, what is embedded now is kept."""
+    Library(tmp_path / "library", model).add(folder)
+    lancedb.connect(tmp_path / "library").open_table(TABLE).drop_columns([FACTS])
+    earlier = Library(tmp_path / "library", model)
+    assert [earlier.facts(entry.id) for entry in earlier.entries()] == [None] * 3
+    assert len(earlier.search("a red square")) == 3
+    write_clip(folder / "new.mp4", (220, 220, 30))
+    assert earlier.add(folder)["indexed"] == 1
+    known = {entry.name: earlier.facts(entry.id) for entry in earlier.entries()}
+    assert [name for name, facts in known.items() if facts] == ["new.mp4"]
+    assert known["new.mp4"] == video_files.probe(folder / "new.mp4").facts
