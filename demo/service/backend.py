@@ -23,6 +23,7 @@ from stan.common import jobs
 from stan.common.progress import FileProgress
 from stan.data.label_sets import LABEL_SETS
 from stan.data.prompts import TEMPLATES
+from stan.data.video.facts import VideoFacts
 
 if TYPE_CHECKING:
     from stan.explain import Attention, Explanation
@@ -71,6 +72,7 @@ class Backend:
             state=self.state,
             videos=self.videos,
             places=self.places,
+            facts=self.facts,
             search=self.search,
             recognise=self.recognise,
             explain=self.explain,
@@ -97,6 +99,10 @@ class Backend:
     def places(self, library: str) -> list[str]:
         """Return names of the folders that hold videos; the names do not reveal where on this machine they are."""
         return list(_places(self._library(library).entries()))
+
+    def facts(self, library: str, id: str) -> VideoFacts | None:
+        """Return what a video's file is and how it was read; None if that is unknown."""
+        return self._library(library).facts(id)
 
     def search(self, request: SearchRequest) -> Results:
         """Return the results of a search. Raises ValueError for a query that cannot be read and for an unknown id."""

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from demo.service.search_request import SearchRequest
 from stan.common.jobs import Job
 from stan.common.progress import FileProgress
+from stan.data.video.facts import VideoFacts
 
 if TYPE_CHECKING:
     from stan.explain import Attention, Explanation
@@ -47,6 +48,8 @@ class Calls:
     """videos(library) -> (name, id) of each."""
     places: Callable[[str], list[str]]
     """places(library) -> names of the folders that hold its videos, for filters."""
+    facts: Callable[[str, str], VideoFacts | None]
+    """facts(library, id) -> what the video's file is and how it was read; None if that is unknown."""
     search: Callable[[SearchRequest], Results]
     """search(request) -> `stan.library.Results`."""
     recognise: Callable[..., dict[str, Any]]
