@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 UPLOADS = frozenset([".mp4", ".m4v", ".mov", ".mkv", ".webm", ".avi", ".mpg", ".mpeg"])
 LONGEST = 360
-"""Maximum number of frames in a proxy. A longer video is thinned evenly in time: it plays at its own speed, less smoothly."""
+"""Most frames of a proxy. A longer video is thinned evenly in time, so that it plays at its own speed, less smoothly."""
 AT_ONCE = 60
 """Number of frames decoded at a time, which keeps memory constant."""
 SHORT_SIDE = 240
