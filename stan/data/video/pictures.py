@@ -47,7 +47,8 @@ class Pictures:
     def _graph(self, frame: av.VideoFrame) -> Graph:
         """Return the filters from a frame to 8-bit RGB, or 16-bit RGB that still is HDR, or RGB with alpha."""
         steps = self._geometry.filters() if (frame.width, frame.height) == self._first.stored else []
-        kind = "rgb48le" if self._colour.hdr else "rgba" if self._first.alpha else "rgb24"
+        # as planes: FFmpeg's own order of 16-bit RGB turns saturated green blue where the size stays
+        kind = "gbrp16le" if self._colour.hdr else "rgba" if self._first.alpha else "rgb24"
         return graph(frame, [*steps, ("scale", self._scaling(frame)), ("format", kind)])
 
     def _scaling(self, frame: av.VideoFrame) -> str:
