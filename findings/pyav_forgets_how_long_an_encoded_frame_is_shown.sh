@@ -3,9 +3,9 @@
 # stamp and its duration, for which frames have an attribute that can be set.
 # Guess, written before the run: frames at 0, 1 and 1.1 s, the last of which lasts 7 s, make files of 8.1 s.
 #
-# Seen (PyAV 18.1.0): the files last 1.14 s. With whatever codec, the packets that leave the encoder have no duration; the
-# muxer gives the last one a 25th of a second, which is what the stream's nominal rate says, and no warning. MP4 finds
-# the others' durations from the stamps. To keep the still, set `packet.duration` between encoder and muxer.
+# Seen (PyAV 18.1.0): the files last 1.14 s. With whatever codec, the packets that leave the encoder have no duration.
+# The muxer gives the last one a 25th of a second, which is what the stream's nominal rate says, without a warning. MP4
+# finds the others' durations from the stamps. To keep the still, set `packet.duration` between encoder and muxer.
 set -euo pipefail
 folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT
@@ -28,7 +28,7 @@ def seconds(name, codec, mended):
     with av.open(path, "w") as container:
         stream = container.add_stream(codec, rate=25)
         stream.width, stream.height, stream.pix_fmt = 64, 64, "yuv420p"
-        stream.codec_context.time_base = TICK
+        stream.codec_context.time_base, stream.codec_context.max_b_frames = TICK, 0
 
         def mux(packets):
             for packet in packets:
