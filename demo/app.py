@@ -153,7 +153,7 @@ def settings(
         "css_paths": STYLE,
         "app_kwargs": {
             "middleware": [Middleware(BaseHTTPMiddleware, dispatch=check)],
-            "routes": [media.route(calls.media)],
+            "routes": media.routes(calls.media),
             "docs_url": None,
         },
     }

@@ -174,18 +174,18 @@ class Backend:
         }
         return {**total, "skipped": [one for report in reports for one in report["skipped"]]}
 
-    def media(self, id: str, kind: str) -> Path:
-        """Return the small video (mp4) or the strip (webp) of a library's video or of an upload.
+    def media(self, id: str, kind: str, part: int | None = None) -> Path:
+        """Return the small video (mp4), or one part of it, or the strip (webp) of a library's video or of an upload.
 
         Raises ValueError for an unknown id, VideoError for a video that cannot be decoded, OSError for a missing file.
         """
         if id in self._uploads:
-            return self._uploaded(self._uploads[id], kind)
+            return self._uploaded(self._uploads[id], kind, part)
         library = self._holder(id)
         entry = library.entry(id)
         if entry.is_remote:
-            return self._proxies.at_address(entry, kind, library.file(id))
-        return self._proxies(entry.path, kind)
+            return self._proxies.at_address(entry, kind, part, library.file(id))
+        return self._proxies(entry.path, kind, part)
 
     def admit(self, upload: Path) -> str:
         """Return a new id by which `media` knows the upload; it does not reveal where the file is."""

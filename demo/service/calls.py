@@ -62,7 +62,7 @@ class Calls:
     """time(library, id, query) -> the result of `stan.explain.frame_order.time_meter`."""
     index: Callable[[str, str | None, str, FileProgress], dict[str, Any]]
     """index(library, folder, below, progress) -> the report of `Library.add`; None: all folders of the library."""
-    media: Callable[[str, str], Path]
-    """media(id, kind) -> the file to play (mp4) or the strip to show (webp)."""
+    media: Callable[[str, str, int | None], Path]
+    """media(id, kind, part) -> the file to play (mp4; of a long video, that part of it) or the strip to show (webp)."""
     admit: Callable[[Path], str]
     """admit(upload) -> an id by which `media` knows it; the id does not reveal where the file is."""

@@ -39,6 +39,8 @@ FILMS = {
     "still.mp4": Film(stamps=STILL, frames=len(STILL)),
     "capture.ts": Film(muxer={"output_ts_offset": "100"}),
 }
+LONG = Film(name="long.mkv", stamps=range(0, 1000, 4), frames=250)
+"""A picture every four seconds, for more than sixteen minutes: it is played in parts."""
 FAR = "far.mp4"
 SEEN = """async ([address, seconds]) => {
   const video = document.createElement('video')
@@ -63,6 +65,7 @@ def folder(tmp_path_factory):
     (folder / "videos").mkdir()
     for name, film in FILMS.items():
         replace(film, name=name).write(folder / "videos")
+    LONG.write(folder / "videos")
     return folder
 
 
@@ -102,3 +105,32 @@ def test_what_is_played_is_what_was_embedded(folder, demo, open_page, name):
         wanted = decode.frames(file, [index], small)[0][: picture.shape[0], : picture.shape[1]]
         assert seen["duration"] == pytest.approx(info.duration, abs=0.01)
         assert np.abs(picture.astype(int) - wanted).mean() < 7, (index, seconds)
+
+
+SHOWN = """(card) => {
+  const video = card.querySelector('video')
+  const canvas = document.createElement('canvas')
+  Object.assign(canvas, {width: video.videoWidth, height: video.videoHeight})
+  canvas.getContext('2d').drawImage(video, 0, 0)
+  return [canvas.toDataURL('image/png'), Number(video.dataset.begins) + video.currentTime]
+}"""
+"""Returns what a card's player shows, and the time in the whole video."""
+
+
+def test_a_long_video_is_played_in_parts_from_where_one_clicks(demo, open_page):
+    page = open_page(f"{demo[0]}?q=a+red+square&top=24")
+    page.set_default_timeout(120_000)
+    page.locator("#cards .card").first.wait_for()
+    card = page.locator(".card", has=page.get_by_text(LONG.name))
+    curve = card.locator(".curve")
+    for share in (0.75, 0.1):
+        box = curve.bounding_box()
+        curve.click(position={"x": share * box["width"], "y": 10})
+        page.wait_for_function(
+            "v => v.readyState >= 2 && !v.seeking && v.currentTime > 0",
+            arg=card.locator("video").element_handle(),
+        )
+        card.locator("video").evaluate("v => v.pause()")
+        picture, seconds = card.evaluate(SHOWN)
+        assert abs(seconds - share * 1000) < 30
+        assert abs(films.number(opened(picture)) - seconds / 4) <= 1

@@ -188,12 +188,12 @@ def launched(folder: Path, **options):
     original = write_clip(folder / "original.mp4")
     proxies = Proxies(folder / "proxies")
 
-    def served(id: str, kind: str) -> Path:
+    def served(id: str, kind: str, part: int | None = None) -> Path:
         if id == OTHER:
             raise VideoError(f"{folder}/private.mp4", "is gone", "index again")
         if id != ID:
             raise ValueError(f"there is no video {id!r}")
-        return proxies(original, kind)
+        return proxies(original, kind, part)
 
     made_up = calls(media=served)
     blocks = app.build(made_up)

@@ -14,7 +14,7 @@ from PIL import Image
 
 from demo.service import media
 from demo.service.backend import Backend
-from demo.service.media import LONGEST, PICTURE, PICTURES, Proxies
+from demo.service.media import MOST, PART, PICTURE, PICTURES, STEP, Proxies
 from demo.service.search_request import SearchRequest
 from stan.config import ModelConfig
 from stan.data.video import decode
@@ -65,10 +65,35 @@ def test_a_strip_shows_the_video_from_first_to_last(tmp_path):
 
 @pytest.mark.slow
 def test_a_long_video_is_thinned_at_its_own_pace(tmp_path):
-    clip = write_clip(tmp_path / "long.mp4", frames=2 * LONGEST, rate=30)
+    clip = write_clip(tmp_path / "long.mp4", frames=2 * MOST, rate=30)
     played = shown(Proxies(tmp_path / "proxies")(clip, "mp4"))
-    assert len(played.times) == LONGEST and played.end == pytest.approx(2 * LONGEST / 30)
+    assert len(played.times) == MOST and played.end == pytest.approx(2 * MOST / 30)
     assert np.abs(np.diff(played.times) - 1 / 15).max() <= 1 / 30 + 1e-3
+
+
+def numbers(played) -> list[int]:
+    return [films.number(picture) for picture in played.pictures]
+
+
+def test_a_part_of_a_long_video_begins_at_its_own_time(tmp_path):
+    """A frame a second, whose number is its second: parts of 60 s begin every 30 s."""
+    clip = Film(name="long.mkv", stamps=range(200), frames=200).write(tmp_path)
+    proxies = Proxies(tmp_path / "proxies")
+    played = shown(proxies(clip, "mp4", 2))
+    assert (PART, STEP) == (60, 30)
+    assert numbers(played) == list(range(60, 120)) and played.end == pytest.approx(60, abs=0.2)
+    assert played.times == pytest.approx(np.arange(60), abs=0.02)
+    last = shown(proxies(clip, "mp4", 6))
+    assert numbers(last) == list(range(180, 200)) and last.times[1] == pytest.approx(1, abs=0.02)
+    for missing in (7, 10**9):
+        with pytest.raises(ValueError, match="ends before its part"):
+            proxies(clip, "mp4", missing)
+
+
+def test_a_part_that_begins_amid_a_still_shows_it_from_the_start(tmp_path):
+    clip = Film(name="still.mkv", stamps=[0, 50, 70, 71, 80], frames=5).write(tmp_path)
+    played = shown(Proxies(tmp_path / "proxies")(clip, "mp4", 2))
+    assert numbers(played) == [1, 2, 3] and played.times == pytest.approx([0, 10, 11], abs=0.02)
 
 
 def test_a_large_video_is_made_small(tmp_path):
