@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import pickle
 import re
 from collections.abc import Mapping
@@ -12,7 +11,7 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor
 
-from stan.common.files import digest
+from stan.common.files import digest, read_settings
 from stan.data.preprocessing import OPENAI, PixelSettings
 from stan.models import layouts, pixel_settings
 from stan.models.backbones import architecture, from_config, load_clip
@@ -155,17 +154,7 @@ RELEASED_HEADS = {"mug_full": {"released": True}}
 def _beside(path: Path) -> dict[str, Any]:
     """Return the settings in the first of SETTINGS beside a file, or none."""
     found = next((path.with_name(name) for name in SETTINGS if path.with_name(name).is_file()), None)
-    return _settings(found) if found else {}
-
-
-def _settings(file: Path) -> dict[str, Any]:
-    try:
-        told = json.loads(file.read_text(encoding="utf-8"))
-    except ValueError as error:
-        raise ValueError(f"{file} is no JSON ({error}): fetch it again, or take it away") from error
-    if not isinstance(told, dict):
-        raise ValueError(f"{file} holds no object of settings: fetch it again, or take it away")
-    return told
+    return read_settings(found) if found else {}
 
 
 def _of_model(key: str) -> str:

@@ -344,12 +344,12 @@ def test_a_still_that_lasts_is_embedded_for_as_long_as_it_is_shown(tmp_path, mod
     """As screen recordings are: two frames last twenty seconds, sixty frames the last one."""
     held = [0, 10, *(20 + i / 60 for i in range(60))]
     shown = [0] * 10 + [1] * 10 + [2 + 31]  # in the middle of each second
-    clip = Film(name="held.mkv", stamps=held, frames=len(held)).write(tmp_path)
-    found = embed(model, clip, 4.0)
+    film = Film(name="held.mkv", stamps=held, frames=len(held)).write(tmp_path)
+    found = embed(model, film, 4.0)
     assert found.times == pytest.approx(np.arange(21) + 0.5, abs=0.03)
-    pictures = video_files.frames(clip, shown)
-    prepare = evaluation(*model.clip.preprocessing.pixels)
+    pictures = video_files.frames(film, shown)
+    prepare, clip = evaluation(model.clip.pixels), model.clip
     with torch.inference_mode():
         levels = model.encoder.levels(torch.as_tensor(prepare(pictures))[None])
-        expected = model.encoder.project(model.clip.pool(levels[model.clip.layers - 1])[0, :, 0])
+        expected = model.encoder.project(clip.visual.pool(levels[clip.layers - 1])[0])
     assert found.frame_clip == pytest.approx(expected.numpy(), abs=2e-5)
