@@ -235,7 +235,7 @@ class Store:
         )
 
     def create(self, width: int, maker: Maker) -> None:
-        """Make the table for embeddings of `width` channels, if there is none yet. An earlier one gets its new column."""
+        """Make the table for embeddings of `width` channels if there is none; an earlier one gets its new column."""
         table = self._table()
         if table is None:
             self._connect().create_table(TABLE, schema=_schema(width, maker), mode="overwrite")
