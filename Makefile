@@ -22,7 +22,7 @@ UV ?= $(shell uv --version >/dev/null 2>&1 && echo uv)
 PACKAGES := -c constraints.txt -e '.[all]'
 
 .PHONY: run install ablation library serve lab dashboard demo lint types test test-fast docs \
-	check-package check-kills check-real pictures
+	check-package check-kills check-mutations check-real check-truth pictures
 .DEFAULT_GOAL := run
 
 run: install
@@ -100,9 +100,17 @@ check-kills: install
 	folder=$$(mktemp -d) && OMP_NUM_THREADS=1 $(BIN)/python -m tests.stress.killed_sweep "$$folder" \
 	--kills $(or $(KILLS),50) $(if $(SEED),--seed $(SEED)) $(if $(ENGINE),--engine $(ENGINE)) && rm -r "$$folder"
 
+# Damaged films of every kind, N of them; SEED=N damages them otherwise.
+check-mutations: install
+	OMP_NUM_THREADS=1 $(BIN)/python -m tests.stress.mutated_clips --n $(or $(N),20000) $(if $(SEED),--seed $(SEED))
+
 check-real: install
 	@test -n "$(CLIPS)$(ANNOTATIONS)" || { echo "make check-real [CLIPS=FOLDER] [ANNOTATIONS=FOLDER]" >&2; exit 2; }
 	$(BIN)/python tests/real/check_real.py $(if $(CLIPS),--clips "$(CLIPS)") $(if $(ANNOTATIONS),--annotations "$(ANNOTATIONS)")
+
+# Films of every kind, written, read, and compared with what a player shows; KIND=word for some.
+check-truth: install
+	OMP_NUM_THREADS=1 $(BIN)/python -m tests.data.video.truth_table $(KIND)
 
 # The README's pictures, from the library and the runs that are there.
 pictures: install

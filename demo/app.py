@@ -60,10 +60,10 @@ def build(calls: Calls) -> gr.Blocks:
             with gr.Tab("Look inside"):
                 looked_into = inside.tab(calls, library)
             with gr.Tab("Library"):
-                holds, indexed = library_tab.tab(calls, library)
+                holds, recorded, indexed = library_tab.tab(calls, library)
             with gr.Tab("Does time matter?"):
                 timed = time_tab.tab(calls, library)
-        lists = [state, holds, recognised, looked_into, timed, form.inputs["folder"]]
+        lists = [state, holds, recorded, recognised, looked_into, timed, form.inputs["folder"]]
         fill = partial(_fill, calls)
         library.input(fill, library, lists, api_name=False)
         indexed.then(fill, library, lists, api_name=False)
@@ -100,10 +100,10 @@ def _look(calls: Calls, library: str, shown: LibraryState | None) -> list[Any]:
     """Return the updates since the last look. New videos appear in the lists, which keep the visitor's choices."""
     now = calls.state(library)
     if shown is None or now == shown or now.videos is None:
-        return [now, *[gr.skip()] * 6]
+        return [now, *[gr.skip()] * 7]
     if now.videos != shown.videos and not now.indexing:
         return [now, *_fill(calls, library, keep_choices=bool(shown.videos))]
-    return [now, _told(now.videos, now.indexing), *[gr.skip()] * 5]
+    return [now, _told(now.videos, now.indexing), *[gr.skip()] * 6]
 
 
 def _fill(calls: Calls, library: str, keep_choices: bool = False) -> list[Any]:
@@ -111,11 +111,11 @@ def _fill(calls: Calls, library: str, keep_choices: bool = False) -> list[Any]:
     try:
         known, places = calls.videos(library), calls.places(library)
     except ValueError as error:
-        return [failure(error), failure(error), *[gr.skip()] * 4]
+        return [failure(error), failure(error), *[gr.skip()] * 5]
     told = _told(len(known), calls.state(library).indexing)
     value = {} if keep_choices else {"value": known[0][1] if known else None}
     choices = gr.Dropdown(known, **value)
-    return [told, library_tab.holding(known, places), choices, choices, choices, search_tab.folders(places)]
+    return [told, library_tab.holding(known, places), *[choices] * 4, search_tab.folders(places)]
 
 
 def _told(videos: int, indexing: Sequence[Job]) -> str:
@@ -153,7 +153,7 @@ def settings(
         "css_paths": STYLE,
         "app_kwargs": {
             "middleware": [Middleware(BaseHTTPMiddleware, dispatch=check)],
-            "routes": [media.route(calls.media)],
+            "routes": media.routes(calls.media),
             "docs_url": None,
         },
     }

@@ -4,18 +4,26 @@ const video = (card) => card.querySelector('video')
 
 function play(card, seconds) {
   for (const other of cards()) if (other !== card) video(other)?.pause()
-  if (!video(card)) {
-    const player = document.createElement('video')
-    Object.assign(player, {controls: true, muted: true, playsInline: true, src: `media/${card.dataset.id}.mp4`})
-    player.setAttribute('aria-label', card.querySelector('h3').innerText)
-    player.addEventListener('timeupdate', () => {
-      const now = 100 * player.currentTime / card.dataset.duration
-      card.querySelector('.now').setAttribute('transform', `translate(${now} 0)`)
-    })
-    card.querySelector('.screen').replaceChildren(player)
-  }
-  video(card).currentTime = seconds
-  video(card).play()
+  if (!video(card)) card.querySelector('.screen').replaceChildren(playerOf(card))
+  const player = video(card)
+  const {id, step} = card.dataset
+  const part = Number(step) && Math.floor(seconds / step)  // a long video is played in parts, one every `step` seconds
+  const source = Number(step) ? `media/${id}/${part}.mp4` : `media/${id}.mp4`
+  if (player.getAttribute('src') !== source) player.src = source
+  player.dataset.begins = part * step
+  player.currentTime = seconds - part * step
+  player.play()
+}
+
+function playerOf(card) {
+  const player = document.createElement('video')
+  const now = () => Number(player.dataset.begins) + player.currentTime
+  Object.assign(player, {controls: true, muted: true, playsInline: true})
+  player.setAttribute('aria-label', card.querySelector('h3').innerText)
+  player.addEventListener('timeupdate', () =>
+    card.querySelector('.now').setAttribute('transform', `translate(${100 * now() / card.dataset.duration} 0)`))
+  player.addEventListener('ended', () => { if (now() < card.dataset.duration - 1) play(card, now()) })
+  return player
 }
 
 // What cannot be shown says why, in the place of the picture.

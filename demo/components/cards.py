@@ -14,7 +14,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from demo.service.media import PICTURES
+from demo.service.media import PICTURES, STEP, WHOLE
 from demo.service.search_request import SearchRequest
 
 SCRIPT = Path(__file__).with_name("cards.js")
@@ -37,11 +37,13 @@ def cards(results: Sequence[dict[str, Any]], request: SearchRequest) -> str:
 def _card(rank: int, result: dict[str, Any], scale: tuple[float, float]) -> str:
     id, name = html.escape(result["id"]), html.escape(result["name"])
     start, end, length = result["start"], result["end"], _length(result)
+    step = STEP if length > WHOLE else 0
     moment = f"{start:.1f}–{end:.1f}&nbsp;s"
     still = 100 * min(round((start + end) / 2 / length * PICTURES - 0.5), PICTURES - 1) / (PICTURES - 1)
     like = f'data-id="{id}" class="quiet"'
     return f"""
-<article class="card" role="listitem" data-id="{id}" data-start="{start:.3f}" data-duration="{length:.3f}">
+<article class="card" role="listitem" data-id="{id}" data-start="{start:.3f}" data-duration="{length:.3f}"
+ data-step="{step:g}">
 <div class="screen"><img class="strip" loading="lazy" src="media/{id}.webp" alt=""
  style="--still:{max(still, 0):.1f}%"></div>
 {_curve(result, length, scale)}

@@ -23,6 +23,7 @@ from stan.common import jobs
 from stan.common.progress import FileProgress
 from stan.data.label_sets import LABEL_SETS
 from stan.data.prompts import TEMPLATES
+from stan.data.video.facts import VideoFacts
 
 if TYPE_CHECKING:
     from stan.explain import Attention, Explanation
@@ -71,6 +72,7 @@ class Backend:
             state=self.state,
             videos=self.videos,
             places=self.places,
+            facts=self.facts,
             search=self.search,
             recognise=self.recognise,
             explain=self.explain,
@@ -97,6 +99,10 @@ class Backend:
     def places(self, library: str) -> list[str]:
         """Return names of the folders that hold videos; the names do not reveal where on this machine they are."""
         return list(_places(self._library(library).entries()))
+
+    def facts(self, library: str, id: str) -> VideoFacts | None:
+        """Return what a video's file is and how it was read; None if that is unknown."""
+        return self._library(library).facts(id)
 
     def search(self, request: SearchRequest) -> Results:
         """Return the results of a search. Raises ValueError for a query that cannot be read and for an unknown id."""
@@ -132,19 +138,22 @@ class Backend:
         from stan.explain import explain
 
         opened = self._library(library)
-        return explain(opened.model, opened.entry(id).path, query, frames, progress=progress)
+        with opened.file(id) as path:
+            return explain(opened.model, path, query, frames, progress=progress)
 
     def attention(self, library: str, id: str, frames: int) -> Attention:
         from stan.explain import attention
 
         opened = self._library(library)
-        return attention(opened.model, opened.entry(id).path, frames)
+        with opened.file(id) as path:
+            return attention(opened.model, path, frames)
 
     def time(self, library: str, id: str, query: str) -> dict[str, Any]:
         from stan.explain.frame_order import time_meter
 
         opened = self._library(library)
-        return time_meter(opened.model, opened.entry(id).path, query)
+        with opened.file(id) as path:
+            return time_meter(opened.model, path, query)
 
     def index(self, library: str, folder: str | None, below: str, progress: FileProgress) -> dict[str, Any]:
         """Index `folder`, one of the allowed ones, or only the folder `below` in it; return the report.
@@ -155,21 +164,28 @@ class Backend:
         opened = self._library(library)
         roots = [self._allowed(folder, below)] if folder else self._held(opened)
         if not roots:
-            raise ValueError("the library holds nothing yet, so there is nothing to look through again")
+            raise ValueError(
+                "the library holds no folder of this machine that could be looked through again; "
+                "index a folder, or a list of addresses, with stan index"
+            )
         reports = [opened.add(root, progress) for root in roots]
         total = {
             name: sum(r[name] for r in reports) for name in ("indexed", "unchanged", "removed", "seconds")
         }
         return {**total, "skipped": [one for report in reports for one in report["skipped"]]}
 
-    def media(self, id: str, kind: str) -> Path:
-        """Return the small video (mp4) or the strip (webp) of a library's video or of an upload.
+    def media(self, id: str, kind: str, part: int | None = None) -> Path:
+        """Return the small video (mp4), or one part of it, or the strip (webp) of a library's video or of an upload.
 
         Raises ValueError for an unknown id, VideoError for a video that cannot be decoded, OSError for a missing file.
         """
         if id in self._uploads:
-            return self._uploaded(self._uploads[id], kind)
-        return self._proxies(self._entry(id).path, kind)
+            return self._uploaded(self._uploads[id], kind, part)
+        library = self._holder(id)
+        entry = library.entry(id)
+        if entry.is_remote:
+            return self._proxies.at_address(entry, kind, part, library.file(id))
+        return self._proxies(entry.path, kind, part)
 
     def admit(self, upload: Path) -> str:
         """Return a new id by which `media` knows the upload; it does not reveal where the file is."""
@@ -179,14 +195,16 @@ class Backend:
         self._uploads[id] = upload
         return id
 
-    def _entry(self, id: str) -> Entry:
-        """Return the video from whichever opened library has it. Raises ValueError if none has."""
+    def _holder(self, id: str) -> Library:
+        """Return whichever opened library has the video. Raises ValueError if none has."""
         failure = ValueError(f"there is no video {id!r}")
         for opened in list(self._opened.values()):
             try:
-                return opened.result().entry(id)
+                opened.result().entry(id)
             except ValueError as error:
                 failure = error
+            else:
+                return opened.result()
         raise failure
 
     def _allowed(self, folder: str, below: str) -> Path:
@@ -264,7 +282,8 @@ def _places(entries: Iterable[Entry]) -> dict[str, str]:
     places = {}
     for entry in entries:
         for above in Path(entry.name).parents:
-            places[str(Path(named[entry.folder], above))] = os.path.join(entry.folder, above)
+            place = entry.folder if above == Path() else os.path.join(entry.folder, above)
+            places[str(Path(named[entry.folder], above))] = place
     return dict(sorted(places.items()))
 
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from demo.service.search_request import SearchRequest
 from stan.common.jobs import Job
 from stan.common.progress import FileProgress
+from stan.data.video.facts import VideoFacts
 
 if TYPE_CHECKING:
     from stan.explain import Attention, Explanation
@@ -47,6 +48,8 @@ class Calls:
     """videos(library) -> (name, id) of each."""
     places: Callable[[str], list[str]]
     """places(library) -> names of the folders that hold its videos, for filters."""
+    facts: Callable[[str, str], VideoFacts | None]
+    """facts(library, id) -> what the video's file is and how it was read; None if that is unknown."""
     search: Callable[[SearchRequest], Results]
     """search(request) -> `stan.library.Results`."""
     recognise: Callable[..., dict[str, Any]]
@@ -59,7 +62,7 @@ class Calls:
     """time(library, id, query) -> the result of `stan.explain.frame_order.time_meter`."""
     index: Callable[[str, str | None, str, FileProgress], dict[str, Any]]
     """index(library, folder, below, progress) -> the report of `Library.add`; None: all folders of the library."""
-    media: Callable[[str, str], Path]
-    """media(id, kind) -> the file to play (mp4) or the strip to show (webp)."""
+    media: Callable[[str, str, int | None], Path]
+    """media(id, kind, part) -> the file to play (mp4; of a long video, that part of it) or the strip to show (webp)."""
     admit: Callable[[Path], str]
     """admit(upload) -> an id by which `media` knows it; the id does not reveal where the file is."""

@@ -6,15 +6,15 @@ They are the only files of a library's videos that are ever served, each under t
 from __future__ import annotations
 
 import hashlib
-import itertools
 import os
 import tempfile
 import threading
 from collections.abc import Callable, Iterator
-from fractions import Fraction
+from contextlib import AbstractContextManager, nullcontext
+from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-import av
 import numpy as np
 from PIL import Image
 from starlette.requests import Request
@@ -23,10 +23,19 @@ from starlette.routing import Route
 
 from demo.components.page import told
 from stan.data.video import decode as video_files
+from stan.data.video.transcode import shown, write_h264
+
+if TYPE_CHECKING:
+    from stan.library import Entry
 
 UPLOADS = frozenset([".mp4", ".m4v", ".mov", ".mkv", ".webm", ".avi", ".mpg", ".mpeg"])
-LONGEST = 360
-"""Maximum number of frames in a proxy. A longer video is thinned evenly and plays at its own speed, less smoothly."""
+MOST = 360
+"""Most pictures of a proxy. A longer video is thinned evenly in time: it plays at its own speed, less smoothly."""
+WHOLE = 360.0
+"""Seconds up to which a video has one proxy, with at least as many pictures as a library embeds, one a second. A longer
+video is played in parts, each made when it is first asked for."""
+PART, STEP = 60.0, 30.0
+"""Seconds of a part, and from the start of one to the start of the next: a moment of up to 30 s lies within one."""
 AT_ONCE = 60
 """Number of frames decoded at a time, which keeps memory constant."""
 SHORT_SIDE = 240
@@ -34,6 +43,10 @@ PICTURES = 8
 """Pictures in a strip."""
 PICTURE = (256, 144)
 """Width and height of each picture in pixels."""
+ENCODING = {"preset": "veryfast", "crf": "20", "bf": "0"}
+"""Options of x264."""
+LOOK = "3"
+"""Rises whenever the same video gives other proxies, so that those of an earlier version are made anew."""
 MAKING = 2
 """Number of files made at the same time."""
 
@@ -53,33 +66,51 @@ class Proxies:
         self._making = threading.Semaphore(MAKING)
         self._locks = [threading.Lock() for _ in range(64)]
 
-    def __call__(self, path: str | Path, kind: str) -> Path:
+    def __call__(self, path: str | Path, kind: str, part: int | None = None) -> Path:
         """Return a file of the video at `path`: a small `mp4`, or a `webp` of `PICTURES` evenly spread frames in a row.
 
-        Its name does not reveal where the original is. Raises VideoError if the video cannot be decoded.
+        part: of a long video, which of its parts is to be played. The file's name does not reveal where the original
+        is. Raises VideoError if the video cannot be decoded, and ValueError for a part that it does not have.
         """
-        name = _identity(path)
+        state = os.stat(path)  # a changed file gets a new proxy
+        identity = f"{os.path.realpath(path)}\0{state.st_size}\0{state.st_mtime_ns}"
+        return self._made(identity, kind, part, nullcontext(Path(path)))
+
+    def at_address(
+        self, entry: Entry, kind: str, part: int | None, file: AbstractContextManager[Path]
+    ) -> Path:
+        """Return the same of a library's video at an address. Only where it is not made yet, `file` is opened for it.
+
+        Raises what opening `file` raises, too.
+        """
+        return self._made(f"{entry.path}\0{entry.hash}", kind, part, file)
+
+    def _made(self, identity: str, kind: str, part: int | None, file: AbstractContextManager[Path]) -> Path:
+        named = f"{LOOK}\0{part}\0{identity}"
+        name = hashlib.sha256(named.encode(errors="surrogateescape")).hexdigest()[:24]
         made = self.folder / f"{name}.{kind}"
+        make = MAKERS[kind] if part is None else partial(_encode_part, part)
         with self._locks[int(name, 16) % len(self._locks)]:
             if not made.exists():
                 self.folder.mkdir(parents=True, exist_ok=True)
-                with self._making:
-                    _whole(made, lambda unfinished: MAKERS[kind](path, unfinished))
+                with file as path, self._making:
+                    _whole(made, lambda unfinished: make(path, unfinished))
         return made
 
 
-def route(media: Callable[[str, str], Path]) -> Route:
-    """Return the route of `/media/ID.mp4` and `/media/ID.webp`.
+def routes(media: Callable[[str, str, int | None], Path]) -> list[Route]:
+    """Return the routes of `/media/ID.mp4` and `/media/ID.webp`, and of `/media/ID/PART.mp4` of a long video.
 
-    media: `media(id, kind)` returns the file, or raises ValueError or OSError.
+    media: `media(id, kind, part)` returns the file, or raises ValueError or OSError.
     """
 
     def serve(request: Request) -> Response:
-        id, kind = request.path_params["id"], request.path_params["kind"]
+        id, kind, part = (request.path_params.get(name) for name in ("id", "kind", "part"))
+        kind = kind or "mp4"
         if kind not in MAKERS:
             return PlainTextResponse("not here", status_code=404)
         try:
-            made = media(id, kind)
+            made = media(id, kind, part)
         except ValueError as error:
             return PlainTextResponse(told(error), status_code=404)
         except FileNotFoundError:
@@ -88,14 +119,8 @@ def route(media: Callable[[str, str], Path]) -> Route:
             return PlainTextResponse(f"it cannot be shown: {error.strerror}", status_code=404)
         return FileResponse(made, headers={"Cache-Control": "private, max-age=600"})
 
-    return Route("/media/{id}.{kind}", serve, methods=["GET", "HEAD"])
-
-
-def _identity(path: str | Path) -> str:
-    """Return a hash of the file's path, size and modification time, so that a changed file gets a new proxy."""
-    state = os.stat(path)
-    identity = f"{os.path.realpath(path)}\0{state.st_size}\0{state.st_mtime_ns}"
-    return hashlib.sha256(identity.encode(errors="surrogateescape")).hexdigest()[:24]
+    paths = ("/media/{id}.{kind}", "/media/{id}/{part:int}.mp4")
+    return [Route(path, serve, methods=["GET", "HEAD"]) for path in paths]
 
 
 def _whole(path: Path, write: Callable[[str], None]) -> None:
@@ -109,22 +134,38 @@ def _whole(path: Path, write: Callable[[str], None]) -> None:
         Path(unfinished).unlink(missing_ok=True)
 
 
-def _encode(path: str | Path, out: str) -> None:
+def _encode(path: Path, out: str) -> None:
+    """Write the frames as the decoder displays them, at their own times: those of the library's moments."""
     info = video_files.probe(path)
-    indices = _thinned(info.frames)
-    rate = Fraction(len(indices) / max(info.duration, 1e-3)).limit_denominator(1000)
-    pictures = _pictures(path, indices, SHORT_SIDE if min(info.width, info.height) > SHORT_SIDE else None)
-    first = next(pictures)
-    with av.open(out, "w", options={"movflags": "faststart"}) as container:
-        stream = container.add_stream("libx264", rate=rate, options={"preset": "veryfast", "crf": "20"})
-        stream.height, stream.width = first.shape[:2]
-        stream.pix_fmt = "yuv420p"
-        for picture in itertools.chain([first], pictures):
-            container.mux(stream.encode(av.VideoFrame.from_ndarray(picture, format="rgb24")))
-        container.mux(stream.encode(None))
+    indices = np.arange(info.frames)
+    if info.frames > MOST:
+        indices = np.unique(video_files.sample(path, MOST).indices)
+    write_h264(out, _pictures(info, indices), info.duration, ENCODING)
 
 
-def _draw_strip(path: str | Path, out: str) -> None:
+def _encode_part(part: int, path: Path, out: str) -> None:
+    """Write the frames from `STEP * part` seconds on, which is the time 0 of the file.
+
+    Raises ValueError for a part that begins after the video's end.
+    """
+    info, begin = video_files.probe(path), STEP * part
+    sampled = video_files.sample(path, round(info.duration * MOST / PART) or 1)
+    inside = (sampled.times >= begin) & (sampled.times < begin + PART)
+    if not inside.any():
+        raise ValueError(f"the video ends before its part {part}")
+    pictures = _pictures(info, np.unique(sampled.indices[inside]))
+    shifted = ((picture, max(seconds - begin, 0.0)) for picture, seconds in pictures)
+    write_h264(out, shifted, min(PART, info.duration - begin), ENCODING)
+
+
+def _pictures(info: video_files.VideoInfo, indices: np.ndarray) -> Iterator[tuple[np.ndarray, float]]:
+    """Yield small pictures of the frames at these indices, and when each is shown."""
+    size = SHORT_SIDE if min(info.width, info.height) > SHORT_SIDE else None
+    groups = np.array_split(indices, -(-len(indices) // AT_ONCE))
+    return shown(video_files.decode(info.path, group, size) for group in groups)
+
+
+def _draw_strip(path: Path, out: str) -> None:
     width, height = PICTURE
     strip = Image.new("RGB", (PICTURES * width, height))
     for place, frame in enumerate(video_files.frames(path, PICTURES, height)):
@@ -133,23 +174,6 @@ def _draw_strip(path: str | Path, out: str) -> None:
         picture = picture.resize((round(picture.width * scale) or 1, round(picture.height * scale) or 1))
         strip.paste(picture, (place * width + (width - picture.width) // 2, (height - picture.height) // 2))
     strip.save(out, "webp", quality=75)
-
-
-def _pictures(path: str | Path, indices: np.ndarray, size: int | None) -> Iterator[np.ndarray]:
-    for part in np.array_split(indices, -(-len(indices) // AT_ONCE)):
-        yield from _even(video_files.frames(path, part, size))
-
-
-def _thinned(frames: int) -> np.ndarray:
-    if frames <= LONGEST:
-        return np.arange(max(frames, 1))
-    return np.linspace(0, frames - 1, LONGEST).round().astype(np.int64)
-
-
-def _even(pictures: np.ndarray) -> np.ndarray:
-    """Drop the last row or column of (T, H, W, 3) if their number is odd: H.264 halves the colour resolution."""
-    height, width = pictures.shape[1:3]
-    return np.ascontiguousarray(pictures[:, : height - height % 2, : width - width % 2])
 
 
 MAKERS = {"mp4": _encode, "webp": _draw_strip}

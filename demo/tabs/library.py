@@ -1,4 +1,4 @@
-"""The operator's libraries in; their contents, and indexing with progress and report, out."""
+"""The operator's libraries in; their contents, what each file is, and indexing with progress and report, out."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ import gradio as gr
 
 from demo.components.page import failure, message
 from demo.service.calls import Calls
+from stan.data.video.summary import summary
 
 INDEX = {"concurrency_limit": 1, "concurrency_id": "index"}
 """Options of indexing events: a queue separate from the model's, so that searches work while a folder is indexed."""
@@ -32,10 +33,23 @@ class Stopped(Exception):
     """Raised inside the indexing when nobody waits for it any more; videos embedded by then are kept."""
 
 
-def tab(calls: Calls, library: gr.Radio) -> tuple[gr.HTML, gr.events.Dependency]:
-    """Add the tab's components; return the description of the chosen library, and the event of an indexing."""
+def tab(calls: Calls, library: gr.Radio) -> tuple[gr.HTML, gr.Dropdown, gr.events.Dependency]:
+    """Add the tab's components.
+
+    Return the description of the chosen library, its list of videos, which the page fills, and the event of an
+    indexing.
+    """
     library.render()
     holds = gr.HTML(elem_id="library-holds")
+    chosen = gr.Dropdown([], label="What is known of a video's file", elem_id="record-video")
+    known = gr.HTML(elem_id="record")
+    chosen.change(
+        lambda library, id: record(calls, library, id) if id else "",
+        [library, chosen],
+        known,
+        api_name=False,
+        show_progress="hidden",
+    )
     with gr.Row():
         folder = gr.Dropdown(
             [HELD, *calls.folders], value=HELD, label="Folder to index", min_width=220, scale=2
@@ -65,7 +79,7 @@ def tab(calls: Calls, library: gr.Radio) -> tuple[gr.HTML, gr.events.Dependency]
         api_name=False,
         show_progress="hidden",
     )
-    return holds, running
+    return holds, chosen, running
 
 
 def holding(videos: list[tuple[str, str]], places: list[str]) -> str:
@@ -73,6 +87,26 @@ def holding(videos: list[tuple[str, str]], places: list[str]) -> str:
     if not videos:
         return message("This library holds no videos yet: index a folder below.", "warn")
     return message(f"{counted(len(videos), 'video')} in {counted(len(places), 'folder')}.")
+
+
+def record(calls: Calls, library: str, id: str) -> str:
+    """Return what a video's file is and how it was read, as a table."""
+    try:
+        facts = calls.facts(library, id)
+    except ValueError as error:
+        return failure(error)
+    if facts is None:
+        return message(
+            "Not known: an earlier version of stan embedded it. Files that change are looked at anew.", "warn"
+        )
+    rows = "".join(
+        f'<tr><th scope="row">{html.escape(name)}</th><td>{html.escape(text)}</td></tr>'
+        for name, text in summary(facts).items()
+    )
+    return (
+        '<div class="plain record" tabindex="0" role="region" aria-label="what is known of the file">'
+        f"<table><tbody>{rows}</tbody></table></div>"
+    )
 
 
 def counted(count: int, what: str) -> str:

@@ -28,6 +28,7 @@ COMMANDS = {
     **dict.fromkeys(("runs", "compare", "report", "published", "cost", "metrics"), "runs"),
     **dict.fromkeys(("evaluate", "time"), "evaluate"),
     "backbones": "backbones",
+    "probe": "probe",
     **dict.fromkeys(("index", "search", "recognise"), "videos"),
     **dict.fromkeys(("explain", "faithfulness"), "explain"),
     **dict.fromkeys(("dashboard", "demo", "serve"), "apps"),

@@ -178,7 +178,7 @@ def _progress() -> Callable[[int, int, str], None]:
         if now - said < _SECONDS_BETWEEN_WORDS or done == 0:
             return
         said, rate = now, done / (now - started)
-        say(f"{done}/{total}  {rate:.1f} videos/s, {(total - done) / rate:.0f} s left  {_printable(name)}")
+        say(f"{done}/{total}  {rate:.1f} videos/s, {(total - done) / rate:.0f} s left  {printable(name)}")
 
     return progress
 
@@ -189,19 +189,19 @@ def _indexed(report: dict[str, Any]) -> str:
         f"{counts}, {len(report['skipped'])} skipped in {report['seconds']:.1f} s, of which the model waited"
         f" {report['seconds_waiting']:.1f} s for frames"
     )
-    rows = [{name: _printable(value) for name, value in one.items()} for one in report["skipped"]]
+    rows = [{name: printable(value) for name, value in one.items()} for one in report["skipped"]]
     return "\n".join([told, *([table(rows)] if rows else [])])
 
 
 def _found(document: dict[str, Any]) -> str:
-    rows = [{**result, "name": _printable(result["name"])} for result in document["results"]]
+    rows = [{**result, "name": printable(result["name"])} for result in document["results"]]
     shown = table(rows, ("name", "score", "percentile", "start", "end"))
     return (
         f"{shown}\nno good match: nothing fits better than chance" if document["no_match"] and rows else shown
     )
 
 
-def _printable(text: str) -> str:
+def printable(text: str) -> str:
     """Replace unprintable characters, which a terminal could take for a command, in a file's name."""
     return "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in text)
 

@@ -1,4 +1,4 @@
-"""Content in, a file written whole or not at all out; a file in, the hash of its content out."""
+"""Content in, a file written whole or not at all out; a file in, its settings or the hash of its content out."""
 
 from __future__ import annotations
 
@@ -24,6 +24,17 @@ def write_bytes(path: Path, content: bytes) -> None:
 def write_json(path: Path, values: Mapping[str, Any]) -> None:
     """Write the values as indented JSON with `write_bytes`."""
     write_bytes(path, (json.dumps(values, indent=1, allow_nan=False) + "\n").encode())
+
+
+def read_settings(path: Path) -> dict[str, Any]:
+    """Return the JSON object in a file that came with others. Raises ValueError, naming it, if there is none in it."""
+    try:
+        told = json.loads(path.read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise ValueError(f"{path} is no JSON ({error}): fetch it again, or take it away") from error
+    if not isinstance(told, dict):
+        raise ValueError(f"{path} holds no object of settings: fetch it again, or take it away")
+    return told
 
 
 def digest(path: Path) -> str:

@@ -23,6 +23,8 @@ from stan.data.datasets import VideoSet
 from stan.data.video import decode
 from stan.data.video.sampling import segments
 
+DECODING = 2
+"""Counts up when the decoder gives other frames of the same files than before."""
 FRAMES, SHAPES = "frames.bin", "shapes.npy"
 CLIPS_AHEAD = 64
 """Number of clips that are decoded side by side before their frames are written."""
@@ -55,13 +57,13 @@ def frame_cache(
     pool: Executor,
     progress: Progress | None = None,
 ) -> FrameCache:
-    """Return the kept frames of all clips: at most `count` of each, evenly spaced, with a short side of `size` pixels.
+    """Return the kept frames of all clips: at most `count` of each, even in time, with a short side of `size` pixels.
 
-    Of a shorter clip, all frames are kept. If the cache isn't there yet, the threads of `pool` decode the clips, and a
-    second process waits for them. progress: called with the clips done and the number of all clips. Raises VideoError
-    for a file that can't be decoded, ValueError if the disk has no room.
+    Of a shorter clip with a constant rate, all frames are kept. If the cache isn't there yet, the threads of `pool`
+    decode the clips, and a second process waits for them. progress: called with the clips done and the number of all
+    clips. Raises VideoError for a file that can't be decoded, ValueError if the disk has no room.
     """
-    identity = json.dumps([videos.hash, videos.split, len(videos.clips), count, size])
+    identity = json.dumps([DECODING, videos.hash, videos.split, len(videos.clips), count, size])
     folder = Path(root) / hashlib.sha256(identity.encode()).hexdigest()[:16]
     folder.mkdir(parents=True, exist_ok=True)
     with FileLock(folder / ".lock"):
@@ -90,8 +92,13 @@ def _decode(
 
 
 def _frames(path: Path, count: int, size: int) -> UInt8[np.ndarray, "N H W 3"]:
-    """Return each frame once; decoding a clip with fewer than `count` frames repeats some."""
+    """Return each frame once; decoding a clip with fewer than `count` frames repeats some.
+
+    Of a clip with a variable rate, repetitions stay: a frame that is shown for long is drawn as often.
+    """
     decoded = decode.decode(path, count, size)
+    if not decoded.facts.constant_rate:
+        return decoded.frames
     _, first = np.unique(decoded.indices, return_index=True)
     return np.ascontiguousarray(decoded.frames[first])
 

@@ -242,6 +242,8 @@ def _indices(values: Sequence[int] | np.ndarray, queries: int, candidates: int) 
     values = np.asarray(values)
     if values.shape != (queries,):
         raise ValueError(f"right candidates of shape {values.shape} for {queries} queries")
+    if not np.issubdtype(values.dtype, np.integer):
+        raise ValueError(f"right candidates are numbered by integers, not by {values.dtype}")
     if queries and not (values.min() >= 0 and values.max() < candidates):
         first = int(np.flatnonzero((values < 0) | (values >= candidates))[0])
         raise ValueError(

@@ -33,6 +33,19 @@ def strip(
     return figure
 
 
+def contact_sheet(
+    seen: Mapping[str, tuple[UInt8[np.ndarray, "T H W 3"], Float[np.ndarray, " T"]]],
+) -> Figure:
+    """Draw the frames of several videos with their times in seconds, one row per video under its name."""
+    columns = max(len(frames) for frames, _ in seen.values())
+    figure = plt.figure(figsize=(1.3 * columns, 1.9 * len(seen)), layout="constrained")
+    rows = np.asarray(figure.subfigures(len(seen), 1, squeeze=False)).ravel()
+    for (name, (frames, times)), row in zip(seen.items(), rows, strict=True):
+        row.suptitle(name.replace("$", r"\$"), fontsize=9, ha="left", x=0.01)
+        _strip(row.subplots(1, columns, squeeze=False)[0], frames, times, None)
+    return figure
+
+
 def attention(maps: Attention) -> Figure:
     """Draw the frames, the attention of CLIP's last block, of its pooling and of the branch's last layer, as far as
     there is any, and the note below.
@@ -102,7 +115,8 @@ def _strip(
                 _enlarged(maps[i], frames.shape[1:3]), cmap="magma", alpha=0.6, vmin=0, vmax=maps.max()
             )
         if times is not None:
-            axes.set_title(f"{times[i]:.1f} s", fontsize=9)
+            digits = 1 if times[-1] - times[0] >= 1 else 2
+            axes.set_title(f"{times[i]:.{digits}f} s", fontsize=9)
         _no_ticks(axes)
 
 

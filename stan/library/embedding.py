@@ -18,7 +18,7 @@ from jaxtyping import Float
 from PIL import Image, UnidentifiedImageError
 
 from stan.data.video import decode as video_files
-from stan.data.video.sampling import segments
+from stan.data.video.facts import VideoFacts
 from stan.data.video.transforms import evaluation
 from stan.models.dual_encoder import DualEncoder
 
@@ -48,6 +48,8 @@ class FileEmbeddings:
     frame_clip: Float[np.ndarray, "F E"]
     frame_video: Float[np.ndarray, "F E"]
     """Mean over the windows that contain a frame."""
+    facts: VideoFacts | None = None
+    """What the file is and how it was read; None for a picture."""
 
 
 @dataclass(frozen=True)
@@ -64,6 +66,7 @@ class Group:
     """Which of the video's windows are in the group."""
     pixels: Float[torch.Tensor, "f 3 S S"]
     times: Float[np.ndarray, " f"]
+    facts: VideoFacts
 
 
 def embed(model: DualEncoder, path: str | Path, window: float) -> FileEmbeddings:
@@ -79,10 +82,15 @@ def embed(model: DualEncoder, path: str | Path, window: float) -> FileEmbeddings
 def read(model: DualEncoder, path: str | Path, window: float) -> Iterator[Group]:
     """Yield a video file's windows of `window` seconds in groups, each decoded when asked for. Raises VideoError."""
     info = video_files.probe(path)
-    grid, starts = windows(info.frames, info.duration, model.frames, window)
+    count, starts = windows(info.duration, model.frames, window)
+    sampled = video_files.sample(path, count)
+    pixels, done = torch.empty(0), 0
     for group in _groups(starts, model.frames):
-        pixels, times = _decoded(model, info, grid[starts[group[0]] : starts[group[-1]] + model.frames])
-        yield Group(float(info.duration), len(grid), starts, group, pixels, times)
+        begin, end = starts[group[0]], starts[group[-1]] + model.frames
+        new = _decoded(model, info, sampled.indices[max(done, begin) : end])
+        shared = pixels[begin - done :] if begin < done else new[:0]
+        pixels, done = torch.cat([shared, new]), end
+        yield Group(float(info.duration), count, starts, group, pixels, sampled.times[begin:end], info.facts)
 
 
 def embed_groups(model: DualEncoder, groups: Iterator[Group]) -> FileEmbeddings:
@@ -103,17 +111,17 @@ def embed_groups(model: DualEncoder, groups: Iterator[Group]) -> FileEmbeddings:
             clip[i], video[i] = frame_clip[span].mean(0), one
             frame_video[span] += frames
             covered[span] += 1
-    return FileEmbeddings(first.duration, clip, video, times, frame_clip, frame_video / covered)
+    return FileEmbeddings(first.duration, clip, video, times, frame_clip, frame_video / covered, first.facts)
 
 
-def windows(total: int, duration: float, frames: int, window: float) -> tuple[np.ndarray, list[int]]:
-    """Return the indices of the frames to decode (F,), and at which of these each window of `frames` begins.
+def windows(duration: float, frames: int, window: float) -> tuple[int, list[int]]:
+    """Return how many frames to decode (F), and at which of these each window of `frames` begins.
 
-    The frames to decode are spread evenly over `total`. Windows start half a window apart, and the last one ends with
-    the video.
+    The frames to decode are spread evenly over the video's time. Windows start half a window apart, and the last one
+    ends with the video.
     """
     count = max(frames, round(frames * duration / window))
-    return segments(total, count), [*range(0, count - frames, max(1, frames // 2)), count - frames]
+    return count, [*range(0, count - frames, max(1, frames // 2)), count - frames]
 
 
 def _groups(starts: list[int], frames: int) -> Iterator[range]:
@@ -124,12 +132,11 @@ def _groups(starts: list[int], frames: int) -> Iterator[range]:
 
 def _decoded(
     model: DualEncoder, info: video_files.VideoInfo, indices: np.ndarray
-) -> tuple[Float[torch.Tensor, "F 3 S S"], Float[np.ndarray, " F"]]:
+) -> Float[torch.Tensor, "F 3 S S"]:
     most = max(1, BYTES_AT_ONCE // (3 * info.width * info.height))
-    parts = [video_files.decode(info.path, indices[i : i + most]) for i in range(0, len(indices), most)]
     prepare = evaluation(model.clip.pixels)
-    pixels = torch.cat([torch.as_tensor(prepare(part.frames)) for part in parts])
-    return pixels, np.concatenate([part.times for part in parts])
+    parts = [video_files.frames(info.path, indices[i : i + most]) for i in range(0, len(indices), most)]
+    return torch.cat([torch.as_tensor(prepare(part)) for part in parts])
 
 
 @torch.inference_mode()

@@ -6,13 +6,15 @@ import os
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 
+from stan.library.store import local_path
+
 
 @dataclass(frozen=True)
 class Filters:
     """Conditions that a video must meet to be found. None sets no condition."""
 
     folder: str | None = None
-    """The video lies below this folder, given by its full path or by its path inside an indexed folder."""
+    """The video lies below this folder, given by its full path or address, or by its path inside an indexed folder."""
     shortest: float | None = None
     """The video lasts at least this many seconds."""
     longest: float | None = None
@@ -39,9 +41,10 @@ def _below(folder: str) -> str:
 
     A relative `folder` is taken to lie inside the indexed folder of each row.
     """
-    within = os.path.join(os.path.normpath(folder), "")
+    is_address = local_path(folder) is None  # whose two slashes are no mistake
+    within = os.path.join(folder if is_address else os.path.normpath(folder), "")
     quoted = "'" + within.replace("'", "''") + "'"
-    return quoted if os.path.isabs(folder) else f"concat(folder, '{os.sep}', {quoted})"
+    return quoted if is_address or os.path.isabs(folder) else f"concat(folder, '{os.sep}', {quoted})"
 
 
 def _midnight(day: date) -> int:

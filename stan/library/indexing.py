@@ -7,9 +7,10 @@ not seen are embedded. Each row is written as soon as it is made, so an interrup
 from __future__ import annotations
 
 import hashlib
+import json
 import time
 from contextlib import closing
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 import numpy as np
@@ -19,7 +20,7 @@ from stan.data.video.decode import VideoError
 from stan.library.embedding import FileEmbeddings
 from stan.library.prefetch import IndexEngine, Task, Video
 from stan.library.sources import Addresses, FileState, Folder, Source
-from stan.library.store import Entry, Row, Store
+from stan.library.store import FACTS, Entry, Row, Store
 
 
 @dataclass
@@ -122,4 +123,5 @@ def columns(embedded: FileEmbeddings) -> Row:
         "times": embedded.times,
         "frame_clip": embedded.frame_clip.astype(np.float16).ravel(),
         "frame_video": embedded.frame_video.astype(np.float16).ravel(),
+        FACTS: None if embedded.facts is None else json.dumps(asdict(embedded.facts)),
     }

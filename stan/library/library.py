@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 import time
 from collections.abc import Generator
@@ -18,9 +19,11 @@ from jaxtyping import Float
 from stan.common.jobs import job
 from stan.common.progress import FileProgress
 from stan.common.ray import ENGINES
+from stan.data.video.facts import VideoFacts
 from stan.evaluation import zero_shot
 from stan.evaluation.zero_shot import EmbeddedVideo
 from stan.library import bank
+from stan.library.copies import Copies
 from stan.library.embedding import SECONDS_PER_FRAME, FileEmbeddings, embed
 from stan.library.filters import Filters
 from stan.library.indexing import columns, update
@@ -67,6 +70,7 @@ class Library:
         self._model: DualEncoder | None = None
         self._maker: Maker | None = None
         self._searches: Search | None = None
+        self._copies = Copies()
         self._encoded = lru_cache(TEXTS_KEPT)(self._encode_one)
 
     @property
@@ -94,6 +98,24 @@ class Library:
     def entry(self, id: str) -> Entry:
         """Return the video with this opaque id. Raises ValueError if there is none."""
         return Entry(**self._row(id, COLUMNS))
+
+    def facts(self, id: str) -> VideoFacts | None:
+        """Return what a video's file is and how it was read; None if an earlier version of stan embedded it.
+
+        Raises ValueError for an unknown id.
+        """
+        told = self._store.facts(self.entry(id).id)
+        return VideoFacts.of(json.loads(told)) if told else None
+
+    @contextmanager
+    def file(self, id: str) -> Generator[Path]:
+        """Yield a local path to a video, valid while the context is open; one at an address is fetched and kept.
+
+        Raises ValueError for an unknown id, and VideoError (a ValueError) for an address whose video cannot be fetched,
+        needs too much time or room, or is no longer the one that was indexed.
+        """
+        with self._copies.file(self.entry(id)) as path:
+            yield path
 
     def add(
         self,
@@ -250,25 +272,26 @@ class Library:
     def recognise(self, video: str | Path, labels: list[str], top: int = 5, **options: Any) -> dict[str, Any]:
         """Return how likely each of `labels` is for `video`.
 
-        video: a path, or the id of a video of this library, which is not decoded again.
+        video: a path, or the id of a video of this library, which is decoded again only where its embeddings do not
+            tell all: for `pieces`, and for scores that read more than embeddings.
         See `stan.evaluation.zero_shot.recognise` for the result, the errors and the `options`.
         """
-        return zero_shot.recognise(self.model, self._embedded(video), labels, top=top, **options)
-
-    def _embedded(self, video: str | Path) -> str | Path | EmbeddedVideo:
-        """Return a library video's stored embeddings, the mean of its windows for the video; return a path as it is.
-
-        Where scoring reads more than embeddings, return the library video's path, too.
-        """
         if not (isinstance(video, str) and is_id(video)):
-            return video
+            return zero_shot.recognise(self.model, video, labels, top=top, **options)
         self.require_model()
-        row = self._row(video)
-        if not isinstance(self.model.score, Cosine):
-            return row["path"]
+        by_cosine = isinstance(self.model.score, Cosine)
+        if by_cosine and options.get("pieces") is None:  # the stored embeddings tell all
+            return zero_shot.recognise(self.model, self._embedded(video), labels, top=top, **options)
+        with self.file(video) as path:
+            seen = self._embedded(video, path) if by_cosine else path
+            return zero_shot.recognise(self.model, seen, labels, top=top, **options)
+
+    def _embedded(self, id: str, path: str | Path = "") -> EmbeddedVideo:
+        """Return a video's stored embeddings, the mean of its windows for the video. path: the file to read more of."""
+        row = self._row(id)
         whole = F.normalize(window_parts(row)[1], dim=-1).mean(0)
         frames = F.normalize(frame_parts(row)[1].float(), dim=-1)
-        return EmbeddedVideo(video, row["path"], F.normalize(whole, dim=-1), frames, np.asarray(row["times"]))
+        return EmbeddedVideo(id, str(path), F.normalize(whole, dim=-1), frames, np.asarray(row["times"]))
 
     # ---- the model
 

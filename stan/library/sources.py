@@ -27,6 +27,39 @@ T = TypeVar("T")
 
 
 @dataclass(frozen=True)
+class FetchLimits:
+    """What fetching one video may cost."""
+
+    bytes: int = 4 << 30
+    seconds: float = 300.0
+    """Wall time, new attempts included."""
+
+
+class OverLimit(OSError):
+    """Raised for a video that needs more than its limits to be fetched."""
+
+
+class _Meter(fsspec.callbacks.Callback):
+    """Called by fsspec for every part that it fetches; raises OverLimit as soon as a limit is passed."""
+
+    def __init__(self, limits: FetchLimits):
+        super().__init__()
+        self._limits, self._end = limits, time.monotonic() + limits.seconds
+
+    def call(self, *_: Any, **__: Any) -> None:
+        if max(self.value, self.size or 0) > self._limits.bytes:
+            raise OverLimit(f"is larger than the limit of {self._limits.bytes >> 20} MiB")
+        self.left()
+
+    def left(self) -> float:
+        """Return the seconds that are left."""
+        left = self._end - time.monotonic()
+        if left <= 0:
+            raise OverLimit(f"takes longer to fetch than the limit of {self._limits.seconds:g} s")
+        return left
+
+
+@dataclass(frozen=True)
 class FileState:
     """Tells whether a file has changed, without reading it."""
 
@@ -65,8 +98,12 @@ class Source:
 class RemoteSource(Source):
     """A video at an address. Its methods retry failures that may be temporary and then raise OSError."""
 
-    def state(self) -> FileState:
-        info = self._ask("info")
+    @property
+    def suffix(self) -> str:
+        return _suffix(self.path)
+
+    def state(self, meter: _Meter | None = None) -> FileState:
+        info = self._ask("info", meter=meter)
         size, mtime_ns = int(info.get("size") or 0), self._mtime_ns()
         etag = next((value for key, value in info.items() if key.lower() == "etag"), None)
         named = f"{self.path}\0{size}\0{etag}"
@@ -77,9 +114,16 @@ class RemoteSource(Source):
     @contextmanager
     def fetched(self) -> Generator[Path]:
         with tempfile.TemporaryDirectory(prefix="stan-fetched-") as folder:
-            file = Path(folder, "video").with_suffix(_suffix(self.path))
+            file = Path(folder, "video" + self.suffix)
             self._ask("get_file", str(file))
             yield file
+
+    def fetch(self, target: Path, limits: FetchLimits) -> str:
+        """Copy the video to `target` and return its hash, as an index keeps it. Raises OSError."""
+        meter = _Meter(limits)
+        state = self.state(meter)
+        self._ask("get_file", str(target), meter=meter, callback=meter)
+        return state.tag or folders.digest(target)
 
     def _mtime_ns(self) -> int:
         try:
@@ -87,12 +131,19 @@ class RemoteSource(Source):
         except NotImplementedError:
             return 0
 
-    def _ask(self, method: str, *arguments: Any) -> Any:
+    def _ask(self, method: str, *arguments: Any, meter: _Meter | None = None, **options: Any) -> Any:
         def ask() -> Any:
             files, path = fsspec.core.url_to_fs(self.path)
-            return getattr(files, method)(path, *arguments)
+            waits = {"timeout": meter.left()} if meter and files.async_impl else {}
+            return getattr(files, method)(path, *arguments, **options, **waits)
 
         return _patiently(ask)
+
+
+def source_of(entry: Entry) -> Source:
+    """Return where a library's video lies."""
+    kind = RemoteSource if entry.is_remote else Source
+    return kind(entry.path, entry.folder, entry.name)
 
 
 class Folder:
@@ -166,7 +217,7 @@ def _source(line: str, start: Path) -> Source:
     local = local_path(line)
     if local is None:
         _known_protocol(line)
-        folder, _, name = line.rpartition("/")
+        folder, _, name = _without_query(line).rpartition("/")
         return RemoteSource(line, folder, name)
     file = (start / local).resolve()
     return Source(str(file), str(file.parent), file.name)
@@ -180,19 +231,24 @@ def _known_protocol(address: str) -> None:
 
 
 def _suffix(path: str) -> str:
-    return Path(path.partition("?")[0] if path.startswith("http") else path).suffix.lower()
+    return Path(_without_query(path)).suffix.lower()
+
+
+def _without_query(path: str) -> str:
+    """Return an address without its query, which may hold slashes, and words that give access."""
+    return path.partition("?")[0] if path.startswith("http") else path
 
 
 def _patiently(act: Callable[[], T]) -> T:
     """Return what `act` returns, after new attempts if it fails for a reason that may be temporary.
 
-    Raises OSError if the last attempt fails. FileNotFoundError, PermissionError and NotImplementedError are raised at
-    once.
+    Raises OSError if the last attempt fails. FileNotFoundError, PermissionError, NotImplementedError and OverLimit
+    are raised at once.
     """
     for pause in (*PAUSES, None):
         try:
             return act()
-        except (FileNotFoundError, PermissionError, NotImplementedError):
+        except (FileNotFoundError, PermissionError, NotImplementedError, OverLimit):
             raise
         except Exception as error:  # clients of object storage raise their own kinds of errors
             if pause is None:

@@ -66,8 +66,16 @@ class Entry:
         """Day of the file's last change, in local time."""
         return dt.datetime.fromtimestamp(self.mtime_ns / 1e9).date()
 
+    @property
+    def is_remote(self) -> bool:
+        """True if the video lies at an address, not on this machine."""
+        return local_path(self.path) is None
+
 
 COLUMNS = [column.name for column in fields(Entry)]
+FACTS = "facts"
+"""Column of what each file is and how it was read, as JSON. Tables of earlier versions lack it until they are written
+to again, and rows that those versions wrote have none."""
 PARTS = ("clip", "video")
 """Columns of the windows' embeddings: CLIP's and the whole model's."""
 
@@ -161,6 +169,13 @@ class Store:
         query = table.search()
         return (query.where(where) if where else query).select(columns).to_arrow()
 
+    def facts(self, id: str) -> str | None:
+        """Return the JSON of what a video's file is; None where it is unknown."""
+        copied = self._copy()
+        schema = (copied[0] if copied else self._table()).schema
+        rows = self.rows([id], [FACTS]) if FACTS in schema.names else []
+        return rows[0][FACTS] if rows else None
+
     def nearest(
         self, part: str, wanted: Float[np.ndarray, " E"], count: int, where: str | None = None
     ) -> list[str]:
@@ -220,9 +235,12 @@ class Store:
         )
 
     def create(self, width: int, maker: Maker) -> None:
-        """Make the table for embeddings of `width` channels, if there is none yet."""
-        if self._table() is None:
+        """Make the table for embeddings of `width` channels if there is none; an earlier one gets its new column."""
+        table = self._table()
+        if table is None:
             self._connect().create_table(TABLE, schema=_schema(width, maker), mode="overwrite")
+        elif FACTS not in table.schema.names:
+            table.add_columns(pa.field(FACTS, pa.string()))
 
     def write(self, rows: list[Row], replace: bool) -> None:
         """Add rows, or replace the rows with the same ids, in one transaction."""
@@ -338,4 +356,5 @@ def _schema(width: int, maker: Maker) -> pa.Schema:
     types |= dict.fromkeys(PARTS, pa.list_(pa.list_(pa.float32(), width)))
     types |= {"times": pa.list_(pa.float32())}
     types |= dict.fromkeys(("frame_clip", "frame_video"), pa.list_(pa.float16()))
+    types |= {FACTS: pa.string()}
     return pa.schema([pa.field(name, kind) for name, kind in types.items()], metadata=vars(maker))

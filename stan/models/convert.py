@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -10,7 +9,7 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor
 
-from stan.common.files import digest
+from stan.common.files import digest, read_settings
 from stan.data.preprocessing import OPENAI, PixelSettings
 from stan.models import layouts, pixel_settings, weight_files
 from stan.models.backbones import architecture, from_config, load_clip
@@ -153,7 +152,7 @@ RELEASED_HEADS = {"mug_full": {"released": True}}
 def _beside(path: Path) -> dict[str, Any]:
     """Return the settings in the first of SETTINGS beside a file, or none."""
     found = next((path.with_name(name) for name in SETTINGS if path.with_name(name).is_file()), None)
-    return json.loads(found.read_text(encoding="utf-8")) if found else {}
+    return read_settings(found) if found else {}
 
 
 def _of_model(key: str) -> str:
@@ -257,9 +256,8 @@ def _weights(path: Path) -> dict[str, Tensor]:
         raise ValueError(
             f"{path} holds no state dict: expected names and tensors, at the top or under one of {', '.join(NESTED)}"
         )
-    for wrapper in WRAPPERS:
-        if all(key.startswith(wrapper) for key in state):
-            state = {key.removeprefix(wrapper): value for key, value in state.items()}
+    while wrapper := next((w for w in WRAPPERS if all(key.startswith(w) for key in state)), None):
+        state = {key.removeprefix(wrapper): value for key, value in state.items()}
     return state
 
 

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
 from PIL import Image
 
+from stan.common.files import read_settings
 from stan.data.preprocessing import OPENAI, PixelSettings
 from stan.models import checkpoint
 
@@ -61,4 +61,4 @@ def _of_hugging_face(path: Path) -> PixelSettings | None:
 
 
 def _json(path: Path) -> dict[str, Any]:
-    return json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
+    return read_settings(path) if path.is_file() else {}

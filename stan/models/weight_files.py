@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import pickle
 import re
 import zipfile
@@ -11,6 +10,7 @@ from typing import Any
 
 import torch
 
+from stan.common.files import read_settings
 from stan.models import checkpoint
 
 SHARDS = "model.safetensors.index.json"
@@ -42,7 +42,7 @@ def content(path: Path) -> Any:
     if not path.exists():
         raise ValueError(f"{path} is missing: check the path")
     if path.name == SHARDS:
-        files = sorted(set(json.loads(path.read_text(encoding="utf-8"))["weight_map"].values()))
+        files = sorted(set(read_settings(path)["weight_map"].values()))
         return {name: one for file in files for name, one in checkpoint.load(path.with_name(file))[0].items()}
     if path.suffix == ".safetensors":
         return checkpoint.load(path)[0]
@@ -57,7 +57,7 @@ def content(path: Path) -> Any:
 def names(path: Path) -> list[str]:
     """Return the names in a file, without reading tensors where that can be avoided. Raises the same errors."""
     if path.name == SHARDS:
-        return list(json.loads(path.read_text(encoding="utf-8"))["weight_map"])
+        return list(read_settings(path)["weight_map"])
     if path.suffix == ".safetensors":
         return checkpoint.names(path)
     held = content(path)

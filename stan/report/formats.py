@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import io
+import math
 from collections.abc import Sequence
-from decimal import ROUND_HALF_UP, Decimal
+from decimal import ROUND_HALF_UP, Context, Decimal
 from itertools import groupby
 
 import pandas as pd
 from matplotlib import pyplot as plt
 from matplotlib.figure import Figure
 
+_OF_ANY_FLOAT = Context(prec=320)
+"""Digits enough for the largest float: runs from elsewhere may hold any number, and one must not end a page."""
 _TEX = {
     "\\": r"\textbackslash{}",
     "~": r"\textasciitilde{}",
@@ -92,7 +95,9 @@ def one_decimal(value: float, sign: str = "") -> str:
     Ties are rounded away from zero, as in the tables that a browser draws. Ties are common: of 400 queries, every other
     share ends in one.
     """
-    return f"{Decimal(float(value)).quantize(Decimal('0.1'), ROUND_HALF_UP):{sign}}"
+    if math.isinf(value):
+        return f"{value:{sign}}"
+    return f"{Decimal(float(value)).quantize(Decimal('0.1'), ROUND_HALF_UP, _OF_ANY_FLOAT):{sign}}"
 
 
 def with_interval(value: float, low: float, high: float, sign: str = "") -> str:

@@ -22,6 +22,7 @@ from stan.evaluation import splits
 from stan.models.backbones import load_clip
 from stan.models.dual_encoder import build
 from stan.training.trainer import check
+from tests.support.films import Film, number
 from tests.support.tiny_experiment import tiny
 
 
@@ -58,6 +59,14 @@ def test_of_longer_clips_some_are_kept_evenly(kept, videos):
     found = kept(6)
     assert found.shapes[:, 0].tolist() == [6, 5, 6]
     assert np.array_equal(found.clip(0), video.frames(videos.clips[0].path, [0, 2, 4, 6, 8, 10], 64))
+
+
+def test_a_frame_that_is_shown_for_long_is_kept_as_often(tmp_path, videos):
+    film = Film(frames=12, size=(96, 80), stamps=[0.0, *(2 + i / 25 for i in range(11))])
+    held = replace(videos, clips=(VideoItem("held", film.write(tmp_path), ("a film",)),))
+    with ThreadPoolExecutor(2) as pool:
+        found = frame_cache(tmp_path, held, 12, 64, pool)
+    assert [number(frame) for frame in found.clip(0)] == [0] * 10 + [4, 9]
 
 
 def test_batches_are_those_of_decoding_anew(tmp_path, videos, clip, monkeypatch):

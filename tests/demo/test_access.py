@@ -1,96 +1,26 @@
-"""The demo's security floor: what is made of files, what is served, who is let in, what a visitor may name."""
+"""The demo's security floor: what is served, who is let in, what a visitor may name."""
 
 from __future__ import annotations
 
 import base64
 import http.client
-import threading
 import urllib.error
 import urllib.request
 from pathlib import Path
 from types import SimpleNamespace
 from urllib.parse import quote, urlsplit
 
-import av
-import numpy as np
 import pytest
-from PIL import Image
 
 from demo import app
-from demo.service import access, media
+from demo.service import access
 from demo.service.backend import Backend, open_library
-from demo.service.media import LONGEST, PICTURE, PICTURES, Proxies
+from demo.service.media import Proxies
 from demo.service.search_request import SearchRequest
 from stan.data.video.decode import VideoError
 from tests.support.fake_calls import ID, OTHER, calls, refuse
+from tests.support.played import shown
 from tests.support.small_clips import write_clip
-
-# ---- what is made of a video
-
-
-def read(path) -> tuple[list[np.ndarray], float]:
-    with av.open(str(path)) as container:
-        stream = container.streams.video[0]
-        assert stream.codec_context.name == "h264"
-        rate = float(stream.average_rate)
-        return [frame.to_ndarray(format="rgb24") for frame in container.decode(video=0)], rate
-
-
-def test_a_proxy_is_ours_opaque_and_made_once(tmp_path):
-    clip = write_clip(tmp_path / "secret name.mp4", (220, 30, 30), frames=12, rate=6)
-    proxies = Proxies(tmp_path / "proxies")
-    proxy = proxies(clip, "mp4")
-    assert proxy.parent == tmp_path / "proxies" and "secret" not in proxy.name
-    frames, rate = read(proxy)
-    assert len(frames) == 12 and rate == 6 and frames[0].shape == (96, 112, 3)
-    before = proxy.stat().st_mtime_ns
-    assert proxies(clip, "mp4") == proxy and proxy.stat().st_mtime_ns == before
-    assert [file.name for file in proxy.parent.iterdir()] == [proxy.name]
-
-
-def test_many_who_ask_at_once_make_one_file(tmp_path, monkeypatch):
-    clip, made = write_clip(tmp_path / "a.mp4"), []
-    monkeypatch.setitem(media.MAKERS, "webp", lambda path, out: made.append(Path(out).write_bytes(b"x")))
-    proxies = Proxies(tmp_path / "proxies")
-    asking = [threading.Thread(target=proxies, args=(clip, "webp")) for _ in range(8)]
-    for one in asking:
-        one.start()
-    for one in asking:
-        one.join()
-    assert len(made) == 1
-
-
-def test_a_strip_shows_the_video_from_first_to_last(tmp_path):
-    clip = write_clip(tmp_path / "a.mp4", (220, 30, 30), frames=24)
-    strip = np.asarray(Image.open(Proxies(tmp_path / "proxies")(clip, "webp")).convert("RGB")).astype(int)
-    width, height = PICTURE
-    assert strip.shape == (height, PICTURES * width, 3)
-    red = strip[..., 0] - strip[..., 1] > 80
-    places = [red[:, i * width : (i + 1) * width].nonzero()[1].mean() for i in range(PICTURES)]
-    assert np.all(np.diff(places) > 5)  # the square moves to the right
-
-
-@pytest.mark.slow
-def test_a_long_video_is_thinned_at_its_own_pace(tmp_path):
-    clip = write_clip(tmp_path / "long.mp4", frames=2 * LONGEST, rate=30)
-    frames, rate = read(Proxies(tmp_path / "proxies")(clip, "mp4"))
-    assert len(frames) == LONGEST and rate == pytest.approx(15)
-
-
-def test_a_large_video_is_made_small(tmp_path):
-    clip = write_clip(tmp_path / "large.mp4", frames=3, size=(480, 642))
-    frames, _ = read(Proxies(tmp_path / "proxies")(clip, "mp4"))
-    assert frames[0].shape[0] == 240 and frames[0].shape[1] in (320, 321, 322)
-
-
-@pytest.mark.parametrize("kind", ["mp4", "webp"])
-def test_a_broken_video_leaves_nothing_behind(tmp_path, kind):
-    broken = tmp_path / "broken.mp4"
-    broken.write_bytes(b"nothing")
-    with pytest.raises(VideoError):
-        Proxies(tmp_path / "proxies")(broken, kind)
-    assert list((tmp_path / "proxies").iterdir()) == []
-
 
 # ---- the engine
 
@@ -110,7 +40,7 @@ def test_an_engine_says_why_it_has_no_library_and_makes_none(tmp_path):
 
 
 def test_a_visitor_cannot_name_a_path(tmp_path):
-    engine = engine_over(tmp_path, SimpleNamespace(entry=refuse, model=None))
+    engine = engine_over(tmp_path, SimpleNamespace(entry=refuse, file=refuse, model=None))
     attempts = (
         lambda path: engine.media(path, "mp4"),
         lambda path: engine.recognise("mine", path, ["a"], []),
@@ -128,7 +58,7 @@ def test_an_upload_is_known_by_its_id_alone(tmp_path):
     upload = write_clip(tmp_path / "mine.mp4")
     engine = engine_over(tmp_path, SimpleNamespace(entry=refuse))
     id = engine.admit(upload)
-    assert read(engine.media(id, "mp4"))[0] and "mine" not in id
+    assert shown(engine.media(id, "mp4")).times and "mine" not in id
     with pytest.raises(ValueError, match="no such thing"):
         engine.media(str(upload), "mp4")
     upload.unlink()
@@ -258,12 +188,12 @@ def launched(folder: Path, **options):
     original = write_clip(folder / "original.mp4")
     proxies = Proxies(folder / "proxies")
 
-    def served(id: str, kind: str) -> Path:
+    def served(id: str, kind: str, part: int | None = None) -> Path:
         if id == OTHER:
             raise VideoError(f"{folder}/private.mp4", "is gone", "index again")
         if id != ID:
             raise ValueError(f"there is no video {id!r}")
-        return proxies(original, kind)
+        return proxies(original, kind, part)
 
     made_up = calls(media=served)
     blocks = app.build(made_up)

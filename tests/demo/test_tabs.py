@@ -9,6 +9,7 @@ import io
 import json
 import re
 import threading
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 from urllib.parse import parse_qsl
@@ -25,9 +26,11 @@ from demo.tabs import attention as attention_tab
 from demo.tabs import explanation, frame_order, inside, recognise, search
 from demo.tabs import library as library_tab
 from stan.common.jobs import Job
+from stan.data.video import decode
 from stan.data.video.decode import VideoError
 from tests.support import fake_calls
 from tests.support.fake_calls import HOSTILE, ID, OTHER, calls, refuse, results
+from tests.support.small_clips import write_clip
 
 WISH = SearchRequest(q="a cat")
 
@@ -354,6 +357,19 @@ def test_without_a_measurement_the_page_says_what_to_do(video, query, says):
     assert says in said and bars == ""
 
 
+# ---- what is known of a file
+
+
+def test_the_record_of_a_file_is_shown_or_said_to_be_unknown(tmp_path):
+    facts = decode.probe(write_clip(tmp_path / "a.mp4")).facts
+    hostile = replace(facts, container=HOSTILE, warnings=(HOSTILE,))
+    told = library_tab.record(calls(facts=lambda *_: hostile), "mine", ID)
+    assert "112x96 as stored" in told and "h264" in told and facts.reason in html.unescape(told)
+    assert "<img" not in told and told.count("&lt;img") == 2
+    assert "earlier version" in library_tab.record(calls(), "mine", ID)
+    assert "no such thing" in library_tab.record(calls(facts=refuse), "mine", ID)
+
+
 # ---- indexing
 
 
@@ -427,12 +443,12 @@ INDEXING = (Job("indexing <b>", done=3, total=9),)
 def test_a_first_look_and_one_at_what_is_unchanged_or_not_open_update_nothing(before):
     now, *updates = looked(before.videos if before else 2, before)
     assert now.videos == (before.videos if before else 2)
-    assert updates == [gr.skip()] * 6
+    assert updates == [gr.skip()] * 7
 
 
 def test_while_videos_are_added_their_progress_is_said_and_the_lists_stay():
     now, told, *lists = looked(5, LibraryState(2, INDEXING), INDEXING)
-    assert now == LibraryState(5, INDEXING) and lists == [gr.skip()] * 5
+    assert now == LibraryState(5, INDEXING) and lists == [gr.skip()] * 6
     assert "5 videos in the library" in told and "indexing &lt;b&gt;: 3 of 9" in told
 
 

@@ -195,6 +195,8 @@ def test_scores_that_are_not_finite_name_the_query(value):
         (lambda: metrics.ranks(np.zeros((3, 0))), "at least one"),
         (lambda: metrics.ranks(np.zeros((3, 2))), "query 2: right candidate 2 is not one of 2"),
         (lambda: metrics.ranks(np.eye(3), np.array([0, 1])), "for 3 queries"),
+        (lambda: metrics.ranks(np.eye(3), np.array([0.0, 1.5, 2.0])), "integers, not by float64"),
+        (lambda: metrics.retrieval(np.eye(2), np.array([True, False])), "integers, not by bool"),
         (lambda: metrics.ranks(np.eye(3), names=["a"]), "1 names for 3"),
         (lambda: metrics.retrieval(np.zeros((2, 3)), np.array([0, 2])), "1 of 3 videos have no caption"),
         (lambda: metrics.retrieval(np.eye(2), seen=np.array([1, 0])), "booleans"),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from dataclasses import replace
 
+import lancedb
 import numpy as np
 import pytest
 import torch
@@ -15,7 +16,9 @@ from stan.data.video import decode as video_files
 from stan.data.video.transforms import evaluation
 from stan.library import Library
 from stan.library.embedding import embed
+from stan.library.store import FACTS, TABLE
 from stan.models.dual_encoder import DualEncoder, build
+from tests.support.films import Film
 from tests.support.small_clips import write_clip
 
 COLOURS = {"red.mp4": (220, 30, 30), "green.mp4": (30, 220, 30), "blue.mp4": (30, 30, 220)}
@@ -273,6 +276,15 @@ def test_a_long_video_is_embedded_in_windows(tmp_path, model, monkeypatch, at_on
         assert np.allclose(embedded.frame_video[frame], torch.stack(covering).mean(0), atol=1e-5)
 
 
+def test_windows_of_a_variable_rate_are_spread_over_time(tmp_path, model):
+    """A still that is held for 8 s, then a second of other pictures: nearly all windows are the still's."""
+    film = Film(frames=26, stamps=[0.0, *(8 + i / 25 for i in range(25))])
+    embedded = embed(model, film.write(tmp_path), window=2.0)
+    assert embedded.times == pytest.approx(np.arange(18) * 0.5 + 0.25, abs=0.01)
+    assert np.ptp(embedded.frame_clip[:16], axis=0).max() < 1e-5
+    assert np.ptp(embedded.frame_clip[15:], axis=0).max() > 1e-3
+
+
 def test_a_library_keeps_its_windows(tmp_path, folder, model):
     library = Library(tmp_path / "library", model, window=1.0)
     library.add(folder)
@@ -311,3 +323,42 @@ def test_a_picture_is_a_video_in_which_nothing_moves(filled, folder, tmp_path, m
     (tmp_path / "broken.png").write_text("no picture")
     with pytest.raises(video_files.VideoError, match="no picture that can be read"):
         filled.similar(tmp_path / "broken.png")
+
+
+def test_the_record_of_each_file_is_kept(tmp_path, model, folder):
+    library = Library(tmp_path / "library", model)
+    library.add(folder)
+    for again in (library, Library(tmp_path / "library", model)):  # from the database, and from its copy
+        for entry in again.entries():
+            assert again.facts(entry.id) == video_files.probe(entry.path).facts
+    with pytest.raises(ValueError, match="no video"):
+        library.facts("0" * 16)
+
+
+def test_a_library_of_an_earlier_version_goes_on_without_records(tmp_path, model, folder):
+    """It has no column for them; what was embedded then stays unknown, what is embedded now is kept."""
+    Library(tmp_path / "library", model).add(folder)
+    lancedb.connect(tmp_path / "library").open_table(TABLE).drop_columns([FACTS])
+    earlier = Library(tmp_path / "library", model)
+    assert [earlier.facts(entry.id) for entry in earlier.entries()] == [None] * 3
+    assert len(earlier.search("a red square")) == 3
+    write_clip(folder / "new.mp4", (220, 220, 30))
+    assert earlier.add(folder)["indexed"] == 1
+    known = {entry.name: earlier.facts(entry.id) for entry in earlier.entries()}
+    assert [name for name, facts in known.items() if facts] == ["new.mp4"]
+    assert known["new.mp4"] == video_files.probe(folder / "new.mp4").facts
+
+
+def test_a_still_that_lasts_is_embedded_for_as_long_as_it_is_shown(tmp_path, model):
+    """As screen recordings are: two frames last twenty seconds, sixty frames the last one."""
+    held = [0, 10, *(20 + i / 60 for i in range(60))]
+    shown = [0] * 10 + [1] * 10 + [2 + 31]  # in the middle of each second
+    film = Film(name="held.mkv", stamps=held, frames=len(held)).write(tmp_path)
+    found = embed(model, film, 4.0)
+    assert found.times == pytest.approx(np.arange(21) + 0.5, abs=0.03)
+    pictures = video_files.frames(film, shown)
+    prepare, clip = evaluation(model.clip.pixels), model.clip
+    with torch.inference_mode():
+        levels = model.encoder.levels(torch.as_tensor(prepare(pictures))[None])
+        expected = model.encoder.project(clip.visual.pool(levels[clip.layers - 1])[0])
+    assert found.frame_clip == pytest.approx(expected.numpy(), abs=2e-5)

@@ -170,6 +170,8 @@ WRAPPED = {
     "module": lambda s: {f"module.{key}": value for key, value in s.items()},
     "module in model": lambda s: {"model": {f"module.{key}": value for key, value in s.items()}},
     "compiled": lambda s: {f"_orig_mod.{key}": value for key, value in s.items()},
+    "compiled around module": lambda s: {f"_orig_mod.module.{key}": value for key, value in s.items()},
+    "a model in a module": lambda s: {"state_dict": {f"model.module.{key}": v for key, v in s.items()}},
 }
 
 
@@ -247,6 +249,17 @@ def test_the_tiny_clip_by_name(tmp_path):
     save_file(kept, tmp_path / "visual.safetensors")
     model = load_released(tmp_path / "visual.safetensors", clip="tiny")
     assert torch.equal(model.clip.encode_text(IDS).text, clip.encode_text(IDS).text)
+
+
+@pytest.mark.parametrize("name", ["config.json", "preprocessor_config.json"])
+@pytest.mark.parametrize(
+    ("text", "reason"), [("{half", "is no JSON"), ("[1]", "holds no object of settings")]
+)
+def test_settings_beside_the_weights_that_cannot_be_read_are_named(tmp_path, state, name, text, reason):
+    torch.save(state, tmp_path / "clip.pth")
+    (tmp_path / name).write_text(text)
+    with pytest.raises(ValueError, match=rf"{name} {reason}.*or take it away"):
+        convert(tmp_path / "clip.pth", tmp_path / "ours.safetensors")
 
 
 def test_hugging_faces_mean_and_std_beside_the_weights_count(tmp_path, state):

@@ -36,7 +36,10 @@ def require(condition: bool, what: str) -> None:
 
 
 def reference(path: Path) -> tuple[list[float], list[np.ndarray]]:
-    """Return the times (seconds) and upright frames of the main stream, all decoded in order by PyAV alone."""
+    """Return the times (seconds) and shown frames of the main stream, all decoded in order by PyAV alone.
+
+    They are upright, with square pixels.
+    """
     times, frames = [], []
     with av.open(str(path), metadata_errors="ignore") as container:
         stream = container.streams.best("video")
@@ -44,8 +47,14 @@ def reference(path: Path) -> tuple[list[float], list[np.ndarray]]:
         start = max(container.start_time or 0, 0) / av.time_base
         for frame in container.decode(stream):
             times.append(frame.time - start)
-            frames.append(np.rot90(frame.to_ndarray(format="rgb24"), round(frame.rotation / 90)))
+            frames.append(np.rot90(_with_square_pixels(frame, stream), round(frame.rotation / 90)))
     return times, frames
+
+
+def _with_square_pixels(frame: av.VideoFrame, stream: av.VideoStream) -> np.ndarray:
+    aspect, width, height = stream.sample_aspect_ratio or 1, frame.width, frame.height
+    width, height = (round(width * aspect), height) if aspect > 1 else (width, round(height / aspect))
+    return frame.to_ndarray(format="rgb24", width=width, height=height, interpolation="BILINEAR")
 
 
 def check_exact(path: Path) -> str:

@@ -54,6 +54,12 @@ def test_numbers_are_rounded_as_a_browser_does(value, text):
     assert formats.one_decimal(value) == text and formats.one_decimal(value, "+").lstrip("+") == text
 
 
+def test_numbers_that_no_honest_run_has_are_shown_all_the_same():
+    shown = [formats.one_decimal(value) for value in (float("inf"), -float("inf"), 1e30, -1e308)]
+    assert shown == ["inf", "-inf", f"{int(1e30)}.0", f"-{int(1e308)}.0"]
+    assert formats.one_decimal(float("inf"), "+") == "+inf"
+
+
 def test_an_interval_stands_behind_its_number_where_there_is_one():
     assert formats.with_interval(1.25, -0.25, 2.5, "+") == "+1.3 [-0.3, +2.5]"
     assert formats.with_interval(1.25, np.nan, np.nan) == "1.3"

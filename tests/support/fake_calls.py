@@ -119,6 +119,7 @@ def calls(**changes: Any) -> Calls:
         state=lambda library: LibraryState(1),
         videos=lambda library: [("a.mp4", ID)],
         places=lambda library: ["mine", "mine/below"],
+        facts=lambda library, id: None,
         search=lambda request: results({}, query=request.q),
         recognise=lambda *_: recognised(),
         explain=lambda *_: explanation(),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 
 from stan.data.datasets import (
@@ -16,7 +17,7 @@ from stan.data.datasets import (
     something,
     ucf101,
 )
-from stan.data.datasets.base import SPLITS, Annotations, DataSet, VideoItem, VideoSet, assemble
+from stan.data.datasets.base import SPLITS, Annotations, DataSet, VideoItem, VideoSet, assemble, usable
 
 __all__ = [
     "SETS",
@@ -71,9 +72,10 @@ def annotations(dataset: DataSet, root: str | Path, split: str) -> Annotations:
     if split not in SPLITS:
         raise ValueError(f"no split {split!r}; there are {', '.join(SPLITS)}")
     root = Path(root)
+    read = dataset.annotations
     if prepared.is_prepared(root):
-        return prepared.annotations(root, split, dataset.name)
-    return dataset.annotations(root, split)
+        read = partial(prepared.annotations, name=dataset.name)
+    return usable(read(root, split), dataset.task)
 
 
 def load(spec: str, split: str) -> VideoSet:

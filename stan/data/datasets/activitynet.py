@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from stan.data.datasets.base import AnnotationEntry, Annotations, DataSet, of_training, paragraph
-from stan.data.datasets.files import annotation, document
+from stan.data.datasets.files import annotation, document, text
 
 
 def annotations(tested: str, root: Path, split: str) -> Annotations:
@@ -32,8 +32,8 @@ def paragraphs(path: Path) -> tuple[AnnotationEntry, ...]:
 
 def _entry(path: Path, video: str, told: Any) -> AnnotationEntry:
     try:
-        caption = paragraph(told["sentences"])
-    except (KeyError, TypeError, AttributeError) as error:
+        caption = paragraph(text(sentence) for sentence in told["sentences"])
+    except (KeyError, TypeError, ValueError) as error:
         raise ValueError(f"{path}: {video} has no list of sentences ({error!r})") from error
     return AnnotationEntry(video, video, (caption,), other_name=video.removeprefix("v_"))
 

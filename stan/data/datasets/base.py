@@ -7,7 +7,7 @@ import json
 import os
 import warnings
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -109,10 +109,33 @@ class DataSet:
     """Whether copies differ in size because videos disappear from their source."""
 
 
+def usable(told: Annotations, task: str) -> Annotations:
+    """Return what an annotation says without captions that say nothing.
+
+    Raises ValueError for a video without captions in retrieval, and in recognition for one without a known class.
+    """
+    where = ", ".join(file.name for file in told.files)
+    if task == "recognition":
+        for entry in told.entries:
+            if entry.label not in range(len(told.classes)):
+                raise ValueError(
+                    f"{where}: {entry.id} has class {entry.label} where there are {len(told.classes)}"
+                )
+        return told
+    entries = tuple(replace(one, captions=tuple(filter(str.strip, one.captions))) for one in told.entries)
+    silent = [entry.id for entry in entries if not entry.captions]
+    if silent:
+        raise ValueError(
+            f"{where}: no caption that says anything for {len(silent)} videos, such as {silent[0]}"
+        )
+    return replace(told, entries=entries)
+
+
 def assemble(name: str, split: str, task: str, root: Path, told: Annotations) -> VideoSet:
     """Return the set of all entries whose video is there, with the sidecar's facts if there is a sidecar.
 
-    Warns with the number and names of the missing videos. Raises ValueError if ids repeat or no video is there.
+    Warns with the number and names of the missing videos. Raises ValueError if ids repeat, two entries mean one file,
+    no video is there, or a twin is not its twin's.
     """
     _refuse_repeated(name, split, told.entries)
     folder, facts = VideoFolder(root), _sidecar(root)
@@ -133,6 +156,8 @@ def assemble(name: str, split: str, task: str, root: Path, told: Annotations) ->
         for entry, path in found
         if path is not None
     )
+    _refuse_shared(name, split, clips)
+    _refuse_one_sided(root, clips)
     return VideoSet(name, split, task, clips, told.classes, missing)
 
 
@@ -176,3 +201,24 @@ def _refuse_repeated(name: str, split: str, entries: Iterable[AnnotationEntry]) 
         if entry.id in met:
             raise ValueError(f"{name} {split}: video {entry.id} stands twice in the annotations; remove one")
         met.add(entry.id)
+
+
+def _refuse_shared(name: str, split: str, clips: Iterable[VideoItem]) -> None:
+    """Another clip's file may be found where an entry's own, of the same name in another folder, is missing."""
+    owners: dict[Path, str] = {}
+    for clip in clips:
+        other = owners.setdefault(clip.path, clip.id)
+        if other != clip.id:
+            first, second = sorted((other, clip.id))
+            raise ValueError(
+                f"{name} {split}: {first} and {second} both mean {clip.path}; bring the missing file, or remove its"
+                " entry"
+            )
+
+
+def _refuse_one_sided(root: Path, clips: Iterable[VideoItem]) -> None:
+    """An epoch takes twins together, so each must be the other's."""
+    twins = {clip.id: clip.twin for clip in clips}
+    for id, twin in twins.items():
+        if twin in twins and (twin == id or twins[twin] != id):
+            raise ValueError(f"{root / SIDECAR}: {id}'s twin is {twin}, whose twin is {twins[twin]}")

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import csv
+import io
 import json
 import os
+import unicodedata
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -13,6 +16,7 @@ from typing import Any
 EXTENSIONS = frozenset(
     [".mp4", ".m4v", ".mov", ".mkv", ".webm", ".avi", ".mpg", ".mpeg", ".wmv"]
     + [".flv", ".3gp", ".3g2", ".mts", ".m2ts", ".ts", ".ogv", ".asf", ".gif"]
+    + ["."]  # Flickr, and with it DiDeMo, names some videos `x.`
 )
 
 
@@ -35,16 +39,23 @@ class VideoFolder:
         for relative in sorted(_video_files(self.top), key=lambda path: path.split("/")):
             stem, name = os.path.splitext(relative)[0], relative.rpartition("/")[2]
             for key in (relative, name, stem, stem.rpartition("/")[2]):
-                self._files.setdefault(key, relative)
+                self._files.setdefault(_composed(key), relative)
 
     def find(self, *names: str) -> Path | None:
         """Return the file that an annotation means; another extension will do, as sets are often re-encoded."""
         for video in names:
-            name = video.removeprefix("./").removeprefix("videos/")
-            for key in (name, Path(name).name, name.removesuffix(Path(name).suffix), Path(name).stem):
+            name = _composed(video.removeprefix("./").removeprefix("videos/"))
+            bare = Path(name).name
+            for key in (name, bare, without_extension(name), without_extension(bare)):
                 if key in self._files:
                     return self.top / self._files[key]
         return None
+
+
+def without_extension(video: str) -> str:
+    """Return a video's name without its extension; what follows the dot of an id such as `1.5` is none."""
+    stem, extension = os.path.splitext(video)
+    return stem if extension.lower() in EXTENSIONS else video
 
 
 def annotation(root: Path, *names: str) -> Path:
@@ -74,38 +85,55 @@ def folders(root: Path) -> list[Path]:
 
 def lines(path: Path) -> list[tuple[int, str]]:
     """Return (line number, text) of every line that is not blank. Raises ValueError if the file is no UTF-8 text."""
-    try:
-        text = path.read_text(encoding="utf-8-sig")
-    except UnicodeDecodeError as error:
-        raise ValueError(f"{path}: is no UTF-8 text ({error.reason} at byte {error.start})") from error
-    return [(number, line.strip()) for number, line in enumerate(text.split("\n"), 1) if line.strip()]
+    numbered = enumerate(_text(path).split("\n"), 1)
+    return [(number, line.strip()) for number, line in numbered if line.strip()]
 
 
 def rows(path: Path, columns: Sequence[str]) -> list[dict[str, str]]:
     """Return the rows of a CSV file with a header.
 
-    Raises ValueError for missing columns or short rows, naming the line.
+    Raises ValueError for missing columns and for rows that are too short or too long, naming the line.
     """
-    with path.open(newline="", encoding="utf-8-sig") as file:
-        reader = csv.DictReader(file)
+    reader = csv.DictReader(io.StringIO(_text(path), newline=""))
+    found = []
+    try:
         absent = [column for column in columns if column not in (reader.fieldnames or ())]
         if absent:
             raise ValueError(f"{path}:1: no column {', '.join(absent)}; the header is {reader.fieldnames}")
-        found = []
         for row in reader:
-            if any(not row[column] for column in columns):
-                raise ValueError(f"{path}:{reader.line_num}: a row without {', '.join(columns)}: {row}")
+            _refuse_row(f"{path}:{reader.line_num}", row, columns)
             found.append(row)
+    except csv.Error as error:
+        raise ValueError(f"{path}:{reader.line_num + 1}: is no CSV ({error})") from error
     return found
+
+
+def _refuse_row(where: str, row: dict[Any, Any], columns: Sequence[str]) -> None:
+    if None in row:  # a caption with a comma would end there
+        count = len(row) - 1
+        raise ValueError(
+            f"{where}: {count + len(row[None])} values where the header has {count}; quote those with commas"
+        )
+    if any(not row[column] for column in columns):
+        raise ValueError(f"{where}: a row without {', '.join(columns)}: {row}")
 
 
 def document(path: Path, kind: type[dict] | type[list] | None = None) -> Any:
     """Return the JSON document.
 
-    Raises ValueError naming the line where it is no JSON, or if it is not of the type `kind`.
+    Raises ValueError naming the line where it is no JSON, for a name that stands twice in an object, and if it is not
+    of the type `kind`.
     """
+
+    def each_once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+        values = dict(pairs)
+        if len(values) < len(pairs):
+            [(most, _)] = Counter(name for name, _ in pairs).most_common(1)
+            raise ValueError(f"{path}: {most!r} stands twice in one object; remove one")
+        return values
+
     try:
-        found = json.loads(path.read_text(encoding="utf-8-sig"))
+        found = json.loads(_text(path), object_pairs_hook=each_once)
     except json.JSONDecodeError as error:
         raise ValueError(f"{path}:{error.lineno}: is no JSON ({error.msg})") from error
     if kind is not None and not isinstance(found, kind):
@@ -129,6 +157,32 @@ def items(path: Path, convert: Callable[[dict[str, Any]], Any], values: Any | No
         except (KeyError, TypeError, ValueError) as error:
             raise ValueError(f"{path}: item {number} is unusable ({error!r}): {str(value)[:120]}") from error
     return found
+
+
+def text(value: Any) -> str:
+    """Return a caption. Raises ValueError for what is no text."""
+    if not isinstance(value, str):
+        raise ValueError(f"{value!r} is no text")
+    return value
+
+
+def name(value: Any) -> str:
+    """Return an id or a file's name, which some files hold as a number. Raises ValueError for anything else."""
+    if not isinstance(value, str | int) or isinstance(value, bool):
+        raise ValueError(f"{value!r} is no name")
+    return str(value)
+
+
+def _text(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise ValueError(f"{path}: is no UTF-8 text ({error.reason} at byte {error.start})") from error
+
+
+def _composed(name: str) -> str:
+    """Return a name with each letter and its accent as one character: systems differ in how they store them."""
+    return unicodedata.normalize("NFC", name)
 
 
 def _video_files(top: Path) -> Iterator[str]:

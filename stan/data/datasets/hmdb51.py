@@ -11,7 +11,7 @@ from functools import partial
 from pathlib import Path
 
 from stan.data.datasets.base import AnnotationEntry, Annotations, DataSet, of_training
-from stan.data.datasets.files import Absent, folders, lines
+from stan.data.datasets.files import Absent, folders, lines, without_extension
 
 SIDES = {"0": None, "1": "train", "2": "test"}
 
@@ -40,7 +40,7 @@ def listed(path: Path, name: str, label: int, side: str) -> list[AnnotationEntry
             raise ValueError(f"{path}:{number}: `video 0`, `1` or `2` is expected, not {line[:80]!r}")
         if SIDES[use] == side:
             video = f"{name}/{video.strip()}"
-            entries.append(AnnotationEntry(video.rpartition(".")[0], video, label=label))
+            entries.append(AnnotationEntry(without_extension(video), video, label=label))
     return entries
 
 

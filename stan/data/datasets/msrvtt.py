@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from stan.data.datasets.base import AnnotationEntry, Annotations, DataSet, of_training
-from stan.data.datasets.files import annotation, document, items, optional_annotation, rows
+from stan.data.datasets.files import annotation, document, items, name, optional_annotation, rows, text
 
 TEST, DATA, VALIDATION = "MSRVTT_JSFUSION_test.csv", "MSRVTT_data.json", "MSRVTT_val.csv"
 PUBLISHED = {
@@ -42,7 +42,7 @@ def published(root: Path, split: str) -> Annotations:
     """Return a split of the published protocol, as each video's own `split` says."""
     file = annotation(root, DATA, PUBLISHED[split])
     values = document(file, dict)
-    videos = items(file, lambda v: (v["video_id"], v["split"]), values.get("videos"))
+    videos = items(file, lambda v: (name(v["video_id"]), v["split"]), values.get("videos"))
     captions = sentences(file, values)
     wanted = [video for video, own in videos if own == SPLIT_WORDS[split]]
     return Annotations(_with_captions(wanted, captions, file, f"the {split} split"), (file,))
@@ -68,7 +68,9 @@ def sentences(path: Path, values: dict[str, Any]) -> dict[str, list[str]]:
     if "sentences" not in values:
         raise ValueError(f"{path}: an object with `sentences` is expected")
     captions: dict[str, list[str]] = {}
-    for video, caption in items(path, lambda s: (s["video_id"], s["caption"]), values["sentences"]):
+    for video, caption in items(
+        path, lambda s: (name(s["video_id"]), text(s["caption"])), values["sentences"]
+    ):
         captions.setdefault(video, []).append(caption)
     return captions
 

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from stan.data.datasets.base import AnnotationEntry, Annotations
-from stan.data.datasets.files import annotation, document, lines
+from stan.data.datasets.files import annotation, document, lines, name, text
 
 MANIFEST = "manifest.json"
 
@@ -45,8 +45,10 @@ def line(entry: AnnotationEntry, video: str) -> str:
 def _entry(file: Path, number: int, line: str) -> AnnotationEntry:
     try:
         told = json.loads(line)
-        return AnnotationEntry(told["id"], told["video"], tuple(told["captions"]), told["label"])
-    except (json.JSONDecodeError, KeyError, TypeError) as error:
+        return AnnotationEntry(
+            name(told["id"]), name(told["video"]), tuple(map(text, told["captions"])), told["label"]
+        )
+    except (ValueError, KeyError, TypeError) as error:
         raise ValueError(
             f"{file}:{number}: no JSON object with id, video, captions, label ({error!r})"
         ) from error

@@ -13,7 +13,7 @@ from typing import Any
 
 from stan.common.paths import ASSETS
 from stan.data.datasets.base import AnnotationEntry, Annotations, DataSet, of_training
-from stan.data.datasets.files import annotation, document, items, optional_annotation
+from stan.data.datasets.files import annotation, document, items, name, optional_annotation, text
 
 FILES = {"train": "train", "val": "validation", "test": "test"}
 
@@ -48,13 +48,13 @@ def class_names(path: Path | None = None) -> tuple[str, ...]:
 
 def labelled(path: Path, classes: tuple[str, ...]) -> tuple[AnnotationEntry, ...]:
     """Return one entry per item."""
-    index = {text: i for i, text in enumerate(classes)}
+    index = {label: i for i, label in enumerate(classes)}
 
     def entry(item: dict[str, Any]) -> AnnotationEntry:
-        text = plain(item["template"])
-        if text not in index:
-            raise ValueError(f"the labels do not hold {text!r}")
-        return AnnotationEntry(str(item["id"]), str(item["id"]), label=index[text])
+        label, id = plain(text(item["template"])), name(item["id"])
+        if label not in index:
+            raise ValueError(f"the labels do not hold {label!r}")
+        return AnnotationEntry(id, id, label=index[label])
 
     return tuple(items(path, entry))
 

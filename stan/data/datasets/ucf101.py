@@ -12,7 +12,7 @@ from functools import partial
 from pathlib import Path
 
 from stan.data.datasets.base import AnnotationEntry, Annotations, DataSet, of_training
-from stan.data.datasets.files import annotation, lines
+from stan.data.datasets.files import annotation, lines, without_extension
 from stan.data.datasets.kinetics import labelled
 
 
@@ -47,7 +47,7 @@ def tested(path: Path, classes: tuple[str, ...]) -> tuple[AnnotationEntry, ...]:
         folder = line.partition("/")[0]
         if folder not in classes:
             raise ValueError(f"{path}:{number}: {folder!r} is no class of classInd.txt")
-        entries.append(AnnotationEntry(line.rpartition(".")[0], line, label=classes.index(folder)))
+        entries.append(AnnotationEntry(without_extension(line), line, label=classes.index(folder)))
     return tuple(entries)
 
 

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from bisect import bisect_right
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
 import av
 import numpy as np
 
-from stan.data.video.container import Refused, decodable, decoded_in_order, opened, quarter_turns
-from stan.data.video.timeline import Timeline
+from stan.data.video.choice import interlaced, passes_over
+from stan.data.video.container import Film, Refused, opened
+from stan.data.video.geometry import Size
+from stan.data.video.pictures import Pictures, deinterlaced
+from stan.data.video.timeline import Timeline, decoded_in_order
 
 try:
     import decord
@@ -18,23 +23,15 @@ except ImportError:  # decord has no wheels beyond x86-64: there, PyAV decodes a
 if TYPE_CHECKING:
     from decord.ndarray import NDArray
 
-NARROWEST = 64
-"""Smallest side in pixels for decord, which returns wrong shapes for narrower pictures."""
 
+def by_decord(path: str, indices: np.ndarray, timeline: Timeline, size: Size | None) -> np.ndarray:
+    """Return read-only frames (T, H, W, 3) at the rising distinct `indices` of a film for which decord is right.
 
-def by_decord(
-    path: str, indices: np.ndarray, timeline: Timeline, shape: tuple[int, int] | None
-) -> np.ndarray:
-    """Return read-only frames (T, H, W, 3) at the rising distinct `indices`.
-
-    shape: displayed (width, height); None: native size.
-    Raises Refused if decord is missing or does not see the file as its packets describe it.
+    size: displayed (width, height); None: native size.
+    Raises Refused if decord does not see the file as its packets describe it.
     """
-    if decord is None:
-        raise Refused("decord is not installed")
-    if not timeline.regular:
-        raise Refused("decord cannot be trusted with frames that the packets do not tell")
-    width, height = shape or (-1, -1)
+    assert decord is not None
+    width, height = size or (-1, -1)
     reader = decord.VideoReader(path, ctx=decord.cpu(0), width=width, height=height, num_threads=1)
     if len(reader) != len(timeline.pts):  # asking decord for a missing frame can loop for ever
         raise Refused(f"decord sees {len(reader)} frames where there are {len(timeline.pts)}")
@@ -57,45 +54,55 @@ class _Shared:
         return 1, 0  # DLPack's device for the processor's memory
 
 
-def by_pyav(path: str, indices: np.ndarray, timeline: Timeline, shape: tuple[int, int] | None) -> np.ndarray:
-    """Return frames as `by_decord` does, rotated here. Raises Refused with the number of frames that do not decode."""
+def by_pyav(path: str, indices: np.ndarray, timeline: Timeline, size: Size | None) -> np.ndarray:
+    """Return frames as `by_decord` does, of any film. Raises Refused with the number of frames that do not decode."""
+    assert timeline.first is not None
     wanted = timeline.pts[indices].tolist()
-    asked, found = set(wanted), dict[int, np.ndarray]()
-    decode = _decoded_by_seeking if timeline.regular else lambda path, *_: decoded_in_order(path)
-    for pts, frame in decode(path, wanted, timeline.keys):
-        if pts in asked and pts not in found:
-            found[pts] = picture = _upright(frame, shape)
-            shape = shape or (picture.shape[1], picture.shape[0])
-        if pts >= wanted[-1] and wanted[-1] in found:
-            break
-    missing = len(asked - found.keys())
-    if missing:
-        raise Refused(f"{missing} of {len(wanted)} frames cannot be decoded")
-    return np.stack([found[pts] for pts in wanted])
+    width, height = size or timeline.geometry.displayed
+    frames = np.empty((len(wanted), height, width, 3), np.uint8)
+    ways = (True, False) if passes_over(timeline, indices) else (False,)
+    for sparse in ways:  # of a damaged film, passing over pictures may lose others
+        pictures = Pictures(timeline.first, timeline.geometry, (width, height))
+        places = {pts: place for place, pts in enumerate(wanted)}
+        for frame in _decoded(path, wanted, timeline, sparse):
+            frames[places.pop(frame.pts)] = pictures(frame)
+        if not places:
+            return frames
+    raise Refused(f"{len(places)} of {len(wanted)} frames cannot be decoded")
 
 
-def _decoded_by_seeking(path: str, wanted: list[int], keys: tuple[tuple[int, int], ...]):
-    """Yield (pts, frame): decode on while the next wanted frame is in the current group of pictures, seek otherwise."""
-    with opened(path) as (container, stream):
-        at, groups = None, {}
-        for pts in wanted:
-            groups.setdefault(max((key for key in keys if key[0] <= pts), default=None), []).append(pts)
-        for key, members in groups.items():
-            if key is not None and key != at:
-                container.seek(key[1], stream=stream)
-            for frame in decodable(container, stream):
-                if frame.pts is not None:
-                    yield frame.pts, frame
-                if frame.pts is not None and frame.pts >= members[-1]:
-                    break
-            at = key
+def _decoded(path: str, wanted: list[int], timeline: Timeline, sparse: bool) -> Iterator[av.VideoFrame]:
+    """Yield the wanted frames, each once, as far as they decode: each from the last key frame before it."""
+    if not timeline.regular:
+        yield from _those(wanted, decoded_in_order(path, timeline.step), timeline)
+        return
+    starts = [pts for pts, _ in timeline.keys]
+    groups: dict[int, list[int]] = {}
+    for pts in wanted:
+        groups.setdefault(bisect_right(starts, pts) - 1, []).append(pts)
+    with opened(path) as film:
+        for group, members in groups.items():
+            if group > 0:
+                film.seek(timeline.keys[group][1])
+            frames = _passing_over(film, set(members)) if sparse else film.frames()
+            yield from _those(members, frames, timeline)
 
 
-def _upright(frame: av.VideoFrame, shape: tuple[int, int] | None) -> np.ndarray:
-    """Return the frame as displayed, uint8 (H, W, 3)."""
-    turns = quarter_turns(frame)
-    size: dict[str, Any] = {}
-    if shape is not None:
-        width, height = shape[::-1] if turns % 2 else shape
-        size = {"width": width, "height": height, "interpolation": "BICUBIC"}
-    return np.ascontiguousarray(np.rot90(frame.to_ndarray(format="rgb24", **size), turns))
+def _those(wanted: list[int], frames: Iterator[av.VideoFrame], timeline: Timeline) -> Iterator[av.VideoFrame]:
+    left, last = set(wanted), wanted[-1]
+    for frame in deinterlaced(frames, timeline.time_base) if interlaced(timeline) else frames:
+        if frame.pts in left:
+            left.remove(frame.pts)
+            yield frame
+        if not left or frame.pts is not None and frame.pts >= last:
+            return
+
+
+def _passing_over(film: Film, wanted: set[int]) -> Iterator[av.VideoFrame]:
+    """Yield frames, but leave out those that are neither wanted nor needed by others."""
+    try:
+        for packet in film.container.demux(film.stream):
+            film.decoder.skip_frame = "DEFAULT" if packet.pts is None or packet.pts in wanted else "NONREF"
+            yield from film.frames_of(packet)
+    except av.FFmpegError:
+        return

@@ -1,19 +1,33 @@
-"""A local video file in; its main video stream, opened and decoded in order by PyAV, out; for decoding workers only."""
+"""A local video file in; the stream that is the film, opened by PyAV, out; for decoding workers only."""
 
 from __future__ import annotations
 
 from collections.abc import Generator, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 
 import av
+from av.container import InputContainer
+from av.stream import Disposition, Stream
+from av.video.codeccontext import VideoCodecContext
+from av.video.stream import VideoStream
 
 FORMATS = (
     "mov,mp4,m4a,3gp,3g2,mj2,matroska,webm,avi,mpegts,mpeg,mpegvideo,m4v,h264,hevc,"
-    "asf,flv,ogg,gif,ivf,mxf,nut,dv,rm"
+    "asf,flv,ogg,gif,apng,ivf,mxf,nut,dv,rm"
 )
 # Playlists and concat files point to other files. Without their demuxers and protocols, nothing follows them.
 OPEN_OPTIONS = {"protocol_whitelist": "file", "format_whitelist": FORMATS}
 BROKEN = "repair or re-encode the file, or leave it out"
+ALPHA_DECODERS = {"vp8": "libvpx", "vp9": "libvpx-vp9"}
+"""Decoders that read the second, hidden picture of WebM's transparent films; FFmpeg's own skip it."""
+_BESIDE = {
+    Disposition.attached_pic: "cover",
+    Disposition.timed_thumbnails: "thumbnails",
+    Disposition.still_image: "still",
+    Disposition.dependent: "layer",
+}
+"""What pictures are beside the film."""
 
 
 class Refused(Exception):
@@ -24,11 +38,38 @@ class Refused(Exception):
         self.reason, self.remedy = reason, remedy
 
 
+@dataclass(frozen=True)
+class Film:
+    """An open file with the stream that a player shows, and the decoder of its packets."""
+
+    container: InputContainer
+    stream: VideoStream
+    decoder: VideoCodecContext
+
+    def seek(self, stamp: int) -> None:
+        """Go on at the key frame with this stamp, or the last one before it."""
+        self.container.seek(stamp, stream=self.stream)
+        self.decoder.flush_buffers()
+
+    def frames(self) -> Iterator[av.VideoFrame]:
+        """Yield every frame that decodes, from the present place on; a packet that doesn't is passed over."""
+        try:
+            for packet in self.container.demux(self.stream):
+                yield from self.frames_of(packet)
+        except av.FFmpegError:
+            return
+
+    def frames_of(self, packet: av.Packet) -> list[av.VideoFrame]:
+        """Return the packet's frames; none if it doesn't decode."""
+        try:
+            return self.decoder.decode(packet if packet.size else None)
+        except av.FFmpegError:
+            return []
+
+
 @contextmanager
-def opened(
-    path: str, **options: str
-) -> Generator[tuple[av.container.InputContainer, av.video.stream.VideoStream]]:
-    """Open a file and yield its container and main video stream, ready to decode on one thread. Raises Refused."""
+def opened(path: str, **options: str) -> Generator[Film]:
+    """Open a file and yield its film, ready to decode on one thread. Raises Refused."""
     try:
         container = av.open(path, metadata_errors="ignore", options=OPEN_OPTIONS | options)
     except MemoryError:
@@ -37,47 +78,41 @@ def opened(
         reason = f"is no video file that can be read ({in_words(error)})"
         raise Refused(reason, "give a video file such as MP4 or MKV") from error
     with container:
-        stream = container.streams.best("video")
-        if stream is None or stream.codec_context is None:
-            raise Refused("holds no video stream that can be decoded", "give a file with a picture track")
-        assert isinstance(stream, av.video.stream.VideoStream)
-        if stream.disposition & stream.disposition.attached_pic:
-            raise Refused("holds sound and a cover picture, no video", "give a file with a picture track")
+        stream = _film(container)
+        decoder = _decoder(stream)
         # FFmpeg's own threads can deadlock on damaged streams; workers run side by side instead.
-        stream.codec_context.thread_count = 1
-        yield container, stream
+        decoder.thread_count = 1
+        yield Film(container, stream, decoder)
 
 
-def decoded_in_order(path: str) -> Iterator[tuple[int, av.VideoFrame]]:
-    """Yield (stamp, frame) for every frame that decodes, with rising stamps."""
-    with opened(path) as (container, stream):
-        last = -1
-        for frame in decodable(container, stream):
-            # A frame without a higher stamp of its own gets the previous frame's stamp plus 1.
-            last = frame.pts if frame.pts is not None and frame.pts > last else last + 1
-            yield last, frame
+def role(stream: Stream) -> str:
+    """Return what a stream of pictures is beside the film: cover, thumbnails, still or layer; empty for a film."""
+    return next((name for flag, name in _BESIDE.items() if stream.disposition & flag), "")
 
 
-def decodable(container, stream) -> Iterator[av.VideoFrame]:
-    """Yield every frame that decodes; a packet that doesn't is passed over."""
-    try:
-        for packet in container.demux(stream):
-            yield from frames_of(packet)
-    except av.FFmpegError:
-        return
+def _film(container: InputContainer) -> VideoStream:
+    """Return the stream that is marked as the one to play; among several or none, the largest, then the first."""
+    streams = [s for s in container.streams.video if s.codec_context is not None]
+    films = [stream for stream in streams if not role(stream)]
+    if not streams:
+        raise Refused("holds no video stream that can be decoded", "give a file with a picture track")
+    if not films:
+        raise Refused("holds sound and a cover picture, no video", "give a file with a picture track")
+    return max(films, key=lambda s: (bool(s.disposition & Disposition.default), s.width * s.height, -s.index))
 
 
-def frames_of(packet: av.Packet) -> list[av.VideoFrame]:
-    """Return the packet's frames; none if it doesn't decode."""
-    try:
-        return packet.decode()
-    except av.FFmpegError:
-        return []
+def _decoder(stream: VideoStream) -> VideoCodecContext:
+    name = ALPHA_DECODERS.get(stream.codec_context.codec.canonical_name)
+    if name is None or stream.metadata.get("alpha_mode", stream.metadata.get("ALPHA_MODE")) != "1":
+        return stream.codec_context
+    return video_decoder(name)
 
 
-def quarter_turns(frame: av.VideoFrame) -> int:
-    """Return by how many quarter turns the file asks to turn the frame, counter-clockwise, as numpy does."""
-    return round(frame.rotation / 90) % 4
+def video_decoder(name: str) -> VideoCodecContext:
+    """Return a new decoder by FFmpeg's name for it."""
+    decoder = av.CodecContext.create(name, "r")
+    assert isinstance(decoder, VideoCodecContext)
+    return decoder
 
 
 def in_words(error: Exception) -> str:

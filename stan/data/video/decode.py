@@ -1,7 +1,8 @@
-"""A local video file in, its properties or exact frames out: the only decoder, run in processes that can be killed.
+"""A local video file in, its properties or frames as a player shows them out: the only decoder, in killable processes.
 
-decord decodes. PyAV takes over where decord fails, ends its process, hangs, or repeats frames that in fact differ. Both
-turn frames as the file asks. Whatever goes wrong with a file raises one error, `VideoError`; this process survives it.
+What the file is decides who decodes: decord plain kinds of which it gives the right pictures, PyAV the others; `facts`
+says which and why. PyAV takes over, too, where decord fails, ends its process, hangs, or repeats frames that in fact
+differ. Whatever goes wrong with a file raises one error, `VideoError`; this process survives it.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from typing import Any
 
 import numpy as np
 
+from stan.data.video.facts import VideoFacts
 from stan.data.video.pool import POOL, WorkerDied
 
 
@@ -63,6 +65,18 @@ class VideoInfo:
     duration: float
     """Seconds from the first frame to the end of the last."""
     codec: str
+    facts: VideoFacts
+    """All that was found, assumed and corrected, and which decoder reads the file and why."""
+
+
+@dataclass(frozen=True)
+class Sample:
+    """Frames that are spread evenly over the time of a file."""
+
+    indices: np.ndarray
+    """int64 (T,), rising, counted in the order of display. A frame that is shown for long comes several times."""
+    times: np.ndarray
+    """float64 (T,), seconds from the start of the file at which they are shown."""
 
 
 @dataclass(frozen=True)
@@ -74,9 +88,12 @@ class Decoded:
     indices: np.ndarray
     """int64 (T,), counted in the order of display."""
     times: np.ndarray
-    """float64 (T,), seconds from the start of the file, from the file's own stamps."""
+    """float64 (T,), seconds from the start of the file, from the file's own stamps; for segments of a file with a
+    variable rate, the moment for which a frame was chosen, while it is shown."""
     decoder: str
-    """decord or pyav."""
+    """decord, pyav or pillow."""
+    facts: VideoFacts
+    """As in `VideoInfo`."""
 
 
 @dataclass(frozen=True)
@@ -94,7 +111,27 @@ def probe(path: str | Path, limits: Limits = DEFAULT) -> VideoInfo:
     Raises VideoError.
     """
     header, _ = _ask({"what": "probe", "path": _checked(path)}, path, limits)
-    return VideoInfo(path=str(path), **header)
+    facts = VideoFacts.of(header["facts"])
+    return VideoInfo(
+        str(path),
+        facts.frames,
+        facts.fps,
+        *facts.displayed,
+        facts.rotation,
+        facts.duration,
+        facts.codec,
+        facts,
+    )
+
+
+def sample(path: str | Path, count: int, limits: Limits = DEFAULT) -> Sample:
+    """Return which frames lie in the middle of `count` equal segments of the file's time: those that `decode` takes.
+
+    Raises VideoError.
+    """
+    request = {"what": "sample", "path": _checked(path), "count": count, "indices": None, "seed": None}
+    header, _ = _ask(request, path, limits)
+    return Sample(np.array(header["indices"]), np.array(header["times"]))
 
 
 def decode(
@@ -106,9 +143,9 @@ def decode(
 ) -> Decoded:
     """Return exact frames of the main video stream.
 
-    indices: frame numbers in any order, also repeated; or a number of segments, whose centre frames are taken or, with
-    `rng`, a random frame of each. size: pixels of the short side, with the aspect ratio kept; None leaves the frames as
-    they are.
+    indices: frame numbers in any order, also repeated; or a number of segments, equal in time, whose centre frames
+    are taken or, with `rng`, a random frame of each. size: pixels of the short side, with the aspect ratio kept; None
+    leaves the frames as they are.
     Raises VideoError for whatever the file causes, ValueError for no indices or a size below 1.
     """
     count = int(indices) if isinstance(indices, (int, np.integer)) else None
@@ -127,7 +164,8 @@ def decode(
     }
     header, frames = _ask(request, path, limits)
     assert frames is not None
-    return Decoded(frames, np.array(header["indices"]), np.array(header["times"]), header["decoder"])
+    places = np.array(header["indices"]), np.array(header["times"])
+    return Decoded(frames, *places, header["decoder"], VideoFacts.of(header["facts"]))
 
 
 def frames(

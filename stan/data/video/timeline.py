@@ -1,63 +1,102 @@
-"""A local video file in; when each of its frames is shown, and the frames' size and rotation, out."""
+"""A local video file in; when each of its frames is shown, and what its headers and its first frame tell, out."""
 
 from __future__ import annotations
 
-from collections import Counter
-from dataclasses import dataclass, field
+from collections.abc import Iterator
+from dataclasses import dataclass, field, replace
 from fractions import Fraction
+from functools import cached_property
 
 import av
 import numpy as np
+from av.stream import Disposition, Stream
+from av.video.stream import VideoStream
 
-from stan.data.video.container import Refused, decoded_in_order, frames_of, opened, quarter_turns
+from stan.data.video import crops
+from stan.data.video.container import Film, Refused, opened, role, video_decoder
+from stan.data.video.facts import StreamFacts
+from stan.data.video.first_frame import FirstFrame
+from stan.data.video.geometry import Geometry
+from stan.data.video.key_frames import LOOKED_AT, PARSED, KeyKind, key_kind, parameters
+from stan.data.video.sample_table import Listed, listed
 
 HEADERS_ONLY = {"skip_frame": "all"}
 """FFmpeg decodes a file's first frame when it opens the file, and throws it away; with this it trusts the headers."""
+IN_ORDER = frozenset(["mpeg", "mpegvideo", "m4v", "h264", "hevc", "gif", "apng", "ivf", "dv", "rm"])
+"""Formats without an index of key frames: seeking in them ends somewhere."""
+SOUGHT_BY_DECODING = frozenset(["mpegts"])
+"""Formats in which FFmpeg seeks by the time at which a packet is to be decoded, and not by that of its picture."""
 
 
 @dataclass(frozen=True)
-class FirstFrame:
-    """What only a decoded frame tells, taken from the first frame that decodes."""
+class Headers:
+    """What a file's headers say."""
 
+    container: str
+    streams: tuple[StreamFacts, ...]
+    stream: int
+    codec: str
+    profile: str
     stored: tuple[int, int]
     """Width and height before any turn."""
-    quarter_turns: int
-    """Quarter turns counter-clockwise, as numpy counts them."""
+    crop: tuple[int, int, int, int]
+    """Pixels that the container cuts: left, top, right, bottom."""
+    time_base: Fraction
+    start: Fraction
+    """Seconds at which the file's clock starts."""
+    duration: float | None
+    """Of the whole file, in seconds."""
+    fallback_duration: Fraction
+    """Seconds of a frame by the rate that the headers name."""
+    interlaced: bool
+    fragmented: bool
+    """Whether it is an MP4 without a list of its frames."""
 
     @property
-    def displayed(self) -> tuple[int, int]:
-        """Width and height as shown, after the turn that the file asks for."""
-        return self.stored[::-1] if self.quarter_turns % 2 else self.stored
+    def films(self) -> int:
+        """How many streams are films, the chosen one and others."""
+        return sum(stream.role.endswith("film") for stream in self.streams)
 
     @property
-    def rotation(self) -> int:
-        """Degrees clockwise (0, 90, 180 or 270) by which a player turns the stored picture."""
-        return -90 * self.quarter_turns % 360
+    def film(self) -> StreamFacts:
+        return next(stream for stream in self.streams if stream.index == self.stream)
 
 
 @dataclass(frozen=True)
 class Timeline:
-    """The main video stream: `pts` (frames,), rising int64, says when each frame is shown, in units of `time_base`."""
+    """The film: `pts` (frames,), rising int64, says when each frame is shown, in units of `time_base`."""
 
+    headers: Headers
     pts: np.ndarray
     keys: tuple[tuple[int, int], ...]
-    """Key frames as (pts, dts), rising."""
+    """Key frames, rising, from which decoding can start: (pts, stamp to seek to)."""
     regular: bool
     """False if only decoding in order finds the frames, because some are hidden or stamps are missing or equal."""
-    time_base: Fraction
-    start: Fraction
-    """Seconds at which the file's clock starts."""
+    step: int
+    """What a frame without a stamp is later than the one before, in units of `time_base`."""
     frame_duration: Fraction
-    codec: str
-    stored: tuple[int, int]
-    """Width and height before any turn, as the file's headers give them."""
+    """Seconds of the last frame."""
+    open_groups: bool
+    """Whether the container calls a frame a key frame that needs, or is followed by frames that need, what precedes."""
+    size_changes: bool
     first: FirstFrame | None
     """The first frame that decodes; None if none does."""
 
     @property
+    def time_base(self) -> Fraction:
+        return self.headers.time_base
+
+    @cached_property
+    def geometry(self) -> Geometry:
+        """How pictures lie and are shown. Raises Refused if no frame decodes."""
+        if self.first is None:
+            raise Refused("has no frame that can be decoded")
+        return self.first.geometry(self.headers.crop)
+
+    @property
     def times(self) -> np.ndarray:
         """When each frame is shown, (frames,) float64, in seconds from the start of the file."""
-        return self.pts * float(self.time_base) - float(self.start)
+        return self.pts * float(self.time_base) - float(self.headers.start)
 
     @property
     def duration(self) -> float:
@@ -67,6 +106,23 @@ class Timeline:
     def fps(self) -> float:
         return len(self.pts) / self.duration
 
+    @cached_property
+    def constant_rate(self) -> bool:
+        """Whether every frame lies within half a frame of an even grid, so that its number tells its time."""
+        last, steps = len(self.pts) - 1, self.pts - self.pts[0]
+        if last == 0:
+            return True
+        mean = int(steps[-1]) / last
+        off_grid = steps - mean * np.arange(last + 1)
+        return bool(np.ptp(off_grid) <= mean and float(self.frame_duration / self.time_base) < 2 * mean)
+
+    @property
+    def key_distance(self) -> float:
+        """Longest time in seconds from one key frame, the start or the end to the next."""
+        ends = int(self.pts[0]), int(self.pts[-1] + self.frame_duration / self.time_base)
+        stamps = np.unique([*ends, *(pts for pts, _ in self.keys)])
+        return float(np.diff(stamps).max(initial=0) * self.time_base)
+
 
 def read_timeline(path: str, most_pixels: int) -> Timeline:
     """Return the frames that can really be read, counted packet by packet: headers may promise more.
@@ -74,40 +130,52 @@ def read_timeline(path: str, most_pixels: int) -> Timeline:
     Raises Refused for a file without frames, or with more pixels than `most_pixels`.
     """
     scan = (_scanned_by_headers(path, most_pixels) if _is_mp4(path) else None) or _scanned(path, most_pixels)
-    stamps = [pts for pts, *_ in scan.packets]
-    regular = not scan.hidden and None not in stamps and len(set(stamps)) == len(stamps)
+    stamps, headers = [pts for pts, *_ in scan.packets], scan.headers
     if not scan.packets:
         raise Refused("holds no frames")
+    regular = not scan.hidden and None not in stamps and len(set(stamps)) == len(stamps)
+    durations = [duration for *_, duration in scan.packets if duration]
+    last = durations[-1] * headers.time_base if durations else headers.fallback_duration
+    step = 1 if any(pts is not None for pts in stamps) else max(1, round(last / headers.time_base))
     if not regular:
-        stamps = [pts for pts, _ in decoded_in_order(path)]
+        stamps = [frame.pts for frame in decoded_in_order(path, step)]
     if not stamps:
         raise Refused("has no frame that can be decoded")
-    durations = [duration for *_, duration in scan.packets if duration]
-    last = durations[-1] * scan.time_base if durations else scan.fallback_duration
-    keys = sorted(
-        (pts, dts) for pts, dts, key, _ in scan.packets if key and pts is not None and dts is not None
-    )
+    keys = () if headers.container in IN_ORDER else tuple(sorted(scan.keys))
     pts = np.sort(np.array(stamps, dtype=np.int64))
+    if headers.container == "avi":  # has no stamps: FFmpeg's are the order of decoding, moved
+        headers = replace(headers, start=int(pts[0]) * headers.time_base)
     return Timeline(
-        pts, tuple(keys), regular, scan.time_base, scan.start, last, scan.codec, scan.stored, scan.first
+        headers, pts, keys, regular, step, last, scan.open_groups, len(scan.sizes) > 1, scan.first
     )
+
+
+def decoded_in_order(path: str, step: int) -> Iterator[av.VideoFrame]:
+    """Yield every frame that decodes, with rising stamps.
+
+    step: what a frame without a higher stamp of its own is later than the one before.
+    """
+    with opened(path) as film:
+        last = -step
+        for frame in film.frames():
+            last = frame.pts if frame.pts is not None and frame.pts > last else last + step
+            frame.pts = last
+            yield frame
 
 
 @dataclass
 class _Scan:
     """What one pass over the file's packets finds; `packets` has (pts, dts, is key, duration) of each intact packet."""
 
-    codec: str
-    stored: tuple[int, int]
-    time_base: Fraction
-    start: Fraction
-    fallback_duration: Fraction
+    headers: Headers
     hidden: bool
     """Whether some frames are not to be shown."""
     packets: list[tuple] = field(default_factory=list)
+    keys: list[tuple[int, int]] = field(default_factory=list)
+    open_groups: bool = False
+    sizes: set[tuple[int, int]] = field(default_factory=set)
+    """Sizes of pictures, as far as parameters change."""
     first: FirstFrame | None = None
-    complete: bool = False
-    """Whether every stream had as many packets as the file's headers promise."""
 
 
 def _is_mp4(path: str) -> bool:
@@ -116,63 +184,144 @@ def _is_mp4(path: str) -> bool:
 
 
 def _scanned_by_headers(path: str, most_pixels: int) -> _Scan | None:
-    """Return what `_scanned` finds, without decoding a frame to open the file; None if the headers leave any doubt.
+    """Return what `_scanned` finds, by the headers and the first packets; None if the headers leave any doubt.
 
     MP4 and MOV headers give sizes and stamps themselves. But with HEADERS_ONLY, FFmpeg would choose differently between
     several pictures, may see another start if there is more than picture and sound, guesses durations that are not
     written, and reads past broken parts while it looks for the frame that it is not given.
     """
     try:
-        with opened(path, **HEADERS_ONLY) as (container, stream):
-            if {other.type for other in container.streams if other is not stream} - {"audio"}:
+        with opened(path, **HEADERS_ONLY) as film:
+            if {other.type for other in film.container.streams if other is not film.stream} - {"audio"}:
                 return None
-            scan = _scan(container, stream, most_pixels)
+            packets = listed(path, film)
+            scan = None if packets is None else _listed_scan(path, film, packets, most_pixels)
     except (Refused, MemoryError):
         return None
-    agrees = scan.first is not None and scan.first.stored == scan.stored
-    return scan if agrees and scan.complete and all(duration for *_, duration in scan.packets) else None
+    agrees = scan is not None and scan.first is not None and scan.first.stored == scan.headers.stored
+    return scan if agrees and scan is not None and all(duration for *_, duration in scan.packets) else None
 
 
-def _scanned(path: str, most_pixels: int) -> _Scan:
-    with opened(path) as (container, stream):
-        return _scan(container, stream, most_pixels)
-
-
-def _scan(container, stream, most_pixels: int) -> _Scan:
-    """Go through all packets, and decode them until one gives a frame."""
-    scan = _Scan(
-        codec=stream.codec_context.codec.canonical_name,
-        stored=_size_within(stream, most_pixels),
-        time_base=stream.time_base,
-        start=Fraction(max(container.start_time or 0, 0), av.time_base),
-        fallback_duration=Fraction(1) / (stream.average_rate or stream.guessed_rate or Fraction(25)),
-        hidden=stream.codec_context.name == "vp8",
-    )
-    promised = Counter({each.index: each.frames for each in container.streams})
+def _listed_scan(path: str, film: Film, packets: list[Listed], most_pixels: int) -> _Scan | None:
+    """Return a scan of listed packets, of which only key frames are looked into, and the first ones are read."""
+    scan = _Scan(_headers(path, film, most_pixels), hidden=False)
+    scan.packets = [packet[:4] for packet in packets]
+    with open(path, "rb") as file:
+        for packet in packets:
+            if packet.is_keyframe:
+                file.seek(packet.place)
+                _note_key(scan, film, packet.pts, packet.dts, file.read(min(packet.size, LOOKED_AT)))
     try:
-        for packet in container.demux():
-            promised[packet.stream.index] -= packet.size > 0
-            if packet.stream is not stream:
-                continue
-            if packet.is_discard:
-                scan.hidden = True
-            elif packet.size and not packet.is_corrupt:
-                scan.packets.append((packet.pts, packet.dts, packet.is_keyframe, packet.duration))
-            if scan.first is None:
-                scan.first = _first_of(packet)
+        for packet, told in zip(film.container.demux(film.stream), packets, strict=False):
+            if (packet.pts, packet.dts, packet.is_keyframe, packet.size) != (*told[:3], told.size):
+                return None
+            scan.first = next((FirstFrame.of(frame, film) for frame in film.frames_of(packet)), None)
+            if scan.first is not None:
+                return scan
     except av.FFmpegError:
-        pass  # what was read so far can be decoded
-    scan.complete = not any(promised.values())
-    return scan
-
-
-def _first_of(packet: av.Packet) -> FirstFrame | None:
-    for frame in frames_of(packet):
-        return FirstFrame((frame.width, frame.height), quarter_turns(frame))
+        pass
     return None
 
 
-def _size_within(stream: av.video.stream.VideoStream, most_pixels: int) -> tuple[int, int]:
+def _scanned(path: str, most_pixels: int) -> _Scan:
+    """Go through all packets, and decode them until one gives a frame."""
+    with opened(path) as film:
+        scan = _Scan(_headers(path, film, most_pixels), hidden=False)
+        known = b""
+        try:
+            for packet in film.container.demux(film.stream):
+                if packet.is_discard:
+                    scan.hidden = True
+                elif packet.size and not packet.is_corrupt and not _only_for_others(packet, scan):
+                    scan.packets.append((packet.pts, packet.dts, packet.is_keyframe, packet.duration))
+                    if packet.is_keyframe:
+                        content = bytes(packet)
+                        _note_key(scan, film, packet.pts, packet.dts, content)
+                        known = _note_size(scan, film, packet, content, known)
+                if scan.first is None:
+                    scan.first = next((FirstFrame.of(frame, film) for frame in film.frames_of(packet)), None)
+        except av.FFmpegError:
+            pass  # what was read so far can be decoded
+    return scan
+
+
+def _only_for_others(packet: av.Packet, scan: _Scan) -> bool:
+    """Return whether a packet's picture is never shown: VP8 says so in its first byte (RFC 6386, 9.1)."""
+    return scan.headers.codec == "vp8" and not memoryview(packet)[0] & 0x10
+
+
+def _note_key(scan: _Scan, film: Film, pts: int | None, dts: int | None, content: bytes) -> None:
+    """Note where a key frame lies, if decoding can start there, and whether its group is open."""
+    codec, kind = scan.headers.codec, KeyKind.CLOSED
+    if codec in PARSED:
+        kind = key_kind(codec, film.stream.codec_context.extradata, content)
+    scan.open_groups |= kind is not KeyKind.CLOSED
+    stamp = dts if scan.headers.container in SOUGHT_BY_DECODING else pts
+    if kind is not KeyKind.NONE and pts is not None and stamp is not None:
+        scan.keys.append((pts, stamp))
+
+
+def _note_size(scan: _Scan, film: Film, packet: av.Packet, content: bytes, known: bytes) -> bytes:
+    """Note the pictures' size where parameters change; return the packet's, or the `known` ones if it has none."""
+    told = parameters(scan.headers.codec, film.stream.codec_context.extradata, content)
+    if packet.has_sidedata("new_extradata") or told and known and told != known:
+        scan.sizes |= {scan.headers.stored, _size_of(packet, film)}
+    return told or known
+
+
+def _size_of(packet: av.Packet, film: Film) -> tuple[int, int]:
+    """Return the size of a key frame's picture, decoded by itself."""
+    decoder = video_decoder(film.decoder.name)
+    decoder.extradata = (
+        bytes(packet.get_sidedata("new_extradata"))
+        if packet.has_sidedata("new_extradata")
+        else film.decoder.extradata
+    )
+    try:
+        frames = [*decoder.decode(packet), *decoder.decode(None)]
+    except av.FFmpegError:
+        frames = []
+    return next(((frame.width, frame.height) for frame in frames), (film.stream.width, film.stream.height))
+
+
+def _headers(path: str, film: Film, most_pixels: int) -> Headers:
+    container, stream = film.container, film.stream
+    assert stream.time_base is not None
+    start = Fraction(container.start_time or 0, av.time_base)
+    if container.format.name != "mpegts":  # whose clock may wrap round, which FFmpeg shows as times below 0
+        start = max(start, Fraction(0))
+    return Headers(
+        container=container.format.name,
+        streams=tuple(_stream(each, stream) for each in container.streams),
+        stream=stream.index,
+        codec=film.decoder.codec.canonical_name,
+        profile=stream.profile or "",
+        stored=_size_within(stream, most_pixels),
+        crop=crops.of(path, film),
+        time_base=stream.time_base,
+        start=start,
+        duration=container.duration / av.time_base if container.duration else None,
+        fallback_duration=Fraction(1) / (stream.average_rate or stream.guessed_rate or Fraction(25)),
+        interlaced=stream.codec_context.field_order > 1,
+        fragmented=container.format.name.startswith("mov") and not stream.frames,
+    )
+
+
+def _stream(stream: Stream, film: VideoStream) -> StreamFacts:
+    pictures = isinstance(stream, VideoStream) and stream.codec_context is not None
+    beside = (role(stream) or "other film") if pictures else ""
+    return StreamFacts(
+        index=stream.index,
+        kind=stream.type,
+        codec=stream.codec_context.codec.canonical_name if stream.codec_context else "",
+        role="film" if stream is film else beside,
+        default=bool(stream.disposition & Disposition.default),
+        size=(stream.width, stream.height) if pictures else None,
+        duration=float(stream.duration * stream.time_base) if stream.duration and stream.time_base else None,
+    )
+
+
+def _size_within(stream: VideoStream, most_pixels: int) -> tuple[int, int]:
     width, height = stream.width, stream.height
     if width < 1 or height < 1:
         raise Refused("names no picture size")

@@ -1,17 +1,20 @@
 """A video file and a size in, a smaller H.264 file with the same frames at the same times out.
 
-The isolated decoder gives the frames, upright; sound is dropped. Encoding is lossy.
+The isolated decoder gives the frames as they are displayed; sound is dropped. Encoding is lossy.
 """
 
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from fractions import Fraction
+from itertools import chain
 from pathlib import Path
 
 import av
 import numpy as np
+from av.video.reformatter import ColorRange, Colorspace
+from jaxtyping import UInt8
 
 from stan.data.datasets.broken import chunks
 from stan.data.video import decode
@@ -21,6 +24,8 @@ ENCODING = {"crf": "21", "preset": "medium", "threads": "1", "bf": "0", "g": "24
 CLOCK = Fraction(1, 90_000)
 """Length of a tick in seconds, short enough for the stamps of any frame rate."""
 FRAMES_AT_ONCE = 32
+BT709 = 1
+"""Number of BT.709 among the matrices, primaries and transfer functions of H.264 (ITU-T H.273)."""
 
 
 def is_small(path: Path, size: int) -> bool:
@@ -36,26 +41,73 @@ def transcode(source: Path, target: Path, size: int) -> None:
     """
     part, info = target.with_name(f".{target.name}.part"), decode.probe(source)
     shrunk = size if min(info.width, info.height) > size else None
-    rate = Fraction(info.fps).limit_denominator(1001)
     try:
-        with av.open(str(part), "w", format="mp4") as container:
-            stream = container.add_stream("libx264", rate=rate, options=ENCODING)
-            stream.pix_fmt, stream.codec_context.time_base = "yuv420p", CLOCK
-            for frame in _frames(source, shrunk):
-                if not stream.codec_context.is_open:
-                    stream.width, stream.height = frame.width, frame.height
-                container.mux(stream.encode(frame))
-            container.mux(stream.encode())
+        write_h264(part, shown(chunks(source, shrunk, FRAMES_AT_ONCE)), info.duration, ENCODING)
         os.replace(part, target)
     finally:
         part.unlink(missing_ok=True)
 
 
-def _frames(source: Path, size: int | None) -> Iterator[av.VideoFrame]:
-    for decoded in chunks(source, size, FRAMES_AT_ONCE):
-        height, width = (side - side % 2 for side in decoded.frames.shape[1:3])
-        for picture, seconds in zip(decoded.frames, decoded.times, strict=True):
-            even = np.ascontiguousarray(picture[:height, :width])
-            frame = av.VideoFrame.from_ndarray(even, format="rgb24")
-            frame.pts, frame.time_base = round(seconds / CLOCK), CLOCK
-            yield frame
+def shown(parts: Iterable[decode.Decoded]) -> Iterator[tuple[np.ndarray, float]]:
+    """Yield each decoded picture with the second from which it is shown."""
+    for part in parts:
+        yield from zip(part.frames, part.times.tolist(), strict=True)
+
+
+def write_h264(
+    target: str | Path,
+    pictures: Iterable[tuple[UInt8[np.ndarray, "H W 3"], float]],
+    duration: float,
+    encoding: dict[str, str],
+) -> None:
+    """Write an MP4 file that shows each picture from its second until the next one's, without sound.
+
+    pictures: one RGB picture or more, with rising seconds. duration: seconds from the first picture to the end of the
+    last. encoding: options of x264, in which `bf` must be 0, so that packets come in the order of display. A last odd
+    row or column is left out.
+
+    The first picture is shown from 0 on, because players disagree about what comes before a first stamp. The file says
+    that its colours are BT.709: what an untagged file is taken to be depends on the player and on its size.
+    """
+    spans = _in_ticks(pictures, duration)
+    first = next(spans)
+    lengths: dict[int, int] = {}
+    with av.open(str(target), "w", format="mp4", options={"movflags": "faststart"}) as container:
+        stream = container.add_stream("libx264", rate=25, options=encoding)
+        stream.height, stream.width = (side - side % 2 for side in first[0].shape[:2])
+        stream.pix_fmt, codec = "yuv420p", stream.codec_context
+        codec.colorspace = codec.color_primaries = codec.color_trc = BT709
+        codec.color_range, codec.time_base = ColorRange.MPEG, CLOCK
+        for picture, begin, end in chain([first], spans):
+            lengths[begin] = end - begin
+            frame = _frame(picture[: stream.height, : stream.width])
+            frame.pts, frame.time_base = begin, CLOCK
+            _mux(container, stream.encode(frame), lengths)
+        _mux(container, stream.encode(), lengths)
+
+
+def _in_ticks(
+    pictures: Iterable[tuple[np.ndarray, float]], duration: float
+) -> Iterator[tuple[np.ndarray, int, int]]:
+    """Yield each picture with the ticks of `CLOCK` at which it begins and ends to be shown."""
+    pictures = iter(pictures)
+    picture, first = next(pictures)
+    begin = 0
+    for following, seconds in pictures:
+        end = max(begin + 1, round(seconds / CLOCK))
+        yield picture, begin, end
+        picture, begin = following, end
+    yield picture, begin, max(begin + 1, round((first + duration) / CLOCK))
+
+
+def _frame(picture: np.ndarray) -> av.VideoFrame:
+    """Return the picture as the encoder takes it, by the matrix that the file names: FFmpeg's default is BT.601's."""
+    frame = av.VideoFrame.from_ndarray(np.ascontiguousarray(picture), format="rgb24")
+    return frame.reformat(format="yuv420p", dst_colorspace=Colorspace.ITU709, dst_color_range=ColorRange.MPEG)
+
+
+def _mux(container: av.container.OutputContainer, packets: list[av.Packet], lengths: dict[int, int]) -> None:
+    for packet in packets:
+        assert packet.pts is not None
+        packet.duration = lengths.pop(packet.pts)  # the encoder forgets how long a frame is shown
+        container.mux(packet)

@@ -11,6 +11,7 @@ import os
 import resource
 import signal
 import sys
+from dataclasses import asdict
 from math import ceil
 from typing import Any
 
@@ -19,14 +20,16 @@ import av.subtitles.stream  # noqa: F401  loaded now, like numpy.random: later, 
 import numpy as np
 import numpy.random  # noqa: F401
 
-from stan.data.video import backends
-from stan.data.video.backends import NARROWEST
+from stan.data.video import backends, webp
 from stan.data.video.container import BROKEN, Refused, in_words
-from stan.data.video.sampling import segments
-from stan.data.video.timeline import FirstFrame, Timeline, read_timeline
+from stan.data.video.reading import Reading, reading
+from stan.data.video.sampling import segments, segments_in_time
 
 _TEXT = (b"#EXTM3U", b"ffconcat", b"<?xml", b"<MPD", b"[playlist]", b"v=0", b"<!DOCTYPE", b"<html", b"#!")
-_PICTURES = (b"\x89PNG", b"\xff\xd8\xff", b"BM", b"II*\0", b"MM\0*", b"%PDF")
+_PNG = b"\x89PNG"
+_PICTURES = (_PNG, b"\xff\xd8\xff", b"BM", b"II*\0", b"MM\0*", b"%PDF")
+_HEAD = 4096
+"""Bytes in which an animated PNG says that it is one."""
 
 
 def main() -> None:
@@ -57,7 +60,7 @@ def answer(request: dict[str, Any]) -> tuple[dict[str, Any], np.ndarray | None]:
     resource.setrlimit(resource.RLIMIT_AS, (limits["memory"], resource.getrlimit(resource.RLIMIT_AS)[1]))
     try:
         refuse_by_first_bytes(request["path"])
-        return _probe(request) if request["what"] == "probe" else _decode(request)
+        return _ANSWERS[request["what"]](request)
     except Refused as refused:
         return {"reason": refused.reason, "remedy": refused.remedy}, None
     except MemoryError:
@@ -72,133 +75,84 @@ def answer(request: dict[str, Any]) -> tuple[dict[str, Any], np.ndarray | None]:
 def refuse_by_first_bytes(path: str) -> None:
     """Raise Refused for playlists and other text, pictures and documents, whatever their names."""
     with open(path, "rb") as file:
-        head = file.read(64).lstrip(b"\xef\xbb\xbf \t\r\n")
-    if head.startswith(_TEXT):
+        head = file.read(_HEAD)
+    start = head[:64].lstrip(b"\xef\xbb\xbf \t\r\n")
+    if start.startswith(_TEXT):
         raise Refused("is a playlist or another text that names other files", "give the video file itself")
-    if head.startswith(_PICTURES) or head[:4] == b"RIFF" and head[8:12] == b"WEBP":
+    moves = start.startswith(_PNG) and b"acTL" in head or webp.is_animated(head)
+    if not moves and (start.startswith(_PICTURES) or webp.is_webp(head)):
         raise Refused("is a picture or a document, no video", "give a video file such as MP4 or MKV")
 
 
 def _probe(request: dict[str, Any]) -> tuple[dict[str, Any], None]:
-    timeline = _timeline(request)
-    first = _first(timeline)
-    width, height = first.displayed
-    return {
-        "frames": len(timeline.pts),
-        "fps": timeline.fps,
-        "width": width,
-        "height": height,
-        "rotation": first.rotation,
-        "duration": timeline.duration,
-        "codec": timeline.codec,
-    }, None
+    return {"facts": asdict(_film(request).facts)}, None
+
+
+def _sample(request: dict[str, Any]) -> tuple[dict[str, Any], None]:
+    indices, times = _moments(request, _film(request))
+    return {"indices": indices.tolist(), "times": times.tolist()}, None
 
 
 def _decode(request: dict[str, Any]) -> tuple[dict[str, Any], np.ndarray]:
-    timeline = _timeline(request)
-    indices = _indices(request, len(timeline.pts))
+    film = _film(request)
+    indices, times = _moments(request, film)
     distinct, places = np.unique(indices, return_inverse=True)
-    shape, narrow = _shape(request["size"], timeline)
-    width, height = shape or timeline.stored
+    size = _size(request["size"], film.facts.displayed)
+    width, height = size or film.facts.displayed
     needed = 3 * width * height * len(indices)
     if needed > request["limits"]["memory"] // 2:
         raise Refused(
             f"{len(indices)} frames of {width}x{height} need {needed >> 20} MiB",
             "ask for fewer or smaller frames",
         )
-    decoder, frames = _by_either(request, distinct, timeline, shape, narrow)
+    decoder, frames = film.read(distinct, size, request["decoder"])
     header = {
         "shape": [len(indices), *frames.shape[1:]],
         "indices": indices.tolist(),
-        "times": timeline.times[indices].tolist(),
+        "times": times.tolist(),
         "decoder": decoder,
+        "facts": asdict(film.facts),
     }
     return header, frames if np.array_equal(distinct, indices) else frames[places]
 
 
-def _timeline(request: dict[str, Any]) -> Timeline:
-    longest = request["limits"]["duration"]
-    timeline = read_timeline(request["path"], request["limits"]["pixels"])
-    if timeline.duration > longest:
-        reason = f"lasts {timeline.duration:.0f} s, above the limit of {longest:.0f} s"
+def _film(request: dict[str, Any]) -> Reading:
+    state, limits = os.stat(request["path"]), request["limits"]
+    film = reading(request["path"], (state.st_size, state.st_mtime_ns, state.st_ino), limits["pixels"])
+    if film.facts.duration > limits["duration"]:
+        reason = f"lasts {film.facts.duration:.0f} s, above the limit of {limits['duration']:.0f} s"
         raise Refused(reason, "cut it, or raise the limit")
-    return timeline
+    return film
 
 
-def _indices(request: dict[str, Any], total: int) -> np.ndarray:
+def _moments(request: dict[str, Any], film: Reading) -> tuple[np.ndarray, np.ndarray]:
+    """Return the indices of the frames that are asked for, and the times at which they are shown."""
     if request["count"] is not None:
         rng = None if request["seed"] is None else np.random.default_rng(request["seed"])
-        return segments(total, request["count"], rng)
-    indices = np.array(request["indices"], dtype=np.int64)
+        if not film.facts.constant_rate:
+            end = film.times[0] + film.facts.duration
+            return segments_in_time(film.times, end, request["count"], rng)
+        indices = segments(film.facts.frames, request["count"], rng)
+        return indices, film.times[indices]
+    indices, total = np.array(request["indices"], dtype=np.int64), film.facts.frames
     if indices.min() < 0 or indices.max() >= total:
         wrong = indices[(indices < 0) | (indices >= total)][0]
         raise Refused(
             f"has {total} frames, frame {wrong} was asked for", f"ask for indices from 0 to {total - 1}"
         )
-    return indices
+    return indices, film.times[indices]
 
 
-def _first(timeline: Timeline) -> FirstFrame:
-    if timeline.first is None:
-        raise Refused("has no frame that can be decoded")
-    return timeline.first
-
-
-def _shape(size: int | None, timeline: Timeline) -> tuple[tuple[int, int] | None, bool]:
-    """Return the displayed (width, height) to decode to (None: native), and whether that is too narrow for decord."""
-    if size is None:
-        return None, min(timeline.stored) < NARROWEST
-    width, height = _first(timeline).displayed
+def _size(short_side: int | None, displayed: tuple[int, int]) -> tuple[int, int] | None:
+    """Return the displayed (width, height) to decode to; None: native."""
+    if short_side is None:
+        return None
+    width, height = displayed
     short = min(width, height)
-    return (round(width * size / short), round(height * size / short)), size < NARROWEST
+    return round(width * short_side / short), round(height * short_side / short)
 
 
-def _by_either(request, indices, timeline, shape, narrow) -> tuple[str, np.ndarray]:
-    """Return the decoder's name and its frames.
-
-    PyAV decodes if decord may not be asked, fails, or repeats frames that PyAV tells apart.
-    """
-    path, reason = request["path"], ""
-    if request["decoder"] != "pyav" and not narrow:
-        try:
-            frames = backends.by_decord(path, indices, timeline, shape)
-            if _repeats_are_real(path, frames, indices, timeline, shape):
-                return "decord", frames
-        except MemoryError:
-            raise
-        except Exception as error:
-            reason = error.reason if isinstance(error, Refused) else "decord failed"
-    try:
-        return "pyav", backends.by_pyav(path, indices, timeline, shape)
-    except Refused as refused:
-        raise Refused("; ".join(filter(None, [reason, refused.reason])), refused.remedy) from refused
-
-
-def _repeats_are_real(path, frames, indices, timeline, shape) -> bool:
-    """Return whether repeated frames are really equal.
-
-    Still scenes repeat frames, but so does decord where a frame is damaged: PyAV decides which it is.
-    """
-    repeats = _equal_to_next(frames)
-    if not repeats.any():
-        return True
-    doubtful = np.flatnonzero(np.append(repeats, False) | np.insert(repeats, 0, False))
-    second = dict(
-        zip(doubtful.tolist(), backends.by_pyav(path, indices[doubtful], timeline, shape), strict=True)
-    )
-    return all(np.array_equal(second[i], second[i + 1]) for i in np.flatnonzero(repeats).tolist())
-
-
-def _equal_to_next(frames: np.ndarray) -> np.ndarray:
-    """Return for each frame but the last whether it equals the next, bool (T - 1,).
-
-    A few pixels tell most frames apart; only the others are compared whole.
-    """
-    equal = (frames[:-1, ::16, ::16] == frames[1:, ::16, ::16]).all(axis=(1, 2, 3))
-    for i in np.flatnonzero(equal):
-        equal[i] = np.array_equal(frames[i], frames[i + 1])
-    return equal
-
+_ANSWERS = {"probe": _probe, "sample": _sample, "decode": _decode}
 
 if __name__ == "__main__":
     main()

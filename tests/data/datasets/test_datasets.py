@@ -158,12 +158,12 @@ def test_shipped_class_names():
 def test_sidecar_facts_reach_their_clips(tmp_path):
     lines = [
         {"id": "video901", "split": "test", "seen": True, "twin": "video902", "kind": "slide"},
-        {"id": "video902", "split": "test", "seen": False, "twin": None, "kind": "turn", "events": []},
+        {"id": "video902", "split": "test", "seen": False, "twin": "video901", "kind": "turn", "events": []},
     ]
     root = msrvtt_folder(tmp_path, **{"clips.jsonl": "\n".join(map(json.dumps, lines))})
     first, second = load(f"world/retrieval:{root}", "test").clips
     assert (first.seen, first.twin, first.kind) == (True, "video902", "slide")
-    assert (second.seen, second.twin, second.kind) == (False, None, "turn")
+    assert (second.seen, second.twin, second.kind) == (False, "video901", "turn")
     (root / "clips.jsonl").write_text('{"id": "video901"}\n{"seen": true}\n')
     with pytest.raises(ValueError, match="clips.jsonl:2: no JSON object with an id"):
         load(f"world/retrieval:{root}", "test")

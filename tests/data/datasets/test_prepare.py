@@ -14,9 +14,10 @@ from stan.data.datasets.check import check, digest
 from stan.data.datasets.prepare import prepare
 from stan.data.video import decode
 from stan.data.video import transcode as transcoding
-from stan.data.video.transcode import transcode
+from stan.data.video.transcode import ENCODING, transcode, write_h264
 from tests.support import painted_clips
 from tests.support.data_folders import activitynet_folder, hmdb51_folder, msrvtt_folder, put
+from tests.support.played import shown
 
 
 def originals(root: Path) -> dict[str, tuple[str, int]]:
@@ -113,6 +114,16 @@ def test_transcoded_frames_are_the_same_at_the_same_times(tmp_path):
     assert [painted_clips.read(picture) for picture in after.frames] == list(range(len(stamps)))
     assert np.allclose(before.times, after.times, atol=2e-3) and after.frames.shape[1:3] == (80, 96)
     assert list(tmp_path.glob(".*")) == []
+
+
+def test_a_transcoded_file_says_what_its_colours_are(tmp_path):
+    colours = [(250, 10, 20), (10, 250, 20), (30, 20, 250), (255, 255, 255), (0, 0, 0), (128, 128, 128)]
+    pictures = [np.full((64, 96, 3), colour, np.uint8) for colour in colours]
+    starts = [2.0, 2.5, 3.0, 9.0, 9.04, 10.0]
+    write_h264(tmp_path / "a.mp4", zip(pictures, starts, strict=True), 10.0, ENCODING)
+    played = shown(tmp_path / "a.mp4")  # asserts the tags
+    assert np.abs(np.array(played.pictures).astype(int) - pictures).max() <= 3
+    assert played.times == pytest.approx([0, *starts[1:]], abs=1e-4) and played.end == pytest.approx(12)
 
 
 def test_odd_sides_become_even(tmp_path):

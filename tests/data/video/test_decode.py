@@ -7,7 +7,7 @@ import av
 import numpy as np
 import pytest
 
-from stan.data.video import backends, decode, timeline, worker
+from stan.data.video import backends, decode, reading, timeline, worker
 from tests.support.painted_clips import painted, read, write
 
 
@@ -26,7 +26,9 @@ def test_frames_are_exact(tmp_path, name):
     decoded = decode.decode(clip, order)
     assert [read(frame) for frame in decoded.frames] == order == decoded.indices.tolist()
     assert decoded.times == pytest.approx(np.array(order) / 25, abs=1e-3)
-    assert decoded.decoder == "decord" and decoded.frames.dtype == np.uint8
+    assert decoded.decoder == "pyav" and decoded.frames.dtype == np.uint8
+    every = decode.decode(clip, np.arange(60))
+    assert every.decoder == "decord" and np.array_equal(every.frames[order], decoded.frames)
     info = decode.probe(clip)
     assert (info.frames, info.width, info.height, info.rotation, info.codec) == (60, 96, 80, 0, "h264")
     assert (info.fps, info.duration) == (pytest.approx(25, rel=1e-2), pytest.approx(2.4, abs=0.05))
@@ -54,14 +56,13 @@ def test_both_decoders_turn_frames_alike(tmp_path, rotation):
     info = decode.probe(clip)
     shown = (80, 128) if rotation % 180 else (128, 80)
     assert (info.width, info.height, info.rotation) == (*shown, -rotation % 360)
-    by_decord = decode.decode(clip, [0, 5, 11])
-    limit = 2 << 20
-    times = timeline.read_timeline(str(clip), limit)
-    by_pyav = backends.by_pyav(str(clip), np.array([0, 5, 11]), times, None)
+    by_decord = decode.decode(clip, [0, 3, 5, 7, 9, 11])
+    times = timeline.read_timeline(str(clip), 2 << 20)
+    by_pyav = backends.by_pyav(str(clip), by_decord.indices, times, None)
     assert by_decord.decoder == "decord"
-    assert by_decord.frames.shape == by_pyav.shape == (3, shown[1], shown[0], 3)
-    np.testing.assert_allclose(by_decord.frames.astype(int), by_pyav.astype(int), atol=2)
-    for index, frame in zip([0, 5, 11], by_pyav, strict=True):
+    assert by_decord.frames.shape == by_pyav.shape == (6, shown[1], shown[0], 3)
+    np.testing.assert_array_equal(by_decord.frames, by_pyav)
+    for index, frame in zip(by_decord.indices, by_pyav, strict=True):
         expected = np.rot90(painted(index, 128, 80), rotation // 90).astype(int)
         assert np.abs(expected - frame).mean() < 6
 
@@ -94,6 +95,35 @@ def test_variable_rate_keeps_the_files_own_stamps(tmp_path):
     assert decode.probe(clip).duration == pytest.approx(2.54, abs=0.1)
 
 
+def test_segments_of_a_variable_rate_are_equal_in_time(tmp_path):
+    stamps = [0, 10_000, *(20_000 + 40 * i for i in range(25))]
+    clip = write(tmp_path / "a.mkv", 27, stamps=stamps)
+    decoded, sample = decode.decode(clip, 7, 64), decode.sample(clip, 7)
+    assert not decoded.facts.constant_rate
+    assert [read(frame) for frame in decoded.frames] == [0, 0, 0, 1, 1, 1, 1]
+    assert decoded.indices.tolist() == sample.indices.tolist() == [0, 0, 0, 1, 1, 1, 1]
+    assert decoded.times == pytest.approx((np.arange(7) + 0.5) * 3, abs=0.01)
+    assert sample.times.tolist() == decoded.times.tolist()
+    drawn = decode.decode(clip, 3, 64, np.random.default_rng(0))
+    assert [read(frame) for frame in drawn.frames] == drawn.indices.tolist()
+    assert (drawn.times // 7.001).tolist() == [0, 1, 2]
+
+
+def test_one_dropped_frame_is_no_variable_rate(tmp_path):
+    clip = write(tmp_path / "a.mkv", 24, stamps=[40 * (i + (i > 12)) for i in range(24)])
+    assert decode.probe(clip).facts.constant_rate and decode.decode(clip, 8).indices.tolist()[0] == 1
+
+
+def test_seeks_end_at_the_key_frame_meant(tmp_path, monkeypatch):
+    """Nothing of the groups before is decoded."""
+    clip, decoded = str(write(tmp_path / "a.mp4", 60, options={"g": "10", "sc_threshold": "0"})), []
+    times = timeline.read_timeline(clip, 1 << 20)
+    frames_of = backends.Film.frames_of
+    monkeypatch.setattr(backends.Film, "frames_of", lambda *a: decoded.append(a[1].pts) or frames_of(*a))
+    frames = backends.by_pyav(clip, np.array([31]), times, None)
+    assert read(frames[0]) == 31 and min(pts for pts in decoded if pts is not None) == times.pts[30]
+
+
 def test_seeking_is_exact_in_both(tmp_path):
     clip = write(tmp_path / "a.mp4", 250, options={"g": "30", "bf": "3"})
     wanted = np.array([0, 29, 30, 31, 99, 100, 180, 249])
@@ -124,7 +154,7 @@ def test_the_second_decoder_serves_what_decord_cannot_open(tmp_path):
 
 
 def test_still_scenes_may_repeat_frames(tmp_path):
-    decoded = decode.decode(write(tmp_path / "a.mp4", 20, still=True), 8)
+    decoded = decode.decode(write(tmp_path / "a.mp4", 20, still=True), 12)
     assert decoded.decoder == "decord" and all((decoded.frames == decoded.frames[0]).all(axis=(1, 2, 3)))
 
 
@@ -148,7 +178,7 @@ def test_repeats_that_pyav_tells_apart_are_replaced(tmp_path, monkeypatch):
 def test_frames_that_differ_in_one_pixel_are_no_repeats():
     frames = np.zeros((4, 80, 96, 3), np.uint8)
     frames[2, 33, 47, 1] = 1
-    assert worker._equal_to_next(frames).tolist() == [True, False, False]
+    assert reading.equal_to_next(frames).tolist() == [True, False, False]
 
 
 @pytest.mark.parametrize("rotation", [0, 90])
@@ -156,7 +186,8 @@ def test_headers_without_doubt_tell_what_a_decoder_would(tmp_path, rotation):
     clip = str(write(tmp_path / "a.mp4", 40, (128, 80), rotation=rotation, options={"g": "10", "bf": "3"}))
     scan = timeline._scanned_by_headers(clip, 1 << 20)
     assert scan == timeline._scanned(clip, 1 << 20)
-    assert scan.complete and scan.first.displayed == ((80, 128) if rotation else (128, 80))
+    shown = scan.first.geometry(scan.headers.crop).displayed
+    assert shown == ((80, 128) if rotation else (128, 80))
 
 
 def test_a_size_that_the_headers_have_wrong_is_found(tmp_path):
@@ -164,6 +195,8 @@ def test_a_size_that_the_headers_have_wrong_is_found(tmp_path):
     data = bytearray(write(clip, 12, (128, 80)).read_bytes())
     entry = data.index(b"avc1", data.index(b"stsd"))
     data[entry + 28 : entry + 32] = (640).to_bytes(2, "big") + (320).to_bytes(2, "big")
+    shown = data.index(b"tkhd") + 80
+    data[shown : shown + 8] = (640 << 16).to_bytes(4, "big") + (320 << 16).to_bytes(4, "big")
     clip.write_bytes(data)
     assert timeline._scanned_by_headers(str(clip), 1 << 20) is None
     info = decode.probe(clip)

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from stan.data.video.sampling import segments
+from stan.data.video.sampling import segments, segments_in_time
 
 
 @pytest.mark.parametrize(
@@ -45,3 +45,25 @@ def test_a_seed_repeats_its_draw():
 def test_nothing_to_take(total, count):
     with pytest.raises(ValueError, match="1 or more"):
         segments(total, count)
+
+
+HELD = np.array([0.0, 10.0, *(20 + np.arange(60) / 60)])
+"""20 s of a still held by two frames, then 60 frames in a second, as screen recordings have it."""
+
+
+def test_a_frame_that_is_held_is_taken_as_often_as_it_is_shown():
+    indices, moments = segments_in_time(HELD, 21.0, 7)
+    assert indices.tolist() == [0, 0, 0, 1, 1, 1, 1]
+    assert moments.tolist() == [1.5, 4.5, 7.5, 10.5, 13.5, 16.5, 19.5]
+
+
+def test_of_an_even_rate_both_ways_agree():
+    times = np.arange(24) / 25
+    assert segments_in_time(times, 24 / 25, 24)[0].tolist() == list(range(24))
+    assert segments_in_time(times, 24 / 25, 5)[0].tolist() == [2, 7, 12, 16, 21]
+
+
+def test_draws_in_time_stay_in_their_segments():
+    rng = np.random.default_rng(0)
+    moments = np.stack([segments_in_time(HELD, 21.0, 3, rng)[1] for _ in range(200)])
+    assert (moments // 7 == [0, 1, 2]).all() and moments.std(0).min() > 1

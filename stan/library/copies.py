@@ -1,0 +1,85 @@
+"""Videos of a library in, local files of the bytes that were embedded out: videos at addresses are fetched and kept."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import tempfile
+import threading
+from collections.abc import Generator
+from contextlib import contextmanager
+from functools import cached_property
+from pathlib import Path
+
+from stan.data.video.decode import VideoError
+from stan.library.sources import FetchLimits, OverLimit, RemoteSource, source_of
+from stan.library.store import Entry
+
+LIMITS = FetchLimits()
+ROOM = 8 << 30
+"""Bytes of copies that are kept; beyond that, those that were used longest ago go."""
+AT_ONCE = 4
+"""Videos that are fetched at the same time."""
+
+
+class Copies:
+    """Copies of videos at addresses, in a folder that lasts as long as this process."""
+
+    def __init__(self):
+        self._fetching = threading.Semaphore(AT_ONCE)
+        self._tidying = threading.Lock()
+        self._locks = [threading.Lock() for _ in range(64)]
+
+    @contextmanager
+    def file(self, entry: Entry) -> Generator[Path]:
+        """Yield a local path to the video, which is valid while the context is open.
+
+        Raises VideoError for a video that cannot be fetched within `LIMITS`, or is not the one that was embedded.
+        """
+        source = source_of(entry)
+        if not isinstance(source, RemoteSource):
+            yield Path(entry.path)
+            return
+        name = hashlib.sha256(f"{entry.path}\0{entry.hash}".encode()).hexdigest()[:24]
+        copy = Path(self._folder.name, name + source.suffix)
+        with self._lock(copy):
+            if not copy.exists():
+                with self._fetching:
+                    _fetch(source, entry, copy)
+            os.utime(copy)
+            self._make_room()
+            yield copy
+
+    @cached_property
+    def _folder(self) -> tempfile.TemporaryDirectory[str]:
+        return tempfile.TemporaryDirectory(prefix="stan-copies-")
+
+    def _lock(self, copy: Path) -> threading.Lock:
+        return self._locks[int(copy.stem, 16) % len(self._locks)]
+
+    def _make_room(self) -> None:
+        """Remove the copies that were used longest ago, but none that is in use."""
+        with self._tidying:
+            room, copies = ROOM, Path(self._folder.name).glob("[!.]*")
+            for copy in sorted(copies, key=lambda copy: -copy.stat().st_mtime_ns):
+                room -= copy.stat().st_size
+                lock = self._lock(copy)
+                if room < 0 and lock.acquire(blocking=False):
+                    copy.unlink()
+                    lock.release()
+
+
+def _fetch(source: RemoteSource, entry: Entry, copy: Path) -> None:
+    part = copy.with_name(f".{copy.name}")
+    try:
+        found = source.fetch(part, LIMITS)
+        if found != entry.hash:
+            raise VideoError(entry.name, "is no longer what was indexed", "index it again")
+        os.replace(part, copy)
+    except OverLimit as error:
+        raise VideoError(entry.name, str(error), "keep a smaller copy, or one on this machine") from error
+    except OSError as error:  # its message may hold the address, and with it words that give access
+        reason = f"cannot be fetched ({error.strerror or type(error).__name__})"
+        raise VideoError(entry.name, reason, "try again once its server answers") from error
+    finally:
+        part.unlink(missing_ok=True)

@@ -1,0 +1,16 @@
+"""Films of every kind look, lie and last as a player shows them; the rows of `make check-truth`."""
+
+import pytest
+
+from tests.data.video import truth_table
+from tests.data.video.truth_table import KINDS
+
+SLOW = {"H.264 BT.709 720p", "AV1 10 bit"}
+
+
+@pytest.mark.parametrize(
+    "kind", [pytest.param(name, marks=pytest.mark.slow if name in SLOW else ()) for name in KINDS]
+)
+def test_what_is_read_is_what_a_player_shows(kind, tmp_path):
+    found = truth_table.measure(KINDS[kind], tmp_path)
+    assert found.right, found
