@@ -8,7 +8,7 @@ from typing import Annotated, Any
 
 import typer
 
-from stan.cli.light import leave_out_unused
+from stan.common.light import leave_out_unused
 from stan.cli.output import Json, emit, lines, quiet
 from stan.cli.videos import printable
 
