@@ -68,6 +68,18 @@ def test_padding_counts_where_nothing_hides_it(name, kept, tmp_path):
         torch.testing.assert_close(ours.encode_text(IDS[:1, :6]).text, theirs.encode_text(IDS[:1]))
 
 
+@torch.no_grad()
+def test_a_mask_of_padding_is_open_clips_own(tmp_path):
+    """No config asks for it, but a tower may have it; then the padding counts no more."""
+    theirs, ours = pair("mobileclip", tmp_path)
+    theirs.text.use_pad_mask = ours.text.use_pad_mask = True
+    assert not ours.reads_padding
+    torch.testing.assert_close(ours.encode_text(IDS).text, theirs.encode_text(IDS), atol=1e-5, rtol=0)
+    torch.testing.assert_close(
+        ours.encode_text(IDS[:1, :6]).text, theirs.encode_text(IDS)[:1], atol=1e-5, rtol=0
+    )
+
+
 def test_last_token_before_the_padding():
     padded = [
         [5, 6, 9, 0, 0],  # 9 ends a text, 0 pads it
