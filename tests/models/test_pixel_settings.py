@@ -158,13 +158,14 @@ def test_a_converted_file_keeps_its_settings_under_every_name(tmp_path, monkeypa
     assert stan.load_model(converted).clip.pixels == PixelSettings(expected.mean, expected.std, size=32)
 
 
-def test_keys_hold_whatever_changes_pixels_and_are_what_they_were_for_openais():
+def test_keys_hold_whatever_changes_pixels_and_nothing_of_it_for_openais():
     clip = clip_of(OPENAI)
     assert (OPENAI.mean, OPENAI.std) == (open_clip.OPENAI_DATASET_MEAN, open_clip.OPENAI_DATASET_STD)
     state = clip.state_dict()
     assert factory.digest(state, clip.unlike_openai) == factory.digest(state)
     key = hashlib.sha256(json.dumps(["clips", 2, 4, OPENAI.mean, OPENAI.std]).encode())
-    for name, tensor in sorted(clip.visual.state_dict().items()):
+    key.update(repr(clip.visual).encode())  # towers of equal weights may differ in their activation
+    for name, tensor in sorted(clip.visual.state_dict().items()):  # an open_clip ViT has no other buffers
         key.update(name.encode() + tensor.numpy().tobytes())
     assert level_cache._key(clip, "clips", (2, 4)) == key.hexdigest()[:16]
     others = [
