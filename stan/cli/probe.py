@@ -8,9 +8,9 @@ from typing import Annotated, Any
 
 import typer
 
-from stan.common.light import leave_out_unused
 from stan.cli.output import Json, emit, lines, quiet
 from stan.cli.videos import printable
+from stan.common.light import leave_out_unused
 
 
 def probe(

@@ -234,7 +234,9 @@ def test_a_named_clip_completes_a_file(tmp_path, state):
     assert torch.equal(embedded_video(ours), embedded_video(model))
     with pytest.raises(ValueError, match="no text tower, only videos and its own classes"):
         ours.encode_text(IDS)
-    with pytest.raises(ValueError, match="backbone 'none' is neither shipped .*tiny-eva.* nor known to open_clip"):
+    with pytest.raises(
+        ValueError, match="backbone 'none' is neither shipped .*tiny-eva.* nor known to open_clip"
+    ):
         load_released(tmp_path / "visual.pth", clip="none:openai")
 
 
