@@ -109,7 +109,7 @@ def _described(backbone: str, pretrained: str | None) -> tuple[dict[str, Any], P
 def local_weights(backbone: str, pretrained: str | None) -> Path | None:
     """Return the file or folder of weights that lies on this machine; None for a tag and for random weights."""
     if pretrained is None and backbone in SHIPPED:
-        return _present(shipped_weights(backbone))
+        return _present(backbone)
     if pretrained is None:
         return None if is_architecture(backbone) else _folder(backbone)
     named = pretrained == "random" or get_pretrained_cfg(backbone, pretrained)
@@ -216,9 +216,13 @@ def _tag(backbone: str, pretrained: str) -> dict[str, Any]:
     return tag
 
 
-def _present(path: Path) -> Path:
+def _present(backbone: str) -> Path:
+    path = shipped_weights(backbone)
     if not path.is_file():
-        raise ValueError(f"the tiny CLIP's weights are missing at {path}: make them with `stan pretrain`")
+        raise ValueError(
+            f"the weights of {backbone} are missing at {path} (a wheel holds only the tiny CLIP's): make them with"
+            f" `stan pretrain --backbone {backbone} --out {path}`, or take them from the repository"
+        )
     return path
 
 
