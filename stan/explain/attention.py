@@ -14,10 +14,10 @@ import numpy as np
 import torch
 from einops import rearrange
 from jaxtyping import Float, UInt8
-from torch import Tensor
+from torch import Tensor, nn
 
+from stan.common.recording import Passes, all_recorded
 from stan.explain.readout import Readout, readout_of
-from stan.explain.recording import noted_inputs, noted_outputs, require_own_patches
 from stan.models.attention import Attention as AttentionModule
 from stan.models.attention import attention_weights
 from stan.models.temporal.stan_layer import CrossFrameAttention, IntraFrame
@@ -79,10 +79,11 @@ def attention_of(
     intra = [m for m in model.temporal.modules() if isinstance(m, IntraFrame)]
     cross = [m for m in model.temporal.modules() if isinstance(m, CrossFrameAttention)]
     norms = [*(block.ln_1 for block in blocks), *(m.block.ln_1 for m in intra), *(m.norm for m in cross)]
-    with noted_outputs(norms) as seen, noted_inputs([tower.pooler] if tower.pooler else []) as read:
+    with all_recorded([*norms, *([tower.pooler] if tower.pooler else [])]) as passes:
         output = model.encode_video(pixels[None].to(model.device))
-    require_own_patches(model, len(pixels), seen)
-    readout, grid = readout_of(tower, read, len(pixels)), model.clip.grid
+    require_own_patches(model, len(pixels), passes)
+    readout, grid = readout_of(tower, passes, len(pixels)), model.clip.grid
+    seen = {norm: passes[norm].last_result for norm in norms}
     own = [_rows(readout, attention_weights(block.attn, seen[block.ln_1])) for block in blocks]
     branch = [attention_weights(m.block.attn, seen[m.block.ln_1], places=m.places)[:, :, 0] for m in intra]
     pool = None if tower.pooler is None or isinstance(tower.pooler, MeanPool) else readout.weights
@@ -93,6 +94,19 @@ def attention_of(
         "pooling": None if pool is None else _on_grid(pool, grid),
     }
     return maps, output
+
+
+def require_own_patches(model: DualEncoder, frames: int, passes: dict[nn.Module, Passes]) -> None:
+    """Raise ValueError if CLIP's blocks read other tokens than each frame's own.
+
+    Blocks without parts read nothing else.
+    """
+    norms = [block.ln_1 for block in model.clip.blocks] if model.clip.has_parts else []
+    if any(passes[norm].last_result.shape[:2] != (frames, model.clip.tokens_per_frame) for norm in norms):
+        name = type(model.temporal).__name__
+        raise ValueError(
+            f"there are no attention maps of {name}: its tokens are not each frame's own patches"
+        )
 
 
 def _rows(readout: Readout, weights: Float[Tensor, "T heads S S"]) -> Float[Tensor, "T heads S"]:

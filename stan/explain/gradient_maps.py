@@ -13,8 +13,9 @@ from einops import rearrange
 from jaxtyping import Float
 from torch import Tensor
 
+from stan.common.recording import all_recorded
+from stan.explain.attention import require_own_patches
 from stan.explain.readout import Readout, of_cls, readout_of
-from stan.explain.recording import noted_inputs, noted_outputs, require_own_patches
 from stan.models.attention import Attention, Places, attention_heads, attention_weights, before_projection
 from stan.models.temporal.stan_layer import IntraFrame
 from stan.models.towers.pooling import MeanPool, last_projection
@@ -72,28 +73,32 @@ def layers_of(model: DualEncoder, pixels: Float[Tensor, "T 3 S S"], text: TextOu
     ends = [before_projection(block.attn) for block in blocks]
     poolers = [] if pooler is None else [pooler]
     pooled = [last_projection(one) for one in poolers if not isinstance(one, MeanPool)]
-    with (
-        torch.enable_grad(),
-        noted_outputs([*(block.ln_1 for block in blocks), *poolers]) as seen,
-        noted_inputs([*ends, *poolers, *pooled]) as read,
-    ):
+    norms = [block.ln_1 for block in blocks]
+    with torch.enable_grad(), all_recorded([*norms, *ends, *poolers, *pooled]) as passes:
         video = model.encode_video(pixels[None].to(model.device).requires_grad_())
-        require_own_patches(model, len(pixels), seen)
+        require_own_patches(model, len(pixels), passes)
         score = model.similarity(text, video)[0, 0]
-        mixed = [read[end] for end in [*ends, *pooled]] + ([] if pooled else [seen[one] for one in poolers])
+        mixed = [passes[end].last_argument for end in [*ends, *pooled]]
+        mixed += [] if pooled else [passes[one].last_result for one in poolers]
         # a method may leave out what CLIP pools; then nothing depends on it
         gradients = torch.autograd.grad(score, mixed, materialize_grads=True)
     with torch.no_grad():
-        readout, cls = readout_of(tower, read, len(pixels)), of_cls(tower, len(pixels))
+        readout, cls = readout_of(tower, passes, len(pixels)), of_cls(tower, len(pixels))
         readers = [readout] * len(own) + [cls] * len(copies)
         places = [None] * len(own) + [m.places for m in copies]
         patches = model.clip.patches
         layers = [
-            _attention(block.attn, where, seen[block.ln_1], gradient, reader, patches)
-            for block, where, gradient, reader in zip(blocks, places, gradients, readers, strict=False)
+            _attention(block.attn, where, passes[norm].last_result, gradient, reader, patches)
+            for block, norm, where, gradient, reader in zip(
+                blocks, norms, places, gradients, readers, strict=False
+            )
         ]
-        pooling = [] if pooler is None else [_pooling(readout, read[pooler], gradients[-1], patches)]
-        mixing = [attention_weights(block.attn, seen[block.ln_1]).mean(1) for block in own]
+        pooling = (
+            []
+            if pooler is None
+            else [_pooling(readout, passes[pooler].last_argument, gradients[-1], patches)]
+        )
+        mixing = [attention_weights(block.attn, passes[block.ln_1].last_result).mean(1) for block in own]
     clip, branch = layers[: len(own)] + pooling, layers[len(own) :]
     return Layers(clip, branch, score.item(), mixing, readout.of_all(model.clip.tokens_per_frame))
 

@@ -15,6 +15,7 @@ import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from stan.common.recording import Passes
 from stan.models.attention import weights_of
 from stan.models.towers import ImageTower
 from stan.models.towers.pooling import MeanPool, PoolHeads, pool_heads
@@ -52,11 +53,11 @@ def of_cls(tower: ImageTower, frames: int) -> Readout:
     return Readout(torch.ones(frames, 1, 1, dtype=weight.dtype, device=weight.device), True, None)
 
 
-def readout_of(tower: ImageTower, read: dict[nn.Module, Tensor], frames: int) -> Readout:
-    """Return how `tower` read the frames. read: what its pooler was last called with."""
+def readout_of(tower: ImageTower, passes: dict[nn.Module, Passes], frames: int) -> Readout:
+    """Return how `tower` read the frames. passes: those of its pooler, if it has one."""
     if tower.pooler is None:
         return of_cls(tower, frames)
-    tokens = read[tower.pooler].flatten(0, -3)
+    tokens = passes[tower.pooler].last_argument.flatten(0, -3)
     if isinstance(tower.pooler, MeanPool):
         shape = len(tokens), 1, tokens.shape[1]
         return Readout(tokens.new_full(shape, 1 / tokens.shape[1]), False, None)

@@ -10,7 +10,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from stan.data.preprocessing import OPENAI
+from stan.common.recording import all_recorded
 from stan.evaluation import linear_probe
 from stan.explain import attention_of
 from stan.explain.attention import Attention
@@ -19,7 +19,6 @@ from stan.explain.figures import attention as attention_figure
 from stan.explain.gradient_maps import Layer, layers_of
 from stan.explain.maps import maps_of
 from stan.explain.readout import readout_of
-from stan.explain.recording import noted_inputs
 from stan.explain.tour import movement
 from stan.models.attention import attention_heads, attention_weights, before_projection
 from stan.models.backbones import from_config
@@ -43,8 +42,7 @@ def clip_of(family: str) -> Clip:
     if family == "CoCa":
         torch.manual_seed(0)
         return from_config(COCA).eval()
-    with pytest.MonkeyPatch.context() as patch:
-        return Clip(towers.theirs(patch, family), OPENAI, None).eval()
+    return towers.clip_of(family)
 
 
 def stan_on(clip: Clip) -> DualEncoder:
@@ -83,7 +81,7 @@ def test_who_reads_what(explained):
     family, model = explained
     kinds = {"first": [], "pool": POOLED, "mean": [*MEAN, *towers.STAGED]}
     tower = model.clip.visual
-    with noted_inputs([tower.pooler] if tower.pooler else []) as read:
+    with all_recorded([tower.pooler] if tower.pooler else []) as read:
         tower(pixels_for(model.clip))
     readout = readout_of(tower, read, FRAMES)
     kind = "first" if readout.first else "mean" if readout.heads is None else "pool"
@@ -103,9 +101,9 @@ def test_weights_of_an_attention_pool_by_hand(family):
     """Head by head from the pool's own parameters, and what follows them gives the pool's own output."""
     clip = clip_of(family)
     tower, pool = clip.visual, clip.visual.pooler
-    with noted_inputs([pool]) as read:
+    with all_recorded([pool]) as read:
         pooled = tower.pool(last_tokens(clip))
-    tokens, size = read[pool], pool.head_dim
+    tokens, size = read[pool].last_argument, pool.head_dim
     keys, values = pool.kv(tokens).chunk(2, -1)
     query = pool.q(pool.latent)[0, 0]
     expected, mixed = [], []
@@ -125,9 +123,9 @@ def test_weights_of_an_attention_pool_by_hand(family):
 def test_weights_of_a_coca_are_torchs_own():
     clip = clip_of("CoCa")
     pool = clip.visual.pooler
-    with noted_inputs([pool]) as read:
+    with all_recorded([pool]) as read:
         clip.visual.pool(last_tokens(clip))
-    keys = pool.ln_k(read[pool])
+    keys = pool.ln_k(read[pool].last_argument)
     query = pool.ln_q(pool.query).expand(FRAMES, -1, -1)
     expected = pool.attn(query, keys, keys, average_attn_weights=False)[1][:, :, 0]
     torch.testing.assert_close(readout_of(clip.visual, read, FRAMES).weights, expected)
@@ -168,7 +166,7 @@ def test_attention_in_blocks_is_of_the_tokens_that_are_read(explained):
     if family in MEAN:
         expected = weights[:, :, prefix:].mean(2)
     elif family in POOLED:
-        with noted_inputs([clip.visual.pooler]) as read:
+        with all_recorded([clip.visual.pooler]) as read:
             clip.visual.pool(last_tokens(clip))
         shares = readout_of(clip.visual, read, FRAMES).weights.mean(1)
         rows = weights[:, :, -shares.shape[1] :]
@@ -227,11 +225,11 @@ def test_pull_of_an_attention_pool_is_what_the_score_gains(family):
     model, layers, _ = layers_in_double(family)
     tower, pool = model.clip.visual, model.clip.visual.pooler
     end = pool.attn.out_proj if family == "CoCa" else pool.proj
-    with noted_inputs([pool, end]) as read, torch.no_grad():
+    with all_recorded([pool, end]) as read, torch.no_grad():
         model.encode_video(pixels_for(model.clip).double()[None])
     value = readout_of(tower, read, FRAMES).heads.value[FRAME, HEAD, -model.clip.patches + PATCH]
     channels = slice(HEAD * len(value), (HEAD + 1) * len(value))
-    mixed = read[end].reshape(FRAMES, -1)[FRAME, channels]
+    mixed = read[end].last_argument.reshape(FRAMES, -1)[FRAME, channels]
 
     def changed(given: Tensor) -> Tensor:
         flat = given.clone()

@@ -7,7 +7,7 @@ from einops import rearrange
 
 from stan.bench.parity.clip4clip import INPUTS, contrastive
 from stan.bench.parity.golden import Golden, Outputs, Rival
-from stan.bench.parity.recorded import recorded
+from stan.common.recording import recorded
 from stan.models.temporal.center_clip import CenterClip, medoids
 
 ROUNDING = (

@@ -9,7 +9,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from stan.bench.parity.golden import Golden, Outputs, Rival
-from stan.bench.parity.recorded import recorded
+from stan.common.recording import recorded
 from stan.models.dual_encoder import DualEncoder
 from stan.models.similarity.tight_transformer import TightTransformer
 from stan.models.temporal.frame_blocks import mix, placed

@@ -6,7 +6,7 @@ import torch
 
 from stan.bench.parity.classifier import class_logits
 from stan.bench.parity.golden import Golden, Outputs, Rival
-from stan.bench.parity.recorded import recorded
+from stan.common.recording import recorded
 
 
 @torch.no_grad()

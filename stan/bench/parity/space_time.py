@@ -11,7 +11,7 @@ from torch import Tensor
 
 from stan.bench.parity.classifier import class_logits
 from stan.bench.parity.golden import Golden, Outputs, Rival
-from stan.bench.parity.recorded import recorded
+from stan.common.recording import recorded
 from stan.models.dual_encoder import DualEncoder
 from stan.models.temporal.token_learner import TokenLearner
 

@@ -9,7 +9,7 @@ from einops import rearrange
 from torch import Tensor
 
 from stan.bench.parity.golden import Golden, Outputs, Rival
-from stan.bench.parity.recorded import recorded
+from stan.common.recording import recorded
 from stan.models import similarity
 from stan.models.convert import RELEASED_HEADS
 from stan.models.temporal.stan import Stan

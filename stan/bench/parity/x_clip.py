@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 
 from stan.bench.parity.golden import Golden, Outputs, Rival
-from stan.bench.parity.recorded import recorded
+from stan.common.recording import recorded
 from stan.models.similarity.video_prompts import VideoPrompts
 from stan.models.temporal.x_clip import XClip
 from stan.training.losses import classification

@@ -10,6 +10,7 @@ from einops import rearrange
 from jaxtyping import Bool, Float
 from torch import Tensor, nn
 
+from stan.common.recording import all_recorded
 from stan.models.temporal.base import Project, Temporal, mean_over_frames
 from stan.models.temporal.dropout import Dropout, rising
 from stan.models.temporal.stan_layer import CrossFrameAttention, StanLayer
@@ -161,17 +162,10 @@ class Stan(Temporal):
 
         A layer without such attention lacks the entry. Rows (queries) sum to one; token 0 of S is the CLS token.
         """
-        inputs: list[tuple] = []
-        hooks = [
-            layer.register_forward_pre_hook(lambda _, given: inputs.append(given)) for layer in self.layers
-        ]
-        try:
-            self.branch_tokens(levels, mask)
-        finally:
-            for hook in hooks:
-                hook.remove()
         layers = cast("Sequence[StanLayer]", self.layers)
-        return [layer.attention(*given[:3]) for layer, given in zip(layers, inputs, strict=True)]
+        with all_recorded(layers) as passes:
+            self.branch_tokens(levels, mask)
+        return [layer.attention(*passes[layer].given[-1][:3]) for layer in layers]
 
     def _step(self, i: int, x: Tensor, side: Branch | None, mask: Tensor | None, whole: bool) -> Branch:
         """Merge level `i` and run its layer, or all layers if only one level is read."""
