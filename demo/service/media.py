@@ -22,6 +22,7 @@ from starlette.responses import FileResponse, PlainTextResponse, Response
 from starlette.routing import Route
 
 from demo.components.page import told
+from stan.common.locks import SharedLocks
 from stan.data.video import decode as video_files
 from stan.data.video.transcode import shown, write_h264
 
@@ -64,7 +65,7 @@ class Proxies:
     def __init__(self, folder: Path):
         self.folder = folder
         self._making = threading.Semaphore(MAKING)
-        self._locks = [threading.Lock() for _ in range(64)]
+        self._lock = SharedLocks()
 
     def __call__(self, path: str | Path, kind: str, part: int | None = None) -> Path:
         """Return a file of the video at `path`: a small `mp4`, or a `webp` of `PICTURES` evenly spread frames in a row.
@@ -90,7 +91,7 @@ class Proxies:
         name = hashlib.sha256(named.encode(errors="surrogateescape")).hexdigest()[:24]
         made = self.folder / f"{name}.{kind}"
         make = MAKERS[kind] if part is None else partial(_encode_part, part)
-        with self._locks[int(name, 16) % len(self._locks)]:
+        with self._lock(name):
             if not made.exists():
                 self.folder.mkdir(parents=True, exist_ok=True)
                 with file as path, self._making:

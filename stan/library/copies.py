@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from functools import cached_property
 from pathlib import Path
 
+from stan.common.locks import SharedLocks
 from stan.data.video.decode import VideoError
 from stan.library.sources import FetchLimits, OverLimit, RemoteSource, source_of
 from stan.library.store import Entry
@@ -28,7 +29,7 @@ class Copies:
     def __init__(self):
         self._fetching = threading.Semaphore(AT_ONCE)
         self._tidying = threading.Lock()
-        self._locks = [threading.Lock() for _ in range(64)]
+        self._lock = SharedLocks()
 
     @contextmanager
     def file(self, entry: Entry) -> Generator[Path]:
@@ -42,7 +43,7 @@ class Copies:
             return
         name = hashlib.sha256(f"{entry.path}\0{entry.hash}".encode()).hexdigest()[:24]
         copy = Path(self._folder.name, name + source.suffix)
-        with self._lock(copy):
+        with self._lock(copy.stem):
             if not copy.exists():
                 with self._fetching:
                     _fetch(source, entry, copy)
@@ -54,16 +55,13 @@ class Copies:
     def _folder(self) -> tempfile.TemporaryDirectory[str]:
         return tempfile.TemporaryDirectory(prefix="stan-copies-")
 
-    def _lock(self, copy: Path) -> threading.Lock:
-        return self._locks[int(copy.stem, 16) % len(self._locks)]
-
     def _make_room(self) -> None:
         """Remove the copies that were used longest ago, but none that is in use."""
         with self._tidying:
             room, copies = ROOM, Path(self._folder.name).glob("[!.]*")
             for copy in sorted(copies, key=lambda copy: -copy.stat().st_mtime_ns):
                 room -= copy.stat().st_size
-                lock = self._lock(copy)
+                lock = self._lock(copy.stem)
                 if room < 0 and lock.acquire(blocking=False):
                     copy.unlink()
                     lock.release()
