@@ -78,8 +78,11 @@ class ImageTower(nn.Module):
         raise NotImplementedError
 
     def cls(self, x: Float[Tensor, "*N S D"]) -> Float[Tensor, "*N D"]:
-        """Return the token that stands for a frame at any level: token 0 where the tower has a prefix and doesn't read
-        the mean of its patches; otherwise what its pooling makes of the level's tokens."""
+        """Return the token that stands for a frame at any level.
+
+        It is the tower's first own token, a class token or a register, or, in a tower without any, what its pooling
+        makes of the level's tokens.
+        """
         return x[..., 0, :] if self.prefix else self.pool(x)[..., : self.width]
 
     def patches(self, x: Float[Tensor, "*N S D"]) -> Float[Tensor, "*N P D"]:
@@ -105,8 +108,3 @@ class ImageTower(nn.Module):
 def widened(x: Float[Tensor, "*N D"], width: int) -> Float[Tensor, "*N C"]:
     """Append zeros up to `width` channels."""
     return x if x.shape[-1] == width else F.pad(x, (0, width - x.shape[-1]))
-
-
-def shared_heads(width: int) -> int:
-    """Return the largest number of heads that share `width` channels with at least 64 for each."""
-    return next((heads for heads in range(width // 64, 0, -1) if width % heads == 0), 1)

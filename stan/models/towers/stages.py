@@ -14,7 +14,7 @@ from open_clip.timm_model import TimmModel
 from torch import Tensor, nn
 
 from stan.models.blocks import MapBlock
-from stan.models.towers.base import ImageTower, shared_heads
+from stan.models.towers.base import ImageTower
 from stan.models.towers.pooling import MeanPool
 from stan.models.towers.timm_adapter import embedding_width, undropped
 
@@ -40,7 +40,7 @@ class StagedTower(ImageTower):
         self.prefix = 0
         self.width = self.pooled_width = self.trunk.feature_info[-1]["num_chs"]
         self.embed_dim = embedding_width(model)
-        self.heads = shared_heads(self.width)
+        self.heads = _shared_heads(self.width)
         last.blocks = nn.ModuleList(MapBlock(block, self.grid, self.channels_last) for block in last.blocks)
 
     @property
@@ -145,3 +145,8 @@ class SwinTower(StagedTower):
 
     def project(self, pooled: Float[Tensor, "*N C"]) -> Float[Tensor, "*N E"]:
         return self.head(pooled)
+
+
+def _shared_heads(width: int) -> int:
+    """Return the largest number of heads that share `width` channels with at least 64 for each."""
+    return next((heads for heads in range(width // 64, 0, -1) if width % heads == 0), 1)

@@ -115,10 +115,6 @@ class TimmVit(ImageTower):
     def project(self, pooled: Float[Tensor, "*N C"]) -> Float[Tensor, "*N E"]:
         return self.head(self.trunk.head(self.normalise(pooled)))
 
-    def cls(self, x: Float[Tensor, "*N S D"]) -> Float[Tensor, "*N D"]:
-        """Return the class token or, without one, what the pooling makes of the level's tokens."""
-        return super().cls(x)
-
 
 def _as_block(block: Any, sines: Tensor | None, places: Places) -> Block:
     """Return timm's block as the sum of its parts. The norms of a post-norm block scale what its parts add."""
