@@ -66,8 +66,7 @@ def pretrain(
     images, ids, names = _stills(clip, stills, seed)
     images, ids, names = images.to(target), ids.to(target), names.to(target)
     wordings = _readings(clip, readings, seed).to(target)
-    optimizer = torch.optim.AdamW(_groups(clip, weight_decay), lr=lr, betas=(0.9, 0.98), eps=1e-6, fused=True)
-    rate = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda step: _warm_cosine(step, steps))
+    take = _stepper(clip, lr, weight_decay, steps)
     shown, read = (
         _batches(stills, batch, steps, seed),
         _batches(readings // 2, max(1, batch // 4), steps, seed),
@@ -75,12 +74,7 @@ def pretrain(
     for step, (pictures, sentences) in enumerate(zip(shown, read, strict=True)):
         loss = _loss(clip, images[pictures], ids[pictures], names[pictures])
         loss = loss + _reading_loss(clip, wordings[sentences].flatten(0, 1))
-        optimizer.zero_grad(set_to_none=True)
-        loss.backward()
-        torch.nn.utils.clip_grad_norm_(clip.parameters(), 1.0)
-        optimizer.step()
-        rate.step()
-        clip.logit_scale.data.clamp_(max=math.log(100))
+        take(loss)
         if step % 50 == 0 or step == steps - 1:
             progress({"step": step, "loss": loss.item()})
     settings = {
@@ -100,6 +94,22 @@ def pretrain(
     record |= _measure(clip.eval(), seed, target) | {"provenance": made_by}
     write_json(Path(out).with_suffix(".json"), record)
     return record
+
+
+def _stepper(clip: Clip, lr: float, weight_decay: float, steps: int) -> Callable[[Tensor], None]:
+    """Return a function that takes one step of the optimizer down a loss."""
+    optimizer = torch.optim.AdamW(_groups(clip, weight_decay), lr=lr, betas=(0.9, 0.98), eps=1e-6, fused=True)
+    rate = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda step: _warm_cosine(step, steps))
+
+    def take(loss: Tensor) -> None:
+        optimizer.zero_grad(set_to_none=True)
+        loss.backward()
+        torch.nn.utils.clip_grad_norm_(clip.parameters(), 1.0)
+        optimizer.step()
+        rate.step()
+        clip.logit_scale.data.clamp_(max=math.log(100))
+
+    return take
 
 
 def _loss(clip: Clip, images: Tensor, ids: Tensor, names: Tensor) -> Tensor:
