@@ -111,7 +111,7 @@ def test_a_broken_video_leaves_nothing_behind(tmp_path, kind):
     assert list((tmp_path / "proxies").iterdir()) == []
 
 
-def alike(clip: Path, folder: Path) -> None:
+def assert_alike(clip: Path, folder: Path) -> None:
     """Assert that the proxy shows the decoder's pictures at the decoder's times, the first one from 0 on."""
     info = decode.probe(clip)
     small = min(info.width, info.height, media.SHORT_SIDE)
@@ -128,7 +128,7 @@ def alike(clip: Path, folder: Path) -> None:
 def test_a_turned_or_mirrored_video_is_played_as_it_was_embedded(tmp_path, matrix):
     film = Film(frames=6, patch=films.with_matrix(matrix))
     clip = film.write(tmp_path)
-    alike(clip, tmp_path)
+    assert_alike(clip, tmp_path)
     picture = films.undone(matrix)(shown(Proxies(tmp_path / "proxies")(clip, "mp4")).pictures[5])
     assert np.abs(films.corners(picture) - film.shown_corners()).max() < 6 and films.number(picture) == 5
 
@@ -147,17 +147,17 @@ FILMS = {
 
 @pytest.mark.parametrize("film", FILMS.values(), ids=FILMS)
 def test_colours_aspect_and_times_are_played_as_they_were_embedded(tmp_path, film):
-    alike(film.write(tmp_path), tmp_path)
+    assert_alike(film.write(tmp_path), tmp_path)
 
 
 def test_moments_of_a_video_of_variable_rate_are_where_they_were(tmp_path):
     stamps = [0, 10_000, 20_000, *(20_000 + 1000 * i // 60 for i in range(1, 20))]
-    alike(painted_clips.write(tmp_path / "a.mkv", len(stamps), stamps=stamps), tmp_path)
+    assert_alike(painted_clips.write(tmp_path / "a.mkv", len(stamps), stamps=stamps), tmp_path)
 
 
 def test_a_start_offset_moves_no_moment(tmp_path):
     stamps = [2500, 2540, 3000, 3040]
-    alike(painted_clips.write(tmp_path / "a.mkv", len(stamps), stamps=stamps), tmp_path)
+    assert_alike(painted_clips.write(tmp_path / "a.mkv", len(stamps), stamps=stamps), tmp_path)
 
 
 def test_a_film_that_starts_after_its_sound_is_played_where_it_was_embedded(tmp_path):
@@ -174,11 +174,11 @@ def test_a_film_that_starts_after_its_sound_is_played_where_it_was_embedded(tmp_
         container.mux(sound.encode(tone))
         container.mux([*film.encode(), *sound.encode()])
     assert decode.decode(clip, [0, 4]).times == pytest.approx([2, 2.4], abs=0.02)
-    alike(clip, tmp_path)
+    assert_alike(clip, tmp_path)
 
 
 def test_odd_sides_are_played(tmp_path):
-    alike(painted_clips.write(tmp_path / "a.mp4", 4, (97, 81)), tmp_path)
+    assert_alike(painted_clips.write(tmp_path / "a.mp4", 4, (97, 81)), tmp_path)
 
 
 # ---- videos at addresses

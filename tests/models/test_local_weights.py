@@ -52,7 +52,7 @@ def images(size: int = 16) -> torch.Tensor:
 
 
 @torch.no_grad()
-def same(ours, theirs, size: int = 16, tolerance: float = 1e-5) -> None:
+def assert_same(ours, theirs, size: int = 16, tolerance: float = 1e-5) -> None:
     ids = torch.randint(1, 400, (2, 12), generator=torch.Generator().manual_seed(4))
     torch.testing.assert_close(
         ours.encode_image(images(size)), theirs.encode_image(images(size)), atol=tolerance, rtol=0
@@ -79,12 +79,12 @@ def test_an_open_clip_folder_of_every_family(family, tmp_path, monkeypatch):
     (tmp_path / "open_clip_config.json").write_text(json.dumps({"model_cfg": config, "preprocess_cfg": said}))
     save_file(theirs.state_dict(), tmp_path / "open_clip_model.safetensors")
     model = stan.load_model(f"clip:{tmp_path}")
-    same(model.clip, theirs, model.clip.image_size)
+    assert_same(model.clip, theirs, model.clip.image_size)
     assert model.clip.pixels.mean == (0.1, 0.2, 0.3) and model.clip.pixels.resize_mode == "squash"
     assert model.frames == 12 and not model.temporal.own_blocks
     (tmp_path / "open_clip_model.safetensors").unlink()
     torch.save(theirs.state_dict(), tmp_path / "open_clip_pytorch_model.bin")
-    same(load_clip(str(tmp_path)).eval(), theirs, model.clip.image_size)
+    assert_same(load_clip(str(tmp_path)).eval(), theirs, model.clip.image_size)
 
 
 @pytest.mark.parametrize("written", ["pt", "state_dict", "safetensors", "archive"])
@@ -98,7 +98,7 @@ def test_files_of_open_clip_and_openai(written, plain, tmp_path):
     else:
         torch.save({"state_dict": state, "epoch": 3} if written == "state_dict" else state, path)
     ours = from_config(PLAIN, weights=path).eval()
-    same(ours, plain, tolerance=5e-3 if written == "archive" else 1e-6)
+    assert_same(ours, plain, tolerance=5e-3 if written == "archive" else 1e-6)
     if written == "archive":
         torch.testing.assert_close(ours.visual.proj, plain.visual.proj.half().float(), atol=0, rtol=0)
 
@@ -204,7 +204,7 @@ def test_a_siglip_of_hugging_face(written, tmp_path, monkeypatch):
         index = {"weight_map": {key: name for name, half in zip(files, halves, strict=True) for key in half}}
         (tmp_path / "model.safetensors.index.json").write_text(json.dumps(index))
     monkeypatch.setattr("stan.models.backbones._architecture", lambda name: json.loads(json.dumps(config)))
-    same(load_clip("ViT-B-16-SigLIP", str(tmp_path)).eval(), theirs, 48)
+    assert_same(load_clip("ViT-B-16-SigLIP", str(tmp_path)).eval(), theirs, 48)
 
 
 def test_siglips_own_code_at_hugging_face(monkeypatch, tmp_path):

@@ -8,12 +8,11 @@ from typing import Any
 import pytest
 import torch
 
-from stan.common.torchvision_compat import declare
+from stan.data.preprocessing import OPENAI
+from stan.models.clip import Clip
 
-declare()
-
-import timm  # noqa: E402
-from open_clip.model import CustomTextCLIP  # noqa: E402
+import timm  # isort: skip # after stan.models, which prepares it
+from open_clip.model import CustomTextCLIP  # isort: skip
 
 TEXT = {"context_length": 12, "vocab_size": 49408, "heads": 2, "layers": 2}
 VIT = {"embed_dim": 48, "depth": 3, "num_heads": 4}
@@ -47,6 +46,15 @@ TIMM: dict[str, tuple[str, str, str | None, dict[str, Any]]] = {
 """timm's networks: name, pooling and projection as open_clip configures the family, and what makes it small."""
 
 FAMILIES = [*OPEN_CLIP, *TIMM]
+SETTINGS: dict[str, dict[str, Any]] = {
+    "stan": {"layers": 2},
+    "sequence_transformer": {"layers": 2},
+    "temporal_difference": {"layers": 2},
+    "efficient_prompting": {"prefix": 2, "suffix": 2},
+    "token_roll": {"share": 0.25},
+    "token_learner": {"tokens": 2},
+}
+"""Options of methods that fit towers of three blocks over few patches, and captions of twelve tokens."""
 STAGED = ["FastViT", "ConvNeXt", "ConvNeXt, MLP", "Swin"]
 """Families whose blocks have no parts."""
 PLACED = ["EVA02", "Perception Encoder", "Perception Encoder G", "relative positions"]
@@ -89,3 +97,9 @@ def theirs(monkeypatch: pytest.MonkeyPatch, family: str) -> CustomTextCLIP:
             module.running_mean.normal_(std=0.1)
             module.running_var.uniform_(0.5, 2)
     return model
+
+
+def clip_of(family: str) -> Clip:
+    """Return the family's model as wrapped, in evaluation mode."""
+    with pytest.MonkeyPatch.context() as patch:
+        return Clip(theirs(patch, family), OPENAI, None).eval()

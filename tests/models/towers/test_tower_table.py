@@ -6,7 +6,6 @@ from pathlib import Path
 import pytest
 import torch
 
-from stan.data.preprocessing import OPENAI
 from stan.models.attention import own_places
 from stan.models.clip import Clip
 from stan.models.temporal import METHODS, build
@@ -34,15 +33,6 @@ EXAMPLES = {
     "Swin": "swin_base_patch4_window7_224",
 }
 """Families that open_clip's architectures have, and some of these."""
-SMALL = {
-    "stan": {"layers": 2},
-    "sequence_transformer": {"layers": 2},
-    "temporal_difference": {"layers": 2},
-    "efficient_prompting": {"prefix": 2, "suffix": 2},
-    "token_roll": {"share": 0.25},
-    "token_learner": {"tokens": 2},
-}
-"""Settings that fit towers of three blocks over few patches, and captions of twelve tokens."""
 
 
 def table() -> str:
@@ -53,8 +43,7 @@ def table() -> str:
 
 
 def row(family: str) -> tuple[str, ...]:
-    with pytest.MonkeyPatch.context() as patch:
-        clip = Clip(towers.theirs(patch, family), OPENAI, None).eval()
+    clip = towers.clip_of(family)
     refused = [f"`{name}`" for name in METHODS if refuses(name, clip)]
     return (EXAMPLES[family], str(clip.prefix), places(clip), stands(clip), ", ".join(refused) or "none")
 
@@ -77,7 +66,7 @@ def stands(clip: Clip) -> str:
 
 def refuses(name: str, clip: Clip) -> bool:
     try:
-        build(name, clip, 3, SMALL.get(name, {}))
+        build(name, clip, 3, towers.SETTINGS.get(name, {}))
     except ValueError as error:
         if "image tower" not in str(error):
             raise

@@ -6,7 +6,6 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from stan.data.preprocessing import OPENAI
 from stan.models.attention import attention_weights, own_places
 from stan.models.backbones import from_config
 from stan.models.clip import Clip
@@ -33,15 +32,6 @@ VARIED = [
     "ConvNeXt",
 ]
 """Families that between them have everything a method could stumble over."""
-OPTIONS = {
-    "stan": {"layers": 2},
-    "sequence_transformer": {"layers": 2},
-    "temporal_difference": {"layers": 2},
-    "efficient_prompting": {"prefix": 2, "suffix": 2},
-    "token_roll": {"share": 0.25},
-    "token_learner": {"tokens": 2},
-}
-"""What fits towers of three blocks over few patches, and captions of twelve tokens."""
 STANDS_FOR_A_FRAME = {
     "mean": "mean",
     "mean of normalised": "mean",
@@ -54,11 +44,6 @@ STANDS_FOR_A_FRAME = {
 """What the branch takes as its CLS token where it isn't token 0."""
 
 
-def clip_of(family: str) -> Clip:
-    with pytest.MonkeyPatch.context() as patch:
-        return Clip(towers.theirs(patch, family), OPENAI, None).eval()
-
-
 @pytest.fixture(scope="module", params=towers.FAMILIES)
 def pair(request):
     """open_clip's own tower, and the wrapper with the same weights."""
@@ -69,12 +54,12 @@ def pair(request):
 
 @pytest.fixture(scope="module", params=VARIED)
 def varied(request):
-    return request.param, clip_of(request.param)
+    return request.param, towers.clip_of(request.param)
 
 
 @pytest.fixture(scope="module", params=towers.FAMILIES)
 def every(request):
-    return clip_of(request.param)
+    return towers.clip_of(request.param)
 
 
 def images_for(tower, *shape: int) -> torch.Tensor:
@@ -83,7 +68,7 @@ def images_for(tower, *shape: int) -> torch.Tensor:
     )
 
 
-def close(found: torch.Tensor, wanted: torch.Tensor, share: float = 1e-5) -> None:
+def assert_close(found: torch.Tensor, wanted: torch.Tensor, share: float = 1e-5) -> None:
     """Assert that no number differs by more than this share of the largest."""
     assert found.shape == wanted.shape
     assert (found - wanted).abs().max() <= share * wanted.abs().max()
@@ -93,7 +78,7 @@ def close(found: torch.Tensor, wanted: torch.Tensor, share: float = 1e-5) -> Non
 def test_embeddings_are_those_of_open_clip(pair):
     _, theirs, ours = pair
     images = images_for(ours, 2)
-    close(ours(images), theirs(images))
+    assert_close(ours(images), theirs(images))
 
 
 def test_gradients_of_pictures_are_those_of_open_clip(pair):
@@ -103,7 +88,7 @@ def test_gradients_of_pictures_are_those_of_open_clip(pair):
         images = images_for(ours, 2).requires_grad_()
         tower(images).square().sum().backward()
         gradients.append(images.grad)
-    close(gradients[1], gradients[0], 1e-4)
+    assert_close(gradients[1], gradients[0], 1e-4)
 
 
 @torch.no_grad()
@@ -154,7 +139,7 @@ def test_mean_of_frames_is_the_tower_itself(varied):
     _, clip = varied
     video = images_for(clip, 2, FRAMES)
     out = VideoEncoder(clip, build("mean", clip, FRAMES))(video)
-    close(out.frames, torch.stack([clip.encode_image(frames) for frames in video]))
+    assert_close(out.frames, torch.stack([clip.encode_image(frames) for frames in video]))
 
 
 def refused(family: str, clip: Clip, method: str) -> str | None:
@@ -174,7 +159,7 @@ def refused(family: str, clip: Clip, method: str) -> str | None:
 @pytest.mark.parametrize("method", METHODS)
 def test_every_method_works_or_says_why_not(varied, method):
     family, clip = varied
-    options = OPTIONS.get(method, {})
+    options = towers.SETTINGS.get(method, {})
     if reason := refused(family, clip, method):
         with pytest.raises(ValueError, match=reason):
             build(method, clip, FRAMES, options)
@@ -188,8 +173,8 @@ def test_every_method_works_or_says_why_not(varied, method):
         padded, short = model.encode_video(video, mask), model.encode_video(video[:1, :2])
         kept = {i: x for i, x in model.encoder.levels(video).items() if i in model.encoder.levels_to_keep}
         from_levels = model.encoder.from_levels(kept, mask)
-    close(padded.video[:1], short.video)
-    close(from_levels.video, padded.video)
+    assert_close(padded.video[:1], short.video)
+    assert_close(from_levels.video, padded.video)
     model.encode_video(video).video.sum().backward()
     learned = [p.grad is not None and bool(p.grad.any()) for p in model.temporal.parameters()]
     assert any(learned) or not learned
@@ -203,7 +188,7 @@ def test_who_starts_as_mean_pooling(varied, method):
         pytest.skip("its blocks have no parts")
     video = images_for(clip, 2, FRAMES)
     start = VideoEncoder(clip, build(method, clip, FRAMES))(video).video
-    close(start, VideoEncoder(clip, build("mean", clip, FRAMES))(video).video)
+    assert_close(start, VideoEncoder(clip, build("mean", clip, FRAMES))(video).video)
 
 
 @torch.no_grad()
@@ -213,14 +198,14 @@ def test_one_frame_alone_is_a_joint_sequence_of_its_own(varied):
         pytest.skip("its blocks have no parts")
     video = images_for(clip, 2, 1)
     joint = VideoEncoder(clip, build("joint_space_time", clip, 1))(video).video
-    close(joint, VideoEncoder(clip, build("mean", clip, 1))(video).video)
+    assert_close(joint, VideoEncoder(clip, build("mean", clip, 1))(video).video)
 
 
 @pytest.mark.parametrize("family", [*towers.PLACED, "SigLIP"])
 @torch.no_grad()
 def test_the_branchs_patches_see_each_other_as_in_the_tower(family):
     """Its CLS token lies at no place; among patches, weights are the tower's but for what the CLS token takes."""
-    clip = clip_of(family)
+    clip = towers.clip_of(family)
     layer = build("stan", clip, FRAMES, {"layers": 1}).layers[0]
     assert isinstance(layer.intra_frame, IntraFrame)
     attention = clip.blocks[-1].attn
@@ -238,7 +223,7 @@ def test_the_branchs_patches_see_each_other_as_in_the_tower(family):
 @torch.no_grad()
 def test_a_branch_on_blocks_without_parts():
     """The mean of what a block adds to the patches is what it adds to the CLS token."""
-    clip = clip_of("ConvNeXt")
+    clip = towers.clip_of("ConvNeXt")
     layer = build("stan", clip, FRAMES, {"layers": 1, "cross_frame": "none"}).layers[0].eval()
     assert isinstance(layer.intra_frame, IntraFrameMap)
     cls, patches = torch.randn(1, 1, clip.width), torch.randn(1, FRAMES, clip.patches, clip.width)
@@ -271,7 +256,7 @@ def test_compiled_blocks_give_the_same(every):
     expected = model.encode_video(video).video
     compile_blocks(model, "aot_eager")
     found = model.encode_video(video).video
-    close(found, expected)
+    assert_close(found, expected)
     found.sum().backward()
     assert all(p.grad is not None for p in model.temporal.layers.parameters() if p.requires_grad)
 
