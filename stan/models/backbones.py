@@ -102,6 +102,7 @@ def _described(backbone: str, pretrained: str | None) -> tuple[dict[str, Any], P
         tag = _tag(backbone, pretrained)
         config["quick_gelu"] = tag.get("quick_gelu", config.get("quick_gelu", False))
         pixels = pixel_settings.told(tag)
+        _refuse_unsupported(config, backbone)  # before weights are fetched in vain
         weights = _fetch(backbone, pretrained, tag)
     return config, pixels, weights
 

@@ -160,6 +160,7 @@ def test_attention_in_half_precision_agrees_with_the_fused_one(pair):
         ("ViT-B-32", None, "needs pretrained=: one of .*openai.*'random'"),
         ("ViT-B-32", "nobody", "no file and no tag of ViT-B-32"),
         ("RN50", "random", "residual network"),
+        ("RN50", "openai", "residual network"),
     ],
 )
 def test_what_cannot_be_loaded(backbone, pretrained, message):
