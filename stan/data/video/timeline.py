@@ -9,14 +9,12 @@ from functools import cached_property
 
 import av
 import numpy as np
-from av.stream import Disposition, Stream
-from av.video.stream import VideoStream
 
-from stan.data.video import crops
-from stan.data.video.container import Film, Refused, opened, role, video_decoder
-from stan.data.video.facts import StreamFacts
+from stan.data.video.container import Film, Refused, opened, video_decoder
 from stan.data.video.first_frame import FirstFrame
 from stan.data.video.geometry import Geometry
+from stan.data.video.headers import Headers
+from stan.data.video.headers import headers as read_headers
 from stan.data.video.key_frames import LOOKED_AT, PARSED, KeyKind, key_kind, parameters
 from stan.data.video.sample_table import Listed, listed
 
@@ -26,40 +24,6 @@ IN_ORDER = frozenset(["mpeg", "mpegvideo", "m4v", "h264", "hevc", "gif", "apng",
 """Formats without an index of key frames: seeking in them ends somewhere."""
 SOUGHT_BY_DECODING = frozenset(["mpegts"])
 """Formats in which FFmpeg seeks by the time at which a packet is to be decoded, and not by that of its picture."""
-
-
-@dataclass(frozen=True)
-class Headers:
-    """What a file's headers say."""
-
-    container: str
-    streams: tuple[StreamFacts, ...]
-    stream: int
-    codec: str
-    profile: str
-    stored: tuple[int, int]
-    """Width and height before any turn."""
-    crop: tuple[int, int, int, int]
-    """Pixels that the container cuts: left, top, right, bottom."""
-    time_base: Fraction
-    start: Fraction
-    """Seconds at which the file's clock starts."""
-    duration: float | None
-    """Of the whole file, in seconds."""
-    fallback_duration: Fraction
-    """Seconds of a frame by the rate that the headers name."""
-    interlaced: bool
-    fragmented: bool
-    """Whether it is an MP4 without a list of its frames."""
-
-    @property
-    def films(self) -> int:
-        """How many streams are films, the chosen one and others."""
-        return sum(stream.role.endswith("film") for stream in self.streams)
-
-    @property
-    def film(self) -> StreamFacts:
-        return next(stream for stream in self.streams if stream.index == self.stream)
 
 
 @dataclass(frozen=True)
@@ -204,7 +168,7 @@ def _scanned_by_headers(path: str, most_pixels: int) -> _Scan | None:
 
 def _listed_scan(path: str, film: Film, packets: list[Listed], most_pixels: int) -> _Scan | None:
     """Return a scan of listed packets, of which only key frames are looked into, and the first ones are read."""
-    scan = _Scan(_headers(path, film, most_pixels), hidden=False)
+    scan = _Scan(read_headers(path, film, most_pixels), hidden=False)
     scan.packets = [packet[:4] for packet in packets]
     with open(path, "rb") as file:
         for packet in packets:
@@ -226,7 +190,7 @@ def _listed_scan(path: str, film: Film, packets: list[Listed], most_pixels: int)
 def _scanned(path: str, most_pixels: int) -> _Scan:
     """Go through all packets, and decode them until one gives a frame."""
     with opened(path) as film:
-        scan = _Scan(_headers(path, film, most_pixels), hidden=False)
+        scan = _Scan(read_headers(path, film, most_pixels), hidden=False)
         known = b""
         try:
             for packet in film.container.demux(film.stream):
@@ -282,51 +246,3 @@ def _size_of(packet: av.Packet, film: Film) -> tuple[int, int]:
     except av.FFmpegError:
         frames = []
     return next(((frame.width, frame.height) for frame in frames), (film.stream.width, film.stream.height))
-
-
-def _headers(path: str, film: Film, most_pixels: int) -> Headers:
-    container, stream = film.container, film.stream
-    assert stream.time_base is not None
-    start = Fraction(container.start_time or 0, av.time_base)
-    if container.format.name != "mpegts":  # whose clock may wrap round, which FFmpeg shows as times below 0
-        start = max(start, Fraction(0))
-    return Headers(
-        container=container.format.name,
-        streams=tuple(_stream(each, stream) for each in container.streams),
-        stream=stream.index,
-        codec=film.decoder.codec.canonical_name,
-        profile=stream.profile or "",
-        stored=_size_within(stream, most_pixels),
-        crop=crops.of(path, film),
-        time_base=stream.time_base,
-        start=start,
-        duration=container.duration / av.time_base if container.duration else None,
-        fallback_duration=Fraction(1) / (stream.average_rate or stream.guessed_rate or Fraction(25)),
-        interlaced=stream.codec_context.field_order > 1,
-        fragmented=container.format.name.startswith("mov") and not stream.frames,
-    )
-
-
-def _stream(stream: Stream, film: VideoStream) -> StreamFacts:
-    pictures = isinstance(stream, VideoStream) and stream.codec_context is not None
-    beside = (role(stream) or "other film") if pictures else ""
-    return StreamFacts(
-        index=stream.index,
-        kind=stream.type,
-        codec=stream.codec_context.codec.canonical_name if stream.codec_context else "",
-        role="film" if stream is film else beside,
-        default=bool(stream.disposition & Disposition.default),
-        size=(stream.width, stream.height) if pictures else None,
-        duration=float(stream.duration * stream.time_base) if stream.duration and stream.time_base else None,
-    )
-
-
-def _size_within(stream: VideoStream, most_pixels: int) -> tuple[int, int]:
-    width, height = stream.width, stream.height
-    if width < 1 or height < 1:
-        raise Refused("names no picture size")
-    if width * height > most_pixels:
-        raise Refused(
-            f"is {width}x{height}, above the limit of {most_pixels} pixels", "shrink it, or raise the limit"
-        )
-    return width, height
