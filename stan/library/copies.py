@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import hashlib
 import os
+import shutil
 import tempfile
 import threading
+import weakref
 from collections.abc import Generator
 from contextlib import contextmanager
 from functools import cached_property
@@ -24,7 +26,7 @@ AT_ONCE = 4
 
 
 class Copies:
-    """Copies of videos at addresses, in a folder that lasts as long as this process."""
+    """Copies of videos at addresses, in a folder that lasts as long as they do."""
 
     def __init__(self):
         self._fetching = threading.Semaphore(AT_ONCE)
@@ -42,7 +44,7 @@ class Copies:
             yield Path(entry.path)
             return
         name = hashlib.sha256(f"{entry.path}\0{entry.hash}".encode()).hexdigest()[:24]
-        copy = Path(self._folder.name, name + source.suffix)
+        copy = self._folder / (name + source.suffix)
         with self._lock(copy.stem):
             if not copy.exists():
                 with self._fetching:
@@ -52,13 +54,15 @@ class Copies:
             yield copy
 
     @cached_property
-    def _folder(self) -> tempfile.TemporaryDirectory[str]:
-        return tempfile.TemporaryDirectory(prefix="stan-copies-")
+    def _folder(self) -> Path:
+        folder = tempfile.mkdtemp(prefix="stan-copies-")
+        weakref.finalize(self, shutil.rmtree, folder, ignore_errors=True)  # at the end of the process, too
+        return Path(folder)
 
     def _make_room(self) -> None:
         """Remove the copies that were used longest ago, but none that is in use."""
         with self._tidying:
-            room, copies = ROOM, Path(self._folder.name).glob("[!.]*")
+            room, copies = ROOM, self._folder.glob("[!.]*")
             for copy in sorted(copies, key=lambda copy: -copy.stat().st_mtime_ns):
                 room -= copy.stat().st_size
                 lock = self._lock(copy.stem)
