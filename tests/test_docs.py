@@ -7,6 +7,9 @@ import pandas as pd
 import pytest
 
 from stan import experiments, report, results
+from stan.experiments.orderings import registered
+from stan.report import orderings as of_orderings
+from stan.results.orderings import orderings as decided
 
 ROOT = Path(__file__).resolve().parents[1]
 README = ROOT / "README.md"
@@ -27,12 +30,36 @@ AGAINST = {
 MARKS = "(<!-- tables of (\\w+)(?: on (\\w+))?: .*? -->\n)(.*?)(<!-- end of tables -->)"
 
 
+ORDERINGS = "(<!-- orderings: .*? -->\\n)(.*?)(<!-- end of orderings -->)"
+
+
 def with_tables(text: str) -> str:
     """A page with each part between two marks made anew from the shipped records."""
     runs = results.load([], shipped=True)
+    text = re.sub(ORDERINGS, lambda found: found[1] + orderings(runs) + found[3], text, flags=re.S)
     return re.sub(
         MARKS, lambda found: found[1] + tables(runs, found[2], found[3]) + found[5], text, flags=re.S
     )
+
+
+def orderings(runs: pd.DataFrame) -> str:
+    items = decided(runs)
+    lines = [
+        {name: value for name, value in line.items() if name != "seeds"} for line in of_orderings.lines(items)
+    ]
+    rows = [
+        list(lines[0]),
+        ["---"] * len(lines[0]),
+        *([_cell(value) for value in line.values()] for line in lines),
+    ]
+    notes = [
+        note for note in of_orderings.notes(items, registered()) if note.startswith(("holds", "No runs"))
+    ]
+    return "\n".join([*(f"| {' | '.join(cells)} |" for cells in rows), "", *notes, ""])
+
+
+def _cell(value: object) -> str:
+    return f"{value:.2g}" if isinstance(value, float) else str(value)
 
 
 def tables(runs: pd.DataFrame, study: str, suite: str | None) -> str:
@@ -77,10 +104,12 @@ def change(changes: pd.DataFrame, row: str) -> str:
 
 @pytest.mark.slow
 def test_the_tables_are_those_of_the_shipped_records():
-    marked = {path: text for path in PAGES if "<!-- tables of" in (text := path.read_text())}
-    assert [path.name for path in marked] == ["README.md", "components.md", "structures.md"]
+    marked = {
+        path: text for path in PAGES if re.search("<!-- end of (tables|orderings)", text := path.read_text())
+    }
+    assert [path.name for path in marked] == ["README.md", "components.md", "orderings.md", "structures.md"]
     for path, text in marked.items():
-        assert len(re.findall(MARKS, text, re.S)) == 1, path
+        assert len(re.findall(f"{MARKS}|{ORDERINGS}", text, re.S)) == 1, path
         assert text == with_tables(text), path
 
 

@@ -4,6 +4,7 @@ VIEWS = (
     "overview",
     "live",
     "ablation",
+    "orderings",
     "runs",
     "lost_queries",
     "frame_order",

@@ -64,17 +64,29 @@ def paired(
     `higher_is_better`: False for ranks, so that won still means that b is better.
     """
     a, b = _by_seed(a), _by_seed(b)
+    low, high = np.percentile(drawn_changes(a, b, repeats, seed, statistic), INTERVAL)
+    change = statistic(b, axis=-1).mean() - statistic(a, axis=-1).mean()
+    better = np.sign(_difference(a, b)) * (1 if higher_is_better else -1)
+    won, lost = int((better > 0).sum()), int((better < 0).sum())
+    return Change(float(change), float(low), float(high), won, lost, sign_test(won, lost))
+
+
+def drawn_changes(
+    a: Float[np.ndarray, "*seeds_a Q"],
+    b: Float[np.ndarray, "*seeds_b Q"],
+    repeats: int = 10000,
+    seed: int = 0,
+    statistic: Callable[..., np.ndarray] = np.mean,
+) -> Float[np.ndarray, " repeats"]:
+    """Return b minus a, averaged over seeds, in each draw of the bootstrap that `paired` takes its interval from."""
+    a, b = _by_seed(a), _by_seed(b)
     if a.shape[1] != b.shape[1]:
         raise ValueError(
             f"paired values need the same queries: {a.shape[1]} on one side, {b.shape[1]} on the other"
         )
     sides, rng = _resampled([a, b], repeats, seed, statistic)
     before, after = (_over_seeds(drawn, rng) for drawn in sides)
-    low, high = np.percentile(after - before, INTERVAL)
-    change = statistic(b, axis=-1).mean() - statistic(a, axis=-1).mean()
-    better = np.sign(_difference(a, b)) * (1 if higher_is_better else -1)
-    won, lost = int((better > 0).sum()), int((better < 0).sum())
-    return Change(float(change), float(low), float(high), won, lost, sign_test(won, lost))
+    return after - before
 
 
 def sign_test(won: int, lost: int) -> float:

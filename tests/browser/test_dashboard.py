@@ -19,7 +19,18 @@ from stan.results.provenance import host
 
 pytestmark = pytest.mark.browser
 
-PAGES = ("", "live", "ablation", "runs", "lost_queries", "frame_order", "benchmarks", "methods", "speed")
+PAGES = (
+    "",
+    "live",
+    "ablation",
+    "orderings",
+    "runs",
+    "lost_queries",
+    "frame_order",
+    "benchmarks",
+    "methods",
+    "speed",
+)
 
 
 @pytest.fixture(scope="module")

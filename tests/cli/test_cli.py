@@ -46,6 +46,18 @@ def test_no_runs_are_an_empty_list(stan, tmp_path):
     assert stan("runs", "--runs", tmp_path / "none")[1] == "nothing found\n"
 
 
+def test_orderings_are_counted_and_said_in_words(stan, tmp_path):
+    write_study(tmp_path, rows=("baseline", "stan"), seeds=(0, 1))
+    asked = ("orderings", "--runs", tmp_path, "--no-shipped")
+    found = document(stan(*asked, "--json"))
+    assert [one["number"] for one in found["orderings"]] == list(range(1, 15))
+    assert sum(found["counts"].values()) == 14 and found["level"] == 0.05
+    compared = [one for one in found["orderings"] if one["state"] != "not run"]
+    assert [(one["above"], one["against"]) for one in compared] == [("stan", "baseline")]
+    said = stan(*asked)[1]
+    assert "STAN is above mean pooling" in said and "No runs for 13: motions/stan" in said
+
+
 def test_compare_is_paired_and_names_both_sides(stan, tmp_path):
     write_study(tmp_path, rows=("baseline", "stan"), seeds=(0, 1))
     found = document(stan("compare", "baseline", "components/stan", "--runs", tmp_path, "--json"))

@@ -2,6 +2,7 @@
 
 import json
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -257,7 +258,17 @@ def test_a_hostile_run_folder_is_listed_and_harms_nothing(open_dashboard, runs_r
     folder.mkdir(parents=True)
     (folder / "run.json").write_text("[" * 100)
     write_run(runs_root, experiment("stan", 0))
-    for name in ("", "live", "ablation", "runs", "lost_queries", "frame_order", "benchmarks", "speed"):
+    for name in (
+        "",
+        "live",
+        "ablation",
+        "orderings",
+        "runs",
+        "lost_queries",
+        "frame_order",
+        "benchmarks",
+        "speed",
+    ):
         page = open_dashboard(name)
         assert not any(part.allow_html for part in page.markdown)
     assert "damaged" in set(table(open_dashboard("runs"), "id")["status"])
@@ -363,6 +374,24 @@ def test_records_without_answers_say_so(open_dashboard, runs_root):
     assert "before the first five answers were kept" in texts(page)
     np.savez(folder / "ranks.npz", nothing=np.ones(1))
     assert "This run's answers can't be read" in texts(open_dashboard("lost_queries"))
+
+
+@pytest.mark.slow
+def test_orderings_are_decided_from_the_readers_own_runs_alone(open_dashboard, runs_root):
+    assert "No run of the embedded world is done yet." in texts(open_dashboard("orderings"))
+    for row in ("baseline", "stan"):
+        for seed in (0, 1):
+            write_run(runs_root, experiment(row, seed))
+    page = open_dashboard("orderings")
+    cells = table(page, "claim").set_index("number")
+    assert cells.index.tolist() == list(range(1, 15))
+    found = cells.loc[cells["state"] != "not run"]
+    assert found["against"].tolist() == ["baseline"] and found["seeds"].tolist() == [2]
+    assert [one.value for one in page.metric] == [
+        str((cells["state"] == one.label).sum()) for one in page.metric
+    ]
+    write_run(runs_root, replace(experiment("stan", 0), train=replace(experiment("stan", 0).train, lr=0.5)))
+    assert "has runs of 2 configs" in texts(open_dashboard("orderings"))
 
 
 @pytest.mark.slow
