@@ -24,6 +24,7 @@ from stan.evaluation.statistics import Change
 from stan.experiments import published
 from stan.experiments.orderings import registered
 from stan.report import reproduction as printed_and_own
+from stan.results import level_probes as probes
 from stan.results.orderings import orderings as decided
 from stan.results.record import flatten
 
@@ -396,6 +397,11 @@ def probed(studies: Sequence[StudyRuns]) -> list[StudyRuns]:
 def benches() -> tuple[list[dict[str, Any]], list[dict[str, str]]]:
     """Return `stan.bench.store.load` over the roots and the results that come with the package."""
     return store.load((*roots(), store.SHIPPED))
+
+
+def level_probes() -> tuple[list[dict[str, Any]], list[dict[str, str]]]:
+    """Return `stan.results.level_probes.load` over the roots and the records that come with the package."""
+    return probes.load((*roots(), probes.SHIPPED))
 
 
 def time_probes(study: StudyRuns) -> pd.DataFrame:

@@ -8,6 +8,7 @@ VIEWS = (
     "runs",
     "lost_queries",
     "frame_order",
+    "levels",
     "benchmarks",
     "methods",
     "speed",

@@ -30,6 +30,7 @@ COMMANDS = {
     **dict.fromkeys(("evaluate", "time"), "evaluate"),
     "backbones": "backbones",
     "probe": "probe",
+    "probe-levels": "probe_levels",
     **dict.fromkeys(("index", "search", "recognise"), "videos"),
     **dict.fromkeys(("explain", "faithfulness"), "explain"),
     **dict.fromkeys(("dashboard", "demo", "serve"), "apps"),
@@ -53,7 +54,7 @@ def application(names: Iterable[str] = COMMANDS) -> typer.Typer:
     )
     app.callback()(lambda: None)  # without a callback, a single command would lose its name
     for name in names:
-        command = getattr(import_module(f"stan.cli.{COMMANDS[name]}"), name)
+        command = getattr(import_module(f"stan.cli.{COMMANDS[name]}"), name.replace("-", "_"))
         if isinstance(command, typer.Typer):
             app.add_typer(command, name=name)
         else:

@@ -27,6 +27,7 @@ PAGES = (
     "runs",
     "lost_queries",
     "frame_order",
+    "levels",
     "benchmarks",
     "methods",
     "speed",

@@ -266,6 +266,7 @@ def test_a_hostile_run_folder_is_listed_and_harms_nothing(open_dashboard, runs_r
         "runs",
         "lost_queries",
         "frame_order",
+        "levels",
         "benchmarks",
         "speed",
     ):
