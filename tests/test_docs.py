@@ -9,6 +9,7 @@ import pytest
 from stan import experiments, report, results
 from stan.experiments.orderings import registered
 from stan.report import orderings as of_orderings
+from stan.results import level_probes
 from stan.results.orderings import orderings as decided
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -33,9 +34,13 @@ MARKS = "(<!-- tables of (\\w+)(?: on (\\w+))?: .*? -->\n)(.*?)(<!-- end of tabl
 ORDERINGS = "(<!-- orderings: .*? -->\\n)(.*?)(<!-- end of orderings -->)"
 
 
+PROBES = "(<!-- probes: .*? -->\\n)(.*?)(<!-- end of probes -->)"
+
+
 def with_tables(text: str) -> str:
     """A page with each part between two marks made anew from the shipped records."""
     runs = results.load([], shipped=True)
+    text = re.sub(PROBES, lambda found: found[1] + probes() + found[3], text, flags=re.S)
     text = re.sub(ORDERINGS, lambda found: found[1] + orderings(runs) + found[3], text, flags=re.S)
     return re.sub(
         MARKS, lambda found: found[1] + tables(runs, found[2], found[3]) + found[5], text, flags=re.S
@@ -56,6 +61,23 @@ def orderings(runs: pd.DataFrame) -> str:
         note for note in of_orderings.notes(items, registered()) if note.startswith(("holds", "No runs"))
     ]
     return "\n".join([*(f"| {' | '.join(cells)} |" for cells in rows), "", *notes, ""])
+
+
+def probes() -> str:
+    """The shipped tower's probes: one table per probe, with a line per target and a column per level."""
+    (record,) = (one for one in level_probes.load([level_probes.SHIPPED])[0] if one["backbone"] == "tiny")
+    scores = pd.DataFrame(record["rows"])
+    parts = []
+    for probe, table in scores.groupby("probe", sort=False):
+        grid = table.pivot(index="target", columns="level", values="score").loc[table["target"].unique()]
+        lines = [
+            [target, *(f"{score:.2f}" for score in line)]
+            for target, line in zip(grid.index, grid.values, strict=True)
+        ]
+        head = [f"{probe}: level", *map(str, grid.columns)]
+        rows = [head, ["---", *["---:"] * len(grid.columns)], *lines]
+        parts += [*(f"| {' | '.join(cells)} |" for cells in rows), ""]
+    return "\n".join(parts)
 
 
 def _cell(value: object) -> str:
@@ -105,11 +127,19 @@ def change(changes: pd.DataFrame, row: str) -> str:
 @pytest.mark.slow
 def test_the_tables_are_those_of_the_shipped_records():
     marked = {
-        path: text for path in PAGES if re.search("<!-- end of (tables|orderings)", text := path.read_text())
+        path: text
+        for path in PAGES
+        if re.search("<!-- end of (tables|orderings|probes)", text := path.read_text())
     }
-    assert [path.name for path in marked] == ["README.md", "components.md", "orderings.md", "structures.md"]
+    assert [path.name for path in marked] == [
+        "README.md",
+        "components.md",
+        "levels.md",
+        "orderings.md",
+        "structures.md",
+    ]
     for path, text in marked.items():
-        assert len(re.findall(f"{MARKS}|{ORDERINGS}", text, re.S)) == 1, path
+        assert len(re.findall(f"{MARKS}|{ORDERINGS}|{PROBES}", text, re.S)) == 1, path
         assert text == with_tables(text), path
 
 

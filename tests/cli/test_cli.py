@@ -58,6 +58,16 @@ def test_orderings_are_counted_and_said_in_words(stan, tmp_path):
     assert "STAN is above mean pooling" in said and "No runs for 13: motions/stan" in said
 
 
+def test_levels_are_probed_kept_and_shown(stan, tmp_path):
+    asked = ("probe-levels", "--stills", "40", "--no-attentive", "--save", tmp_path, "--device", "cpu")
+    found = document(stan(*asked, "--json"))
+    assert len(found["rows"]) == 7 * 2 * 11 and "shape" in found["needs"]["scenes"]
+    assert (tmp_path / "probes" / "tiny.json").exists()
+    assert "patches, linear\ntarget" in stan(*asked)[1]
+    code, _, err = stan("probe-levels", "--backbone", "nothing")
+    assert code == 2 and "neither shipped" in err and err.count("\n") == 1
+
+
 def test_compare_is_paired_and_names_both_sides(stan, tmp_path):
     write_study(tmp_path, rows=("baseline", "stan"), seeds=(0, 1))
     found = document(stan("compare", "baseline", "components/stan", "--runs", tmp_path, "--json"))

@@ -14,6 +14,7 @@ from stan import experiments, results
 from stan.bench import store
 from stan.bench.fake_runs import experiment, write_probe, write_run, write_study
 from stan.results import reader
+from stan.results.level_probes import keep
 
 APP = Path(__file__).resolve().parents[2] / "dashboard" / "app.py"
 
@@ -393,6 +394,26 @@ def test_orderings_are_decided_from_the_readers_own_runs_alone(open_dashboard, r
     ]
     write_run(runs_root, replace(experiment("stan", 0), train=replace(experiment("stan", 0).train, lr=0.5)))
     assert "has runs of 2 configs" in texts(open_dashboard("orderings"))
+
+
+@pytest.mark.slow
+def test_levels_of_kept_probes_are_drawn_and_damaged_ones_named(open_dashboard, runs_root, monkeypatch):
+    monkeypatch.setattr("stan.results.level_probes.SHIPPED", runs_root / "none")
+    assert "No CLIP was probed yet" in texts(open_dashboard("levels"))
+    rows = [
+        {"level": level, "probe": "CLS, linear", "target": target, "score": 0.1 * level}
+        for level in range(3)
+        for target in ("x", "shape")
+    ]
+    keep(
+        runs_root,
+        {"backbone": "ViT-B-16", "pretrained": "openai", "date": "2026", "stills": 40, "rows": rows},
+    )
+    (runs_root / "probes" / "other.json").write_text("{")
+    page = open_dashboard("levels", clip="ViT-B-16/openai", suite="scenes")
+    assert table(page, "file")["file"].tolist() == ["other.json"]
+    (drawn,) = (json.loads(chart.proto.spec) for chart in page.get("plotly_chart"))
+    assert drawn["data"][0]["y"] == ["shape"]
 
 
 @pytest.mark.slow
