@@ -208,8 +208,9 @@ class Loader:
             changed = transforms.training(self._preprocessing.pixels, self._augmentation)
             return torch.as_tensor(changed(drawn, rng))[None]
         if self.views == 1:
-            frames = decode.decode(path, count).frames
-            return torch.as_tensor(transforms.evaluation(self._preprocessing.pixels)(frames))[None]
+            settings = self._preprocessing.pixels
+            frames = decode.decode(path, count, settings.scaling).frames
+            return torch.as_tensor(transforms.evaluation(settings)(frames))[None]
         passes, crops = self.views // CROPS, transforms.views(self._preprocessing.pixels, CROPS)
         frames = decode.decode(path, passes * count).frames
         return torch.as_tensor(np.concatenate([crops(frames[k::passes]) for k in range(passes)]))

@@ -11,6 +11,8 @@ from jaxtyping import Int
 from PIL import Image
 from torch import Tensor
 
+from stan.data.video.scaling import Scaling
+
 RESIZE_MODES = ("shortest", "longest", "squash")
 
 
@@ -42,6 +44,11 @@ class PixelSettings:
             raise ValueError(f"interpolation {self.interpolation!r}: choose one of {filters}")
         if self.resize_mode not in RESIZE_MODES:
             raise ValueError(f"resize_mode {self.resize_mode!r}: choose one of {', '.join(RESIZE_MODES)}")
+
+    @property
+    def scaling(self) -> Scaling:
+        """The part of these settings that takes no arithmetic on colours, for decoders."""
+        return Scaling(self.size, self.resize_mode, self.interpolation, self.fill_color)
 
     @property
     def saved(self) -> list[Any]:

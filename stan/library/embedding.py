@@ -7,9 +7,10 @@ width.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
+from contextlib import closing
 from dataclasses import dataclass
-from itertools import chain
+from itertools import chain, islice
 from pathlib import Path
 
 import numpy as np
@@ -26,9 +27,14 @@ SECONDS_PER_FRAME = 1.0
 """Length of a window per frame of the model, unless a length is given. MSR-VTT's clips last 10 to 30 s and are read as
 12 frames."""
 FRAMES_AT_ONCE = 64
-"""Number of frames of a long video that are held at a time, so that memory use stays constant."""
-BYTES_AT_ONCE = 256 << 20
-"""Bytes of decoded pictures that each reading-ahead thread requests at a time."""
+"""Number of frames of a long video that are embedded at a time, so that memory use stays constant."""
+PIECE = 128
+"""Most frames that one request decodes. Each piece of a film begins at a key frame, and what lies between that and its
+first frame is decoded twice."""
+PIXELS_AT_ONCE = 4 << 30
+"""Pixels of all frames between the first and the last that one request decodes: more would take it too long."""
+DECODERS = 4
+"""Most processes that decode one film."""
 PICTURES = {".png": "PNG", ".jpg": "JPEG", ".jpeg": "JPEG", ".webp": "WEBP", ".bmp": "BMP"}
 
 
@@ -84,13 +90,15 @@ def read(model: DualEncoder, path: str | Path, window: float) -> Iterator[Group]
     info = video_files.probe(path)
     count, starts = windows(info.duration, model.frames, window)
     sampled = video_files.sample(path, count)
+    prepare = evaluation(model.clip.pixels)
     pixels, done = torch.empty(0), 0
-    for group in _groups(starts, model.frames):
-        begin, end = starts[group[0]], starts[group[-1]] + model.frames
-        new = _decoded(model, info, sampled.indices[max(done, begin) : end])
-        shared = pixels[begin - done :] if begin < done else new[:0]
-        pixels, done = torch.cat([shared, new]), end
-        yield Group(float(info.duration), count, starts, group, pixels, sampled.times[begin:end], info.facts)
+    with closing(_squares(model, info, sampled.indices)) as squares:
+        for group in _groups(starts, model.frames):
+            begin, end = starts[group[0]], starts[group[-1]] + model.frames
+            new = torch.as_tensor(prepare(np.stack([*islice(squares, end - done)])))
+            pixels, done = torch.cat([pixels[begin - done :] if begin < done else new[:0], new]), end
+            times = sampled.times[begin:end]
+            yield Group(float(info.duration), count, starts, group, pixels, times, info.facts)
 
 
 def embed_groups(model: DualEncoder, groups: Iterator[Group]) -> FileEmbeddings:
@@ -130,13 +138,19 @@ def _groups(starts: list[int], frames: int) -> Iterator[range]:
     return (range(i, min(i + size, len(starts))) for i in range(0, len(starts), size))
 
 
-def _decoded(
-    model: DualEncoder, info: video_files.VideoInfo, indices: np.ndarray
-) -> Float[torch.Tensor, "F 3 S S"]:
-    most = max(1, BYTES_AT_ONCE // (3 * info.width * info.height))
-    prepare = evaluation(model.clip.pixels)
-    parts = [video_files.frames(info.path, indices[i : i + most]) for i in range(0, len(indices), most)]
-    return torch.cat([torch.as_tensor(prepare(part)) for part in parts])
+def _squares(model: DualEncoder, info: video_files.VideoInfo, indices: np.ndarray) -> Generator[np.ndarray]:
+    """Yield the frames as squares, uint8 (S, S, 3); several processes decode ahead, each another piece of the film.
+
+    Raises VideoError.
+    """
+    between = info.width * info.height * info.frames / len(indices)
+    most = min(PIECE, max(1, int(PIXELS_AT_ONCE / between)))
+    pieces = [indices[i : i + most] for i in range(0, len(indices), most)]
+    requests = [video_files.Request(info.path, piece, model.clip.pixels.scaling) for piece in pieces]
+    for piece in video_files.decode_many(requests, min(DECODERS, video_files.POOL.size)):
+        if isinstance(piece, video_files.VideoError):
+            raise piece
+        yield from piece.frames
 
 
 @torch.inference_mode()

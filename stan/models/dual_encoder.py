@@ -132,8 +132,9 @@ class DualEncoder(nn.Module):
         from stan.data.video.decode import decode
         from stan.data.video.transforms import evaluation  # only reading files needs decoders
 
-        clip, decoded = self.clip, decode(path, count or self.frames)
-        frames = evaluation(clip.pixels)(decoded.frames)
+        settings = self.clip.pixels
+        decoded = decode(path, count or self.frames, settings.scaling)
+        frames = evaluation(settings)(decoded.frames)
         return torch.as_tensor(frames), np.asarray(decoded.times)
 
 

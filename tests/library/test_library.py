@@ -255,7 +255,6 @@ def test_weighted_terms_are_added(filled, model):
 @pytest.mark.parametrize("at_once", [64, 4])
 def test_a_long_video_is_embedded_in_windows(tmp_path, model, monkeypatch, at_once):
     monkeypatch.setattr("stan.library.embedding.FRAMES_AT_ONCE", at_once)
-    monkeypatch.setattr("stan.library.embedding.BYTES_AT_ONCE", 100_000)  # three pictures
     clip = write_clip(tmp_path / "long.mp4", frames=39)  # 6.5 s
     embedded = embed(model, clip, window=2.0)
     grid, starts = 13, [0, 2, 4, 6, 8, 9]

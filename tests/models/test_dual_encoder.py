@@ -71,7 +71,8 @@ def test_files_are_decoded_and_prepared(model, monkeypatch, tmp_path):
         frames = np.full((4, 60, 80, 3), 127, np.uint8)
         times = [0.5, 1.5, 2.5, 3.5]
 
-    def decode(path, frames):
+    def decode(path, frames, scaling):
+        assert scaling == model.clip.pixels.scaling
         asked.append((path, frames))
         return Decoded
 

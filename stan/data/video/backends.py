@@ -11,8 +11,8 @@ import numpy as np
 
 from stan.data.video.choice import interlaced, passes_over
 from stan.data.video.container import Film, Refused, opened
-from stan.data.video.geometry import Size
 from stan.data.video.pictures import Pictures, deinterlaced
+from stan.data.video.scaling import Form, Scaling
 from stan.data.video.timeline import Timeline, decoded_in_order
 
 try:
@@ -24,21 +24,25 @@ if TYPE_CHECKING:
     from decord.ndarray import NDArray
 
 
-def by_decord(path: str, indices: np.ndarray, timeline: Timeline, size: Size | None) -> np.ndarray:
+def by_decord(path: str, indices: np.ndarray, timeline: Timeline, form: Form) -> np.ndarray:
     """Return read-only frames (T, H, W, 3) at the rising distinct `indices` of a film for which decord is right.
 
-    size: displayed (width, height); None: native size.
     Raises Refused if decord does not see the file as its packets describe it.
     """
     assert decord is not None
-    width, height = size or (-1, -1)
+    scaling = form if isinstance(form, Scaling) else None
+    width, height = form if isinstance(form, tuple) else (-1, -1)
     reader = decord.VideoReader(path, ctx=decord.cpu(0), width=width, height=height, num_threads=1)
     if len(reader) != len(timeline.pts):  # asking decord for a missing frame can loop for ever
         raise Refused(f"decord sees {len(reader)} frames where there are {len(timeline.pts)}")
     stamps = reader.get_frame_timestamp(indices)[:, 0]
     if not np.allclose(stamps, timeline.pts[indices] * float(timeline.time_base), rtol=1e-5, atol=1e-3):
         raise Refused("decord sees other time stamps")
-    return np.from_dlpack(_Shared(reader.get_batch(indices)))
+    if scaling is None:
+        return np.from_dlpack(_Shared(reader.get_batch(indices)))
+    # One by one: memory is for squares, not for whole pictures.
+    whole = (np.from_dlpack(_Shared(reader.get_batch([index]))) for index in indices.tolist())
+    return np.concatenate([scaling.squares(picture) for picture in whole])
 
 
 class _Shared:
@@ -54,18 +58,21 @@ class _Shared:
         return 1, 0  # DLPack's device for the processor's memory
 
 
-def by_pyav(path: str, indices: np.ndarray, timeline: Timeline, size: Size | None) -> np.ndarray:
+def by_pyav(path: str, indices: np.ndarray, timeline: Timeline, form: Form) -> np.ndarray:
     """Return frames as `by_decord` does, of any film. Raises Refused with the number of frames that do not decode."""
     assert timeline.first is not None
     wanted = timeline.pts[indices].tolist()
-    width, height = size or timeline.geometry.displayed
+    scaling = form if isinstance(form, Scaling) else None
+    size = form if isinstance(form, tuple) else timeline.geometry.displayed
+    width, height = size if scaling is None else (scaling.size, scaling.size)
     frames = np.empty((len(wanted), height, width, 3), np.uint8)
     ways = (True, False) if passes_over(timeline, indices) else (False,)
     for sparse in ways:  # of a damaged film, passing over pictures may lose others
-        pictures = Pictures(timeline.first, timeline.geometry, (width, height))
+        pictures = Pictures(timeline.first, timeline.geometry, size)
         places = {pts: place for place, pts in enumerate(wanted)}
         for frame in _decoded(path, wanted, timeline, sparse):
-            frames[places.pop(frame.pts)] = pictures(frame)
+            picture = pictures(frame)
+            frames[places.pop(frame.pts)] = picture if scaling is None else scaling.squares(picture[None])[0]
         if not places:
             return frames
     raise Refused(f"{len(places)} of {len(wanted)} frames cannot be decoded")

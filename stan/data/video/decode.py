@@ -20,6 +20,7 @@ import numpy as np
 
 from stan.data.video.facts import VideoFacts
 from stan.data.video.pool import POOL, WorkerDied
+from stan.data.video.scaling import Scaling
 
 
 class VideoError(ValueError):
@@ -102,7 +103,7 @@ class Request:
 
     path: str | Path
     indices: Sequence[int] | np.ndarray | int
-    size: int | None = None
+    size: int | Scaling | None = None
 
 
 def probe(path: str | Path, limits: Limits = DEFAULT) -> VideoInfo:
@@ -137,20 +138,21 @@ def sample(path: str | Path, count: int, limits: Limits = DEFAULT) -> Sample:
 def decode(
     path: str | Path,
     indices: Sequence[int] | np.ndarray | int,
-    size: int | None = None,
+    size: int | Scaling | None = None,
     rng: np.random.Generator | None = None,
     limits: Limits = DEFAULT,
 ) -> Decoded:
     """Return exact frames of the main video stream.
 
     indices: frame numbers in any order, also repeated; or a number of segments, equal in time, whose centre frames
-    are taken or, with `rng`, a random frame of each. size: pixels of the short side, with the aspect ratio kept; None
-    leaves the frames as they are.
+    are taken or, with `rng`, a random frame of each. size: pixels of the short side, with the aspect ratio kept; or the
+    scaling by which a CLIP makes squares, which then needn't be handed over whole; None leaves the frames as they are.
     Raises VideoError for whatever the file causes, ValueError for no indices or a size below 1.
     """
     count = int(indices) if isinstance(indices, (int, np.integer)) else None
     listed = None if count is not None else np.asarray(indices, dtype=np.int64).ravel().tolist()
-    if size is not None and size < 1 or listed == [] or count is not None and count < 1:
+    scaling, side = (size, None) if isinstance(size, Scaling) else (None, size)
+    if side is not None and side < 1 or listed == [] or count is not None and count < 1:
         raise ValueError(
             f"{_printable(path)}: ask for at least one frame of at least one pixel, not {indices}, {size}"
         )
@@ -159,7 +161,8 @@ def decode(
         "path": _checked(path),
         "count": count,
         "indices": listed,
-        "size": None if size is None else int(size),
+        "size": None if side is None else int(side),
+        "scaling": None if scaling is None else asdict(scaling),
         "seed": None if rng is None else int(rng.integers(2**63)),
     }
     header, frames = _ask(request, path, limits)
@@ -171,7 +174,7 @@ def decode(
 def frames(
     path: str | Path,
     indices: Sequence[int] | np.ndarray | int,
-    size: int | None = None,
+    size: int | Scaling | None = None,
     limits: Limits = DEFAULT,
 ) -> np.ndarray:
     """Return frames, uint8 (T, H, W, 3); arguments and errors are those of `decode`."""

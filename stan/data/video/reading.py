@@ -11,7 +11,7 @@ import numpy as np
 from stan.data.video import backends, choice, webp
 from stan.data.video.container import Refused
 from stan.data.video.facts import VideoFacts
-from stan.data.video.geometry import Size
+from stan.data.video.scaling import Form
 from stan.data.video.timeline import Timeline, read_timeline
 
 KEPT = 4
@@ -29,10 +29,10 @@ class Reading(Protocol):
         """When each frame is shown, (frames,) float64, in seconds from the start of the file."""
         ...
 
-    def read(self, indices: np.ndarray, size: Size | None, decoder: str) -> tuple[str, np.ndarray]:
+    def read(self, indices: np.ndarray, form: Form, decoder: str) -> tuple[str, np.ndarray]:
         """Return the decoder's name and frames (T, H, W, 3) at rising distinct `indices`. Raises Refused.
 
-        size: displayed (width, height); None: native. decoder: any, or pyav, which leaves decord out.
+        decoder: any, or pyav, which leaves decord out.
         """
         ...
 
@@ -61,26 +61,26 @@ class ByFFmpeg:
     def times(self) -> np.ndarray:
         return self.timeline.times
 
-    def read(self, indices: np.ndarray, size: Size | None, decoder: str) -> tuple[str, np.ndarray]:
+    def read(self, indices: np.ndarray, form: Form, decoder: str) -> tuple[str, np.ndarray]:
         """Return frames by the decoder that is right; by PyAV, too, where decord fails or repeats different frames."""
         plain = self.facts.decoder == "decord" and decoder != "pyav"
-        narrow = size is not None and min(size) < choice.NARROWEST
+        narrow = isinstance(form, tuple) and min(form) < choice.NARROWEST
         reason = ""
         if plain and not narrow and not choice.passes_over(self.timeline, indices):
             try:
-                frames = backends.by_decord(self.path, indices, self.timeline, size)
-                if self._repeats_are_real(frames, indices, size):
+                frames = backends.by_decord(self.path, indices, self.timeline, form)
+                if self._repeats_are_real(frames, indices, form):
                     return "decord", frames
             except MemoryError:
                 raise
             except Exception as error:
                 reason = error.reason if isinstance(error, Refused) else "decord failed"
         try:
-            return "pyav", backends.by_pyav(self.path, indices, self.timeline, size)
+            return "pyav", backends.by_pyav(self.path, indices, self.timeline, form)
         except Refused as refused:
             raise Refused("; ".join(filter(None, [reason, refused.reason])), refused.remedy) from refused
 
-    def _repeats_are_real(self, frames: np.ndarray, indices: np.ndarray, size: Size | None) -> bool:
+    def _repeats_are_real(self, frames: np.ndarray, indices: np.ndarray, form: Form) -> bool:
         """Return whether repeated frames are really equal.
 
         Still scenes repeat frames, but so does decord where a frame is damaged: PyAV decides which it is.
@@ -89,7 +89,7 @@ class ByFFmpeg:
         if not repeats.any():
             return True
         doubtful = np.flatnonzero(np.append(repeats, False) | np.insert(repeats, 0, False))
-        second = backends.by_pyav(self.path, indices[doubtful], self.timeline, size)
+        second = backends.by_pyav(self.path, indices[doubtful], self.timeline, form)
         places = {place: at for at, place in enumerate(doubtful.tolist())}
         return all(
             np.array_equal(second[places[i]], second[places[i] + 1]) for i in np.flatnonzero(repeats).tolist()

@@ -11,6 +11,7 @@ from stan.data.video import colour
 from stan.data.video.container import Refused
 from stan.data.video.facts import StreamFacts, VideoFacts
 from stan.data.video.geometry import Size
+from stan.data.video.scaling import Form, Scaling
 
 HEAD = 64
 _SHORTEST, _USUAL = 11, 100
@@ -49,15 +50,17 @@ class WebP:
         self.times = np.append(0.0, ends[:-1])
         self.facts = _facts(picture.size, alpha, self.times, float(ends[-1]))
 
-    def read(self, indices: np.ndarray, size: Size | None, decoder: str) -> tuple[str, np.ndarray]:
+    def read(self, indices: np.ndarray, form: Form, decoder: str) -> tuple[str, np.ndarray]:
         """Return frames over white; `decoder` is Pillow in any case."""
         frames = []
         with Image.open(self.path, formats=["WEBP"]) as picture:
             for index in indices.tolist():
                 picture.seek(index)
                 shown = colour.over_background(np.asarray(picture.convert("RGBA")))
-                if size is not None:
-                    shown = np.asarray(Image.fromarray(shown).resize(size, Image.Resampling.BILINEAR))
+                if isinstance(form, Scaling):
+                    shown = form.squares(shown[None])[0]
+                elif form is not None:
+                    shown = np.asarray(Image.fromarray(shown).resize(form, Image.Resampling.BILINEAR))
                 frames.append(shown)
         return "pillow", np.stack(frames)
 

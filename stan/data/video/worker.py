@@ -24,6 +24,7 @@ from stan.data.video import backends, webp
 from stan.data.video.container import BROKEN, Refused, in_words
 from stan.data.video.reading import Reading, reading
 from stan.data.video.sampling import segments, segments_in_time
+from stan.data.video.scaling import Form, Scaling
 
 _TEXT = (b"#EXTM3U", b"ffconcat", b"<?xml", b"<MPD", b"[playlist]", b"v=0", b"<!DOCTYPE", b"<html", b"#!")
 _PNG = b"\x89PNG"
@@ -97,15 +98,15 @@ def _decode(request: dict[str, Any]) -> tuple[dict[str, Any], np.ndarray]:
     film = _film(request)
     indices, times = _moments(request, film)
     distinct, places = np.unique(indices, return_inverse=True)
-    size = _size(request["size"], film.facts.displayed)
-    width, height = size or film.facts.displayed
+    form = _form(request, film.facts.displayed)
+    width, height = (form.size, form.size) if isinstance(form, Scaling) else form or film.facts.displayed
     needed = 3 * width * height * len(indices)
     if needed > request["limits"]["memory"] // 2:
         raise Refused(
             f"{len(indices)} frames of {width}x{height} need {needed >> 20} MiB",
             "ask for fewer or smaller frames",
         )
-    decoder, frames = film.read(distinct, size, request["decoder"])
+    decoder, frames = film.read(distinct, form, request["decoder"])
     header = {
         "shape": [len(indices), *frames.shape[1:]],
         "indices": indices.tolist(),
@@ -143,9 +144,11 @@ def _moments(request: dict[str, Any], film: Reading) -> tuple[np.ndarray, np.nda
     return indices, film.times[indices]
 
 
-def _size(short_side: int | None, displayed: tuple[int, int]) -> tuple[int, int] | None:
-    """Return the displayed (width, height) to decode to; None: native."""
-    if short_side is None:
+def _form(request: dict[str, Any], displayed: tuple[int, int]) -> Form:
+    """Return what the pictures are to be brought to."""
+    if request["scaling"] is not None:
+        return Scaling(**request["scaling"])
+    if (short_side := request["size"]) is None:
         return None
     width, height = displayed
     short = min(width, height)

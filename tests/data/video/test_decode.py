@@ -7,7 +7,9 @@ import av
 import numpy as np
 import pytest
 
+from stan.data.preprocessing import RESIZE_MODES, PixelSettings
 from stan.data.video import backends, decode, reading, timeline, worker
+from stan.data.video.transforms import evaluation
 from tests.support.painted_clips import painted, read, write
 
 
@@ -84,6 +86,17 @@ def test_size_is_the_short_side(tmp_path, size):
     decoded = decode.decode(write(tmp_path / "a.mp4", 9, (192, 96)), [1, 6], size)
     assert decoded.frames.shape == (2, size, 2 * size, 3)
     assert [read(frame) for frame in decoded.frames] == [1, 6]
+
+
+@pytest.mark.parametrize(("wanted", "decoder"), [([1, 20], "pyav"), (list(range(5, 21)), "decord")])
+@pytest.mark.parametrize("mode", RESIZE_MODES)
+def test_squares_are_those_of_whole_frames(tmp_path, mode, wanted, decoder):
+    clip = write(tmp_path / "a.mp4", 24, (192, 96))
+    settings = PixelSettings(resize_mode=mode, fill_color=9, size=48)
+    whole, squares = (decode.decode(clip, wanted, size) for size in (None, settings.scaling))
+    assert squares.decoder == decoder and squares.frames.shape == (len(wanted), 48, 48, 3)
+    prepare = evaluation(settings)
+    np.testing.assert_array_equal(prepare(squares.frames), prepare(whole.frames))
 
 
 def test_variable_rate_keeps_the_files_own_stamps(tmp_path):
@@ -163,7 +176,8 @@ def test_repeats_that_pyav_tells_apart_are_replaced(tmp_path, monkeypatch):
     monkeypatch.setattr(
         backends, "by_decord", lambda *_: np.stack([painted(3)] * 4)
     )  # what decord gives where frames are damaged
-    request = {"what": "decode", "path": str(clip), "count": 4, "indices": None, "size": None, "seed": None}
+    request = {"what": "decode", "path": str(clip), "count": 4, "indices": None, "seed": None}
+    request |= {"size": None, "scaling": None}
     limits = {"seconds": 9, "memory": 1 << 62, "pixels": 1 << 30, "duration": 100}
     monkeypatch.setattr(worker.resource, "setrlimit", lambda *_: None)
     header, frames = worker.answer({**request, "decoder": "any", "limits": limits})
