@@ -32,7 +32,7 @@ def relative(path: Path) -> str:
 
 
 def package(path: Path) -> str:
-    """The package of stan that a file belongs to: stan/data/video/decode.py -> data."""
+    """The package of stan that a file belongs to: stan/data/video/decoding.py -> data."""
     return path.relative_to(ROOT / "stan").parts[0].removesuffix(".py")
 
 

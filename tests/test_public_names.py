@@ -10,6 +10,8 @@ from types import ModuleType
 import pytest
 
 import stan
+from stan.data import video
+from stan.data.video import decoding
 
 
 @pytest.mark.parametrize(("name", "home"), sorted((stan._MODULES | stan._FORMER).items()))
@@ -55,6 +57,13 @@ def test_a_line_of_a_notebook_of_0_1_still_runs(line):
     found = eval(f"({wanted},)", names)
     assert len(found) == len(wanted.split(", "))
     assert all(callable(one) or isinstance(one, dict | ModuleType) for one in found)
+
+
+def test_what_was_the_module_of_videos_has_its_names():
+    assert video.__all__ == sorted(video.__all__)
+    assert all(getattr(video, name) is getattr(decoding, name) for name in video.__all__)
+    with pytest.raises(ImportError, match="decord_frames"):
+        exec("from stan.data.video import decord_frames")
 
 
 def test_nothing_else_is_found_under_those_names():

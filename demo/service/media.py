@@ -23,7 +23,7 @@ from starlette.routing import Route
 
 from demo.components.page import told
 from stan.common.locks import SharedLocks
-from stan.data.video import decode as video_files
+from stan.data.video import decoding as video_files
 from stan.data.video.transcode import shown, write_h264
 
 if TYPE_CHECKING:

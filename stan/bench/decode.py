@@ -15,7 +15,7 @@ import torch.nn.functional as F
 from jaxtyping import UInt8
 
 from stan import bench
-from stan.data.video import decode as video_files
+from stan.data.video import decoding as video_files
 from stan.data.video.sampling import segments
 from stan.library.prefetch import LocalIndexEngine, Task, Video
 from stan.library.sources import Source

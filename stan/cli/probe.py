@@ -38,8 +38,8 @@ def probe(
 
 
 def _told(file: Path) -> dict[str, Any]:
-    from stan.data.video.decode import VideoError
-    from stan.data.video.decode import probe as probed
+    from stan.data.video.decoding import VideoError
+    from stan.data.video.decoding import probe as probed
 
     try:
         return {"file": str(file), **asdict(probed(file).facts)}
@@ -52,7 +52,7 @@ def _draw(found: list[dict[str, Any]], model: str, target: Path) -> None:
     leave_out_unused()
     from stan import load_model
     from stan.common.plotting import save
-    from stan.data.video.decode import VideoError
+    from stan.data.video.decoding import VideoError
     from stan.explain.attention import shown
     from stan.explain.figures import contact_sheet
 

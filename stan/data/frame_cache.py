@@ -20,7 +20,7 @@ from jaxtyping import UInt8
 
 from stan.common.progress import Progress
 from stan.data.datasets import VideoSet
-from stan.data.video import decode
+from stan.data.video import decoding
 from stan.data.video.sampling import segments
 
 DECODING = 2
@@ -96,7 +96,7 @@ def _frames(path: Path, count: int, size: int) -> UInt8[np.ndarray, "N H W 3"]:
 
     Of a clip with a variable rate, repetitions stay: a frame that is shown for long is drawn as often.
     """
-    decoded = decode.decode(path, count, size)
+    decoded = decoding.decode(path, count, size)
     if not decoded.facts.constant_rate:
         return decoded.frames
     _, first = np.unique(decoded.indices, return_index=True)

@@ -26,7 +26,7 @@ from stan.data import prompts
 from stan.data.datasets import VideoSet
 from stan.data.frame_cache import FrameCache, frame_cache
 from stan.data.preprocessing import Preprocessing, token_ids
-from stan.data.video import decode, transforms
+from stan.data.video import decoding, transforms
 from stan.data.video.augmentation import AUGMENTATIONS
 
 
@@ -204,15 +204,15 @@ class Loader:
             if self._kept is not None:
                 drawn = self._kept.draw(index, count, rng)
             else:
-                drawn = decode.decode(path, count, self._decoded_size, rng).frames
+                drawn = decoding.decode(path, count, self._decoded_size, rng).frames
             changed = transforms.training(self._preprocessing.pixels, self._augmentation)
             return torch.as_tensor(changed(drawn, rng))[None]
         if self.views == 1:
             settings = self._preprocessing.pixels
-            frames = decode.decode(path, count, settings.scaling).frames
+            frames = decoding.decode(path, count, settings.scaling).frames
             return torch.as_tensor(transforms.evaluation(settings)(frames))[None]
         passes, crops = self.views // CROPS, transforms.views(self._preprocessing.pixels, CROPS)
-        frames = decode.decode(path, passes * count).frames
+        frames = decoding.decode(path, passes * count).frames
         return torch.as_tensor(np.concatenate([crops(frames[k::passes]) for k in range(passes)]))
 
     @property

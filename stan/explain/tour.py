@@ -15,7 +15,7 @@ from torch import Tensor
 
 from stan.config import DataConfig, ModelConfig
 from stan.data.splits import video_set
-from stan.data.video import decode as video_files
+from stan.data.video import decoding as video_files
 from stan.data.video.transforms import evaluation
 from stan.models.dual_encoder import DualEncoder, build
 from stan.models.factory import load_model

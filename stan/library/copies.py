@@ -14,7 +14,7 @@ from functools import cached_property
 from pathlib import Path
 
 from stan.common.locks import SharedLocks
-from stan.data.video.decode import VideoError
+from stan.data.video.decoding import VideoError
 from stan.library.sources import FetchLimits, OverLimit, RemoteSource, source_of
 from stan.library.store import Entry
 

@@ -18,7 +18,7 @@ import torch
 from jaxtyping import Float
 from PIL import Image, UnidentifiedImageError
 
-from stan.data.video import decode as video_files
+from stan.data.video import decoding as video_files
 from stan.data.video.facts import VideoFacts
 from stan.data.video.transforms import evaluation
 from stan.models.dual_encoder import DualEncoder

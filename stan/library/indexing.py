@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 
 from stan.common.progress import FileProgress
-from stan.data.video.decode import VideoError
+from stan.data.video.decoding import VideoError
 from stan.library.embedding import FileEmbeddings
 from stan.library.prefetch import IndexEngine, Task, Video
 from stan.library.sources import Addresses, FileState, Folder, Source

@@ -129,7 +129,7 @@ class DualEncoder(nn.Module):
 
         count: None for the model's own number. Raises VideoError (a ValueError) for a file that cannot be decoded.
         """
-        from stan.data.video.decode import decode
+        from stan.data.video.decoding import decode
         from stan.data.video.transforms import evaluation  # only reading files needs decoders
 
         settings = self.clip.pixels

@@ -16,7 +16,7 @@ from demo import app
 from demo.service.backend import Backend
 from demo.service.media import SHORT_SIDE
 from stan.config import ModelConfig
-from stan.data.video import decode
+from stan.data.video import decoding
 from stan.library import Library
 from stan.models.dual_encoder import build
 from tests.support import films
@@ -96,13 +96,13 @@ def test_what_is_played_is_what_was_embedded(folder, demo, open_page, name):
     address, ids = demo
     page = open_page(address)
     file = folder / "videos" / (name if name in FILMS else "mirrored.mp4")
-    info = decode.probe(file)
-    embedded = decode.sample(file, 5)
+    info = decoding.probe(file)
+    embedded = decoding.sample(file, 5)
     small = min(info.width, info.height, SHORT_SIDE)
     for index, seconds in zip(embedded.indices.tolist(), embedded.times.tolist(), strict=True):
         seen = page.evaluate(SEEN, [f"media/{ids[name]}.mp4", seconds + 0.002])
         picture = opened(seen["picture"])
-        wanted = decode.frames(file, [index], small)[0][: picture.shape[0], : picture.shape[1]]
+        wanted = decoding.frames(file, [index], small)[0][: picture.shape[0], : picture.shape[1]]
         assert seen["duration"] == pytest.approx(info.duration, abs=0.01)
         assert np.abs(picture.astype(int) - wanted).mean() < 7, (index, seconds)
 

@@ -5,7 +5,7 @@ import json
 import numpy as np
 from PIL import Image
 
-from stan.data.video import decode
+from stan.data.video import decoding
 from stan.data.video.facts import VideoFacts
 from stan.data.video.summary import summary
 from tests.support import films
@@ -18,7 +18,7 @@ def test_one_list_of_all_files_whatever_one_of_them_is(stan, tmp_path):
     code, out, err = stan("probe", film, tmp_path / "bad.mp4", tmp_path / "none.mp4", "--json")
     first, bad, none = json.loads(out)
     assert code == 1 and err == ""
-    assert VideoFacts.of({k: v for k, v in first.items() if k != "file"}) == decode.probe(film).facts
+    assert VideoFacts.of({k: v for k, v in first.items() if k != "file"}) == decoding.probe(film).facts
     assert (first["stored"], first["displayed"], first["rotation"]) == ([176, 144], [144, 235], 90)
     assert bad["file"].endswith("bad.mp4") and "no video file" in bad["error"]["reason"]
     assert none["error"]["reason"] == "there is no such file" and none["error"]["remedy"]
@@ -33,7 +33,7 @@ def test_the_text_names_what_people_ask_for(stan, tmp_path):
     assert "matrix bt601 (assumed)" in told["colours"] and "limited (assumed)" in told["colours"]
     assert told["size"] == "176x144 as stored; 176x144 as shown"
     assert told["rate"] == "24 frames, 25.000 a second on average, constant"
-    assert told["read"].startswith("by") and decode.probe(film).facts.decoder in told["read"]
+    assert told["read"].startswith("by") and decoding.probe(film).facts.decoder in told["read"]
 
 
 def test_every_correction_is_in_the_summary(tmp_path):
@@ -46,7 +46,7 @@ def test_every_correction_is_in_the_summary(tmp_path):
         aspect=films.Fraction(2, 1),
         patch=films.with_matrix("transposed"),
     )
-    facts = decode.probe(film.write(tmp_path)).facts
+    facts = decoding.probe(film.write(tmp_path)).facts
     told = summary(facts)
     assert told["HDR"].startswith("PQ") and "10 bit" in told["codec"]
     assert told["size"] == "176x144 as stored, pixels of 2:1; 144x352 as shown"

@@ -16,7 +16,7 @@ from stan.data import loader as loading
 from stan.data.datasets import VideoItem, VideoSet
 from stan.data.frame_cache import frame_cache
 from stan.data.loader import Loader
-from stan.data.video import decode as video
+from stan.data.video import decoding as video
 from stan.data.world.writer import encode
 from stan.evaluation import splits
 from stan.models.backbones import load_clip

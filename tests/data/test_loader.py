@@ -15,7 +15,7 @@ from stan.data import loader as loading
 from stan.data.datasets import VideoItem, VideoSet
 from stan.data.loader import Loader, order
 from stan.data.preprocessing import token_ids
-from stan.data.video import decode, transforms
+from stan.data.video import decoding, transforms
 from stan.data.world.writer import encode
 from stan.models import level_cache as level_files
 from stan.models.backbones import load_clip
@@ -63,7 +63,7 @@ def test_a_clip_is_drawn_alike_in_any_batch(clip, videos):
 
 def test_without_draw_it_is_the_evaluation_transform(clip, videos):
     batch = Loader(videos, clip.preprocessing, DATA, augment=True).batch([2])
-    prepared = transforms.evaluation(clip.pixels)(decode.frames(videos.clips[2].path, 4))
+    prepared = transforms.evaluation(clip.pixels)(decoding.frames(videos.clips[2].path, 4))
     assert torch.equal(batch["video"][0], torch.as_tensor(prepared))
 
 
@@ -89,7 +89,7 @@ def test_three_views_lie_side_by_side(clip, videos):
 def test_several_clips_of_three_crops_take_frames_of_their_own(clip, videos):
     batch = Loader(videos, clip.preprocessing, DATA, views=12).batch([2])
     assert batch["video"].shape[:2] == (12, 4)
-    denser = decode.frames(videos.clips[2].path, 16)
+    denser = decoding.frames(videos.clips[2].path, 16)
     crops = transforms.views(clip.pixels)(denser[1::4])
     assert torch.equal(batch["video"][3:6], torch.as_tensor(crops))  # the second clip
 
@@ -138,7 +138,7 @@ def test_a_broken_video_is_named(clip, videos, tmp_path):
     loader = Loader(
         replace(videos, clips=(*videos.clips[:1], VideoItem("x", broken, ("a",)))), clip.preprocessing, DATA
     )
-    with pytest.raises(decode.VideoError, match="broken.mp4"):
+    with pytest.raises(decoding.VideoError, match="broken.mp4"):
         list(loader.in_order(2))
 
 
@@ -172,8 +172,8 @@ def test_a_method_that_changes_the_first_tokens_has_those_as_its_level(clip, vid
 
 def test_levels_are_computed_once_and_by_one_of_two(clip, videos, tmp_path, monkeypatch):
     decoded = []
-    plain = decode.decode
-    monkeypatch.setattr(loading.decode, "decode", lambda *a, **k: decoded.append(a) or plain(*a, **k))
+    plain = decoding.decode
+    monkeypatch.setattr(loading.decoding, "decode", lambda *a, **k: decoded.append(a) or plain(*a, **k))
     loaders = [Loader(videos, clip.preprocessing, DATA) for _ in range(2)]
     threads = [threading.Thread(target=cache_levels, args=(x, tmp_path, tower(clip))) for x in loaders]
     for thread in threads:
@@ -188,7 +188,7 @@ def test_levels_are_computed_once_and_by_one_of_two(clip, videos, tmp_path, monk
 
 def test_batches_are_prepared_as_the_clip_says(clip, videos):
     squashed = replace(clip.preprocessing, pixels=replace(clip.pixels, resize_mode="squash", mean=(0.5,) * 3))
-    expected = transforms.evaluation(squashed.pixels)(decode.frames(videos.clips[2].path, 4))
+    expected = transforms.evaluation(squashed.pixels)(decoding.frames(videos.clips[2].path, 4))
     assert np.array_equal(Loader(videos, squashed, DATA).batch([2])["video"][0], expected)
     assert all(
         np.array_equal(view, expected) for view in Loader(videos, squashed, DATA, views=3).batch([2])["video"]

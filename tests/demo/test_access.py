@@ -17,7 +17,7 @@ from demo.service import access
 from demo.service.backend import Backend, open_library
 from demo.service.media import Proxies
 from demo.service.search_request import SearchRequest
-from stan.data.video.decode import VideoError
+from stan.data.video.decoding import VideoError
 from tests.support.fake_calls import ID, OTHER, calls, refuse
 from tests.support.played import shown
 from tests.support.small_clips import write_clip

@@ -17,8 +17,8 @@ from demo.service.backend import Backend
 from demo.service.media import MOST, PART, PICTURE, PICTURES, STEP, Proxies
 from demo.service.search_request import SearchRequest
 from stan.config import ModelConfig
-from stan.data.video import decode
-from stan.data.video.decode import VideoError
+from stan.data.video import decoding
+from stan.data.video.decoding import VideoError
 from stan.library import Library
 from stan.models.dual_encoder import build
 from tests.support import films, painted_clips
@@ -113,9 +113,9 @@ def test_a_broken_video_leaves_nothing_behind(tmp_path, kind):
 
 def assert_alike(clip: Path, folder: Path) -> None:
     """Assert that the proxy shows the decoder's pictures at the decoder's times, the first one from 0 on."""
-    info = decode.probe(clip)
+    info = decoding.probe(clip)
     small = min(info.width, info.height, media.SHORT_SIDE)
-    embedded = decode.decode(clip, range(info.frames), small)
+    embedded = decoding.decode(clip, range(info.frames), small)
     played = shown(Proxies(folder / "proxies")(clip, "mp4"))
     assert played.times[0] == 0 and played.times[1:] == pytest.approx(embedded.times[1:], abs=1e-4)
     assert played.end == pytest.approx(embedded.times[0] + info.duration, abs=1e-3)
@@ -173,7 +173,7 @@ def test_a_film_that_starts_after_its_sound_is_played_where_it_was_embedded(tmp_
         tone.sample_rate = 8000
         container.mux(sound.encode(tone))
         container.mux([*film.encode(), *sound.encode()])
-    assert decode.decode(clip, [0, 4]).times == pytest.approx([2, 2.4], abs=0.02)
+    assert decoding.decode(clip, [0, 4]).times == pytest.approx([2, 2.4], abs=0.02)
     assert_alike(clip, tmp_path)
 
 

@@ -26,8 +26,8 @@ from demo.tabs import attention as attention_tab
 from demo.tabs import explanation, frame_order, inside, recognise, search
 from demo.tabs import library as library_tab
 from stan.common.jobs import Job
-from stan.data.video import decode
-from stan.data.video.decode import VideoError
+from stan.data.video import decoding
+from stan.data.video.decoding import VideoError
 from tests.support import fake_calls
 from tests.support.fake_calls import HOSTILE, ID, OTHER, calls, refuse, results
 from tests.support.small_clips import write_clip
@@ -361,7 +361,7 @@ def test_without_a_measurement_the_page_says_what_to_do(video, query, says):
 
 
 def test_the_record_of_a_file_is_shown_or_said_to_be_unknown(tmp_path):
-    facts = decode.probe(write_clip(tmp_path / "a.mp4")).facts
+    facts = decoding.probe(write_clip(tmp_path / "a.mp4")).facts
     hostile = replace(facts, container=HOSTILE, warnings=(HOSTILE,))
     told = library_tab.record(calls(facts=lambda *_: hostile), "mine", ID)
     assert "112x96 as stored" in told and "h264" in told and facts.reason in html.unescape(told)

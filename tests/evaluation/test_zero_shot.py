@@ -11,7 +11,7 @@ import torch.nn.functional as F
 
 from stan.config import ModelConfig
 from stan.data import label_sets, prompts
-from stan.data.video import decode as video_files
+from stan.data.video import decoding as video_files
 from stan.evaluation import zero_shot
 from stan.evaluation.zero_shot import (
     EmbeddedVideo,

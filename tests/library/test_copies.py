@@ -6,7 +6,7 @@ import threading
 
 import pytest
 
-from stan.data.video.decode import VideoError
+from stan.data.video.decoding import VideoError
 from stan.library import copies, sources
 from stan.library.copies import Copies
 from stan.library.sources import Addresses, FetchLimits

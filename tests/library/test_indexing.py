@@ -14,7 +14,7 @@ import lancedb
 import pyarrow as pa
 import pytest
 
-from stan.data.video.decode import VideoError
+from stan.data.video.decoding import VideoError
 from stan.library import scan as folders
 from stan.library import store as stores
 from stan.library.indexing import update

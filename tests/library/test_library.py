@@ -12,7 +12,7 @@ import torch
 from PIL import Image
 
 from stan.config import ModelConfig
-from stan.data.video import decode as video_files
+from stan.data.video import decoding as video_files
 from stan.data.video.transforms import evaluation
 from stan.library import Library
 from stan.library.embedding import embed

@@ -11,7 +11,7 @@ from types import SimpleNamespace
 import fsspec
 import pytest
 
-from stan.data.video.decode import VideoError
+from stan.data.video.decoding import VideoError
 from stan.library import sources
 from stan.library.indexing import update
 from stan.library.prefetch import READERS, LocalIndexEngine, Task

@@ -62,7 +62,7 @@ def test_every_parameter_learns(model):
 
 def test_files_are_decoded_and_prepared(model, monkeypatch, tmp_path):
     """The decoder and the transforms have their own tests: here only what is asked of them."""
-    from stan.data.video import decode as video
+    from stan.data.video import decoding as video
     from stan.data.video import transforms
 
     asked = []

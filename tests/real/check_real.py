@@ -18,7 +18,7 @@ import numpy as np
 
 from stan.data.datasets import SETS, SPLITS, Annotations, DataSet, kinetics, something
 from stan.data.datasets.files import EXTENSIONS, Absent
-from stan.data.video import decode
+from stan.data.video import decoding
 from stan.data.video.pool import POOL
 
 ASKED = 12
@@ -60,7 +60,7 @@ def _with_square_pixels(frame: av.VideoFrame, stream: av.VideoStream) -> np.ndar
 def check_exact(path: Path) -> str:
     """Compare probe and frames with the reference; return a summary."""
     times, frames = reference(path)
-    info, decoded = decode.probe(path), decode.decode(path, ASKED)
+    info, decoded = decoding.probe(path), decoding.decode(path, ASKED)
     height, width = frames[0].shape[:2]
     require(info.frames == len(frames), f"{info.frames} frames, {len(frames)} expected")
     require(
@@ -74,7 +74,7 @@ def check_exact(path: Path) -> str:
         for i, frame in zip(decoded.indices, decoded.frames, strict=True)
     ]
     require(max(apart) < CLOSE, f"a frame is {max(apart):.1f} from the reference")
-    small = decode.decode(path, ASKED, 64)
+    small = decoding.decode(path, ASKED, 64)
     require(min(small.frames.shape[1:3]) == 64, f"short side 64 gave {small.frames.shape}")
     turn = f", turned by {info.rotation}" if info.rotation else ""
     return f"{info.frames} frames, {width}x{height}{turn}, {info.duration:.2f} s, {info.codec}, by {decoded.decoder}"
@@ -83,8 +83,8 @@ def check_exact(path: Path) -> str:
 def check_hostile(path: Path) -> str:
     """Require one clear VideoError, or the frames of the reference; return a summary."""
     try:
-        decode.decode(path, ASKED)
-    except decode.VideoError as error:
+        decoding.decode(path, ASKED)
+    except decoding.VideoError as error:
         require(bool(error.reason and error.remedy) and "\n" not in str(error), f"unclear error {error!r}")
         return f"VideoError: {error.reason}; {error.remedy}"
     return check_exact(path)
@@ -167,7 +167,7 @@ def main() -> int:
     checks += [annotations(arguments.annotations)] if arguments.annotations else []
     looked, wrong = run(chain.from_iterable(checks))
     workers = len(POOL.pids)
-    decode.close()
+    decoding.close()
     left = remaining_children()
     print(f"{looked} files, {wrong} wrong; {workers} decoding processes ended, {len(left)} left behind")
     return int(wrong > 0 or bool(left) or looked == 0)

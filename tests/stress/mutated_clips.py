@@ -23,8 +23,8 @@ from typing import NamedTuple
 import numpy as np
 import psutil
 
-from stan.data.video import decode
-from stan.data.video.decode import Limits, VideoError
+from stan.data.video import decoding
+from stan.data.video.decoding import Limits, VideoError
 from stan.data.video.pool import POOL
 from tests.data.video.truth_table import KINDS
 from tests.support import films
@@ -133,8 +133,8 @@ def damaged(number: int, seed: int, kinds: dict[str, bytes]) -> tuple[str, bytes
 def outcome(path: Path) -> str:
     """Return what became of the film in a few words; whatever is not right begins with FAULT."""
     try:
-        info = decode.probe(path, LIMITS)
-        decoded = decode.decode(path, FRAMES, SIZE, limits=LIMITS)
+        info = decoding.probe(path, LIMITS)
+        decoded = decoding.decode(path, FRAMES, SIZE, limits=LIMITS)
     except VideoError as error:
         return error.reason.partition(" (")[0] if "decoding process" in error.reason else "refused"
     except Exception as error:

@@ -18,8 +18,8 @@ from filelock import FileLock
 from stan.common.files import write_json
 from stan.common.progress import Progress
 from stan.data.datasets import VideoSet
-from stan.data.video import decode
-from stan.data.video.decode import VideoError
+from stan.data.video import decoding
+from stan.data.video.decoding import VideoError
 from stan.data.video.pool import POOL
 
 FRAMES_AT_ONCE = 256
@@ -28,11 +28,11 @@ SHORT_SIDE = 64
 """Short side, in pixels, of frames that are decoded only to see whether they can be."""
 
 
-def chunks(path: Path, size: int | None = None, at_once: int = FRAMES_AT_ONCE) -> Iterator[decode.Decoded]:
+def chunks(path: Path, size: int | None = None, at_once: int = FRAMES_AT_ONCE) -> Iterator[decoding.Decoded]:
     """Yield every frame of the file, in order, `at_once` at a time. Raises VideoError."""
-    total = decode.probe(path).frames
+    total = decoding.probe(path).frames
     for start in range(0, total, at_once):
-        yield decode.decode(path, np.arange(start, min(start + at_once, total)), size)
+        yield decoding.decode(path, np.arange(start, min(start + at_once, total)), size)
 
 
 def fault(path: Path, frames: int | None = None) -> VideoError | None:
@@ -45,7 +45,7 @@ def fault(path: Path, frames: int | None = None) -> VideoError | None:
             for _ in chunks(path, SHORT_SIDE):
                 pass
         else:
-            decode.decode(path, frames, SHORT_SIDE)
+            decoding.decode(path, frames, SHORT_SIDE)
     except VideoError as error:
         return error
     return None

@@ -21,7 +21,7 @@ from stan.common.progress import Progress
 from stan.data import datasets
 from stan.data.datasets import SETS, SPLITS, Annotations, DataSet, prepared
 from stan.data.datasets.files import VideoFolder
-from stan.data.video.decode import VideoError
+from stan.data.video.decoding import VideoError
 from stan.data.video.pool import POOL
 from stan.data.video.transcode import ENCODING, is_small, transcode
 

@@ -17,7 +17,7 @@ from av.video.reformatter import ColorRange, Colorspace
 from jaxtyping import UInt8
 
 from stan.data.datasets.broken import chunks
-from stan.data.video import decode
+from stan.data.video import decoding
 
 ENCODING = {"crf": "21", "preset": "medium", "threads": "1", "bf": "0", "g": "24", "mbtree": "0"}
 """Almost indistinguishable to the eye; about one key frame per second, so that single frames are reached quickly."""
@@ -30,7 +30,7 @@ BT709 = 1
 
 def is_small(path: Path, size: int) -> bool:
     """Return whether the short side is `size` pixels or fewer, so that nothing needs to shrink. Raises VideoError."""
-    info = decode.probe(path)
+    info = decoding.probe(path)
     return min(info.width, info.height) <= size
 
 
@@ -39,7 +39,7 @@ def transcode(source: Path, target: Path, size: int) -> None:
 
     Nothing is enlarged, and both sides are even. Raises VideoError for a source that does not give all its frames.
     """
-    part, info = target.with_name(f".{target.name}.part"), decode.probe(source)
+    part, info = target.with_name(f".{target.name}.part"), decoding.probe(source)
     shrunk = size if min(info.width, info.height) > size else None
     try:
         write_h264(part, shown(chunks(source, shrunk, FRAMES_AT_ONCE)), info.duration, ENCODING)
@@ -48,7 +48,7 @@ def transcode(source: Path, target: Path, size: int) -> None:
         part.unlink(missing_ok=True)
 
 
-def shown(parts: Iterable[decode.Decoded]) -> Iterator[tuple[np.ndarray, float]]:
+def shown(parts: Iterable[decoding.Decoded]) -> Iterator[tuple[np.ndarray, float]]:
     """Yield each decoded picture with the second from which it is shown."""
     for part in parts:
         yield from zip(part.frames, part.times.tolist(), strict=True)

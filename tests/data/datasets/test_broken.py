@@ -13,7 +13,7 @@ from stan import results
 from stan.config import with_parts
 from stan.data.datasets import broken, load
 from stan.data.datasets.broken import fault, without_broken
-from stan.data.video.decode import VideoError
+from stan.data.video.decoding import VideoError
 from stan.models import checkpoint
 from stan.training import trainer as training
 from stan.training.trainer import CHECKPOINT, train

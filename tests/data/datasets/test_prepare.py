@@ -12,7 +12,7 @@ from stan.data.datasets import SETS, SPLITS, load
 from stan.data.datasets import prepare as preparing
 from stan.data.datasets.check import check, digest
 from stan.data.datasets.prepare import prepare
-from stan.data.video import decode
+from stan.data.video import decoding
 from stan.data.video import transcode as transcoding
 from stan.data.video.transcode import ENCODING, transcode, write_h264
 from tests.support import painted_clips
@@ -67,7 +67,7 @@ def test_transcoding_shrinks_copies_and_goes_on(tmp_path, monkeypatch):
     before = originals(root)
     report = prepare("didemo", root, out, size=100)
     assert report["made"] == 3 and "costs accuracy" in report["warning"] and originals(root) == before
-    shapes = {p.name: decode.frames(p, [0]).shape[1:3] for p in (out / "videos").rglob("*.mp4")}
+    shapes = {p.name: decoding.frames(p, [0]).shape[1:3] for p in (out / "videos").rglob("*.mp4")}
     assert shapes == {"train.mp4": (100, 120), "val.mp4": (120, 100), "test.mp4": (80, 96)}
     assert digest(out / "videos/test.mp4") == digest(root / "videos/test.mp4")  # small already
     made = originals(out / "videos")
@@ -95,7 +95,7 @@ def test_an_interrupted_file_is_made_anew(tmp_path, monkeypatch):
     assert not list((out / "videos").rglob("*train*")) and not (out / "manifest.json").exists()
     monkeypatch.undo()
     assert prepare("didemo", root, out, size=100)["skipped"] == []
-    assert len(decode.decode(out / "videos/train.mp4", np.arange(10)).times) == 10
+    assert len(decoding.decode(out / "videos/train.mp4", np.arange(10)).times) == 10
 
 
 def test_a_broken_video_is_skipped_with_its_reason(tmp_path):
@@ -110,7 +110,7 @@ def test_transcoded_frames_are_the_same_at_the_same_times(tmp_path):
     stamps = [0, 40, 100, 300, 340, 1000, 1040, 1500]
     source = painted_clips.write(tmp_path / "a.mkv", len(stamps), (192, 160), stamps=stamps, rotation=0)
     transcode(source, tmp_path / "b.mp4", 80)
-    before, after = (decode.decode(tmp_path / name, np.arange(len(stamps))) for name in ("a.mkv", "b.mp4"))
+    before, after = (decoding.decode(tmp_path / name, np.arange(len(stamps))) for name in ("a.mkv", "b.mp4"))
     assert [painted_clips.read(picture) for picture in after.frames] == list(range(len(stamps)))
     assert np.allclose(before.times, after.times, atol=2e-3) and after.frames.shape[1:3] == (80, 96)
     assert list(tmp_path.glob(".*")) == []
@@ -129,7 +129,7 @@ def test_a_transcoded_file_says_what_its_colours_are(tmp_path):
 def test_odd_sides_become_even(tmp_path):
     source = painted_clips.write(tmp_path / "a.mp4", 3, (97, 81))
     transcode(source, tmp_path / "b.mp4", 100)
-    assert decode.frames(tmp_path / "b.mp4", [0]).shape[1:3] == (80, 96)
+    assert decoding.frames(tmp_path / "b.mp4", [0]).shape[1:3] == (80, 96)
 
 
 def test_changed_files_are_found_by_the_manifest(tmp_path, monkeypatch):

@@ -6,7 +6,7 @@ from fractions import Fraction
 import numpy as np
 import pytest
 
-from stan.data.video import decode, key_frames
+from stan.data.video import decoding, key_frames
 from stan.data.video.colour import colour, over_background, tone_curve
 from stan.data.video.crops import _aperture, _elements_inside
 from stan.data.video.facts import VideoFacts
@@ -17,7 +17,7 @@ from tests.support.films import Film
 
 
 def facts(film: Film, folder) -> VideoFacts:
-    return decode.probe(film.write(folder)).facts
+    return decoding.probe(film.write(folder)).facts
 
 
 def test_a_plain_film(tmp_path):
@@ -51,8 +51,8 @@ def test_a_film_that_needs_much(tmp_path):
 
 def test_the_record_comes_with_the_frames(tmp_path):
     path = films.write_side_by_side(tmp_path / "film.mkv", [Film(size=(96, 80)), Film()], 1)
-    decoded = decode.decode(path, 2)
-    assert decoded.facts == decode.probe(path).facts and decoded.facts.stream == 1
+    decoded = decoding.decode(path, 2)
+    assert decoded.facts == decoding.probe(path).facts and decoded.facts.stream == 1
     assert (
         decoded.decoder == decoded.facts.decoder == "pyav" and decoded.facts.reason == "it has several films"
     )
@@ -81,7 +81,7 @@ def test_two_fields_are_not_woven(tmp_path, name, codec):
 
     options = {"b": "20M", "g": "12", "flags": "+ildct+ilme", "field_order": "tt"}
     film = Moving(name=name, codec=codec, options=options, frames=12)
-    decoded = decode.decode(film.write(tmp_path), [5, 8])
+    decoded = decoding.decode(film.write(tmp_path), [5, 8])
     assert decoded.facts.interlaced and "deinterlaced" in decoded.facts.corrections
     for index, frame in zip([5, 8], decoded.frames, strict=True):
         assert combs(frame) < combs(film.picture(index)) / 4

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from stan.data.video import decode
+from stan.data.video import decoding
 from tests.support import films
 from tests.support.films import Film
 
@@ -19,6 +19,6 @@ def test_red_green_and_blue_stay_what_they_are(tmp_path, transfer, size):
         transfer=transfer,
         corners=[*map(tuple, colours), (128, 128, 128)],
     )
-    shown = films.corners(decode.frames(film.write(tmp_path), [1], size)[0])
+    shown = films.corners(decoding.frames(film.write(tmp_path), [1], size)[0])
     strong, weak = shown[:3][colours > 0], shown[:3][colours == 0]
     assert strong.min() > 100 and weak.max() < 10 and np.ptp(shown[3]) < 3

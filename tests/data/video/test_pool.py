@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from stan.data.video import decode
+from stan.data.video import decoding
 from stan.data.video.pool import POOL, Pool, WorkerDied
 from tests.support.painted_clips import read, write
 
@@ -28,33 +28,33 @@ def running(pid: int) -> bool:
 @pytest.mark.slow
 def test_a_worker_over_its_time_is_killed_and_replaced(tmp_path):
     clip = write(tmp_path / "a.mp4", 200, (320, 240))
-    decode.probe(clip)
+    decoding.probe(clip)
     before = set(POOL.pids)
-    with pytest.raises(decode.VideoError, match="longer than its limit of time"):
-        decode.decode(clip, 2, limits=decode.Limits(seconds=1e-6))
+    with pytest.raises(decoding.VideoError, match="longer than its limit of time"):
+        decoding.decode(clip, 2, limits=decoding.Limits(seconds=1e-6))
     gone = before - set(POOL.pids)
     assert gone and not any(running(pid) for pid in gone)
-    assert decode.frames(clip, 2).shape == (2, 240, 320, 3)
+    assert decoding.frames(clip, 2).shape == (2, 240, 320, 3)
 
 
 def test_an_idle_worker_that_dies_is_not_missed(tmp_path):
     clip = write(tmp_path / "a.mp4")
-    decode.probe(clip)
+    decoding.probe(clip)
     for pid in POOL.pids:
         os.kill(pid, signal.SIGKILL)
     while any(_lives(pid) for pid in POOL.pids):
         time.sleep(0.01)
-    assert decode.decode(clip, 20).decoder == "decord"
+    assert decoding.decode(clip, 20).decoder == "decord"
 
 
 def test_a_worker_killed_amid_a_call_leaves_the_call_to_pyav(tmp_path):
     clip = write(tmp_path / "a.mp4", 40)
-    decode.close()
-    decode.probe(clip)
+    decoding.close()
+    decoding.probe(clip)
     (pid,) = POOL.pids
     os.kill(pid, signal.SIGSTOP)  # so that the call is surely under way when the worker dies
     found = []
-    caller = threading.Thread(target=lambda: found.append(decode.decode(clip, [3, 30])))
+    caller = threading.Thread(target=lambda: found.append(decoding.decode(clip, [3, 30])))
     caller.start()
     time.sleep(0.2)
     os.kill(pid, signal.SIGKILL)
@@ -74,7 +74,7 @@ def test_many_threads_share_the_workers(tmp_path):
     clip = write(tmp_path / "a.mp4", 30)
     found: dict[int, int] = {}
     threads = [
-        threading.Thread(target=lambda i=i: found.update({i: read(decode.frames(clip, [i])[0])}))
+        threading.Thread(target=lambda i=i: found.update({i: read(decoding.frames(clip, [i])[0])}))
         for i in range(20)
     ]
     for thread in threads:
@@ -87,20 +87,22 @@ def test_many_threads_share_the_workers(tmp_path):
 def test_many_videos_come_in_order_and_errors_in_their_place(tmp_path):
     clips = [write(tmp_path / f"{i}.mp4", i + 1) for i in range(12)]
     clips[5] = tmp_path / "none.mp4"
-    found = list(decode.decode_many([decode.Request(clip, [i]) for i, clip in enumerate(clips)], workers=2))
-    assert isinstance(found.pop(5), decode.VideoError)
+    found = list(
+        decoding.decode_many([decoding.Request(clip, [i]) for i, clip in enumerate(clips)], workers=2)
+    )
+    assert isinstance(found.pop(5), decoding.VideoError)
     assert [read(decoded.frames[0]) for decoded in found] == [0, 1, 2, 3, 4, 6, 7, 8, 9, 10, 11]
 
 
 def test_reading_many_may_stop_early(tmp_path):
     clip = write(tmp_path / "a.mp4")
-    many = decode.decode_many(decode.Request(clip, [i % 20]) for i in range(10**9))
+    many = decoding.decode_many(decoding.Request(clip, [i % 20]) for i in range(10**9))
     assert [read(next(many).frames[0]) for _ in range(3)] == [0, 1, 2]
     many.close()
 
 
 def test_errors_travel_between_processes():
-    error = decode.VideoError("a\udcff.mp4", "is empty", "fetch it again")
+    error = decoding.VideoError("a\udcff.mp4", "is empty", "fetch it again")
     copy = pickle.loads(pickle.dumps(error))
     assert (copy.path, copy.reason, copy.remedy) == (error.path, error.reason, error.remedy)
     str(copy).encode()
@@ -114,7 +116,7 @@ def script(code: str, *arguments: object) -> subprocess.CompletedProcess:
 
 def test_an_unguarded_script_decodes_without_torch_and_leaves_no_process(tmp_path):
     code = (
-        "import sys; from stan.data.video import decode as video; from stan.data.video.pool import POOL\n"
+        "import sys; from stan.data.video import decoding as video; from stan.data.video.pool import POOL\n"
         "video.frames(sys.argv[1], 2); print(*POOL.pids, 'torch' in sys.modules)"
     )
     done = script(code, write(tmp_path / "a.mp4"))
@@ -129,7 +131,7 @@ def test_workers_do_not_load_torch():
 
 def test_a_forked_child_has_workers_of_its_own(tmp_path):
     code = (
-        "import os, sys; from stan.data.video import decode as video; from stan.data.video.pool import POOL\n"
+        "import os, sys; from stan.data.video import decoding as video; from stan.data.video.pool import POOL\n"
         "video.frames(sys.argv[1], 2); own = POOL.pids; child = os.fork()\n"
         "if child == 0:\n"
         "    video.frames(sys.argv[1], 2); apart = not set(own) & set(POOL.pids); video.close(); os._exit(not apart)\n"
@@ -140,7 +142,7 @@ def test_a_forked_child_has_workers_of_its_own(tmp_path):
 
 def test_workers_end_when_the_asking_process_is_killed(tmp_path):
     code = (
-        "import os, signal, sys; from stan.data.video import decode as video; from stan.data.video.pool import POOL\n"
+        "import os, signal, sys; from stan.data.video import decoding as video; from stan.data.video.pool import POOL\n"
         "video.frames(sys.argv[1], 2); print(*POOL.pids, flush=True); os.kill(os.getpid(), signal.SIGKILL)"
     )
     pid = int(script(code, write(tmp_path / "a.mp4")).stdout)
@@ -157,7 +159,7 @@ def _lives(pid: int) -> bool:
 
 
 def test_no_worker_stays_after_closing(tmp_path):
-    decode.probe(write(tmp_path / "a.mp4"))
+    decoding.probe(write(tmp_path / "a.mp4"))
     pids = POOL.pids
-    decode.close()
+    decoding.close()
     assert pids and POOL.pids == [] and not any(running(pid) for pid in pids)

@@ -15,7 +15,7 @@ from pathlib import Path
 
 import numpy as np
 
-from stan.data.video import backends, decode
+from stan.data.video import backends, decoding
 from stan.data.video.timeline import read_timeline
 from tests.support import films
 from tests.support.films import Film
@@ -77,14 +77,14 @@ def measure(kind: Kind, folder: Path) -> Found:
     """Write a film and compare what is read with what is shown."""
     path = (kind.write or kind.film.write)(folder)
     numbers = list(range(kind.film.frames)) if kind.numbers is None else kind.numbers
-    info = decode.probe(path)
-    every = decode.decode(path, np.arange(info.frames))
+    info = decoding.probe(path)
+    every = decoding.decode(path, np.arange(info.frames))
     stored = [kind.undo(picture) for picture in every.frames]
     wrong = sum(films.number(p) != n for p, n in zip(stored, numbers, strict=False)) + abs(
         len(stored) - len(numbers)
     )
     for count in SPARSE:
-        few = decode.decode(path, np.linspace(0, info.frames - 1, count).round().astype(int))
+        few = decoding.decode(path, np.linspace(0, info.frames - 1, count).round().astype(int))
         alone = [films.number(kind.undo(picture)) for picture in few.frames]
         wrong += sum(n != films.number(stored[i]) for i, n in zip(few.indices, alone, strict=True))
     expected = kind.film.shown_corners(kind.matrix) if kind.corners is None else kind.corners
@@ -99,7 +99,7 @@ def measure(kind: Kind, folder: Path) -> Found:
 
 def between(path: Path) -> float | None:
     """Return the largest difference between the decoders, whole and resized; None if decord may not read the film."""
-    if decode.probe(path).facts.decoder != "decord":
+    if decoding.probe(path).facts.decoder != "decord":
         return None
     timeline = read_timeline(str(path), 1 << 24)
     indices, apart = np.arange(len(timeline.pts)), 0
@@ -303,7 +303,7 @@ def table(*words: str) -> bool:
         with tempfile.TemporaryDirectory() as folder:
             try:
                 found = measure(kind, Path(folder))
-            except decode.VideoError as error:
+            except decoding.VideoError as error:
                 print(f"{name:32}{error.reason}")
                 right = False
                 continue

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from stan.data.datasets import load
-from stan.data.video.decode import decode
+from stan.data.video.decoding import decode
 from stan.data.world import concepts, motions, render, sentences, stills
 from stan.data.world.render import HEIGHT, SHAPES, TEXTURES, WIDTH
 from stan.data.world.suites import EVENT_FRAMES, SUITES, labels, plans

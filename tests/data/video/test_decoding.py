@@ -8,14 +8,14 @@ import numpy as np
 import pytest
 
 from stan.data.preprocessing import RESIZE_MODES, PixelSettings
-from stan.data.video import backends, decode, reading, timeline, worker
+from stan.data.video import backends, decoding, reading, timeline, worker
 from stan.data.video.transforms import evaluation
 from tests.support.painted_clips import painted, read, write
 
 
-def refused(path: Path, **arguments) -> decode.VideoError:
-    with pytest.raises(decode.VideoError) as caught:
-        decode.decode(path, 2, **arguments)
+def refused(path: Path, **arguments) -> decoding.VideoError:
+    with pytest.raises(decoding.VideoError) as caught:
+        decoding.decode(path, 2, **arguments)
     error = caught.value
     assert str(error) == f"{path}: {error.reason}; {error.remedy}" and "\n" not in str(error)
     return error
@@ -25,28 +25,28 @@ def refused(path: Path, **arguments) -> decode.VideoError:
 def test_frames_are_exact(tmp_path, name):
     clip = write(tmp_path / name, 60)
     order = [59, 0, 17, 17, 33, 9, 10, 11]
-    decoded = decode.decode(clip, order)
+    decoded = decoding.decode(clip, order)
     assert [read(frame) for frame in decoded.frames] == order == decoded.indices.tolist()
     assert decoded.times == pytest.approx(np.array(order) / 25, abs=1e-3)
     assert decoded.decoder == "pyav" and decoded.frames.dtype == np.uint8
-    every = decode.decode(clip, np.arange(60))
+    every = decoding.decode(clip, np.arange(60))
     assert every.decoder == "decord" and np.array_equal(every.frames[order], decoded.frames)
-    info = decode.probe(clip)
+    info = decoding.probe(clip)
     assert (info.frames, info.width, info.height, info.rotation, info.codec) == (60, 96, 80, 0, "h264")
     assert (info.fps, info.duration) == (pytest.approx(25, rel=1e-2), pytest.approx(2.4, abs=0.05))
 
 
 def test_a_count_takes_segment_centres_or_draws(tmp_path):
     clip = write(tmp_path / "a.mp4", 24)
-    assert decode.decode(clip, 8).indices.tolist() == [1, 4, 7, 10, 13, 16, 19, 22]
-    first, again = (decode.decode(clip, 8, rng=np.random.default_rng(3)) for _ in range(2))
+    assert decoding.decode(clip, 8).indices.tolist() == [1, 4, 7, 10, 13, 16, 19, 22]
+    first, again = (decoding.decode(clip, 8, rng=np.random.default_rng(3)) for _ in range(2))
     assert first.indices.tolist() == again.indices.tolist() == [read(frame) for frame in first.frames]
     assert (first.indices // 3).tolist() == list(range(8))
 
 
 @pytest.mark.parametrize("count", [1, 3])
 def test_short_clips_repeat_frames(tmp_path, count):
-    decoded = decode.decode(write(tmp_path / "a.mp4", count), 6)
+    decoded = decoding.decode(write(tmp_path / "a.mp4", count), 6)
     assert decoded.frames.shape == (6, 80, 96, 3)
     assert [read(frame) for frame in decoded.frames] == decoded.indices.tolist()
     assert set(decoded.indices.tolist()) == set(range(count))
@@ -55,10 +55,10 @@ def test_short_clips_repeat_frames(tmp_path, count):
 @pytest.mark.parametrize("rotation", [90, 180, 270])
 def test_both_decoders_turn_frames_alike(tmp_path, rotation):
     clip = write(tmp_path / "a.mov", 12, (128, 80), rotation=rotation)
-    info = decode.probe(clip)
+    info = decoding.probe(clip)
     shown = (80, 128) if rotation % 180 else (128, 80)
     assert (info.width, info.height, info.rotation) == (*shown, -rotation % 360)
-    by_decord = decode.decode(clip, [0, 3, 5, 7, 9, 11])
+    by_decord = decoding.decode(clip, [0, 3, 5, 7, 9, 11])
     times = timeline.read_timeline(str(clip), 2 << 20)
     by_pyav = backends.by_pyav(str(clip), by_decord.indices, times, None)
     assert by_decord.decoder == "decord"
@@ -71,19 +71,19 @@ def test_both_decoders_turn_frames_alike(tmp_path, rotation):
 
 @pytest.mark.parametrize("size", [(101, 77), (130, 66), (65, 131)])
 def test_odd_sizes(tmp_path, size):
-    frames = decode.frames(write(tmp_path / "a.mp4", 9, size), [0, 8])
+    frames = decoding.frames(write(tmp_path / "a.mp4", 9, size), [0, 8])
     assert frames.shape == (2, size[1], size[0], 3) and [read(frame) for frame in frames] == [0, 8]
 
 
 def test_narrow_pictures_are_exact_by_the_second_decoder(tmp_path):
-    decoded = decode.decode(write(tmp_path / "a.mp4", 9, (48, 40)), [0, 5, 8])
+    decoded = decoding.decode(write(tmp_path / "a.mp4", 9, (48, 40)), [0, 5, 8])
     assert decoded.decoder == "pyav" and decoded.frames.shape == (3, 40, 48, 3)
     assert [read(frame) for frame in decoded.frames] == [0, 5, 8]
 
 
 @pytest.mark.parametrize("size", [32, 64, 160])
 def test_size_is_the_short_side(tmp_path, size):
-    decoded = decode.decode(write(tmp_path / "a.mp4", 9, (192, 96)), [1, 6], size)
+    decoded = decoding.decode(write(tmp_path / "a.mp4", 9, (192, 96)), [1, 6], size)
     assert decoded.frames.shape == (2, size, 2 * size, 3)
     assert [read(frame) for frame in decoded.frames] == [1, 6]
 
@@ -93,7 +93,7 @@ def test_size_is_the_short_side(tmp_path, size):
 def test_squares_are_those_of_whole_frames(tmp_path, mode, wanted, decoder):
     clip = write(tmp_path / "a.mp4", 24, (192, 96))
     settings = PixelSettings(resize_mode=mode, fill_color=9, size=48)
-    whole, squares = (decode.decode(clip, wanted, size) for size in (None, settings.scaling))
+    whole, squares = (decoding.decode(clip, wanted, size) for size in (None, settings.scaling))
     assert squares.decoder == decoder and squares.frames.shape == (len(wanted), 48, 48, 3)
     prepare = evaluation(settings)
     np.testing.assert_array_equal(prepare(squares.frames), prepare(whole.frames))
@@ -102,29 +102,29 @@ def test_squares_are_those_of_whole_frames(tmp_path, mode, wanted, decoder):
 def test_variable_rate_keeps_the_files_own_stamps(tmp_path):
     stamps = [0, 40, 50, 300, 310, 900, 1000, 1040, 2000, 2500]
     clip = write(tmp_path / "a.mkv", 10, stamps=stamps)
-    decoded = decode.decode(clip, list(range(10)))
+    decoded = decoding.decode(clip, list(range(10)))
     assert [read(frame) for frame in decoded.frames] == list(range(10))
     assert decoded.times == pytest.approx(np.array(stamps) / 1000, abs=2e-3)
-    assert decode.probe(clip).duration == pytest.approx(2.54, abs=0.1)
+    assert decoding.probe(clip).duration == pytest.approx(2.54, abs=0.1)
 
 
 def test_segments_of_a_variable_rate_are_equal_in_time(tmp_path):
     stamps = [0, 10_000, *(20_000 + 40 * i for i in range(25))]
     clip = write(tmp_path / "a.mkv", 27, stamps=stamps)
-    decoded, sample = decode.decode(clip, 7, 64), decode.sample(clip, 7)
+    decoded, sample = decoding.decode(clip, 7, 64), decoding.sample(clip, 7)
     assert not decoded.facts.constant_rate
     assert [read(frame) for frame in decoded.frames] == [0, 0, 0, 1, 1, 1, 1]
     assert decoded.indices.tolist() == sample.indices.tolist() == [0, 0, 0, 1, 1, 1, 1]
     assert decoded.times == pytest.approx((np.arange(7) + 0.5) * 3, abs=0.01)
     assert sample.times.tolist() == decoded.times.tolist()
-    drawn = decode.decode(clip, 3, 64, np.random.default_rng(0))
+    drawn = decoding.decode(clip, 3, 64, np.random.default_rng(0))
     assert [read(frame) for frame in drawn.frames] == drawn.indices.tolist()
     assert (drawn.times // 7.001).tolist() == [0, 1, 2]
 
 
 def test_one_dropped_frame_is_no_variable_rate(tmp_path):
     clip = write(tmp_path / "a.mkv", 24, stamps=[40 * (i + (i > 12)) for i in range(24)])
-    assert decode.probe(clip).facts.constant_rate and decode.decode(clip, 8).indices.tolist()[0] == 1
+    assert decoding.probe(clip).facts.constant_rate and decoding.decode(clip, 8).indices.tolist()[0] == 1
 
 
 def test_seeks_end_at_the_key_frame_meant(tmp_path, monkeypatch):
@@ -140,7 +140,7 @@ def test_seeks_end_at_the_key_frame_meant(tmp_path, monkeypatch):
 def test_seeking_is_exact_in_both(tmp_path):
     clip = write(tmp_path / "a.mp4", 250, options={"g": "30", "bf": "3"})
     wanted = np.array([0, 29, 30, 31, 99, 100, 180, 249])
-    assert [read(f) for f in decode.frames(clip, wanted)] == wanted.tolist()
+    assert [read(f) for f in decoding.frames(clip, wanted)] == wanted.tolist()
     times = timeline.read_timeline(str(clip), 1 << 20)
     assert times.regular and len(times.pts) == 250
     assert [read(f) for f in backends.by_pyav(str(clip), wanted, times, None)] == wanted.tolist()
@@ -148,7 +148,7 @@ def test_seeking_is_exact_in_both(tmp_path):
 
 def test_streams_without_usable_stamps_decode_in_order(tmp_path):
     raw = write(tmp_path / "a.h264", 20)
-    decoded = decode.decode(raw, [0, 7, 19])
+    decoded = decoding.decode(raw, [0, 7, 19])
     assert [read(frame) for frame in decoded.frames] == [0, 7, 19]
 
 
@@ -162,12 +162,12 @@ def test_the_second_decoder_serves_what_decord_cannot_open(tmp_path):
                 stream.encode(av.VideoFrame.from_ndarray(painted(i), format="rgb24").reformat(format="rgb8"))
             )
         container.mux(stream.encode())
-    decoded = decode.decode(clip, [0, 5])
+    decoded = decoding.decode(clip, [0, 5])
     assert decoded.decoder == "pyav" and [read(frame) for frame in decoded.frames] == [0, 5]
 
 
 def test_still_scenes_may_repeat_frames(tmp_path):
-    decoded = decode.decode(write(tmp_path / "a.mp4", 20, still=True), 12)
+    decoded = decoding.decode(write(tmp_path / "a.mp4", 20, still=True), 12)
     assert decoded.decoder == "decord" and all((decoded.frames == decoded.frames[0]).all(axis=(1, 2, 3)))
 
 
@@ -213,9 +213,9 @@ def test_a_size_that_the_headers_have_wrong_is_found(tmp_path):
     data[shown : shown + 8] = (640 << 16).to_bytes(4, "big") + (320 << 16).to_bytes(4, "big")
     clip.write_bytes(data)
     assert timeline._scanned_by_headers(str(clip), 1 << 20) is None
-    info = decode.probe(clip)
+    info = decoding.probe(clip)
     assert (info.width, info.height) == (128, 80)
-    assert decode.frames(clip, 2, 72).shape == (2, 72, round(128 * 72 / 80), 3)
+    assert decoding.frames(clip, 2, 72).shape == (2, 72, round(128 * 72 / 80), 3)
 
 
 def test_a_packet_that_cannot_be_read_ends_the_file_where_ffmpeg_stops(tmp_path):
@@ -226,7 +226,7 @@ def test_a_packet_that_cannot_be_read_ends_the_file_where_ffmpeg_stops(tmp_path)
     data[samples + 4 * 20 : samples + 4 * 21] = b"\x7f\xff\xff\xff"
     clip.write_bytes(data)
     assert timeline._scanned_by_headers(str(clip), 1 << 20) is None
-    frames = decode.probe(clip).frames
+    frames = decoding.probe(clip).frames
     assert frames < 40 and frames == len(timeline._scanned(str(clip), 1 << 20).packets)
 
 
@@ -277,27 +277,27 @@ REASONS = {
 def test_what_is_no_video_is_one_clear_error(tmp_path, kind):
     path = hostile(tmp_path, kind)
     assert REASONS[kind] in refused(path).reason
-    with pytest.raises(decode.VideoError, match=REASONS[kind]):
-        decode.probe(path)
+    with pytest.raises(decoding.VideoError, match=REASONS[kind]):
+        decoding.probe(path)
 
 
 def test_names_that_look_like_addresses_are_files(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     assert "no such file" in refused(Path("http://127.0.0.1:9/a.mp4")).reason
     write(tmp_path / "a.mp4").rename(tmp_path / "concat:x.mp4")
-    assert decode.frames("concat:x.mp4", 1).shape == (1, 80, 96, 3)
+    assert decoding.frames("concat:x.mp4", 1).shape == (1, 80, 96, 3)
 
 
 def test_the_readable_part_of_a_cut_file_is_read(tmp_path):
     whole = write(tmp_path / "whole.mp4", 100, movflags="faststart", options={"g": "10", "crf": "1"})
     cut = tmp_path / "cut.mp4"
     cut.write_bytes(whole.read_bytes()[: int(whole.stat().st_size * 0.6)])
-    frames = decode.probe(cut).frames
+    frames = decoding.probe(cut).frames
     assert 20 < frames < 100
-    decoded = decode.decode(cut, 5)
+    decoded = decoding.decode(cut, 5)
     assert [read(frame) for frame in decoded.frames] == decoded.indices.tolist()
-    with pytest.raises(decode.VideoError, match=f"has {frames} frames, frame 99"):
-        decode.decode(cut, [99])
+    with pytest.raises(decoding.VideoError, match=f"has {frames} frames, frame 99"):
+        decoding.decode(cut, [99])
 
 
 def test_damaged_bytes_give_frames_or_one_error(tmp_path):
@@ -309,31 +309,31 @@ def test_damaged_bytes_give_frames_or_one_error(tmp_path):
             damaged[place] = int(rng.integers(256))
         path = tmp_path / f"{trial}.mp4"
         path.write_bytes(damaged)
-        outcomes.append(next(decode.decode_many([decode.Request(path, 12)])))
+        outcomes.append(next(decoding.decode_many([decoding.Request(path, 12)])))
     assert len(outcomes) == 6
-    assert all(isinstance(o, decode.VideoError) or o.frames.shape == (12, 80, 96, 3) for o in outcomes)
+    assert all(isinstance(o, decoding.VideoError) or o.frames.shape == (12, 80, 96, 3) for o in outcomes)
 
 
 def test_limits(tmp_path):
     clip = write(tmp_path / "a.mp4", 50, (128, 96))
-    assert "above the limit of 100 pixels" in refused(clip, limits=decode.Limits(pixels=100)).reason
-    assert "lasts 2 s" in refused(clip, limits=decode.Limits(duration=1)).reason
-    with pytest.raises(decode.VideoError, match="need .* MiB"):
-        decode.decode(clip, [0] * 1_000_000)
-    assert decode.frames(clip, 1).shape == (1, 96, 128, 3)
+    assert "above the limit of 100 pixels" in refused(clip, limits=decoding.Limits(pixels=100)).reason
+    assert "lasts 2 s" in refused(clip, limits=decoding.Limits(duration=1)).reason
+    with pytest.raises(decoding.VideoError, match="need .* MiB"):
+        decoding.decode(clip, [0] * 1_000_000)
+    assert decoding.frames(clip, 1).shape == (1, 96, 128, 3)
 
 
 def test_the_limit_of_memory_holds_for_its_request_only(tmp_path):
     # Two such frames are more than an allocator keeps back, so a worker cannot have them at hand from before.
     clip = write(tmp_path / "a.mp4", 3, (3840, 2160))
-    assert refused(clip, limits=decode.Limits(memory=128 << 20)).remedy
-    assert decode.frames(clip, 1).shape == (1, 2160, 3840, 3)
+    assert refused(clip, limits=decoding.Limits(memory=128 << 20)).remedy
+    assert decoding.frames(clip, 1).shape == (1, 2160, 3840, 3)
 
 
 def test_wrong_arguments_are_named(tmp_path):
     clip = write(tmp_path / "a.mp4", 5)
     for indices, size in ((0, None), ([], None), (2, 0)):
         with pytest.raises(ValueError, match="at least one frame"):
-            decode.decode(clip, indices, size)
-    with pytest.raises(decode.VideoError, match="has 5 frames, frame -1"):
-        decode.decode(clip, [2, -1])
+            decoding.decode(clip, indices, size)
+    with pytest.raises(decoding.VideoError, match="has 5 frames, frame -1"):
+        decoding.decode(clip, [2, -1])
