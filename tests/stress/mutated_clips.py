@@ -26,7 +26,7 @@ import psutil
 from stan.data.video import decoding
 from stan.data.video.decoding import Limits, VideoError
 from stan.data.video.pool import POOL
-from tests.data.video.truth_table import KINDS
+from tests.data.video.kinds import KINDS
 from tests.support import films
 
 LIMITS = Limits(seconds=10, memory=2 << 30, duration=600)

@@ -11,6 +11,7 @@ import struct
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
+from functools import cache
 from pathlib import Path
 
 import av
@@ -51,6 +52,8 @@ class Film:
     corners: Sequence[tuple[int, int, int]] = CORNERS
     first: int = 0
     """Number of the first picture."""
+    natural: bool = False
+    """Whether the pictures are a landscape instead of flat corners."""
     patch: Callable[[Path], None] | None = None
     """Changes the file's bytes."""
 
@@ -66,12 +69,17 @@ class Film:
         return path
 
     def frame(self, index: int) -> av.VideoFrame:
-        made = self._frame(painted(self.first + index, self.size, self.corners))
+        made = self._frame(self.painted(index))
         if self.stamps is None:
             made.pts, made.time_base = index, Fraction(1, self.rate)
         else:
             made.pts, made.time_base = round(self.stamps[index] * 90_000), Fraction(1, 90_000)
         return made
+
+    def painted(self, index: int) -> np.ndarray:
+        """Return the picture that is written as the frame of this index, uint8 (height, width, 3)."""
+        picture = painted(self.first + index, self.size, self.corners)
+        return landscape(picture) if self.natural else picture
 
     def _frame(self, picture: np.ndarray) -> av.VideoFrame:
         format = av.VideoFormat(self.pixels)
@@ -102,6 +110,12 @@ class Film:
     def times(self) -> np.ndarray:
         """Return when each frame is shown, from the first."""
         return np.arange(self.frames) / self.rate if self.stamps is None else np.array(self.stamps)
+
+    def shown_picture(self, index: int) -> np.ndarray:
+        """Return the 4:2:0 picture that is stored by the standard's arithmetic, float (height, width, 3)."""
+        light, *colours = planes(self.painted(index), self)
+        whole = [light, *(np.kron(plane, np.ones((2, 2), plane.dtype)) for plane in colours)]
+        return to_rgb([plane.astype(float) for plane in whole], self, self.matrix)
 
     def shown_corners(self, matrix: str | None = None) -> np.ndarray:
         """Return the colours that the stored corners are by the standard's arithmetic, float (4, 3)."""
@@ -139,6 +153,30 @@ def painted(index: int, size: tuple[int, int] = SIZE, corners=CORNERS) -> np.nda
         columns = slice(bit * width // BITS, (bit + 1) * width // BITS)
         picture[top:bottom, columns] = 220 if index >> bit & 1 else 40
     return picture
+
+
+def landscape(picture: np.ndarray) -> np.ndarray:
+    """Return the picture with clouds in place of its corners."""
+    height, width = picture.shape[:2]
+    band = slice(height * 3 // 8, height * 5 // 8)
+    shown = clouds(height, width).copy()
+    shown[band] = picture[band]
+    return shown
+
+
+@cache
+def clouds(height: int, width: int) -> np.ndarray:
+    """Return noise of natural pictures' spectrum over a sky's gradient, uint8 (height, width, 3).
+
+    Amplitudes fall with the spatial frequency, and colours vary less than brightness.
+    """
+    waves = np.hypot(np.fft.fftfreq(height)[:, None], np.fft.rfftfreq(width)[None, :])
+    noise = np.random.default_rng(0).standard_normal((4, height, width))
+    made = np.fft.irfft2(np.fft.rfft2(noise) / np.maximum(waves, 1 / width) ** 1.2, (height, width))
+    made /= made.std((1, 2), keepdims=True)
+    sky = np.array((90, 130, 190)) + np.linspace(-40, 50, height)[:, None, None] * np.array((1, 0.7, -0.5))
+    shown = sky + 28 * made[0, ..., None] + 8 * np.moveaxis(made[1:], 0, -1)
+    return np.clip(shown, 0, 255).round().astype(np.uint8)
 
 
 def clear(size: tuple[int, int]) -> np.ndarray:
@@ -314,28 +352,6 @@ def with_matrix(matrix: str) -> Callable[[Path], None]:
         path.write_bytes(data)
 
     return patch
-
-
-def with_clean_aperture(width: int, height: int, right: int, down: int) -> Callable[[Path], None]:
-    """Return what writes a `clap` box: a size, and how far its centre lies right of and below the picture's."""
-    box = b"clap" + struct.pack(">IIIIiIiI", width, 1, height, 1, right, 1, down, 1)
-    box = struct.pack(">I", len(box) + 4) + box
-
-    def patch(path: Path) -> None:
-        data = bytearray(path.read_bytes())
-        entry = data.index(b"stsd") + 12
-        end = entry + int.from_bytes(data[entry : entry + 4], "big")
-        for parent in (b"moov", b"trak", b"mdia", b"minf", b"stbl", b"stsd"):
-            _lengthen(data, data.index(parent, data.index(b"moov")) - 4, len(box))
-        _lengthen(data, entry, len(box))
-        data[end:end] = box  # the headers lie behind the pictures, so that nothing else moves
-        path.write_bytes(data)
-
-    return patch
-
-
-def _lengthen(data: bytearray, at: int, more: int) -> None:
-    data[at : at + 4] = (int.from_bytes(data[at : at + 4], "big") + more).to_bytes(4, "big")
 
 
 def pq_light(signal: float) -> float:

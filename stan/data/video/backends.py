@@ -86,7 +86,8 @@ def _decoded(path: str, wanted: list[int], timeline: Timeline, sparse: bool) -> 
     starts = [pts for pts, _ in timeline.keys]
     groups: dict[int, list[int]] = {}
     for pts in wanted:
-        groups.setdefault(bisect_right(starts, pts) - 1, []).append(pts)
+        # Pictures that are shown before the first key frame, but stored behind it, belong to it.
+        groups.setdefault(max(0, bisect_right(starts, pts) - 1), []).append(pts)
     with opened(path) as film:
         for group, members in groups.items():
             if group > 0:

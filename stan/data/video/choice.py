@@ -35,6 +35,7 @@ def decord_is_wrong(timeline: Timeline) -> str:
         "it is in fragments": headers.fragmented,
         "packets don't tell its frames": not timeline.regular,
         "it has several films": headers.films > 1,
+        "it has thumbnails": any(stream.role == "thumbnails" for stream in headers.streams),
         "its groups of pictures are open, or refreshed bit by bit": timeline.open_groups,
         "its size changes": timeline.size_changes,
         "it is HDR": bool(colours.hdr),
@@ -61,6 +62,11 @@ def interlaced(timeline: Timeline) -> bool:
     return timeline.first.interlaced or timeline.headers.interlaced
 
 
+def is_dolby_vision(timeline: Timeline) -> bool:
+    assert timeline.first is not None
+    return timeline.first.dolby_vision or timeline.headers.dolby_vision is not None
+
+
 def facts(timeline: Timeline, decord_is_there: bool) -> VideoFacts:
     """Return the record of a film. Raises Refused if no frame of it decodes."""
     headers, first, shape = timeline.headers, timeline.first, timeline.geometry
@@ -84,7 +90,7 @@ def facts(timeline: Timeline, decord_is_there: bool) -> VideoFacts:
         bit_depth=first.bit_depth,
         alpha=first.alpha,
         **asdict(first.colours),
-        dolby_vision=first.dolby_vision,
+        dolby_vision=is_dolby_vision(timeline),
         interlaced=interlaced(timeline),
         frames=len(timeline.pts),
         fps=timeline.fps,
@@ -137,11 +143,13 @@ def _warnings(timeline: Timeline) -> dict[str, bool]:
     assert first is not None
     colours, aspect = first.colours, first.sample_aspect
     odd = not 1 / WIDEST_PIXEL <= aspect <= WIDEST_PIXEL
-    told = headers.film.duration or headers.duration
+    told, known = headers.film.duration or headers.duration, headers.dolby_vision
     return {
         f"its matrix {colours.matrix} is shown as BT.601": colours.matrix not in {*SCALER_MATRICES, "rgb"},
         f"its pixels' aspect ratio of {aspect} is not believed": odd,
-        "only the base layer of Dolby Vision is shown": first.dolby_vision,
+        "only the base layer of Dolby Vision is shown": is_dolby_vision(timeline),
+        "its colours are known to Dolby Vision alone, and wrong here": known is not None
+        and not known.shown_by_others,
         "frames are hidden, or their times missing or equal": not timeline.regular,
         f"its headers promise {told or 0:.2f} s, there are {timeline.duration:.2f} s": told is not None
         and abs(told - timeline.duration) > max(1.0, 2 / timeline.fps),

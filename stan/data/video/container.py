@@ -22,8 +22,8 @@ BROKEN = "repair or re-encode the file, or leave it out"
 ALPHA_DECODERS = {"vp8": "libvpx", "vp9": "libvpx-vp9"}
 """Decoders that read the second, hidden picture of WebM's transparent films; FFmpeg's own skip it."""
 _BESIDE = {
+    Disposition.timed_thumbnails: "thumbnails",  # which are marked as attached pictures, too
     Disposition.attached_pic: "cover",
-    Disposition.timed_thumbnails: "thumbnails",
     Disposition.still_image: "still",
     Disposition.dependent: "layer",
 }

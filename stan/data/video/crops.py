@@ -15,8 +15,6 @@ from stan.data.video.container import Film
 
 Crop = tuple[int, int, int, int]
 NONE = (0, 0, 0, 0)
-_IN_SAMPLE_ENTRY = 78
-"""Bytes of a picture track's sample entry before its boxes."""
 _TRACKS, _ENTRY, _VIDEO, _KIND = 0x1654AE6B, 0xAE, 0xE0, 0x83
 _SEGMENT = 0x18538067
 _CROPS = {0x54CC: 0, 0x54BB: 1, 0x54DD: 2, 0x54AA: 3}
@@ -41,10 +39,8 @@ def _of_mp4(path: str, track: int, size: tuple[int, int]) -> Crop:
     headers = mp4_boxes.headers(path)
     if b"clap" not in headers:
         return NONE
-    for entries in mp4_boxes.inside(mp4_boxes.track(headers, track), b"mdia", b"minf", b"stbl", b"stsd"):
-        for _, entry in mp4_boxes.boxes(entries[8:]):
-            for aperture in mp4_boxes.inside(entry[_IN_SAMPLE_ENTRY:], b"clap"):
-                return _aperture(aperture, size)
+    for aperture in mp4_boxes.in_sample_entries(headers, track, b"clap"):
+        return _aperture(aperture, size)
     return NONE
 
 

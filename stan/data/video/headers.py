@@ -9,8 +9,9 @@ import av
 from av.stream import Disposition, Stream
 from av.video.stream import VideoStream
 
-from stan.data.video import crops
+from stan.data.video import crops, dolby_vision
 from stan.data.video.container import Film, Refused, role
+from stan.data.video.dolby_vision import DolbyVision
 from stan.data.video.facts import StreamFacts
 
 
@@ -35,6 +36,7 @@ class Headers:
     fallback_duration: Fraction
     """Seconds of a frame by the rate that the headers name."""
     interlaced: bool
+    dolby_vision: DolbyVision | None
     fragmented: bool
     """Whether it is an MP4 without a list of its frames."""
 
@@ -67,6 +69,7 @@ def headers(path: str, film: Film, most_pixels: int) -> Headers:
         start=start,
         duration=container.duration / av.time_base if container.duration else None,
         fallback_duration=Fraction(1) / (stream.average_rate or stream.guessed_rate or Fraction(25)),
+        dolby_vision=dolby_vision.of(path, film),
         interlaced=stream.codec_context.field_order > 1,
         fragmented=container.format.name.startswith("mov") and not stream.frames,
     )

@@ -6,6 +6,8 @@ from collections.abc import Iterator
 
 _LARGEST = 256 << 20
 """Bytes of headers that are read; a day of film has some tens of millions."""
+_IN_SAMPLE_ENTRY = 78
+"""Bytes of a picture track's sample entry before its boxes."""
 
 
 def headers(path: str) -> bytes:
@@ -31,6 +33,13 @@ def track(content: bytes, number: int) -> bytes:
         if int.from_bytes(header[place : place + 4], "big") == number:
             return trak
     return b""
+
+
+def in_sample_entries(content: bytes, number: int, name: bytes) -> Iterator[bytes]:
+    """Yield the content of every box `name` in the descriptions of a picture track's samples."""
+    for entries in inside(track(content, number), b"mdia", b"minf", b"stbl", b"stsd"):
+        for _, entry in boxes(entries[8:]):
+            yield from inside(entry[_IN_SAMPLE_ENTRY:], name)
 
 
 def inside(content: bytes, name: bytes, *further: bytes) -> Iterator[bytes]:

@@ -12,7 +12,7 @@ from stan.data.video.crops import _aperture, _elements_inside
 from stan.data.video.facts import VideoFacts
 from stan.data.video.geometry import Geometry, turns
 from stan.data.video.key_frames import KeyKind
-from tests.support import films
+from tests.support import boxes, films, many_streams
 from tests.support.films import Film
 
 
@@ -47,6 +47,31 @@ def test_a_film_that_needs_much(tmp_path):
     assert (found.rotation, found.mirrored, found.displayed) == (270, True, (144, 235))
     assert found.corrections == ("stretched by 4/3 to square pixels", "mirrored", "turned by 270 degrees")
     assert found.assumed[:2] == ("matrix", "range")
+
+
+ALONE = "only the base layer of Dolby Vision is shown"
+
+
+@pytest.mark.parametrize(
+    ("profile", "compatible", "warnings"),
+    [(8, 1, (ALONE,)), (5, 0, (ALONE, "its colours are known to Dolby Vision alone, and wrong here"))],
+)
+def test_dolby_vision_is_told_by_its_record(tmp_path, profile, compatible, warnings):
+    found = facts(Film(patch=boxes.with_dolby_vision(profile, compatible)), tmp_path)
+    assert found.dolby_vision and found.warnings == warnings
+
+
+def test_pictures_of_chapters_are_no_film(tmp_path):
+    path = films.write_side_by_side(tmp_path / "film.mp4", [Film(), Film(size=(352, 288))], 0)
+    boxes.with_chapters_in(2)(path)
+    found = decoding.probe(path).facts
+    assert [stream.role for stream in found.streams] == ["film", "thumbnails"]
+    assert (found.decoder, found.reason) == ("pyav", "it has thumbnails")
+
+
+def test_of_several_programs_the_largest_is_the_film(tmp_path):
+    path = many_streams.write_programs(tmp_path / "film.ts", [Film(size=(96, 80)), Film()])
+    assert [stream.role for stream in decoding.probe(path).facts.streams] == ["other film", "film"]
 
 
 def test_the_record_comes_with_the_frames(tmp_path):

@@ -3,7 +3,7 @@
 import pytest
 
 from tests.data.video import truth_table
-from tests.data.video.truth_table import KINDS
+from tests.data.video.kinds import KINDS
 
 SLOW = {"H.264 BT.709 720p", "AV1 10 bit"}
 
