@@ -23,8 +23,8 @@ from starlette.middleware.base import BaseHTTPMiddleware  # noqa: E402
 
 from demo.components.page import MODEL, STYLE, THEME, failure, message  # noqa: E402
 from demo.service import media  # noqa: E402
-from demo.service.access import guard, is_loopback  # noqa: E402
-from demo.service.backend import Backend, distinct, open_library
+from demo.service.access import guard  # noqa: E402
+from demo.service.backend import Backend, open_library  # noqa: E402
 from demo.service.calls import Calls, LibraryState  # noqa: E402
 from demo.service.search_request import SearchRequest
 from demo.tabs import frame_order as time_tab  # noqa: E402
@@ -32,7 +32,9 @@ from demo.tabs import inside
 from demo.tabs import library as library_tab  # noqa: E402
 from demo.tabs import recognise as recognise_tab  # noqa: E402
 from demo.tabs import search as search_tab  # noqa: E402
+from stan.common.hosts import is_loopback  # noqa: E402
 from stan.common.jobs import Job  # noqa: E402
+from stan.library.places import distinct  # noqa: E402
 
 PASSWORD = "STAN_DEMO_AUTH"
 LARGEST_UPLOAD = "200mb"

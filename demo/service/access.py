@@ -7,11 +7,12 @@ from __future__ import annotations
 
 import base64
 import hmac
-import ipaddress
 from collections.abc import Awaitable, Callable
 
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
+
+from stan.common.hosts import is_loopback
 
 PAGE_POLICY = (
     "default-src 'self'; script-src 'self' 'unsafe-inline' 'unsafe-eval'; style-src 'self' 'unsafe-inline'; "
@@ -66,15 +67,6 @@ def is_needed(path: str) -> bool:
         wanted = path.removeprefix("/gradio_api/")
         return path == _STARTING or wanted.startswith(_API) and not wanted.startswith("file=http")
     return path in ("/", *_PAGE) or path.startswith(_FOLDERS)
-
-
-def is_loopback(host: str) -> bool:
-    if host == "localhost":
-        return True
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False
 
 
 def _knows(request: Request, password: tuple[str, str]) -> bool:

@@ -10,7 +10,7 @@ import os
 import secrets
 import tempfile
 import threading
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from datetime import date
 from pathlib import Path
@@ -24,10 +24,11 @@ from stan.common.progress import FileProgress
 from stan.data.label_sets import LABEL_SETS
 from stan.data.prompts import TEMPLATES
 from stan.data.video.facts import VideoFacts
+from stan.library.places import places
 
 if TYPE_CHECKING:
     from stan.explain import Attention, Explanation
-    from stan.library import Entry, Library, Results
+    from stan.library import Library, Results
 
 LABELS = 10
 """Maximum number of recognised labels shown."""
@@ -98,7 +99,7 @@ class Backend:
 
     def places(self, library: str) -> list[str]:
         """Return names of the folders that hold videos; the names do not reveal where on this machine they are."""
-        return list(_places(self._library(library).entries()))
+        return list(places(self._library(library).entries()))
 
     def facts(self, library: str, id: str) -> VideoFacts | None:
         """Return what a video's file is and how it was read; None if that is unknown."""
@@ -226,10 +227,10 @@ class Backend:
         """Return the path of a folder named as in `places`; None for no name. Raises ValueError for an unknown name."""
         if not name:
             return None
-        places = _places(library.entries())
-        if name not in places:
+        known = places(library.entries())
+        if name not in known:
             raise ValueError(f"no video of the library lies in a folder {name!r}: choose one of the list")
-        return places[name]
+        return known[name]
 
     def _held(self, library: Library) -> list[str]:
         return sorted({entry.folder for entry in library.entries() if os.path.isdir(entry.folder)})
@@ -272,27 +273,6 @@ def open_library(
     if library.made_by:
         library.search("anything", top=1)  # loads and caches now what the first search would wait for
     return library
-
-
-def _places(entries: Iterable[Entry]) -> dict[str, str]:
-    """Return the paths of all folders that hold videos, from each indexed folder downwards, by a name to show."""
-    entries = list(entries)
-    roots = sorted({entry.folder for entry in entries})
-    named = dict(zip(roots, distinct([Path(root).name for root in roots]), strict=True))
-    places = {}
-    for entry in entries:
-        for above in Path(entry.name).parents:
-            place = entry.folder if above == Path() else os.path.join(entry.folder, above)
-            places[str(Path(named[entry.folder], above))] = place
-    return dict(sorted(places.items()))
-
-
-def distinct(names: list[str]) -> list[str]:
-    """Return the names, with a number after repeated ones."""
-    return [
-        name if names.index(name) == place else f"{name} ({names[: place + 1].count(name)})"
-        for place, name in enumerate(names)
-    ]
 
 
 def _day(text: str) -> date | None:

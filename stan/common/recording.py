@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Generator, Iterable
 from contextlib import ExitStack, contextmanager
 from typing import Any, NamedTuple
@@ -46,10 +47,13 @@ def recorded(module: nn.Module) -> Generator[Passes]:
 
 @contextmanager
 def all_recorded(modules: Iterable[nn.Module]) -> Generator[dict[nn.Module, Passes]]:
-    """Yield a list of passes for each of the modules."""
+    """Yield a list of passes for each of the modules; those that other threads make meanwhile are none of them."""
     passes: dict[nn.Module, Passes] = {}
+    ours = threading.get_ident()
 
     def note(module: nn.Module, given: tuple[Any, ...], result: Any) -> None:
+        if threading.get_ident() != ours:
+            return
         passes[module].given.append(given)
         passes[module].results.append(result)
 

@@ -28,10 +28,11 @@ from stan.library.embedding import SECONDS_PER_FRAME, FileEmbeddings, embed
 from stan.library.filters import Filters
 from stan.library.indexing import columns, update
 from stan.library.prefetch import IndexEngine, LocalIndexEngine
-from stan.library.query import parse
+from stan.library.query import Term, parse
 from stan.library.ray_engine import RayIndexEngine
+from stan.library.results import Results
 from stan.library.scoring import at_gain
-from stan.library.search import Options, Results, Search, frame_parts, stretch, window_parts
+from stan.library.search import Options, Search, frame_parts, stretch, window_parts
 from stan.library.sources import Addresses, Folder
 from stan.library.store import COLUMNS, Entry, Maker, Row, Store, is_id
 from stan.models import clip_names
@@ -198,11 +199,28 @@ class Library:
         options = Options(top, gain, where or Filters(), correct_hubs=correct_hubs)
         terms, find = parse(query), self._search()
         started = time.perf_counter()
+        return self._judged(_timed(query, find, self._direction(query, terms), options, started))
+
+    def moments(
+        self, query: str, top: int = 10, *, gain: float = 1.0, where: Filters | None = None
+    ) -> list[dict[str, Any]]:
+        """Return the `top` windows that fit `query` best, of any videos, also several of one; none overlaps another.
+
+        query, gain: as in `search`. Each has video (path), id, name, folder, score, start, end and duration (seconds).
+        Raises the same errors as `search`.
+        """
+        self._require_sentences()
+        options, maker = Options(top, gain, where or Filters()), self.require_model()
+        wanted = self._direction(query, parse(query))
+        return self._search().moments(wanted, options, int(maker.frames), float(maker.window))
+
+    def _direction(self, query: str, terms: list[Term]) -> Float[torch.Tensor, " E"]:
+        """Return the normalised sum of a query's terms. Raises ValueError for terms that cancel each other out."""
         wanted = sum(term.weight * self._encoded(term.text) for term in terms)
         assert isinstance(wanted, torch.Tensor), "a query has terms"
         if wanted.norm() < 1e-4:
             raise ValueError(f"the terms of {query!r} cancel each other out: nothing is left to look for")
-        return self._judged(_timed(query, find, F.normalize(wanted, dim=-1), options, started))
+        return F.normalize(wanted, dim=-1)
 
     def _judged(self, results: Results) -> Results:
         """Add `match` to the results if the model judges pairs one by one."""

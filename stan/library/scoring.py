@@ -67,14 +67,18 @@ class Matrix:
 
     def scores(self, queries: Float[torch.Tensor, "Q E"], gain: float) -> Float[torch.Tensor, "Q V"]:
         """Return the cosine of each query with each video's best window, mixed at `gain` as `at_gain` does."""
-        by_window = self._by_window(queries.to(self.video.dtype), gain)
+        by_window = self.by_window(queries, gain)
         if len(self.entries) == len(self.owner):  # every video has one window
             return by_window
         best = by_window.new_full((len(queries), len(self.entries)), -torch.inf)
         return best.scatter_reduce(1, self.owner.expand(len(queries), -1), by_window, "amax")
 
-    def _by_window(self, queries: torch.Tensor, gain: float) -> Float[torch.Tensor, "Q W"]:
-        """Return the mixture's cosines, computed from those of its parts, so that no gain needs its own matrix."""
+    def by_window(self, queries: Float[torch.Tensor, "Q E"], gain: float) -> Float[torch.Tensor, "Q W"]:
+        """Return the cosine of each query with each window, mixed at `gain` as `at_gain` does.
+
+        It is computed from the cosines of the parts, so that no gain needs its own matrix.
+        """
+        queries = queries.to(self.video.dtype)
         if gain == 1:
             return products(queries, self.video).float()
         clip = products(queries, self.clip).float()
@@ -126,7 +130,7 @@ def moment(
 
     A frame stands for the time up to halfway to its neighbours. A flat curve gives the whole video.
     """
-    edges = np.concatenate([[0.0], (times[1:] + times[:-1]) / 2, [max(duration, times[-1])]])
+    edges = edges_of(times, duration)
     high = curve >= curve.min() + UPPER_PART * (curve.max() - curve.min())
     first = last = int(curve.argmax())
     while first > 0 and high[first - 1]:
@@ -134,3 +138,8 @@ def moment(
     while last < len(curve) - 1 and high[last + 1]:
         last += 1
     return round(float(edges[first]), 3), round(float(edges[last + 1]), 3)
+
+
+def edges_of(times: Float[np.ndarray, " F"], duration: float) -> Float[np.ndarray, " F+1"]:
+    """Return the seconds at which the time of one frame ends and that of the next one begins."""
+    return np.concatenate([[0.0], (times[1:] + times[:-1]) / 2, [max(duration, times[-1])]])

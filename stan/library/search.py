@@ -13,6 +13,7 @@ from jaxtyping import Float, Int
 from stan.evaluation.test_time import query_bank_norm
 from stan.library import bank
 from stan.library.filters import Filters
+from stan.library.moments import apart, candidates, span
 from stan.library.scoring import Matrix, at_gain, moment, read_matrix
 from stan.library.store import EXACT_UP_TO, PARTS, Entry, Row, Store, among
 
@@ -20,26 +21,6 @@ CANDIDATES = 1000
 """The index of a large library names at least this many videos as candidates for a query."""
 CANDIDATES_OF_BANK = 10
 """The same number for each sentence of the bank, for which only the best video matters."""
-
-
-class Results(list[dict[str, Any]]):
-    """The results of a search, best first: one dict per video.
-
-    Keys: video (path), id, name, folder, score, percentile, prominence, start, end and duration (seconds), curve:
-    {"times" (seconds), "scores"}; from some models match (see `Library.search`).
-    """
-
-    def __init__(
-        self, query: str, found: list[dict[str, Any]], no_match: bool, milliseconds: dict[str, float]
-    ):
-        super().__init__(found)
-        self.query = query
-        self.no_match = no_match
-        self.ms = milliseconds
-
-    def document(self) -> dict[str, Any]:
-        """Return the query, the results, `no_match` and the milliseconds as one JSON document."""
-        return {"query": self.query, "results": list(self), "no_match": self.no_match, "ms": self.ms}
 
 
 @dataclass(frozen=True)
@@ -92,6 +73,31 @@ class Search:
         best = places[order[places].topk(min(options.top, len(places))).indices].tolist()
         found = self._found([matrix.entries[i] for i in best], scores[best].tolist(), wanted, options.gain)
         return found, not found or self._is_chance(found[0], options.gain)
+
+    @torch.inference_mode()
+    def moments(
+        self, wanted: Float[torch.Tensor, " E"], options: Options, frames: int, seconds: float
+    ) -> list[dict[str, Any]]:
+        """Return the windows that fit a normalised direction best, best first; none overlaps another.
+
+        frames, seconds: of the library's windows.
+        """
+        matrix, admitted = self._admitted(wanted, options)
+        if not len(admitted):
+            return []
+        scores = matrix.by_window(wanted[None], options.gain)[0]
+        likely = candidates(matrix, scores, admitted, options.top)
+        entries = [matrix.entries[video] for video, _, _ in likely]
+        rows = self._store.rows([entry.id for entry in entries], ["id", "times"])
+        times = {row["id"]: np.array(row["times"], np.float32) for row in rows}
+        found = [
+            _moment(entry, score, *span(place, times[entry.id], entry.duration, frames, seconds))
+            for entry, (_, place, score) in zip(entries, likely, strict=True)
+            if entry.id in times  # otherwise it was dropped after the matrix was read
+        ]
+        return [
+            found[i] for i in apart([(one["id"], one["start"], one["end"]) for one in found], options.top)
+        ]
 
     def _admitted(
         self, wanted: Float[torch.Tensor, " E"], options: Options
@@ -148,15 +154,8 @@ class Search:
         curve, times = (at_gain(*frame_parts(row), gain) @ wanted).numpy(), np.array(row["times"])
         start, end = moment(curve, times, entry.duration)
         return {
-            "video": entry.path,
-            "id": entry.id,
-            "name": entry.name,
-            "folder": entry.folder,
-            "score": score,
+            **_moment(entry, score, start, end),
             **self._beside_bank(score, row, gain),
-            "start": start,
-            "end": end,
-            "duration": entry.duration,
             "curve": {"times": times.tolist(), "scores": curve.tolist()},
         }
 
@@ -178,6 +177,19 @@ class Search:
                 matrix = self._candidates(self._unrelated, CANDIDATES_OF_BANK, gain)
             self._chance[key] = bank.chance(matrix.scores(self._unrelated, gain))
         return best["prominence"] <= self._chance[key]
+
+
+def _moment(entry: Entry, score: float, start: float, end: float) -> dict[str, Any]:
+    return {
+        "video": entry.path,
+        "id": entry.id,
+        "name": entry.name,
+        "folder": entry.folder,
+        "score": score,
+        "start": start,
+        "end": end,
+        "duration": entry.duration,
+    }
 
 
 def window_parts(row: Row) -> tuple[Float[torch.Tensor, "W E"], Float[torch.Tensor, "W E"]]:
