@@ -193,9 +193,6 @@ def main(arguments: list[str] | None = None) -> int:
         if given.first is not None:
             name, address = next(iter(known.items()))
             libraries[name] = partial(open_library, address, given.model, True, given.first)
-        for folder in given.allow_folders:
-            if not folder.is_dir():
-                raise ValueError(f"--allow-folders {folder} is no folder: name one that is there")
         first = given.library[0]
         cache = None if "://" in first else Path(first).resolve() / "proxies"
         local = {name: Path(address) for name, address in known.items() if "://" not in address}

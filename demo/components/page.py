@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import html
-import re
 from pathlib import Path
 
 import gradio as gr
+
+from stan.common.errors import told
 
 MODEL = {"concurrency_limit": 1, "concurrency_id": "model"}
 """Options of every event that runs the model: one event runs at a time, the others queue."""
@@ -38,14 +39,6 @@ def message(text: str, kind: str = "note") -> str:
     """Return a line that screen readers announce. `text` is HTML: the caller escapes what comes from outside."""
     role = "alert" if kind == "error" else "status"
     return f'<div class="message {kind}" role="{role}">{text}</div>'
-
-
-def told(error: Exception) -> str:
-    """Return the message of an error that the user can fix, without folders of the operator's machine."""
-    if not hasattr(error, "reason"):
-        return str(error)
-    reason = re.sub(r":? ?'/[^')]*'?", "", error.reason)
-    return f"{Path(error.path).name}: {reason}; {error.remedy}"
 
 
 def failure(error: Exception) -> str:

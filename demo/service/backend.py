@@ -25,6 +25,7 @@ from stan.data.label_sets import LABEL_SETS
 from stan.data.prompts import TEMPLATES
 from stan.data.video.facts import VideoFacts
 from stan.library.places import places
+from stan.library.roots import Roots
 
 if TYPE_CHECKING:
     from stan.explain import Attention, Explanation
@@ -57,7 +58,7 @@ class Backend:
         self._addresses = dict(addresses or {})
         self._opened: dict[str, Future[Library]] = {}
         self._opening = threading.Lock()
-        self._folders = {str(folder): folder.resolve() for folder in folders}
+        self._roots = Roots({str(folder): folder for folder in folders})
         self._visits = tempfile.TemporaryDirectory(prefix="stan-demo-")
         self._uploaded = Proxies(Path(self._visits.name))
         self._proxies = Proxies(cache) if cache else self._uploaded
@@ -67,7 +68,7 @@ class Backend:
     def calls(self) -> Calls:
         return Calls(
             libraries=list(self._openers),
-            folders=list(self._folders),
+            folders=self._roots.names,
             labels={name: list(labels()) for name, labels in LABEL_SETS.items()},
             templates={name: list(sentences) for name, sentences in TEMPLATES.items()},
             state=self.state,
@@ -163,7 +164,7 @@ class Backend:
         allowed, and for a `below` that leads out of it.
         """
         opened = self._library(library)
-        roots = [self._allowed(folder, below)] if folder else self._held(opened)
+        roots = [self._roots.path(folder, below)] if folder else self._held(opened)
         if not roots:
             raise ValueError(
                 "the library holds no folder of this machine that could be looked through again; "
@@ -207,21 +208,6 @@ class Backend:
             else:
                 return opened.result()
         raise failure
-
-    def _allowed(self, folder: str, below: str) -> Path:
-        """Return the path of `below` in an allowed folder, links resolved. Raises ValueError for any other path."""
-        if folder not in self._folders:
-            raise ValueError(f"{folder} is none of the folders that may be indexed: choose one of the list")
-        root = self._folders[folder]
-        try:
-            wanted = (root / below).resolve()
-        except (OSError, ValueError, RuntimeError):
-            wanted = root.parent
-        if not wanted.is_relative_to(root):
-            raise ValueError(f"{below} leads out of {folder}: name a folder in it")
-        if not wanted.is_dir():
-            raise ValueError(f"{folder} has no folder {below}: name one that is there, or leave it empty")
-        return wanted
 
     def _place(self, library: Library, name: str) -> str | None:
         """Return the path of a folder named as in `places`; None for no name. Raises ValueError for an unknown name."""

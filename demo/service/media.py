@@ -21,7 +21,7 @@ from starlette.requests import Request
 from starlette.responses import FileResponse, PlainTextResponse, Response
 from starlette.routing import Route
 
-from demo.components.page import told
+from stan.common.errors import told
 from stan.common.locks import SharedLocks
 from stan.data.video import decoding as video_files
 from stan.data.video.transcode import shown, write_h264

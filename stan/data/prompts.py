@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 TEMPLATES: dict[str, tuple[str, ...]] = {
@@ -38,15 +39,19 @@ def read(path: Path) -> tuple[str, ...]:
 
     Raises ValueError for a line with no gap or several, naming it, and for a file without templates.
     """
-    lines = path.read_text(encoding="utf-8").splitlines()
+    return checked(path.read_text(encoding="utf-8").splitlines(), str(path))
+
+
+def checked(lines: Sequence[str], source: str) -> tuple[str, ...]:
+    """Return the templates among `lines`, without empty ones. source: what they are from, for the errors of `read`."""
     for number, line in enumerate(lines, 1):
         if line.strip() and line.count("{}") != 1:
             raise ValueError(
-                f"{path}:{number}: {line.strip()!r} has {line.count('{}')} places for a name: write {{}} once"
+                f"{source}:{number}: {line.strip()!r} has {line.count('{}')} places for a name: write {{}} once"
             )
     found = tuple(line.strip() for line in lines if line.strip())
     if not found:
-        raise ValueError(f"{path} holds no template: write one per line, such as: a video of {{}}")
+        raise ValueError(f"{source} holds no template: write one per line, such as: a video of {{}}")
     return found
 
 

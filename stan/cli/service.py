@@ -1,0 +1,67 @@
+"""A library in; a service over it, for programs by HTTP or for editors and agents by MCP, out."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from stan.cli.output import quiet, say
+
+Library = Annotated[str, typer.Option(help="Folder of the library, or an address such as s3://BUCKET/NAME.")]
+Model = Annotated[str | None, typer.Option(help="The library's own by default.")]
+Folders = Annotated[
+    list[Path] | None,
+    typer.Option(help="A folder that may be indexed, with all below it; repeat it for several."),
+]
+
+_LIBRARY = "libraries/own"
+
+
+def api(
+    library: Library = _LIBRARY,
+    model: Model = None,
+    allow_folders: Folders = None,
+    host: Annotated[
+        str, typer.Option(help="Address to listen on; beyond this machine it needs --token-file.")
+    ] = "127.0.0.1",
+    port: Annotated[int | None, typer.Option(help="8600 or a free one by default.", min=1, max=65535)] = None,
+    token_file: Annotated[
+        Path | None, typer.Option(help="A text file with a token per line; every caller must give one.")
+    ] = None,
+    workers: Annotated[int, typer.Option(help="Searches that run at the same time.", min=1)] = 2,
+    waiting: Annotated[
+        int, typer.Option(help="Calls of either kind that may wait; further ones are refused (429).", min=0)
+    ] = 64,
+    seconds: Annotated[
+        float, typer.Option(help="For a search; longer ones are given up (504).", min=0.1)
+    ] = 30.0,
+    slow_seconds: Annotated[
+        float, typer.Option(help="For a call that reads a video or runs the whole model.", min=0.1)
+    ] = 120.0,
+    upload_mb: Annotated[int, typer.Option(help="Largest upload, in MiB; larger ones: 413.", min=1)] = 200,
+    per_minute: Annotated[
+        int, typer.Option(help="Calls that a token, or without tokens an address, may make.", min=1)
+    ] = 6000,
+) -> None:
+    """Serve a library over HTTP, until Ctrl-C: search, recognise, explain, index (/openapi.json describes it)."""
+    with quiet():
+        from stan.service import server
+        from stan.service.access import Tokens
+        from stan.service.calls import LibraryCalls
+        from stan.service.limits import Limits
+
+        limits = Limits(
+            workers=workers,
+            waiting=waiting,
+            seconds=seconds,
+            slow_seconds=slow_seconds,
+            upload=upload_mb << 20,
+            per_minute=per_minute,
+        )
+        tokens = Tokens.read(token_file) if token_file else None
+        roots = server.roots_of(allow_folders or [])
+        server.check(host, tokens)
+        calls = LibraryCalls(server.opened(library, model, bool(allow_folders)), roots)
+        server.serve(calls, limits, tokens, host, port, say)

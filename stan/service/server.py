@@ -1,0 +1,88 @@
+"""A library's address, limits and tokens in; a service that listens until Ctrl-C out."""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import Callable
+from pathlib import Path
+
+import uvicorn
+
+from stan.common.hosts import is_loopback
+from stan.common.servers import free_port
+from stan.library import Library
+from stan.library.places import distinct
+from stan.library.roots import Roots
+from stan.service.access import Tokens
+from stan.service.app import build
+from stan.service.calls import LibraryCalls
+from stan.service.limits import Limits
+
+HOST, PORT = "127.0.0.1", 8600
+CONNECTIONS = 256
+"""Connections that wait until they are accepted."""
+LAST_SECONDS = 5
+"""For calls that are being answered when the service ends."""
+
+
+def roots_of(folders: list[Path]) -> Roots:
+    """Return the folders that may be indexed, named as `distinct` does. Raises ValueError for what is no folder."""
+    return Roots(dict(zip(distinct([folder.resolve().name for folder in folders]), folders, strict=True)))
+
+
+def opened(address: str, model: str | None, may_be_new: bool) -> Library:
+    """Return a library with its model and embeddings loaded, so that the first call need not wait for them.
+
+    Raises ValueError if there is no library and `may_be_new` is False, or if its model cannot be loaded.
+    """
+    library = Library(address, model)
+    if library.made_by is None and not may_be_new:
+        raise ValueError(
+            f"there is no library at {address}: make one with stan index FOLDER --library {address}"
+        )
+    library.require_model()
+    if library.made_by and library.model.vectors_of_sentences:
+        library.search("anything", top=1)
+    return library
+
+
+def check(host: str, tokens: Tokens | None) -> None:
+    """Raise ValueError for a host that others can reach if there are no tokens."""
+    if not is_loopback(host) and tokens is None:
+        raise ValueError(
+            f"--host {host} lets others in: give --token-file, or leave --host at {HOST}, this machine alone"
+        )
+
+
+def serve(
+    calls: LibraryCalls,
+    limits: Limits,
+    tokens: Tokens | None,
+    host: str = HOST,
+    port: int | None = None,
+    say: Callable[[str], None] = print,
+) -> None:
+    """Serve until Ctrl-C. port: 8600 or, if that is taken, a free one. Raises ValueError for a port that is taken."""
+    check(host, tokens)
+    app = build(calls, limits, tokens, local_only=is_loopback(host))
+    with _listening(host, free_port(PORT) if port is None else port) as listening:
+        name = f"[{host}]" if ":" in host else host
+        say(f"api: http://{name}:{listening.getsockname()[1]}")
+        settings = uvicorn.Config(
+            app,
+            log_level="warning",
+            access_log=False,
+            server_header=False,
+            timeout_graceful_shutdown=LAST_SECONDS,
+        )
+        uvicorn.Server(settings).run(sockets=[listening])
+
+
+def _listening(host: str, port: int) -> socket.socket:
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    try:
+        return socket.create_server((host, port), family=family, backlog=CONNECTIONS)
+    except OSError as error:
+        raise ValueError(
+            f"port {port} of {host} cannot be taken ({error.strerror}): choose another, or end what listens there"
+        ) from None
