@@ -11,6 +11,7 @@ import sys
 from pathlib import Path
 
 import lancedb
+import numpy as np
 import pyarrow as pa
 import pytest
 
@@ -61,7 +62,8 @@ def indexed(store, folder, embed=None):
 
 
 def vectors(store):
-    return {row["name"]: row["video"] for row in store.rows([entry.id for entry in store.entries()])}
+    rows = store.rows([entry.id for entry in store.entries()])
+    return {row["name"]: np.array(row["video"]).tolist() for row in rows}
 
 
 def expected(folder):
