@@ -21,7 +21,7 @@ REST = 0.1
 COLUMNS = (
     *("name", "median", "spread", "unit", "repeats", "clips_per_second", "share_of_peak"),
     *("efficiency", "speedup", "difference", "relative", "scaling", "waiting"),
-    *("p50", "p99", "memory", "agreement", "goal", "reached", "note"),
+    *("p50", "p95", "p99", "memory", "agreement", "goal", "reached", "note"),
 )
 """Columns that tables show of a bench's rows, if the rows have them."""
 
@@ -63,7 +63,7 @@ def row(name: str, milliseconds: np.ndarray, **more: Any) -> dict[str, Any]:
     return {"name": name} | times | {"repeats": len(milliseconds)} | more
 
 
-def resident() -> float | None:
-    """Return the memory that this process holds now, in MB (10^6 bytes); None if the system doesn't tell."""
-    told = Path("/proc/self/statm")
+def resident(process: int | str = "self") -> float | None:
+    """Return the memory that a process holds now, in MB (10^6 bytes); None if the system doesn't tell."""
+    told = Path(f"/proc/{process}/statm")
     return int(told.read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE") / 1e6 if told.exists() else None

@@ -12,7 +12,7 @@ from stan.common.files import write_json
 from stan.common.paths import ASSETS
 from stan.results.provenance import provenance
 
-BENCHES = ("encode", "train", "decode", "search", "dashboard", "towers")
+BENCHES = ("encode", "train", "decode", "search", "dashboard", "towers", "service")
 FOLDER = "bench"
 """Name of the folder for results; it is beside the studies in a folder of runs."""
 

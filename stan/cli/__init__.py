@@ -34,7 +34,7 @@ COMMANDS = {
     **dict.fromkeys(("index", "search", "recognise"), "videos"),
     **dict.fromkeys(("explain", "faithfulness"), "explain"),
     **dict.fromkeys(("dashboard", "demo", "serve"), "apps"),
-    "api": "service",
+    **dict.fromkeys(("api", "mcp"), "service"),
     **dict.fromkeys(("pretrain", "export", "convert"), "weights"),
     "bench": "bench",
 }

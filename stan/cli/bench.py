@@ -150,6 +150,26 @@ def bench_decode(
     _emit("decode", found, save, as_json)
 
 
+@bench.command("service")
+def bench_service(
+    windows: Annotated[int, typer.Option(help="Windows of the library.", min=10)] = 100_000,
+    repeats: Annotated[int, typer.Option(help="Searches on either side.", min=2)] = 100,
+    clients: Annotated[int, typer.Option(help="Clients that search at once.", min=1)] = 64,
+    seconds: Annotated[float, typer.Option(help="For which they do.", min=0.1)] = 120.0,
+    model: Annotated[
+        str, typer.Option(help="The preset that encodes sentences, with random weights.")
+    ] = "stan-self-b32",
+    save: Save = None,
+    as_json: Json = False,
+) -> None:
+    """Time searches through `stan api` next to those in the process, and let many clients search at once."""
+    from stan.service.bench import service
+
+    with quiet():
+        found = service(windows, repeats, clients, seconds, model)
+    _emit("service", found, save, as_json)
+
+
 def _emit(name: str, document: dict[str, Any], save: Path | None, as_json: bool) -> None:
     from stan.bench import store
 

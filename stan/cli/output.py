@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import contextlib
 import json
-import math
 import sys
 from collections.abc import Callable, Generator, Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
+
+from stan.common.json_values import plain
 
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON document and nothing else.")]
 Runs = Annotated[Path, typer.Option(help="Folder of runs.", envvar="STAN_RUNS")]
@@ -36,19 +37,6 @@ def quiet() -> Generator[None]:
     """Send everything that is printed meanwhile, by any library, to stderr, because stdout is for the result alone."""
     with contextlib.redirect_stdout(sys.stderr):
         yield
-
-
-def plain(value: Any) -> Any:
-    """Convert to JSON values: numpy scalars to Python's own, paths to text, NaN and infinity to null."""
-    if isinstance(value, Mapping):
-        return {str(key): plain(inner) for key, inner in value.items()}
-    if isinstance(value, list | tuple):
-        return [plain(inner) for inner in value]
-    if hasattr(value, "item"):
-        value = value.item()
-    if isinstance(value, float) and not math.isfinite(value):
-        return None
-    return str(value) if isinstance(value, Path) else value
 
 
 def table(rows: Sequence[Mapping[str, Any]], columns: Sequence[str] | None = None) -> str:

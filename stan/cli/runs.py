@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import zipfile
-from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -40,8 +39,10 @@ def runs(
     as_json: Json = False,
 ) -> None:
     """List runs with their status and metrics."""
+    from stan.results import listing
+
     wanted = {"study": study, "suite": suite, "size": size, "status": status}
-    found = [one for one in _listed(runs, shipped) if _fits(one, wanted)]
+    found = list(listing.listed(runs, shipped, wanted))
     if pack is not None:
         found = _packed(found, pack)
     emit(found, as_json, _run_table)
@@ -62,32 +63,11 @@ def compare(
     as_json: Json = False,
 ) -> None:
     """Compare two rows or runs on identical queries: paired change, averaged over seeds, with its 95 % interval."""
-    from stan import results
-    from stan.evaluation import statistics
+    from stan.results import listing
 
-    done = _load(runs, shipped, {"study": study, "suite": suite, "size": size, "status": "done"})
-    sides = one, other = tuple(_at(Path(name)) if _is_run(name) else _chosen(done, name) for name in (a, b))
-    metric = metric or one["headline"].iloc[0]
-    change = results.change_between(one, other, metric, allow)
-    ids, before, after = results.paired_queries(one, other, metric)
-    won, lost = statistics.won_lost(before, after, ids, results.higher_is_better(metric))
-    document = {
-        "metric": metric,
-        "a": a,
-        "b": b,
-        "change": change.change,
-        "interval": [change.low, change.high],
-        "won": change.won,
-        "lost": change.lost,
-        "p": change.p,
-        "runs": [side["id"].tolist() for side in sides],
-        "seeds": [len(side) for side in sides],
-        "values": [float(side[metric].mean()) for side in sides],
-        "queries": len(ids),
-        "won_queries": won,
-        "lost_queries": lost,
-        "differing": results.protocol_differences(*sides),
-    }
+    done = listing.done(runs, shipped, {"study": study, "suite": suite, "size": size})
+    one, other = (_at(Path(name)) if _is_run(name) else listing.chosen(done, name) for name in (a, b))
+    document = listing.compared(a, one, b, other, metric, allow)
     emit(document, as_json, _change)
 
 
@@ -122,17 +102,10 @@ def published(
     as_json: Json = False,
 ) -> None:
     """List every number that the paper and its slides print, with your own number beside it if there is one."""
-    from stan import results
-    from stan.experiments import published as printed
-    from stan.report.reproduction import SUITES, ledger
+    from stan.report.reproduction import printed
 
-    if table_name is not None and table_name not in printed.SOURCES:
-        raise ValueError(f"no printed table {table_name!r}; there are {', '.join(printed.SOURCES)}")
     with quiet():
-        measured = any(one["suite"] in SUITES.values() for one in _listed(runs, False))
-        own = results.load(runs) if measured else None  # runs on the embedded world measure no benchmark
-        items = ledger(own, _gmacs if count else None)
-    chosen = [item for item in items if table_name in (None, item["table"])]
+        chosen = printed(runs, table_name, _gmacs if count else None)
     columns = ("table", "benchmark", "row", "metric", "value", "own", "status", "note")
     emit(chosen, as_json, lambda document: table(document, columns))
 
@@ -247,19 +220,6 @@ def _calibrated(
     return test_time.query_bank_norm(similarity, *banks), {"calibration": said}
 
 
-def _listed(root: Path, shipped: bool) -> Iterator[dict[str, Any]]:
-    """Yield every run's record in short, read one by one without the full table that `results.load` makes."""
-    from stan import results
-
-    yield from (_run(path, False) for path in results.run_folders(root))
-    if shipped and root.resolve() != results.SHIPPED:
-        yield from (_run(path, True) for path in results.run_folders(results.SHIPPED))
-
-
-def _fits(one: dict[str, Any], wanted: dict[str, str | None]) -> bool:
-    return all(value is None or one[name] == value for name, value in wanted.items())
-
-
 def _packed(found: list[dict[str, Any]], file: Path) -> list[dict[str, Any]]:
     """Write the done runs into an archive and return them. Raises ValueError if there are none."""
     from stan import results
@@ -273,31 +233,6 @@ def _packed(found: list[dict[str, Any]], file: Path) -> list[dict[str, Any]]:
     return done
 
 
-def _load(root: Path, shipped: bool, wanted: dict[str, str | None]) -> pd.DataFrame:
-    from stan import results
-
-    found = results.load(root, shipped)
-    for column, value in wanted.items():
-        if value is not None:
-            found = found[found[column] == value]
-    return found
-
-
-def _run(path: Path, shipped: bool) -> dict[str, Any]:
-    from stan import results
-
-    record = results.read(path)
-    known = record["experiment"]
-    values = {name: record[name] for name in ("id", "study", "row", "seed", "status", "reason", "path")}
-    values |= {"suite": known.data.suite if known else None, "size": known.data.size if known else None}
-    values |= {
-        "shipped": shipped or record["run"].get("shipped") is True,
-        "seconds": record["run"].get("seconds"),
-    }
-    values |= {name: record["evaluation"].get(name) for name in ("headline", "test_time")}
-    return values | {"metrics": record["evaluation"].get("metrics", {})}
-
-
 def _run_table(document: list[dict[str, Any]]) -> str:
     from stan.results.record import flatten
 
@@ -308,23 +243,6 @@ def _run_table(document: list[dict[str, Any]]) -> str:
         shown |= {"metric": run["headline"], "value": flat.get(run["headline"])}
         rows.append(shown | {"order": flat.get("order.accuracy"), "seconds": run["seconds"]})
     return table(rows)
-
-
-def _chosen(done: pd.DataFrame, name: str) -> pd.DataFrame:
-    """Return the done runs that are seeds of one config, named by a run's id, by STUDY/ROW or by row."""
-    exact = done[done["id"] == name]
-    study, slash, row = name.rpartition("/")
-    chosen = exact if len(exact) else done[(done["row"] == row) & ((done["study"] == study) | (not slash))]
-    kinds = chosen[["study", "suite", "size", "row", "hash"]].drop_duplicates()
-    if len(kinds) == 0:
-        known = ", ".join(sorted({f"{s}/{r}" for s, r in zip(done["study"], done["row"], strict=True)}))
-        raise ValueError(f"no done run {name!r}; there are {known or 'none'}")
-    if len(kinds) > 1:
-        there = "; ".join(" ".join(map(str, kind)) for kind in kinds.to_numpy())
-        raise ValueError(
-            f"{name!r} is several configs ({there}): name one by --study, --suite, --size or its id"
-        )
-    return chosen.sort_values("shipped", kind="stable").drop_duplicates("seed").sort_values("seed")
 
 
 def _is_run(name: str) -> bool:

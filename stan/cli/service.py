@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from stan.cli.output import quiet, say
+from stan.cli.output import RUNS, Runs, quiet, say
 
 Library = Annotated[str, typer.Option(help="Folder of the library, or an address such as s3://BUCKET/NAME.")]
 Model = Annotated[str | None, typer.Option(help="The library's own by default.")]
@@ -47,7 +47,7 @@ def api(
 ) -> None:
     """Serve a library over HTTP, until Ctrl-C: search, recognise, explain, index (/openapi.json describes it)."""
     with quiet():
-        from stan.service import server
+        from stan.service import opening, server
         from stan.service.access import Tokens
         from stan.service.calls import LibraryCalls
         from stan.service.limits import Limits
@@ -61,7 +61,37 @@ def api(
             per_minute=per_minute,
         )
         tokens = Tokens.read(token_file) if token_file else None
-        roots = server.roots_of(allow_folders or [])
+        roots = opening.roots_of(allow_folders or [])
         server.check(host, tokens)
-        calls = LibraryCalls(server.opened(library, model, bool(allow_folders)), roots)
+        videos = opening.loaded(opening.found(library, model, bool(allow_folders)))
+        calls = LibraryCalls(videos, roots)
         server.serve(calls, limits, tokens, host, port, say)
+
+
+def mcp(
+    library: Library = _LIBRARY,
+    model: Model = None,
+    runs: Runs = RUNS,
+    write: Annotated[
+        bool, typer.Option("--write", help="Also offer `index`, for the folders of --allow-folders.")
+    ] = False,
+    allow_folders: Folders = None,
+) -> None:
+    """Offer a library and runs to an editor or agent as tools, over stdin and stdout (Model Context Protocol)."""
+    from functools import cache
+
+    from stan.service.tools import tools
+
+    with quiet():
+        from stan.service import opening
+        from stan.service.calls import LibraryCalls
+
+        if write != bool(allow_folders):
+            raise ValueError("--write indexes the folders of --allow-folders: give both, or neither")
+        roots, videos = opening.roots_of(allow_folders or []), opening.found(library, model, write)
+
+        @cache
+        def calls() -> LibraryCalls:
+            return LibraryCalls(opening.loaded(videos), roots)
+
+    tools(calls, runs, write).run("stdio")

@@ -8,11 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from stan import experiments, results
 from stan.config import Experiment, to_dict, with_parts
 from stan.experiments import published
+from stan.results.listing import listed
 from stan.results.record import flatten
 
 if TYPE_CHECKING:
@@ -85,6 +87,18 @@ does not double."""
 
 _PRECISION = 0.05
 """Printed numbers are rounded to one decimal."""
+
+
+def printed(root: Path, table: str | None = None, count: Count | None = None) -> list[dict[str, Any]]:
+    """Return the `ledger` of the runs under `root`, of all printed numbers or those of one table.
+
+    Raises ValueError for a table that there is not.
+    """
+    if table is not None and table not in published.SOURCES:
+        raise ValueError(f"no printed table {table!r}; there are {', '.join(published.SOURCES)}")
+    measured = any(one["suite"] in SUITES.values() for one in listed(root, shipped=False))
+    own = results.load(root) if measured else None  # runs on the embedded world measure no benchmark
+    return [item for item in ledger(own, count) if table in (None, item["table"])]
 
 
 def ledger(runs: pd.DataFrame | None, count: Count | None = None) -> list[dict[str, Any]]:

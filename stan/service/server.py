@@ -1,18 +1,14 @@
-"""A library's address, limits and tokens in; a service that listens until Ctrl-C out."""
+"""A library's calls, limits and tokens in; a service that listens until Ctrl-C out."""
 
 from __future__ import annotations
 
 import socket
 from collections.abc import Callable
-from pathlib import Path
 
 import uvicorn
 
 from stan.common.hosts import is_loopback
 from stan.common.servers import free_port
-from stan.library import Library
-from stan.library.places import distinct
-from stan.library.roots import Roots
 from stan.service.access import Tokens
 from stan.service.app import build
 from stan.service.calls import LibraryCalls
@@ -23,27 +19,6 @@ CONNECTIONS = 256
 """Connections that wait until they are accepted."""
 LAST_SECONDS = 5
 """For calls that are being answered when the service ends."""
-
-
-def roots_of(folders: list[Path]) -> Roots:
-    """Return the folders that may be indexed, named as `distinct` does. Raises ValueError for what is no folder."""
-    return Roots(dict(zip(distinct([folder.resolve().name for folder in folders]), folders, strict=True)))
-
-
-def opened(address: str, model: str | None, may_be_new: bool) -> Library:
-    """Return a library with its model and embeddings loaded, so that the first call need not wait for them.
-
-    Raises ValueError if there is no library and `may_be_new` is False, or if its model cannot be loaded.
-    """
-    library = Library(address, model)
-    if library.made_by is None and not may_be_new:
-        raise ValueError(
-            f"there is no library at {address}: make one with stan index FOLDER --library {address}"
-        )
-    library.require_model()
-    if library.made_by and library.model.vectors_of_sentences:
-        library.search("anything", top=1)
-    return library
 
 
 def check(host: str, tokens: Tokens | None) -> None:

@@ -1,0 +1,102 @@
+"""A folder of runs in; its records in short, the runs that a name stands for, and their paired changes, out."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from stan import results
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+Wanted = Mapping[str, str | None]
+"""What a run's columns must hold, such as {"study": "components"}; None admits everything."""
+
+
+def listed(root: Path, shipped: bool, wanted: Wanted = {}) -> Iterator[dict[str, Any]]:  # noqa: B006 - it is only read
+    """Yield the wanted runs' records in short, read one by one without the full table that `results.load` makes."""
+    places = [(root, False)]
+    if shipped and root.resolve() != results.SHIPPED:
+        places.append((results.SHIPPED, True))
+    for place, comes_along in places:
+        for path in results.run_folders(place):
+            one = _in_short(path, comes_along)
+            if all(value is None or one[name] == value for name, value in wanted.items()):
+                yield one
+
+
+def _in_short(path: Path, shipped: bool) -> dict[str, Any]:
+    record = results.read(path)
+    known = record["experiment"]
+    values = {name: record[name] for name in ("id", "study", "row", "seed", "status", "reason", "path")}
+    values |= {"suite": known.data.suite if known else None, "size": known.data.size if known else None}
+    values |= {
+        "shipped": shipped or record["run"].get("shipped") is True,
+        "seconds": record["run"].get("seconds"),
+    }
+    values |= {name: record["evaluation"].get(name) for name in ("headline", "test_time")}
+    return values | {"metrics": record["evaluation"].get("metrics", {})}
+
+
+def done(root: Path, shipped: bool, wanted: Wanted) -> pd.DataFrame:
+    """Return the table of the wanted runs that are done."""
+    found = results.load(root, shipped)
+    for column, value in {**wanted, "status": "done"}.items():
+        if value is not None:
+            found = found[found[column] == value]
+    return found
+
+
+def chosen(done: pd.DataFrame, name: str) -> pd.DataFrame:
+    """Return the done runs that are seeds of one config, named by a run's id, by STUDY/ROW or by row.
+
+    Raises ValueError for a name of no run, and of several configs.
+    """
+    exact = done[done["id"] == name]
+    study, slash, row = name.rpartition("/")
+    found = exact if len(exact) else done[(done["row"] == row) & ((done["study"] == study) | (not slash))]
+    kinds = found[["study", "suite", "size", "row", "hash"]].drop_duplicates()
+    if len(kinds) == 0:
+        known = ", ".join(sorted({f"{s}/{r}" for s, r in zip(done["study"], done["row"], strict=True)}))
+        raise ValueError(f"no done run {name!r}; there are {known or 'none'}")
+    if len(kinds) > 1:
+        there = "; ".join(" ".join(map(str, kind)) for kind in kinds.to_numpy())
+        raise ValueError(
+            f"{name!r} is several configs ({there}): name one by --study, --suite, --size or its id"
+        )
+    return found.sort_values("shipped", kind="stable").drop_duplicates("seed").sort_values("seed")
+
+
+def compared(
+    a: str, one: pd.DataFrame, b: str, other: pd.DataFrame, metric: str | None = None, allow: bool = False
+) -> dict[str, Any]:
+    """Return the paired change from the runs `one`, called `a`, to the runs `other`, called `b`, with its interval.
+
+    metric: the first side's headline by default. allow: compare although the protocols differ. Raises ValueError for
+    runs that cannot be compared.
+    """
+    from stan.evaluation import statistics
+
+    metric = metric or one["headline"].iloc[0]
+    change = results.change_between(one, other, metric, allow)
+    ids, before, after = results.paired_queries(one, other, metric)
+    won, lost = statistics.won_lost(before, after, ids, results.higher_is_better(metric))
+    return {
+        "metric": metric,
+        "a": a,
+        "b": b,
+        "change": change.change,
+        "interval": [change.low, change.high],
+        "won": change.won,
+        "lost": change.lost,
+        "p": change.p,
+        "runs": [side["id"].tolist() for side in (one, other)],
+        "seeds": [len(side) for side in (one, other)],
+        "values": [float(side[metric].mean()) for side in (one, other)],
+        "queries": len(ids),
+        "won_queries": won,
+        "lost_queries": lost,
+        "differing": results.protocol_differences(one, other),
+    }
