@@ -7,7 +7,7 @@ import socket
 import tempfile
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -71,9 +71,17 @@ def service(
     rows[1] |= {"relative": ratio, "goal": GOAL, "reached": ratio <= GOAL}
     note = f"{len(under_load)} answers in {seconds:g} s, {len(errors)} errors"
     rows.append(_row(f"{clients} clients at once", under_load) | {"memory": after, "note": note})
-    told = {"windows": size, "model": model, "clients": clients, "seconds": seconds}
     load = {"answers": len(under_load), "errors": errors[:10], "memory_before": before, "memory_after": after}
-    return bench.document("search through the service", "fp32", rows, **told, load=load)
+    return bench.document(
+        "search through the service",
+        "fp32",
+        rows,
+        windows=size,
+        model=model,
+        clients=clients,
+        seconds=seconds,
+        load=load,
+    )
 
 
 def _sentence(k: int) -> str:
@@ -116,7 +124,7 @@ def _filled(folder: Path, size: int, model: str) -> Library:
 
 
 @contextmanager
-def _served(folder: Path, model: str) -> Iterator[tuple[str, int]]:
+def _served(folder: Path, model: str) -> Generator[tuple[str, int]]:
     """Yield the address and the process of a service over the library in `folder`."""
     with socket.create_server(("127.0.0.1", 0)) as listening:
         address = f"http://127.0.0.1:{listening.getsockname()[1]}"

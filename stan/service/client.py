@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import http.client
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Generator, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import asdict
 from datetime import date
@@ -50,10 +50,11 @@ class Client:
 
     def __init__(self, url: str, token: str | None = None, timeout: float = 150.0):
         parts = urlsplit(url)
-        if parts.scheme not in ("http", "https") or not parts.hostname:
+        host, port = parts.hostname, parts.port
+        if parts.scheme not in ("http", "https") or not host:
             raise ValueError(f"{url} is no address of a service: give one such as http://127.0.0.1:8600")
         kind = http.client.HTTPSConnection if parts.scheme == "https" else http.client.HTTPConnection
-        self._connect = lambda: kind(parts.hostname, parts.port, timeout=timeout)
+        self._connect = lambda: kind(host, port, timeout=timeout)
         self._base = parts.path.rstrip("/")
         self._headers = {"Authorization": f"Bearer {token}"} if token else {}
 
@@ -135,7 +136,7 @@ class Client:
         pieces: int | None = None,
     ) -> dict[str, Any]:
         """Return what `Library.recognise` finds. video: an id, or a Path to a file, which is uploaded."""
-        asked = {"top": top, "pieces": pieces}
+        asked: dict[str, Any] = {"top": top, "pieces": pieces}
         if isinstance(video, Path):
             asked |= {"label": list(labels), "template": list(templates)}
             return self._upload("/v1/recognise/upload", video, asked)
@@ -190,7 +191,7 @@ class Client:
     @contextmanager
     def _answer(
         self, method: str, path: str, body: Any = None, headers: Mapping[str, str] | None = None
-    ) -> Iterator[http.client.HTTPResponse]:
+    ) -> Generator[http.client.HTTPResponse]:
         connection = self._connect()
         try:
             with suppress(
