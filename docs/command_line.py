@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import typer.main
 
 from stan import cli
+from stan.cli.documents import DOCUMENTS
 
 _HEAD = """# Command line
 
-Every command explains itself by `--help`. Wherever a machine may read the answer, `--json` prints one document.
+Every command explains itself by `--help`. Wherever a machine may read the answer, `--json` prints one document; each
+command's page has its JSON schema.
+
+`stan --install-completion` teaches your shell (bash, zsh, fish, PowerShell) to complete commands and options;
+`stan --show-completion` prints what it would add.
 
 | command | what it does |
 |---|---|"""
@@ -35,13 +41,23 @@ def _page(title: str, command: Any) -> str:
     if hasattr(command, "commands"):
         for name, one in command.commands.items():
             parts += [f"## {title} {name}", _help(one), _usage(f"{title} {name}", one), _parameters(one)]
+            parts += _document(f"{title} {name}")
     else:
-        parts += [_usage(title, command), _parameters(command)]
+        parts += [_usage(title, command), _parameters(command), *_document(title)]
     return "\n\n".join(parts) + "\n"
 
 
 def _help(command: Any) -> str:
     return (command.help or "").strip()
+
+
+def _document(title: str) -> list[str]:
+    """What the command prints with `--json`, as a JSON schema."""
+    schema = DOCUMENTS.get(title.removeprefix("stan "))
+    if schema is None:
+        return []
+    words = f"With `--json`, `{title}` prints a document of this schema; it may have more keys."
+    return [words, f"```json\n{json.dumps(schema, indent=1)}\n```"]
 
 
 def _first(command: Any) -> str:

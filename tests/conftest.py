@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import jsonschema
 import pytest
 import torch
 
 from stan.cli import doctor
+from stan.cli.documents import DOCUMENTS, command_of
 
 torch.set_num_threads(1)
 
@@ -80,13 +83,16 @@ def open_page(context) -> Iterator[Callable[..., object]]:
 
 @pytest.fixture
 def stan(capsys):
-    """stan("runs", "--json") -> (exit code, stdout, stderr)"""
+    """stan("runs", "--json") -> (exit code, stdout, stderr); a document must be as the command's schema says."""
 
     def call(*arguments: object) -> tuple[int, str, str]:
         from stan import cli
 
-        code = cli.run([str(argument) for argument in arguments])
+        words = [str(argument) for argument in arguments]
+        code = cli.run(words)
         captured = capsys.readouterr()
+        if "--json" in words and captured.out:
+            jsonschema.validate(json.loads(captured.out), DOCUMENTS[command_of(words)])
         return code, captured.out, captured.err
 
     return call

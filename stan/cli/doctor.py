@@ -26,7 +26,7 @@ from stan.common.paths import ASSETS, BUNDLED, ROOT, project_folder
 DISTRIBUTION = "stan-video"
 REINSTALL = "run `make install` in the clone"
 FREE_BYTES = 2 * 10**9
-EXTRAS = ("notebooks", "apps", "texts", "tests")
+EXTRAS = ("notebooks", "apps", "api", "mcp", "texts", "tests")
 """Bytes that worlds, runs and libraries of the quick size need, with room to spare."""
 
 
