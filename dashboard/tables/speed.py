@@ -20,6 +20,7 @@ GROWTH = {
     "search": ("vectors", ("engine", "queries")),
     "dashboard": ("runs", ("page", "what")),
     "towers": ("frames", ("backbone", "by")),
+    "service": ("windows", ("name",)),
 }
 """For each bench: the column with the size over which times grow, and the columns that identify a line."""
 

@@ -23,6 +23,7 @@ _TITLES = {
     "search": "Exact search",
     "dashboard": "This dashboard",
     "towers": "Image towers of every family",
+    "service": "Search through the service",
 }
 
 

@@ -157,8 +157,8 @@ def bench_service(
     clients: Annotated[int, typer.Option(help="Clients that search at once.", min=1)] = 64,
     seconds: Annotated[float, typer.Option(help="For which they do.", min=0.1)] = 120.0,
     model: Annotated[
-        str, typer.Option(help="The preset that encodes sentences, with random weights.")
-    ] = "stan-self-b32",
+        str, typer.Option(help="What encodes sentences: stan-tiny, or a preset with random weights.")
+    ] = "stan-tiny",
     save: Save = None,
     as_json: Json = False,
 ) -> None:

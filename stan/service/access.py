@@ -6,6 +6,7 @@ looked at, too.
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 import hmac
 import math
@@ -96,9 +97,12 @@ class Gate:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        most = self._limits.upload if scope["path"].endswith(UPLOADS) else self._limits.body
+        limits = self._limits
+        most, seconds = limits.body, limits.seconds
+        if scope["path"].endswith(UPLOADS):
+            most, seconds = limits.upload, limits.slow_seconds
         refused = self._refused(scope, most)
-        await (refused or self._app)(scope, _limited(receive, most), send)
+        await (refused or self._app)(scope, _limited(receive, most, seconds), send)
 
     def _refused(self, scope: Scope, most: int) -> JSONResponse | None:
         headers = Headers(scope=scope)
@@ -127,14 +131,20 @@ class Gate:
         return origin is None or origin.partition("://")[2] == host
 
 
-def _limited(receive: Receive, most: int) -> Receive:
-    """Return `receive`, which raises an HTTPException once a body that did not say its length has grown too large."""
-    received = 0
+def _limited(receive: Receive, most: int, seconds: float) -> Receive:
+    """Return `receive`, which raises an HTTPException once a body has grown too large, or does not come in time."""
+    received, ended, end = 0, False, asyncio.get_running_loop().time() + seconds
 
     async def limited() -> Message:
-        nonlocal received
-        message = await receive()
-        received += len(message.get("body", b""))
+        nonlocal received, ended
+        if ended:  # what comes now is that the caller is gone
+            return await receive()
+        try:
+            async with asyncio.timeout_at(end):
+                message = await receive()
+        except TimeoutError:
+            raise HTTPException(504, f"the body did not come within {seconds:g} s: send it faster") from None
+        received, ended = received + len(message.get("body", b"")), not message.get("more_body")
         if received > most:
             raise HTTPException(413, _too_large(most))
         return message

@@ -17,11 +17,12 @@ import torch
 
 from stan import bench
 from stan.bench.encoders import preset
-from stan.library import Library
+from stan.library import DEFAULT_MODEL, Library
 from stan.library.embedding import windows
 from stan.library.roots import Roots
 from stan.library.store import Store
 from stan.models.dual_encoder import build as build_model
+from stan.models.factory import load_model
 from stan.service.app import build
 from stan.service.calls import LibraryCalls
 from stan.service.client import Client
@@ -30,7 +31,7 @@ from stan.service.opening import loaded
 
 WINDOWS, OF_A_VIDEO = 100_000, 10
 """Windows of the library, and of each of its videos."""
-MODEL = "stan-self-b32"
+MODEL = "stan-tiny"
 CLIENTS, SECONDS = 64, 120.0
 REPEATS = 100
 GOAL = 1.3
@@ -50,7 +51,7 @@ def service(
 ) -> dict[str, Any]:
     """Time searches by new sentences over `size` random windows, then let many clients search without pauses.
 
-    The service runs in a process of its own, with the same model (random weights) and the same library. In each repeat,
+    The service runs in a process of its own, with the same model and library. In each repeat,
     one search runs in this process and one through the service. The row of the load has the errors, answers per second,
     p50, p95 and p99 in ms, and the service's memory in MB before and after.
     """
@@ -66,17 +67,16 @@ def service(
             before = bench.resident(process)
             under_load, errors = _load(address, clients, seconds)
             after = bench.resident(process)
-    rows = [_row(name, taken) for name, taken in timed.items()]
+    rows = [_row(name, size, taken) for name, taken in timed.items()]
     ratio = rows[1]["p50"] / rows[0]["p50"]
     rows[1] |= {"relative": ratio, "goal": GOAL, "reached": ratio <= GOAL}
     note = f"{len(under_load)} answers in {seconds:g} s, {len(errors)} errors"
-    rows.append(_row(f"{clients} clients at once", under_load) | {"memory": after, "note": note})
+    rows.append(_row(f"{clients} clients at once", size, under_load) | {"memory": after, "note": note})
     load = {"answers": len(under_load), "errors": errors[:10], "memory_before": before, "memory_after": after}
     return bench.document(
         "search through the service",
         "fp32",
         rows,
-        windows=size,
         model=model,
         clients=clients,
         seconds=seconds,
@@ -89,14 +89,16 @@ def _sentence(k: int) -> str:
     return f"a person number {k} opens a door and walks away"
 
 
-def _row(name: str, milliseconds: np.ndarray) -> dict[str, Any]:
+def _row(name: str, size: int, milliseconds: np.ndarray) -> dict[str, Any]:
     p50, p95, p99 = np.percentile(milliseconds, (50, 95, 99))
-    return bench.row(name, milliseconds, p50=float(p50), p95=float(p95), p99=float(p99))
+    return bench.row(name, milliseconds, windows=size, p50=float(p50), p95=float(p95), p99=float(p99))
 
 
 def _opened(folder: Path, model: str) -> Library:
-    torch.manual_seed(0)  # the same weights in both processes
-    return Library(folder / "library", build_model(*preset(model)).eval())
+    """Return the library with `stan-tiny`, or with a preset of random weights, which are the same in both processes."""
+    torch.manual_seed(0)
+    encodes = load_model(model) if model == DEFAULT_MODEL else build_model(*preset(model)).eval()
+    return Library(folder / "library", encodes)
 
 
 def _filled(folder: Path, size: int, model: str) -> Library:
@@ -144,9 +146,11 @@ def _served(folder: Path, model: str) -> Generator[tuple[str, int]]:
 def _serve(folder: Path, model: str, listening: socket.socket) -> None:
     import uvicorn
 
+    from stan.service.server import configured
+
     calls = LibraryCalls(loaded(_opened(folder, model)), Roots({}))
     app = build(calls, Limits(per_minute=10**9))
-    uvicorn.Server(uvicorn.Config(app, log_level="warning", access_log=False)).run(sockets=[listening])
+    uvicorn.Server(configured(app)).run(sockets=[listening])
 
 
 def _wait_for(client: Client) -> None:

@@ -12,6 +12,8 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSche
 
 MOST_RESULTS = 100
 MOST_LABELS = 1000
+MOST_IN_ADDRESS = 200
+"""Labels that an address may hold."""
 MOST_FRAMES = 64
 MOST_PIECES = 32
 LARGEST_GAIN = 10.0
@@ -114,6 +116,33 @@ class Explain(Asked):
 class Index(Asked):
     folder: Text = Field(description="One of the folders that may be indexed, as `/v1/library` lists them.")
     below: Text = Field("", description="Only this folder in it.")
+
+
+class InAddress(BaseModel):
+    """Values in an address, which may hold nothing but what is described."""
+
+    model_config = ConfigDict(extra="forbid", allow_inf_nan=False)
+
+
+class Page(InAddress):
+    first: Annotated[int, Field(ge=0, le=10**9)] = 0
+    count: Annotated[int, Field(ge=1, le=1000)] = 100
+    folder: Text | None = None
+
+
+class SimilarUpload(InAddress):
+    top: Top = 10
+    start: Seconds | None = None
+    end: Seconds | None = None
+    gain: Gain = 1.0
+
+
+class RecogniseUpload(InAddress):
+    label: Annotated[list[Label], Field(max_length=MOST_IN_ADDRESS)] = []
+    label_set: Label | None = None
+    top: Top = 5
+    template: Annotated[list[Label], Field(max_length=16)] = ["{}"]
+    pieces: Annotated[int, Field(ge=1, le=MOST_PIECES)] | None = None
 
 
 class Answer(BaseModel):

@@ -21,9 +21,7 @@ class Metrics:
 
     def __init__(self, lanes: Sequence[Lane], jobs: Jobs):
         self._registry = kept = CollectorRegistry()
-        self.requests = Counter(
-            "stan_requests", "Answered requests.", ["method", "route", "status"], registry=kept
-        )
+        self.requests = Counter("stan_requests", "Answered requests.", ["route", "status"], registry=kept)
         self.seconds = Histogram(
             "stan_request_seconds",
             "Seconds until the end of an answer.",
@@ -69,7 +67,7 @@ class Measured:
             await self._app(scope, receive, note)
         finally:
             route = _route(scope)
-            self._metrics.requests.labels(scope["method"] if route != OTHER else OTHER, route, status).inc()
+            self._metrics.requests.labels(route, status).inc()
             self._metrics.seconds.labels(route).observe(time.perf_counter() - started)
 
 

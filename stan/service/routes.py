@@ -58,13 +58,9 @@ def _library(calls: LibraryCalls, lane: Lane) -> APIRouter:
         return await lane.run(calls.about)
 
     @router.get("/videos", response_model=m.Videos, operation_id="videos")
-    async def videos(
-        first: Annotated[int, Query(ge=0, le=10**9)] = 0,
-        count: Annotated[int, Query(ge=1, le=1000)] = 100,
-        folder: Annotated[str | None, Query(max_length=1000)] = None,
-    ) -> Any:
+    async def videos(asked: Annotated[m.Page, Query()]) -> Any:
         """The videos, sorted by folder and name."""
-        return await lane.run(lambda: calls.videos(first, count, folder))
+        return await lane.run(lambda: calls.videos(**asked.model_dump()))
 
     @router.get("/videos/{id}", response_model=m.Video, responses=UNKNOWN, operation_id="video")
     async def video(id: m.Id) -> Any:
@@ -120,16 +116,10 @@ def _by_upload(calls: LibraryCalls, lane: Lane) -> APIRouter:
         operation_id="similar_upload",
         openapi_extra=body_of(EXAMPLES),
     )
-    async def similar_upload(
-        request: Request,
-        top: m.Top = 10,
-        start: m.Seconds | None = None,
-        end: m.Seconds | None = None,
-        gain: m.Gain = 1.0,
-    ) -> Any:
+    async def similar_upload(request: Request, asked: Annotated[m.SimilarUpload, Query()]) -> Any:
         """The videos most like an uploaded video or picture, which is the body; it is not kept."""
         async with lane.place() as place, uploaded(request, EXAMPLES) as file:
-            return await place.run(lambda: calls.similar(file, top, start, end, gain))
+            return await place.run(lambda: calls.similar(file, **asked.model_dump()))
 
     @router.post(
         "/recognise/upload",
@@ -137,17 +127,13 @@ def _by_upload(calls: LibraryCalls, lane: Lane) -> APIRouter:
         operation_id="recognise_upload",
         openapi_extra=body_of([VIDEO]),
     )
-    async def recognise_upload(
-        request: Request,
-        label: Annotated[m.Labels, Query()] = [],  # noqa: B006 - FastAPI copies it
-        label_set: Annotated[m.Text | None, Query()] = None,
-        top: m.Top = 5,
-        template: Annotated[list[m.Text], Query(max_length=64)] = ["{}"],  # noqa: B006
-        pieces: Annotated[int | None, Query(ge=1, le=m.MOST_PIECES)] = None,
-    ) -> Any:
+    async def recognise_upload(request: Request, asked: Annotated[m.RecogniseUpload, Query()]) -> Any:
         """How likely each label is for an uploaded video, which is the body; it is not kept."""
         async with lane.place() as place, uploaded(request, [VIDEO]) as file:
-            return await place.run(lambda: calls.recognise(file, label, label_set, top, template, pieces))
+            given = asked.model_dump(exclude={"label", "template"})
+            return await place.run(
+                lambda: calls.recognise(file, asked.label, templates=asked.template, **given)
+            )
 
     return router
 

@@ -6,6 +6,7 @@ import socket
 from collections.abc import Callable
 
 import uvicorn
+from fastapi import FastAPI
 
 from stan.common.hosts import is_loopback
 from stan.common.servers import free_port
@@ -17,6 +18,8 @@ from stan.service.limits import Limits
 HOST, PORT = "127.0.0.1", 8600
 CONNECTIONS = 256
 """Connections that wait until they are accepted."""
+LARGEST_HEAD = 1 << 20
+"""Bytes of a request before its body: the labels of an uploaded video stand in its address."""
 LAST_SECONDS = 5
 """For calls that are being answered when the service ends."""
 
@@ -43,14 +46,20 @@ def serve(
     with _listening(host, free_port(PORT) if port is None else port) as listening:
         name = f"[{host}]" if ":" in host else host
         say(f"api: http://{name}:{listening.getsockname()[1]}")
-        settings = uvicorn.Config(
-            app,
-            log_level="warning",
-            access_log=False,
-            server_header=False,
-            timeout_graceful_shutdown=LAST_SECONDS,
-        )
-        uvicorn.Server(settings).run(sockets=[listening])
+        uvicorn.Server(configured(app)).run(sockets=[listening])
+
+
+def configured(app: FastAPI) -> uvicorn.Config:
+    """Return how the service is served."""
+    return uvicorn.Config(
+        app,
+        http="h11",
+        h11_max_incomplete_event_size=LARGEST_HEAD,
+        log_level="warning",
+        access_log=False,
+        server_header=False,
+        timeout_graceful_shutdown=LAST_SECONDS,
+    )
 
 
 def _listening(host: str, port: int) -> socket.socket:

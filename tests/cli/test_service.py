@@ -26,6 +26,12 @@ def test_another_host_needs_tokens(stan, tmp_path):
     assert code == 2 and "fewer than 16" in err and err.count("\n") == 1
 
 
+def test_tools_that_write_name_their_folders(stan, tmp_path):
+    for words in (["--write"], ["--allow-folders", tmp_path]):
+        code, _, err = stan("mcp", "--library", tmp_path, *words)
+        assert code == 2 and "give both, or neither" in err
+
+
 def test_a_library_that_is_not_there_and_a_folder_that_is_none_are_refused(stan, tmp_path):
     code, _, err = stan("api", "--library", tmp_path)
     assert code == 2 and "there is no library" in err
@@ -33,14 +39,14 @@ def test_a_library_that_is_not_there_and_a_folder_that_is_none_are_refused(stan,
     assert code == 2 and "is no folder" in err
 
 
-@pytest.mark.parametrize(("package", "extra"), [("fastapi", "api")])
-def test_a_package_that_is_missing_is_named_with_its_extra(stan, tmp_path, monkeypatch, package, extra):
-    for name in [name for name in sys.modules if name.startswith("stan.service")]:
+@pytest.mark.parametrize(("command", "package"), [("api", "fastapi"), ("mcp", "mcp")])
+def test_a_package_that_is_missing_is_named_with_its_extra(stan, tmp_path, monkeypatch, command, package):
+    for name in [name for name in sys.modules if name.startswith(("stan.service", f"{package}."))]:
         monkeypatch.delitem(sys.modules, name)
     monkeypatch.setitem(sys.modules, package, None)
     monkeypatch.setattr("stan.common.paths.is_clone", lambda: False)
-    code, _, err = stan("api", "--library", tmp_path)
-    assert code == 2 and f"'stan-video[{extra}]'" in err and err.count("\n") == 1
+    code, _, err = stan(command, "--library", tmp_path)
+    assert code == 2 and f"'stan-video[{command}]'" in err and err.count("\n") == 1
 
 
 @pytest.mark.slow

@@ -8,13 +8,15 @@ import threading
 from collections.abc import Iterator
 
 import uvicorn
+from fastapi import FastAPI
+
+from stan.service.server import configured
 
 
 @contextlib.contextmanager
-def running(app: object) -> Iterator[str]:
+def running(app: FastAPI) -> Iterator[str]:
     with socket.create_server(("127.0.0.1", 0)) as listening:
-        settings = uvicorn.Config(app, log_level="critical", timeout_graceful_shutdown=5)
-        server = uvicorn.Server(settings)
+        server = uvicorn.Server(configured(app))
         thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]})
         thread.start()
         try:
