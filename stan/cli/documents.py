@@ -153,6 +153,26 @@ DOCUMENTS: dict[str, Schema] = {
     "report": _object(
         study=TEXT, suites=_list(TEXT), size=TEXT, command=TEXT, rows=_list(ANY), files=_list(TEXT)
     ),
+    "orderings": _object(
+        registered=TEXT,
+        level=NUMBER,
+        margin=NUMBER,
+        counts=_by_name(WHOLE),
+        orderings=_list(
+            _object(
+                number=WHOLE,
+                claim=TEXT,
+                suites=_list(TEXT),
+                study=TEXT,
+                above=TEXT,
+                below=_list(TEXT),
+                state=TEXT,
+                p=NUMBER,
+                adjusted=NUMBER,
+                missing=_list(TEXT),
+            )
+        ),
+    ),
     "published": _list(
         _object(
             table=TEXT,
@@ -210,6 +230,9 @@ DOCUMENTS: dict[str, Schema] = {
                 tags=_list(_object(tag=TEXT, model=TEXT, cached=_maybe(TEXT))),
             )
         ),
+    ),
+    "probe-levels": _object(
+        rows=_list(_object(probe=TEXT, target=TEXT, level=WHOLE, score=_maybe(NUMBER))), needs=ANY
     ),
     "probe": _list(
         _either(

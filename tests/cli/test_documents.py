@@ -32,7 +32,7 @@ def test_a_schema_is_one_and_asks_for_something(name):
         jsonschema.validate("neither an object nor a list", DOCUMENTS[name])
 
 
-QUICK = ("recipe", "recipe msrvtt-self-b32", "cost stan-self-b32", "data list", "backbones RN50")
+QUICK = ("recipe", "recipe msrvtt-self-b32", "cost stan-self-b32", "data list", "backbones RN50", "orderings")
 
 
 @pytest.mark.parametrize("words", QUICK)
