@@ -117,13 +117,10 @@ class Client:
         gain: float = 1.0,
         where: Filters | None = None,
     ) -> Results:
-        """Return what `Library.similar` finds. to: a video's id, or a Path to a file, which is uploaded.
-
-        An upload is compared with all videos: `where` is for ids.
-        """
+        """Return what `Library.similar` finds. to: a video's id, or a Path to a file, which is uploaded."""
         asked = {"top": top, "start": start, "end": end, "gain": gain}
         if isinstance(to, Path):
-            return _results(self._upload("/v1/similar/upload", to, asked))
+            return _results(self._upload("/v1/similar/upload", to, asked | _where(where).get("where", {})))
         return _results(self._post("/v1/similar", {"to": to} | asked | _where(where)))
 
     def recognise(

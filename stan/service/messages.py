@@ -130,7 +130,17 @@ class Page(InAddress):
     folder: Text | None = None
 
 
-class SimilarUpload(InAddress):
+class WhereInAddress(InAddress):
+    """The conditions of `Where`."""
+
+    folder: Text | None = None
+    shortest: Seconds | None = None
+    longest: Seconds | None = None
+    since: Day | None = None
+    until: Day | None = None
+
+
+class SimilarUpload(WhereInAddress):
     top: Top = 10
     start: Seconds | None = None
     end: Seconds | None = None

@@ -119,7 +119,9 @@ def _by_upload(calls: LibraryCalls, lane: Lane) -> APIRouter:
     async def similar_upload(request: Request, asked: Annotated[m.SimilarUpload, Query()]) -> Any:
         """The videos most like an uploaded video or picture, which is the body; it is not kept."""
         async with lane.place() as place, uploaded(request, EXAMPLES) as file:
-            return await place.run(lambda: calls.similar(file, **asked.model_dump()))
+            where = asked.model_dump(include=set(m.Where.model_fields))
+            given = asked.model_dump(exclude=set(where))
+            return await place.run(lambda: calls.similar(file, where=where, **given))
 
     @router.post(
         "/recognise/upload",

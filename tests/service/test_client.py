@@ -50,6 +50,8 @@ def test_moments_and_similar_videos_are_the_librarys(client, library, folder):
     assert without_places(client.similar(id, start=1.0)) == without_places(library.similar(id, start=1.0))
     by_file = library.similar(folder / "red.mp4", 2)
     assert [one["id"] for one in client.similar(folder / "red.mp4", 2)] == [one["id"] for one in by_file]
+    below = client.similar(folder / "red.mp4", where=Filters("videos/below", 1.0, since=date(2020, 1, 1)))
+    assert [one["name"] for one in below] == ["below/blue.mp4"]
 
 
 def test_videos_and_their_number(client, library, monkeypatch):
