@@ -10,7 +10,7 @@ import time
 
 import pytest
 
-from stan.data.video.decode import VideoError
+from stan.data.video.decoding import VideoError
 from stan.service.app import build
 from stan.service.limits import Limits
 from tests.service.conftest import made_up
