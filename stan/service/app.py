@@ -11,7 +11,7 @@ from fastapi.responses import JSONResponse, Response
 from fastapi.security import HTTPBearer
 from starlette.exceptions import HTTPException
 
-from stan.service import messages
+from stan.service import answers
 from stan.service.access import Gate, Tokens, refusal
 from stan.service.calls import LibraryCalls, Unknown
 from stan.service.jobs import Jobs
@@ -62,10 +62,10 @@ def _add_state(app: FastAPI, lanes: tuple[Lane, ...], metrics: Metrics, guarded:
 
     @app.get(
         "/health",
-        response_model=messages.Health,
+        response_model=answers.Health,
         operation_id="health",
         tags=["state"],
-        responses={403: {"model": messages.Error, "description": REFUSED[403]["description"]}},
+        responses={403: {"model": answers.Error, "description": REFUSED[403]["description"]}},
     )
     async def health() -> Any:
         """Whether the service answers, and how busy it is. It needs no token."""

@@ -9,7 +9,8 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Depends, Query, Request
 from fastapi.sse import EventSourceResponse
 
-from stan.service import messages as m
+from stan.service import answers
+from stan.service import questions as q
 from stan.service.calls import LibraryCalls
 from stan.service.jobs import Job, Jobs
 from stan.service.lanes import Lane, TooMany
@@ -52,18 +53,18 @@ def routes(calls: LibraryCalls, quick: Lane, slow: Lane, jobs: Jobs, limits: Lim
 def _library(calls: LibraryCalls, lane: Lane) -> APIRouter:
     router = APIRouter(tags=["library"])
 
-    @router.get("/library", response_model=m.About, operation_id="library")
+    @router.get("/library", response_model=answers.About, operation_id="library")
     async def library() -> Any:
         """What the library is: its model, its videos, its folders."""
         return await lane.run(calls.about)
 
-    @router.get("/videos", response_model=m.Videos, operation_id="videos")
-    async def videos(asked: Annotated[m.Page, Query()]) -> Any:
+    @router.get("/videos", response_model=answers.Videos, operation_id="videos")
+    async def videos(asked: Annotated[q.Page, Query()]) -> Any:
         """The videos, sorted by folder and name."""
         return await lane.run(lambda: calls.videos(**asked.model_dump()))
 
-    @router.get("/videos/{id}", response_model=m.Video, responses=UNKNOWN, operation_id="video")
-    async def video(id: m.Id) -> Any:
+    @router.get("/videos/{id}", response_model=answers.Video, responses=UNKNOWN, operation_id="video")
+    async def video(id: q.Id) -> Any:
         """One video."""
         return await lane.run(lambda: calls.video(id))
 
@@ -73,18 +74,18 @@ def _library(calls: LibraryCalls, lane: Lane) -> APIRouter:
 def _search(calls: LibraryCalls, lane: Lane) -> APIRouter:
     router = APIRouter(tags=["search"])
 
-    @router.post("/search", response_model=m.Found, operation_id="search")
-    async def search(asked: m.Search) -> Any:
+    @router.post("/search", response_model=answers.Found, operation_id="search")
+    async def search(asked: q.Search) -> Any:
         """The videos that fit a sentence best, each with the moment that fits best."""
         return await lane.run(lambda: calls.search(**asked.model_dump()))
 
-    @router.post("/moments", response_model=m.FoundMoments, operation_id="moments")
-    async def moments(asked: m.Moments) -> Any:
+    @router.post("/moments", response_model=answers.FoundMoments, operation_id="moments")
+    async def moments(asked: q.Moments) -> Any:
         """The windows of any videos that fit a sentence best; none overlaps another."""
         return await lane.run(lambda: calls.moments(**asked.model_dump()))
 
-    @router.post("/similar", response_model=m.Found, responses=UNKNOWN, operation_id="similar")
-    async def similar(asked: m.Similar) -> Any:
+    @router.post("/similar", response_model=answers.Found, responses=UNKNOWN, operation_id="similar")
+    async def similar(asked: q.Similar) -> Any:
         """The videos most like one of the library, or like a moment of it."""
         return await lane.run(lambda: calls.similar(**asked.model_dump()))
 
@@ -94,13 +95,13 @@ def _search(calls: LibraryCalls, lane: Lane) -> APIRouter:
 def _looking(calls: LibraryCalls, lane: Lane) -> APIRouter:
     router = APIRouter(tags=["one video"])
 
-    @router.post("/recognise", response_model=m.Recognised, responses=UNKNOWN, operation_id="recognise")
-    async def recognise(asked: m.Recognise) -> Any:
+    @router.post("/recognise", response_model=answers.Recognised, responses=UNKNOWN, operation_id="recognise")
+    async def recognise(asked: q.Recognise) -> Any:
         """How likely each label is for a video of the library, and whether none fits."""
         return await lane.run(lambda: calls.recognise(**asked.model_dump()))
 
-    @router.post("/explain", response_model=m.Explained, responses=UNKNOWN, operation_id="explain")
-    async def explain(asked: m.Explain) -> Any:
+    @router.post("/explain", response_model=answers.Explained, responses=UNKNOWN, operation_id="explain")
+    async def explain(asked: q.Explain) -> Any:
         """Why a video of the library and a sentence score as they do: tested maps, and what each word contributes."""
         return await lane.run(lambda: calls.explain(**asked.model_dump()))
 
@@ -112,24 +113,24 @@ def _by_upload(calls: LibraryCalls, lane: Lane) -> APIRouter:
 
     @router.post(
         "/similar/upload",
-        response_model=m.Found,
+        response_model=answers.Found,
         operation_id="similar_upload",
         openapi_extra=body_of(EXAMPLES),
     )
-    async def similar_upload(request: Request, asked: Annotated[m.SimilarUpload, Query()]) -> Any:
+    async def similar_upload(request: Request, asked: Annotated[q.SimilarUpload, Query()]) -> Any:
         """The videos most like an uploaded video or picture, which is the body; it is not kept."""
         async with lane.place() as place, uploaded(request, EXAMPLES) as file:
-            where = asked.model_dump(include=set(m.Where.model_fields))
+            where = asked.model_dump(include=set(q.Where.model_fields))
             given = asked.model_dump(exclude=set(where))
             return await place.run(lambda: calls.similar(file, where=where, **given))
 
     @router.post(
         "/recognise/upload",
-        response_model=m.Recognised,
+        response_model=answers.Recognised,
         operation_id="recognise_upload",
         openapi_extra=body_of([VIDEO]),
     )
-    async def recognise_upload(request: Request, asked: Annotated[m.RecogniseUpload, Query()]) -> Any:
+    async def recognise_upload(request: Request, asked: Annotated[q.RecogniseUpload, Query()]) -> Any:
         """How likely each label is for an uploaded video, which is the body; it is not kept."""
         async with lane.place() as place, uploaded(request, [VIDEO]) as file:
             given = asked.model_dump(exclude={"label", "template"})
@@ -144,7 +145,7 @@ def _indexing(calls: LibraryCalls, jobs: Jobs, limits: Limits) -> APIRouter:
     router = APIRouter(prefix="/jobs", tags=["indexing"])
     open_streams = 0
 
-    def known(id: m.Id) -> Job:
+    def known(id: q.Id) -> Job:
         return jobs.job(id)
 
     async def stream(job: Annotated[Job, Depends(known)]) -> AsyncIterator[Job]:
@@ -159,18 +160,18 @@ def _indexing(calls: LibraryCalls, jobs: Jobs, limits: Limits) -> APIRouter:
         finally:
             open_streams -= 1
 
-    @router.post("", response_model=m.Job, status_code=202, operation_id="index")
-    async def index(asked: m.Index) -> Any:
+    @router.post("", response_model=answers.Job, status_code=202, operation_id="index")
+    async def index(asked: q.Index) -> Any:
         """Index one of the allowed folders: new and changed videos are embedded, those that are gone are dropped."""
         calls.roots.path(asked.folder, asked.below)
         return jobs.start(asked.folder, asked.below).document()
 
-    @router.get("", response_model=m.Jobs, operation_id="jobs")
+    @router.get("", response_model=answers.Jobs, operation_id="jobs")
     async def every() -> Any:
         """The jobs, the latest first."""
         return {"jobs": [job.document() for job in jobs.all()]}
 
-    @router.get("/{id}", response_model=m.Job, responses=UNKNOWN, operation_id="job")
+    @router.get("/{id}", response_model=answers.Job, responses=UNKNOWN, operation_id="job")
     async def one(job: Annotated[Job, Depends(known)]) -> Any:
         """How far a job is."""
         return job.document()
@@ -178,9 +179,9 @@ def _indexing(calls: LibraryCalls, jobs: Jobs, limits: Limits) -> APIRouter:
     @router.get(
         "/{id}/events", response_class=EventSourceResponse, responses=UNKNOWN, operation_id="job_events"
     )
-    async def events(job: Annotated[Job, Depends(stream)]) -> AsyncIterator[m.Job]:
+    async def events(job: Annotated[Job, Depends(stream)]) -> AsyncIterator[answers.Job]:
         """How far a job is, as server-sent events, up to its end."""
         async for now in jobs.watch(job.id):
-            yield m.Job(**now.document())
+            yield answers.Job(**now.document())
 
     return router

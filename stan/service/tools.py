@@ -14,7 +14,7 @@ from mcp_types import ToolAnnotations
 from pydantic import Field
 
 from stan.common.json_values import plain
-from stan.service import messages as m
+from stan.service import questions as q
 from stan.service.calls import LibraryCalls
 
 MOST_RUNS = 200
@@ -93,7 +93,7 @@ def _add_library(server: MCPServer, calls: Callable[[], LibraryCalls]) -> None:
     @server.tool(annotations=READS)
     @told
     def search(
-        query: m.Query, top: m.Top = 5, gain: m.Gain = 1.0, folder: m.Text | None = None
+        query: q.Query, top: q.Top = 5, gain: q.Gain = 1.0, folder: q.Text | None = None
     ) -> dict[str, Any]:
         """Find the videos that fit a sentence best, each with the moment that fits best.
 
@@ -103,23 +103,23 @@ def _add_library(server: MCPServer, calls: Callable[[], LibraryCalls]) -> None:
 
     @server.tool(annotations=READS)
     @told
-    def moments(query: m.Query, top: m.Top = 5, folder: m.Text | None = None) -> dict[str, Any]:
+    def moments(query: q.Query, top: q.Top = 5, folder: q.Text | None = None) -> dict[str, Any]:
         """Find the moments, of any videos, that fit a sentence best; none overlaps another."""
         return calls().moments(query, top, where={"folder": folder})
 
     @server.tool(annotations=READS)
     @told
-    def similar(to: m.Id, top: m.Top = 5) -> dict[str, Any]:
+    def similar(to: q.Id, top: q.Top = 5) -> dict[str, Any]:
         """Find the videos most like one of the library."""
         return _short(calls().similar(to, top))
 
     @server.tool(annotations=READS)
     @told
     def recognise(
-        video: m.Id,
-        labels: m.Labels | None = None,
-        label_set: m.Text | None = None,
-        top: m.Top = 5,
+        video: q.Id,
+        labels: q.Labels | None = None,
+        label_set: q.Text | None = None,
+        top: q.Top = 5,
     ) -> dict[str, Any]:
         """Tell how likely each label is for a video, and whether none fits.
 

@@ -1,4 +1,4 @@
-"""What the service is asked and what it answers, as types: they check every call and make the service's OpenAPI schema.
+"""What a service is asked, as types: they check every call, and describe it in the service's OpenAPI schema.
 
 Times are in seconds. Videos are named by opaque ids, folders by names that do not reveal where they are.
 """
@@ -6,7 +6,7 @@ Times are in seconds. Videos are named by opaque ids, folders by names that do n
 from __future__ import annotations
 
 from datetime import date
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema
 
@@ -52,13 +52,13 @@ Labels = Annotated[list[Label], Field(max_length=MOST_LABELS)]
 Text = Annotated[str, Field(max_length=1000)]
 
 
-class Asked(BaseModel):
+class Question(BaseModel):
     """A body, which may hold nothing but what is described."""
 
     model_config = ConfigDict(extra="forbid", strict=True, allow_inf_nan=False)
 
 
-class Where(Asked):
+class Where(Question):
     """Conditions that a video must meet to be found."""
 
     folder: Text | None = Field(None, description="A folder of the library, as `/v1/library` lists them.")
@@ -68,7 +68,7 @@ class Where(Asked):
     until: Day | None = None
 
 
-class Search(Asked):
+class Search(Question):
     query: Query
     top: Top = 10
     gain: Gain = 1.0
@@ -76,14 +76,14 @@ class Search(Asked):
     correct_hubs: bool = Field(False, description="Let videos that suit every sentence count less (QB-Norm).")
 
 
-class Moments(Asked):
+class Moments(Question):
     query: Query
     top: Top = 10
     gain: Gain = 1.0
     where: Where = Where()
 
 
-class Similar(Asked):
+class Similar(Question):
     to: Id
     top: Top = 10
     start: Seconds | None = Field(None, description="Of the moment that the results should be like.")
@@ -92,7 +92,7 @@ class Similar(Asked):
     where: Where = Where()
 
 
-class Recognise(Asked):
+class Recognise(Question):
     video: Id
     labels: Labels = []
     label_set: Text | None = Field(None, description="kinetics-400, something-something-v2 or motions.")
@@ -105,7 +105,7 @@ class Recognise(Asked):
     )
 
 
-class Explain(Asked):
+class Explain(Question):
     video: Id
     query: Query
     frames: Annotated[int, Field(ge=1, le=MOST_FRAMES)] | None = Field(
@@ -113,7 +113,7 @@ class Explain(Asked):
     )
 
 
-class Index(Asked):
+class Index(Question):
     folder: Text = Field(description="One of the folders that may be indexed, as `/v1/library` lists them.")
     below: Text = Field("", description="Only this folder in it.")
 
@@ -153,183 +153,3 @@ class RecogniseUpload(InAddress):
     top: Top = 5
     template: Annotated[list[Label], Field(max_length=16)] = ["{}"]
     pieces: Annotated[int, Field(ge=1, le=MOST_PIECES)] | None = None
-
-
-class Answer(BaseModel):
-    model_config = ConfigDict(extra="forbid")
-
-
-class Error(Answer):
-    error: str = Field(description="What was wrong, and what to do, on one line.")
-
-
-class Health(Answer):
-    status: Literal["ok"]
-    version: str
-    running: int
-    waiting: int
-
-
-class About(Answer):
-    model: str | None = Field(description="What made the library; none while it is empty.")
-    videos: int
-    folders: list[str]
-    may_be_indexed: list[str]
-
-
-class Video(Answer):
-    id: str
-    name: str
-    folder: str
-    size: int = Field(description="Bytes.")
-    changed: date
-    duration: float
-
-
-class Videos(Answer):
-    total: int
-    videos: list[Video]
-
-
-class Moment(Answer):
-    id: str
-    name: str
-    folder: str
-    score: float
-    start: float
-    end: float
-    duration: float
-
-
-class Curve(Answer):
-    times: list[float]
-    scores: list[float]
-
-
-class Result(Moment):
-    percentile: float | None = Field(
-        description="Percentage of unrelated sentences that fit this video less."
-    )
-    prominence: float | None
-    curve: Curve
-    match: float | None = Field(None, description="Only from models that judge pairs one by one.")
-
-
-class Milliseconds(Answer):
-    encode: float
-    search: float
-
-
-class Found(Answer):
-    query: str
-    results: list[Result]
-    no_match: bool = Field(description="Nothing fits better than unrelated sentences do by chance.")
-    ms: Milliseconds
-
-
-class FoundMoments(Answer):
-    query: str
-    moments: list[Moment]
-
-
-class Likely(Answer):
-    label: str
-    probability: float
-    score: float
-    match: float | None = None
-
-
-class NoneOfThem(Answer):
-    probability: float
-    rejected: bool
-    bank: int
-
-
-class OverTime(Answer):
-    of: str
-    times: list[float]
-    labels: list[str]
-    best: list[str]
-    probabilities: list[list[float]]
-
-
-class LabelMilliseconds(Answer):
-    encode: float
-    labels: float
-
-
-class Recognised(Answer):
-    video: str
-    labels: list[Likely]
-    none: NoneOfThem | None
-    alike: list[tuple[str, str, float]]
-    over_time: OverTime
-    temperature: float
-    calibrated: bool
-    ms: LabelMilliseconds
-
-
-class Tested(Answer):
-    deletion: float
-    insertion: float
-    random_deletion: float
-    random_insertion: float
-    random_range: tuple[float, float]
-    better: bool
-
-
-class ExplanationMap(Answer):
-    name: str
-    method: str
-    part: str
-    is_explanation: bool
-    faithfulness: Tested
-    notes: list[str]
-    values: list[list[list[float]]] = Field(description="Frames, rows, columns.")
-
-
-class Word(Answer):
-    word: str
-    change: float
-
-
-class Explained(Answer):
-    query: str
-    score: float
-    times: list[float]
-    default: str
-    baseline: str
-    maps: list[ExplanationMap]
-    difference: list[list[list[float]]] | None
-    words: list[Word]
-
-
-class Skipped(Answer):
-    file: str
-    reason: str
-    remedy: str
-
-
-class Report(Answer):
-    indexed: int
-    unchanged: int
-    removed: int
-    skipped: list[Skipped]
-    seconds: float
-    seconds_waiting: float
-
-
-class Job(Answer):
-    id: str
-    folder: str
-    below: str
-    status: Literal["waiting", "running", "done", "failed"]
-    done: int = 0
-    total: int = Field(0, description="0 while it is unknown.")
-    detail: str = Field("", description="Name of the video in hand.")
-    report: Report | None = None
-    error: str | None = Field(None, description="Why it failed.")
-
-
-class Jobs(Answer):
-    jobs: list[Job]
