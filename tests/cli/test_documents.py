@@ -1,6 +1,8 @@
 """Every command that prints JSON has a schema, which holds for what it prints: `stan` in conftest checks each call."""
 
 import json
+from importlib import import_module
+from pathlib import Path
 
 import jsonschema
 import numpy as np
@@ -52,14 +54,9 @@ def test_a_command_of_two_words_is_known():
     assert command_of(["search", "a red square", "--json"]) == "search"
 
 
-def test_the_reference_shows_every_schema():
-    import sys
-    from pathlib import Path
-
-    sys.path.insert(0, str(Path(__file__).parents[2] / "docs"))
-    from command_line import pages_of_commands
-
-    pages = pages_of_commands()
+def test_the_reference_shows_every_schema(monkeypatch):
+    monkeypatch.syspath_prepend(Path(__file__).parents[2] / "docs")
+    pages = import_module("command_line").pages_of_commands()
     shown = [
         json.loads(part.split("```")[0]) for page in pages.values() for part in page.split("```json")[1:]
     ]
