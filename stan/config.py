@@ -63,6 +63,8 @@ class ModelConfig:
 HOW_COMPUTED = ("chunk", "checkpointing", "compile")
 """Training settings that change memory and time, and the result in its last digits only. They are not part of a
 config's identity, so that a run that ran out of memory can continue with less at a time."""
+WHERE_TOLD = ("logger",)
+"""Training settings that change nothing of what is trained. They are not part of a config's identity either."""
 
 
 @dataclass(frozen=True)
@@ -130,6 +132,9 @@ class TrainConfig:
     """Run blocks and branch layers through torch.compile. It needs a C++ compiler and takes seconds to minutes before
     the first step, before the first validation and for every new number of clips. It pays off in long runs, mostly on a
     GPU."""
+    logger: str = ""
+    """Trackers that are told what is logged, separated by commas: tensorboard, wandb, mlflow, trackio. The run's own
+    record is the same with and without them."""
 
 
 @dataclass(frozen=True)
@@ -147,7 +152,7 @@ class Experiment:
 
     @property
     def hash(self) -> str:
-        """Ten hex digits that identify all settings except study, row, seed, data folder and HOW_COMPUTED."""
+        """Ten hex digits that identify all settings but study, row, seed, data folder, HOW_COMPUTED and WHERE_TOLD."""
         return _digest(self, ("data", "model", "train", "test_time"))
 
     @property
@@ -220,6 +225,6 @@ def _digest(experiment: Experiment, parts: tuple[str, ...]) -> str:
         value = getattr(experiment, name)
         identity[name] = _differing(value, _DEFAULTS[name]) if name in _PARTS else value
     identity["data"].pop("root", None)
-    for name in HOW_COMPUTED:
+    for name in (*HOW_COMPUTED, *WHERE_TOLD):
         identity["train"].pop(name, None)
     return hashlib.sha256(json.dumps(identity, sort_keys=True).encode()).hexdigest()[:10]

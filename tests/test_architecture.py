@@ -12,7 +12,7 @@ ROOT = Path(__file__).resolve().parents[1]
 
 PACKAGES = (
     *("common", "config", "data", "models", "evaluation", "experiments", "results"),
-    *("training", "explain", "library", "bench", "report", "service", "cli"),
+    *("tracking", "training", "explain", "library", "bench", "report", "service", "cli"),
 )
 """A package imports from those before it, never from one behind: lazy imports and those for annotations are counted."""
 DOORS = {"__init__", "__main__"}

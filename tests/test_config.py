@@ -19,8 +19,9 @@ BASE = Experiment("components", "stan")
         replace(BASE, seed=3),
         with_parts(BASE, data={"root": "elsewhere"}),
         with_parts(BASE, train={"chunk": 4, "checkpointing": True, "compile": True}),
+        with_parts(BASE, train={"logger": "mlflow,wandb"}),
     ],
-    ids=["study", "row", "seed", "root", "how computed"],
+    ids=["study", "row", "seed", "root", "how computed", "logger"],
 )
 def test_what_is_no_part_of_the_identity(same):
     assert same.hash == BASE.hash and same.training_hash == BASE.training_hash

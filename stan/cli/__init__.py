@@ -26,6 +26,7 @@ COMMANDS = {
     **dict.fromkeys(("world", "data"), "data"),
     **{name: name for name in ("train", "ablate", "recipe")},
     **dict.fromkeys(("runs", "compare", "report", "published", "cost", "metrics"), "runs"),
+    **dict.fromkeys(("track", "import-runs"), "tracking"),
     "orderings": "orderings",
     **dict.fromkeys(("evaluate", "time"), "evaluate"),
     "backbones": "backbones",

@@ -9,6 +9,7 @@ from stan.data.video.augmentation import AUGMENTATIONS
 from stan.evaluation.splits import computed_once
 from stan.evaluation.test_time import check_tricks
 from stan.experiments import task
+from stan.tracking.base import chosen
 from stan.training.losses import DECORRELATED, LOSSES, SENTENCES
 from stan.training.optim import FROZEN, OPTIMIZERS, SCHEDULES
 
@@ -38,6 +39,7 @@ def check(experiment: Experiment) -> None:
     recipe, suite = experiment.train, experiment.data.suite
     check_tricks(experiment.test_time, task(suite))
     _check_values(experiment)
+    chosen(recipe.logger)
     if recipe.compile and recipe.checkpointing:
         raise ValueError(
             "train.compile and train.checkpointing don't go together: compiled blocks, computed again, keep other"

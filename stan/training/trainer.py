@@ -24,7 +24,7 @@ from stan import results
 from stan.common.files import digest
 from stan.common.progress import Bars, StageProgress
 from stan.common.tensors import to_device
-from stan.config import Experiment, TrainConfig
+from stan.config import Experiment, TrainConfig, with_parts
 from stan.data.loader import Batch, Loader, order
 from stan.evaluation.measure import Measured, embedded, measure
 from stan.evaluation.splits import computed_once, open_split
@@ -33,6 +33,8 @@ from stan.experiments import learning_rate
 from stan.models import checkpoint
 from stan.models.dual_encoder import DualEncoder, build, embeds_alike
 from stan.models.factory import CHECKPOINT, save_model
+from stan.tracking.base import chosen
+from stan.tracking.following import following
 from stan.training import fsdp
 from stan.training.activation_checkpoint import recompute
 from stan.training.checks import PRECISIONS, check
@@ -69,9 +71,14 @@ def train(
         spreads the model's parameters over all devices. A run may be resumed with another number of processes.
     checkpoint_seconds: the most seconds of training that a killed run loses, beside its current step.
     progress: called instead of drawing progress bars.
-    Raises ValueError for settings that the experiment can't have, and for a loss that isn't finite.
+    Raises ValueError for settings that the experiment can't have, for a tracker whose client isn't installed, and for a
+    loss that isn't finite. A tracker that fails later costs a warning.
     """
     check(experiment)
+    trackers = chosen(experiment.train.logger)
+    experiment = with_parts(
+        experiment, train={"logger": ""}
+    )  # so that record and weights are the same without them
     assert experiment.train.precision in PRECISIONS
     fabric = Fabric(
         accelerator=accelerator,
@@ -85,33 +92,52 @@ def train(
             "train.learned_scale and strategy fsdp don't go together: a single number can't be spread; choose ddp"
         )
     fabric.launch()
-    finished = fabric.broadcast(results.find(runs_root, experiment))
-    if finished is not None:
-        own = Path(runs_root) / experiment.id
-        if finished != own and fabric.is_global_zero:
-            results.adopt(runs_root, experiment, finished, lr=learning_rate(experiment, runs_root))
-        fabric.barrier()
-        return own
-    with (
-        _record(fabric, runs_root, experiment) as record,
-        Bars(progress, fabric.is_global_zero) as report,
-    ):
-        run = _prepared(experiment, fabric, record, report, Path(runs_root), Path(worlds_root))
-        validation, test = run.open("val"), run.open("test", views_of(experiment.test_time))
-        record.note(device=str(fabric.device), data_hash=test.videos.hash)
-        weights = _trained_alike(runs_root, experiment)
-        if weights is None:
-            weights, epoch = record.folder, _fit(run, run.open("train"), validation, checkpoint_seconds)
-        else:
-            source = results.read(weights)
-            epoch = source["evaluation"]["epoch"]
-            record.note(same_as=source["id"])
-        if fabric.is_global_zero:
-            record.note(checkpoint_hash=digest(weights / CHECKPOINT)[:16])
-            record.finish(*_test(run, validation, test, weights, epoch))
-            (record.folder / RESUME).unlink(missing_ok=True)
-        fabric.barrier()
+    with following(trackers if fabric.is_global_zero else ()) as follow:
+        taken = _taken_over(fabric, experiment, Path(runs_root))
+        if taken is not None:
+            if fabric.is_global_zero:
+                follow(taken)
+            return taken
+        with (
+            _record(fabric, runs_root, experiment) as record,
+            Bars(progress, fabric.is_global_zero) as report,
+        ):
+            if fabric.is_global_zero:
+                follow(record.folder)
+            run = _prepared(experiment, fabric, record, report, Path(runs_root), Path(worlds_root))
+            _complete(run, checkpoint_seconds)
     return record.folder
+
+
+def _taken_over(fabric: Fabric, experiment: Experiment, runs_root: Path) -> Path | None:
+    """Return the experiment's folder if its numbers are there, or an equal run has them; None if it must be run."""
+    finished = fabric.broadcast(results.find(runs_root, experiment))
+    if finished is None:
+        return None
+    own = runs_root / experiment.id
+    if finished != own and fabric.is_global_zero:
+        results.adopt(runs_root, experiment, finished, lr=learning_rate(experiment, runs_root))
+    fabric.barrier()
+    return own
+
+
+def _complete(run: _Run, checkpoint_seconds: float) -> None:
+    """Train, or take the weights of a run that trained alike; then test, and close the record as done."""
+    experiment, fabric, record = run.experiment, run.fabric, run.record
+    validation, test = run.open("val"), run.open("test", views_of(experiment.test_time))
+    record.note(device=str(fabric.device), data_hash=test.videos.hash)
+    weights = _trained_alike(run.runs_root, experiment)
+    if weights is None:
+        weights, epoch = record.folder, _fit(run, run.open("train"), validation, checkpoint_seconds)
+    else:
+        source = results.read(weights)
+        epoch = source["evaluation"]["epoch"]
+        record.note(same_as=source["id"])
+    if fabric.is_global_zero:
+        record.note(checkpoint_hash=digest(weights / CHECKPOINT)[:16])
+        record.finish(*_test(run, validation, test, weights, epoch))
+        (record.folder / RESUME).unlink(missing_ok=True)
+    fabric.barrier()
 
 
 def prepare(

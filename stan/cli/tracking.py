@@ -1,0 +1,66 @@
+"""Runs and trackers in, what was sent out; and other people's results in, foreign runs out."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from stan.cli.output import RUNS, Json, Runs, emit, quiet, table
+
+
+def track(
+    run: Annotated[list[str], typer.Argument(help="Folders or ids of runs.")],
+    logger: Annotated[
+        str,
+        typer.Option(
+            help="tensorboard, wandb, mlflow, trackio; several separated by commas. Left out: those that know the run."
+        ),
+    ] = "",
+    runs: Runs = RUNS,
+    as_json: Json = False,
+) -> None:
+    """Send to trackers what they have not got of runs' records: all of it, or what was logged while they were away."""
+    from stan.tracking.base import chosen
+    from stan.tracking.sending import tracked
+
+    folders = [_folder(name, runs) for name in run]
+    wanted = {folder: chosen(logger) or tracked(folder) for folder in folders}
+    unknown = [str(folder) for folder, names in wanted.items() if not names]
+    if unknown:
+        raise ValueError(f"no tracker knows {', '.join(unknown)} yet: name one with --logger")
+    with quiet():
+        document = [_sent(folder, name) for folder, names in wanted.items() for name in names]
+    emit(document, as_json, table)
+    if any(one["error"] for one in document):
+        raise typer.Exit(1)
+
+
+def _folder(name: str, root: Path) -> Path:
+    from stan import results
+
+    folder = next((path for path in (Path(name), root / name) if (path / "run.json").is_file()), None)
+    if folder is None:
+        raise ValueError(f"no run {name!r}, neither a folder nor in {root}")
+    found = results.read(folder)
+    if found["experiment"] is None:
+        reason = found["reason"] or "its numbers were not measured here"
+        raise ValueError(f"{name} is {found['status']} ({reason}): there is nothing to send")
+    return folder
+
+
+def _sent(folder: Path, name: str) -> dict[str, Any]:
+    """Send one run to one tracker; an error of its client is part of the answer, so that the others are sent, too."""
+    from stan.tracking.sending import sender
+
+    with sender(folder, name) as sending:
+        before = sending.sent.lines
+        try:
+            sending.close()
+            error = None
+        except Exception as failure:  # each client has errors of its own
+            error = f"{type(failure).__name__}: {' '.join(str(failure).split())[:200]}"
+        told = sending.sent
+    sent = {"run": str(folder), "logger": name, "at": told.id, "lines": told.lines - before}
+    return sent | {"evaluation": told.evaluated, "error": error}
