@@ -26,7 +26,7 @@ from stan.experiments.orderings import registered
 from stan.report import reproduction as printed_and_own
 from stan.results import level_probes as probes
 from stan.results.orderings import orderings as decided
-from stan.results.record import flatten
+from stan.results.record import FOREIGN, flatten
 
 
 def roots() -> tuple[str, ...]:
@@ -59,7 +59,7 @@ def _arguments() -> argparse.Namespace:
 
 
 def runs() -> pd.DataFrame:
-    """Return `stan.results.load` over the roots and the shipped records, with `origin`: `yours` or `shipped`.
+    """Return `stan.results.load` over the roots and the shipped records, with `origin`: yours, shipped or foreign.
 
     All callers share one table: never change it.
     """
@@ -113,7 +113,7 @@ def _runs(places: tuple[str, ...], stamps: str, ended: tuple[str, ...]) -> pd.Da
     """
     table = results.load(places, shipped=True)
     shipped = table["shipped"].astype(bool)
-    origin = np.where(shipped, "shipped", "yours")
+    origin = np.select([shipped, table["status"] == FOREIGN], ["shipped", "foreign"], "yours")
     return pd.concat([table.assign(shipped=shipped), pd.Series(origin, table.index, name="origin")], axis=1)
 
 

@@ -149,7 +149,7 @@ def curves(log: pd.DataFrame, headline: str) -> tuple[pd.DataFrame, pd.DataFrame
     Both tables also have step and time (seconds) if the log does. A validation is placed at the last step of its epoch.
     """
     empty = pd.DataFrame(columns=["epoch", "loss"])
-    if "loss" not in log:
+    if "loss" not in log or "epoch" not in log:  # a foreign run's log has other names
         return empty, empty.rename(columns={"loss": "value"}), headline
     logged = log.dropna(subset=["loss"])
     clocks = [name for name in ("step", "time") if name in logged]

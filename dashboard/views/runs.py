@@ -132,6 +132,12 @@ def _state(run: pd.Series, record: data.Record) -> None:
     elif run["status"] in ("failed", "interrupted", "damaged"):
         st.error(f"This run is {labels.plain(run['status'])}:")
         st.code(str(run["reason"]), language=None, wrap_lines=True)
+    elif run["status"] == "foreign":
+        state = f" There it is *{labels.plain(record.run['state'])}*." if record.run.get("state") else ""
+        st.info(
+            f"A **foreign** run: its numbers come from {labels.plain(record.run.get('source'))} and were not measured"
+            f" here.{state} It counts in no comparison."
+        )
     if run["shipped"]:
         st.caption(
             f"Shipped reference, made on {labels.plain(record.run.get('machine'))} "

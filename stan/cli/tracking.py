@@ -64,3 +64,47 @@ def _sent(folder: Path, name: str) -> dict[str, Any]:
         told = sending.sent
     sent = {"run": str(folder), "logger": name, "at": told.id, "lines": told.lines - before}
     return sent | {"evaluation": told.evaluated, "error": error}
+
+
+def import_runs(
+    source: Annotated[
+        Path,
+        typer.Argument(
+            help="A table (.csv), Weights & Biases' runs (.csv, .jsonl), or a folder of TensorBoard's."
+        ),
+    ],
+    study: Annotated[str, typer.Option(help="Study to show the runs under.")] = "foreign",
+    suite: Annotated[
+        str | None, typer.Option(help="What they were tested on, such as msrvtt, where no column says.")
+    ] = None,
+    metric: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--metric", help="THEIRS=OURS: a column that is a metric, e.g. test/R1=t2v.R@1; repeatable."
+        ),
+    ] = None,
+    runs: Runs = RUNS,
+    as_json: Json = False,
+) -> None:
+    """Bring results that were measured elsewhere into the folder of runs, marked as foreign.
+
+    Tables show them; comparisons, reports and printed numbers leave them out, as they have no ranks per query.
+    """
+    from stan.results import foreign
+    from stan.tracking import imported
+
+    with quiet():
+        found = imported.read(source, dict(map(_named, metric or [])), suite)
+        folders = foreign.write(runs, imported.folder_name("--study", study), found, source.name)
+    document = [
+        {"run": str(folder), "row": one.row, "seed": one.seed, "suite": one.suite, **one.metrics}
+        for folder, one in zip(folders, found, strict=True)
+    ]
+    emit(document, as_json, table)
+
+
+def _named(given: str) -> tuple[str, str]:
+    theirs, equals, ours = given.rpartition("=")
+    if not equals:
+        raise ValueError(f"--metric {given}: write THEIRS=OURS, e.g. test/R1=t2v.R@1")
+    return theirs, ours

@@ -11,6 +11,7 @@ import pandas as pd
 from stan.evaluation.metrics import found
 from stan.evaluation.statistics import Change, bootstrap, paired
 from stan.results.reader import ranks
+from stan.results.record import FOREIGN
 
 GROUP = ("study", "suite", "size", "row", "hash")
 """Columns that identify a row: runs that agree in all of them are seeds of one row."""
@@ -179,6 +180,9 @@ def _change_row(
 
 def _stacked(runs: pd.DataFrame, metric: str) -> tuple[np.ndarray, np.ndarray]:
     """Return ids (Q,) and values (seeds, Q), both sorted by id, whatever order they were written in."""
+    foreign = runs.loc[runs["status"] == FOREIGN, "id"]
+    if len(foreign):
+        raise ValueError(f"{foreign.iloc[0]} was measured elsewhere: it has no ranks per query to pair")
     answers = [per_query(path, metric) for path in runs["path"]]
     order = [np.argsort(ids, kind="stable") for ids, _ in answers]
     ids = answers[0][0][order[0]]

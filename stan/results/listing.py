@@ -31,7 +31,8 @@ def _in_short(path: Path, shipped: bool) -> dict[str, Any]:
     record = results.read(path)
     known = record["experiment"]
     values = {name: record[name] for name in ("id", "study", "row", "seed", "status", "reason", "path")}
-    values |= {"suite": known.data.suite if known else None, "size": known.data.size if known else None}
+    suite = known.data.suite if known else record["config"].get("suite")
+    values |= {"suite": suite, "size": known.data.size if known else None}
     values |= {
         "shipped": shipped or record["run"].get("shipped") is True,
         "seconds": record["run"].get("seconds"),

@@ -14,7 +14,7 @@ import numpy as np
 import pandas as pd
 
 from stan.results import archive
-from stan.results.record import SHIPPED, flatten, read, run_folders
+from stan.results.record import FOREIGN, SHIPPED, flatten, read, run_folders
 
 _COLUMNS = (
     "id",
@@ -51,11 +51,12 @@ _PROVENANCE = (
 def load(roots: str | Path | Sequence[str | Path], shipped: bool = False) -> pd.DataFrame:
     """Return a table with one row per run under `roots`; with `shipped`, also the runs that come with the package.
 
-    Columns: id, study, row, suite, size, seed, status (done, running, failed, interrupted, died, damaged), reason (why
-    it failed, died, is damaged or was interrupted), shipped, path, hash, training_hash, then provenance, config and
-    metrics. Config columns have dotted names ("model.temporal", "model.options.layers", "train.lr", ...), and so have
-    metrics ("t2v.R@1", "top-1", "order.accuracy", "seen.t2v.R@1", "last.…", "validation.…", and "plain.…": without
-    test-time tricks). A root that doesn't exist holds no runs.
+    Columns: id, study, row, suite, size, seed, status (done, running, failed, interrupted, died, damaged, foreign),
+    reason (why it failed, died, is damaged or was interrupted, or where it comes from), shipped, path, hash,
+    training_hash, then provenance, config and metrics. Config columns have dotted names ("model.temporal",
+    "model.options.layers", "train.lr", ...), and so have metrics ("t2v.R@1", "top-1", "order.accuracy",
+    "seen.t2v.R@1", "last.…", "validation.…", and "plain.…": without test-time tricks). A root that doesn't exist
+    holds no runs.
     """
     places = [roots] if isinstance(roots, str | Path) else list(roots)
     paths = [(path, False) for root in places for path in run_folders(root)]
@@ -112,6 +113,8 @@ def _table_row(found: dict[str, Any], shipped: bool) -> dict[str, Any]:
             row |= flatten(vars(getattr(experiment, name)), f"{name}.")
         row |= {"suite": experiment.data.suite, "size": experiment.data.size}
         row["test_time"] = ",".join(experiment.test_time)
+    elif found["status"] == FOREIGN:
+        row |= {"suite": found["config"].get("suite")} | flatten(found["config"]["settings"], "foreign.")
     for name in ("split", "task", "headline", "selected", "epoch"):
         row[name] = evaluation.get(name)
     return row | _flat_metrics(evaluation)

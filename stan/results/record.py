@@ -23,6 +23,10 @@ PROBE = "time_probe.json"
 """File beside the record of a run whose frame order was probed."""
 
 
+FOREIGN = "foreign"
+"""Status of a run that was measured elsewhere. Only a run that is `done` counts, in comparisons and reports."""
+
+
 STALE_SECONDS = 120.0
 """A record from another host that says `running`, but whose heartbeat is older than this, is read as `died`. On this
 host, the lock decides."""
@@ -57,7 +61,7 @@ def read(path: str | Path) -> dict[str, Any]:
 
     Keys: id, study, row, seed, hash, training_hash, path, status, reason, config, run, evaluation, experiment.
     `config`, `run` and `evaluation` are the folder's JSON documents: {} if unreadable, and `evaluation` also until the
-    run is done. `experiment` is None if the config can't be read.
+    run is done (or foreign). `experiment` is None if the config can't be read, or the run is foreign.
     """
     path = Path(path)
     study, row, name = path.parts[-3:] if len(path.parts) >= 3 else ("", "", path.name)
@@ -140,6 +144,8 @@ def _flatten(values: Mapping[str, Any], prefix: str, flat: dict[str, Any]) -> No
 
 def _read_documents(path: Path) -> dict[str, Any]:
     config = _document(path, "config.json")
+    if config.get("foreign") is True:
+        return _read_foreign(path, config)
     experiment = from_dict(config)
     if (experiment.study, experiment.row) != path.parts[-3:-1] or experiment.seed != _seed(path.name):
         raise ValueError(f"config.json is of {experiment.id}: the folder was moved or renamed")
@@ -150,6 +156,19 @@ def _read_documents(path: Path) -> dict[str, Any]:
     identity = {"hash": experiment.hash, "training_hash": experiment.training_hash, "experiment": experiment}
     found = {"config": config, "run": run, "evaluation": evaluation, "status": status, "reason": reason}
     return identity | found
+
+
+def _read_foreign(path: Path, config: dict[str, Any]) -> dict[str, Any]:
+    """Return the documents of a run that was measured elsewhere (`stan.results.foreign`): it is never `done`."""
+    if (config["study"], config["row"]) != path.parts[-3:-1]:
+        raise ValueError(
+            f"config.json is of {config['study']}/{config['row']}: the folder was moved or renamed"
+        )
+    run, evaluation = _document(path, "run.json"), _document(path, "eval.json")
+    if not isinstance(config["settings"], dict) or not isinstance(evaluation["metrics"], dict):
+        raise ValueError("config.json holds no settings, or eval.json no metrics")
+    reason = f"measured elsewhere, imported from {run['source']}"
+    return {"config": config, "run": run, "evaluation": evaluation, "status": FOREIGN, "reason": reason}
 
 
 def _check_evaluation(evaluation: dict[str, Any], path: Path) -> None:

@@ -53,7 +53,7 @@ def sender(folder: Path, name: str) -> Generator[Sender]:
     """Yield the one Sender of a run to a tracker. Raises ValueError while another process has it."""
     client = module(name)
     try:
-        with FileLock(_file(folder, name).with_suffix(".lock"), timeout=0):
+        with FileLock(folder / f".tracked-{name}.lock", timeout=0):
             yield Sender(folder, name, client)
     except Timeout:
         raise ValueError(f"another process is sending {folder} to {name}: wait for it") from None

@@ -13,7 +13,8 @@ from dashboard import labels
 from stan import experiments, results
 from stan.bench import store
 from stan.bench.fake_runs import experiment, write_probe, write_run, write_study
-from stan.results import reader
+from stan.results import foreign, reader
+from stan.results.foreign import ForeignRun
 from stan.results.level_probes import keep
 
 APP = Path(__file__).resolve().parents[2] / "dashboard" / "app.py"
@@ -506,3 +507,16 @@ def test_methods_shows_the_card_in_the_address(open_dashboard):
 def shown_after(page: AppTest, method: str) -> AppTest:
     page.selectbox[0].set_value(method)
     return shown(page)
+
+
+@pytest.mark.slow
+def test_a_foreign_run_is_shown_with_its_mark(open_dashboard, runs_root, tmp_path):
+    write_study(runs_root, seeds=(0,))
+    theirs = ForeignRun("theirs", {"t2v.R@1": 45.5}, "theirs.csv:2", suite="msrvtt", state="finished")
+    [folder] = foreign.write(runs_root, "others", [theirs], "theirs.csv")
+    run = "/".join(folder.parts[-3:])
+    listed = table(open_dashboard("runs"), "origin").set_index("id")
+    assert listed.loc[run, ["status", "origin", "t2v.R@1"]].tolist() == ["foreign", "foreign", 45.5]
+    told = texts(open_dashboard("runs", run=[run]))
+    assert "A **foreign** run: its numbers come from theirs" in told and "*finished*" in told
+    assert "others" not in texts(open_dashboard("ablation"))
