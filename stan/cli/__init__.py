@@ -36,7 +36,7 @@ COMMANDS = {
     **dict.fromkeys(("explain", "faithfulness"), "explain"),
     **dict.fromkeys(("dashboard", "demo", "serve"), "apps"),
     **dict.fromkeys(("api", "mcp"), "service"),
-    **dict.fromkeys(("pretrain", "export", "convert"), "weights"),
+    **dict.fromkeys(("pretrain", "export", "push", "convert"), "weights"),
     "bench": "bench",
 }
 """Every command, in the order of the help, with the module of this folder that holds it."""

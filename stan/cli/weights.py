@@ -64,6 +64,28 @@ def export(
     emit(document | ({"calibration": fitted} if fitted else {}), as_json, lines)
 
 
+def push(
+    run: Annotated[str, typer.Argument(help="Folder of a finished run, or a checkpoint.")],
+    repository: Annotated[
+        str, typer.Argument(help="USER/NAME on Hugging Face's hub; made if it isn't there.")
+    ],
+    licence: Annotated[
+        str, typer.Option("--license", help="The hub's word for the weights' licence, such as apache-2.0.")
+    ] = "other",
+    private: Annotated[bool, typer.Option("--private", help="A new repository that only you see.")] = False,
+    as_json: Json = False,
+) -> None:
+    """Push a run's weights to the hub, with a card from its record; `hf:USER/NAME` then names the model everywhere.
+
+    It needs a token that may write: `hf auth login`, or HF_TOKEN.
+    """
+    from stan.report.pushing import push as write
+
+    with quiet():
+        commit = write(run, repository, licence, private)
+    emit({"run": run, "model": f"hf:{repository}", "commit": commit}, as_json, lines)
+
+
 def convert(
     file: Annotated[
         Path,

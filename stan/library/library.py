@@ -36,8 +36,9 @@ from stan.library.search import Options, Search, frame_parts, stretch, window_pa
 from stan.library.sources import Addresses, Folder
 from stan.library.store import COLUMNS, Entry, Maker, Row, Store, is_id
 from stan.models import clip_names
+from stan.models.checkpoint import digest, same_weights
 from stan.models.dual_encoder import DualEncoder
-from stan.models.factory import digest, load_model, same_weights
+from stan.models.factory import load_model
 from stan.models.similarity.cosine import Cosine
 
 DEFAULT_MODEL = "stan-tiny"

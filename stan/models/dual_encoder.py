@@ -11,11 +11,15 @@ import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor, nn
 
-from stan.config import ModelConfig
+from stan.config import ModelConfig, from_dict
+from stan.data.world.suites import SUITES
+from stan.models import checkpoint, hub
 from stan.models import similarity as similarities
 from stan.models import temporal as methods
 from stan.models.backbones import load_clip
+from stan.models.checkpoint import Saved
 from stan.models.clip import Clip
+from stan.models.model_card import model_card
 from stan.models.similarity.cosine import Cosine
 from stan.models.temporal.base import Temporal
 from stan.models.text_tower import TextOutput, text_blocks
@@ -45,6 +49,8 @@ class DualEncoder(nn.Module):
         `pair_probability`): not so after training with a loss that has no bias."""
         self.temperature: float | None = None
         """Cosines are divided by it to become probabilities; None until it has been fitted."""
+        self.saved: Saved | None = None
+        """What the file that this model was read from holds; None for one that wasn't trained here."""
 
     @property
     def clip(self) -> Clip:
@@ -95,6 +101,28 @@ class DualEncoder(nn.Module):
     @property
     def device(self) -> torch.device:
         return self.logit_scale.device
+
+    def push_to_hub(
+        self, repository: str, card: str | None = None, licence: str = "other", private: bool = False
+    ) -> str:
+        """Write the weights, as they are now, to `USER/NAME` on Hugging Face's hub; return the commit's address.
+
+        card: the text of its README.md; by default one that tells data and recipe. `stan push RUN` writes one with the
+        run's numbers. licence: the hub's word for it. Raises ValueError for a model that wasn't trained here, and if
+        the hub doesn't take it.
+        """
+        if self.saved is None:
+            raise ValueError("only a model that was trained here is pushed: load a run or its checkpoint")
+        state, metadata = self.state_dict(), dict(self.saved.metadata)
+        left_out = {name: tensor for name, tensor in state.items() if name not in self.saved.names}
+        if checkpoint.same_weights(metadata["backbone"], checkpoint.digest(left_out)):
+            state = {name: tensor for name, tensor in state.items() if name in self.saved.names}
+        else:  # the backbone was changed since
+            metadata["backbone"] = checkpoint.digest({})
+        if card is None:
+            trained = from_dict(metadata["experiment"])
+            card = model_card(repository, trained, trained.data.suite in SUITES, licence)
+        return hub.push(repository, state, metadata, card, private)
 
     def encode_video(
         self,

@@ -2,33 +2,24 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import torch
 from torch import Tensor
 
 from stan.common.paths import ASSETS
 from stan.config import Experiment, ModelConfig, from_dict, to_dict
 from stan.data.preprocessing import PixelSettings
-from stan.models import checkpoint, clip_names
+from stan.models import checkpoint, clip_names, hub
 from stan.models.backbones import SHIPPED, shipped_weights
+from stan.models.checkpoint import CHECKPOINT, Saved, digest, same_weights
 from stan.models.convert import assemble, load_released
 from stan.models.dual_encoder import DualEncoder, build
 from stan.models.vocabulary import thinned
 
 STAN_TINY_WEIGHTS = ASSETS / "weights" / "stan_tiny.safetensors"
-CHECKPOINT = "checkpoint.safetensors"
-FORMER_NAMES = {
-    "de1368d0dd593864": "fe5c12e6e00eb006",
-    "a70c44e72971c1d8": "bf10dc47484abed2",
-    "14edc01afbf82732": "b8367dbb86c29d60",
-}
-"""Digests of the tiny CLIP under a trained branch, of `stan-tiny` and of `clip-tiny`, each with the digest that records
-of version 0.1 have for it. In 0.1, the embeddings of words that these models never read held other noise."""
 
 
 def _stan(backbone: str, **options: Any) -> tuple[ModelConfig, int]:
@@ -55,11 +46,12 @@ def load_model(name: str | Path, pretrained: str | None = None) -> DualEncoder:
     """Return a model by name, in evaluation mode.
 
     name: `stan-tiny` (trained, shipped), one of `PRESETS`, a bare CLIP (`clip:ViT-B-16-SigLIP2/webli`, see
-        `stan.models.clip_names`), a run's folder, or a checkpoint. A checkpoint may come from a run, be converted, or
-        be in the layout of the released STAN or of a CLIP.
+        `stan.models.clip_names`), a run's folder, a checkpoint, or a model on Hugging Face's hub (`hf:USER/NAME`,
+        `hf:USER/NAME@REVISION`). A checkpoint may come from a run, be converted, or be in the layout of the released
+        STAN or of a CLIP.
     pretrained: other weights for a preset's CLIP (see `load_clip`).
 
-    Raises ValueError for a name that is none of these and for weights that cannot be loaded.
+    Raises ValueError for a name that is none of these and for weights that cannot be fetched or loaded.
     """
     if name in PRESETS or str(name).startswith(clip_names.PREFIX):
         config, frames = PRESETS.get(str(name)) or bare_clip(str(name))
@@ -68,7 +60,7 @@ def load_model(name: str | Path, pretrained: str | None = None) -> DualEncoder:
         raise ValueError(
             f"{name} brings its own weights: pretrained= is for the presets {', '.join(PRESETS)} and for clip:NAME"
         )
-    return _from_file(_file(name))
+    return _from_file(weights_file(name))
 
 
 def bare_clip(name: str) -> tuple[ModelConfig, int]:
@@ -94,7 +86,7 @@ def export(name: str | Path, path: str | Path, temperature: float | None = None)
     temperature: saved with the weights, as fitted by `stan.evaluation.calibration`; None keeps the file's temperature.
     Raises ValueError if there are no weights.
     """
-    state, metadata = checkpoint.load(_file(name))
+    state, metadata = checkpoint.load(weights_file(name))
     if temperature is not None:
         metadata["temperature"] = temperature
     half = {key: tensor.half() for key, tensor in state.items()}
@@ -106,26 +98,6 @@ def export(name: str | Path, path: str | Path, temperature: float | None = None)
     checkpoint.save(path, half, metadata)
 
 
-def digest(tensors: dict[str, Tensor], beside: list[Any] | None = None) -> str:
-    """Return sixteen hex digits that identify these tensors by their names, dtypes, shapes and values.
-
-    beside: JSON values that belong to the identity as well, if there are any.
-    """
-    sha = hashlib.sha256()
-    for name in sorted(tensors):
-        tensor = tensors[name].detach().cpu().contiguous()
-        sha.update(f"{name} {tensor.dtype} {tuple(tensor.shape)}".encode())
-        sha.update(tensor.reshape(-1).view(torch.uint8).numpy())
-    if beside:
-        sha.update(json.dumps(beside).encode())
-    return sha.hexdigest()[:16]
-
-
-def same_weights(recorded: str, at_hand: str) -> bool:
-    """Return whether a record's digest is that of the weights at hand, or the one that version 0.1 had for them."""
-    return recorded in (at_hand, FORMER_NAMES.get(at_hand))
-
-
 def _split(model: DualEncoder, everything: bool) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
     frozen = {name for name, parameter in model.named_parameters() if not parameter.requires_grad}
     kept, left_out = {}, {}
@@ -135,14 +107,20 @@ def _split(model: DualEncoder, everything: bool) -> tuple[dict[str, Tensor], dic
     return kept, left_out
 
 
-def _file(name: str | Path) -> Path:
+def weights_file(name: str | Path) -> Path:
+    """Return the file with the weights of a run, a checkpoint, `stan-tiny` or a model on the hub, which is fetched.
+
+    Raises ValueError if there is none.
+    """
+    if str(name).startswith(hub.PREFIX):
+        return hub.fetched(str(name), CHECKPOINT)
     path = STAN_TINY_WEIGHTS if name == "stan-tiny" else Path(name)
     path = _with_weights(path) / CHECKPOINT if path.is_dir() else path
     if not path.is_file():
         names = ", ".join(["stan-tiny", *PRESETS])
         raise ValueError(
             f"no model {str(name)!r} ({path} is missing): name a preset ({names}), a CLIP (clip:ARCHITECTURE/TAG, see"
-            " `stan backbones`), a run or a checkpoint"
+            " `stan backbones`), a run, a checkpoint or a model on the hub (hf:USER/NAME)"
         )
     return path
 
@@ -174,6 +152,7 @@ def _from_file(path: Path) -> DualEncoder:
         raise ValueError(
             f"{path} was trained on other weights of {backbone} than those at hand: train it again"
         )
+    model.saved = Saved(frozenset(state), metadata)
     model.temperature = metadata.get("temperature")
     model.judges_pairs &= experiment.train.loss == "sigmoid"
     clip = model.clip

@@ -180,6 +180,6 @@ def test_a_run_refuses_another_backbone(tmp_path, shipped):
 
 def test_digest_tells_names_and_values_apart():
     a = {"x": torch.ones(2), "y": torch.zeros(2)}
-    assert factory.digest(a) == factory.digest({"y": torch.zeros(2), "x": torch.ones(2)})
-    assert factory.digest(a) != factory.digest({"x": torch.zeros(2), "y": torch.ones(2)})
-    assert factory.digest(a) != factory.digest({"x": torch.ones(2).half(), "y": torch.zeros(2)})
+    assert checkpoint.digest(a) == checkpoint.digest({"y": torch.zeros(2), "x": torch.ones(2)})
+    assert checkpoint.digest(a) != checkpoint.digest({"x": torch.zeros(2), "y": torch.ones(2)})
+    assert checkpoint.digest(a) != checkpoint.digest({"x": torch.ones(2).half(), "y": torch.zeros(2)})

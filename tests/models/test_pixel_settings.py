@@ -18,7 +18,7 @@ import stan
 from stan.config import Experiment, ModelConfig
 from stan.data.preprocessing import OPENAI, PixelSettings
 from stan.data.video import transforms
-from stan.models import checkpoint, factory, level_cache, pixel_settings
+from stan.models import checkpoint, level_cache, pixel_settings
 from stan.models.backbones import from_config, load_clip
 from stan.models.clip import Clip
 from stan.models.convert import convert, load_released
@@ -162,7 +162,7 @@ def test_keys_hold_whatever_changes_pixels_and_nothing_of_it_for_openais():
     clip = clip_of(OPENAI)
     assert (OPENAI.mean, OPENAI.std) == (open_clip.OPENAI_DATASET_MEAN, open_clip.OPENAI_DATASET_STD)
     state = clip.state_dict()
-    assert factory.digest(state, clip.unlike_openai) == factory.digest(state)
+    assert checkpoint.digest(state, clip.unlike_openai) == checkpoint.digest(state)
     key = hashlib.sha256(json.dumps(["clips", 2, 4, OPENAI.mean, OPENAI.std]).encode())
     key.update(repr(clip.visual).encode())  # towers of equal weights may differ in their activation
     for name, tensor in sorted(clip.visual.state_dict().items()):  # an open_clip ViT has no other buffers
@@ -175,7 +175,7 @@ def test_keys_hold_whatever_changes_pixels_and_nothing_of_it_for_openais():
     ]
     clips = [clip_of(settings) for settings in others]
     assert len({level_cache._key(one, "clips", (2, 4)) for one in clips}) == len(others) == 7
-    assert len({factory.digest(state, one.unlike_openai) for one in clips}) == 7
+    assert len({checkpoint.digest(state, one.unlike_openai) for one in clips}) == 7
 
 
 def test_frames_of_another_size_have_keys_of_their_own_where_the_weights_do_not_show_it():

@@ -81,8 +81,8 @@ def test_a_run_of_0_1_that_trained_neither_tower_still_finds_its_backbone(tmp_pa
     path = tmp_path / "run.safetensors"
     stan.save_model(path, model, Experiment("a", "b", model=ModelConfig(options={"layers": 1})))
     tensors, metadata = checkpoint.load(path)
-    assert metadata["backbone"] in factory.FORMER_NAMES
-    former = metadata | {"backbone": factory.FORMER_NAMES[metadata["backbone"]]}
+    assert metadata["backbone"] in checkpoint.FORMER_NAMES
+    former = metadata | {"backbone": checkpoint.FORMER_NAMES[metadata["backbone"]]}
     checkpoint.save(path, tensors, former)
     stan.load_model(path)
     checkpoint.save(path, tensors, metadata | {"backbone": "0123456789abcdef"})
