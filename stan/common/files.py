@@ -7,8 +7,9 @@ import json
 import os
 import threading
 from collections.abc import Mapping
+from io import BufferedReader, BytesIO
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal, Protocol
 
 
 def write_bytes(path: Path, content: bytes) -> None:
@@ -37,7 +38,13 @@ def read_settings(path: Path) -> dict[str, Any]:
     return told
 
 
-def digest(path: Path) -> str:
+class Readable(Protocol):
+    """A file, wherever it lies."""
+
+    def open(self, mode: Literal["rb"], /) -> BytesIO | BufferedReader: ...
+
+
+def digest(path: Readable) -> str:
     """Return the SHA-256 of a file's bytes, in hexadecimal."""
     with path.open("rb") as stream:
         return hashlib.file_digest(stream, "sha256").hexdigest()

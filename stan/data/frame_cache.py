@@ -20,6 +20,7 @@ from jaxtyping import UInt8
 
 from stan.common.progress import Progress
 from stan.data.datasets import VideoSet
+from stan.data.shards import VideoFile
 from stan.data.video import decoding
 from stan.data.video.sampling import segments
 
@@ -91,7 +92,7 @@ def _decode(
     os.replace(part, folder / SHAPES)
 
 
-def _frames(path: Path, count: int, size: int) -> UInt8[np.ndarray, "N H W 3"]:
+def _frames(path: VideoFile, count: int, size: int) -> UInt8[np.ndarray, "N H W 3"]:
     """Return each frame once; decoding a clip with fewer than `count` frames repeats some.
 
     Of a clip with a variable rate, repetitions stay: a frame that is shown for long is drawn as often.

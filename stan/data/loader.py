@@ -26,6 +26,7 @@ from stan.data import prompts
 from stan.data.datasets import VideoSet
 from stan.data.frame_cache import FrameCache, frame_cache
 from stan.data.preprocessing import Preprocessing, token_ids
+from stan.data.shards import Member
 from stan.data.video import decoding, transforms
 from stan.data.video.augmentation import AUGMENTATIONS
 
@@ -42,6 +43,9 @@ for recognition also label (B,) and twin_label (B,), which is -1 where a clip ha
 
 MARGIN = 256 / 224
 """Short side of decoded training frames divided by the size of the crop, as released."""
+
+BUFFER = 2000
+"""Clips of shards among which the next one is drawn."""
 
 CROPS = 3
 """Crops per pass over a clip, in testing with several views."""
@@ -85,6 +89,8 @@ class Loader:
         place = {v.id: i for i, v in enumerate(videos.clips)}
         self.twins = np.array([place.get(v.twin, -1) for v in videos.clips])
         """Index of each clip's time-reversed twin, -1 where there is none."""
+        self.shards = _shards(videos)
+        """Number of the shard that holds each clip; None if they are files."""
         if videos.task == "recognition":
             labels = np.array([v.label for v in videos.clips])
             self.labels = torch.from_numpy(labels)
@@ -227,20 +233,50 @@ class Loader:
                 yield from pool.map(self._video, range(start, min(start + 64, len(self))))
 
 
-def order(twins: Int[np.ndarray, " clips"], batch: int, seed: int, epoch: int) -> list[np.ndarray]:
+def order(
+    twins: Int[np.ndarray, " clips"],
+    batch: int,
+    seed: int,
+    epoch: int,
+    shards: Int[np.ndarray, " clips"] | None = None,
+) -> list[np.ndarray]:
     """Return an epoch's batches of clip indices, shuffled; an incomplete last batch is dropped.
 
     twins: index of each clip's twin or -1. Twins follow each other, so that most batches hold both: only a comparison
-    of the two tells anything about frame order. Raises ValueError if not even one batch is full.
+    of the two tells anything about frame order. shards: number of each clip's shard, if there are shards: then clips of
+    one shard stay near each other. Raises ValueError if not even one batch is full.
     """
     clips = len(twins)
     if clips < batch:
         raise ValueError(f"a batch of {batch} from {clips} training clips: choose a batch of at most {clips}")
-    shuffled = np.random.default_rng((_ORDER, seed, epoch)).permutation(clips)
+    rng = np.random.default_rng((_ORDER, seed, epoch))
+    shuffled = rng.permutation(clips) if shards is None else _by_shard(shards, rng)
     pairs = np.stack([shuffled, twins[shuffled]], 1)
     first = (twins[shuffled] < 0) | (shuffled < twins[shuffled])  # one of two twins brings both
     chosen = pairs[first].ravel()
     return list(chosen[chosen >= 0][: clips - clips % batch].reshape(-1, batch))
+
+
+def _by_shard(shards: Int[np.ndarray, " clips"], rng: np.random.Generator) -> Int[np.ndarray, " clips"]:
+    """Return the clips shard after shard, in a random order of shards, mixed in a buffer of BUFFER clips.
+
+    So each shard is read in one stretch of the epoch. The order of an epoch is drawn as a whole, so that a resumed run
+    needs no state of it.
+    """
+    place = rng.permutation(shards.max() + 1)[shards]
+    stream, buffer, mixed = np.argsort(place, kind="stable"), [], []
+    for clip in stream:
+        buffer.append(clip)
+        if len(buffer) > BUFFER:
+            i = int(rng.integers(len(buffer)))
+            buffer[i], buffer[-1] = buffer[-1], buffer[i]
+            mixed.append(buffer.pop())
+    return np.array([*mixed, *rng.permutation(buffer)], np.int64)
+
+
+def _shards(videos: VideoSet) -> Int[np.ndarray, " clips"] | None:
+    members = [clip.path.shard for clip in videos.clips if isinstance(clip.path, Member)]
+    return np.unique(members, return_inverse=True)[1] if members else None
 
 
 def _threads() -> int:

@@ -90,11 +90,11 @@ SETTINGS: dict[tuple[str, str], _Setting] = {
 paper and the released recipe state; those they leave open (epochs and temperature in recognition) are our choice. Sets
 that the paper doesn't use have the settings of the most similar set."""
 
-for _suite in ("msrvtt", "msrvtt-7k", "msrvtt-full", "msvd"):
+for _suite in ("msrvtt", "msrvtt-7k", "msrvtt-full", "msvd", "videofolder", "webdataset"):
     SETTINGS[_suite, "full"] = _real(_suite, frames=12, words=32, backbone="ViT-B-32")
 for _suite in ("activitynet", "activitynet-val2"):  # paragraphs, like DiDeMo's
     SETTINGS[_suite, "full"] = _real(_suite, frames=64, words=64, backbone="ViT-B-32", epochs=20)
-for _suite in ("kinetics", *UCF_HMDB):
+for _suite in ("kinetics", *UCF_HMDB, "videofolder-labels", "webdataset-labels"):
     SETTINGS[_suite, "full"] = _real(_suite, frames=8, words=32, backbone="ViT-B-16")
 
 

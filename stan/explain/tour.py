@@ -48,8 +48,8 @@ def example(
         return Example(Path(video), tuple(captions))
     clips = {clip.id: clip for clip in video_set(DataConfig(suite=suite, size="tiny"), "test", worlds).clips}
     clip = next(clip for clip in clips.values() if clip.twin in clips and clip.seen)
-    assert clip.twin is not None
-    return Example(Path(clip.path), (clip.captions[0], clips[clip.twin].captions[0]))
+    assert clip.twin is not None and isinstance(clip.path, Path)
+    return Example(clip.path, (clip.captions[0], clips[clip.twin].captions[0]))
 
 
 def open_model(name: str) -> tuple[DualEncoder, str]:

@@ -226,7 +226,7 @@ def _fit(run: _Run, training: Loader, validation: Loader, checkpoint_seconds: fl
     """
     recipe, folder = run.experiment.train, run.record.folder
     groups = parameter_groups(run.model, recipe)
-    per_epoch = len(order(training.twins, recipe.batch, run.experiment.seed, 0))
+    per_epoch = len(order(training.twins, recipe.batch, run.experiment.seed, 0, training.shards))
     steps = recipe.epochs * per_epoch if groups else 0
     if steps == 0:  # e.g. mean pooling of a frozen CLIP: there is nothing to train, only to test
         run.save_weights(folder / CHECKPOINT)
@@ -278,7 +278,7 @@ def _batches(run: _Run, training: Loader, first: int, per_epoch: int, epochs: in
     if size % share:
         raise ValueError(f"a batch of {size} can't be shared evenly by {share} processes")
     for epoch in range(first // per_epoch, epochs):
-        rows = order(training.twins, size, seed, epoch)[max(0, first - epoch * per_epoch) :]
+        rows = order(training.twins, size, seed, epoch, training.shards)[max(0, first - epoch * per_epoch) :]
         mine = [np.split(row, share)[run.fabric.global_rank] for row in rows]
         batches = training.batches(mine, (seed, epoch))
         for row, own, batch in zip(rows, mine, batches, strict=True):

@@ -10,7 +10,7 @@ import torch.nn.functional as F
 
 import stan
 from stan.config import Experiment, ModelConfig, TrainConfig
-from stan.models import factory
+from stan.models import checkpoint, factory
 from stan.models.dual_encoder import DualEncoder, build
 from stan.models.temporal import METHODS
 

@@ -16,6 +16,8 @@ from stan.data.datasets import (
     prepared,
     something,
     ucf101,
+    video_folder,
+    webdataset,
 )
 from stan.data.datasets.base import SPLITS, Annotations, DataSet, VideoItem, VideoSet, assemble, usable
 
@@ -45,6 +47,8 @@ SETS: dict[str, DataSet] = {
         something.SET,
         *ucf101.SETS,
         *hmdb51.SETS,
+        *video_folder.SETS,
+        *webdataset.SETS,
     )
 }
 WORLD = {"retrieval": "msrvtt", "paragraph": "didemo", "scenes": "kinetics", "motions": "something"}

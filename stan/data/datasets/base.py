@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 import warnings
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
@@ -13,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from stan.data.datasets.files import VideoFolder, lines
+from stan.data.shards import VideoFile
 
 SPLITS = ("train", "val", "test")
 SIDECAR = "clips.jsonl"
@@ -26,7 +26,7 @@ class VideoItem:
     """One video of a split."""
 
     id: str
-    path: Path
+    path: VideoFile
     captions: tuple[str, ...] = ()
     """All captions; empty in recognition."""
     label: int | None = None
@@ -56,7 +56,7 @@ class VideoSet:
         """SHA-256 over task, classes and each clip's id, captions, label, seen, twin and size of its video file."""
         digest = hashlib.sha256(json.dumps([self.task, self.classes]).encode())
         for clip in self.clips:
-            facts = [clip.id, clip.captions, clip.label, clip.seen, clip.twin, os.stat(clip.path).st_size]
+            facts = [clip.id, clip.captions, clip.label, clip.seen, clip.twin, clip.path.stat().st_size]
             digest.update(json.dumps(facts).encode())
         return digest.hexdigest()
 
@@ -73,7 +73,7 @@ class AnnotationEntry:
     other_name: str | None = None
     """Name of the file in some copies of the set."""
 
-    def file(self, folder: VideoFolder) -> Path | None:
+    def file(self, folder: VideoFolder) -> VideoFile | None:
         return folder.find(self.video, *([self.other_name] if self.other_name else []))
 
 
@@ -205,7 +205,7 @@ def _refuse_repeated(name: str, split: str, entries: Iterable[AnnotationEntry]) 
 
 def _refuse_shared(name: str, split: str, clips: Iterable[VideoItem]) -> None:
     """Another clip's file may be found where an entry's own, of the same name in another folder, is missing."""
-    owners: dict[Path, str] = {}
+    owners: dict[VideoFile, str] = {}
     for clip in clips:
         other = owners.setdefault(clip.path, clip.id)
         if other != clip.id:

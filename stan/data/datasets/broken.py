@@ -18,6 +18,7 @@ from filelock import FileLock
 from stan.common.files import write_json
 from stan.common.progress import Progress
 from stan.data.datasets import VideoSet
+from stan.data.shards import VideoFile
 from stan.data.video import decoding
 from stan.data.video.decoding import VideoError
 from stan.data.video.pool import POOL
@@ -28,14 +29,16 @@ SHORT_SIDE = 64
 """Short side, in pixels, of frames that are decoded only to see whether they can be."""
 
 
-def chunks(path: Path, size: int | None = None, at_once: int = FRAMES_AT_ONCE) -> Iterator[decoding.Decoded]:
+def chunks(
+    path: VideoFile, size: int | None = None, at_once: int = FRAMES_AT_ONCE
+) -> Iterator[decoding.Decoded]:
     """Yield every frame of the file, in order, `at_once` at a time. Raises VideoError."""
     total = decoding.probe(path).frames
     for start in range(0, total, at_once):
         yield decoding.decode(path, np.arange(start, min(start + at_once, total)), size)
 
 
-def fault(path: Path, frames: int | None = None) -> VideoError | None:
+def fault(path: VideoFile, frames: int | None = None) -> VideoError | None:
     """Return why the file does not give its frames; None if it does.
 
     frames: how many segments have their centre frames decoded; None: all frames are decoded.
@@ -52,8 +55,8 @@ def fault(path: Path, frames: int | None = None) -> VideoError | None:
 
 
 def faults(
-    paths: Sequence[Path], frames: int | None = None, progress: Progress | None = None
-) -> dict[Path, VideoError]:
+    paths: Sequence[VideoFile], frames: int | None = None, progress: Progress | None = None
+) -> dict[VideoFile, VideoError]:
     """Return the files that do not give their frames, with the error; several files are decoded at once.
 
     frames: as in `fault`. progress: called with the files decoded and the number of all files.
@@ -89,6 +92,6 @@ def without_broken(videos: VideoSet, root: str | Path, progress: Progress | None
     return replace(videos, clips=clips, broken=broken)
 
 
-def _keep(file: Path, videos: VideoSet, found: dict[Path, VideoError]) -> None:
+def _keep(file: Path, videos: VideoSet, found: dict[VideoFile, VideoError]) -> None:
     """Write the list whole or not at all: an unfinished list would pass for a shorter one."""
     write_json(file, {clip.id: found[clip.path].reason for clip in videos.clips if clip.path in found})

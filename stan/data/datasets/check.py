@@ -22,6 +22,7 @@ from stan.data import datasets
 from stan.data.datasets import SPLITS, Annotations, DataSet, named, prepared
 from stan.data.datasets.broken import faults
 from stan.data.datasets.files import Absent, VideoFolder
+from stan.data.shards import VideoFile, address, is_address
 
 SplitProgress = Callable[[str, int, int], None]
 """Called with a split, the files decoded and the number of all files to decode."""
@@ -52,10 +53,10 @@ class _Split:
 
     name: str
     told: Annotations
-    files: tuple[Path | None, ...]
+    files: tuple[VideoFile | None, ...]
 
     @property
-    def there(self) -> list[Path]:
+    def there(self) -> list[VideoFile]:
         return [file for file in self.files if file is not None]
 
 
@@ -73,7 +74,7 @@ def check(
     root = Path(root)
     if decode not in DECODE:
         raise ValueError(f"--decode {decode}: it can be {', '.join(DECODE)}")
-    if not root.is_dir():
+    if not root.is_dir() and not is_address(address(root)):
         raise ValueError(f"{root} is no folder: give the one that holds the annotation files and the videos")
     splits, findings = _read(dataset, root)
     broken = {split.name: _broken(split, decode, progress) for split in splits}
@@ -109,7 +110,7 @@ def _read(dataset: DataSet, root: Path) -> tuple[list[_Split], list[Finding]]:
     return splits, findings
 
 
-def _counts(split: _Split, broken: tuple[int, dict[Path, str]]) -> dict[str, Any]:
+def _counts(split: _Split, broken: tuple[int, dict[VideoFile, str]]) -> dict[str, Any]:
     entries, (decoded, faulty) = split.told.entries, broken
     return {
         "split": split.name,
@@ -125,7 +126,7 @@ def _counts(split: _Split, broken: tuple[int, dict[Path, str]]) -> dict[str, Any
     }
 
 
-def _broken(split: _Split, decode: str, progress: SplitProgress | None) -> tuple[int, dict[Path, str]]:
+def _broken(split: _Split, decode: str, progress: SplitProgress | None) -> tuple[int, dict[VideoFile, str]]:
     """Return how many files were decoded, and the broken ones with the reason.
 
     Empty files count as broken, whether decoded or not.
@@ -141,7 +142,7 @@ def _broken(split: _Split, decode: str, progress: SplitProgress | None) -> tuple
     return len(there), found
 
 
-def _of_split(split: _Split, dataset: DataSet, broken: tuple[int, dict[Path, str]]) -> Iterator[Finding]:
+def _of_split(split: _Split, dataset: DataSet, broken: tuple[int, dict[VideoFile, str]]) -> Iterator[Finding]:
     entries = split.told.entries
     missing = [entry.video for entry, file in zip(entries, split.files, strict=True) if file is None]
     if missing:
@@ -235,7 +236,7 @@ def _changed(root: Path, dataset: DataSet, hashes: bool) -> Iterator[Finding]:
         )
 
 
-def _same_content(files: Iterable[Path]) -> list[list[Path]]:
+def _same_content(files: Iterable[VideoFile]) -> list[list[VideoFile]]:
     """Return groups of files with equal bytes.
 
     Only files of the same size with equal first and last 64 KiB are read whole.
@@ -246,14 +247,14 @@ def _same_content(files: Iterable[Path]) -> list[list[Path]]:
     return groups
 
 
-def _grouped(files: list[Path], key: Callable[[Path], Any]) -> list[list[Path]]:
+def _grouped(files: list[VideoFile], key: Callable[[VideoFile], Any]) -> list[list[VideoFile]]:
     found = defaultdict(list)
     for file in files:
         found[key(file)].append(file)
     return list(found.values())
 
 
-def _edges(file: Path) -> bytes:
+def _edges(file: VideoFile) -> bytes:
     with file.open("rb") as stream:
         first = stream.read(_EDGE)
         stream.seek(max(0, file.stat().st_size - _EDGE))

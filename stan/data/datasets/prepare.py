@@ -21,6 +21,7 @@ from stan.common.progress import Progress
 from stan.data import datasets
 from stan.data.datasets import SETS, SPLITS, Annotations, DataSet, prepared
 from stan.data.datasets.files import VideoFolder
+from stan.data.shards import Member
 from stan.data.video.decoding import VideoError
 from stan.data.video.pool import POOL
 from stan.data.video.transcode import ENCODING, is_small, transcode
@@ -110,6 +111,10 @@ def _sources(root: Path, told: dict[str, Annotations]) -> tuple[dict[str, tuple[
     folder, sources, missing = VideoFolder(root), {}, 0
     for entry in (entry for split in SPLITS for entry in told[split].entries):
         file = entry.file(folder)
+        if isinstance(file, Member):
+            raise ValueError(
+                f"{file.shard} is read in place: there is nothing to prepare; unpack it to re-encode"
+            )
         if file is None:
             missing += 1
         else:

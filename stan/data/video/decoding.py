@@ -1,4 +1,6 @@
-"""A local video file in, its properties or frames as a player shows them out: the only decoder, in killable processes.
+"""A video file, here or in a shard, in; its properties or frames as a player shows them out: the only decoder.
+
+Decoding runs in processes that can be killed.
 
 What the file is decides who decodes: decord plain kinds of which it gives the right pictures, PyAV the others; `facts`
 says which and why. PyAV takes over, too, where decord fails, ends its process, hangs, or repeats frames that in fact
@@ -9,15 +11,18 @@ from __future__ import annotations
 
 import os
 import stat
+import tempfile
 from collections import deque
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Generator, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from stan.data.shards import Member, VideoFile
 from stan.data.video.facts import VideoFacts
 from stan.data.video.pool import POOL, WorkerDied
 from stan.data.video.scaling import Scaling
@@ -26,7 +31,7 @@ from stan.data.video.scaling import Scaling
 class VideoError(ValueError):
     """Raised for a file without frames: `.path`, `.reason` and `.remedy`; the message is `file: reason; remedy`."""
 
-    def __init__(self, path: str | Path, reason: str, remedy: str):
+    def __init__(self, path: str | VideoFile, reason: str, remedy: str):
         super().__init__(f"{_printable(path)}: {reason}; {remedy}")
         self.path, self.reason, self.remedy = str(path), reason, remedy
 
@@ -101,17 +106,17 @@ class Decoded:
 class Request:
     """The arguments of one `decode`, for `decode_many`."""
 
-    path: str | Path
+    path: str | VideoFile
     indices: Sequence[int] | np.ndarray | int
     size: int | Scaling | None = None
 
 
-def probe(path: str | Path, limits: Limits = DEFAULT) -> VideoInfo:
+def probe(path: str | VideoFile, limits: Limits = DEFAULT) -> VideoInfo:
     """Return the properties of the main video stream; this reads the whole file once and decodes one frame.
 
     Raises VideoError.
     """
-    header, _ = _ask({"what": "probe", "path": _checked(path)}, path, limits)
+    header, _ = _ask({"what": "probe"}, path, limits)
     facts = VideoFacts.of(header["facts"])
     return VideoInfo(
         str(path),
@@ -125,18 +130,18 @@ def probe(path: str | Path, limits: Limits = DEFAULT) -> VideoInfo:
     )
 
 
-def sample(path: str | Path, count: int, limits: Limits = DEFAULT) -> Sample:
+def sample(path: str | VideoFile, count: int, limits: Limits = DEFAULT) -> Sample:
     """Return which frames lie in the middle of `count` equal segments of the file's time: those that `decode` takes.
 
     Raises VideoError.
     """
-    request = {"what": "sample", "path": _checked(path), "count": count, "indices": None, "seed": None}
+    request = {"what": "sample", "count": count, "indices": None, "seed": None}
     header, _ = _ask(request, path, limits)
     return Sample(np.array(header["indices"]), np.array(header["times"]))
 
 
 def decode(
-    path: str | Path,
+    path: str | VideoFile,
     indices: Sequence[int] | np.ndarray | int,
     size: int | Scaling | None = None,
     rng: np.random.Generator | None = None,
@@ -158,7 +163,6 @@ def decode(
         )
     request = {
         "what": "decode",
-        "path": _checked(path),
         "count": count,
         "indices": listed,
         "size": None if side is None else int(side),
@@ -172,7 +176,7 @@ def decode(
 
 
 def frames(
-    path: str | Path,
+    path: str | VideoFile,
     indices: Sequence[int] | np.ndarray | int,
     size: int | Scaling | None = None,
     limits: Limits = DEFAULT,
@@ -215,24 +219,43 @@ def _decoded_or_error(request: Request, limits: Limits) -> Decoded | VideoError:
 
 
 def _ask(
-    request: dict[str, Any], path: str | Path, limits: Limits
+    request: dict[str, Any], path: str | VideoFile, limits: Limits
 ) -> tuple[dict[str, Any], np.ndarray | None]:
     """Return the answer of decord with PyAV as its fallback or, if that ended the worker, of PyAV alone."""
-    request = {**request, "limits": asdict(limits), "decoder": "any"}
     endings = []
-    for decoder in ("any", "pyav") if request["what"] == "decode" else ("any",):
-        try:
-            header, answer = POOL.ask({**request, "decoder": decoder}, limits.seconds)
-        except WorkerDied as died:
-            endings.append(str(died))
-            continue
-        if "reason" in header:
-            raise VideoError(path, header["reason"], header["remedy"])
-        return header, answer
+    with _local(path) as file:
+        request = {**request, "path": _checked(file), "limits": asdict(limits)}
+        for decoder in ("any", "pyav") if request["what"] == "decode" else ("any",):
+            try:
+                header, answer = POOL.ask({**request, "decoder": decoder}, limits.seconds)
+            except WorkerDied as died:
+                endings.append(str(died))
+                continue
+            if "reason" in header:
+                raise VideoError(path, header["reason"], header["remedy"])
+            return header, answer
     ways = " and ".join(dict.fromkeys(endings))
     raise VideoError(
         path, f"the decoding process {ways}", "re-encode the file, leave it out, or raise the limits"
     )
+
+
+@contextmanager
+def _local(path: str | VideoFile) -> Generator[str | Path]:
+    """Yield the path itself; of a member of a shard, a copy that is there while the context is open."""
+    if not isinstance(path, Member):
+        yield path
+        return
+    if path.size == 0:
+        raise VideoError(path, "is empty", "pack it again")
+    with tempfile.TemporaryDirectory(prefix="stan-member-") as folder:
+        try:
+            file = path.copy_to(Path(folder))
+        except OSError as error:
+            raise VideoError(
+                path, f"cannot be read ({error})", "bring its shard back, or pack it again"
+            ) from error
+        yield file
 
 
 def _checked(path: str | Path) -> str:
@@ -262,6 +285,6 @@ def _checked(path: str | Path) -> str:
     return os.path.abspath(path)
 
 
-def _printable(path: str | Path) -> str:
+def _printable(path: str | VideoFile) -> str:
     """Return the path as text that can be printed: file names may hold bytes that are no text."""
-    return os.fsencode(path).decode(errors="replace")
+    return str(path) if isinstance(path, Member) else os.fsencode(path).decode(errors="replace")

@@ -1,0 +1,43 @@
+"""Names of files and folders in; the splits that they belong to, as Hugging Face's loaders tell them, out."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection
+
+from stan.data.datasets.files import Absent
+
+WORDS = {
+    "train": ("train", "training"),
+    "val": ("validation", "valid", "val", "dev"),
+    "test": ("test", "testing", "eval", "evaluation"),
+}
+"""Words in a path that name its split."""
+
+
+def split_of(path: str) -> str | None:
+    """Return the split that a relative path names; None if it names none."""
+    for split, words in WORDS.items():
+        if re.search(rf"(?<![a-z])({'|'.join(words)})(?![a-z])", path.lower()):
+            return split
+    return None
+
+
+def part_of(split: str, there: Collection[str], where: str) -> tuple[str, bool]:
+    """Return which published split stands for `split`, and whether val is held out of training.
+
+    there: the published splits; none: everything is training. If only one of val and test is published, it is the test
+    set. Raises Absent if there is none to test on.
+    """
+    tested = next((one for one in ("test", "val") if one in there), None)
+    held_out = not {"val", "test"} <= set(there)
+    if split != "test":
+        return ("train" if split == "train" or held_out else "val"), held_out
+    if tested is None:
+        raise Absent(f"{where}: nothing to test on: name a folder or file by test or validation")
+    return tested, held_out
+
+
+def indexed(labels: Collection[str]) -> tuple[str, ...]:
+    """Return the classes in the order of their index: by number if all are numbers, else by name."""
+    return tuple(sorted(set(labels), key=lambda one: (int(one), one) if one.isdecimal() else (-1, one)))
