@@ -101,7 +101,7 @@ def shards(root: str | Path) -> dict[str, str]:
     place = address(root)
     try:
         files, path = fsspec.core.url_to_fs(place)
-        found = sorted(one for one in files.find(path) if one.endswith(SUFFIX))
+        found = sorted(one for one in files.find(f"{path.rstrip('/')}/") if one.endswith(SUFFIX))
     except (OSError, ImportError, ValueError) as error:
         raise ValueError(f"{place} cannot be listed ({type(error).__name__}: {error})") from error
     whole = files.unstrip_protocol if is_address(place) else str

@@ -10,7 +10,10 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 
 class FileServer(ThreadingHTTPServer):
-    """Serves `files`, bytes by path, with an ETag of their content; counts how often each was fetched."""
+    """Serves `files`, bytes by path, with an ETag of their content; counts how often each was fetched.
+
+    A range of bytes is given if it is asked for, and a path that ends in a slash lists what is in that folder.
+    """
 
     daemon_threads = True
 
@@ -43,14 +46,26 @@ class _Handler(BaseHTTPRequestHandler):
                 return
 
     def _head(self) -> bytes:
-        content = self.server.files.get(self.path.partition("?")[0])
-        self.send_response(404 if content is None else 200)
+        content = self._content()
+        self.send_response(404 if content is None else 206 if "Range" in self.headers else 200)
         content = content or b""
         self.send_header("ETag", f'"{hash(content)}"')
+        self.send_header("Accept-Ranges", "bytes")
+        if "Range" in self.headers:
+            first, last = self.headers["Range"].removeprefix("bytes=").split("-")
+            whole, content = len(content), content[int(first) : int(last) + 1]
+            self.send_header("Content-Range", f"bytes {first}-{int(first) + len(content) - 1}/{whole}")
         if self.server.tells_size:
             self.send_header("Content-Length", str(len(content)))
         self.end_headers()
         return content
+
+    def _content(self) -> bytes | None:
+        path = self.path.partition("?")[0]
+        inside = [name for name in self.server.files if path.endswith("/") and name.startswith(path)]
+        if inside:
+            return "".join(f'<a href="{name}">{name}</a>' for name in inside).encode()
+        return self.server.files.get(path)
 
     def log_message(self, *_: object) -> None:
         pass

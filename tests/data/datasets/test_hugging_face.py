@@ -12,6 +12,7 @@ from stan.data.datasets.files import Absent
 from stan.data.datasets.prepare import prepare
 from stan.data.datasets.split_names import indexed, part_of, split_of
 from tests.support.data_folders import put
+from tests.support.file_server import serving
 from tests.support.packed_shards import pack
 
 
@@ -162,6 +163,34 @@ def test_shards_of_captions(root):
         "test": {"e": ("a fox",)},
     }
     assert [clip.path.content() for clip in load(f"webdataset:{root}", "test").clips] == [b"video e"]
+
+
+def test_shards_of_a_server_are_read_by_ranges(tmp_path):
+    files = {
+        f"/set/{name}": pack(f"{tmp_path}/{name}", content)
+        for name, content in {
+            "train-0.tar": [*sample("a", txt="a dog"), *sample("b", mp4="v" * 300_000, txt="a cat")],
+            "test-0.tar": sample("e", txt="a fox"),
+        }.items()
+    }
+    with serving(files) as server:
+        found = load(f"webdataset:{server.address('/set/')}", "test")
+        assert [(clip.id, clip.captions, clip.path.content()) for clip in found.clips] == [
+            ("e", ("a fox",), b"video e")
+        ]
+        both = [
+            clip
+            for split in ("train", "val")
+            for clip in _clips(f"webdataset:{server.address('/set/')}", split)
+        ]
+        assert {clip.id: len(clip.path.content()) for clip in both} == {"a": 7, "b": 300_000}
+
+
+def _clips(spec: str, split: str):
+    try:
+        return load(spec, split).clips
+    except ValueError:  # of two clips, none may be held out
+        return ()
 
 
 def test_the_hash_of_shards_follows_what_is_in_them(root):
