@@ -24,6 +24,14 @@ PAUSES = (0.5, 2.0)
 _BLOCK = tarfile.BLOCKSIZE
 
 
+class ShardError(ValueError):
+    """Raised for a file that is no good shard: `.reason` and `.remedy`; the message is `shard: reason; remedy`."""
+
+    def __init__(self, shard: str, reason: str, remedy: str):
+        super().__init__(f"{shard}: {reason}; {remedy}")
+        self.reason, self.remedy = reason, remedy
+
+
 class _State(NamedTuple):
     st_size: int
 
@@ -111,16 +119,20 @@ def shards(root: str | Path) -> dict[str, str]:
 def members(shard: str) -> list[Member]:
     """Return the files in a shard, in their order; only headers are read.
 
-    Raises ValueError for a shard that cannot be read or is cut off, a name that leads out of it, a name that stands
-    twice, and what is neither file nor folder.
+    Raises ShardError for a shard that is cut off, a name that leads out of it, a name that stands twice, and what is
+    neither file nor folder; OSError for a shard that cannot be reached.
     """
     try:
         files, path = fsspec.core.url_to_fs(shard)
         with files.open(path, "rb", block_size=1 << 16) as stream:
             found = list(_members(shard, stream))
-            _refuse_cut(found, stream)
-    except (tarfile.TarError, OSError) as error:
-        raise ValueError(f"{shard} is no whole shard ({error}): fetch or pack it again") from error
+            _refuse_cut(shard, found, stream)
+    except tarfile.TarError as error:
+        raise ShardError(shard, f"is no whole shard ({error})", "fetch or pack it again") from error
+    except (ShardError, OSError):
+        raise
+    except Exception as error:  # clients of object storage raise their own kinds of errors
+        raise OSError(f"{shard} cannot be read ({type(error).__name__}: {error})") from error
     return found
 
 
@@ -132,24 +144,38 @@ def _members(shard: str, stream: Any) -> Iterator[Member]:
             if one.isdir():
                 continue
             if name.is_absolute() or ".." in name.parts:
-                raise ValueError(
-                    f"{shard}: the name {one.name!r} leads out of the shard: pack it again without"
+                raise ShardError(
+                    shard, f"the name {one.name!r} leads out of the shard", "pack it again without"
                 )
             if not one.isreg() or one.issparse():
-                raise ValueError(f"{shard}: {one.name!r} is no plain file: pack the file itself")
+                raise ShardError(shard, f"{one.name!r} is no plain file", "pack the file itself")
             if str(name) in met:
-                raise ValueError(f"{shard}: {str(name)!r} stands twice: remove or rename one")
+                raise ShardError(shard, f"{str(name)!r} stands twice", "remove or rename one")
             met.add(str(name))
             yield Member(shard, str(name), one.offset_data, one.size)
 
 
-def _refuse_cut(found: list[Member], stream: Any) -> None:
-    """Raise OSError for a shard without the empty block that ends a tar file: it was cut between two members."""
+def _refuse_cut(shard: str, found: list[Member], stream: Any) -> None:
+    """Raise ShardError for a shard without the empty block that ends a tar file: it was cut between two members."""
     end = max((one.offset + -(-one.size // _BLOCK) * _BLOCK for one in found), default=0)
     stream.seek(end)
     rest = stream.read(_BLOCK)
     if len(rest) < _BLOCK:
-        raise OSError("its end is missing")
+        raise ShardError(shard, "is no whole shard (its end is missing)", "fetch or pack it again")
+
+
+def split_path(path: str) -> tuple[str, str] | None:
+    """Return shard and name within it of a member's path, as `str` gives it; None for any other path."""
+    shard, found, inside = path.partition(f"{SUFFIX}/")
+    return (shard + SUFFIX, inside) if found else None
+
+
+def member(shard: str, inside: str) -> Member:
+    """Return the member of this name. Raises FileNotFoundError if there is none, and what `members` raises."""
+    found = next((one for one in members(shard) if one.inside == inside), None)
+    if found is None:
+        raise FileNotFoundError(f"{shard} holds no {inside}")
+    return found
 
 
 def samples(shard: str) -> dict[str, dict[str, Member]]:

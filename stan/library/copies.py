@@ -15,7 +15,7 @@ from pathlib import Path
 
 from stan.common.locks import SharedLocks
 from stan.data.video.decoding import VideoError
-from stan.library.sources import FetchLimits, OverLimit, RemoteSource, source_of
+from stan.library.sources import FetchLimits, OverLimit, fetch
 from stan.library.store import Entry
 
 LIMITS = FetchLimits()
@@ -39,16 +39,15 @@ class Copies:
 
         Raises VideoError for a video that cannot be fetched within `LIMITS`, or is not the one that was embedded.
         """
-        source = source_of(entry)
-        if not isinstance(source, RemoteSource):
+        if not entry.is_remote:
             yield Path(entry.path)
             return
         name = hashlib.sha256(f"{entry.path}\0{entry.hash}".encode()).hexdigest()[:24]
-        copy = self._folder / (name + source.suffix)
+        copy = self._folder / (name + Path(entry.name).suffix.lower())
         with self._lock(copy.stem):
             if not copy.exists():
                 with self._fetching:
-                    _fetch(source, entry, copy)
+                    _fetch(entry, copy)
             os.utime(copy)
             self._make_room()
             yield copy
@@ -71,10 +70,10 @@ class Copies:
                     lock.release()
 
 
-def _fetch(source: RemoteSource, entry: Entry, copy: Path) -> None:
+def _fetch(entry: Entry, copy: Path) -> None:
     part = copy.with_name(f".{copy.name}")
     try:
-        found = source.fetch(part, LIMITS)
+        found = fetch(entry, part, LIMITS)
         if found != entry.hash:
             raise VideoError(entry.name, "is no longer what was indexed", "index it again")
         os.replace(part, copy)

@@ -1,4 +1,4 @@
-"""A folder in; the video files below it, and the reasons why other files are not even opened, out."""
+"""A folder in; the video files and shards below it, and the reasons why other files are not even opened, out."""
 
 from __future__ import annotations
 
@@ -7,6 +7,8 @@ import os
 import stat
 from collections.abc import Callable, Iterator
 from pathlib import Path
+
+from stan.data.shards import SUFFIX as SHARD
 
 VIDEOS = frozenset(
     [".mp4", ".m4v", ".mov", ".mkv", ".webm", ".avi", ".mpg", ".mpeg", ".ts", ".flv", ".wmv", ".3gp"]
@@ -18,7 +20,7 @@ Skip = Callable[[str, str, str], None]
 
 
 def video_files(root: Path, skip: Skip, leave_out: Path | None = None) -> list[Path]:
-    """Return the regular files below `root` (resolved) that have a video's extension, sorted, each file once.
+    """Return the regular files below `root` (resolved) that are named as videos or shards, sorted, each file once.
 
     Links to files are resolved. Nothing outside `root` is opened, links to folders are not followed, and the folder
     `leave_out` is not entered.
@@ -49,19 +51,19 @@ def digest(file: Path) -> str:
 
 
 def _walk(root: Path, skip: Skip, leave_out: Path | None) -> Iterator[Path]:
-    """Yield all files that are named like a video or a playlist, and links to folders outside `root`."""
+    """Yield all files that are named like a video, a shard or a playlist, and links to folders outside `root`."""
 
     def unreadable(error: OSError) -> None:
         skip(within(Path(error.filename), root), error.strerror or str(error), "make the folder readable")
 
     for folder, folders, names in os.walk(root, onerror=unreadable):
-        yield from (Path(folder, name) for name in names if _is_named_as_video(name))
+        yield from (Path(folder, name) for name in names if _may_hold_videos(name))
         yield from (link for link in _links(folder, folders) if not _is_inside(link, root))
         folders[:] = [name for name in folders if Path(folder, name) != leave_out]
 
 
-def _is_named_as_video(name: str) -> bool:
-    return Path(name).suffix.lower() in VIDEOS | PLAYLISTS
+def _may_hold_videos(name: str) -> bool:
+    return Path(name).suffix.lower() in VIDEOS | PLAYLISTS | {SHARD}
 
 
 def _links(folder: str, names: list[str]) -> list[Path]:

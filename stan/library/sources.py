@@ -1,7 +1,7 @@
 """A folder, or a list of paths and addresses, in; the videos that it names, with their state and bytes, out.
 
-Addresses are those of fsspec (`s3://`, `https://`, `memory://` and more). A video at an address is copied to a
-temporary file while it is read.
+Addresses are those of fsspec (`s3://`, `https://`, `memory://` and more). A shard (.tar) stands for the videos in it. A
+video at an address or in a shard is copied to a temporary file while it is read.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from typing import Any, TypeVar
 
 import fsspec
 
+from stan.data.shards import SUFFIX, Member, ShardError, is_address, member, members, split_path
 from stan.library import scan as folders
 from stan.library.store import Entry, local_path
 
@@ -140,10 +141,71 @@ class RemoteSource(Source):
         return _patiently(ask)
 
 
-def source_of(entry: Entry) -> Source:
-    """Return where a library's video lies."""
-    kind = RemoteSource if entry.is_remote else Source
-    return kind(entry.path, entry.folder, entry.name)
+@dataclass(frozen=True)
+class ShardSource(Source):
+    """A video in a shard, here or at an address."""
+
+    shard: FileState
+    """State of the shard when it was listed."""
+    member: Member
+
+    def state(self) -> FileState:
+        tag = (
+            self.shard.tag and hashlib.sha256(f"{self.shard.tag}\0{self.member.inside}".encode()).hexdigest()
+        )
+        return FileState(self.member.size, self.shard.mtime_ns, tag)
+
+    @contextmanager
+    def fetched(self) -> Generator[Path]:
+        with tempfile.TemporaryDirectory(prefix="stan-fetched-") as folder:
+            yield self.member.copy_to(Path(folder))
+
+
+def fetch(entry: Entry, target: Path, limits: FetchLimits) -> str:
+    """Copy a library's video to `target` and return its hash, as an index keeps it. Raises OSError."""
+    inside = split_path(entry.path)
+    if inside is None:
+        return RemoteSource(entry.path, entry.folder, entry.name).fetch(target, limits)
+    try:
+        found = member(*inside)
+    except ShardError as error:
+        raise OSError(error.reason) from error
+    if found.size > limits.bytes:
+        raise OverLimit(f"is larger than the limit of {limits.bytes >> 20} MiB")
+    target.write_bytes(found.content())
+    source = ShardSource(entry.path, entry.folder, entry.name, _shard_state(inside[0]), found)
+    return source.state().tag or folders.digest(target)
+
+
+class _Shards:
+    """The shards that were looked into for one update of a library."""
+
+    def __init__(self) -> None:
+        self._away: set[str] = set()
+
+    def videos(self, shard: str, folder: str, within: str, skip: folders.Skip) -> list[Source]:
+        """Return the videos in a shard. folder, within: what was indexed, and the shard's path in it."""
+        try:
+            state = _shard_state(shard)
+            found = [one for one in members(shard) if one.suffix.lower() in folders.VIDEOS]
+        except ShardError as error:
+            skip(within, error.reason, error.remedy)
+            return []
+        except OSError as error:
+            self._away.add(shard)
+            skip(within, error.strerror or str(error), "bring the shard back, or index again later")
+            return []
+        return [ShardSource(str(one), folder, f"{within}/{one.inside}", state, one) for one in found]
+
+    def hides(self, path: str) -> bool:
+        """Return whether a video lies in a shard that cannot be reached, perhaps only for a while."""
+        inside = split_path(path)
+        return inside is not None and inside[0] in self._away
+
+
+def _shard_state(shard: str) -> FileState:
+    kind = RemoteSource if is_address(shard) else Source
+    return kind(shard, "", "").state()
 
 
 class Folder:
@@ -154,16 +216,23 @@ class Folder:
 
     def __init__(self, root: Path):
         self.root = root
+        self._shards = _Shards()
 
     def sources(self, skip: folders.Skip, leave_out: Path | None) -> list[Source]:
         """Return the videos, sorted by path. The folder `leave_out` is not entered."""
         root = self.root
-        files = folders.video_files(root, skip, leave_out)
-        return [Source(str(file), str(root), str(file.relative_to(root))) for file in files]
+        found: list[Source] = []
+        for file in folders.video_files(root, skip, leave_out):
+            within = str(file.relative_to(root))
+            if file.suffix == SUFFIX:
+                found += self._shards.videos(str(file), str(root), within, skip)
+            else:
+                found.append(Source(str(file), str(root), within))
+        return found
 
     def names(self, path: str) -> bool:
         """Return whether this folder decides if the library holds the video at `path`."""
-        return Path(path).is_relative_to(self.root)
+        return Path(path).is_relative_to(self.root) and not self._shards.hides(path)
 
     def told(self, source: Source) -> str:
         """Return the name of a video in reports."""
@@ -186,6 +255,7 @@ class Addresses:
             )
         self._all = list(dict.fromkeys(_source(line, file.parent) for line in lines))
         self._paths = {source.path for source in self._all}
+        self._shards = _Shards()
 
     def sources(self, skip: folders.Skip, leave_out: Path | None) -> list[Source]:
         """Return the videos in the list's order, each once."""
@@ -193,12 +263,16 @@ class Addresses:
         for source in self._all:
             if _suffix(source.path) in folders.VIDEOS:
                 kept.append(source)
+            elif _suffix(source.path) == SUFFIX:
+                kept += self._shards.videos(source.path, source.folder, source.name, skip)
             else:
                 skip(source.path, "its name does not end as a video's does", "take it off the list")
         return kept
 
     def names(self, path: str) -> bool:
-        return path in self._paths
+        inside = split_path(path)
+        in_shard = inside is not None and inside[0] in self._paths
+        return path in self._paths or in_shard and not self._shards.hides(path)
 
     def told(self, source: Source) -> str:
         return source.path

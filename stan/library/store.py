@@ -22,6 +22,7 @@ import pyarrow.compute as pc
 from filelock import FileLock, Timeout
 from jaxtyping import Float
 
+from stan.data.shards import split_path
 from stan.library import snapshot
 
 TABLE = "videos"
@@ -68,8 +69,8 @@ class Entry:
 
     @property
     def is_remote(self) -> bool:
-        """True if the video lies at an address, not on this machine."""
-        return local_path(self.path) is None
+        """True if the video is no file on this machine but at an address or in a shard: it is copied to be read."""
+        return local_path(self.path) is None or split_path(self.path) is not None
 
 
 COLUMNS = [column.name for column in fields(Entry)]
