@@ -17,6 +17,8 @@ from packaging.specifiers import SpecifierSet
 from packaging.utils import canonicalize_name
 from packaging.version import Version
 
+from stan.tracking.base import TRACKERS
+
 ROOT = Path(__file__).resolve().parents[1]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
 needs_make = pytest.mark.skipif(shutil.which("make") is None, reason="no make here")
@@ -66,7 +68,8 @@ def test_every_package_that_is_imported_is_a_direct_dependency():
     folders = ("stan", "dashboard", "demo", "tests")
     trees = [ast.parse(path.read_text()) for folder in folders for path in (ROOT / folder).rglob("*.py")]
     tops = {name.split(".")[0] for tree in trees for name in imported(tree)}
-    foreign = tops - sys.stdlib_module_names - set(folders) - {"_typeshed"}  # it comes with type checkers
+    foreign = tops - sys.stdlib_module_names - set(folders) - {"_typeshed", "mlflow"}
+    # the first comes with type checkers, the second's client is the package mlflow-skinny
     undeclared = {
         top for top in foreign if not declared & set(map(canonicalize_name, [top, *homes.get(top, [])]))
     }
@@ -83,7 +86,8 @@ def imported(tree: ast.AST) -> Iterator[str]:
 
 def test_all_names_every_extra_but_those_that_stand_apart():
     (everything,) = map(Requirement, PROJECT["optional-dependencies"]["all"])
-    assert everything.extras == PROJECT["optional-dependencies"].keys() - {"all", "cluster", "docs"}
+    apart = {"all", "cluster", "docs", *TRACKERS}
+    assert everything.extras == PROJECT["optional-dependencies"].keys() - apart
 
 
 def test_the_conda_road_leads_to_the_same_versions():
