@@ -133,6 +133,10 @@ DOCUMENTS: dict[str, Schema] = {
         _object(row=TEXT, settings=TEXT, source=TEXT, printed=_list(ANY), command=TEXT, experiment=ANY),
     ),
     "runs": _list(_RUN),
+    "track": _list(
+        _object(run=TEXT, logger=TEXT, at=_maybe(TEXT), lines=WHOLE, evaluation=TRUTH, error=_maybe(TEXT))
+    ),
+    "import-runs": _list(_object(run=TEXT, row=TEXT, seed=WHOLE, suite=_maybe(TEXT))),
     "compare": _object(
         metric=TEXT,
         a=TEXT,
@@ -310,6 +314,7 @@ DOCUMENTS: dict[str, Schema] = {
     ),
     "pretrain": _object(unseen_stills=ANY, probes=ANY),
     "export": _with(_object(run=TEXT, out=TEXT, bytes=WHOLE), calibration=ANY),
+    "push": _object(run=TEXT, model=TEXT, commit=TEXT),
     "convert": _object(source=TEXT, target=TEXT, sha256=TEXT, parameters=WHOLE),
     **{
         f"bench {name}": _BENCH

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import io
+import json
 import socket
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
+import jsonschema
 import pytest
 import torch
 from huggingface_hub import constants
@@ -15,6 +17,7 @@ from safetensors.torch import load
 
 import stan
 from stan import cli, results
+from stan.cli.documents import DOCUMENTS
 from stan.config import with_parts
 from stan.models import checkpoint
 from stan.training.trainer import train
@@ -61,8 +64,10 @@ def files(hub: hub_server.HubServer) -> dict[str, bytes]:
 
 
 def test_what_is_pushed_is_loaded_again(run, hub, capsys):
-    assert pushed(run) == 0
-    assert f"hf:{NAME}" in capsys.readouterr().out
+    assert pushed(run, "--json") == 0
+    told = json.loads(capsys.readouterr().out)
+    jsonschema.validate(told, DOCUMENTS["push"])
+    assert told["model"] == f"hf:{NAME}"
     loaded = stan.load_model(f"hf:{NAME}")
     assert torch.equal(embedded(loaded), embedded(stan.load_model(run)))
     again = stan.load_model(f"hf:{NAME}@{list(hub.commits[NAME])[0]}")

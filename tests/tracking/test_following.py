@@ -109,19 +109,20 @@ def test_a_tracker_that_hangs_is_left_behind(tmp_path, worlds, monkeypatch):
     tracker.hangs.clear()
 
 
-def test_what_a_tracker_missed_is_sent_once_by_stan_track(tmp_path, worlds, capsys):
+def test_what_a_tracker_missed_is_sent_once_by_stan_track(tmp_path, worlds, stan):
     tracker.fails |= {"open"}
     with pytest.warns(UserWarning):
         run = train(TOLD, tmp_path, worlds)
-    assert cli.run(["track", str(run), "--logger", "fake", "--json"]) == 1
-    assert "nobody answers" in capsys.readouterr().out
+    code, out, _ = stan("track", run, "--logger", "fake", "--json")
+    assert code == 1 and "nobody answers" in out
     tracker.fails.clear()
-    assert cli.run(["track", str(run), "--logger", "fake", "--json"]) == 0
-    [told] = json.loads(capsys.readouterr().out)
-    assert (told["lines"], told["evaluation"], told["error"]) == (results.history(run).shape[0], True, None)
+    code, out, _ = stan("track", run, "--logger", "fake", "--json")
+    [told] = json.loads(out)
+    assert (code, told["evaluation"], told["error"]) == (0, True, None)
+    assert told["lines"] == len(results.history(run))
     assert arrived() == steps(run)
-    assert cli.run(["track", str(run), "--json"]) == 0  # the record knows the tracker by now
-    assert json.loads(capsys.readouterr().out)[0]["lines"] == 0
+    code, out, _ = stan("track", run, "--json")  # the record knows the tracker by now
+    assert (code, json.loads(out)[0]["lines"]) == (0, 0)
     assert arrived() == steps(run)
 
 

@@ -29,9 +29,11 @@ def bring(file: Path, root: Path, *options: str) -> int:
     return cli.run(["import-runs", str(file), "--runs", str(root), *options])
 
 
-def test_a_table_becomes_foreign_runs(tmp_path, runs_root, capsys):
-    assert bring(written(tmp_path, TABLE), runs_root, "--study", "others", "--json") == 0
-    told = json.loads(capsys.readouterr().out)
+def test_a_table_becomes_foreign_runs(tmp_path, runs_root, stan):
+    table = written(tmp_path, TABLE)
+    code, out, _ = stan("import-runs", table, "--runs", runs_root, "--study", "others", "--json")
+    assert code == 0
+    told = json.loads(out)
     assert [(one["seed"], one["t2v.R@1"]) for one in told] == [(0, 45.5), (1, 44.5)]
     table = results.load(runs_root)
     assert table["status"].tolist() == ["foreign", "foreign"]
@@ -43,12 +45,10 @@ def test_a_table_becomes_foreign_runs(tmp_path, runs_root, capsys):
     assert results.read(table["path"][1])["run"]["state"] == "crashed"
 
 
-def test_foreign_runs_are_listed_and_counted_nowhere(tmp_path, runs_root, capsys):
+def test_foreign_runs_are_listed_and_counted_nowhere(tmp_path, runs_root, stan):
     own = written_runs.done(runs_root)
-    bring(written(tmp_path, TABLE), runs_root, "--study", "components")
-    capsys.readouterr()
-    assert cli.run(["runs", "--runs", str(runs_root), "--json"]) == 0
-    listed = {one["id"]: one for one in json.loads(capsys.readouterr().out)}
+    stan("import-runs", written(tmp_path, TABLE), "--runs", runs_root, "--study", "components")
+    listed = {one["id"]: one for one in json.loads(stan("runs", "--runs", runs_root, "--json")[1])}
     assert sorted(one["status"] for one in listed.values()) == ["done", "foreign", "foreign"]
     table = results.load(runs_root)
     assert results.summary(table, "t2v.R@1", repeats=10)["row"].tolist() == ["stan"]
@@ -56,8 +56,8 @@ def test_foreign_runs_are_listed_and_counted_nowhere(tmp_path, runs_root, capsys
     theirs, ours = table[table["status"] == "foreign"], table[table["path"] == str(own)]
     with pytest.raises(ValueError, match="was measured elsewhere: it has no ranks per query to pair"):
         results.change_between(ours, theirs.iloc[:1], "t2v.R@1", allow=True)
-    assert cli.run(["compare", "stan", "theirs", "--runs", str(runs_root)]) == 2
-    assert "no done run 'theirs'" in capsys.readouterr().err
+    code, _, error = stan("compare", "stan", "theirs", "--runs", runs_root)
+    assert code == 2 and "no done run 'theirs'" in error
 
 
 def test_columns_with_other_names_are_told(tmp_path, runs_root):
