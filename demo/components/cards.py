@@ -16,6 +16,7 @@ from typing import Any
 
 from demo.service.media import PICTURES, STEP, WHOLE
 from demo.service.search_request import SearchRequest
+from stan.library.edl import edl
 
 SCRIPT = Path(__file__).with_name("cards.js")
 """JavaScript that moves between the cards and plays them."""
@@ -96,7 +97,7 @@ def _length(result: dict[str, Any]) -> float:
 
 
 def downloads(results: Sequence[dict[str, Any]], document: dict[str, Any]) -> str:
-    """Return links to the results as JSON and CSV. The page itself holds both; paths of this machine are left out."""
+    """Return links to the results as JSON, CSV and EDL. The page itself holds them, without paths of this machine."""
     public = {
         **document,
         "results": [
@@ -105,7 +106,12 @@ def downloads(results: Sequence[dict[str, Any]], document: dict[str, Any]) -> st
         ],
     }
     text = json.dumps(public, indent=1, ensure_ascii=False)
-    return _link("results.json", "application/json", text) + _link("results.csv", "text/csv", table(results))
+    files = {
+        "results.json": ("application/json", text),
+        "results.csv": ("text/csv", table(results)),
+        "results.edl": ("text/plain", edl(results, document["query"])),
+    }
+    return "".join(_link(name, *content) for name, content in files.items())
 
 
 def table(results: Sequence[dict[str, Any]]) -> str:

@@ -215,12 +215,14 @@ def test_downloads_hold_what_is_shown(address, open_page, tmp_path):
     page = ready(open_page(address))
     search(page, "a red square")
     shown = page.locator(".card").evaluate_all("all => all.map(one => one.dataset.id)")
-    for kind in ("JSON", "CSV"):
+    for kind in ("JSON", "CSV", "EDL"):
         with page.expect_download() as coming:
             page.get_by_role("link", name=kind).click()
         coming.value.save_as(tmp_path / coming.value.suggested_filename)
     document = json.loads((tmp_path / "results.json").read_text())
     rows = list(csv.DictReader((tmp_path / "results.csv").open(newline="")))
+    cuts = (tmp_path / "results.edl").read_text().splitlines()
+    assert sum(line.startswith("* FROM CLIP NAME: ") for line in cuts) == len(rows)
     assert [one["id"] for one in document["results"]] == [row["id"] for row in rows] == shown
     assert "video" not in document["results"][0] and document["query"] == "a red square"
 

@@ -123,6 +123,8 @@ def test_downloads_hold_the_results_without_paths():
     )
     rows = list(csv.DictReader(io.StringIO(downloaded(links, "results.csv"))))
     assert [row["name"] for row in rows] == ["'=1+1", "b,\n.mp4"] and rows[0]["score"] == "0.5"
+    cuts = downloaded(links, "results.edl")
+    assert cuts.startswith("TITLE: a cat\r\n") and "* FROM CLIP NAME: b, .mp4\r\n" in cuts
 
 
 def test_the_status_holds_times_and_a_link_back():
