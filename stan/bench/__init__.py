@@ -21,7 +21,7 @@ REST = 0.1
 COLUMNS = (
     *("name", "median", "spread", "unit", "repeats", "clips_per_second", "share_of_peak"),
     *("efficiency", "speedup", "difference", "relative", "scaling", "waiting"),
-    *("p50", "p95", "p99", "memory", "agreement", "goal", "reached", "note"),
+    *("p50", "p95", "p99", "memory", "agreement", "scored", "goal", "reached", "note"),
 )
 """Columns that tables show of a bench's rows, if the rows have them."""
 

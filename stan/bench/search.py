@@ -1,4 +1,4 @@
-"""Sizes in; how long exact search takes with each engine, out: torch in fp16 as in `stan.library`, and others.
+"""Sizes in; how long exact search takes with each engine, out: that of `stan.library`, and others.
 
 Letters: N vectors, Q queries, E width. Vectors are random, of length one.
 """
@@ -15,10 +15,12 @@ from typing import Any
 
 import numpy as np
 import torch
+import torch.nn.functional as F
 from jaxtyping import Float, Int
 
 from stan import bench
-from stan.library.scoring import products
+from stan.library.codes import ROWS_AT_ONCE, Codes
+from stan.library.nearest import nearest
 from stan.results import provenance
 
 SIZES = (10_000, 100_000, 1_000_000)
@@ -28,7 +30,10 @@ BATCH = 32
 REPEATS = 100
 """Repeats of one query, enough for a p99; a batch is repeated a tenth as often."""
 
+TWO_STAGES = "stan int16"
 STORE = "LanceDB flat fp32"
+ONE_BY_ONE = TWO_STAGES, STORE
+"""Engines that take one query at a time."""
 
 Engine = Callable[[Float[np.ndarray, "Q E"]], Int[np.ndarray, "Q top"]]
 """Maps queries to the row numbers of their nearest vectors, best first."""
@@ -40,8 +45,9 @@ def search(
     """Time one query and a batch of 32, by engine and number of vectors; engines take turns in every repeat.
 
     Beside median and spread, each row has engine, vectors, queries, p50, p99, memory (MB that holding the vectors adds
-    to the process), agreement (percent of the exact top 10, by numpy in fp32, that the engine finds), precision and
-    note. The row of an engine that isn't installed says so in its note and has no times.
+    to the process), agreement (percent of the exact top 10, by numpy in fp32, that the engine finds), precision, note
+    and, of an engine in two stages, scored (percent of the vectors that the second stage scores). The row of an engine
+    that isn't installed says so in its note and has no times.
     """
     rows = [row for size in sizes for row in _rows(size, width, repeats, seed, with_store=size == min(sizes))]
     peak = provenance.peak_memory_mb()
@@ -60,12 +66,14 @@ def _rows(size: int, width: int, repeats: int, seed: int, with_store: bool) -> l
             calls = {
                 name: lambda k, engine=engine, count=count: engine(queries[k : k + count])
                 for name, engine in engines.items()
-                if count == 1 or name != STORE  # the store takes one query at a time
+                if count == 1 or name not in ONE_BY_ONE
             }
             expected = np.concatenate([truth[k : k + count] for k in range(times)])
             for name, (taken, found) in bench.interleaved(calls, times).items():
                 agreed = agreement(np.concatenate(found), expected)
-                rows.append(_row(name, size, count, taken, memory[name], agreed))
+                rows.append(
+                    _row(name, size, count, taken, memory[name], agreed) | _scored(engines[name], size)
+                )
     return rows + [_missing(name, size) for name in missing]
 
 
@@ -73,7 +81,13 @@ def _engines(
     vectors: Float[np.ndarray, "N E"], folder: Path | None
 ) -> tuple[dict[str, Engine], dict[str, float | None], list[str]]:
     """Return engines that hold the vectors, the MB that each added to the process, and the names of missing engines."""
-    builders = {"torch fp16": torch_fp16, "faiss fp16": faiss_fp16, "numpy fp32": numpy_fp32}
+    builders = {
+        TWO_STAGES: TwoStages,
+        "torch fp16": torch_fp16,
+        "faiss fp16": partial(faiss_flat, half=True),
+        "faiss fp32": partial(faiss_flat, half=False),
+        "numpy fp32": numpy_fp32,
+    }
     if folder:
         builders[STORE] = partial(lancedb_flat, folder=folder)
     engines, memory = {}, {}
@@ -100,13 +114,38 @@ def unit_vectors(count: int, width: int, seed: int) -> Float[np.ndarray, "N E"]:
     return vectors
 
 
+class TwoStages:
+    """Searches as a library with 200,000 windows or more does, and counts the vectors that it scores exactly."""
+
+    def __init__(self, vectors: Float[np.ndarray, "N E"]):
+        parts = (vectors[i : i + ROWS_AT_ONCE] for i in range(0, len(vectors), ROWS_AT_ONCE))
+        self._codes = Codes.joined([Codes.of(part) for part in parts])
+        self._starts = np.arange(len(vectors))
+        self.scored: list[int] = []
+
+    def __call__(self, queries: Float[np.ndarray, "Q E"]) -> Int[np.ndarray, "Q top"]:
+        return np.stack([self._nearest(Codes.of(query[None])) for query in queries])
+
+    def _nearest(self, query: Codes) -> Int[np.ndarray, " top"]:
+        self.scored.append(0)
+
+        def exact(rows: Int[np.ndarray, " R"]) -> Float[np.ndarray, " R"]:
+            self.scored[-1] += len(rows)
+            return self._codes.products_of(rows, query)
+
+        return nearest(*self._codes.estimates(query), exact, self._starts, TOP)[0]
+
+
 def torch_fp16(vectors: Float[np.ndarray, "N E"]) -> Engine:
-    """Return an engine that scores as a library with 200,000 windows or more does."""
+    """Return an engine that scores every vector in fp16."""
     matrix = torch.empty(vectors.shape, dtype=torch.float16)
     matrix.copy_(torch.from_numpy(vectors))
 
     def nearest(queries: np.ndarray) -> np.ndarray:
-        scores = products(torch.from_numpy(queries).half(), matrix)
+        wanted = torch.from_numpy(queries).half()
+        if len(wanted) == 1:  # torch has a faster kernel for two rows than for one vector
+            wanted = wanted.repeat(2, 1)
+        scores = F.linear(wanted, matrix)[: len(queries)]
         return scores.float().topk(TOP).indices.numpy()
 
     return nearest
@@ -122,14 +161,14 @@ def numpy_fp32(vectors: Float[np.ndarray, "N E"]) -> Engine:
     return nearest
 
 
-def faiss_fp16(vectors: Float[np.ndarray, "N E"]) -> Engine | None:
+def faiss_flat(vectors: Float[np.ndarray, "N E"], half: bool) -> Engine | None:
     """Return an engine that uses faiss, which this package doesn't require; None if it isn't installed."""
     if importlib.util.find_spec("faiss") is None:
         return None
     faiss = importlib.import_module("faiss")
-    index = faiss.IndexScalarQuantizer(
-        vectors.shape[1], faiss.ScalarQuantizer.QT_fp16, faiss.METRIC_INNER_PRODUCT
-    )
+    kind = faiss.ScalarQuantizer.QT_fp16
+    width, metric = vectors.shape[1], faiss.METRIC_INNER_PRODUCT
+    index = faiss.IndexScalarQuantizer(width, kind, metric) if half else faiss.IndexFlat(width, metric)
     index.train(vectors[:1])
     index.add(vectors)
     return lambda queries: index.search(queries, TOP)[1]
@@ -160,6 +199,12 @@ def _row(
     facts = {"engine": engine, "vectors": size, "queries": queries, "p50": float(p50), "p99": float(p99)}
     found = {"memory": memory, "agreement": agreed, "precision": engine.rsplit(" ", 1)[1], "note": ""}
     return bench.row(_name(engine, size, queries), taken, **facts, **found)
+
+
+def _scored(engine: Engine, size: int) -> dict[str, float]:
+    if not isinstance(engine, TwoStages):
+        return {}
+    return {"scored": 100 * float(np.mean(engine.scored)) / size}
 
 
 def _missing(engine: str, size: int) -> dict[str, Any]:

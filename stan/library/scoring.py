@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -15,10 +16,13 @@ import torch
 import torch.nn.functional as F
 from jaxtyping import Float, Int
 
+from stan.library.codes import Codes
+from stan.library.nearest import nearest
 from stan.library.store import COLUMNS, PARTS, Entry, Store
 
-HALF_PRECISION_FROM = 200_000
-"""From this number of windows on, matrices are kept in fp16: half the memory, with scores right to about 1e-3."""
+CODED_FROM = 200_000
+"""From this number of windows on, matrices are kept as codes of 16 bits: half the memory of fp32, scores right to about
+1e-5, and a query that reads half of the codes."""
 
 UPPER_PART = 0.6
 """A moment's scores lie at least this share of the way up from the curve's lowest to its highest point."""
@@ -34,15 +38,13 @@ def at_gain(
     return F.normalize(clip + gain * (video - clip), dim=-1)
 
 
-def products(
-    queries: Float[torch.Tensor, "Q E"], vectors: Float[torch.Tensor, "N E"]
-) -> Float[torch.Tensor, "Q N"]:
-    """Return the inner products. A single query takes the path that is fastest for it."""
-    if len(queries) > 1:
-        return queries @ vectors.T
-    if vectors.dtype == torch.float16:  # torch has a faster kernel for two rows than for one vector
-        return F.linear(queries.repeat(2, 1), vectors)[:1]
-    return (vectors @ queries[0])[None]
+Vectors = Float[torch.Tensor, "W E"] | Codes
+
+
+def _products(queries: Float[torch.Tensor, "Q E"], vectors: Vectors) -> Float[torch.Tensor, "Q W"]:
+    if isinstance(vectors, Codes):
+        return vectors.products(queries)
+    return queries @ vectors.T if len(queries) > 1 else (vectors @ queries[0])[None]
 
 
 @dataclass(frozen=True)
@@ -52,8 +54,8 @@ class Matrix:
     entries: list[Entry]
     owner: Int[torch.Tensor, " W"]
     """Index of the window's video in `entries`."""
-    clip: Float[torch.Tensor, "W E"]
-    video: Float[torch.Tensor, "W E"]
+    clip: Vectors
+    video: Vectors
     clip_length: Float[torch.Tensor, " W"]
     """Length of each window's `clip` before normalisation. `video_length` is the same for `video`."""
     video_length: Float[torch.Tensor, " W"]
@@ -74,19 +76,59 @@ class Matrix:
         return best.scatter_reduce(1, self.owner.expand(len(queries), -1), by_window, "amax")
 
     def by_window(self, queries: Float[torch.Tensor, "Q E"], gain: float) -> Float[torch.Tensor, "Q W"]:
-        """Return the cosine of each query with each window, mixed at `gain` as `at_gain` does.
+        """Return the cosine of each query with each window, mixed at `gain` as `at_gain` does."""
+        found = sum(weight * _products(queries, part) for part, weight in self._weighted(gain))
+        assert isinstance(found, torch.Tensor), "a mixture has parts"
+        return found
 
-        It is computed from the cosines of the parts, so that no gain needs its own matrix.
+    def best(
+        self, wanted: Float[torch.Tensor, " E"], gain: float, admitted: Int[torch.Tensor, " N"], top: int
+    ) -> tuple[list[int], list[float]]:
+        """Return the `top` (at most N) of the admitted videos with the highest scores, and these, best first."""
+        if isinstance(self.video, Codes):
+            return self._best_of_codes(wanted, gain, admitted.numpy(), top)
+        scores, order = self.scores(wanted[None], gain)[0][admitted].topk(top)
+        return admitted[order].tolist(), scores.tolist()
+
+    def _best_of_codes(
+        self, wanted: Float[torch.Tensor, " E"], gain: float, admitted: Int[np.ndarray, " N"], top: int
+    ) -> tuple[list[int], list[float]]:
+        query = Codes.of(wanted[None].numpy())
+        parts = [(part, weight.numpy()) for part, weight in self._weighted(gain) if isinstance(part, Codes)]
+
+        def exact(rows: Int[np.ndarray, " R"]) -> Float[np.ndarray, " R"]:
+            return np.sum([weight[rows] * part.products_of(rows, query) for part, weight in parts], axis=0)
+
+        estimate, error = np.zeros(len(self.owner), np.float32), np.zeros(len(self.owner), np.float32)
+        for part, weight in parts:
+            product, off = part.estimates(query)
+            estimate += weight * product
+            error += np.abs(weight) * off
+        if len(admitted) < len(self.entries):
+            refused = np.ones(len(self.entries), bool)
+            refused[admitted] = False
+            estimate[refused[self.owner.numpy()]] = -np.inf
+        videos, scores = nearest(estimate, error, exact, self._starts, top)
+        return videos.tolist(), scores.tolist()
+
+    @cached_property
+    def _starts(self) -> Int[np.ndarray, " V"]:
+        """The first window of each video; its other windows follow."""
+        return np.searchsorted(self.owner.numpy(), np.arange(len(self.entries)))
+
+    def _weighted(self, gain: float) -> list[tuple[Vectors, Float[torch.Tensor, " W"]]]:
+        """Return the parts of the mixture and their weights, so that no gain needs its own matrix.
+
+        The mixture's cosine is the weighted sum of those of its parts.
         """
-        queries = queries.to(self.video.dtype)
+        one = torch.ones(1).expand(len(self.owner))
         if gain == 1:
-            return products(queries, self.video).float()
-        clip = products(queries, self.clip).float()
+            return [(self.video, one)]
         if gain == 0:
-            return clip
+            return [(self.clip, one)]
         a, b = (1 - gain) * self.clip_length, gain * self.video_length
         length = (a**2 + b**2 + 2 * a * b * self.cosine).clamp_min(0).sqrt().clamp_min(1e-12)
-        return (a * clip + b * products(queries, self.video).float()) / length
+        return [(self.clip, a / length), (self.video, b / length)]
 
 
 def read_matrix(store: Store, where: str | None = None) -> Matrix:
@@ -99,18 +141,24 @@ def read_matrix(store: Store, where: str | None = None) -> Matrix:
     lengths = pc.list_value_length(table["clip"])  # ty: ignore[missing-attribute]  # pyarrow makes it on import
     counts = _numbers(lengths.combine_chunks())
     owner = torch.repeat_interleave(torch.arange(len(entries)), counts)
-    half = len(owner) >= HALF_PRECISION_FROM
-    parts = [_unit(batch, half) for batch in table.select(list(PARTS)).to_batches()]
-    return Matrix(entries, owner, *(torch.cat(part) for part in zip(*parts, strict=True)))
+    read, joined = (_unit, torch.cat) if len(owner) < CODED_FROM else (_coded, Codes.joined)
+    parts = [read(batch) for batch in table.select(list(PARTS)).to_batches()]
+    clip, video, *numbers = zip(*parts, strict=True)
+    return Matrix(entries, owner, joined(clip), joined(video), *map(torch.cat, numbers))
 
 
-def _unit(batch: pa.RecordBatch, half: bool) -> tuple[torch.Tensor, ...]:
+def _coded(batch: pa.RecordBatch) -> tuple[Any, ...]:
+    """Return what `_unit` does, `clip` and `video` as codes."""
+    clip, video, *numbers = _unit(batch)
+    return Codes.of(clip.numpy()), Codes.of(video.numpy()), *numbers
+
+
+def _unit(batch: pa.RecordBatch) -> tuple[torch.Tensor, ...]:
     """Return the normalised `clip` and `video` of a batch, the lengths of both and their cosine."""
     clip, video = (_vectors(batch[name]) for name in PARTS)
     lengths = [part.norm(dim=-1) for part in (clip, video)]
     clip, video = F.normalize(clip, dim=-1), F.normalize(video, dim=-1)
-    cosine = (clip * video).sum(-1)
-    return (clip.half(), video.half(), *lengths, cosine) if half else (clip, video, *lengths, cosine)
+    return clip, video, *lengths, (clip * video).sum(-1)
 
 
 def _vectors(column: pa.ListArray) -> Float[torch.Tensor, "W E"]:

@@ -68,10 +68,15 @@ class Search:
         matrix, places = self._admitted(wanted, options)
         if not len(places):
             return [], True
-        scores = matrix.scores(wanted[None], options.gain)[0]
-        order = self._without_hubs(matrix, scores, options.gain) if options.correct_hubs else scores
-        best = places[order[places].topk(min(options.top, len(places))).indices].tolist()
-        found = self._found([matrix.entries[i] for i in best], scores[best].tolist(), wanted, options.gain)
+        top = min(options.top, len(places))
+        if options.correct_hubs:
+            scores = matrix.scores(wanted[None], options.gain)[0]
+            order = self._without_hubs(matrix, scores, options.gain)
+            best = places[order[places].topk(top).indices]
+            best, reached = best.tolist(), scores[best].tolist()
+        else:
+            best, reached = matrix.best(wanted, options.gain, places, top)
+        found = self._found([matrix.entries[i] for i in best], reached, wanted, options.gain)
         return found, not found or self._is_chance(found[0], options.gain)
 
     @torch.inference_mode()

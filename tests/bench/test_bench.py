@@ -53,6 +53,7 @@ def test_vectors_have_length_one_and_come_from_their_seed(vectors):
 def test_exact_engines_find_the_true_nearest_in_order(vectors, queries, tmp_path):
     expected = naive(vectors, queries)
     assert (searching.numpy_fp32(vectors)(queries) == expected).all()
+    assert (searching.TwoStages(vectors)(queries) == expected).all()
     assert (searching.lancedb_flat(vectors, tmp_path)(queries) == expected).all()
 
 
@@ -73,16 +74,18 @@ def test_a_bench_says_what_where_and_how_often(monkeypatch):
     found = searching.search((SIZE, 2 * SIZE), WIDTH, repeats=4)
     assert found["threads"] == 1 and "cores" in found["machine"] and found["width"] == WIDTH
     rows = {row["name"]: row for row in found["rows"]}
-    assert len(rows) == len(found["rows"]) == 11
+    assert len(rows) == len(found["rows"]) == 15
     assert all(row["unit"] == "ms" for row in rows.values())
     absent = rows.pop("faiss fp16, 500 vectors, 1 query")
     assert (absent["note"], absent["median"]) == ("not installed", None)
-    assert rows.pop("faiss fp16, 1,000 vectors, 1 query")["note"] == "not installed"
+    for name in ("faiss fp16, 1,000", "faiss fp32, 500", "faiss fp32, 1,000"):
+        assert rows.pop(f"{name} vectors, 1 query")["note"] == "not installed"
     for row in rows.values():
         assert 0 < row["p50"] == row["median"] <= row["p99"] and row["spread"] >= 0
         # In fp16 the tenth and the eleventh nearest may change places.
-        assert row["agreement"] >= {"fp32": 100, "fp16": 99}[row["precision"]]
+        assert row["agreement"] >= {"fp32": 100, "int16": 100, "fp16": 99}[row["precision"]]
     assert {row["vectors"] for name, row in rows.items() if "LanceDB" in name} == {SIZE}
+    assert 100 * searching.TOP / SIZE < rows["stan int16, 500 vectors, 1 query"]["scored"] < 20
     assert rows["numpy fp32, 1,000 vectors, 32 queries"]["memory"] == 1000 * WIDTH * 4 / 1e6
 
 

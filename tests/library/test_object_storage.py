@@ -7,12 +7,10 @@ import urllib.request
 
 import pytest
 
-pytest.importorskip("s3fs")
+s3fs = pytest.importorskip("s3fs")
 pytest.importorskip("flask_cors")
 moto_server = pytest.importorskip("moto.server")
-
-import boto3  # noqa: E402  there only where moto is
-import s3fs  # noqa: E402
+boto3 = pytest.importorskip("boto3")
 
 from stan.library import Library, sources  # noqa: E402
 from tests.support.films import Film  # noqa: E402

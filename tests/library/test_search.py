@@ -11,6 +11,7 @@ import torch
 import torch.nn.functional as F
 
 from stan.library import bank
+from stan.library.codes import Codes
 from stan.library.filters import Filters
 from stan.library.scoring import at_gain, moment, read_matrix
 from stan.library.search import Options, Search
@@ -92,12 +93,25 @@ def test_scores_at_any_gain_are_the_naive_ones(store, unrelated, wanted, gain):
         assert (one["start"], one["end"]) == moment(curve.numpy(), own["times"], own["duration"])
 
 
-def test_half_precision_scores_alike(store, wanted, monkeypatch):
-    exact = read_matrix(store).scores(wanted[None], 0.5)
-    monkeypatch.setattr("stan.library.scoring.HALF_PRECISION_FROM", 1)
-    rounded = read_matrix(store)
-    assert rounded.video.dtype == rounded.clip.dtype == torch.float16
-    assert torch.allclose(rounded.scores(wanted[None], 0.5), exact, atol=2e-3)
+@pytest.mark.parametrize("gain", [0, 0.3, 1, 2.5])
+@pytest.mark.parametrize("where", [Filters(), Filters(folder="old")])
+def test_codes_of_a_large_library_find_what_its_vectors_do(large, wanted, gain, where, monkeypatch):
+    store, _ = large
+    query = F.normalize(wanted - 0.5 * wanted.flip(0), dim=-1)  # a term and a negative one
+    options = [Options(top, gain, where) for top in (1, 10, 30)]
+    exact = [Search(store, None)(query, one)[0] for one in options]
+    monkeypatch.setattr("stan.library.scoring.CODED_FROM", 1)
+    matrix = read_matrix(store)
+    assert isinstance(matrix.video, Codes) and isinstance(matrix.clip, Codes)
+    for one, expected in zip(options, exact, strict=True):
+        found = Search(store, None)(query, one)[0]
+        assert [result["name"] for result in found] == [result["name"] for result in expected]
+        assert [result["score"] for result in found] == pytest.approx(
+            [x["score"] for x in expected], abs=2e-5
+        )
+    full = matrix.scores(query[None], gain)[0]
+    best, scores = matrix.best(query, gain, torch.arange(len(full)), len(full))
+    assert scores == pytest.approx(full[best].tolist(), abs=2e-5)
 
 
 @pytest.fixture(scope="module")
