@@ -50,7 +50,11 @@ SEEN = """async ([address, seconds]) => {
     video.addEventListener('error', () => failed(video.error.message), {once: true})
   })
   await happens('loadeddata')
-  if (seconds) { video.currentTime = seconds; await happens('seeked') }
+  if (seconds) {  // a canvas may still get a black picture when the seek is over: wait until one is presented
+    const presented = new Promise((done) => video.requestVideoFrameCallback(done))
+    video.currentTime = seconds
+    await Promise.all([happens('seeked'), presented])
+  }
   const canvas = document.createElement('canvas')
   Object.assign(canvas, {width: video.videoWidth, height: video.videoHeight})
   canvas.getContext('2d').drawImage(video, 0, 0)

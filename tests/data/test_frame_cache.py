@@ -75,7 +75,7 @@ def test_batches_are_those_of_decoding_anew(tmp_path, videos, clip, monkeypatch)
     )
     from_kept.cache_frames(tmp_path, 20)
     wanted = [anew.batch([2, 0, 1], (0, epoch)) for epoch in range(2)]
-    monkeypatch.setattr(loading.decode, "decode", lambda *a: pytest.fail("decoded again"))
+    monkeypatch.setattr(loading.decoding, "decode", lambda *a: pytest.fail("decoded again"))
     for epoch in range(2):
         found = from_kept.batch([2, 0, 1], (0, epoch))
         assert torch.equal(found["video"], wanted[epoch]["video"])
@@ -83,19 +83,19 @@ def test_batches_are_those_of_decoding_anew(tmp_path, videos, clip, monkeypatch)
 
 
 def test_a_second_reader_finds_them_and_one_that_died_leaves_none(kept, tmp_path, videos, monkeypatch):
-    decode = cache.decode.decode
+    decode = cache.decoding.decode
 
     def dies(path, *given):
         if path == videos.clips[2].path:
             raise KeyboardInterrupt
         return decode(path, *given)
 
-    monkeypatch.setattr(cache.decode, "decode", dies)
+    monkeypatch.setattr(cache.decoding, "decode", dies)
     with pytest.raises(KeyboardInterrupt):
         kept(20)
-    monkeypatch.setattr(cache.decode, "decode", decode)
+    monkeypatch.setattr(cache.decoding, "decode", decode)
     first = kept(20)
-    monkeypatch.setattr(cache.decode, "decode", lambda *a: pytest.fail("decoded again"))
+    monkeypatch.setattr(cache.decoding, "decode", lambda *a: pytest.fail("decoded again"))
     assert np.array_equal(kept(20).clip(2), first.clip(2))
     assert isinstance(first.clip(0).base, np.memmap) or isinstance(first.clip(0), np.memmap)
     assert not first.clip(0).flags.writeable
