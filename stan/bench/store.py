@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable
 from datetime import UTC, datetime
 from pathlib import Path
@@ -10,6 +9,7 @@ from typing import Any
 
 from stan.common.files import write_json
 from stan.common.paths import ASSETS
+from stan.results import kept
 from stan.results.provenance import provenance
 
 BENCHES = ("encode", "train", "decode", "search", "dashboard", "towers", "service")
@@ -34,21 +34,11 @@ def keep(root: str | Path, bench: str, document: dict[str, Any]) -> Path:
 
 def load(roots: Iterable[str | Path]) -> tuple[list[dict[str, Any]], list[dict[str, str]]]:
     """Return the records, the latest first, and the files that can't be read, as {"file", "reason"}."""
-    found, damaged = [], []
-    for file in sorted(file for root in roots for file in (Path(root) / FOLDER).glob("*.json")):
-        try:
-            found.append(_read(file))
-        except ValueError as error:
-            damaged.append({"file": file.name, "reason": str(error)})
-    return sorted(found, key=lambda record: record["date"], reverse=True), damaged
+    return kept.load(roots, FOLDER, _check)
 
 
-def _read(file: Path) -> dict[str, Any]:
-    """Return a record. Raises ValueError, which says what isn't as `keep` writes it."""
-    try:
-        record = json.loads(file.read_text(encoding="utf-8"))
-    except (OSError, ValueError, RecursionError) as error:
-        raise ValueError(f"no JSON that can be read: {error}") from None
+def _check(record: Any) -> None:
+    """Raise ValueError, which says what isn't as `keep` writes it."""
     if not isinstance(record, dict) or record.get("bench") not in BENCHES:
         raise ValueError(f"`bench` is none of {', '.join(BENCHES)}")
     if not isinstance(record.get("date"), str):
@@ -59,7 +49,6 @@ def _read(file: Path) -> dict[str, Any]:
     memory = record.get("memory", {})
     if not isinstance(memory, dict) or not all(isinstance(held, dict) for held in memory.values()):
         raise ValueError("`memory` is not by precision")
-    return record
 
 
 def _is_row(row: Any) -> bool:

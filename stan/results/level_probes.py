@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Iterable
 from datetime import UTC, datetime
@@ -16,6 +15,7 @@ from stan.common.paths import ASSETS
 from stan.common.progress import Progress
 from stan.evaluation.level_probes import PROBES, STILLS, level_probes
 from stan.models.backbones import load_clip
+from stan.results import kept
 from stan.results.provenance import provenance
 
 FOLDER = "probes"
@@ -55,21 +55,11 @@ def keep(root: str | Path, record: dict[str, Any]) -> Path:
 
 def load(roots: Iterable[str | Path]) -> tuple[list[dict[str, Any]], list[dict[str, str]]]:
     """Return the records, the latest first, and the files that can't be read, as {"file", "reason"}."""
-    found, damaged = [], []
-    for file in sorted(file for root in roots for file in (Path(root) / FOLDER).glob("*.json")):
-        try:
-            found.append(_read(file))
-        except ValueError as error:
-            damaged.append({"file": file.name, "reason": str(error)})
-    return sorted(found, key=lambda record: record["date"], reverse=True), damaged
+    return kept.load(roots, FOLDER, _check)
 
 
-def _read(file: Path) -> dict[str, Any]:
-    """Return a record. Raises ValueError, which says what isn't as `keep` writes it."""
-    try:
-        record = json.loads(file.read_text(encoding="utf-8"))
-    except (OSError, ValueError, RecursionError) as error:
-        raise ValueError(f"no JSON that can be read: {error}") from None
+def _check(record: Any) -> None:
+    """Raise ValueError, which says what isn't as `keep` writes it."""
     if not isinstance(record, dict) or not all(
         isinstance(record.get(key), str) for key in ("backbone", "date")
     ):
@@ -77,7 +67,6 @@ def _read(file: Path) -> dict[str, Any]:
     rows = record.get("rows")
     if not isinstance(rows, list) or not rows or not all(map(_is_row, rows)):
         raise ValueError("`rows` are not rows with level, probe, target and score")
-    return record
 
 
 def _is_row(row: Any) -> bool:
