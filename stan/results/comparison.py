@@ -141,14 +141,17 @@ def protocol_differences(a: pd.DataFrame, b: pd.DataFrame) -> list[str]:
     return [f"{name} {one} against {other}" for name, one, other in told if one != other]
 
 
+def one_per_seed(runs: pd.DataFrame) -> pd.DataFrame:
+    """Return a config's runs by seed: a shipped run and the same run repeated here count as one seed."""
+    return runs.sort_values("shipped", kind="stable").drop_duplicates("seed").sort_values("seed")
+
+
 def _groups(df: pd.DataFrame, metric: str):
     if metric not in df.columns:
         return
     done = df[(df["status"] == "done") & df[metric].notna()]
     for key, runs in done.groupby(list(GROUP), sort=False):
-        # a shipped run and the same run repeated here count as one seed
-        runs = runs.sort_values("shipped", kind="stable").drop_duplicates("seed").sort_values("seed")
-        yield dict(zip(GROUP, key, strict=True)), runs
+        yield dict(zip(GROUP, key, strict=True)), one_per_seed(runs)
 
 
 def _interval(runs: pd.DataFrame, metric: str, repeats: int) -> dict[str, Any]:

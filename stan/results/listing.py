@@ -55,6 +55,8 @@ def chosen(done: pd.DataFrame, name: str) -> pd.DataFrame:
 
     Raises ValueError for a name of no run, and of several configs.
     """
+    from stan.results.comparison import one_per_seed
+
     exact = done[done["id"] == name]
     study, slash, row = name.rpartition("/")
     found = exact if len(exact) else done[(done["row"] == row) & ((done["study"] == study) | (not slash))]
@@ -67,7 +69,7 @@ def chosen(done: pd.DataFrame, name: str) -> pd.DataFrame:
         raise ValueError(
             f"{name!r} is several configs ({there}): name one by --study, --suite, --size or its id"
         )
-    return found.sort_values("shipped", kind="stable").drop_duplicates("seed").sort_values("seed")
+    return one_per_seed(found)
 
 
 def compared(

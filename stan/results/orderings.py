@@ -21,7 +21,7 @@ from stan.evaluation.decisions import deciding, holm, one_sided
 from stan.evaluation.metrics import HEADLINE
 from stan.evaluation.statistics import drawn_changes
 from stan.experiments.orderings import Ordering, Registered, registered
-from stan.results.comparison import paired_queries, protocol_differences
+from stan.results.comparison import one_per_seed, paired_queries, protocol_differences
 
 REPEATS = 20_000
 """Draws of the bootstrap: a corrected interval may leave out as little as 0.2 % at either end."""
@@ -107,7 +107,7 @@ def _row(runs: pd.DataFrame, name: str) -> pd.DataFrame | None:
             f"row {name} of {chosen['study'].iloc[0]} on {chosen['suite'].iloc[0]} has runs of"
             f" {chosen['hash'].nunique()} configs: give a folder that holds one of them"
         )
-    return chosen.sort_values("shipped", kind="stable").drop_duplicates("seed").sort_values("seed")
+    return one_per_seed(chosen)
 
 
 def _pair(
