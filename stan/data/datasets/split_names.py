@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 
 from stan.data.datasets.files import Absent
 
@@ -36,6 +36,17 @@ def part_of(split: str, there: Collection[str], where: str) -> tuple[str, bool]:
     if tested is None:
         raise Absent(f"{where}: nothing to test on: name a folder or file by test or validation")
     return tested, held_out
+
+
+def of_split(split: str, named: Mapping[str, str | None], where: str) -> tuple[set[str], bool]:
+    """Return the files that belong to `split`, and whether val is held out of training.
+
+    named: the split that each file's path names, as `split_of` tells it. Raises Absent as `part_of` does.
+    """
+    published = {one for one in named.values() if one}
+    wanted, held_out = part_of(split, published, where)
+    unnamed = None if published else "train"
+    return {file for file, one in named.items() if (one or unnamed) == wanted}, held_out
 
 
 def indexed(labels: Collection[str]) -> tuple[str, ...]:

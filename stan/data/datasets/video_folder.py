@@ -18,7 +18,7 @@ from typing import Any
 
 from stan.data.datasets.base import AnnotationEntry, Annotations, DataSet, of_training
 from stan.data.datasets.files import EXTENSIONS, VideoFolder, annotation, folders, lines, rows
-from stan.data.datasets.split_names import indexed, part_of, split_of
+from stan.data.datasets.split_names import indexed, of_split, split_of
 
 METADATA = ("metadata.csv", "metadata.jsonl")
 CAPTION, LABEL = ("caption", "captions", "text"), ("label", "labels", "class")
@@ -48,12 +48,9 @@ def annotations(task: str, root: Path, split: str) -> Annotations:
     if not files and task == "retrieval":
         annotation(root, *METADATA)  # which raises Absent
     listed = [row for file in files for row in _rows(root, file)] or _in_class_folders(root)
-    by_split = {row.file: split_of(row.file) for row in listed}
-    published = {one for one in by_split.values() if one}
-    wanted, held_out = part_of(split, published, str(root))
-    chosen = [row for row in listed if (by_split[row.file] or (None if published else "train")) == wanted]
+    wanted, held_out = of_split(split, {row.file: split_of(row.file) for row in listed}, str(root))
     classes = indexed([str(_value(row, LABEL)) for row in listed]) if task == "recognition" else ()
-    entries = tuple(_entry(row, task, classes) for row in chosen)
+    entries = tuple(_entry(row, task, classes) for row in listed if row.file in wanted)
     if held_out and split != "test":
         entries = of_training(split, entries)
     return Annotations(entries, tuple(files), classes, held_out)

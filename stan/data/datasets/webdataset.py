@@ -18,7 +18,7 @@ from typing import Any
 from stan.data import shards
 from stan.data.datasets.base import AnnotationEntry, Annotations, DataSet, of_training
 from stan.data.datasets.files import EXTENSIONS, Absent, VideoFolder, lines
-from stan.data.datasets.split_names import indexed, part_of, split_of
+from stan.data.datasets.split_names import indexed, of_split, split_of
 from stan.data.shards import Member
 
 TEXT, JSON, CLASS = "txt", "json", "cls"
@@ -50,9 +50,8 @@ def annotations(task: str, root: Path, split: str) -> Annotations:
     if not splits:
         packed = "packed ones (.tar.gz) cannot be read in place: unpack them to .tar"
         raise Absent(f"{place}: there is no shard ({shards.SUFFIX}); {packed}")
-    published = {one for one in splits.values() if one}
-    wanted, held_out = part_of(split, published, place)
-    chosen = [shard for shard, of in splits.items() if (of or (None if published else "train")) == wanted]
+    wanted, held_out = of_split(split, splits, place)
+    chosen = [shard for shard in splits if shard in wanted]
     classes = _classes(root, splits) if task == "recognition" else ()
     entries: Iterable[AnnotationEntry] = (
         _entry(sample, task, classes) for shard in chosen for sample in _samples(shard)
