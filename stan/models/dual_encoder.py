@@ -12,7 +12,6 @@ from jaxtyping import Bool, Float, Int
 from torch import Tensor, nn
 
 from stan.config import ModelConfig, from_dict
-from stan.data.world.suites import SUITES
 from stan.models import checkpoint, hub
 from stan.models import similarity as similarities
 from stan.models import temporal as methods
@@ -120,8 +119,7 @@ class DualEncoder(nn.Module):
         else:  # the backbone was changed since
             metadata["backbone"] = checkpoint.digest({})
         if card is None:
-            trained = from_dict(metadata["experiment"])
-            card = model_card(repository, trained, trained.data.suite in SUITES, licence)
+            card = model_card(repository, from_dict(metadata["experiment"]), licence)
         return hub.push(repository, state, metadata, card, private)
 
     def encode_video(

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from stan.config import Experiment
+from stan.data.world.suites import SUITES
 
 LIMITS = """\
 - The weights are those that training changed. CLIP's own, where they were frozen, are read from the backbone above when
@@ -18,18 +19,17 @@ WORLD = "the embedded world of rendered shapes in motion, not real videos"
 def model_card(
     repository: str,
     trained: Experiment,
-    world: bool,
     licence: str = "other",
     metrics: Sequence[Mapping[str, Any]] = (),
     origin: Mapping[str, Any] | None = None,
 ) -> str:
     """Return the card as Markdown with the hub's front matter.
 
-    world: whether the data is the embedded world. licence: the hub's word for it, such as apache-2.0. metrics: metric,
-    value and, if known, low and high (95 %). origin: facts of the run by name.
+    licence: the hub's word for it, such as apache-2.0. metrics: metric, value and, if known, low and high (95 %).
+    origin: facts of the run by name.
     """
     name, data, model, train = repository.rpartition("/")[2], trained.data, trained.model, trained.train
-    on = f"{data.suite}, {data.size}: {WORLD}" if world else data.suite
+    on = f"{data.suite}, {data.size}: {WORLD}" if data.suite in SUITES else data.suite
     recipe = {
         "seed": trained.seed,
         "test-time tricks": ", ".join(trained.test_time) or "none",

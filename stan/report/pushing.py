@@ -8,7 +8,6 @@ from typing import Any
 
 from stan import results
 from stan.config import from_dict
-from stan.data.world.suites import SUITES
 from stan.models import checkpoint, hub
 from stan.models.factory import weights_file
 from stan.models.model_card import model_card
@@ -32,15 +31,11 @@ def push(run: str | Path, repository: str, licence: str = "other", private: bool
     state, metadata = checkpoint.load(weights_file(run))
     if "experiment" not in metadata:
         raise ValueError(f"{run} was not trained here: push the original, where it was published")
-    trained = from_dict(metadata["experiment"])
     if found is None:
-        card = model_card(repository, trained, trained.data.suite in SUITES, licence)
+        card = model_card(repository, from_dict(metadata["experiment"]), licence)
     else:
         origin = {name: found["run"][name] for name in ORIGIN if found["run"].get(name)}
-        experiment = found["experiment"]
-        card = model_card(
-            repository, experiment, experiment.data.suite in SUITES, licence, measured(Path(run)), origin
-        )
+        card = model_card(repository, found["experiment"], licence, measured(Path(run)), origin)
     return hub.push(repository, state, metadata, card, private)
 
 
