@@ -7,7 +7,6 @@ otherwise.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -162,33 +161,4 @@ def probes(r2: Mapping[str, Mapping[str, Sequence[float]]]) -> Figure:
         bare(axes)
     panels[0][0].set_ylabel("R2")
     panels[0][-1].legend(frameon=False, fontsize=9)
-    return figure
-
-
-def level_probes(rows: Sequence[Mapping[str, Any]]) -> Figure:
-    """Draw the scores of `stan.evaluation.level_probes` as a grid per probe: targets downwards, levels to the right."""
-    kinds = list(dict.fromkeys(row["probe"] for row in rows))
-    targets = list(dict.fromkeys(row["target"] for row in rows))
-    count = 1 + max(row["level"] for row in rows)
-    figure, panels = plt.subplots(
-        1,
-        len(kinds),
-        figsize=(1.5 + 0.42 * count * len(kinds), 0.6 + 0.34 * len(targets)),
-        sharey=True,
-        squeeze=False,
-        layout="constrained",
-    )
-    for axes, kind in zip(panels[0], kinds, strict=True):
-        cells = {(row["target"], row["level"]): row["score"] for row in rows if row["probe"] == kind}
-        grid = [[cells[target, level] for level in range(count)] for target in targets]
-        axes.imshow(grid, vmin=0, vmax=1, cmap="Blues", aspect="auto")
-        for (target, level), score in cells.items():
-            ink = "white" if score > 0.6 else "black"
-            axes.text(
-                level, targets.index(target), f"{score:.2f}", ha="center", va="center", size=7, color=ink
-            )
-        axes.set(
-            title=kind, xlabel="level", xticks=range(count), yticks=range(len(targets)), yticklabels=targets
-        )
-        bare(axes)
     return figure
