@@ -58,7 +58,7 @@ class Question(BaseModel):
     model_config = ConfigDict(extra="forbid", strict=True, allow_inf_nan=False)
 
 
-class Where(Question):
+class Conditions(BaseModel):
     """Conditions that a video must meet to be found."""
 
     folder: Text | None = Field(None, description="A folder of the library, as `/v1/library` lists them.")
@@ -66,6 +66,10 @@ class Where(Question):
     longest: Seconds | None = None
     since: Day | None = Field(None, description="The file was changed on this day or later.")
     until: Day | None = None
+
+
+class Where(Question, Conditions):
+    """Conditions that a video must meet to be found."""
 
 
 class Search(Question):
@@ -130,17 +134,7 @@ class Page(InAddress):
     folder: Text | None = None
 
 
-class WhereInAddress(InAddress):
-    """The conditions of `Where`."""
-
-    folder: Text | None = None
-    shortest: Seconds | None = None
-    longest: Seconds | None = None
-    since: Day | None = None
-    until: Day | None = None
-
-
-class SimilarUpload(WhereInAddress):
+class SimilarUpload(InAddress, Conditions):
     top: Top = 10
     start: Seconds | None = None
     end: Seconds | None = None
