@@ -22,10 +22,8 @@ from stan.bench import store
 from stan.common.servers import DEMO_ADDRESS
 from stan.evaluation.statistics import Change
 from stan.experiments import published
-from stan.experiments.orderings import registered
 from stan.report import reproduction as printed_and_own
 from stan.results import level_probes as probes
-from stan.results.orderings import orderings as decided
 from stan.results.record import FOREIGN, flatten
 
 
@@ -224,27 +222,6 @@ def _summary(key: tuple, metric: str, _runs: pd.DataFrame) -> pd.DataFrame:
 def _changes(key: tuple, baseline_row: str, metric: str, allow: bool, _runs: pd.DataFrame) -> pd.DataFrame:
     table = results.changes(_runs, baseline_row, metric, allow)
     return table.assign(reason=table["reason"].fillna(""))
-
-
-def ordered_places() -> list[tuple[str, str, str]]:
-    """Return (origin, size, backbone) of the done runs on suites that the registered orderings are about."""
-    table = runs()
-    suites = {suite for one in registered().orderings for suite in one.suites}
-    table = table[(table["status"] == "done") & table["suite"].isin(suites)]
-    if table.empty:
-        return []
-    return sorted(set(table[["origin", "size", "model.backbone"]].itertuples(index=False, name=None)))
-
-
-def orderings(place: tuple[str, str, str]) -> list[dict[str, Any]]:
-    """Return the registered orderings as the runs of a place decide them. Raises ValueError as `decided` does."""
-    table = runs()
-    return _orderings(place, stamps(), table[table["origin"] == place[0]])
-
-
-@st.cache_data(show_spinner="Comparing query by query ...", max_entries=8)
-def _orderings(place: tuple[str, str, str], stamps: str, _runs: pd.DataFrame) -> list[dict[str, Any]]:
-    return decided(_runs, *place[1:])
 
 
 def ablation_table(

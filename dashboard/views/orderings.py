@@ -8,6 +8,7 @@ import streamlit as st
 from dashboard import labels
 from dashboard.charts import study_charts
 from dashboard.components import data_grid, downloads, url_widgets
+from dashboard.tables import orderings as decided
 from dashboard.tables import records
 from stan.experiments.orderings import registered
 from stan.report import orderings
@@ -21,7 +22,7 @@ def show() -> None:
         "What the paper leads one to expect of the rows, written down before the runs and decided for all of it "
         "together: an ordering holds, it doesn't, or these runs can't tell."
     )
-    places = records.ordered_places()
+    places = decided.places()
     if not places:
         st.info("No run of the embedded world is done yet.")
         return
@@ -30,7 +31,7 @@ def show() -> None:
     }
     place = names[url_widgets.one("Runs", list(names), "runs")]
     try:
-        items = records.orderings(place)
+        items = decided.of_place(place)
     except ValueError as error:
         st.warning(labels.plain(str(error)))
         return

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from dashboard.views import VIEWS
 from stan.bench.fake_runs import experiment, write_probe, write_run, write_study
 from stan.common.servers import dashboard_command, free_port
 from stan.results import lock
@@ -19,19 +20,7 @@ from stan.results.provenance import host
 
 pytestmark = pytest.mark.browser
 
-PAGES = (
-    "",
-    "live",
-    "ablation",
-    "orderings",
-    "runs",
-    "lost_queries",
-    "frame_order",
-    "levels",
-    "benchmarks",
-    "methods",
-    "speed",
-)
+PAGES = ("", *VIEWS[1:])
 
 
 @pytest.fixture(scope="module")

@@ -1,0 +1,36 @@
+"""The table of runs in; the registered orderings as one origin's runs of a size on a backbone decide them out."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pandas as pd
+import streamlit as st
+
+from dashboard.tables import records
+from stan.experiments.orderings import registered
+from stan.results.orderings import orderings
+
+
+def places() -> list[tuple[str, str, str]]:
+    """Return (origin, size, backbone) of the done runs on suites that the registered orderings are about."""
+    table = records.runs()
+    suites = {suite for one in registered().orderings for suite in one.suites}
+    table = table[(table["status"] == "done") & table["suite"].isin(suites)]
+    if table.empty:
+        return []
+    return sorted(set(table[["origin", "size", "model.backbone"]].itertuples(index=False, name=None)))
+
+
+def of_place(place: tuple[str, str, str]) -> list[dict[str, Any]]:
+    """Return the registered orderings as the runs of a place decide them.
+
+    Raises ValueError as `stan.results.orderings.orderings` does.
+    """
+    table = records.runs()
+    return _decided(place, records.stamps(), table[table["origin"] == place[0]])
+
+
+@st.cache_data(show_spinner="Comparing query by query ...", max_entries=8)
+def _decided(place: tuple[str, str, str], stamps: str, _runs: pd.DataFrame) -> list[dict[str, Any]]:
+    return orderings(_runs, *place[1:])
