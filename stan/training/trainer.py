@@ -76,9 +76,8 @@ def train(
     """
     check(experiment)
     trackers = chosen(experiment.train.logger)
-    experiment = with_parts(
-        experiment, train={"logger": ""}
-    )  # so that record and weights are the same without them
+    # so that record and weights are the same without them
+    experiment = with_parts(experiment, train={"logger": ""})
     assert experiment.train.precision in PRECISIONS
     fabric = Fabric(
         accelerator=accelerator,
