@@ -22,7 +22,7 @@ from starlette.responses import FileResponse, PlainTextResponse, Response
 from starlette.routing import Route
 
 from stan.common.errors import told
-from stan.common.locks import SharedLocks
+from stan.common.locks import NamedLocks
 from stan.data.video import decoding as video_files
 from stan.data.video.transcode import shown, write_h264
 
@@ -65,7 +65,7 @@ class Proxies:
     def __init__(self, folder: Path):
         self.folder = folder
         self._making = threading.Semaphore(MAKING)
-        self._lock = SharedLocks()
+        self._lock = NamedLocks()
 
     def __call__(self, path: str | Path, kind: str, part: int | None = None) -> Path:
         """Return a file of the video at `path`: a small `mp4`, or a `webp` of `PICTURES` evenly spread frames in a row.

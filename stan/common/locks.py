@@ -1,18 +1,24 @@
-"""Names of things that are made one at a time in; a lock for each out, of a fixed number that many names share."""
+"""Names of things that are made one at a time in; a lock for each out, which is there as long as anybody needs it."""
 
 from __future__ import annotations
 
 import threading
-from zlib import crc32
-
-SHARED = 64
+from weakref import WeakValueDictionary
 
 
-class SharedLocks:
-    """Locks by name: one name always has the same lock, and two names seldom have one together."""
+class NamedLocks:
+    """Locks by name: whoever asks for a name while its lock is held or waited for gets the same one.
+
+    No two names share a lock: a thread that holds one and asks for another would wait for itself.
+    """
 
     def __init__(self) -> None:
-        self._locks = [threading.Lock() for _ in range(SHARED)]
+        self._locks: WeakValueDictionary[str, threading.Lock] = WeakValueDictionary()
+        self._giving = threading.Lock()
 
     def __call__(self, name: str) -> threading.Lock:
-        return self._locks[crc32(name.encode()) % SHARED]
+        with self._giving:
+            lock = self._locks.get(name)
+            if lock is None:
+                lock = self._locks[name] = threading.Lock()
+            return lock

@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from functools import cached_property
 from pathlib import Path
 
-from stan.common.locks import SharedLocks
+from stan.common.locks import NamedLocks
 from stan.data.video.decoding import VideoError
 from stan.library.sources import FetchLimits, OverLimit, fetch
 from stan.library.store import Entry
@@ -31,7 +31,7 @@ class Copies:
     def __init__(self):
         self._fetching = threading.Semaphore(AT_ONCE)
         self._tidying = threading.Lock()
-        self._lock = SharedLocks()
+        self._lock = NamedLocks()
 
     @contextmanager
     def file(self, entry: Entry) -> Generator[Path]:
