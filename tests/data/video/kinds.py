@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
@@ -88,7 +89,7 @@ def dolby_vision(kind: Kind, profile: int, compatible: int) -> Kind:
 
 def copied(name: str, film: Film) -> Kind:
     """Return a kind whose film was written before."""
-    return Kind(film, write=lambda folder: WRITTEN / name)
+    return Kind(film, write=lambda folder: Path(shutil.copy(WRITTEN / name, folder / name)))
 
 
 def beside(other: Film, *patches: boxes.Patch, name: str = "film.mp4") -> Kind:
