@@ -5,6 +5,8 @@ from __future__ import annotations
 import csv
 import json
 import shutil
+from contextlib import suppress
+from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
@@ -67,6 +69,18 @@ def go_to(page, name: str) -> None:
         page.locator(".overflow-menu > button:visible").click()
         tab = page.locator(".overflow-dropdown button", has_text=name)
     tab.click()
+
+
+def upload(page, file: Path) -> None:
+    """Hands a file over, again where nothing comes of it: an input that is on the page may not listen yet."""
+    from playwright.sync_api import TimeoutError
+
+    for seconds in (10, 30, 80):
+        page.locator("input[type=file]").set_input_files(str(file))
+        with suppress(TimeoutError):
+            page.get_by_text(file.name).wait_for(timeout=1000 * seconds)
+            return
+    raise AssertionError(f"{file.name} was handed over three times, and the page does not show it")
 
 
 def search(page, words: str) -> None:
@@ -220,7 +234,7 @@ def test_downloads_hold_what_is_shown(address, open_page, tmp_path):
             page.get_by_role("link", name=kind).click()
         coming.value.save_as(tmp_path / coming.value.suggested_filename)
     document = json.loads((tmp_path / "results.json").read_text())
-    rows = list(csv.DictReader((tmp_path / "results.csv").open(newline="")))
+    rows = list(csv.DictReader((tmp_path / "results.csv").read_text().splitlines()))
     cuts = (tmp_path / "results.edl").read_text().splitlines()
     assert sum(line.startswith("* FROM CLIP NAME: ") for line in cuts) == len(rows)
     assert [one["id"] for one in document["results"]] == [row["id"] for row in rows] == shown
@@ -270,8 +284,7 @@ def test_recognise_a_chosen_and_an_uploaded_video(address, open_page, folder, wi
     assert page.locator("#labels .track li").count() >= 1
     no_video_is_broken(page)
     assert fits(page)
-    page.locator("input[type=file]").set_input_files(str(write_clip(folder / "mine.mp4", (200, 0, 200))))
-    page.get_by_text("mine.mp4").wait_for()
+    upload(page, write_clip(folder / "mine.mp4", (200, 0, 200)))
     library_video = page.locator("#recognised video").get_attribute("src")
     button.click()
     page.wait_for_function(
@@ -304,8 +317,7 @@ def test_an_upload_that_is_no_video_is_refused(address, open_page, folder):
     go_to(page, "Recognise")
     broken = folder / "broken.mp4"
     broken.write_bytes(b"nothing that could be played")
-    page.locator("input[type=file]").set_input_files(str(broken))
-    page.get_by_text("broken.mp4").wait_for()
+    upload(page, broken)
     page.get_by_role("button", name="Recognise", exact=True).click()
     alert = page.locator("#labels [role=alert]")
     alert.wait_for()

@@ -22,7 +22,11 @@ class AwayError(Exception):
 
 
 def reset() -> None:
+    """Forgets everything, once the threads that were left behind in a call are through."""
     hangs.clear()
+    for thread in threading.enumerate():
+        if thread.name.startswith("to "):
+            thread.join()
     for one in (RUNS, FACTS, ENDED, fails):
         one.clear()
 

@@ -23,8 +23,9 @@ TOLD = with_parts(EXPERIMENT, train={"logger": "fake"})
 
 @pytest.fixture(autouse=True)
 def fake(monkeypatch):
-    tracker.reset()
     monkeypatch.setitem(base.TRACKERS, "fake", "tests.support.failing_tracker")
+    yield
+    tracker.reset()
 
 
 @pytest.fixture(scope="module")
@@ -106,7 +107,6 @@ def test_a_tracker_that_hangs_is_left_behind(tmp_path, worlds, monkeypatch):
     with pytest.warns(UserWarning, match="it does not answer"):
         run = train(TOLD, tmp_path, worlds)
     assert results.read(run)["status"] == "done"
-    tracker.hangs.clear()
 
 
 def test_what_a_tracker_missed_is_sent_once_by_stan_track(tmp_path, worlds, stan):
