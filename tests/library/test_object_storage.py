@@ -1,19 +1,17 @@
 """Videos on object storage are indexed and played as local ones; what is absent, denied or damaged is one line each.
 
-Needs `s3fs`, and `moto[s3]` with Flask for a server on this machine; skipped without them.
+Served by moto on the loopback address.
 """
 
 import urllib.request
 
+import boto3
 import pytest
+import s3fs
+from moto.server import ThreadedMotoServer
 
-s3fs = pytest.importorskip("s3fs")
-pytest.importorskip("flask_cors")
-moto_server = pytest.importorskip("moto.server")
-boto3 = pytest.importorskip("boto3")
-
-from stan.library import Library, sources  # noqa: E402
-from tests.support.films import Film  # noqa: E402
+from stan.library import Library, sources
+from tests.support.films import Film
 
 pytestmark = pytest.mark.slow
 WHO = {"AWS_ACCESS_KEY_ID": "me", "AWS_SECRET_ACCESS_KEY": "a secret", "AWS_DEFAULT_REGION": "us-east-1"}
@@ -22,7 +20,7 @@ WHO = {"AWS_ACCESS_KEY_ID": "me", "AWS_SECRET_ACCESS_KEY": "a secret", "AWS_DEFA
 @pytest.fixture
 def bucket(monkeypatch):
     """A bucket `films` on a server of this machine, which s3fs finds by the environment, as a user's own."""
-    server = moto_server.ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
+    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
     server.start()
     host, port = server.get_host_and_port()
     for name, value in (WHO | {"AWS_ENDPOINT_URL": f"http://{host}:{port}"}).items():
