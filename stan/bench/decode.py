@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import importlib
 import tempfile
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -26,6 +26,8 @@ SIZES = ((320, 240), (640, 360), (1280, 720))
 """Width and height of the clips, in pixels."""
 CLIP_FRAMES, RATE = 250, 25
 """Number of frames and frames per second: ten seconds with one key frame, like short clips on the web."""
+FILMS, FILM_SIZE = {"1 min": 60, "10 min": 600, "1 h": 3600}, (640, 360)
+"""Seconds of the long files, which have a key frame every ten seconds, and their width and height."""
 FRAMES, SHORT_SIDE = 12, 224
 REPEATS = 5
 WORKERS = (1, 2)
@@ -41,8 +43,11 @@ def decode(
     repeats: int = REPEATS,
     model: DualEncoder | None = None,
     clip_frames: int = CLIP_FRAMES,
+    films: Mapping[str, int] = FILMS,
 ) -> dict[str, Any]:
     """Time reading 12 of 250 frames, resized to a short side of 224, by size and decoder; the decoders take turns.
+
+    Then the same of long files, which decoders do well to seek in.
 
     The first rows are `stan` (including its worker's timeline, checks and pipe), then bare decord, PyAV and torchcodec
     on one thread each. If one of them isn't installed, its row says so in the note and has no times. `relative`:
@@ -54,27 +59,49 @@ def decode(
     with tempfile.TemporaryDirectory(prefix="stan-bench-") as folder:
         for size in sizes:
             clip = write_clip(Path(folder) / f"{size[0]}.mp4", size, clip_frames)
-            rows += _by_decoder(clip, size, repeats, clip_frames)
+            rows += _by_decoder("clip", clip, size, repeats, clip_frames)
             rows += _by_workers(clip, size, repeats)
             if model is not None:
                 rows.append(_waiting(clip, size, repeats, model))
+        for name, seconds in films.items():
+            film = write_clip(
+                Path(folder) / f"{seconds}.mp4", FILM_SIZE, CLIP_FRAMES, times=seconds * RATE // CLIP_FRAMES
+            )
+            rows += _by_decoder(name, film, FILM_SIZE, repeats, seconds * RATE)
     peak = provenance.peak_memory_mb()
     return bench.document("decoding", "uint8", rows, frames=FRAMES, short_side=SHORT_SIDE, peak_mb=peak)
 
 
-def write_clip(path: Path, size: tuple[int, int], frames: int) -> Path:
-    """Write an H.264 file and return `path`. It shows a drifting, finely textured picture, which is work to decode."""
+def write_clip(path: Path, size: tuple[int, int], frames: int, times: int = 1) -> Path:
+    """Write an H.264 file and return `path`. It shows a drifting, finely textured picture, which is work to decode.
+
+    The first of `frames` frames is a key frame; `times` repeats what was encoded.
+    """
     width, height = size
     texture = np.random.default_rng(0).integers(0, 256, (height // 8, width // 8, 3), np.uint8)
     picture = np.kron(texture, np.ones((8, 8, 1), np.uint8))
     with av.open(str(path), "w") as container:
         stream = container.add_stream("libx264", RATE, options={"g": str(frames), "preset": "veryfast"})
         stream.width, stream.height, stream.pix_fmt = width, height, "yuv420p"
+        packets = []
         for i in range(frames):
             moved = np.ascontiguousarray(np.roll(picture, (i, 2 * i), (0, 1)))
-            container.mux(stream.encode(av.VideoFrame.from_ndarray(moved, format="rgb24")))
-        container.mux(stream.encode(None))
+            packets += stream.encode(av.VideoFrame.from_ndarray(moved, format="rgb24"))
+        packets += stream.encode(None)
+        whole = round(frames / RATE / packets[0].time_base)
+        for _ in range(times):
+            for packet in packets:
+                container.mux(_copied(packet))
+                packet.pts, packet.dts = packet.pts + whole, packet.dts + whole
     return path
+
+
+def _copied(packet: av.Packet) -> av.Packet:
+    """Return a packet for the container to keep, which changes times to its own unit."""
+    copy = av.Packet(bytes(packet))
+    copy.stream, copy.time_base, copy.is_keyframe = packet.stream, packet.time_base, packet.is_keyframe
+    copy.pts, copy.dts, copy.duration = packet.pts, packet.dts, packet.duration
+    return copy
 
 
 def readers(clip: Path, size: tuple[int, int], clip_frames: int) -> dict[str, Reader | None]:
@@ -105,15 +132,20 @@ def _by_decord(clip: str, indices: np.ndarray, shape: tuple[int, int]) -> np.nda
 
 
 def _by_pyav(clip: str, indices: np.ndarray, shape: tuple[int, int]) -> np.ndarray:
-    wanted, frames = set(indices.tolist()), []
+    """Decode from the key frame before each wanted frame, or on from the last one if that lies nearer."""
+    frames = []
     with av.open(clip) as container:
-        container.streams.video[0].codec_context.thread_count = 1
-        for i, frame in enumerate(container.decode(video=0)):
-            if i in wanted:
-                resized = frame.reformat(*shape, format="rgb24", interpolation="BICUBIC")
-                frames.append(resized.to_ndarray())
-            if i == indices[-1]:
-                break
+        stream = container.streams.video[0]
+        stream.codec_context.thread_count = 1
+        ticks = round(1 / RATE / stream.time_base)
+        reached, decoded = 0, container.decode(stream)
+        for index in indices.tolist():
+            if index // CLIP_FRAMES > reached // CLIP_FRAMES:
+                container.seek(index * ticks, stream=stream)
+                decoded = container.decode(stream)
+            frame = next(frame for frame in decoded if frame.pts >= index * ticks)
+            reached = index
+            frames.append(frame.reformat(*shape, format="rgb24", interpolation="BICUBIC").to_ndarray())
     return np.stack(frames)
 
 
@@ -125,21 +157,23 @@ def _by_torchcodec(clip: str, indices: np.ndarray, shape: tuple[int, int]) -> np
     return resized.permute(0, 2, 3, 1).contiguous().numpy()
 
 
-def _by_decoder(clip: Path, size: tuple[int, int], repeats: int, clip_frames: int) -> list[dict[str, Any]]:
+def _by_decoder(
+    what: str, clip: Path, size: tuple[int, int], repeats: int, clip_frames: int
+) -> list[dict[str, Any]]:
     found = readers(clip, size, clip_frames)
     calls = {name: lambda _, read=read: read() for name, read in found.items() if read is not None}
     measured = {name: taken for name, (taken, _) in bench.interleaved(calls, repeats).items()}
     rows = []
     for name in found:
         facts = {
-            "what": "clip",
+            "what": what,
             "decoder": name,
             "width": size[0],
             "height": size[1],
             "workers": 1,
             "note": "",
         }
-        label = f"{size[0]}x{size[1]}, {name}"
+        label = f"{size[0]}x{size[1]}, {name}" if what == "clip" else f"{size[0]}x{size[1]}, {what}, {name}"
         if name not in measured:
             absent = dict.fromkeys(("median", "spread", "clips_per_second", "relative"))
             facts["note"] = "not installed, or cannot be loaded"
