@@ -1,4 +1,4 @@
-"""Tables of a whole study in; figures of quality against cost, and of quality with rearranged frames, out."""
+"""Tables of a whole study in; figures of quality against cost, with rearranged frames, and of CLIP's levels, out."""
 
 from __future__ import annotations
 
@@ -73,3 +73,30 @@ def time_probes(table: pd.DataFrame, metric: str) -> Figure:
         axes.errorbar(part["value"], place, xerr=error, fmt=mark, color=colour, capsize=2, label=str(run))
     axes.set(xlabel=f"{metric}, percent", xlim=(0, 102))
     return finished(figure, axes)
+
+
+def levels(rows: pd.DataFrame) -> Figure:
+    """Draw what probes read off each level of a CLIP: one panel per probe, one line per target, one column per level.
+
+    rows: probe, target, level, score (`stan.evaluation.level_probes.level_probes`).
+    """
+    by_probe = list(rows.groupby("probe", sort=False))
+    count, targets = rows["level"].nunique(), rows["target"].nunique()
+    figure, panels = plt.subplots(
+        1,
+        len(by_probe),
+        figsize=((1.2 + 0.45 * count) * len(by_probe), 1 + 0.3 * targets),
+        squeeze=False,
+        layout="constrained",
+    )
+    for axes, (probe, table) in zip(panels[0], by_probe, strict=True):
+        names = list(dict.fromkeys(table["target"]))
+        grid = table.pivot(index="target", columns="level", values="score").loc[names]
+        axes.imshow(grid.to_numpy(), cmap="Blues", vmin=0, vmax=1, aspect="auto")
+        for (y, x), score in np.ndenumerate(grid.to_numpy(float)):
+            colour = "white" if float(score) > 0.6 else "black"
+            axes.text(x, y, f"{score:.2f}", ha="center", va="center", fontsize=7, color=colour)
+        axes.set(title=probe, xlabel="level (0: input of the first block)")
+        axes.set_xticks(range(len(grid.columns)), [str(level) for level in grid.columns])
+        axes.set_yticks(range(len(names)), names)
+    return figure

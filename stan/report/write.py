@@ -14,6 +14,7 @@ from stan import experiments, report, results
 from stan.common.files import write_bytes
 from stan.experiments import published
 from stan.report import figures, formats, study_figures
+from stan.results import level_probes
 
 _BENCHMARKS = {"msrvtt_R@1": "MSR-VTT", "didemo_R@1": "DiDeMo", "k400_top1": "K400", "ssv2_top1": "SSv2"}
 _TICKS = {"cross_frame": "cross", "intra_frame": "intra", "branch": "branch", "multi_level": "multi"}
@@ -33,7 +34,8 @@ def write(
     """Write table.tex, numbers.csv and, for each suite, figures (.png, .pdf) and their numbers (.csv) into `out`.
 
     suites: if none is named, all that have done runs.
-    Figures: rows, changes, twins, seen, cost, time (if a run was probed).
+    Figures: rows, changes, twins, seen, cost, time (if a run was probed); and levels-BACKBONE, where
+    `stan probe-levels --save` kept what the levels of the runs' backbones hold.
     Returns {"study", "suites", "size", "command", "runs": ids by suite, "rows": `numbers`, "files"}.
     Raises ValueError for an unknown study, and if a named suite, or every suite, has no done run.
     """
@@ -50,6 +52,7 @@ def write(
     }
     for suite, part in found.items():
         files |= _of_suite(part, suite, ids[suite], command)
+    files |= _of_backbones(pd.concat(found.values()), runs, shipped, command)
     for name, content in files.items():
         write_bytes(out / name, content)
     said = {"study": study, "suites": list(found), "size": size, "command": command, "runs": ids}
@@ -175,3 +178,27 @@ def _figures(runs: pd.DataFrame, suite: str) -> dict[str, Figure]:
     if len(probed):
         drawn["time"] = study_figures.time_probes(probed, shown)
     return drawn
+
+
+def _of_backbones(runs: pd.DataFrame, root: Any, shipped: bool, command: str) -> dict[str, bytes]:
+    """Return figures and tables of what the levels of the runs' backbones hold, where they were probed."""
+    roots = [
+        *([root] if isinstance(root, str | Path) else root),
+        *([level_probes.SHIPPED] if shipped else []),
+    ]
+    files = {}
+    for record in reversed(level_probes.load(roots)[0]):  # of equal weights, the latest is kept
+        weights = record["pretrained"]
+        of_weights = (
+            runs["model.pretrained"].isna() if weights is None else runs["model.pretrained"] == weights
+        )
+        same = (runs["model.backbone"] == record["backbone"]) & of_weights
+        ids, rows = runs.loc[same & (runs["status"] == "done"), "id"].tolist(), pd.DataFrame(record["rows"])
+        if not ids:
+            continue
+        name = "levels-" + level_probes.named(record)
+        figure = study_figures.levels(rows)
+        files[f"{name}.png"] = formats.png(figure, ids, command)
+        files[f"{name}.pdf"] = formats.pdf(figure, ids, command)
+        files[f"{name}.csv"] = formats.csv(rows, ids, command)
+    return files

@@ -46,11 +46,16 @@ def measure(
 
 def keep(root: str | Path, record: dict[str, Any]) -> Path:
     """Write the record to `root`/probes/BACKBONE-PRETRAINED.json; an earlier one of the same weights is replaced."""
-    name = "-".join(str(record[key]) for key in ("backbone", "pretrained") if record[key] is not None)
-    file = Path(root) / FOLDER / f"{re.sub(r'[^A-Za-z0-9._-]+', '_', name)}.json"
+    file = Path(root) / FOLDER / f"{named(record)}.json"
     file.parent.mkdir(parents=True, exist_ok=True)
     write_json(file, record)
     return file
+
+
+def named(record: dict[str, Any]) -> str:
+    """Return the part of a file's name that tells whose levels these are."""
+    name = "-".join(str(record[key]) for key in ("backbone", "pretrained") if record[key] is not None)
+    return re.sub(r"[^A-Za-z0-9._-]+", "_", name)
 
 
 def load(roots: Iterable[str | Path]) -> tuple[list[dict[str, Any]], list[dict[str, str]]]:

@@ -13,7 +13,7 @@ import pytest
 
 from stan import cli, experiments, report, results
 from stan.report import study_figures, write
-from stan.results import frame_order
+from stan.results import frame_order, level_probes
 from tests.support.written_runs import QUERIES, done
 
 SCORES = {"baseline": 10, "no-cross-frame": 14, "stan": 30}
@@ -59,6 +59,22 @@ def test_a_report_holds_table_and_figures_with_runs_and_command(study, tmp_path)
     costs = read_csv(out / "cost-retrieval.csv").set_index("row")
     assert costs.loc["baseline", "params_added"] == 0 < costs.loc["stan", "params_added"]
     assert costs.loc["baseline", "gmacs"] < costs.loc["no-cross-frame", "gmacs"] < costs.loc["stan", "gmacs"]
+
+
+@pytest.mark.slow
+def test_a_report_shows_the_levels_of_its_runs_backbones_where_they_were_probed(study, tmp_path):
+    rows = [
+        {"probe": "CLS, linear", "target": "x", "level": level, "score": score}
+        for level, score in enumerate((0.5, -0.1))
+    ]
+    for backbone, pretrained in (("tiny", None), ("tiny", "another"), ("ViT-B-32", "openai")):
+        level_probes.keep(study, {"backbone": backbone, "pretrained": pretrained, "date": "", "rows": rows})
+    said = write.write("components", tmp_path / "out", study, shipped=False)
+    written = [name for name in map(Path, said["files"]) if name.name.startswith("levels-")]
+    assert [path.name for path in written] == ["levels-tiny.png", "levels-tiny.pdf", "levels-tiny.csv"]
+    assert read_csv(written[-1]).to_dict("records") == rows
+    (axes,) = study_figures.levels(pd.DataFrame(rows)).axes
+    assert [text.get_text() for text in axes.texts] == ["0.50", "-0.10"]
 
 
 def test_the_table_stands_as_the_paper_prints_it(study):
