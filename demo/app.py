@@ -30,6 +30,7 @@ from demo.service.search_request import SearchRequest
 from demo.tabs import frame_order as time_tab  # noqa: E402
 from demo.tabs import inside
 from demo.tabs import library as library_tab  # noqa: E402
+from demo.tabs import marks as marks_tab  # noqa: E402
 from demo.tabs import recognise as recognise_tab  # noqa: E402
 from demo.tabs import search as search_tab  # noqa: E402
 from stan.common.hosts import is_loopback  # noqa: E402
@@ -57,6 +58,8 @@ def build(calls: Calls) -> gr.Blocks:
         with gr.Tabs():
             with gr.Tab("Search"):
                 form = search_tab.tab(calls, library)
+            with gr.Tab("Marks"):
+                marks_tab.tab(calls, library)
             with gr.Tab("Recognise"):
                 recognised = recognise_tab.tab(calls, library)
             with gr.Tab("Look inside"):

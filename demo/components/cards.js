@@ -41,13 +41,35 @@ element.addEventListener('click', (event) => {
   const card = event.target.closest('.card')
   if (!card) return
   const similar = event.target.closest('button.quiet')
+  const verdict = event.target.closest('button.verdict')
   const curve = event.target.closest('.curve')
   if (similar) trigger('similar', {...similar.dataset})
+  else if (event.target.closest('button.choose')) trigger('chosen', {...card.dataset})
+  else if (verdict) trigger('judged', {...card.dataset, right: pressed(verdict) ? null : verdict.dataset.right === 'true'})
   else if (curve) {
     const box = curve.getBoundingClientRect()
     play(card, card.dataset.duration * (event.clientX - box.left) / box.width)
   } else if (event.target.closest('.play, .strip')) play(card, Number(card.dataset.start))
 })
+
+// What is marked and chosen, as the server last told: moments meet where they share time.
+const pressed = (button) => button.getAttribute('aria-pressed') === 'true'
+
+function meets({id, start, end}, card) {
+  const from = Number(card.dataset.start), to = Number(card.dataset.end)
+  return id === card.dataset.id && (start === from && end === to || start < to && from < end)
+}
+
+function press() {
+  for (const card of cards()) {
+    const marks = props.held.marks.filter((mark) => meets(mark, card))
+    for (const button of card.querySelectorAll('.verdict'))
+      button.setAttribute('aria-pressed', marks.some(({right}) => String(right) === button.dataset.right))
+    card.querySelector('.choose').setAttribute('aria-pressed', props.held.chosen.some((moment) => meets(moment, card)))
+  }
+}
+
+watch(['value', 'held'], press)
 
 // Left and right go by one card, up and down by one row; `/` goes to the query from anywhere.
 function neighbour(card, key) {

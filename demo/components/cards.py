@@ -5,37 +5,34 @@ The names and numbers shown here may be hostile, so all text is escaped and all 
 
 from __future__ import annotations
 
-import base64
-import csv
 import html
-import io
-import json
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from demo.service.media import PICTURES, STEP, WHOLE
 from demo.service.search_request import SearchRequest
-from stan.library.edl import edl
 
 SCRIPT = Path(__file__).with_name("cards.js")
 """JavaScript that moves between the cards and plays them."""
-COLUMNS = ("rank", "id", "name", "score", "percentile", "start", "end", "duration")
 HEIGHT = 24
 """Height of the curve in the units of its SVG, in which it is 100 wide."""
 
 
 def cards(results: Sequence[dict[str, Any]], request: SearchRequest) -> str:
-    """Return one card per result, best first. Their curves share one scale, so a higher curve means a better fit."""
+    """Return one card per result, best first. Their curves share one scale, so a higher curve means a better fit.
+
+    Results of a search by words can be marked as right or wrong.
+    """
     scores = [score for result in results for score in result["curve"]["scores"]]
     scale = (min(scores, default=0.0), max(scores, default=0.0))
-    inner = "".join(_card(rank, result, scale) for rank, result in enumerate(results, 1))
+    inner = "".join(_card(rank, result, scale, bool(request.q)) for rank, result in enumerate(results, 1))
     label = f"{len(results)} results, best first; arrow keys move between them, Enter plays"
     address = html.escape(request.address)
     return f'<div class="cards" role="list" aria-label="{label}" data-address="{address}">{inner}</div>'
 
 
-def _card(rank: int, result: dict[str, Any], scale: tuple[float, float]) -> str:
+def _card(rank: int, result: dict[str, Any], scale: tuple[float, float], judged: bool) -> str:
     id, name = html.escape(result["id"]), html.escape(result["name"])
     start, end, length = result["start"], result["end"], _length(result)
     step = STEP if length > WHOLE else 0
@@ -44,7 +41,7 @@ def _card(rank: int, result: dict[str, Any], scale: tuple[float, float]) -> str:
     like = f'data-id="{id}" class="quiet"'
     return f"""
 <article class="card" role="listitem" data-id="{id}" data-start="{start:.3f}" data-duration="{length:.3f}"
- data-step="{step:g}">
+ data-end="{end:.3f}" data-step="{step:g}">
 <div class="screen"><img class="strip" loading="lazy" src="media/{id}.webp" alt=""
  style="--still:{max(still, 0):.1f}%"></div>
 {_curve(result, length, scale)}
@@ -54,8 +51,20 @@ def _card(rank: int, result: dict[str, Any], scale: tuple[float, float]) -> str:
 <button type="button" class="play" aria-label="Play {name} from {start:.1f} seconds">▶ {moment}</button>
 <button type="button" {like} aria-label="More like {name}">More like this</button>
 <button type="button" {like} data-start="{start:.3f}" data-end="{end:.3f}"
- aria-label="More like this moment of {name}">… like this moment</button></div>
+ aria-label="More like this moment of {name}">… like this moment</button>
+<button type="button" class="choose" aria-pressed="false" aria-label="Choose this moment of {name}">Choose</button>
+{_verdicts(name) if judged else ""}</div>
 </article>"""
+
+
+def _verdicts(name: str) -> str:
+    """Return the buttons that mark a moment. name: of the video, escaped."""
+    buttons = "".join(
+        f'<button type="button" class="verdict" data-right="{right}" aria-pressed="false" '
+        f'aria-label="{told} for this query: {name}" title="{told} for this query">{sign}</button>'
+        for right, told, sign in (("true", "Right", "✓"), ("false", "Wrong", "✗"))
+    )
+    return f'<span class="verdicts">{buttons}</span>'
 
 
 def _beside_bank(percentile: float | None) -> str:
@@ -94,38 +103,3 @@ def _path(curve: dict[str, Any], length: float, scale: tuple[float, float]) -> s
 
 def _length(result: dict[str, Any]) -> float:
     return max(result["duration"], result["end"], 1e-3)
-
-
-def downloads(results: Sequence[dict[str, Any]], document: dict[str, Any]) -> str:
-    """Return links to the results as JSON, CSV and EDL. The page itself holds them, without paths of this machine."""
-    public = {
-        **document,
-        "results": [
-            {key: value for key, value in result.items() if key not in ("video", "folder")}
-            for result in results
-        ],
-    }
-    text = json.dumps(public, indent=1, ensure_ascii=False)
-    files = {
-        "results.json": ("application/json", text),
-        "results.csv": ("text/csv", table(results)),
-        "results.edl": ("text/plain", edl(results, document["query"])),
-    }
-    return "".join(_link(name, *content) for name, content in files.items())
-
-
-def table(results: Sequence[dict[str, Any]]) -> str:
-    """Return the results as CSV with a header. Names that a spreadsheet would take for a formula get an apostrophe."""
-    out = io.StringIO()
-    writer = csv.DictWriter(out, COLUMNS, extrasaction="ignore", lineterminator="\r\n")
-    writer.writeheader()
-    for rank, result in enumerate(results, 1):
-        name = result["name"]
-        writer.writerow({**result, "rank": rank, "name": f"'{name}" if name[:1] in "=+-@\t\r" else name})
-    return out.getvalue()
-
-
-def _link(name: str, kind: str, text: str) -> str:
-    content = base64.b64encode(text.encode()).decode()
-    shown = name.rpartition(".")[2].upper()
-    return f'<a download="{name}" href="data:{kind};charset=utf-8;base64,{content}">{shown}</a> '

@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from demo.service.calls import Calls, LibraryState
+from demo.service.keeping import Keeping
 from demo.service.media import Proxies
 from demo.service.search_request import SearchRequest
 from stan.common import jobs
@@ -63,6 +64,7 @@ class Backend:
         self._uploaded = Proxies(Path(self._visits.name))
         self._proxies = Proxies(cache) if cache else self._uploaded
         self._uploads: dict[str, Path] = {}
+        self._keeping = Keeping(self._library, Path(self._visits.name))
         self._start(next(iter(self._openers)))
 
     def calls(self) -> Calls:
@@ -83,6 +85,7 @@ class Backend:
             index=self.index,
             media=self.media,
             admit=self.admit,
+            kept=self._keeping.calls(),
         )
 
     def state(self, library: str) -> LibraryState:
@@ -179,8 +182,12 @@ class Backend:
     def media(self, id: str, kind: str, part: int | None = None) -> Path:
         """Return the small video (mp4), or one part of it, or the strip (webp) of a library's video or of an upload.
 
+        As `zip`, return the archive of clips with this id.
+
         Raises ValueError for an unknown id, VideoError for a video that cannot be decoded, OSError for a missing file.
         """
+        if kind == "zip":
+            return self._keeping.archive(id)
         if id in self._uploads:
             return self._uploaded(self._uploads[id], kind, part)
         library = self._holder(id)

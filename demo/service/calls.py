@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -11,10 +11,14 @@ from demo.service.search_request import SearchRequest
 from stan.common.jobs import Job
 from stan.common.progress import FileProgress
 from stan.data.video.facts import VideoFacts
+from stan.library.collections import Collection
+from stan.library.kept import Moment
+from stan.library.marks import Mark
 
 if TYPE_CHECKING:
     from stan.explain import Attention, Explanation
     from stan.library import Results
+    from stan.library.own_recall import OwnRecall
 
 
 class LibraryState(NamedTuple):
@@ -24,6 +28,39 @@ class LibraryState(NamedTuple):
     """Number of videos; None while the library is not open yet."""
     indexing: tuple[Job, ...] = ()
     """Jobs that add to it, in this process or another."""
+
+
+class Cut(NamedTuple):
+    """An archive of clips."""
+
+    id: str
+    """`media` serves it by this id, as `zip`."""
+    failed: list[tuple[str, str]]
+    """Names of videos that could not be cut, each with the reason."""
+
+
+@dataclass(frozen=True)
+class KeptCalls:
+    """Callables for what visitors keep beside a library, whose name comes first. All may raise ValueError."""
+
+    moment: Callable[[str, str, float, float], Moment]
+    """moment(library, id, start, end) -> that moment of a video that the library holds."""
+    marks: Callable[[str, str], list[Mark]]
+    """marks(library, query) -> what was marked for it."""
+    mark: Callable[[str, str, Moment, bool | None], None]
+    """mark(library, query, moment, right); None takes the mark away. It may run the model."""
+    recall: Callable[[str], OwnRecall]
+    """recall(library) -> how well marked moments are found; this searches once per query."""
+    collections: Callable[[str], list[Collection]]
+    """collections(library) -> all of them, by name."""
+    add: Callable[[str, str, Sequence[Moment]], Collection]
+    """add(library, name, moments) -> the collection with the moments added."""
+    take_out: Callable[[str, str, Moment], None]
+    """take_out(library, name, moment) takes a moment out of a collection."""
+    remove: Callable[[str, str], None]
+    """remove(library, name) removes a collection."""
+    cut: Callable[[str, Sequence[Moment], FileProgress], Cut]
+    """cut(library, moments, progress) -> the clips in an archive."""
 
 
 @dataclass(frozen=True)
@@ -63,6 +100,9 @@ class Calls:
     index: Callable[[str, str | None, str, FileProgress], dict[str, Any]]
     """index(library, folder, below, progress) -> the report of `Library.add`; None: all folders of the library."""
     media: Callable[[str, str, int | None], Path]
-    """media(id, kind, part) -> the file to play (mp4; of a long video, that part of it) or the strip to show (webp)."""
+    """media(id, kind, part) -> the file to play (mp4; of a long video, that part of it), the strip to show (webp), or
+    an archive of clips (zip)."""
     admit: Callable[[Path], str]
     """admit(upload) -> an id by which `media` knows it; the id does not reveal where the file is."""
+    kept: KeptCalls
+    """What visitors mark, collect and cut."""

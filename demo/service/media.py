@@ -1,6 +1,7 @@
 """Any video file in; a small H.264 video and a strip of pictures, both made here, out.
 
-They are the only files of a library's videos that are ever served, each under the opaque id of its video.
+Beside clips that a visitor had cut, they are the only files of a library's videos that are ever served, each under the
+opaque id of its video.
 """
 
 from __future__ import annotations
@@ -100,7 +101,7 @@ class Proxies:
 
 
 def routes(media: Callable[[str, str, int | None], Path]) -> list[Route]:
-    """Return the routes of `/media/ID.mp4` and `/media/ID.webp`, and of `/media/ID/PART.mp4` of a long video.
+    """Return the routes of `/media/ID.mp4`, `.webp` and `.zip`, and of `/media/ID/PART.mp4` of a long video.
 
     media: `media(id, kind, part)` returns the file, or raises ValueError or OSError.
     """
@@ -108,7 +109,7 @@ def routes(media: Callable[[str, str, int | None], Path]) -> list[Route]:
     def serve(request: Request) -> Response:
         id, kind, part = (request.path_params.get(name) for name in ("id", "kind", "part"))
         kind = kind or "mp4"
-        if kind not in MAKERS:
+        if kind not in SERVED:
             return PlainTextResponse("not here", status_code=404)
         try:
             made = media(id, kind, part)
@@ -178,3 +179,4 @@ def _draw_strip(path: Path, out: str) -> None:
 
 
 MAKERS = {"mp4": _encode, "webp": _draw_strip}
+SERVED = (*MAKERS, "zip")

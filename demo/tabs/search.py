@@ -9,10 +9,12 @@ from typing import Any
 
 import gradio as gr
 
-from demo.components import cards
+from demo.components import cards, downloads
 from demo.components.page import MODEL, failure, message, took
 from demo.service.calls import Calls
 from demo.service.search_request import LARGEST_GAIN, LONGEST_QUERY, MOST, SearchRequest
+from demo.tabs.choice import NOTHING as NOTHING_HELD
+from demo.tabs.choice import choice
 
 EXAMPLES = ["a red circle moves up", "a blue square moves to the right", "a green triangle grows"]
 EMPTY = message(
@@ -47,6 +49,8 @@ class Form:
     asked: gr.State
     """The last request that ran."""
     outputs: list[gr.components.Component]
+    chosen: gr.State
+    """The visitor's choice of moments."""
 
     def values(self, request: SearchRequest) -> list[Any]:
         """Return updates of `inputs` that make them show `request`."""
@@ -91,8 +95,11 @@ def tab(calls: Calls, library: gr.components.Component) -> Form:
         gr.Markdown(HELP, elem_classes="plain")
     gr.Examples([[example] for example in EXAMPLES], inputs=query, label="For example")
     status = gr.HTML(EMPTY, elem_id="search-status")
-    found = gr.HTML("", elem_id="cards", js_on_load=cards.SCRIPT.read_text())
-    form = Form({"q": query, "gain": gain, "top": top, **filters}, gr.State(SearchRequest()), [status, found])
+    kept = gr.HTML("", elem_id="kept-status")
+    found = gr.HTML("", elem_id="cards", js_on_load=cards.SCRIPT.read_text(), held=NOTHING_HELD)
+    asked = gr.State(SearchRequest())
+    chosen = choice(calls, asked, found, kept)
+    form = Form({"q": query, "gain": gain, "top": top, **filters}, asked, [status, found], chosen)
     _answering(calls, library, form, button)
     return form
 
@@ -175,7 +182,7 @@ def show(calls: Calls, request: SearchRequest) -> list[str]:
         return [NONE_LEFT if request != replace(request, **_NO_FILTERS) else NOTHING, ""]
     started = time.perf_counter()
     drawn = cards.cards(found, request)
-    links = cards.downloads(found, found.document())
+    links = downloads.of_results(found, found.document())
     times = {**found.ms, "render": 1000 * (time.perf_counter() - started)}
     return [_summary(request, names.get(request.like, ""), found, links, times), drawn]
 

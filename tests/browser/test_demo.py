@@ -24,7 +24,7 @@ from tests.support.visitor import Visitor
 pytestmark = pytest.mark.browser
 NAMES = ["blue.mp4", "it's <i>green</i> {{value}}${1}.mp4".replace("/", "∕"), "trips/red.mp4"]
 COLOURS = [(30, 30, 220), (30, 220, 30), (220, 30, 30)]
-TABS = ("Search", "Recognise", "Look inside", "Library", "Does time matter?")
+TABS = ("Search", "Marks", "Recognise", "Look inside", "Library", "Does time matter?")
 
 
 @pytest.fixture(scope="module")
@@ -265,6 +265,33 @@ def test_a_video_that_is_gone_says_so_in_its_card(address, chromium, folder):
         kept.rename(gone)
 
 
+# ---- marks
+
+
+@pytest.mark.parametrize("width", [1280, 400])
+def test_results_are_marked_and_the_marks_measured(address, open_page, folder, width):
+    query = f"a <b>red</b> square at {width}"
+    page = ready(open_page(address, width))
+    search(page, query)
+    page.locator(".verdict[data-right=true]").nth(1).click()
+    page.locator(".verdict[data-right=false]").nth(0).click()
+    page.get_by_text("1 right, 1 wrong").wait_for()
+    pressed = page.locator(".verdict[aria-pressed=true]").evaluate_all("all => all.map(b => b.dataset.right)")
+    assert pressed == ["false", "true"]
+    page.locator(".verdict[data-right=false]").nth(0).click()
+    page.get_by_text("1 right, 0 wrong").wait_for()
+    page.reload()
+    search(ready(page), query)
+    page.locator(".verdict[aria-pressed=true]").wait_for()
+    assert fits(page)
+    go_to(page, "Marks")
+    page.get_by_role("button", name="Measure", exact=True).locator("visible=true").click()
+    page.locator("#recall .bar").nth(2).wait_for()
+    rows = page.locator("#recall tbody tr").all_inner_texts()
+    assert f"{query}\t2" in rows
+    assert fits(page)
+
+
 # ---- recognise
 
 
@@ -366,7 +393,7 @@ def test_look_inside(address, open_page, width):
 def test_does_time_matter(address, open_page, width):
     page = ready(open_page(address, width))
     go_to(page, "Does time matter?")
-    page.get_by_role("button", name="Measure", exact=True).click()
+    page.get_by_role("button", name="Measure", exact=True).locator("visible=true").click()
     page.get_by_text("Write what the video shows").wait_for()
     page.get_by_label("What does it show?").fill("a red square moves to the right")
     page.get_by_label("What does it show?").press("Enter")

@@ -19,7 +19,7 @@ import numpy as np
 import pytest
 
 from demo.app import _look
-from demo.components import cards, heatmaps
+from demo.components import cards, downloads, heatmaps
 from demo.service.calls import LibraryState
 from demo.service.search_request import SearchRequest
 from demo.tabs import attention as attention_tab
@@ -116,7 +116,7 @@ def downloaded(links: str, name: str) -> str:
 
 def test_downloads_hold_the_results_without_paths():
     found = results({"name": "=1+1"}, {"name": "b,\n.mp4"})
-    links = cards.downloads(found, found.document())
+    links = downloads.of_results(found, found.document())
     document = json.loads(downloaded(links, "results.json"))
     assert [one["name"] for one in document["results"]] == ["=1+1", "b,\n.mp4"] and "private" not in str(
         document

@@ -8,8 +8,10 @@ from typing import Any
 
 import numpy as np
 
-from demo.service.calls import Calls, LibraryState
+from demo.service.calls import Calls, Cut, KeptCalls, LibraryState
 from stan.library import Results
+from stan.library.collections import Collection
+from stan.library.kept import Moment
 
 ID, OTHER = "0" * 16, "1" * 16
 HOSTILE = "<img src=x onerror=alert(1)>'\"{{value}}${1}"
@@ -109,6 +111,22 @@ def refuse(*_: Any, **__: Any) -> Any:
     raise ValueError(f"no such thing {HOSTILE}")
 
 
+def kept(**changes: Any) -> KeptCalls:
+    """Return calls of a library for which nothing is marked or collected yet; `changes` replace single calls."""
+    made_up = KeptCalls(
+        moment=lambda library, id, start, end: Moment(id, "a.mp4", start, end),
+        marks=lambda library, query: [],
+        mark=lambda *_: None,
+        recall=refuse,
+        collections=lambda library: [],
+        add=lambda library, name, moments: Collection(name, tuple(moments)),
+        take_out=lambda *_: None,
+        remove=lambda *_: None,
+        cut=lambda *_: Cut(OTHER, []),
+    )
+    return replace(made_up, **changes)
+
+
 def calls(**changes: Any) -> Calls:
     """Return calls of a library with one video, `a.mp4`; `changes` replace single calls."""
     made_up = Calls(
@@ -128,5 +146,6 @@ def calls(**changes: Any) -> Calls:
         index=refuse,
         media=refuse,
         admit=lambda upload: OTHER,
+        kept=kept(),
     )
     return replace(made_up, **changes)

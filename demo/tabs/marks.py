@@ -1,0 +1,97 @@
+"""What visitors marked as right or wrong in; how often the library's search finds it, out."""
+
+from __future__ import annotations
+
+import html
+
+import gradio as gr
+
+from demo.components import downloads
+from demo.components.page import MODEL, bar, failure, message
+from demo.service.calls import Calls
+from stan.library.own_recall import RANKS, OwnRecall
+
+EMPTY = message(
+    "Mark what a search finds as right (✓) or wrong (✗), then press <b>Measure</b>: every query with a right mark is "
+    "searched for again, and the rank of its best right moment counts. All who use this library share the marks."
+)
+COUNTS = (
+    "The rank is that of the first result that shares time with a moment marked as right; R@K is the share of queries "
+    "with a rank of K or better, and the whisker spans its 95 % interval over these queries. They are what was asked "
+    "and judged here, and only what a search showed can be marked: compare models and settings with it, not other "
+    "people's benchmarks."
+)
+SHOWN = 200
+"""Number of queries listed on the page; the download holds them all."""
+
+
+def tab(calls: Calls, library: gr.components.Component) -> None:
+    """Add the tab's components."""
+    with gr.Row():
+        status = gr.HTML(EMPTY, elem_id="marks-status", min_width=300, scale=5)
+        button = gr.Button("Measure", variant="primary", scale=1, min_width=130, elem_classes="go")
+    measured = gr.HTML("", elem_id="recall")
+    button.click(
+        lambda library: show(calls, library),
+        library,
+        [status, measured],
+        api_name=False,
+        show_progress_on=status,
+        **MODEL,
+    )
+
+
+def show(calls: Calls, library: str) -> list[str]:
+    """Return a line and the recall; for errors that the user can fix, a message replaces the line."""
+    try:
+        found = calls.kept.recall(library)
+    except ValueError as error:
+        return [failure(error), ""]
+    left_out = [
+        f"{count} {what}"
+        for count, what in (
+            (found.only_wrong, "queries with wrong marks only"),
+            (found.gone, "right marks of videos that the library no longer has"),
+        )
+        if count
+    ]
+    rest = f" Left out: {'; '.join(left_out)}." if left_out else ""
+    line = f"<b>N = {len(found.ranks)}</b> queries with a right mark.{rest} {_file(found)}"
+    return [message(line, "done"), f"{_bars(found)}<p class='facts'>{COUNTS}</p>{_table(found)}"]
+
+
+def _bars(found: OwnRecall) -> str:
+    rows = "".join(
+        bar(
+            f"R@{k}",
+            value / 100,
+            f"{value:.1f}&nbsp;% <small>({low:.1f}–{high:.1f})</small>",
+            "",
+            low / 100,
+            high / 100,
+        )
+        for k, (value, low, high) in found.recall.items()
+    )
+    return f"<div class='bars wide'>{rows}</div>"
+
+
+def _table(found: OwnRecall) -> str:
+    rows = "".join(
+        f"<tr><td><bdi>{html.escape(query)}</bdi></td><td>{_shown(rank)}</td></tr>"
+        for query, rank in list(found.ranks.items())[:SHOWN]
+    )
+    more = f"<p class='facts'>and {len(found.ranks) - SHOWN} more</p>" if len(found.ranks) > SHOWN else ""
+    return (
+        '<div class="plain" tabindex="0" role="region" aria-label="queries and ranks"><table><thead><tr>'
+        '<th scope="col">query</th><th scope="col">rank</th></tr></thead>'
+        f"<tbody>{rows}</tbody></table></div>{more}"
+    )
+
+
+def _file(found: OwnRecall) -> str:
+    rows = [{"query": query, "rank": _shown(rank)} for query, rank in found.ranks.items()]
+    return downloads.link("ranks.csv", "text/csv", downloads.table(rows, ("query", "rank")))
+
+
+def _shown(rank: int | None) -> str:
+    return f"beyond {max(RANKS)}" if rank is None else str(rank)

@@ -1,0 +1,93 @@
+"""The name of a list that is kept in a library's folder in; its items, read or changed as a whole, out.
+
+The list is a JSON file beside the library's table, never in it: indexing leaves it as it is.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Callable, Generator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, Generic, TypeVar
+
+from filelock import FileLock, Timeout
+
+from stan.common.files import write_json
+
+PATIENCE = 10.0
+"""Seconds that a change waits for another one to end."""
+
+Item = TypeVar("Item")
+
+
+@dataclass(frozen=True)
+class Moment:
+    """A stretch of one video of a library."""
+
+    id: str
+    """The video's id."""
+    name: str
+    start: float
+    end: float
+    """In seconds of the video, as `start` is."""
+
+    @classmethod
+    def of(cls, told: Any) -> Moment:
+        """Return the moment that a JSON object tells. Raises TypeError, KeyError or ValueError if it tells none."""
+        return cls(str(told["id"]), str(told["name"]), float(told["start"]), float(told["end"]))
+
+    def meets(self, id: str, start: float, end: float) -> bool:
+        """Return whether this moment and another one of a video share any time."""
+        same = (self.start, self.end) == (start, end)
+        return self.id == id and (same or self.start < end and start < self.end)
+
+
+class KeptList(Generic[Item]):
+    """The list `name` in a library's folder.
+
+    read: makes an item of a JSON value; it may raise TypeError, KeyError or ValueError.
+    """
+
+    def __init__(self, folder: Path, name: str, read: Callable[[Any], Item]):
+        self._folder, self._name, self._read = folder, name, read
+        self._file = folder / f"{name}.json"
+
+    def items(self) -> list[Item]:
+        """Return the items; none while nothing was kept. Raises ValueError for a file that is damaged."""
+        try:
+            text = self._file.read_text(encoding="utf-8")
+            return [self._read(one) for one in json.loads(text)[self._name]]
+        except FileNotFoundError:
+            return []
+        except OSError as error:
+            raise ValueError(
+                f"{self._shown} cannot be read ({error.strerror}): see to its permissions"
+            ) from error
+        except (ValueError, TypeError, KeyError) as error:
+            raise ValueError(
+                f"{self._shown} is damaged: repair it, or move it away to begin anew; nothing is written over it"
+            ) from error
+
+    @contextmanager
+    def changing(self) -> Generator[list[Item]]:
+        """Yield the items, and keep what they are changed to. Nobody else, in any process, changes them meanwhile.
+
+        Raises ValueError for a damaged file, which stays as it is, and for a folder that cannot be written to.
+        """
+        try:
+            with FileLock(self._folder / f".{self._name}.lock", timeout=PATIENCE):
+                items = self.items()
+                yield items
+                write_json(self._file, {self._name: [asdict(one) for one in items]})  # ty: ignore[invalid-argument-type]
+        except Timeout:
+            raise ValueError(f"{self._shown} is being changed by others: try again") from None
+        except OSError as error:
+            reason = os.strerror(error.errno) if error.errno else "unknown reason"
+            raise ValueError(f"{self._shown} cannot be written ({reason}): what it held stands") from error
+
+    @property
+    def _shown(self) -> str:
+        return os.path.join(self._folder.name, self._file.name)
