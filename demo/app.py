@@ -27,6 +27,7 @@ from demo.service.access import guard  # noqa: E402
 from demo.service.backend import Backend, open_library  # noqa: E402
 from demo.service.calls import Calls, LibraryState  # noqa: E402
 from demo.service.search_request import SearchRequest
+from demo.tabs import collections as collections_tab  # noqa: E402
 from demo.tabs import frame_order as time_tab  # noqa: E402
 from demo.tabs import inside
 from demo.tabs import library as library_tab  # noqa: E402
@@ -58,6 +59,8 @@ def build(calls: Calls) -> gr.Blocks:
         with gr.Tabs():
             with gr.Tab("Search"):
                 form = search_tab.tab(calls, library)
+            with gr.Tab("Collections") as collected:
+                collections_tab.tab(calls, library, form.chosen, collected)
             with gr.Tab("Marks"):
                 marks_tab.tab(calls, library)
             with gr.Tab("Recognise"):

@@ -83,11 +83,16 @@ class Keeping:
 
         opened, id = self._library(library), secrets.token_hex(16)
         file = self._archives / f"{id}.zip"
-        failed = archive(moments, opened.file, file, progress)
+        try:
+            failed = archive(moments, opened.file, file, progress)
+        except OSError as error:
+            raise ValueError(
+                f"no clip can be written here ({_why(error)}): have fewer cut at a time"
+            ) from error
         self._made[id] = file
         while len(self._made) > ARCHIVES:
             self._made.pop(next(iter(self._made))).unlink()
-        return Cut(id, [(moment.name, told(error)) for moment, error in failed])
+        return Cut(id, [(moment.name, _why(error)) for moment, error in failed])
 
     def archive(self, id: str) -> Path:
         """Return the archive with this id. Raises ValueError for an unknown one and for one that is gone already."""
@@ -108,3 +113,8 @@ class Keeping:
                 "marks and collections are kept beside a library on this machine, and this one is not"
             )
         return path
+
+
+def _why(error: Exception) -> str:
+    """Return the reason without the folder, which the message of an OSError would tell."""
+    return error.strerror or "unknown reason" if isinstance(error, OSError) else told(error)

@@ -8,6 +8,7 @@ import shutil
 from contextlib import suppress
 from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
+from zipfile import ZipFile
 
 import pytest
 import torch
@@ -24,7 +25,7 @@ from tests.support.visitor import Visitor
 pytestmark = pytest.mark.browser
 NAMES = ["blue.mp4", "it's <i>green</i> {{value}}${1}.mp4".replace("/", "∕"), "trips/red.mp4"]
 COLOURS = [(30, 30, 220), (30, 220, 30), (220, 30, 30)]
-TABS = ("Search", "Marks", "Recognise", "Look inside", "Library", "Does time matter?")
+TABS = ("Search", "Collections", "Marks", "Recognise", "Look inside", "Library", "Does time matter?")
 
 
 @pytest.fixture(scope="module")
@@ -290,6 +291,40 @@ def test_results_are_marked_and_the_marks_measured(address, open_page, folder, w
     rows = page.locator("#recall tbody tr").all_inner_texts()
     assert f"{query}\t2" in rows
     assert fits(page)
+
+
+# ---- collections
+
+
+@pytest.mark.parametrize("width", [1280, 400])
+def test_chosen_moments_are_collected_and_cut(address, open_page, tmp_path, width):
+    page = ready(open_page(address, width))
+    search(page, "a red square")
+    for place in range(3):
+        page.locator(".choose").nth(place).click()
+    page.get_by_text("chosen: 3").wait_for()
+    page.locator(".choose").nth(1).click()
+    page.get_by_text("chosen: 2").wait_for()
+    pressed = page.locator(".choose").evaluate_all("all => all.map(b => b.ariaPressed)")
+    assert pressed == ["true", "false", "true"]
+    go_to(page, "Collections")
+    page.locator("#moments li").nth(1).wait_for()
+    page.get_by_label("Add what is shown to a collection").fill(f"<i>best</i> at {width}")
+    page.get_by_role("button", name="Add", exact=True).click()
+    page.wait_for_function(
+        "name => document.querySelector('#collection input').value === name", arg=f"<i>best</i> at {width}"
+    )
+    page.get_by_role("button", name="Cut clips").click()
+    with page.expect_download() as coming:
+        page.get_by_role("link", name="Download 2 clips").click()
+    coming.value.save_as(tmp_path / "clips.zip")
+    with ZipFile(tmp_path / "clips.zip") as clips:
+        assert len(clips.namelist()) == 2 and clips.testzip() is None
+    page.get_by_role("button", name="Take out").first.click()
+    page.wait_for_function("document.querySelectorAll('#moments li').length === 1")
+    assert fits(page)
+    page.get_by_role("button", name="Remove", exact=True).click()
+    page.get_by_text("Nothing is chosen yet").wait_for()
 
 
 # ---- recognise

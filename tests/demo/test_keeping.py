@@ -120,6 +120,15 @@ def test_clips_that_fail_are_named_without_their_folder(backend, service, tmp_pa
         service.cut("mine", [MOMENT] * (clips.MOST + 1), lambda *_: None)
 
 
+def test_a_full_disk_is_told_without_its_folder(service, monkeypatch):
+    def full(source, start, end, target):
+        raise OSError(28, "No space left on device", str(target))
+
+    monkeypatch.setattr(clips, "cut", full)
+    with pytest.raises(ValueError, match=r"no clip can be written here \(No space left on device\)"):
+        service.cut("mine", [service.moment("mine", ID, 0.0, 1.0)], lambda *_: None)
+
+
 # ---- the cards' buttons
 
 

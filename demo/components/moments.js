@@ -1,0 +1,5 @@
+// A list of moments: what a click does.
+element.addEventListener('click', (event) => {
+  const button = event.target.closest('button')
+  if (button) trigger('taken', {...button.dataset})
+})
