@@ -87,13 +87,32 @@ element.addEventListener('keydown', (event) => {
   next.querySelector('.play').focus()
 })
 
+// Words are searched for when the typing rests. Words that change before the answer outdate that search: the server is
+// told, and drops it if its turn has not come yet.
+const REST = 300
+const query = () => document.querySelector('#query textarea, #query input')
+let resting, typings = 0, asked = false
+
+function outdate() {
+  clearTimeout(resting)
+  typings += 1
+  if (asked) trigger('outdated', {typings: typings - 1})
+  asked = false
+}
+
+document.addEventListener('input', (event) => {
+  if (event.target !== query()) return
+  outdate()
+  resting = setTimeout(() => { asked = true; trigger('typed', {typings}) }, REST)
+})
+
 document.addEventListener('keydown', (event) => {
-  const query = document.querySelector('#query textarea, #query input')
-  if (event.key === 'ArrowDown' && event.target === query) cards()[0]?.querySelector('.play').focus()
+  if (event.key === 'Enter' && event.target === query()) outdate()
+  if (event.key === 'ArrowDown' && event.target === query()) cards()[0]?.querySelector('.play').focus()
   if (event.key !== '/' || event.target.closest('input, textarea, select, [contenteditable]')) return
   event.preventDefault()
   document.querySelector('[role=tab]').click()
-  focusOnceShown(query)
+  focusOnceShown(query())
 })
 
 function focusOnceShown(field) {

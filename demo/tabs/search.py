@@ -15,11 +15,10 @@ from demo.service.calls import Calls
 from demo.service.search_request import LARGEST_GAIN, LONGEST_QUERY, MOST, SearchRequest
 from demo.tabs.choice import NOTHING as NOTHING_HELD
 from demo.tabs.choice import choice
+from stan.library.query import parse
 
 EXAMPLES = ["a red circle moves up", "a blue square moves to the right", "a green triangle grows"]
-EMPTY = message(
-    "Type what should be seen, then press Enter. The best moment of each video found is marked in its curve."
-)
+EMPTY = message("Type what should be seen. The best moment of each video found is marked in its curve.")
 NOTHING = message(
     "The library holds no videos yet. Index a folder in the tab <b>Library</b>, or with "
     "<code>stan index FOLDER --library PATH</code>, then search again.",
@@ -107,8 +106,9 @@ def tab(calls: Calls, library: gr.components.Component) -> Form:
 def _answering(calls: Calls, library: gr.components.Component, form: Form, button: gr.Button) -> None:
     """Connect the events that search.
 
-    Enter and the button run a new search; a card's "more like this" searches by that video; any other input runs the
-    last search again with its new value.
+    Enter and the button run a new search, and so do words that are being typed, whenever the typing rests; what is
+    typed meanwhile cancels the search that waits. A card's "more like this" searches by that video; any other input
+    runs the last search again with its new value.
     """
     names, inputs = ["library", *form.inputs], [library, *form.inputs.values()]
     status, found = form.outputs
@@ -116,6 +116,11 @@ def _answering(calls: Calls, library: gr.components.Component, form: Form, butto
 
     def new(*values: Any) -> list[Any]:
         return _answer(calls, dict(zip(names, values, strict=True)))
+
+    def typed(outdated: int, before: SearchRequest, event: gr.EventData, *values: Any) -> list[Any]:
+        if not _typings(event) > outdated:
+            return [gr.skip()] * 3
+        return as_typed(calls, before, dict(zip(names, values, strict=True)))
 
     def again(before: SearchRequest, *values: Any) -> list[Any]:
         kept = {name: getattr(before, name) for name in ("q", "like", "start", "end")}
@@ -136,17 +141,26 @@ def _answering(calls: Calls, library: gr.components.Component, form: Form, butto
     asking = {"api_name": False, "show_progress_on": status, **MODEL}
     for trigger in (query.submit, button.click):
         trigger(new, inputs, outputs, **asking)
+    quietly = {"api_name": False, "show_progress": "hidden"}
+    outdated = gr.State(0)
+    found.outdated(_typings, None, outdated, **quietly, trigger_mode="multiple", concurrency_limit=None)
+    found.typed(typed, [outdated, form.asked, *inputs], outputs, **quietly, trigger_mode="multiple", **MODEL)
     found.similar(similar, [form.asked, *inputs], outputs, **asking)
     for changed in others:
         changed.input(
             again,
             [form.asked, *inputs],
             outputs,
-            api_name=False,
-            show_progress="hidden",
+            **quietly,
             trigger_mode="always_last",
             **MODEL,
         )
+
+
+def _typings(event: gr.EventData) -> int:
+    """Return how often the visitor's words had changed when the event came; 0 for what no page of ours sends."""
+    count = event._data.get("typings")
+    return count if isinstance(count, int) else 0
 
 
 def _filters() -> dict[str, gr.components.Component]:
@@ -167,6 +181,16 @@ def _answer(calls: Calls, given: dict[str, Any]) -> list[Any]:
     except ValueError as error:
         return [gr.skip(), failure(error), ""]
     return [request, *show(calls, request)]
+
+
+def as_typed(calls: Calls, before: SearchRequest, given: dict[str, Any]) -> list[Any]:
+    """Return what `_answer` does for words that are being typed; nothing changes while they cannot be read yet."""
+    try:
+        parse(given["q"])
+        request = SearchRequest.of(given)
+    except ValueError:
+        return [gr.skip()] * 3
+    return [gr.skip()] * 3 if request == before else [request, *show(calls, request)]
 
 
 def show(calls: Calls, request: SearchRequest) -> list[str]:

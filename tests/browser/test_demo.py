@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import json
 import shutil
+import threading
 from contextlib import suppress
 from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
@@ -127,6 +128,40 @@ def test_search(address, open_page, width):
     assert page.locator(".card .curve .best").count() == 3
     assert all(name in page.locator(".times").inner_text() for name in ("encode", "search", "render"))
     assert fits(page)
+
+
+def test_words_are_searched_for_as_they_are_typed(address, open_page):
+    page = ready(open_page(address))
+    page.get_by_label("What should be seen?").press_sequentially("a red square", delay=20)
+    page.locator("#search-status b", has_text="a red square").wait_for()
+    page.get_by_label("What should be seen?").press_sequentially(" -", delay=20)
+    page.wait_for_timeout(600)
+    assert page.locator("#search-status b", has_text="a red square").count() == 1
+    assert page.locator("#search-status [role=alert]").count() == 0
+
+
+def test_a_search_that_waits_is_cancelled_when_typing_goes_on(address, open_page, library, monkeypatch):
+    page = ready(open_page(address))
+    run, entered, go = [], threading.Event(), threading.Event()
+    whole = library.search
+
+    def slow(query, *arguments, **options):
+        run.append(query)
+        entered.set()
+        go.wait(60)
+        return whole(query, *arguments, **options)
+
+    monkeypatch.setattr(library, "search", slow)
+    field = page.get_by_label("What should be seen?")
+    field.fill("first")
+    assert entered.wait(60)
+    with page.expect_request(lambda request: "queue/join" in request.url):
+        field.fill("second")
+    with page.expect_request(lambda request: "queue/join" in request.url):
+        field.fill("third")
+    go.set()
+    page.locator("#search-status b", has_text="third").wait_for()
+    assert run == ["first", "third"]
 
 
 def test_an_empty_query_is_answered(address, open_page):

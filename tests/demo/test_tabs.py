@@ -158,6 +158,20 @@ def test_no_good_match_is_said_and_the_nearest_shown():
     assert "No good match" in status and "warn" in status and drawn.count("<article") == 1
 
 
+@pytest.mark.parametrize(
+    ("typed", "searches"),
+    [("a cat", True), ("a cat -", False), ("2:", False), ("", False), ("  ", False), ("a dog", False)],
+)
+def test_words_are_searched_for_as_they_are_typed_once_they_can_be_read(typed, searches):
+    before = SearchRequest(q="a dog")
+    answer = search.as_typed(calls(), before, {"q": typed})
+    if searches:
+        request, status, drawn = answer
+        assert request.q == typed and "a cat" in status and "<article" in drawn
+    else:
+        assert answer == [gr.skip()] * 3
+
+
 # ---- recognise
 
 
