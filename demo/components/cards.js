@@ -39,6 +39,9 @@ element.addEventListener('error', (event) => explain(event.target), true)
 
 element.addEventListener('click', (event) => {
   const card = event.target.closest('.card')
+  const chip = event.target.closest('.chip')
+  if (chip) trigger('dropped', {...chip.dataset})
+  if (event.target.closest('.more')) trigger('more')
   if (!card) return
   const similar = event.target.closest('button.quiet')
   const verdict = event.target.closest('button.verdict')

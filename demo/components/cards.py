@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from demo.service.media import PICTURES, STEP, WHOLE
-from demo.service.search_request import SearchRequest
+from demo.service.search_request import MOST, SearchRequest
 
 SCRIPT = Path(__file__).with_name("cards.js")
 """JavaScript that moves between the cards and plays them."""
@@ -22,14 +22,36 @@ HEIGHT = 24
 def cards(results: Sequence[dict[str, Any]], request: SearchRequest) -> str:
     """Return one card per result, best first. Their curves share one scale, so a higher curve means a better fit.
 
-    Results of a search by words can be marked as right or wrong.
+    Results of a search by words can be marked as right or wrong. If there may be more results, a button asks for them.
     """
     scores = [score for result in results for score in result["curve"]["scores"]]
     scale = (min(scores, default=0.0), max(scores, default=0.0))
     inner = "".join(_card(rank, result, scale, bool(request.q)) for rank, result in enumerate(results, 1))
     label = f"{len(results)} results, best first; arrow keys move between them, Enter plays"
     address = html.escape(request.address)
-    return f'<div class="cards" role="list" aria-label="{label}" data-address="{address}">{inner}</div>'
+    grid = f'<div class="cards" role="list" aria-label="{label}" data-address="{address}">{inner}</div>'
+    return chips(request) + grid + (_MORE if len(results) == request.top < MOST else "")
+
+
+def chips(request: SearchRequest) -> str:
+    """Return a button per filter that is set, which takes it away."""
+    buttons = (
+        f'<button type="button" class="chip" data-field="{name}" '
+        f'aria-label="Remove the filter: {told}">{told} ✕</button>'
+        for name, value in request.filters.items()
+        if (told := html.escape(_FILTERS[name].format(value)))
+    )
+    return f'<div class="chips">{"".join(buttons)}</div>' if request.filters else ""
+
+
+_FILTERS = {
+    "folder": "in {}",
+    "shortest": "{:g} s or longer",
+    "longest": "{:g} s or shorter",
+    "since": "changed since {}",
+    "until": "changed until {}",
+}
+_MORE = '<button type="button" class="more">More results</button>'
 
 
 def _card(rank: int, result: dict[str, Any], scale: tuple[float, float], judged: bool) -> str:

@@ -10,8 +10,12 @@ from typing import Any
 from urllib.parse import urlencode
 
 LONGEST_QUERY = 500
-MOST = 24
+MOST = 120
 """Maximum number of results shown."""
+MORE = 12
+"""Number of results that are added when a visitor asks for more."""
+FILTERS = ("folder", "shortest", "longest", "since", "until")
+"""Fields that narrow down which videos may be found."""
 LARGEST_GAIN = 2.0
 
 
@@ -50,6 +54,11 @@ class SearchRequest:
     def asks(self) -> bool:
         """True if there is anything to search for."""
         return bool(self.q.strip() or self.like)
+
+    @property
+    def filters(self) -> dict[str, Any]:
+        """The filters that are set, by field."""
+        return {name: value for name in FILTERS if (value := getattr(self, name)) not in (None, "")}
 
     @property
     def address(self) -> str:

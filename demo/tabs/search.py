@@ -12,7 +12,7 @@ import gradio as gr
 from demo.components import cards, downloads
 from demo.components.page import MODEL, failure, message, took
 from demo.service.calls import Calls
-from demo.service.search_request import LARGEST_GAIN, LONGEST_QUERY, MOST, SearchRequest
+from demo.service.search_request import FILTERS, LARGEST_GAIN, LONGEST_QUERY, MORE, MOST, SearchRequest
 from demo.tabs.choice import NOTHING as NOTHING_HELD
 from demo.tabs.choice import choice
 from stan.library.query import parse
@@ -107,8 +107,8 @@ def _answering(calls: Calls, library: gr.components.Component, form: Form, butto
     """Connect the events that search.
 
     Enter and the button run a new search, and so do words that are being typed, whenever the typing rests; what is
-    typed meanwhile cancels the search that waits. A card's "more like this" searches by that video; any other input
-    runs the last search again with its new value.
+    typed meanwhile cancels the search that waits. A card's "more like this" searches by that video; any other input,
+    a filter's chip and the button for more results run the last search again with its new value.
     """
     names, inputs = ["library", *form.inputs], [library, *form.inputs.values()]
     status, found = form.outputs
@@ -137,6 +137,12 @@ def _answering(calls: Calls, library: gr.components.Component, form: Form, butto
         }
         return _answer(calls, {**dict(zip(names, values, strict=True)), **like, "q": ""})
 
+    def more(before: SearchRequest) -> list[Any]:
+        return more_of(calls, before)
+
+    def dropped(before: SearchRequest, event: gr.EventData) -> list[Any]:
+        return without_filter(calls, before, str(event._data.get("field")))
+
     query, *others = form.inputs.values()
     asking = {"api_name": False, "show_progress_on": status, **MODEL}
     for trigger in (query.submit, button.click):
@@ -146,6 +152,9 @@ def _answering(calls: Calls, library: gr.components.Component, form: Form, butto
     found.outdated(_typings, None, outdated, **quietly, trigger_mode="multiple", concurrency_limit=None)
     found.typed(typed, [outdated, form.asked, *inputs], outputs, **quietly, trigger_mode="multiple", **MODEL)
     found.similar(similar, [form.asked, *inputs], outputs, **asking)
+    found.more(more, form.asked, [*outputs, form.inputs["top"]], **asking)
+    narrowing = [form.inputs[name] for name in FILTERS]
+    found.dropped(dropped, form.asked, [*outputs, *narrowing], **asking, trigger_mode="multiple")
     for changed in others:
         changed.input(
             again,
@@ -193,6 +202,21 @@ def as_typed(calls: Calls, before: SearchRequest, given: dict[str, Any]) -> list
     return [gr.skip()] * 3 if request == before else [request, *show(calls, request)]
 
 
+def more_of(calls: Calls, before: SearchRequest) -> list[Any]:
+    """Return what `_answer` does for the last search with more results, and the form's number of results."""
+    request = replace(before, top=min(before.top + MORE, MOST))
+    return [request, *show(calls, request), request.top]
+
+
+def without_filter(calls: Calls, before: SearchRequest, field: str) -> list[Any]:
+    """Return what `_answer` does for the last search without one filter, and the form's filters."""
+    if field not in before.filters:
+        return [gr.skip()] * (3 + len(FILTERS))
+    request = replace(before, **{field: getattr(SearchRequest(), field)})
+    left = [getattr(request, name) if name == field else gr.skip() for name in FILTERS]
+    return [request, *show(calls, request), *left]
+
+
 def show(calls: Calls, request: SearchRequest) -> list[str]:
     """Return the status line and the cards; errors that the user can fix are shown in the status line."""
     if not request.asks:
@@ -203,17 +227,12 @@ def show(calls: Calls, request: SearchRequest) -> list[str]:
     except ValueError as error:
         return [failure(error), ""]
     if not found:
-        return [NONE_LEFT if request != replace(request, **_NO_FILTERS) else NOTHING, ""]
+        return [NONE_LEFT if request.filters else NOTHING, cards.chips(request)]
     started = time.perf_counter()
     drawn = cards.cards(found, request)
     links = downloads.of_results(found, found.document())
     times = {**found.ms, "render": 1000 * (time.perf_counter() - started)}
     return [_summary(request, names.get(request.like, ""), found, links, times), drawn]
-
-
-_NO_FILTERS = {
-    name: getattr(SearchRequest(), name) for name in ("folder", "shortest", "longest", "since", "until")
-}
 
 
 def _summary(request: SearchRequest, name: str, found: Any, links: str, times: dict[str, float]) -> str:

@@ -286,6 +286,30 @@ def test_filters_that_leave_nothing_say_what_to_do(address, open_page):
     assert page.locator(".card").count() == 0
 
 
+def test_more_results_are_loaded_on_demand(address, open_page):
+    page = open_page(f"{address}?q=a+red+square&top=1")
+    page.locator(".card").first.wait_for()
+    assert page.locator(".card").count() == 1
+    page.get_by_role("button", name="More results").click()
+    page.wait_for_function("document.querySelectorAll('.card').length === 3")
+    assert page.get_by_role("button", name="More results").count() == 0
+    assert page.get_by_label("number input for Results").input_value() == "13" and "top=13" in page.url
+
+
+@pytest.mark.parametrize("width", [1280, 400])
+def test_a_filter_is_a_chip_that_can_be_removed(address, open_page, width):
+    page = open_page(f"{address}?q=a+red+square&shortest=100&folder=videos%2Ftrips", width)
+    page.get_by_text("No video passes the filters").wait_for()
+    page.get_by_role("button", name="Remove the filter: 100 s or longer").click()
+    page.locator(".card").first.wait_for()
+    assert page.locator(".card h3 bdi").all_inner_texts() == ["trips/red.mp4"]
+    page.get_by_role("button", name="Remove the filter: in videos/trips").click()
+    page.wait_for_function("document.querySelectorAll('.card').length === 3")
+    assert "folder" not in page.url and fits(page)
+    page.get_by_role("button", name="Filters").click()
+    assert page.get_by_label("At least (seconds)").input_value() == ""
+
+
 def test_a_video_that_is_gone_says_so_in_its_card(address, chromium, folder):
     gone = folder / "videos" / NAMES[0]
     kept = gone.rename(folder / "kept.mp4")

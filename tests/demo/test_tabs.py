@@ -53,6 +53,7 @@ def test_an_address_spells_a_wish_and_is_read_again():
         ("gain", "-1"),
         ("gain", "3"),
         ("top", "0"),
+        ("top", "121"),
         ("top", "x"),
         ("since", "soon"),
         ("q", "a" * 501),
@@ -150,12 +151,44 @@ def test_what_others_are_like_is_named():
 )
 def test_a_search_without_results_says_what_to_do(search_call, asked, says):
     status, drawn = search.show(calls(search=search_call), asked)
-    assert says in status and drawn == "" and "<img" not in status
+    assert says in status and "<article" not in drawn and "<img" not in status
 
 
 def test_no_good_match_is_said_and_the_nearest_shown():
     status, drawn = search.show(calls(search=lambda _: results({}, no_match=True)), WISH)
     assert "No good match" in status and "warn" in status and drawn.count("<article") == 1
+
+
+def test_more_results_are_asked_for_while_there_may_be_any():
+    many = calls(search=lambda request: results(*[{}] * min(request.top, 20)))
+    assert 'class="more"' in search.show(many, SearchRequest(q="a"))[1]
+    request, _, drawn, top = search.more_of(many, SearchRequest(q="a"))
+    assert request == SearchRequest(q="a", top=18) and top == 18 and drawn.count("<article") == 18
+    request, _, drawn, _ = search.more_of(many, request)
+    assert drawn.count("<article") == 20 and 'class="more"' not in drawn
+    assert search.more_of(many, SearchRequest(q="a", top=115))[0].top == 120
+    at_most = calls(search=lambda request: results(*[{}] * request.top))
+    assert 'class="more"' not in search.show(at_most, SearchRequest(q="a", top=120))[1]
+
+
+NARROW = SearchRequest(q="a", folder=HOSTILE, shortest=1.5, until="2026-01-31")
+
+
+def test_filters_are_shown_as_chips_even_if_nothing_is_left():
+    for found in (results({}), results()):
+        _, drawn = search.show(calls(search=lambda _, found=found: found), NARROW)
+        assert drawn.count('class="chip"') == 3 and "1.5 s or longer ✕" in drawn and "<img src=x" not in drawn
+        assert "changed until 2026-01-31" in drawn and "in &lt;img" in drawn
+    assert 'class="chip' not in cards.cards(results({}), WISH)
+
+
+def test_a_chip_takes_its_filter_away():
+    request, status, _, *filters = search.without_filter(calls(), NARROW, "shortest")
+    assert request == replace(NARROW, shortest=None) and "1 best" in status
+    assert filters == [gr.skip(), None, gr.skip(), gr.skip(), gr.skip()]
+    assert search.without_filter(calls(), NARROW, "folder")[3] == ""
+    for unknown in ("longest", "q", "None"):
+        assert search.without_filter(calls(), NARROW, unknown) == [gr.skip()] * 8
 
 
 @pytest.mark.parametrize(
