@@ -50,6 +50,7 @@ _FILTERS = {
     "longest": "{:g} s or shorter",
     "since": "changed since {}",
     "until": "changed until {}",
+    "region": "in a part of the map",
 }
 _MORE = '<button type="button" class="more">More results</button>'
 

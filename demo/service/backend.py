@@ -31,6 +31,7 @@ from stan.library.roots import Roots
 if TYPE_CHECKING:
     from stan.explain import Attention, Explanation
     from stan.library import Library, Results
+    from stan.library.video_map import Map
 
 LABELS = 10
 """Maximum number of recognised labels shown."""
@@ -77,6 +78,7 @@ class Backend:
             videos=self.videos,
             places=self.places,
             facts=self.facts,
+            map=self.map,
             search=self.search,
             recognise=self.recognise,
             explain=self.explain,
@@ -109,6 +111,10 @@ class Backend:
         """Return what a video's file is and how it was read; None if that is unknown."""
         return self._library(library).facts(id)
 
+    def map(self, library: str) -> Map:
+        """Return where the videos lie on the library's map. Raises ValueError for a library that is too large."""
+        return self._library(library).map()
+
     def search(self, request: SearchRequest) -> Results:
         """Return the results of a search. Raises ValueError for a query that cannot be read and for an unknown id."""
         from stan.library import Filters
@@ -120,6 +126,7 @@ class Backend:
             request.longest,
             _day(request.since),
             _day(request.until),
+            library.map().within(*request.sides) if request.sides else None,
         )
         if request.like:
             id = library.entry(request.like).id

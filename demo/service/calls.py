@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from stan.explain import Attention, Explanation
     from stan.library import Results
     from stan.library.own_recall import OwnRecall
+    from stan.library.video_map import Map
 
 
 class LibraryState(NamedTuple):
@@ -87,6 +88,8 @@ class Calls:
     """places(library) -> names of the folders that hold its videos, for filters."""
     facts: Callable[[str, str], VideoFacts | None]
     """facts(library, id) -> what the video's file is and how it was read; None if that is unknown."""
+    map: Callable[[str], Map]
+    """map(library) -> where its videos lie, alike ones together."""
     search: Callable[[SearchRequest], Results]
     """search(request) -> `stan.library.Results`."""
     recognise: Callable[..., dict[str, Any]]

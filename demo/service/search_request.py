@@ -14,7 +14,7 @@ MOST = 120
 """Maximum number of results shown."""
 MORE = 12
 """Number of results that are added when a visitor asks for more."""
-FILTERS = ("folder", "shortest", "longest", "since", "until")
+FILTERS = ("folder", "shortest", "longest", "since", "until", "region")
 """Fields that narrow down which videos may be found."""
 LARGEST_GAIN = 2.0
 
@@ -40,6 +40,8 @@ class SearchRequest:
     since: str = ""
     until: str = ""
     """Last day of the file's change, such as 2026-01-31; `since` is the first."""
+    region: str = ""
+    """Part of the map, such as 0.1,0.4,0.5,1: from and to along x, then along y."""
 
     @classmethod
     def of(cls, given: Mapping[str, Any]) -> SearchRequest:
@@ -49,6 +51,14 @@ class SearchRequest:
         """
         named = {one.name: given[one.name] for one in fields(cls) if given.get(one.name) not in (None, "")}
         return cls(**{name: _read(name, value) for name, value in named.items()})
+
+    @property
+    def sides(self) -> tuple[tuple[float, float], tuple[float, float]] | None:
+        """Ends of the region along x and y; None for the whole map."""
+        if not self.region:
+            return None
+        left, right, low, high = map(float, self.region.split(","))
+        return (left, right), (low, high)
 
     @property
     def asks(self) -> bool:
@@ -96,6 +106,16 @@ def _day(value: Any) -> str:
         raise ValueError("give a day as year-month-day, 2026-01-31 say") from None
 
 
+def _region(value: Any) -> str:
+    try:
+        left, right, low, high = (round(float(end), 4) for end in str(value).split(","))
+        if not (0 <= left <= right <= 1 and 0 <= low <= high <= 1):
+            raise ValueError
+    except ValueError:
+        raise ValueError("give four numbers from 0 to 1: from and to along x, then along y") from None
+    return ",".join(f"{end:g}" for end in (left, right, low, high))
+
+
 def _query(value: Any) -> str:
     if len(str(value)) > LONGEST_QUERY:
         raise ValueError(f"a query may have {LONGEST_QUERY} characters")
@@ -110,4 +130,5 @@ _READERS: dict[str, Callable[[Any], Any]] = {
     "q": _query,
     "since": _day,
     "until": _day,
+    "region": _region,
 }

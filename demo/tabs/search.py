@@ -15,6 +15,7 @@ from demo.service.calls import Calls
 from demo.service.search_request import FILTERS, LARGEST_GAIN, LONGEST_QUERY, MORE, MOST, SearchRequest
 from demo.tabs.choice import NOTHING as NOTHING_HELD
 from demo.tabs.choice import choice
+from demo.tabs.video_map import map_of_videos
 from stan.library.query import parse
 
 EXAMPLES = ["a red circle moves up", "a blue square moves to the right", "a green triangle grows"]
@@ -90,6 +91,7 @@ def tab(calls: Calls, library: gr.components.Component) -> Form:
         top = gr.Slider(1, MOST, value=6, step=1, label="Results", min_width=160)
     with gr.Accordion("Filters", open=False), gr.Row():
         filters = _filters()
+    map_drawn, region = map_of_videos(calls, library)
     with gr.Accordion("How to ask", open=False):
         gr.Markdown(HELP, elem_classes="plain")
     gr.Examples([[example] for example in EXAMPLES], inputs=query, label="For example")
@@ -98,12 +100,16 @@ def tab(calls: Calls, library: gr.components.Component) -> Form:
     found = gr.HTML("", elem_id="cards", js_on_load=cards.SCRIPT.read_text(), held=NOTHING_HELD)
     asked = gr.State(SearchRequest())
     chosen = choice(calls, asked, found, kept)
-    form = Form({"q": query, "gain": gain, "top": top, **filters}, asked, [status, found], chosen)
-    _answering(calls, library, form, button)
+    form = Form(
+        {"q": query, "gain": gain, "top": top, **filters, "region": region}, asked, [status, found], chosen
+    )
+    _answering(calls, library, form, button, map_drawn)
     return form
 
 
-def _answering(calls: Calls, library: gr.components.Component, form: Form, button: gr.Button) -> None:
+def _answering(
+    calls: Calls, library: gr.components.Component, form: Form, button: gr.Button, map_drawn: gr.HTML
+) -> None:
     """Connect the events that search.
 
     Enter and the button run a new search, and so do words that are being typed, whenever the typing rests; what is
@@ -143,6 +149,10 @@ def _answering(calls: Calls, library: gr.components.Component, form: Form, butto
     def dropped(before: SearchRequest, event: gr.EventData) -> list[Any]:
         return without_filter(calls, before, str(event._data.get("field")))
 
+    def brushed(before: SearchRequest, event: gr.EventData, *values: Any) -> list[Any]:
+        region = str(event._data.get("region"))
+        return [*again(before, *values[:-1], region), region]
+
     query, *others = form.inputs.values()
     asking = {"api_name": False, "show_progress_on": status, **MODEL}
     for trigger in (query.submit, button.click):
@@ -153,6 +163,7 @@ def _answering(calls: Calls, library: gr.components.Component, form: Form, butto
     found.typed(typed, [outdated, form.asked, *inputs], outputs, **quietly, trigger_mode="multiple", **MODEL)
     found.similar(similar, [form.asked, *inputs], outputs, **asking)
     found.more(more, form.asked, [*outputs, form.inputs["top"]], **asking)
+    map_drawn.brushed(brushed, [form.asked, *inputs], [*outputs, form.inputs["region"]], **asking)
     narrowing = [form.inputs[name] for name in FILTERS]
     found.dropped(dropped, form.asked, [*outputs, *narrowing], **asking, trigger_mode="multiple")
     for changed in others:

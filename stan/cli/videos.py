@@ -109,7 +109,11 @@ def search(
     if at is not None and like is None:
         raise ValueError("--at names a moment of the example: give --like, too")
     days = [None if day is None else day.date() for day in (since, until)]
-    chosen = {"top": top, "gain": gain, "where": Filters(folder, longer_than, shorter_than, *days)}
+    chosen = {
+        "top": top,
+        "gain": gain,
+        "where": Filters(folder, longer_than, shorter_than, since=days[0], until=days[1]),
+    }
     with quiet():
         videos = _open(library, model)
         if like is None:

@@ -1,12 +1,13 @@
-"""Folder, durations and dates in, the SQL condition that selects the matching rows of a library out."""
+"""Folder, durations, dates and ids in, the SQL condition that selects the matching rows of a library out."""
 
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 
-from stan.library.store import local_path
+from stan.library.store import among, local_path
 
 
 @dataclass(frozen=True)
@@ -23,10 +24,13 @@ class Filters:
     """The file was last changed on this day or later, in local time."""
     until: date | None = None
     """The file was last changed on this day or earlier, in local time."""
+    ids: Sequence[str] | None = None
+    """The video is one of these."""
 
     def condition(self) -> str | None:
         """Return the condition in the store's SQL, or None if every video may be found."""
         terms = {
+            "{}": None if self.ids is None else among(list(self.ids)),
             "starts_with(path, {})": self.folder and _below(self.folder),
             "duration >= {}": self.shortest,
             "duration <= {}": self.longest,

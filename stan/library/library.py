@@ -35,6 +35,7 @@ from stan.library.scoring import at_gain
 from stan.library.search import Options, Search, frame_parts, stretch, window_parts
 from stan.library.sources import Addresses, Folder
 from stan.library.store import COLUMNS, Entry, Maker, Row, Store, is_id
+from stan.library.video_map import Map, VideoMap
 from stan.models import clip_names
 from stan.models.checkpoint import digest, same_weights
 from stan.models.dual_encoder import DualEncoder
@@ -73,6 +74,7 @@ class Library:
         self._maker: Maker | None = None
         self._searches: Search | None = None
         self._copies = Copies()
+        self._map = VideoMap(self._store)
         self._encoded = lru_cache(TEXTS_KEPT)(self._encode_one)
 
     @property
@@ -108,6 +110,10 @@ class Library:
         """
         told = self._store.facts(self.entry(id).id)
         return VideoFacts.of(json.loads(told)) if told else None
+
+    def map(self) -> Map:
+        """Return where the videos lie in two dimensions. Raises ValueError for a library that is too large for it."""
+        return self._map()
 
     @contextmanager
     def file(self, id: str) -> Generator[Path]:

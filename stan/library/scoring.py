@@ -139,7 +139,7 @@ def read_matrix(store: Store, where: str | None = None) -> Matrix:
         return Matrix([], torch.zeros(0, dtype=torch.int64), empty, empty, none, none, none)
     entries = [Entry(**row) for row in table.select(COLUMNS).to_pylist()]
     lengths = pc.list_value_length(table["clip"])  # ty: ignore[missing-attribute]  # pyarrow makes it on import
-    counts = _numbers(lengths.combine_chunks())
+    counts = numbers_of(lengths.combine_chunks())
     owner = torch.repeat_interleave(torch.arange(len(entries)), counts)
     read, joined = (_unit, torch.cat) if len(owner) < CODED_FROM else (_coded, Codes.joined)
     parts = [read(batch) for batch in table.select(list(PARTS)).to_batches()]
@@ -155,19 +155,20 @@ def _coded(batch: pa.RecordBatch) -> tuple[Any, ...]:
 
 def _unit(batch: pa.RecordBatch) -> tuple[torch.Tensor, ...]:
     """Return the normalised `clip` and `video` of a batch, the lengths of both and their cosine."""
-    clip, video = (_vectors(batch[name]) for name in PARTS)
+    clip, video = (vectors_of(batch[name]) for name in PARTS)
     lengths = [part.norm(dim=-1) for part in (clip, video)]
     clip, video = F.normalize(clip, dim=-1), F.normalize(video, dim=-1)
     return clip, video, *lengths, (clip * video).sum(-1)
 
 
-def _vectors(column: pa.ListArray) -> Float[torch.Tensor, "W E"]:
+def vectors_of(column: pa.ListArray) -> Float[torch.Tensor, "W E"]:
+    """Return the vectors of all windows of a column of `PARTS`."""
     inner = column.flatten()
-    return _numbers(inner.flatten()).reshape(len(inner), -1)
+    return numbers_of(inner.flatten()).reshape(len(inner), -1)
 
 
-def _numbers(column: pa.Array) -> torch.Tensor:
-    """Return a tensor made through DLPack, because Arrow's own conversion to numpy would import pandas."""
+def numbers_of(column: pa.Array) -> torch.Tensor:
+    """Return a column of numbers as a tensor, through DLPack: Arrow's own conversion to numpy would import pandas."""
     return torch.from_dlpack(column).clone()
 
 

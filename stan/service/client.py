@@ -220,5 +220,7 @@ def _results(found: dict[str, Any]) -> Results:
 def _where(where: Filters | None) -> dict[str, Any]:
     if where is None:
         return {}
-    values = asdict(where).items()
-    return {"where": {name: str(value) if isinstance(value, date) else value for name, value in values}}
+    values = {name: value for name, value in asdict(where).items() if value is not None}
+    return {
+        "where": {name: str(value) if isinstance(value, date) else value for name, value in values.items()}
+    }

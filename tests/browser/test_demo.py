@@ -310,6 +310,33 @@ def test_a_filter_is_a_chip_that_can_be_removed(address, open_page, width):
     assert page.get_by_label("At least (seconds)").input_value() == ""
 
 
+@pytest.mark.parametrize("width", [1280, 400])
+def test_a_rectangle_on_the_map_narrows_the_search(address, open_page, width):
+    page = ready(open_page(address, width))
+    search(page, "a red square")
+    page.get_by_role("button", name="Map of the library").click()
+    page.locator("#map circle").nth(2).wait_for()
+    spots = page.locator("#map circle").evaluate_all(
+        "all => all.map(c => [c.cx, c.cy].map(a => a.baseVal.value))"
+    )
+    ground = page.locator("#map svg")
+    ground.scroll_into_view_if_needed()
+    box = ground.bounding_box()
+    x, y = (box[side] + spots[0][axis] / 100 * box["width"] for axis, side in enumerate("xy"))
+    assert min(abs(a[0] - spots[0][0]) + abs(a[1] - spots[0][1]) for a in spots[1:]) > 20
+    page.mouse.move(x - 15, y - 15)
+    page.mouse.down()
+    page.mouse.move(x + 15, y + 15, steps=3)
+    page.mouse.up()
+    page.get_by_role("button", name="Remove the filter: in a part of the map").wait_for()
+    name = page.locator("#map circle title").first.evaluate("title => title.textContent")
+    assert page.locator(".card h3 bdi").all_inner_texts() == [name] and "region=" in page.url
+    assert fits(page)
+    page.get_by_role("button", name="Remove the filter").click()
+    page.wait_for_function("document.querySelectorAll('.card').length === 3")
+    page.wait_for_function("document.querySelector('#map .brush').width.baseVal.value === 100")
+
+
 def test_a_video_that_is_gone_says_so_in_its_card(address, chromium, folder):
     gone = folder / "videos" / NAMES[0]
     kept = gone.rename(folder / "kept.mp4")

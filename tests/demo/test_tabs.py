@@ -20,14 +20,16 @@ import pytest
 
 from demo.app import _look
 from demo.components import cards, downloads, heatmaps
+from demo.components.video_map import DRAWN
 from demo.service.calls import LibraryState
 from demo.service.search_request import SearchRequest
 from demo.tabs import attention as attention_tab
-from demo.tabs import explanation, frame_order, inside, recognise, search
+from demo.tabs import explanation, frame_order, inside, recognise, search, video_map
 from demo.tabs import library as library_tab
 from stan.common.jobs import Job
 from stan.data.video import decoding
 from stan.data.video.decoding import VideoError
+from stan.library.video_map import Map, Place
 from tests.support import fake_calls
 from tests.support.fake_calls import HOSTILE, ID, OTHER, calls, refuse, results
 from tests.support.small_clips import write_clip
@@ -40,8 +42,15 @@ WISH = SearchRequest(q="a cat")
 
 def test_an_address_spells_a_wish_and_is_read_again():
     request = SearchRequest(
-        "mine", "a red & a <b> + 2:c", gain=0.5, folder="x/ü", shortest=1.5, since="2026-01-31"
+        "mine",
+        "a red & a <b> + 2:c",
+        gain=0.5,
+        folder="x/ü",
+        shortest=1.5,
+        since="2026-01-31",
+        region="0.1,0.4,0,1",
     )
+    assert request.sides == ((0.1, 0.4), (0.0, 1.0)) and SearchRequest().sides is None
     assert SearchRequest.of(dict(parse_qsl(request.address[1:]))) == request
     assert SearchRequest(q="a").address == "?q=a"
 
@@ -54,6 +63,10 @@ def test_an_address_spells_a_wish_and_is_read_again():
         ("gain", "3"),
         ("top", "0"),
         ("top", "121"),
+        ("region", "0,1"),
+        ("region", "0,1,0,1.1"),
+        ("region", "0.5,0.4,0,1"),
+        ("region", "0,nan,0,1"),
         ("top", "x"),
         ("since", "soon"),
         ("q", "a" * 501),
@@ -185,10 +198,10 @@ def test_filters_are_shown_as_chips_even_if_nothing_is_left():
 def test_a_chip_takes_its_filter_away():
     request, status, _, *filters = search.without_filter(calls(), NARROW, "shortest")
     assert request == replace(NARROW, shortest=None) and "1 best" in status
-    assert filters == [gr.skip(), None, gr.skip(), gr.skip(), gr.skip()]
+    assert filters == [gr.skip(), None, gr.skip(), gr.skip(), gr.skip(), gr.skip()]
     assert search.without_filter(calls(), NARROW, "folder")[3] == ""
     for unknown in ("longest", "q", "None"):
-        assert search.without_filter(calls(), NARROW, unknown) == [gr.skip()] * 8
+        assert search.without_filter(calls(), NARROW, unknown) == [gr.skip()] * 9
 
 
 @pytest.mark.parametrize(
@@ -203,6 +216,28 @@ def test_words_are_searched_for_as_they_are_typed_once_they_can_be_read(typed, s
         assert request.q == typed and "a cat" in status and "<article" in drawn
     else:
         assert answer == [gr.skip()] * 3
+
+
+# ---- the map
+
+
+def test_the_map_shows_each_video_and_how_much_it_shows():
+    drawn = video_map.show(calls(map=lambda _: Map([Place(ID, HOSTILE, 0.25, 0.75)], 0.625)), "mine")
+    assert (
+        '<circle cx="25.00" cy="25.00"' in drawn and "62&nbsp;%" in drawn and 'aria-label="1 videos"' in drawn
+    )
+    assert "<img" not in drawn and "<title>&lt;img" in drawn
+
+
+def test_a_large_library_has_some_of_its_points_drawn():
+    many = Map([Place(ID, "a", 0.5, 0.5)] * (2 * DRAWN + 1), 1.0)
+    drawn = video_map.show(calls(map=lambda _: many), "mine")
+    assert drawn.count("<circle") == (2 * DRAWN + 1) // 3 + 1 and "one point in 3" in drawn
+
+
+def test_without_a_map_the_reason_is_said():
+    told = video_map.show(calls(map=refuse), "mine")
+    assert "no such thing" in told and "<svg" not in told and "<img" not in told
 
 
 # ---- recognise

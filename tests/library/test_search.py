@@ -175,6 +175,7 @@ def test_a_change_is_found(store, unrelated, wanted):
         (Filters(folder="/videos/ol"), set()),
         (Filters(folder="/videos/it's"), set()),
         (Filters(shortest=4), {"long.mp4", "another.mp4"}),
+        (Filters(ids=[]), set()),
         (Filters(longest=4), {"short.mp4", "another.mp4", "last.mp4"}),
         (Filters(since=date(2024, 1, 3)), {"another.mp4", "last.mp4"}),
         (Filters(until=date(2024, 1, 3)), {"short.mp4", "long.mp4", "another.mp4"}),

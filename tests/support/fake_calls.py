@@ -12,6 +12,7 @@ from demo.service.calls import Calls, Cut, KeptCalls, LibraryState
 from stan.library import Results
 from stan.library.collections import Collection
 from stan.library.kept import Moment
+from stan.library.video_map import Map, Place
 
 ID, OTHER = "0" * 16, "1" * 16
 HOSTILE = "<img src=x onerror=alert(1)>'\"{{value}}${1}"
@@ -138,6 +139,7 @@ def calls(**changes: Any) -> Calls:
         videos=lambda library: [("a.mp4", ID)],
         places=lambda library: ["mine", "mine/below"],
         facts=lambda library, id: None,
+        map=lambda library: Map([Place(ID, "a.mp4", 0.25, 0.75)], 0.5),
         search=lambda request: results({}, query=request.q),
         recognise=lambda *_: recognised(),
         explain=lambda *_: explanation(),
