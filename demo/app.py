@@ -34,6 +34,7 @@ from demo.tabs import library as library_tab  # noqa: E402
 from demo.tabs import marks as marks_tab  # noqa: E402
 from demo.tabs import recognise as recognise_tab  # noqa: E402
 from demo.tabs import search as search_tab  # noqa: E402
+from demo.tabs import side_by_side as both_tab  # noqa: E402
 from stan.common.hosts import is_loopback  # noqa: E402
 from stan.common.jobs import Job  # noqa: E402
 from stan.library.places import distinct  # noqa: E402
@@ -63,6 +64,9 @@ def build(calls: Calls) -> gr.Blocks:
                 collections_tab.tab(calls, library, form.chosen, collected)
             with gr.Tab("Marks"):
                 marks_tab.tab(calls, library)
+            if len(calls.libraries) > 1:
+                with gr.Tab("Side by side"):
+                    both_tab.tab(calls)
             with gr.Tab("Recognise"):
                 recognised = recognise_tab.tab(calls, library)
             with gr.Tab("Look inside"):

@@ -413,6 +413,41 @@ def test_chosen_moments_are_collected_and_cut(address, open_page, tmp_path, widt
     page.get_by_text("Nothing is chosen yet").wait_for()
 
 
+# ---- side by side
+
+
+@pytest.fixture(scope="module")
+def two_libraries(folder, library):
+    torch.manual_seed(1)
+    other = Library(folder / "other", build(ModelConfig(pretrained="random"), frames=4))
+    other.add(folder / "videos" / "trips")
+    calls = Backend({"mine": lambda: library, "other": lambda: other}, folder / "library" / "proxies").calls()
+    page = app.build(calls)
+    _, local, _ = page.launch(**app.settings(calls), prevent_thread_lock=True, quiet=True)
+    yield local
+    page.close()
+
+
+@pytest.mark.parametrize("width", [1280, 400])
+def test_two_models_answer_side_by_side(two_libraries, open_page, width):
+    page = ready(open_page(two_libraries, width))
+    go_to(page, "Side by side")
+    page.get_by_label("What should both find?").fill("a <b>red</b> square")
+    page.get_by_label("What should both find?").press("Enter")
+    page.locator("#both li").nth(3).wait_for()
+    assert page.locator("#both section").evaluate_all(
+        "all => all.map(s => s.querySelectorAll('li').length)"
+    ) == [3, 1]
+    assert page.locator("#both .alone").count() == 2
+    assert page.locator("#both-status").inner_text().startswith("1 of the first 8 found by both")
+    assert fits(page)
+    page.get_by_label("Right").click()
+    page.get_by_role("option", name="mine").click()
+    page.get_by_role("button", name="Compare").click()
+    page.locator("#both li").nth(5).wait_for()
+    assert page.locator("#both .alone").count() == 0
+
+
 # ---- recognise
 
 

@@ -24,7 +24,7 @@ from demo.components.video_map import DRAWN
 from demo.service.calls import LibraryState
 from demo.service.search_request import SearchRequest
 from demo.tabs import attention as attention_tab
-from demo.tabs import explanation, frame_order, inside, recognise, search, video_map
+from demo.tabs import explanation, frame_order, inside, recognise, search, side_by_side, video_map
 from demo.tabs import library as library_tab
 from stan.common.jobs import Job
 from stan.data.video import decoding
@@ -238,6 +238,33 @@ def test_a_large_library_has_some_of_its_points_drawn():
 def test_without_a_map_the_reason_is_said():
     told = video_map.show(calls(map=refuse), "mine")
     assert "no such thing" in told and "<svg" not in told and "<img" not in told
+
+
+# ---- side by side
+
+
+def test_what_only_one_library_finds_stands_out():
+    found = {
+        "left": results({}, {"id": OTHER, "name": HOSTILE}),
+        "right": results({"id": "2" * 16}, {}, no_match=True),
+    }
+    asked = []
+    page = calls(search=lambda request: asked.append(request) or found[request.library])
+    said, drawn = side_by_side.show(page, "a cat", "left", "right")
+    assert asked == [SearchRequest(name, "a cat", top=side_by_side.TOP) for name in ("left", "right")]
+    assert "1 of the first 8" in said and drawn.count('class="alone"') == 2
+    left, right = drawn.split("</section>")[:2]
+    assert "rank 2 in <bdi>right</bdi>" in left and "not among the first 8 in <bdi>right</bdi>" in left
+    assert "rank 1 in <bdi>left</bdi>" in right and "No good match" in right and "No good match" not in left
+    assert "<img src=x" not in drawn and "&lt;img" in left
+
+
+@pytest.mark.parametrize(
+    ("query", "says"), [(" ", "query is empty"), ("a" * 501, "500 characters"), ("a", "no such")]
+)
+def test_without_two_answers_the_reason_is_said(query, says):
+    said, drawn = side_by_side.show(calls(search=refuse), query, "mine", "other")
+    assert says in said and drawn == "" and "<img" not in said
 
 
 # ---- recognise

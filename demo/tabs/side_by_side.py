@@ -1,0 +1,86 @@
+"""A query and two libraries, each with its model, in; the results of both beside each other out."""
+
+from __future__ import annotations
+
+import html
+from typing import TYPE_CHECKING, Any
+
+import gradio as gr
+
+from demo.components.page import MODEL, failure, message, took
+from demo.service.calls import Calls
+from demo.service.search_request import LONGEST_QUERY, SearchRequest
+
+if TYPE_CHECKING:
+    from stan.library import Results
+
+TOP = 8
+"""Number of results of each library."""
+EMPTY = message(
+    "Two libraries of the same videos, indexed by two models, answer one query: what one finds and the other does not "
+    "stands out."
+)
+ASK = message("The query is empty: describe what should be seen, in a few words.", "warn")
+
+
+def tab(calls: Calls) -> None:
+    """Add the tab's components. The page needs two libraries or more."""
+    first, second, *_ = calls.libraries
+    with gr.Row():
+        query = gr.Textbox(
+            label="What should both find?",
+            placeholder="a red circle moves up",
+            max_length=LONGEST_QUERY,
+            scale=3,
+            min_width=220,
+        )
+        left = gr.Dropdown(calls.libraries, value=first, label="Left", min_width=130)
+        right = gr.Dropdown(calls.libraries, value=second, label="Right", min_width=130)
+        button = gr.Button("Compare", variant="primary", min_width=130, elem_classes="go")
+    status = gr.HTML(EMPTY, elem_id="both-status")
+    both = gr.HTML("", elem_id="both")
+    for trigger in (button.click, query.submit):
+        trigger(
+            lambda *asked: show(calls, *asked),
+            [query, left, right],
+            [status, both],
+            api_name=False,
+            show_progress_on=status,
+            **MODEL,
+        )
+
+
+def show(calls: Calls, query: str, left: str, right: str) -> list[str]:
+    """Return a line and the results of both libraries; an error that the user can fix replaces the line."""
+    if not query.strip():
+        return [ASK, ""]
+    names = (left, right)
+    try:
+        found = [calls.search(SearchRequest.of({"library": name, "q": query, "top": TOP})) for name in names]
+    except ValueError as error:
+        return [failure(error), ""]
+    ranks = [{result["id"]: rank for rank, result in enumerate(one, 1)} for one in found]
+    shared = len(ranks[0].keys() & ranks[1].keys())
+    told = message(f"{shared} of the first {TOP} found by both, for <b>{html.escape(query)}</b>", "done")
+    columns = (_column(*one) for one in zip(names, found, reversed(names), reversed(ranks), strict=True))
+    return [told, f'<div class="both">{"".join(columns)}</div>']
+
+
+def _column(name: str, found: Results, other: str, ranks: dict[str, int]) -> str:
+    rows = "".join(_row(rank, result, other, ranks.get(result["id"])) for rank, result in enumerate(found, 1))
+    no_match = "<p class='facts'><b>No good match</b>: these are the nearest.</p>" if found.no_match else ""
+    return (
+        f'<section aria-label="{html.escape(name)}"><h3><bdi>{html.escape(name)}</bdi></h3>{no_match}'
+        f'<ol class="moments">{rows}</ol><p class="facts">{took(found.ms)}</p></section>'
+    )
+
+
+def _row(rank: int, result: dict[str, Any], other: str, rank_there: int | None) -> str:
+    there = f"rank {rank_there}" if rank_there else f"not among the first {TOP}"
+    return (
+        f'<li class="{"" if rank_there else "alone"}"><div class="picture">'
+        f'<img loading="lazy" src="media/{html.escape(result["id"])}.webp" alt=""></div>'
+        f'<div class="what">{rank}. <bdi>{html.escape(result["name"])}</bdi><br>'
+        f"{result['start']:.1f}–{result['end']:.1f}&nbsp;s, score {result['score']:.3f}<br>"
+        f"{there} in <bdi>{html.escape(other)}</bdi></div></li>"
+    )
