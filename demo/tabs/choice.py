@@ -46,7 +46,9 @@ def judge(calls: Calls, request: SearchRequest, chosen: Chosen, clicked: dict[st
     try:
         right = clicked.get("right")
         moment = _moment(calls, request, clicked)
-        calls.kept.mark(request.library, request.q, moment, right if isinstance(right, bool) else None)
+        calls.kept.mark(
+            _library(calls, request), request.q, moment, right if isinstance(right, bool) else None
+        )
     except ValueError as error:
         return [gr.skip(), failure(error)]
     return shown(calls, request, chosen)
@@ -58,7 +60,8 @@ def toggle(calls: Calls, request: SearchRequest, chosen: Chosen, clicked: dict[s
         moment = _moment(calls, request, clicked)
     except ValueError as error:
         return [gr.skip(), failure(error)]
-    before = chosen.get(request.library, ())
+    library = _library(calls, request)
+    before = chosen.get(library, ())
     apart = tuple(one for one in before if not one.meets(moment.id, moment.start, moment.end))
     now = apart if len(apart) < len(before) else (*before, moment)
     if len(now) > MOST_MOMENTS:
@@ -66,14 +69,15 @@ def toggle(calls: Calls, request: SearchRequest, chosen: Chosen, clicked: dict[s
             gr.skip(),
             message(f"{MOST_MOMENTS} moments are chosen: keep them in a collection first.", "warn"),
         ]
-    return [{**chosen, request.library: now}, gr.skip()]
+    return [{**chosen, library: now}, gr.skip()]
 
 
 def shown(calls: Calls, request: SearchRequest, chosen: Chosen) -> list[Any]:
     """Return the updates that show what is marked for the query and what is chosen."""
-    here = chosen.get(request.library, ())
+    library = _library(calls, request)
+    here = chosen.get(library, ())
     try:
-        marks = calls.kept.marks(request.library, request.q) if request.q else []
+        marks = calls.kept.marks(library, request.q) if request.q else []
     except ValueError as error:
         return [gr.skip(), failure(error)]
     held = {"marks": [asdict(mark) for mark in marks], "chosen": [asdict(moment) for moment in here]}
@@ -93,4 +97,9 @@ def _moment(calls: Calls, request: SearchRequest, clicked: dict[str, Any]) -> Mo
         start, end = float(clicked["start"]), float(clicked["end"])
     except (KeyError, TypeError, ValueError):
         raise ValueError("that is no moment: search again") from None
-    return calls.kept.moment(request.library, str(clicked.get("id")), start, end)
+    return calls.kept.moment(_library(calls, request), str(clicked.get("id")), start, end)
+
+
+def _library(calls: Calls, request: SearchRequest) -> str:
+    """Return the library of a request, whose address may leave it out."""
+    return request.library or calls.libraries[0]

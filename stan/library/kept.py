@@ -6,6 +6,7 @@ The list is a JSON file beside the library's table, never in it: indexing leaves
 from __future__ import annotations
 
 import json
+import math
 import os
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
@@ -37,7 +38,10 @@ class Moment:
     @classmethod
     def of(cls, told: Any) -> Moment:
         """Return the moment that a JSON object tells. Raises TypeError, KeyError or ValueError if it tells none."""
-        return cls(str(told["id"]), str(told["name"]), float(told["start"]), float(told["end"]))
+        start, end = float(told["start"]), float(told["end"])
+        if not 0 <= start <= end < math.inf:
+            raise ValueError(f"no moment lies from {start} to {end} seconds")
+        return cls(str(told["id"]), str(told["name"]), start, end)
 
     def meets(self, id: str, start: float, end: float) -> bool:
         """Return whether this moment and another one of a video share any time."""

@@ -5,72 +5,19 @@ from __future__ import annotations
 import csv
 import json
 import shutil
-import threading
 from contextlib import suppress
 from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
-from zipfile import ZipFile
 
 import pytest
-import torch
 
-from demo import app
-from demo.service.backend import Backend
-from stan.config import ModelConfig
-from stan.library import Library
-from stan.models.dual_encoder import build
 from tests.support.crowd import crowd
+from tests.support.demo_page import NAMES, fits, go_to, ready, search, wait_for_strips
 from tests.support.small_clips import write_clip
 from tests.support.visitor import Visitor
 
 pytestmark = pytest.mark.browser
-NAMES = ["blue.mp4", "it's <i>green</i> {{value}}${1}.mp4".replace("/", "∕"), "trips/red.mp4"]
-COLOURS = [(30, 30, 220), (30, 220, 30), (220, 30, 30)]
 TABS = ("Search", "Collections", "Marks", "Recognise", "Look inside", "Library", "Does time matter?")
-
-
-@pytest.fixture(scope="module")
-def folder(tmp_path_factory):
-    root = tmp_path_factory.mktemp("demo")
-    (root / "videos" / "trips").mkdir(parents=True)
-    (root / "more").mkdir()
-    for name, colour in zip(NAMES, COLOURS, strict=True):
-        write_clip(root / "videos" / name, colour)
-    return root
-
-
-@pytest.fixture(scope="module")
-def library(folder):
-    torch.manual_seed(0)
-    library = Library(folder / "library", build(ModelConfig(pretrained="random"), frames=4))
-    library.add(folder / "videos")
-    return library
-
-
-@pytest.fixture(scope="module")
-def address(folder, library):
-    engine = Backend({"mine": lambda: library}, folder / "library" / "proxies", [folder / "more"])
-    calls = engine.calls()
-    page = app.build(calls)
-    _, local, _ = page.launch(**app.settings(calls), prevent_thread_lock=True, quiet=True)
-    yield local
-    page.close()
-
-
-def ready(page):
-    """The page once it shows what the library holds; patient: browser, server and model share few cores."""
-    page.set_default_timeout(120_000)
-    page.get_by_text("in the library").first.wait_for()
-    return page
-
-
-def go_to(page, name: str) -> None:
-    """Opens a tab, from the menu of those that a narrow page has no room for if need be."""
-    tab = page.get_by_role("tab", name=name, exact=True)
-    if not tab.count():
-        page.locator(".overflow-menu > button:visible").click()
-        tab = page.locator(".overflow-dropdown button", has_text=name)
-    tab.click()
 
 
 def upload(page, file: Path) -> None:
@@ -83,23 +30,6 @@ def upload(page, file: Path) -> None:
             page.get_by_text(file.name).wait_for(timeout=1000 * seconds)
             return
     raise AssertionError(f"{file.name} was handed over three times, and the page does not show it")
-
-
-def search(page, words: str) -> None:
-    page.get_by_label("What should be seen?").fill(words)
-    page.get_by_label("What should be seen?").press("Enter")
-    page.locator("#search-status b", has_text=words).wait_for()
-    page.locator("#cards .card").first.wait_for()
-
-
-def fits(page) -> bool:
-    return page.evaluate("document.documentElement.scrollWidth <= document.documentElement.clientWidth")
-
-
-def wait_for_strips(page) -> None:
-    page.locator("#cards").scroll_into_view_if_needed()
-    page.evaluate("document.querySelectorAll('img.strip').forEach(i => i.loading = 'eager')")
-    page.wait_for_function("[...document.querySelectorAll('img.strip')].every(i => i.naturalWidth > 0)")
 
 
 def plays_at(page, seconds: float) -> None:
@@ -128,40 +58,6 @@ def test_search(address, open_page, width):
     assert page.locator(".card .curve .best").count() == 3
     assert all(name in page.locator(".times").inner_text() for name in ("encode", "search", "render"))
     assert fits(page)
-
-
-def test_words_are_searched_for_as_they_are_typed(address, open_page):
-    page = ready(open_page(address))
-    page.get_by_label("What should be seen?").press_sequentially("a red square", delay=20)
-    page.locator("#search-status b", has_text="a red square").wait_for()
-    page.get_by_label("What should be seen?").press_sequentially(" -", delay=20)
-    page.wait_for_timeout(600)
-    assert page.locator("#search-status b", has_text="a red square").count() == 1
-    assert page.locator("#search-status [role=alert]").count() == 0
-
-
-def test_a_search_that_waits_is_cancelled_when_typing_goes_on(address, open_page, library, monkeypatch):
-    page = ready(open_page(address))
-    run, entered, go = [], threading.Event(), threading.Event()
-    whole = library.search
-
-    def slow(query, *arguments, **options):
-        run.append(query)
-        entered.set()
-        go.wait(60)
-        return whole(query, *arguments, **options)
-
-    monkeypatch.setattr(library, "search", slow)
-    field = page.get_by_label("What should be seen?")
-    field.fill("first")
-    assert entered.wait(60)
-    with page.expect_request(lambda request: "queue/join" in request.url):
-        field.fill("second")
-    with page.expect_request(lambda request: "queue/join" in request.url):
-        field.fill("third")
-    go.set()
-    page.locator("#search-status b", has_text="third").wait_for()
-    assert run == ["first", "third"]
 
 
 def test_an_empty_query_is_answered(address, open_page):
@@ -277,66 +173,6 @@ def test_downloads_hold_what_is_shown(address, open_page, tmp_path):
     assert "video" not in document["results"][0] and document["query"] == "a red square"
 
 
-def test_filters_that_leave_nothing_say_what_to_do(address, open_page):
-    page = ready(open_page(address))
-    search(page, "a red square")
-    page.get_by_role("button", name="Filters").click()
-    page.get_by_label("At least (seconds)").fill("100")
-    page.get_by_text("No video passes the filters").wait_for()
-    assert page.locator(".card").count() == 0
-
-
-def test_more_results_are_loaded_on_demand(address, open_page):
-    page = open_page(f"{address}?q=a+red+square&top=1")
-    page.locator(".card").first.wait_for()
-    assert page.locator(".card").count() == 1
-    page.get_by_role("button", name="More results").click()
-    page.wait_for_function("document.querySelectorAll('.card').length === 3")
-    assert page.get_by_role("button", name="More results").count() == 0
-    assert page.get_by_label("number input for Results").input_value() == "13" and "top=13" in page.url
-
-
-@pytest.mark.parametrize("width", [1280, 400])
-def test_a_filter_is_a_chip_that_can_be_removed(address, open_page, width):
-    page = open_page(f"{address}?q=a+red+square&shortest=100&folder=videos%2Ftrips", width)
-    page.get_by_text("No video passes the filters").wait_for()
-    page.get_by_role("button", name="Remove the filter: 100 s or longer").click()
-    page.locator(".card").first.wait_for()
-    assert page.locator(".card h3 bdi").all_inner_texts() == ["trips/red.mp4"]
-    page.get_by_role("button", name="Remove the filter: in videos/trips").click()
-    page.wait_for_function("document.querySelectorAll('.card').length === 3")
-    assert "folder" not in page.url and fits(page)
-    page.get_by_role("button", name="Filters").click()
-    assert page.get_by_label("At least (seconds)").input_value() == ""
-
-
-@pytest.mark.parametrize("width", [1280, 400])
-def test_a_rectangle_on_the_map_narrows_the_search(address, open_page, width):
-    page = ready(open_page(address, width))
-    search(page, "a red square")
-    page.get_by_role("button", name="Map of the library").click()
-    page.locator("#map circle").nth(2).wait_for()
-    spots = page.locator("#map circle").evaluate_all(
-        "all => all.map(c => [c.cx, c.cy].map(a => a.baseVal.value))"
-    )
-    ground = page.locator("#map svg")
-    ground.scroll_into_view_if_needed()
-    box = ground.bounding_box()
-    x, y = (box[side] + spots[0][axis] / 100 * box["width"] for axis, side in enumerate("xy"))
-    assert min(abs(a[0] - spots[0][0]) + abs(a[1] - spots[0][1]) for a in spots[1:]) > 20
-    page.mouse.move(x - 15, y - 15)
-    page.mouse.down()
-    page.mouse.move(x + 15, y + 15, steps=3)
-    page.mouse.up()
-    page.get_by_role("button", name="Remove the filter: in a part of the map").wait_for()
-    name = page.locator("#map circle title").first.evaluate("title => title.textContent")
-    assert page.locator(".card h3 bdi").all_inner_texts() == [name] and "region=" in page.url
-    assert fits(page)
-    page.get_by_role("button", name="Remove the filter").click()
-    page.wait_for_function("document.querySelectorAll('.card').length === 3")
-    page.wait_for_function("document.querySelector('#map .brush').width.baseVal.value === 100")
-
-
 def test_a_video_that_is_gone_says_so_in_its_card(address, chromium, folder):
     gone = folder / "videos" / NAMES[0]
     kept = gone.rename(folder / "kept.mp4")
@@ -350,102 +186,6 @@ def test_a_video_that_is_gone_says_so_in_its_card(address, chromium, folder):
     finally:
         page.close()
         kept.rename(gone)
-
-
-# ---- marks
-
-
-@pytest.mark.parametrize("width", [1280, 400])
-def test_results_are_marked_and_the_marks_measured(address, open_page, folder, width):
-    query = f"a <b>red</b> square at {width}"
-    page = ready(open_page(address, width))
-    search(page, query)
-    page.locator(".verdict[data-right=true]").nth(1).click()
-    page.locator(".verdict[data-right=false]").nth(0).click()
-    page.get_by_text("1 right, 1 wrong").wait_for()
-    pressed = page.locator(".verdict[aria-pressed=true]").evaluate_all("all => all.map(b => b.dataset.right)")
-    assert pressed == ["false", "true"]
-    page.locator(".verdict[data-right=false]").nth(0).click()
-    page.get_by_text("1 right, 0 wrong").wait_for()
-    page.reload()
-    search(ready(page), query)
-    page.locator(".verdict[aria-pressed=true]").wait_for()
-    assert fits(page)
-    go_to(page, "Marks")
-    page.get_by_role("button", name="Measure", exact=True).locator("visible=true").click()
-    page.locator("#recall .bar").nth(2).wait_for()
-    rows = page.locator("#recall tbody tr").all_inner_texts()
-    assert f"{query}\t2" in rows
-    assert fits(page)
-
-
-# ---- collections
-
-
-@pytest.mark.parametrize("width", [1280, 400])
-def test_chosen_moments_are_collected_and_cut(address, open_page, tmp_path, width):
-    page = ready(open_page(address, width))
-    search(page, "a red square")
-    for place in range(3):
-        page.locator(".choose").nth(place).click()
-    page.get_by_text("chosen: 3").wait_for()
-    page.locator(".choose").nth(1).click()
-    page.get_by_text("chosen: 2").wait_for()
-    pressed = page.locator(".choose").evaluate_all("all => all.map(b => b.ariaPressed)")
-    assert pressed == ["true", "false", "true"]
-    go_to(page, "Collections")
-    page.locator("#moments li").nth(1).wait_for()
-    page.get_by_label("Add what is shown to a collection").fill(f"<i>best</i> at {width}")
-    page.get_by_role("button", name="Add", exact=True).click()
-    page.wait_for_function(
-        "name => document.querySelector('#collection input').value === name", arg=f"<i>best</i> at {width}"
-    )
-    page.get_by_role("button", name="Cut clips").click()
-    with page.expect_download() as coming:
-        page.get_by_role("link", name="Download 2 clips").click()
-    coming.value.save_as(tmp_path / "clips.zip")
-    with ZipFile(tmp_path / "clips.zip") as clips:
-        assert len(clips.namelist()) == 2 and clips.testzip() is None
-    page.get_by_role("button", name="Take out").first.click()
-    page.wait_for_function("document.querySelectorAll('#moments li').length === 1")
-    assert fits(page)
-    page.get_by_role("button", name="Remove", exact=True).click()
-    page.get_by_text("Nothing is chosen yet").wait_for()
-
-
-# ---- side by side
-
-
-@pytest.fixture(scope="module")
-def two_libraries(folder, library):
-    torch.manual_seed(1)
-    other = Library(folder / "other", build(ModelConfig(pretrained="random"), frames=4))
-    other.add(folder / "videos" / "trips")
-    calls = Backend({"mine": lambda: library, "other": lambda: other}, folder / "library" / "proxies").calls()
-    page = app.build(calls)
-    _, local, _ = page.launch(**app.settings(calls), prevent_thread_lock=True, quiet=True)
-    yield local
-    page.close()
-
-
-@pytest.mark.parametrize("width", [1280, 400])
-def test_two_models_answer_side_by_side(two_libraries, open_page, width):
-    page = ready(open_page(two_libraries, width))
-    go_to(page, "Side by side")
-    page.get_by_label("What should both find?").fill("a <b>red</b> square")
-    page.get_by_label("What should both find?").press("Enter")
-    page.locator("#both li").nth(3).wait_for()
-    assert page.locator("#both section").evaluate_all(
-        "all => all.map(s => s.querySelectorAll('li').length)"
-    ) == [3, 1]
-    assert page.locator("#both .alone").count() == 2
-    assert page.locator("#both-status").inner_text().startswith("1 of the first 8 found by both")
-    assert fits(page)
-    page.get_by_label("Right").click()
-    page.get_by_role("option", name="mine").click()
-    page.get_by_role("button", name="Compare").click()
-    page.locator("#both li").nth(5).wait_for()
-    assert page.locator("#both .alone").count() == 0
 
 
 # ---- recognise

@@ -170,6 +170,14 @@ def test_a_click_chooses_and_another_one_takes_back():
     assert choice.toggle(calls(), ASKED, chosen, CLICKED)[0] == {"other": (MOMENT,), "mine": ()}
 
 
+def test_an_address_may_leave_the_library_out():
+    told = []
+    page = calls(kept=kept(mark=lambda *mark: told.append(mark)))
+    choice.judge(page, SearchRequest(q="a cat"), {}, {**CLICKED, "right": True})
+    assert told == [("mine", "a cat", MOMENT, True)]
+    assert choice.toggle(page, SearchRequest(like=OTHER), {}, CLICKED)[0] == {"mine": (MOMENT,)}
+
+
 def test_a_choice_has_a_limit(monkeypatch):
     monkeypatch.setattr(choice, "MOST_MOMENTS", 1)
     before = {"mine": (Moment(OTHER, "b.mp4", 1.0, 2.0),)}

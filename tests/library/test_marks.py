@@ -78,6 +78,15 @@ def test_a_damaged_file_is_named_and_left_as_it_is(tmp_path, content):
     assert file.read_bytes() == content.encode("latin-1")
 
 
+@pytest.mark.parametrize("start", ["NaN", "-1", "3", "Infinity", "null", '"x"'])
+def test_a_mark_of_no_moment_is_damage(tmp_path, start):
+    Marks(tmp_path).set("q", moment(), True)
+    file = tmp_path / "marks.json"
+    file.write_text(file.read_text().replace('"start": 1.0', f'"start": {start}'))
+    with pytest.raises(ValueError, match="damaged"):
+        Marks(tmp_path).all()
+
+
 def test_a_mark_that_is_neither_right_nor_wrong_is_damage(tmp_path):
     Marks(tmp_path).set("q", moment(), True)
     file = tmp_path / "marks.json"

@@ -1,0 +1,39 @@
+"""The demo's page in a browser in; the page once it is ready, searched or at another tab, out."""
+
+from __future__ import annotations
+
+NAMES = ["blue.mp4", "it's <i>green</i> {{value}}${1}.mp4".replace("/", "∕"), "trips/red.mp4"]
+"""The small library's videos; one is named to be mistaken for HTML or a template."""
+
+
+def ready(page):
+    """The page once it shows what the library holds; patient: browser, server and model share few cores."""
+    page.set_default_timeout(120_000)
+    page.get_by_text("in the library").first.wait_for()
+    return page
+
+
+def go_to(page, name: str) -> None:
+    """Opens a tab, from the menu of those that a narrow page has no room for if need be."""
+    tab = page.get_by_role("tab", name=name, exact=True)
+    if not tab.count():
+        page.locator(".overflow-menu > button:visible").click()
+        tab = page.locator(".overflow-dropdown button", has_text=name)
+    tab.click()
+
+
+def search(page, words: str) -> None:
+    page.get_by_label("What should be seen?").fill(words)
+    page.get_by_label("What should be seen?").press("Enter")
+    page.locator("#search-status b", has_text=words).wait_for()
+    page.locator("#cards .card").first.wait_for()
+
+
+def fits(page) -> bool:
+    return page.evaluate("document.documentElement.scrollWidth <= document.documentElement.clientWidth")
+
+
+def wait_for_strips(page) -> None:
+    page.locator("#cards").scroll_into_view_if_needed()
+    page.evaluate("document.querySelectorAll('img.strip').forEach(i => i.loading = 'eager')")
+    page.wait_for_function("[...document.querySelectorAll('img.strip')].every(i => i.naturalWidth > 0)")
