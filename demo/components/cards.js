@@ -55,7 +55,7 @@ element.addEventListener('click', (event) => {
   } else if (event.target.closest('.play, .strip')) play(card, Number(card.dataset.start))
 })
 
-// What is marked and chosen, as the server last told: moments meet where they share time.
+// What is marked and chosen, as the server last told; it tells of which search. Moments meet where they share time.
 const pressed = (button) => button.getAttribute('aria-pressed') === 'true'
 
 function meets({id, start, end}, card) {
@@ -64,8 +64,9 @@ function meets({id, start, end}, card) {
 }
 
 function press() {
+  const told = props.held.address === element.querySelector('[data-address]')?.dataset.address ? props.held.marks : []
   for (const card of cards()) {
-    const marks = props.held.marks.filter((mark) => meets(mark, card))
+    const marks = told.filter((mark) => meets(mark, card))
     for (const button of card.querySelectorAll('.verdict'))
       button.setAttribute('aria-pressed', marks.some(({right}) => String(right) === button.dataset.right))
     card.querySelector('.choose').setAttribute('aria-pressed', props.held.chosen.some((moment) => meets(moment, card)))

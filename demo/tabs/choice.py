@@ -15,7 +15,7 @@ from stan.library.kept import Moment
 
 Chosen = dict[str, tuple[Moment, ...]]
 """The moments that a visitor chose, by library."""
-NOTHING: dict[str, Any] = {"marks": [], "chosen": []}
+NOTHING: dict[str, Any] = {"address": "", "marks": [], "chosen": []}
 """What the cards show while nothing is marked or chosen."""
 
 
@@ -80,7 +80,11 @@ def shown(calls: Calls, request: SearchRequest, chosen: Chosen) -> list[Any]:
         marks = calls.kept.marks(library, request.q) if request.q else []
     except ValueError as error:
         return [gr.skip(), failure(error)]
-    held = {"marks": [asdict(mark) for mark in marks], "chosen": [asdict(moment) for moment in here]}
+    held = {
+        "address": request.address,
+        "marks": [asdict(mark) for mark in marks],
+        "chosen": [asdict(moment) for moment in here],
+    }
     right = sum(mark.right for mark in marks)
     told = (
         [f"marked for this query: {right} right, {len(marks) - right} wrong (tab <b>Marks</b>)"]

@@ -110,11 +110,10 @@ def tab(calls: Calls, library: gr.components.Component) -> Form:
 def _answering(
     calls: Calls, library: gr.components.Component, form: Form, button: gr.Button, map_drawn: gr.HTML
 ) -> None:
-    """Connect the events that search.
+    """Connect the events that search for something else.
 
     Enter and the button run a new search, and so do words that are being typed, whenever the typing rests; what is
-    typed meanwhile cancels the search that waits. A card's "more like this" searches by that video; any other input,
-    a filter's chip and the button for more results run the last search again with its new value.
+    typed meanwhile cancels the search that waits. A card's "more like this" searches by that video.
     """
     names, inputs = ["library", *form.inputs], [library, *form.inputs.values()]
     status, found = form.outputs
@@ -128,13 +127,7 @@ def _answering(
             return [gr.skip()] * 3
         return as_typed(calls, before, dict(zip(names, values, strict=True)))
 
-    def again(before: SearchRequest, *values: Any) -> list[Any]:
-        kept = {name: getattr(before, name) for name in ("q", "like", "start", "end")}
-        if not before.asks:
-            return [gr.skip()] * 3
-        return _answer(calls, {**dict(zip(names, values, strict=True)), **kept})
-
-    def similar(before: SearchRequest, event: gr.EventData, *values: Any) -> list[Any]:
+    def similar(event: gr.EventData, *values: Any) -> list[Any]:
         # `SearchRequest.of` checks every value from the browser, as it does for an address.
         like = {
             "like": event._data.get("id"),
@@ -143,38 +136,48 @@ def _answering(
         }
         return _answer(calls, {**dict(zip(names, values, strict=True)), **like, "q": ""})
 
-    def more(before: SearchRequest) -> list[Any]:
-        return more_of(calls, before)
+    asking = {"api_name": False, "show_progress_on": status, **MODEL}
+    for trigger in (form.inputs["q"].submit, button.click):
+        trigger(new, inputs, outputs, **asking)
+    outdated = gr.State(0)
+    every = {"api_name": False, "show_progress": "hidden", "trigger_mode": "multiple"}
+    found.outdated(_typings, None, outdated, **every, concurrency_limit=None)
+    found.typed(typed, [outdated, form.asked, *inputs], outputs, **every, **MODEL)
+    found.similar(similar, inputs, outputs, **asking)
+    _answering_again(calls, library, form, map_drawn)
 
-    def dropped(before: SearchRequest, event: gr.EventData) -> list[Any]:
-        return without_filter(calls, before, str(event._data.get("field")))
+
+def _answering_again(calls: Calls, library: gr.components.Component, form: Form, map_drawn: gr.HTML) -> None:
+    """Connect the events that run the last search again with another value.
+
+    They are all inputs but the query, a filter's chip, a rectangle on the map and the button for more results.
+    """
+    names, inputs = ["library", *form.inputs], [library, *form.inputs.values()]
+    status, found = form.outputs
+    outputs = [form.asked, *form.outputs]
+
+    def again(before: SearchRequest, *values: Any) -> list[Any]:
+        kept = {name: getattr(before, name) for name in ("q", "like", "start", "end")}
+        if not before.asks:
+            return [gr.skip()] * 3
+        return _answer(calls, {**dict(zip(names, values, strict=True)), **kept})
 
     def brushed(before: SearchRequest, event: gr.EventData, *values: Any) -> list[Any]:
         region = str(event._data.get("region"))
         return [*again(before, *values[:-1], region), region]
 
-    query, *others = form.inputs.values()
+    def dropped(before: SearchRequest, event: gr.EventData) -> list[Any]:
+        return without_filter(calls, before, str(event._data.get("field")))
+
     asking = {"api_name": False, "show_progress_on": status, **MODEL}
-    for trigger in (query.submit, button.click):
-        trigger(new, inputs, outputs, **asking)
-    quietly = {"api_name": False, "show_progress": "hidden"}
-    outdated = gr.State(0)
-    found.outdated(_typings, None, outdated, **quietly, trigger_mode="multiple", concurrency_limit=None)
-    found.typed(typed, [outdated, form.asked, *inputs], outputs, **quietly, trigger_mode="multiple", **MODEL)
-    found.similar(similar, [form.asked, *inputs], outputs, **asking)
-    found.more(more, form.asked, [*outputs, form.inputs["top"]], **asking)
+    changing = {"api_name": False, "show_progress": "hidden", "trigger_mode": "always_last", **MODEL}
+    for name, changed in form.inputs.items():
+        if name not in ("q", "region"):
+            changed.input(again, [form.asked, *inputs], outputs, **changing)
+    found.more(lambda before: more_of(calls, before), form.asked, [*outputs, form.inputs["top"]], **asking)
     map_drawn.brushed(brushed, [form.asked, *inputs], [*outputs, form.inputs["region"]], **asking)
     narrowing = [form.inputs[name] for name in FILTERS]
     found.dropped(dropped, form.asked, [*outputs, *narrowing], **asking, trigger_mode="multiple")
-    for changed in others:
-        changed.input(
-            again,
-            [form.asked, *inputs],
-            outputs,
-            **quietly,
-            trigger_mode="always_last",
-            **MODEL,
-        )
 
 
 def _typings(event: gr.EventData) -> int:

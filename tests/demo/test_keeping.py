@@ -161,7 +161,7 @@ def test_the_cards_are_told_what_is_marked_and_chosen():
 
 def test_a_search_by_example_shows_no_marks():
     updated, told = choice.shown(calls(kept=kept(marks=refuse)), SearchRequest("mine", like=ID), {})
-    assert updated.props["held"] == choice.NOTHING and told == ""
+    assert updated.props["held"] == {**choice.NOTHING, "address": f"?library=mine&like={ID}"} and told == ""
 
 
 def test_a_click_chooses_and_another_one_takes_back():
