@@ -313,7 +313,9 @@ DOCUMENTS: dict[str, Schema] = {
         rows=_list(_object(map=TEXT, is_explanation=TRUTH, deletion=NUMBER, insertion=NUMBER, better=NUMBER)),
     ),
     "pretrain": _object(unseen_stills=ANY, probes=ANY),
-    "export": _with(_object(run=TEXT, out=TEXT, bytes=WHOLE), calibration=ANY),
+    "export": _with(
+        _object(run=TEXT, out=TEXT, bytes=WHOLE), calibration=ANY, opset=WHOLE, parity=_by_name(NUMBER)
+    ),
     "push": _object(run=TEXT, model=TEXT, commit=TEXT),
     "convert": _object(source=TEXT, target=TEXT, sha256=TEXT, parameters=WHOLE),
     **{

@@ -41,8 +41,19 @@ def pretrain(
 
 
 def export(
-    run: Annotated[Path, typer.Argument(help="Folder of a finished run, or a checkpoint.")],
-    out: Annotated[Path, typer.Option(help="The checkpoint to write (safetensors, half precision).")],
+    run: Annotated[
+        str, typer.Argument(help="Folder of a finished run, or a checkpoint; with --onnx, any model's name.")
+    ],
+    out: Annotated[
+        Path | None, typer.Option(help="The checkpoint to write (safetensors, half precision).")
+    ] = None,
+    onnx: Annotated[
+        Path | None,
+        typer.Option(help="A new folder for the encoders as ONNX files, with all that using them takes."),
+    ] = None,
+    pt2: Annotated[
+        bool, typer.Option("--pt2", help="With --onnx: also the programs of torch.export that they are made of.")
+    ] = False,
     calibrate: Annotated[
         bool,
         typer.Option(
@@ -53,7 +64,20 @@ def export(
     worlds: Worlds = WORLDS,
     as_json: Json = False,
 ) -> None:
-    """Write a run's weights as one small file that every command and `stan.load_model` reads."""
+    """Write a run's weights as one small file that every command and `stan.load_model` reads, or a model as ONNX."""
+    if (out is None) == (onnx is None):
+        raise ValueError("say what to write: either the weights (--out FILE) or ONNX files (--onnx FOLDER)")
+    if onnx is not None:
+        if calibrate:
+            raise ValueError("--calibrate goes with --out: calibrate the weights first, then export that file")
+        emit(_as_onnx(run, onnx, pt2), as_json, lines)
+        return
+    if pt2:
+        raise ValueError("--pt2 goes with --onnx FOLDER")
+    emit(_as_weights(run, out, calibrate, worlds), as_json, lines)
+
+
+def _as_weights(run: str, out: Path, calibrate: bool, worlds: Path) -> dict[str, Any]:
     from stan.models.factory import export as write
     from stan.results.calibrate import calibrate as fit
 
@@ -61,7 +85,17 @@ def export(
         fitted = fit(run, worlds) if calibrate else None
     write(run, out, fitted["temperature"] if fitted else None)
     document = {"run": run, "out": out, "bytes": out.stat().st_size}
-    emit(document | ({"calibration": fitted} if fitted else {}), as_json, lines)
+    return document | ({"calibration": fitted} if fitted else {})
+
+
+def _as_onnx(run: str, folder: Path, pt2: bool) -> dict[str, Any]:
+    from stan.models.factory import load_model
+    from stan.models.onnx_files import write
+
+    with quiet():
+        told = write(run, load_model(run), folder, pt2)
+    size = sum(file.stat().st_size for file in folder.iterdir())
+    return {"run": run, "out": folder, "bytes": size, **{key: told[key] for key in ("opset", "parity")}}
 
 
 def push(

@@ -1,12 +1,14 @@
-"""Content in, a file written whole or not at all out; a file in, its settings or the hash of its content out."""
+"""Content in, a file or folder written whole or not at all out; a file in, its settings or its content's hash out."""
 
 from __future__ import annotations
 
 import hashlib
 import json
 import os
+import shutil
 import threading
-from collections.abc import Mapping
+from collections.abc import Generator, Mapping
+from contextlib import contextmanager
 from io import BufferedReader, BytesIO
 from pathlib import Path
 from typing import Any, Literal, Protocol
@@ -25,6 +27,40 @@ def write_bytes(path: Path, content: bytes) -> None:
 def write_json(path: Path, values: Mapping[str, Any]) -> None:
     """Write the values as indented JSON with `write_bytes`."""
     write_bytes(path, (json.dumps(values, indent=1, allow_nan=False) + "\n").encode())
+
+
+@contextmanager
+def new_file(path: Path) -> Generator[Path]:
+    """Yield a path beside `path` to write to; what was written replaces `path` when the context ends without an error.
+
+    Folders on the way are made.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    part = path.with_name(f".{path.name}.{os.getpid()}.part")
+    try:
+        yield part
+        with part.open("rb") as file:
+            os.fsync(file.fileno())
+        os.replace(part, path)
+    finally:
+        part.unlink(missing_ok=True)
+
+
+@contextmanager
+def new_folder(path: Path) -> Generator[Path]:
+    """Yield an empty folder beside `path`, which becomes `path` when the context ends without an error.
+
+    Raises ValueError, before anything is written, if something is there already.
+    """
+    if path.exists():
+        raise ValueError(f"{path} is there already: name a new folder")
+    part = path.with_name(f".{path.name}.{os.getpid()}.part")
+    part.mkdir(parents=True)
+    try:
+        yield part
+        os.rename(part, path)
+    finally:
+        shutil.rmtree(part, ignore_errors=True)
 
 
 def read_settings(path: Path) -> dict[str, Any]:

@@ -51,6 +51,23 @@ def tokenizer_of(text: dict[str, Any] | None, folder: Path | None = None) -> Any
     return tokenizer
 
 
+def described(tokenizer: Any) -> dict[str, Any] | None:
+    """Return what tells a tokenizer to others: its package, name and settings. None for None."""
+    if tokenizer is None:
+        return None
+    if isinstance(tokenizer, HuggingFaceTokenizer):
+        return {"package": "transformers", "name": tokenizer.source, "mode": tokenizer.mode, **tokenizer.options}
+    return {
+        "package": "open_clip",
+        "name": type(tokenizer).__name__,
+        "clean": tokenizer.clean_fn.__name__.removeprefix("_clean_"),
+        "vocabulary": tokenizer.vocab_size,
+        "start": tokenizer.sot_token_id,
+        "end": tokenizer.eot_token_id,
+        "padding": 0,
+    }
+
+
 class HuggingFaceTokenizer:
     """open_clip's `HFTokenizer`, read from a folder or from the hub's local cache when it is first needed.
 

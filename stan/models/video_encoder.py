@@ -77,8 +77,14 @@ class VideoEncoder(nn.Module):
         Raises ValueError for another shape, and for a video without a real frame.
         """
         self._require_video(video, mask)
-        parts = [self._read(self.blocks(piece, real), real) for piece, real in self._pieces(video, mask)]
+        parts = [self.together(piece, real) for piece, real in self._pieces(video, mask)]
         return parts[0] if len(parts) == 1 else joined(parts)
+
+    def together(
+        self, video: Float[Tensor, "B T 3 H W"], mask: Bool[Tensor, "B T"] | None = None
+    ) -> VideoOutput:
+        """Embed videos as `forward` does, but unchecked and all at once: without a mask, a graph can be traced."""
+        return self._read(self.blocks(video, mask), mask)
 
     def from_levels(
         self, levels: Mapping[int, Float[Tensor, "B T S D"]], mask: Bool[Tensor, "B T"] | None = None
@@ -156,7 +162,7 @@ class VideoEncoder(nn.Module):
         frames = self.temporal.after(cls, side, mask, project)
         video = self.temporal.pool(frames, cls, mask, project)
         real = torch.ones(frames.shape[:2], dtype=torch.bool, device=frames.device) if mask is None else mask
-        context = frames.new_zeros(len(frames), 0) if self.read is None else self.read(cls, x, real, project)
+        context = frames.new_zeros(frames.shape[0], 0) if self.read is None else self.read(cls, x, real, project)
         return VideoOutput(frames, video, real, context)
 
     def _require_video(self, video: Tensor, mask: Tensor | None) -> None:

@@ -47,7 +47,7 @@ class Similarity(nn.Module):
         It becomes `VideoOutput.context`, kept for every video of a split: make it small. `project` maps `cls`, which is
         what CLIP pools of a frame.
         """
-        return x.new_zeros(len(x), 0)
+        return x.new_zeros(x.shape[0], 0)
 
     def forward(self, text: TextOutput, video: VideoOutput) -> Float[Tensor, "texts videos"]:
         raise NotImplementedError

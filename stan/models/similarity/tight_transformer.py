@@ -62,13 +62,13 @@ class TightTransformer(PairSimilarity):
     def pairs(self, text: TextOutput, video: VideoOutput) -> Float[Tensor, "texts videos"]:
         pooled = self.pool(self.norm(self.mixed(text, video, read=1)[:, 0]))
         logits = self.score(quick_gelu(pooled))
-        return rearrange(logits, "(a b) 1 -> a b", a=len(text.text)) / self._clip[0].logit_scale.exp()
+        return rearrange(logits, "(a b) 1 -> a b", a=text.text.shape[0]) / self._clip[0].logit_scale.exp()
 
     def mixed(
         self, text: TextOutput, video: VideoOutput, read: int | None = None
     ) -> Float[Tensor, "texts*videos R E"]:
         """Return the first `read` tokens (None: all) of each pair's [text; frames] behind the blocks, text by text."""
-        texts, videos = len(text.text), len(video.video)
+        texts, videos = text.text.shape[0], video.video.shape[0]
         words = repeat(text.text, "a e -> (a b) 1 e", b=videos)
         frames = repeat(video.frames, "b t e -> (a b) t e", a=texts)
         real = repeat(F.pad(video.mask, (1, 0), value=True), "b s -> (a b) s", a=texts)

@@ -85,7 +85,7 @@ class VideoPrompts(PairSimilarity):
     def prompts(self, text: TextOutput, video: VideoOutput) -> Float[Tensor, "videos texts E"]:
         """Return what is added to each text for each video."""
         seen, real = (video.frames, video.mask) if self.patch_norm is None else (video.context, None)
-        prompt, seen = repeat(text.text, "n e -> b n e", b=len(video.video)), self.norm(seen)
+        prompt, seen = repeat(text.text, "n e -> b n e", b=video.video.shape[0]), self.norm(seen)
         for layer in self.layers:
             prompt = layer(prompt, seen, real)
         return self.alpha * prompt

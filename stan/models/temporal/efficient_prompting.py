@@ -72,8 +72,8 @@ class EfficientPrompting(Temporal):
     def text_tokens(self, x: Tensor, end: Tensor) -> tuple[Tensor, Tensor]:
         vectors = self.table if self.by_place else torch.cat([self.prefix, self.suffix])
         source, new_end = self.sources(x.shape[1], end)
-        both = torch.cat([x, repeat(vectors, "n d -> b n d", b=len(x))], 1)
-        return both.take_along_dim(source[..., None], 1), new_end
+        both = torch.cat([x, repeat(vectors, "n d -> b n d", b=x.shape[0])], 1)
+        return both.gather(1, source[..., None].expand(-1, -1, x.shape[2])), new_end
 
     def sources(self, given: int, end: Int[Tensor, " B"]) -> tuple[Int[Tensor, "B M"], Int[Tensor, " B"]]:
         """Return what stands at each place, as its place in [`given` tokens; vectors], and the end tokens' places."""
@@ -83,7 +83,7 @@ class EfficientPrompting(Temporal):
         place, behind = torch.arange(length, device=end.device), (new_end - after)[:, None]
         first, last = (place, place) if self.by_place else (place - 1, before + place - behind)
         # the start token and the words, unless changed below
-        source = (place - before).clamp(min=0).expand(len(end), -1)
+        source = (place - before).clamp(min=0).expand(end.shape[0], -1)
         source = torch.where((place > 0) & (place <= before), given + first, source)
         source = torch.where(place >= behind, given + last, source)
         is_end = place == new_end[:, None] if self.by_place else place >= new_end[:, None]

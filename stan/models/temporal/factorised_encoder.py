@@ -62,7 +62,7 @@ class FactorisedEncoder(Temporal):
 
     def after(self, cls: Tensor, side: None, mask: Tensor | None, project: Project) -> Tensor:
         frames = project(cls)
-        tokens = torch.cat([repeat(self.cls, "e -> b 1 e", b=len(frames)), frames], 1)
+        tokens = torch.cat([repeat(self.cls, "e -> b 1 e", b=frames.shape[0]), frames], 1)
         real = None if mask is None else F.pad(mask, (1, 0), value=True)
         mixed = self._mix(placed(tokens, self.position), real)
         return self.norm(mixed).expand_as(frames)

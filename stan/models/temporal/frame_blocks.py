@@ -111,7 +111,9 @@ def mix(
     Numbers instead are added to the logits of the attention to each token. read: number of first tokens that are
     returned, so that the last block computes no others; None: all.
     """
-    nothing_hidden = real is None or (real.dtype == torch.bool and not real.is_meta and bool(real.all()))
+    # where work is counted or a graph is exported, tensors have no values to look into
+    looked_into = real is not None and not real.is_meta and not torch.compiler.is_exporting()
+    nothing_hidden = looked_into and real.dtype == torch.bool and bool(real.all())
     keys = None if real is None or nothing_hidden else real[:, None, None]
     same_parts = cast("Iterable[Block]", blocks)  # as a block of the image tower has
     for i, block in enumerate(same_parts, 1):

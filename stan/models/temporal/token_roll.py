@@ -71,12 +71,15 @@ class TokenRoll(Temporal):
         self, x: Float[Tensor, "B T S D"], mask: Bool[Tensor, "B T"] | None
     ) -> Float[Tensor, "B T S D"]:
         """Exchange patches between real frames."""
-        real = torch.ones(x.shape[:2], dtype=torch.bool, device=x.device) if mask is None else mask
-        video, count = torch.arange(len(x), device=x.device)[:, None], self.count
+        count = self.count
         own, first, rest, last = x.split(
             [self.own_tokens, count, x.shape[2] - self.own_tokens - 2 * count, count], 2
         )
-        from_before, from_after = first[video, _neighbour(real, -1)], last[video, _neighbour(real, 1)]
+        if mask is None:
+            from_before, from_after = first.roll(1, 1), last.roll(-1, 1)
+        else:
+            video = torch.arange(len(x), device=x.device)[:, None]
+            from_before, from_after = first[video, _neighbour(mask, -1)], last[video, _neighbour(mask, 1)]
         return torch.cat([own, from_before, rest, from_after], 2)
 
 

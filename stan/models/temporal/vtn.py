@@ -74,7 +74,7 @@ class Vtn(Temporal):
         count = frames.shape[1]
         if count > len(self.position) - 2:
             raise ValueError(f"{count} frames; this model has {len(self.position) - 2} positions")
-        cls = repeat(self.cls + self.position[-2] + self.kind[1], "e -> b 1 e", b=len(frames))
+        cls = repeat(self.cls + self.position[-2] + self.kind[1], "e -> b 1 e", b=frames.shape[0])
         x = self.norm(torch.cat([cls, frames + self.position[:count] + self.kind[0]], 1))
         real = torch.ones_like(frames[..., 0], dtype=torch.bool) if mask is None else mask
         for layer in self.layers:

@@ -28,7 +28,7 @@ class FirstQueryPool(nn.Module):
 
     def forward(self, tokens: Float[Tensor, "N R D"]) -> Float[Tensor, "N E"]:
         query, key, value = self.heads(tokens)
-        mixed = F.scaled_dot_product_attention(query.expand(len(tokens), -1, -1, -1), key, value)
+        mixed = F.scaled_dot_product_attention(query.expand(tokens.shape[0], -1, -1, -1), key, value)
         return self.attn.out_proj(rearrange(mixed, "n h 1 d -> n (h d)"))
 
     def heads(self, tokens: Float[Tensor, "N R D"]) -> PoolHeads:

@@ -93,7 +93,7 @@ class TimmVit(ImageTower):
         if positions is not None and not placed:
             x = x + positions.to(x.dtype)
         if self.prefix:
-            x = torch.cat([self._own().to(x.dtype).expand(len(x), -1, -1), x], 1)
+            x = torch.cat([self._own().to(x.dtype).expand(x.shape[0], -1, -1), x], 1)
         return x if positions is None or not placed else x + positions.to(x.dtype)
 
     def start(self, tokens: Float[Tensor, "*N S D"]) -> Float[Tensor, "*N S D"]:

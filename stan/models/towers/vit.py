@@ -61,7 +61,7 @@ class OpenClipVit(ImageTower):
 
     def tokens(self, images: Float[Tensor, "N 3 H W"]) -> Float[Tensor, "N S D"]:
         patches = self.conv1(images).flatten(2).transpose(1, 2)
-        cls = self.class_embedding.to(patches.dtype).expand(len(patches), 1, -1)
+        cls = self.class_embedding.to(patches.dtype).expand(patches.shape[0], 1, -1)
         return torch.cat([cls, patches], 1) + self.positional_embedding.to(patches.dtype)
 
     def start(self, tokens: Float[Tensor, "*N S D"]) -> Float[Tensor, "*N S D"]:
