@@ -68,8 +68,8 @@ def test_every_package_that_is_imported_is_a_direct_dependency():
     folders = ("stan", "dashboard", "demo", "tests")
     trees = [ast.parse(path.read_text()) for folder in folders for path in (ROOT / folder).rglob("*.py")]
     tops = {name.split(".")[0] for tree in trees for name in imported(tree)}
-    foreign = tops - sys.stdlib_module_names - set(folders) - {"_typeshed", "mlflow"}
-    # the first comes with type checkers, the second's client is the package mlflow-skinny
+    foreign = tops - sys.stdlib_module_names - set(folders) - {"_typeshed", "mlflow", "faiss"}
+    # the first comes with type checkers, the others are in the packages mlflow-skinny and faiss-cpu
     undeclared = {
         top for top in foreign if not declared & set(map(canonicalize_name, [top, *homes.get(top, [])]))
     }
@@ -86,7 +86,7 @@ def imported(tree: ast.AST) -> Iterator[str]:
 
 def test_all_names_every_extra_but_those_that_stand_apart():
     (everything,) = map(Requirement, PROJECT["optional-dependencies"]["all"])
-    apart = {"all", "cluster", "docs", *TRACKERS}
+    apart = {"all", "cluster", "docs", "faiss", *TRACKERS}
     assert everything.extras == PROJECT["optional-dependencies"].keys() - apart
 
 

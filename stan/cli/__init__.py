@@ -33,6 +33,7 @@ COMMANDS = {
     "probe": "probe",
     "probe-levels": "probe_levels",
     **dict.fromkeys(("index", "search", "recognise"), "videos"),
+    **dict.fromkeys(("export-library", "import-library"), "interchange"),
     **dict.fromkeys(("explain", "faithfulness"), "explain"),
     **dict.fromkeys(("dashboard", "demo", "serve"), "apps"),
     **dict.fromkeys(("api", "mcp"), "service"),

@@ -70,6 +70,10 @@ _BENCH = _object(
     precision=TEXT,
     rows=_list(_object(name=TEXT, median=_maybe(NUMBER), spread=_maybe(NUMBER), unit=TEXT)),
 )
+_EXPORTED: dict[str, Schema] = {
+    **dict.fromkeys(("library", "file", "model", "signature"), TEXT),
+    **dict.fromkeys(("videos", "windows", "width"), WHOLE),
+}
 _ERROR = _object(reason=TEXT, remedy=TEXT)
 
 DOCUMENTS: dict[str, Schema] = {
@@ -270,6 +274,8 @@ DOCUMENTS: dict[str, Schema] = {
         no_match=TRUTH,
         ms=_object(encode=NUMBER, search=NUMBER),
     ),
+    "export-library": _object(**_EXPORTED, bytes=WHOLE),
+    "import-library": _object(**_EXPORTED),
     "recognise": _object(
         video=TEXT,
         labels=_list(_with(_object(label=TEXT, probability=NUMBER, score=NUMBER), match=NUMBER)),

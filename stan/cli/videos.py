@@ -22,7 +22,7 @@ Model = Annotated[
     ),
 ]
 
-_LIBRARY = "libraries/own"
+LIBRARY = "libraries/own"
 _SECONDS_BETWEEN_WORDS = 2.0
 
 
@@ -34,7 +34,7 @@ def index(
             " address (s3://, https://) per line."
         ),
     ],
-    library: Library = _LIBRARY,
+    library: Library = LIBRARY,
     model: Model = None,
     window: Annotated[
         float | None,
@@ -71,7 +71,7 @@ def search(
             help="What should be seen; or weighted terms: `2:a red circle + moving up - striped`."
         ),
     ] = None,
-    library: Library = _LIBRARY,
+    library: Library = LIBRARY,
     top: Annotated[int, typer.Option(help="How many results.", min=1)] = 10,
     like: Annotated[
         str | None, typer.Option(help="Search by example: a video's id, or a video or picture file.")
@@ -139,7 +139,7 @@ def recognise(
         int | None,
         typer.Option(help="See so many parts of the video apart, so that the strip tells motions.", min=1),
     ] = None,
-    library: Library = _LIBRARY,
+    library: Library = LIBRARY,
     top: Annotated[int, typer.Option(help="How many labels to show.", min=1)] = 5,
     model: Model = None,
     as_json: Json = False,

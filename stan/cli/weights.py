@@ -52,7 +52,8 @@ def export(
         typer.Option(help="A new folder for the encoders as ONNX files, with all that using them takes."),
     ] = None,
     pt2: Annotated[
-        bool, typer.Option("--pt2", help="With --onnx: also the programs of torch.export that they are made of.")
+        bool,
+        typer.Option("--pt2", help="With --onnx: also the programs of torch.export that they are made of."),
     ] = False,
     calibrate: Annotated[
         bool,
@@ -65,16 +66,15 @@ def export(
     as_json: Json = False,
 ) -> None:
     """Write a run's weights as one small file that every command and `stan.load_model` reads, or a model as ONNX."""
-    if (out is None) == (onnx is None):
-        raise ValueError("say what to write: either the weights (--out FILE) or ONNX files (--onnx FOLDER)")
-    if onnx is not None:
-        if calibrate:
-            raise ValueError("--calibrate goes with --out: calibrate the weights first, then export that file")
+    if onnx is not None and out is None and not calibrate:
         emit(_as_onnx(run, onnx, pt2), as_json, lines)
-        return
-    if pt2:
-        raise ValueError("--pt2 goes with --onnx FOLDER")
-    emit(_as_weights(run, out, calibrate, worlds), as_json, lines)
+    elif out is not None and onnx is None and not pt2:
+        emit(_as_weights(run, out, calibrate, worlds), as_json, lines)
+    else:
+        raise ValueError(
+            "say what to write: the weights (--out FILE, perhaps --calibrate) or, in a call of its own, ONNX files"
+            " (--onnx FOLDER, perhaps --pt2)"
+        )
 
 
 def _as_weights(run: str, out: Path, calibrate: bool, worlds: Path) -> dict[str, Any]:

@@ -6,7 +6,6 @@ not seen are embedded. Each row is written as soon as it is made, so an interrup
 
 from __future__ import annotations
 
-import hashlib
 import json
 import time
 from contextlib import closing
@@ -20,7 +19,7 @@ from stan.data.video.decoding import VideoError
 from stan.library.embedding import FileEmbeddings
 from stan.library.prefetch import IndexEngine, Task, Video
 from stan.library.sources import Addresses, FileState, Folder, Source
-from stan.library.store import FACTS, Entry, Row, Store
+from stan.library.store import FACTS, Entry, Row, Store, id_of
 
 
 @dataclass
@@ -76,9 +75,7 @@ def update(
         store.drop(gone)
         report.removed = len(gone)
     if store.version != version:
-        store.tidy()
-        store.index()
-        store.copy()
+        store.settle()
     return report.document(time.perf_counter() - started, engine.models)
 
 
@@ -105,7 +102,7 @@ def _take(
 
 def _place(source: Source, state: FileState, digest: str) -> Row:
     return {
-        "id": hashlib.sha256(source.path.encode()).hexdigest()[:16],
+        "id": id_of(source.path),
         "path": source.path,
         "folder": source.folder,
         "name": source.name,

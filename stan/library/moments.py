@@ -35,9 +35,21 @@ def span(
 
     frames, seconds: of the library's windows. A frame stands for the time up to halfway to its neighbours.
     """
-    edges = edges_of(times, duration)
     begin = windows(duration, frames, seconds)[1][place]
-    return round(float(edges[begin]), 3), round(float(edges[min(begin + frames, len(times))]), 3)
+    return _covered(edges_of(times, duration), begin, frames)
+
+
+def spans(
+    times: Float[np.ndarray, " F"], duration: float, frames: int, seconds: float
+) -> list[tuple[float, float]]:
+    """Return what `span` does, of all windows of a video."""
+    edges = edges_of(times, duration)
+    return [_covered(edges, begin, frames) for begin in windows(duration, frames, seconds)[1]]
+
+
+def _covered(edges: Float[np.ndarray, " F+1"], begin: int, frames: int) -> tuple[float, float]:
+    end = min(begin + frames, len(edges) - 1)
+    return round(float(edges[begin]), 3), round(float(edges[end]), 3)
 
 
 def apart(spans: list[tuple[str, float, float]], top: int) -> list[int]:

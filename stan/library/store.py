@@ -7,6 +7,7 @@ all.
 from __future__ import annotations
 
 import datetime as dt
+import hashlib
 import os
 import re
 from collections.abc import Generator
@@ -117,17 +118,28 @@ class Store:
     @property
     def maker(self) -> Maker | None:
         """The embeddings' maker; None if nothing is written yet. Raises ValueError for a table of another layout."""
-        copied = self._copy()
-        table = copied[0] if copied else self._table()
-        if table is None:
+        schema = self._schema
+        if schema is None:
             return None
-        made = {key.decode(): value.decode() for key, value in (table.schema.metadata or {}).items()}
+        made = {key.decode(): value.decode() for key, value in (schema.metadata or {}).items()}
         if made.get("layout") != LAYOUT:
             raise ValueError(
                 f"the library {self.address} was made by another version of stan, which kept other columns: index"
                 " its folders into a new library, then remove this one"
             )
         return Maker(**{field.name: made[field.name] for field in fields(Maker)})
+
+    @property
+    def width(self) -> int | None:
+        """Number of channels of the embeddings; None while there is no table."""
+        schema = self._schema
+        return None if schema is None else schema.field(PARTS[0]).type.value_type.list_size
+
+    @property
+    def has_facts(self) -> bool:
+        """Whether the table has the column `FACTS`."""
+        schema = self._schema
+        return schema is not None and FACTS in schema.names
 
     @property
     def version(self) -> int:
@@ -172,9 +184,7 @@ class Store:
 
     def facts(self, id: str) -> str | None:
         """Return the JSON of what a video's file is; None where it is unknown."""
-        copied = self._copy()
-        schema = (copied[0] if copied else self._table()).schema
-        rows = self.rows([id], [FACTS]) if FACTS in schema.names else []
+        rows = self.rows([id], [FACTS]) if self.has_facts else []
         return rows[0][FACTS] if rows else None
 
     def nearest(
@@ -239,16 +249,20 @@ class Store:
         """Make the table for embeddings of `width` channels if there is none; an earlier one gets its new column."""
         table = self._table()
         if table is None:
-            self._connect().create_table(TABLE, schema=_schema(width, maker), mode="overwrite")
+            self._connect().create_table(TABLE, schema=schema_of(width, maker), mode="overwrite")
         elif FACTS not in table.schema.names:
             table.add_columns(pa.field(FACTS, pa.string()))
 
     def write(self, rows: list[Row], replace: bool) -> None:
         """Add rows, or replace the rows with the same ids, in one transaction."""
-        table = self._table()
-        new = pa.Table.from_pylist(
-            [row | {"windows": len(row["video"])} for row in rows], schema=table.schema
+        schema = self._table().schema
+        self.put(
+            pa.Table.from_pylist([row | {"windows": len(row["video"])} for row in rows], schema), replace
         )
+
+    def put(self, new: pa.Table, replace: bool) -> None:
+        """Do what `write` does with rows that are a table already, in the columns of this one."""
+        table = self._table()
         if replace:
             table.merge_insert("id").when_matched_update_all().when_not_matched_insert_all().execute(new)
         else:
@@ -268,6 +282,12 @@ class Store:
         """
         self._table().optimize(cleanup_older_than=KEEP_VERSIONS)
 
+    def settle(self) -> None:
+        """Do all that makes reading fast again after writing."""
+        self.tidy()
+        self.index()
+        self.copy()
+
     def copy(self) -> None:
         """Keep a copy of a small table in a local folder. The next process reads it without opening the database."""
         table = self._table()
@@ -284,6 +304,13 @@ class Store:
             made = {column for index in table.list_indices() for column in index.columns}
             for part in sorted(set(PARTS) - made):
                 table.create_index(part, config=IvfSq(distance_type="cosine"))
+
+    @property
+    def _schema(self) -> pa.Schema | None:
+        """The table's schema; None while there is no table."""
+        copied = self._copy()
+        table = copied[0] if copied else self._table()
+        return None if table is None else table.schema
 
     @property
     def _versions(self) -> Path:
@@ -372,7 +399,13 @@ def among(ids: list[str]) -> str:
     return "id IN (" + ", ".join(f"'{id}'" for id in ids) + ")" if ids else "false"
 
 
-def _schema(width: int, maker: Maker) -> pa.Schema:
+def id_of(path: str) -> str:
+    """Return the opaque id of the video at a path or address."""
+    return hashlib.sha256(path.encode()).hexdigest()[:16]
+
+
+def schema_of(width: int, maker: Maker) -> pa.Schema:
+    """Return the columns of a table of embeddings of `width` channels; who made them is its metadata."""
     types = dict.fromkeys(("id", "path", "folder", "name", "hash"), pa.string())
     types |= dict.fromkeys(("size", "mtime_ns", "windows"), pa.int64())
     types |= {"duration": pa.float64()}

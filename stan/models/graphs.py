@@ -133,7 +133,9 @@ class Graph(NamedTuple):
     @property
     def most_frames(self) -> int | None:
         """Most frames of a video that this graph takes; None for any number."""
-        pixels = next(n for n in self.program.graph.nodes if n.name in self.program.graph_signature.user_inputs)
+        pixels = next(
+            n for n in self.program.graph.nodes if n.name in self.program.graph_signature.user_inputs
+        )
         most = self.program.range_constraints[pixels.meta["val"].shape[1].node.expr].upper
         return int(most) if most.is_Integer else None
 
@@ -152,7 +154,10 @@ def examples(model: DualEncoder, videos: int, frames: int, texts: int) -> dict[s
     """Return random `pixels` and `ids`."""
     drawn, size = torch.Generator().manual_seed(0), model.clip.image_size
     pixels = torch.randn(videos, frames, 3, size, size, generator=drawn)
-    return {"pixels": pixels, "ids": torch.randint(1, WORDS, (texts, model.clip.context_length), generator=drawn)}
+    return {
+        "pixels": pixels,
+        "ids": torch.randint(1, WORDS, (texts, model.clip.context_length), generator=drawn),
+    }
 
 
 @torch.no_grad()

@@ -96,7 +96,9 @@ class OnnxFile:
     def interface(self) -> dict[str, Any]:
         """The file's name, and the type and shape of each input and output; open dimensions are names."""
         both = {"inputs": self.session.get_inputs(), "outputs": self.session.get_outputs()}
-        told = {side: {one.name: {"type": one.type, "shape": one.shape} for one in both[side]} for side in both}
+        told = {
+            side: {one.name: {"type": one.type, "shape": one.shape} for one in both[side]} for side in both
+        }
         return {"file": self.name} | told
 
 

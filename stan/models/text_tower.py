@@ -91,7 +91,9 @@ def embedded(text: Any, ids: Int[Tensor, "B L"], text_tokens: TextTokens | None 
     tokens = _projected(text, text.transformer(x + text.positional_embedding[:length], attn_mask=hidden))
     places = torch.arange(length, device=ids.device)
     read = {"first": torch.zeros_like(end), "last": torch.full_like(end, length - 1)}.get(text.pool_type, end)
-    return TextOutput(tokens, tokens[torch.arange(ids.shape[0], device=ids.device), read], places <= end[:, None])
+    return TextOutput(
+        tokens, tokens[torch.arange(ids.shape[0], device=ids.device), read], places <= end[:, None]
+    )
 
 
 def require_text(text: nn.Module) -> None:

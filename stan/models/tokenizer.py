@@ -56,7 +56,12 @@ def described(tokenizer: Any) -> dict[str, Any] | None:
     if tokenizer is None:
         return None
     if isinstance(tokenizer, HuggingFaceTokenizer):
-        return {"package": "transformers", "name": tokenizer.source, "mode": tokenizer.mode, **tokenizer.options}
+        return {
+            "package": "transformers",
+            "name": tokenizer.source,
+            "mode": tokenizer.mode,
+            **tokenizer.options,
+        }
     return {
         "package": "open_clip",
         "name": type(tokenizer).__name__,

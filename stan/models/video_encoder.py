@@ -162,7 +162,9 @@ class VideoEncoder(nn.Module):
         frames = self.temporal.after(cls, side, mask, project)
         video = self.temporal.pool(frames, cls, mask, project)
         real = torch.ones(frames.shape[:2], dtype=torch.bool, device=frames.device) if mask is None else mask
-        context = frames.new_zeros(frames.shape[0], 0) if self.read is None else self.read(cls, x, real, project)
+        context = (
+            frames.new_zeros(frames.shape[0], 0) if self.read is None else self.read(cls, x, real, project)
+        )
         return VideoOutput(frames, video, real, context)
 
     def _require_video(self, video: Tensor, mask: Tensor | None) -> None:
