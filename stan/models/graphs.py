@@ -130,12 +130,22 @@ class Graph(NamedTuple):
     inputs: tuple[str, ...]
     outputs: tuple[str, ...]
 
+    @classmethod
+    def of(cls, part: Part, known: Mapping[str, Tensor]) -> Graph:
+        """Return a part as a graph, traced with those of the known tensors that it reads; open dimensions are above 1.
+
+        How many frames it takes at most is found on the way: by the checks that the method itself makes.
+        """
+        given = [known[name] for name in part.inputs]
+        shapes = [dict.fromkeys(range(len(OPEN[name])), Dim.AUTO) for name in part.inputs]
+        with torch.no_grad():
+            program = torch.export.export(part.eval(), tuple(given), dynamic_shapes=tuple(shapes))
+        return cls(program, part.inputs, part.outputs)
+
     @property
     def most_frames(self) -> int | None:
-        """Most frames of a video that this graph takes; None for any number."""
-        pixels = next(
-            n for n in self.program.graph.nodes if n.name in self.program.graph_signature.user_inputs
-        )
+        """Most frames of a video that the graph `video` takes; None for any number."""
+        pixels = next(n for n in self.program.graph.nodes if n.name in self.program.graph_signature.user_inputs)
         most = self.program.range_constraints[pixels.meta["val"].shape[1].node.expr].upper
         return int(most) if most.is_Integer else None
 
@@ -144,10 +154,7 @@ def trace(model: DualEncoder) -> dict[str, Graph]:
     """Return the graphs of `parts_of` by name. Raises ValueError, with the reason, for a model that has none."""
     parts = parts_of(model)
     known = flow(parts, examples(model, videos=2, frames=max(2, model.frames), texts=2))
-    return {
-        name: Graph(_traced(part, {one: known[one] for one in part.inputs}), part.inputs, part.outputs)
-        for name, part in parts.items()
-    }
+    return {name: Graph.of(part, known) for name, part in parts.items()}
 
 
 def examples(model: DualEncoder, videos: int, frames: int, texts: int) -> dict[str, Tensor]:
@@ -167,12 +174,6 @@ def flow(parts: Mapping[str, Runs], given: Mapping[str, Tensor]) -> dict[str, Te
     for part in parts.values():
         known |= zip(part.outputs, part(*(known[name] for name in part.inputs)), strict=True)
     return known
-
-
-def _traced(part: Part, given: Mapping[str, Tensor]) -> ExportedProgram:
-    shapes = {name: dict.fromkeys(range(len(OPEN[name])), Dim.AUTO) for name in given}
-    with torch.no_grad():
-        return torch.export.export(part.eval(), tuple(given.values()), dynamic_shapes=shapes)
 
 
 def _is_cosine(model: DualEncoder) -> bool:

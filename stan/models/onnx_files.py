@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import logging
 import warnings
-from collections.abc import Mapping
+from collections.abc import Generator, Mapping
+from contextlib import contextmanager
 from dataclasses import asdict
 from importlib.metadata import version
 from pathlib import Path
@@ -17,7 +18,7 @@ from stan.common.files import new_folder, write_json
 from stan.models.checkpoint import digest
 from stan.models.clip import Clip
 from stan.models.dual_encoder import DualEncoder
-from stan.models.graphs import OPEN, Graph, examples, flow, parts_of, trace
+from stan.models.graphs import OPEN, Graph, Runs, examples, flow, parts_of, trace
 from stan.models.similarity.cosine import Cosine
 from stan.models.tokenizer import described
 
@@ -48,22 +49,37 @@ def write(name: str, model: DualEncoder, folder: Path, pt2: bool = False) -> dic
     """
     import onnxruntime  # noqa: F401  # before the work of tracing
 
-    with new_folder(folder) as part:
+    with new_folder(folder) as part, _one_line(name):
         graphs, files = trace(model), {}
         for file, graph in graphs.items():
-            _save(graph, part / f"{file}.onnx")
+            save(graph, part / f"{file}.onnx")
             files[file] = OnnxFile(part / f"{file}.onnx", graph.inputs, graph.outputs)
             if pt2:
                 torch.export.save(graph.program, part / f"{file}.pt2")
         document = _described(name, model, graphs["video"].most_frames) | {
             "graphs": {file: one.interface for file, one in files.items()},
-            "parity": _parity(model, files),
+            "parity": parity(model, files),
         }
         write_json(part / DESCRIPTION, document)
     return document
 
 
-def _save(graph: Graph, file: Path) -> None:
+@contextmanager
+def _one_line(name: str) -> Generator[None]:
+    """Turn what torch, onnxscript and onnxruntime raise into a ValueError: a dozen unrelated types."""
+    try:
+        yield
+    except (ValueError, ImportError, OSError):
+        raise
+    except Exception as error:
+        said = next(iter(str(error).splitlines()), "")
+        raise ValueError(
+            f"{name} cannot be written as ONNX ({type(error).__name__}: {said}): a part of it is no graph that they"
+            " know; its weights can be exported (--out)"
+        ) from error
+
+
+def save(graph: Graph, file: Path) -> None:
     """Write a graph as an ONNX file; weights of more than 2 GB lie beside it."""
     logging.getLogger("onnxscript").setLevel(logging.ERROR)  # it tells of every constant that it leaves
     with warnings.catch_warnings(action="ignore"):  # what the exporter says of its own code
@@ -102,17 +118,17 @@ class OnnxFile:
         return {"file": self.name} | told
 
 
-def _parity(model: DualEncoder, files: Mapping[str, OnnxFile]) -> dict[str, float]:
+def parity(model: DualEncoder, files: Mapping[str, Runs]) -> dict[str, float]:
     """Return how far each output is from the model's, as a share of its largest value.
 
     Raises ValueError if it is further than `TOLERANCE`.
     """
     given = examples(model, videos=3, frames=max(1, model.frames - 1), texts=1)
     ours, theirs = flow(parts_of(model), given), flow(files, given)
-    parity = {name: _distance(theirs[name], ours[name]) for file in files.values() for name in file.outputs}
-    if off := {name: share for name, share in parity.items() if not share <= TOLERANCE}:
+    found = {name: _distance(theirs[name], ours[name]) for file in files.values() for name in file.outputs}
+    if off := {name: share for name, share in found.items() if not share <= TOLERANCE}:
         raise ValueError(f"the graphs of this model compute something else ({off}): nothing was written")
-    return parity
+    return found
 
 
 def _distance(found: Tensor, expected: Tensor) -> float:
