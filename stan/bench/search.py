@@ -162,7 +162,7 @@ def numpy_fp32(vectors: Float[np.ndarray, "N E"]) -> Engine:
 
 
 def faiss_flat(vectors: Float[np.ndarray, "N E"], half: bool) -> Engine | None:
-    """Return an engine that uses faiss, which this package doesn't require; None if it isn't installed."""
+    """Return an engine that uses faiss, the extra `faiss`; None if it isn't installed. half: vectors in fp16."""
     if importlib.util.find_spec("faiss") is None:
         return None
     faiss = importlib.import_module("faiss")

@@ -64,6 +64,13 @@ def test_half_precision_finds_the_same_nearest_for_one_query_and_for_several(vec
         assert searching.agreement(found, naive(vectors, queries)) == 100
 
 
+def test_faiss_finds_the_same_nearest(vectors, queries):
+    pytest.importorskip("faiss", reason="FAISS is the optional extra `faiss`")
+    whole, half = (searching.faiss_flat(vectors, half) for half in (False, True))
+    assert (whole(queries) == naive(vectors, queries)).all()
+    assert searching.agreement(half(queries), naive(vectors, queries)) == 100
+
+
 def test_agreement_is_the_share_of_the_true_nearest():
     assert searching.agreement(np.array([[1, 2], [3, 4]]), np.array([[2, 1], [4, 5]])) == 75
 
