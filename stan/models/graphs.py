@@ -145,7 +145,9 @@ class Graph(NamedTuple):
     @property
     def most_frames(self) -> int | None:
         """Most frames of a video that the graph `video` takes; None for any number."""
-        pixels = next(n for n in self.program.graph.nodes if n.name in self.program.graph_signature.user_inputs)
+        pixels = next(
+            n for n in self.program.graph.nodes if n.name in self.program.graph_signature.user_inputs
+        )
         most = self.program.range_constraints[pixels.meta["val"].shape[1].node.expr].upper
         return int(most) if most.is_Integer else None
 

@@ -39,7 +39,9 @@ class Exported:
 
     def of_texts(self, texts: list[str]) -> np.ndarray:
         words = self.told["texts"]
-        tokenizer = getattr(open_clip, words["tokenizer"]["name"])(words["length"])
+        tokenizer = getattr(open_clip, words["tokenizer"]["name"])(
+            context_length=words["length"], clean=words["tokenizer"]["clean"]
+        )
         assert tokenizer([words["example"]["text"]])[0].tolist() == words["example"]["ids"]
         return self.text.run(None, {"ids": tokenizer(texts).numpy()})[0]
 
@@ -85,7 +87,7 @@ def test_a_search_without_the_suite_ranks_as_the_suite_does(stan, tmp_path):
 
 @pytest.mark.slow
 def test_scores_of_sequences_come_with_a_third_file(tmp_path):
-    model = build(ModelConfig(pretrained="random", similarity="mug_simple"), frames=2)
+    model = build(ModelConfig(pretrained="random", temporal="mean", similarity="mug_simple"), frames=2)
     told = onnx_files.write("mine", model.eval(), tmp_path / "onnx")
     assert told["score"]["of"] == "scores.onnx" and (tmp_path / "onnx" / "scores.onnx").is_file()
     inputs, outputs = told["graphs"]["scores"]["inputs"], told["graphs"]["scores"]["outputs"]
