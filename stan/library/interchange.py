@@ -103,19 +103,23 @@ def _checked(table: pa.Table, file: Path) -> tuple[pa.Table, Maker, int]:
 
     Raises ValueError, naming the file, for a table that `write` didn't make or that has changed since.
     """
-    told = {key.decode(): value.decode() for key, value in (table.schema.metadata or {}).items()}
+    metadata = (table.schema.metadata or {}).items()
+    told = {key.decode(errors="replace"): value.decode(errors="replace") for key, value in metadata}
     lacking = [field.name for field in fields(Maker) if field.name not in told]
     if lacking:
         raise ValueError(f"{file} doesn't say {', '.join(lacking)}: it is no library that stan wrote")
     maker = Maker(**{field.name: told[field.name] for field in fields(Maker)})
+    if maker.layout != Maker.layout:
+        raise ValueError(
+            f"{file} is of another version of stan, which kept other columns: write it with this one"
+        )
     width = _width(table.schema)
     expected = schema_of(width, maker)
     wrong = [field.name for field in expected if field.name not in table.schema.names]
     wrong = wrong or [f.name for f in expected if not table.schema.field(f.name).type.equals(f.type)]
-    if not width or wrong or maker.layout != Maker.layout:
+    if wrong:
         raise ValueError(
-            f"{file} lacks {', '.join(wrong or ['vectors'])}, or has something else there: it is no library that this"
-            " version of stan wrote"
+            f"{file} lacks {', '.join(wrong)}, or has something else there: it is no library that stan wrote"
         )
     table = table.select(expected.names).combine_chunks().replace_schema_metadata(expected.metadata)
     if faults := _faults(table, width):

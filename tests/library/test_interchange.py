@@ -185,7 +185,7 @@ DAMAGE = {
     "no hash": (lambda file: changed(file, hash=None), "lacks hash"),
     "other types": (lambda file: changed(file, size=pa.array([1.0, 2.0, 3.0])), "lacks size, or has something else"),
     "no maker": (without_maker, "doesn't say model, frames, window, signature, layout"),
-    "another layout": (of_another_layout, "no library that this version of stan wrote"),
+    "another layout": (of_another_layout, "of another version of stan"),
     "two rows of one video": (with_twin, "two rows have one id"),
     "another path": (with_path, "an id is not that of its path"),
     "a missing path": (lambda file: changed(file, path=[None, "b", "c"]), "values of path are missing"),
