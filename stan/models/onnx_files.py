@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import re
 import warnings
 from collections.abc import Generator, Mapping
 from contextlib import contextmanager
@@ -72,7 +73,9 @@ def _one_line(name: str) -> Generator[None]:
     except (ValueError, ImportError, OSError):
         raise
     except Exception as error:
-        said = next(iter(str(error).splitlines()), "")
+        said = re.split(r"\.\s|\n|\x1b", str(error), maxsplit=1)[
+            0
+        ]  # the rest is about the exporter, in colours
         raise ValueError(
             f"{name} cannot be written as ONNX ({type(error).__name__}: {said}): a part of it is no graph that they"
             " know; its weights can be exported (--out)"

@@ -15,6 +15,7 @@ from stan.models.graphs import Graph, examples, flow, parts_of
 from stan.models.similarity import SIMILARITIES
 from stan.models.temporal import METHODS, build
 from tests.support.moved_weights import moved
+from tests.support.towers import clip_of
 
 onnxruntime = pytest.importorskip("onnxruntime", reason="ONNX's packages are the optional extra `onnx`")
 pytest.importorskip("onnxscript")
@@ -114,6 +115,18 @@ def test_a_video_becomes_the_same_vector_in_onnxruntime(clip, tmp_path, name):
         expected = F.normalize(model.encode_video(pixels).video, dim=-1)
         assert_alike(ran.run(["video"], {"pixels": pixels.numpy()})[0], expected)
         assert_alike(program(pixels)[0].numpy(), expected)
+
+
+@pytest.mark.slow
+@torch.no_grad()
+@pytest.mark.parametrize("family", ["EVA02", "FastViT"])
+def test_towers_of_other_families_become_graphs(tmp_path, family):
+    clip = clip_of(family)
+    model = DualEncoder(clip, build("stan", clip, FRAMES, {"layers": 2})).eval()
+    ran = session(Graph.of(parts_of(model)["video"], examples(model, 2, FRAMES, 2)), tmp_path / "video.onnx")
+    pixels = torch.randn(3, 3, 3, clip.image_size, clip.image_size)
+    expected = F.normalize(model.encode_video(pixels).video, dim=-1)
+    assert_alike(ran.run(["video"], {"pixels": pixels.numpy()})[0], expected)
 
 
 @pytest.mark.slow

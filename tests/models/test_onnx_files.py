@@ -95,7 +95,7 @@ def test_scores_of_sequences_come_with_a_third_file(tmp_path):
     assert inputs["words"] == {"type": "tensor(bool)", "shape": ["texts", 77]}
     assert outputs == {"scores": {"type": "tensor(float)", "shape": ["texts", "videos"]}}
     assert told["frames"] == {"count": 2, "most": None, "sampling": onnx_files.SAMPLING}
-    assert json.loads((tmp_path / "onnx" / "model.json").read_text()) == told
+    assert json.loads((tmp_path / "onnx" / "model.json").read_text()) == json.loads(json.dumps(told))
 
 
 def test_graphs_that_compute_something_else_are_refused():
