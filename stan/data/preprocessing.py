@@ -95,6 +95,8 @@ def token_ids(
 
 def last_tokens(ids: Int[Tensor, "N L"]) -> Int[Tensor, " N"]:
     """Return the position of each text's last token before its padding, which is 0 or the end token repeated."""
-    last = ids[:, -1]
-    alike = (ids == last[:, None]).int().flip(1).cumprod(1).sum(1)
-    return (ids.shape[1] - alike - (last == 0).int()).clamp(min=0)
+    last, places = ids[:, -1], torch.arange(ids.shape[1], device=ids.device)
+    before = torch.where(ids == last[:, None], -1, places).amax(
+        1
+    )  # the last token that isn't like the very last one
+    return (before + (last != 0).int()).clamp(min=0)

@@ -143,6 +143,17 @@ def test_a_text_becomes_the_same_vector_in_onnxruntime(clip, tmp_path, name):
 
 @pytest.mark.slow
 @torch.no_grad()
+def test_a_text_tower_of_siglips_kind_becomes_a_graph(tmp_path):
+    config = json.loads((ASSETS / "models" / "tiny_siglip.json").read_text())
+    clip = from_config(config | {"text_cfg": config["text_cfg"] | {"layers": 1}}).eval()
+    model = DualEncoder(clip, build("mean", clip, FRAMES)).eval()
+    ran = session(Graph.of(parts_of(model)["text"], examples(model, 2, FRAMES, 2)), tmp_path / "text.onnx")
+    expected = F.normalize(model.encode_text(CAPTIONS).text, dim=-1)
+    assert_alike(ran.run(["text"], {"ids": clip.tokenize(CAPTIONS).numpy()})[0], expected)
+
+
+@pytest.mark.slow
+@torch.no_grad()
 @pytest.mark.parametrize("name", SCORES)
 def test_sequences_get_the_same_scores_in_onnxruntime(clip, tmp_path, name):
     model = model_of(clip, "mean", name, SCORES[name])
