@@ -78,7 +78,7 @@ def summary(df: pd.DataFrame, metric: str, repeats: int = 10000) -> pd.DataFrame
             "sd": values.std(ddof=1),
             "shipped": bool(runs["shipped"].all()),
         }
-        rows.append(row | _interval(runs, metric, repeats))
+        rows.append(row | interval(runs, metric, repeats))
     columns = [*GROUP, "n", "mean", "sd", "shipped", "low", "high", "reason"]
     return pd.DataFrame(rows, columns=columns).astype({"low": float, "high": float})
 
@@ -146,21 +146,22 @@ def one_per_seed(runs: pd.DataFrame) -> pd.DataFrame:
     return runs.sort_values("shipped", kind="stable").drop_duplicates("seed").sort_values("seed")
 
 
-def _groups(df: pd.DataFrame, metric: str):
-    if metric not in df.columns:
-        return
-    done = df[(df["status"] == "done") & df[metric].notna()]
-    for key, runs in done.groupby(list(GROUP), sort=False):
-        yield dict(zip(GROUP, key, strict=True)), one_per_seed(runs)
-
-
-def _interval(runs: pd.DataFrame, metric: str, repeats: int) -> dict[str, Any]:
+def interval(runs: pd.DataFrame, metric: str, repeats: int) -> dict[str, Any]:
+    """Return low and high of the mean over runs, 95 % over queries; if there are none, they are None with a reason."""
     try:
         _, values = _stacked(runs, metric)
     except ValueError as error:
         return _NO_INTERVAL | {"reason": str(error)}
     _, low, high = bootstrap(values, repeats, statistic=_statistic(metric))
     return {"low": low, "high": high, "reason": ""}
+
+
+def _groups(df: pd.DataFrame, metric: str):
+    if metric not in df.columns:
+        return
+    done = df[(df["status"] == "done") & df[metric].notna()]
+    for key, runs in done.groupby(list(GROUP), sort=False):
+        yield dict(zip(GROUP, key, strict=True)), one_per_seed(runs)
 
 
 def _change_row(
