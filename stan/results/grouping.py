@@ -10,7 +10,7 @@ import pandas as pd
 
 from stan.results.comparison import PROTOCOL, change_between, higher_is_better, interval
 
-MOST = 240
+MOST = 120
 """Most runs whose answers are read for intervals: a page would wait too long for those of thousands."""
 
 BASELINE, PAIRED, PLAIN, REFUSED = "the baseline", "paired", "plain", "not compared"
@@ -43,7 +43,11 @@ def groups(
     table = table.sort_values("mean", ascending=not higher_is_better(value), kind="stable")
     near = _within(table["n"], most)
     bands = {name: interval(lines.get_group(name), value, repeats) for name in table.index[near]}
-    beyond = {"low": np.nan, "high": np.nan, "reason": f"intervals are drawn of {most} runs: filter for others"}
+    beyond = {
+        "low": np.nan,
+        "high": np.nan,
+        "reason": f"intervals are drawn of {most} runs: filter for others",
+    }
     band = pd.DataFrame([bands.get(name, beyond) for name in table.index], index=table.index)
     table = table.join(band.astype({"low": float, "high": float}) if len(band) else band)
     columns = ["line", *by, "configs", "n", "mean", "sd", "low", "high", "reason"]
