@@ -9,7 +9,8 @@ from __future__ import annotations
 import ast
 import operator
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -17,8 +18,13 @@ import pandas as pd
 LONGEST = 200
 """Most characters of one expression, which also bounds how deep it can nest."""
 
-_OPERATORS = {ast.Add: operator.add, ast.Sub: operator.sub, ast.Mult: operator.mul, ast.Div: operator.truediv}
-_SIGNS = {ast.USub: operator.neg, ast.UAdd: operator.pos}
+_OPERATORS: Mapping[type, Callable[[Any, Any], Any]] = {
+    ast.Add: operator.add,
+    ast.Sub: operator.sub,
+    ast.Mult: operator.mul,
+    ast.Div: operator.truediv,
+}
+_SIGNS: Mapping[type, Callable[[Any], Any]] = {ast.USub: operator.neg, ast.UAdd: operator.pos}
 _FUNCTIONS = {"min": np.minimum, "max": np.maximum}
 _NAMED = re.compile(r"\s*([^`=]+?)\s*=(?!=)(.*)", re.DOTALL)
 _QUOTED = re.compile(r"`([^`]*)`")

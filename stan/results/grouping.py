@@ -30,8 +30,8 @@ def groups(
 ) -> pd.DataFrame:
     """Return one line per group of done runs that agree in all columns `by`, the best mean of `value` first.
 
-    Columns: line (the group's name), those of `by`, configs and n (numbers of configs and of runs), mean, sd, low, high,
-    reason. A run that is there several times, in the package or under other studies, counts once. sd is over runs
+    Columns: line (the group's name), those of `by`, configs and n (numbers of configs and of runs), mean, sd, low,
+    high, reason. A run that is there several times, in the package or under other studies, counts once. sd is over runs
     (ddof 1). low and high: 95 % bootstrap interval over queries, with the group's runs averaged; empty, with a reason,
     if the runs answered different queries or `value` has none. Only the first groups have one, those with `most` runs
     together.
@@ -42,7 +42,7 @@ def groups(
     table = table.join(lines[list(by)].first())
     table = table.sort_values("mean", ascending=not higher_is_better(value), kind="stable")
     near = _within(table["n"], most)
-    bands = {name: interval(lines.get_group(name), value, repeats) for name in table.index[near]}
+    bands = {name: interval(runs[runs["line"] == name], value, repeats) for name in table.index[near]}
     beyond = {
         "low": np.nan,
         "high": np.nan,
@@ -73,23 +73,23 @@ def differences(
 
     lines: for each run of `df` the name of its line: its group's, or its own id. Columns: change, low, high, won, lost,
     how (one of the constants above), reason. A difference is paired, with a 95 % interval, where the runs answered the
-    same queries, and plain otherwise. Only the first lines are paired, those with `most` runs together. Lines of another
-    protocol are refused unless `allow`. Raises ValueError if no run of the baseline counts.
+    same queries, and plain otherwise. Only the first lines are paired, those with `most` runs together. Lines of
+    another protocol are refused unless `allow`. Raises ValueError if no run of the baseline counts.
     """
     runs = _counted(df, lines, value, [name for name in PROTOCOL if name in df])
     parts = runs.groupby("line", sort=False)
-    if baseline not in parts.groups:
+    base = runs[runs["line"] == baseline]
+    if base.empty:
         raise ValueError(f"the baseline {baseline} has no done run with {value} here")
-    base = parts.get_group(baseline)
     change = parts[value].mean() - base[value].mean()
     table = pd.DataFrame({"change": change, "low": np.nan, "high": np.nan, "won": np.nan, "lost": np.nan})
     refused = pd.Series("", table.index) if allow else _refusals(runs, base)
     reason = refused.where(refused != "", f"{most} runs are paired: filter for others")
     table = table.assign(how=np.where(refused != "", REFUSED, PLAIN), reason=reason)
     table.loc[table["how"] == REFUSED, "change"] = np.nan
-    sizes = parts.size()
-    for name in sizes.index[(refused == "") & _within(sizes.where(refused == "", 0), most)]:
-        paired = _paired(base, parts.get_group(name), value, repeats)
+    sizes = runs.loc[runs["line"].map(refused) == "", "line"].value_counts(sort=False)
+    for name in sizes.index[_within(sizes, most)]:
+        paired = _paired(base, runs[runs["line"] == name], value, repeats)
         table.loc[name, list(paired)] = list(paired.values())
     table.loc[baseline, ["change", "how", "reason"]] = [0.0, BASELINE, ""]
     return table

@@ -11,10 +11,10 @@ TABLE = pd.DataFrame(
         "t2v.R@1": [40.0, np.nan, 50.0],
         "seconds": [60.0, 120.0, 0.0],
         "train.lr": [1e-3, 1e-3, 2e-3],
-        "seed": pd.Series([0, 1, None], dtype=object),
+        "seed": np.array([0, 1, None], dtype=object),
         "shipped": [True, False, True],
         "status": ["done", "died", "done"],
-        "O'Brien \\ \"`".replace("`", ""): [1.0, 2.0, 3.0],
+        "O'Brien \\ \"": [1.0, 2.0, 3.0],
     },
     index=[7, 3, 5],
 )
