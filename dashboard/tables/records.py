@@ -7,7 +7,7 @@ import hashlib
 import os
 import sys
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +16,7 @@ import pandas as pd
 import streamlit as st
 
 from dashboard import labels
-from dashboard.tables import notes, study_tables
+from dashboard.tables import study_tables
 from stan import experiments, report, results
 from stan.bench import store
 from stan.common.servers import DEMO_ADDRESS
@@ -24,6 +24,7 @@ from stan.evaluation.statistics import Change
 from stan.experiments import published
 from stan.report import reproduction as printed_and_own
 from stan.results import level_probes as probes
+from stan.results import marks
 from stan.results.record import FOREIGN, flatten
 
 
@@ -116,19 +117,21 @@ def _runs(places: tuple[str, ...], stamps: str, ended: tuple[str, ...]) -> pd.Da
 
 
 def marked(table: pd.DataFrame) -> pd.DataFrame:
-    """Return the table of runs with the reader's own `tags` (one text) and `note`."""
-    kept = notes.read(roots())
-    found = [kept.get(run, notes.Marks()) for run in table["id"]]
-    told = pd.DataFrame(
-        {"tags": [", ".join(one.tags) for one in found], "note": [one.note for one in found]},
-        index=table.index,
-    )
-    return pd.concat([table, told], axis=1)
+    """Return the table of runs with the reader's own `tags` (one text), `note` and `hidden`."""
+    kept = marks.read(roots())
+    found = [kept.get(run, marks.Marks()) for run in table["id"]]
+    told = {
+        "tags": [", ".join(one.tags) for one in found],
+        "note": [one.note for one in found],
+        "hidden": [one.hidden for one in found],
+    }
+    return pd.concat([table, pd.DataFrame(told, index=table.index)], axis=1)
 
 
-def mark(run: str, tags: str, note: str) -> None:
-    """Write a run's tags (separated by commas) and note in the first root."""
-    notes.write(roots()[0], run, notes.Marks(notes.parsed(tags), note.strip()))
+def mark(run: str, **changes: Any) -> None:
+    """Change a run's marks, which are kept in the first root: tags, note, hidden."""
+    kept = marks.of_run(roots(), run)
+    marks.write(roots()[0], run, replace(kept, **changes))
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ import pytest
 
 from dashboard import labels
 from dashboard.charts import run_charts, study_charts
-from dashboard.tables import notes, queries, reproduction, speed, study_tables
+from dashboard.tables import queries, reproduction, speed, study_tables
 from demo.service.search_request import SearchRequest
 from stan import experiments, report
 from stan.experiments import published
@@ -236,24 +236,6 @@ def test_lost_queries_stand_with_their_answers_and_the_demos_address():
     assert SearchRequest.of(asked).q == "a red ring & more"  # what the demo reads in its address
     assert queries.lost(table, "objects", "red ring", "http://127.0.0.1:9002")["query"].tolist() == ["a"]
     assert queries.groupings(table.assign(motion=None, count=None, seen=True)) == ["objects", "right"]
-
-
-def test_marks_are_kept_beside_the_run_and_read_back(tmp_path):
-    kept = notes.Marks(notes.parsed("odd, for the paper, odd, "), "looked at it")
-    notes.write(tmp_path, "s/r/0123456789-s0", kept)
-    assert kept.tags == ("odd", "for the paper")
-    assert notes.read([tmp_path / "none", tmp_path]) == {"s/r/0123456789-s0": kept}
-    assert [path.name for path in (tmp_path / "s/r").iterdir()] == ["0123456789-s0.marks.json"]
-    (tmp_path / "s/r/1123456789-s0.marks.json").write_text('{"tags": 1}')
-    assert list(notes.read([tmp_path])) == ["s/r/0123456789-s0"]
-    notes.write(tmp_path, "s/r/0123456789-s0", notes.Marks())
-    assert notes.read([tmp_path]) == {}
-
-
-@pytest.mark.parametrize("run", ["../x", "s/../../r"])
-def test_marks_never_leave_their_folder(tmp_path, run):
-    with pytest.raises(ValueError, match="no run's id"):
-        notes.write(tmp_path / "runs", run, notes.Marks(("x",)))
 
 
 def test_curves_place_steps_within_their_epoch():

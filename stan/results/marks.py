@@ -1,4 +1,7 @@
-"""Run ids in, the reader's tags and notes out. They are kept in a file beside the run's folder, never in a record."""
+"""Run ids in, the reader's tags and notes out. They are kept in a file beside the run's folder, never in the record.
+
+The record says what was measured, and stays as its writer left it; marks say what a reader thinks of it.
+"""
 
 from __future__ import annotations
 
@@ -19,6 +22,8 @@ LONGEST = 2000
 class Marks:
     tags: tuple[str, ...] = ()
     note: str = ""
+    hidden: bool = False
+    """Whether the table of runs leaves it out unless asked for."""
 
 
 def read(roots: Sequence[str | Path]) -> dict[str, Marks]:
@@ -30,6 +35,12 @@ def read(roots: Sequence[str | Path]) -> dict[str, Marks]:
             if marks != Marks():
                 found[file.relative_to(root).as_posix().removesuffix(SUFFIX)] = marks
     return found
+
+
+def of_run(roots: Sequence[str | Path], run: str) -> Marks:
+    """Return the marks of the run with this id."""
+    found = (_read(Path(root) / f"{run}{SUFFIX}") for root in roots)
+    return next((marks for marks in found if marks != Marks()), Marks())
 
 
 def write(root: str | Path, run: str, marks: Marks) -> None:
@@ -57,6 +68,7 @@ def parsed(text: str) -> tuple[str, ...]:
 def _read(file: Path) -> Marks:
     try:
         values: Any = json.loads(file.read_text(encoding="utf-8"))
-        return Marks(tuple(str(tag) for tag in values["tags"]), str(values["note"])[:LONGEST])
-    except (OSError, ValueError, TypeError, KeyError):
+        tags = tuple(str(tag) for tag in values["tags"])
+        return Marks(tags, str(values["note"])[:LONGEST], values.get("hidden") is True)
+    except (OSError, ValueError, TypeError, KeyError, AttributeError):
         return Marks()
