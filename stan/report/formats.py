@@ -1,9 +1,10 @@
-"""A table or figure in; files out as CSV, booktabs LaTeX, PNG or PDF, each with its run ids and command inside."""
+"""A table or figure in; CSV, Markdown, booktabs LaTeX, PNG or PDF out, each with its run ids and command inside."""
 
 from __future__ import annotations
 
 import io
 import math
+import re
 from collections.abc import Sequence
 from decimal import ROUND_HALF_UP, Context, Decimal
 from itertools import groupby
@@ -14,6 +15,7 @@ from matplotlib.figure import Figure
 
 _OF_ANY_FLOAT = Context(prec=320)
 """Digits enough for the largest float: runs from elsewhere may hold any number, and one must not end a page."""
+_MARKUP = re.compile(r"([\\`*_\[\]<>|~&$])")
 _TEX = {
     "\\": r"\textbackslash{}",
     "~": r"\textasciitilde{}",
@@ -36,6 +38,34 @@ def csv(table: pd.DataFrame, ids: Sequence[str], command: str) -> bytes:
 def _no_formula(value: object) -> object:
     """Quote text that begins like a formula: names come from folders, and a spreadsheet would compute them."""
     return f"'{value}" if isinstance(value, str) and value.startswith(("=", "@", "\t")) else value
+
+
+def markdown(table: pd.DataFrame, ids: Sequence[str], command: str) -> bytes:
+    """Return the table as Markdown, with numbers to one decimal. A comment below it names the command and the runs.
+
+    Names come from folders: what would be markup in them is escaped.
+    """
+    rules = ["--:" if _alignment(table[name]) == "r" else "---" for name in table]
+    rows = [
+        map(_md_text, table),
+        rules,
+        *(map(_md_cell, row) for row in table.itertuples(index=False, name=None)),
+    ]
+    origin = [f"regenerate: {_one_line(command)}", *(f"run: {_one_line(run)}" for run in ids)]
+    comment = "\n".join(["<!--", *(line.replace(">", "&gt;") for line in origin), "-->"])
+    return ("\n".join(f"| {' | '.join(row)} |" for row in rows) + f"\n\n{comment}\n").encode()
+
+
+def _md_cell(value) -> str:
+    if pd.isna(value):
+        return "–"
+    if isinstance(value, bool):
+        return "✓" if value else ""
+    return one_decimal(value) if isinstance(value, float) else _md_text(value)
+
+
+def _md_text(value) -> str:
+    return _MARKUP.sub(r"\\\1", _one_line(value).replace("://", ":\u200b//"))
 
 
 def latex(table: pd.DataFrame, ids: Sequence[str], command: str) -> bytes:

@@ -46,6 +46,24 @@ def test_latex_is_booktabs_with_its_origin_in_comments():
     assert rules(lines) == [r"\toprule", r"\midrule", r"\bottomrule"]
 
 
+def test_markdown_is_a_table_with_its_origin_in_a_comment():
+    table = pd.DataFrame(
+        {"row": ["a|b", "<img src=x>\n[x](https://x.y)"], "seen": [True, False], "top-1": [43.25, np.nan]}
+    )
+    text = formats.markdown(table, ["s/r/h-->x-s0"], "stan ablate --suite x").decode()
+    assert text.splitlines() == [
+        "| row | seen | top-1 |",
+        "| --- | --- | --: |",
+        "| a\\|b | ✓ | 43.3 |",
+        "| \\<img src=x\\> \\[x\\](https:\u200b//x.y) |  | – |",
+        "",
+        "<!--",
+        "regenerate: stan ablate --suite x",
+        "run: s/r/h--&gt;x-s0",
+        "-->",
+    ]
+
+
 @pytest.mark.parametrize(
     ("value", "text"), [(55.25, "55.3"), (-0.25, "-0.3"), (55.75, "55.8"), (0.15, "0.1"), (7, "7.0")]
 )
