@@ -88,10 +88,10 @@ def forest(changes: pd.DataFrame, metric: str) -> go.Figure:
     return top_down(figure, names)
 
 
-def rows(summary: pd.DataFrame, runs: pd.DataFrame, metric: str) -> go.Figure:
+def rows(summary: pd.DataFrame, runs: pd.DataFrame, metric: str, unit: str = "percent") -> go.Figure:
     """Draw each row's mean with its interval, and every seed.
 
-    `summary`: row, mean, low, high, n (seeds); `runs`: row, seed, value. Values are in percent.
+    `summary`: row, mean, low, high, n (seeds); `runs`: row, seed, value. Values are in `unit`.
     """
     figure = go.Figure()
     names = printable(summary["row"])
@@ -121,7 +121,7 @@ def rows(summary: pd.DataFrame, runs: pd.DataFrame, metric: str) -> go.Figure:
         hovertemplate="<b>%{y}</b>: %{x:.1f} [%{customdata[0]:.1f}, %{customdata[1]:.1f}]"
         "<br>%{customdata[2]} seeds<extra></extra>",
     )
-    layout(figure, len(summary), x_title=escape(metric) + ", percent")
+    layout(figure, len(summary), x_title=escape(", ".join(filter(None, (metric, unit)))))
     return top_down(figure, names)
 
 

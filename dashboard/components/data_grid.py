@@ -9,9 +9,10 @@ import pandas as pd
 import streamlit as st
 
 from dashboard import labels
+from stan.evaluation.definitions import definition
 
-_COUNTS = ("seeds", "seed", "GFLOPs", "frames", "epoch", "N", "lost", "queries", "step")
-_WIDE = {"95 %": 110, "change": 160}
+_COUNTS = ("seeds", "seed", "runs", "configs", "GFLOPs", "frames", "epoch", "N", "lost", "queries", "step")
+_WIDE = {"95 %": 110, "change": 160, "difference, 95 %": 120}
 """Widths, in pixels, of text columns that may be mostly empty. A browser fits a column to its mean text length and
 would cut their texts off."""
 
@@ -24,14 +25,16 @@ def show(
     pinned_width: int | None = None,
     links: Mapping[str, str] | None = None,
     curves: Sequence[str] = (),
+    exact: Sequence[str] = (),
     **options: Any,
 ) -> Any:
     """Show `table` with `st.dataframe` in this suite's formats; return its event if `options` ask for one.
 
     links: by column of addresses, the words to show instead of them; such a column is pinned at the left.
-    curves: columns of lists, drawn as small line charts.
+    curves: columns of lists, drawn as small line charts. exact: columns of numbers shown to four digits. The header of
+    a metric tells on hover what it measures.
     """
-    config = {column: _column(column, decimals) for column in table.select_dtypes("number")}
+    config = columns(table, decimals, exact)
     config |= {name: _tick(name) for name in labels.COMPONENTS.values() if name in table}
     config |= {
         name: st.column_config.TextColumn(width=width) for name, width in _WIDE.items() if name in table
@@ -47,11 +50,22 @@ def show(
     return st.dataframe(table, hide_index=True, column_config=config, key=key, placeholder="–", **options)
 
 
-def _column(name: str, decimals: str):
+def columns(table: pd.DataFrame, decimals: str = "%.1f", exact: Sequence[str] = ()) -> dict[str, Any]:
+    """Return the formats of a table's columns of numbers, as `show` has them."""
+    return {
+        name: st.column_config.NumberColumn(
+            format="%.4g" if name in exact else _format(name, decimals), help=definition(name)
+        )
+        for name in table.select_dtypes("number")
+    }
+
+
+def _format(name: str, decimals: str) -> str:
     if name.startswith(("data.", "model.", "train.")):
-        return st.column_config.NumberColumn(format="%g")
-    whole = name.rpartition(".")[2] in _COUNTS
-    return st.column_config.NumberColumn(format="%.0f" if whole else decimals)
+        return "%g"
+    if name == "difference":
+        return "%+.1f"
+    return "%.0f" if name.rpartition(".")[2] in _COUNTS else decimals
 
 
 def _tick(name: str):

@@ -18,10 +18,13 @@ def one(
     key: str,
     default: V | None = None,
     format_func: Callable[[V], str] = str,
+    help: str | None = None,
 ) -> V:
     """Return the choice from a drop-down list. It starts at the address's value, else `default` or the first option."""
     index = options.index(default) if default in options else 0
-    return st.selectbox(label, options, index=index, key=key, format_func=format_func, bind="query-params")
+    return st.selectbox(
+        label, options, index=index, key=key, format_func=format_func, help=help, bind="query-params"
+    )
 
 
 def study(studies: Sequence[StudyRuns]) -> StudyRuns:
@@ -29,9 +32,12 @@ def study(studies: Sequence[StudyRuns]) -> StudyRuns:
     return one("Study", studies, "study", format_func=lambda study: study.label)
 
 
-def several(label: str, options: Sequence[V], key: str, default: Sequence[V] = ()) -> list[V]:
+def several(
+    label: str, options: Sequence[V], key: str, default: Sequence[V] = (), help: str | None = None
+) -> list[V]:
+    """Return the choices from a list, in the order in which they were made."""
     chosen = [option for option in default if option in options]
-    return st.multiselect(label, options, default=chosen, key=key, bind="query-params")
+    return st.multiselect(label, options, default=chosen, key=key, help=help, bind="query-params")
 
 
 def switch(label: str, key: str, value: bool = False, help: str | None = None) -> bool:

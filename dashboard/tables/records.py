@@ -53,6 +53,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--runs", action="append", help="folder of runs; several allowed")
     parser.add_argument("--library", action="append", default=[], help="library whose indexing is shown")
     parser.add_argument("--worlds", help="folder of rendered worlds")
+    parser.add_argument("--read-only", action="store_true", help="offer nothing that writes")
     parser.add_argument("--demo", default=DEMO_ADDRESS, help="address of the demo that links lead to")
     return parser.parse_args(sys.argv[1:])
 
@@ -128,10 +129,36 @@ def marked(table: pd.DataFrame) -> pd.DataFrame:
     return pd.concat([table, pd.DataFrame(told, index=table.index)], axis=1)
 
 
+def writable() -> bool:
+    """Tell whether pages may change marks, views and the trash: not with `--read-only`, and not in an archive."""
+    return not _arguments().read_only and not Path(roots()[0]).is_file()
+
+
+def marks_of(run: str) -> marks.Marks:
+    """Return the marks of the run with this id."""
+    return marks.of_run(roots(), run)
+
+
 def mark(run: str, **changes: Any) -> None:
     """Change a run's marks, which are kept in the first root: tags, note, hidden."""
-    kept = marks.of_run(roots(), run)
-    marks.write(roots()[0], run, replace(kept, **changes))
+    marks.write(roots()[0], run, replace(marks_of(run), **changes))
+
+
+def columns(table: pd.DataFrame) -> list[str]:
+    """Return the columns of the table of runs that can be chosen (`study_tables.columns`)."""
+    return _columns(table)[1]
+
+
+def numbers(table: pd.DataFrame) -> list[str]:
+    """Return those of `columns` that hold numbers."""
+    return _columns(table)[2]
+
+
+@st.cache_resource(show_spinner=False, max_entries=4, hash_funcs={pd.DataFrame: id})
+def _columns(table: pd.DataFrame) -> tuple[pd.DataFrame, list[str], list[str]]:
+    """Return the table and its columns, which are cached as in `_studies`: looking for values takes long."""
+    names = study_tables.columns(table)
+    return table, names, list(table[names].select_dtypes("number"))
 
 
 @dataclass(frozen=True)

@@ -41,7 +41,7 @@ def ablation(
     cells.
     """
     own = summary[["row", "n", "mean", "sd"]].rename(columns={"n": "seeds", "sd": "± sd"})
-    own["95 %"] = [_range(line.low, line.high) for line in summary.itertuples()]
+    own["95 %"] = [interval(line.low, line.high) for line in summary.itertuples()]
     moved = changes[["row"]].assign(change=[_change(line) for line in changes.itertuples()])
     own = own.merge(moved, on="row", how="left").merge(means, on="row", how="left")
     if printed is None:
@@ -60,8 +60,9 @@ def ablation(
     return table.astype({"seeds": "Int64"})
 
 
-def _range(low: float, high: float) -> str | None:
-    return None if np.isnan(low) else f"{one_decimal(low)} to {one_decimal(high)}"
+def interval(low: float, high: float, sign: str = "") -> str | None:
+    """Return the form 50.1 to 54.4; None if there is no interval. sign: "+" for that of a change."""
+    return None if np.isnan(low) else f"{one_decimal(low, sign)} to {one_decimal(high, sign)}"
 
 
 def _change(line: Any) -> str | None:

@@ -430,7 +430,7 @@ def test_tags_and_notes_are_kept_beside_a_run(open_dashboard, runs_root, nothing
     page = open_dashboard("runs", run=run.id)
     page.text_input(key=f"tags {run.id}").set_value("odd, paper")
     page.text_area(key=f"note {run.id}").set_value("look again")
-    page.button[0].click()
+    next(button for button in page.button if button.label == "Keep").click()
     shown(page)
     assert table(page, "id")["tags"].tolist() == ["odd, paper"]
     assert sorted(path.name for path in folder.iterdir()) == before, "a record is never written to"
