@@ -18,13 +18,15 @@ _NAMED = 5
 """Most runs that are listed by name before an action."""
 
 
+def said() -> None:
+    """Say what the action that has just been asked for has done."""
+    words = st.session_state.pop(_SAID, "")
+    if words:
+        st.info(labels.plain(words))
+
+
 def show(ticked: pd.DataFrame) -> None:
-    """Offer what can be done with the ticked runs, and say what an action that has just been asked for has done."""
-    said = st.session_state.pop(_SAID, "")
-    if said:
-        st.info(labels.plain(said))
-    if ticked.empty:
-        return
+    """Offer what can be done with the ticked runs."""
     with st.popover(f"With {_count(len(ticked))}", key="bulk"):
         names = ", ".join(labels.plain(run) for run in ticked["id"][:_NAMED])
         st.caption(names + (f" and {len(ticked) - _NAMED} more" if len(ticked) > _NAMED else ""))

@@ -10,12 +10,12 @@ import streamlit as st
 
 from dashboard import labels
 from dashboard.components import url_widgets
-from dashboard.tables import study_tables
+from dashboard.tables import records, study_tables
 from stan.results import expressions
 
 KEYS = (
     *("filter", "status", "columns", "differ", "computed", "group", "value"),
-    *("sort", "highest", "hidden"),
+    *("sort", "highest", "hidden", "unlike"),
 )
 """Names of the widgets, under which the address and saved views hold what was chosen."""
 BASELINE = "baseline"
@@ -35,6 +35,10 @@ class Choices:
     by: list[str]
     value: str
     baseline: str | None
+    unlike: bool
+    """Whether lines are compared with the baseline although their protocols differ."""
+    editing: bool
+    """Whether the table has cells for tags and notes instead of ticks."""
 
 
 def ask(table: pd.DataFrame, known: Sequence[str], numbers: Sequence[str]) -> Choices:
@@ -62,13 +66,15 @@ def ask(table: pd.DataFrame, known: Sequence[str], numbers: Sequence[str]) -> Ch
             )
         with third:
             table = _in_order(table, names)
-        hidden = url_widgets.switch("Hidden runs, too", "hidden")
+        with st.container(horizontal=True):
+            hidden = url_widgets.switch("Hidden runs, too", "hidden")
+            unlike = url_widgets.switch("Compare what isn't like for like", "unlike")
+            editing = records.writable() and not by and url_widgets.switch("Edit tags and notes", "edit")
     if not hidden:
         kept &= ~table["hidden"]
     kept = kept.loc[table.index]
-    return Choices(
-        table, kept, [*columns, *computed], computed, by, value, st.query_params.get(BASELINE)
-    )
+    baseline = st.query_params.get(BASELINE)
+    return Choices(table, kept, [*columns, *computed], computed, by, value, baseline, unlike, editing)
 
 
 def _filtered(table: pd.DataFrame) -> pd.Series:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Sequence
 
-import pandas as pd
 import streamlit as st
 
 from dashboard import labels
@@ -20,12 +19,11 @@ TICKED = "run"
 """Name in the address of the ids of the ticked runs."""
 
 
-def show(found: Lines, chosen: Choices) -> pd.DataFrame:
-    """Show the table and return the runs behind its ticked lines; the address keeps ticked runs as `run`."""
+def show(found: Lines, chosen: Choices) -> list[str]:
+    """Show the table and return the names of its ticked lines; the address keeps those of runs as `run`."""
     table = run_lines.shown(found, chosen.columns)
     names = list(found.table["line"])
     wanted = [] if found.by else st.query_params.get_all(TICKED)
-    exact = [*chosen.computed, *(["mean", "± sd", "difference"] if not run_lines.in_percent(found.value) else [])]
     with st.container(key="runs"):
         event = data_grid.show(
             table,
@@ -33,7 +31,7 @@ def show(found: Lines, chosen: Choices) -> pd.DataFrame:
             key=f"lines {_digest(names)}",
             pinned=None if found.by else "id",
             pinned_width=310,
-            exact=exact,
+            exact=run_lines.exact(found, chosen.computed),
             on_select="rerun",
             selection_mode="multi-row",
             selection_default={"selection": {"rows": [names.index(run) for run in wanted if run in names]}},
@@ -41,8 +39,22 @@ def show(found: Lines, chosen: Choices) -> pd.DataFrame:
         )
     ticked = [names[place] for place in event.selection.rows if place < len(names)]
     st.query_params[TICKED] = [] if found.by else ticked
-    _pin(found, chosen, ticked)
-    return found.runs[found.of_run.isin(set(ticked))]
+    return ticked
+
+
+def pin(ticked: Sequence[str], baseline: str | None) -> None:
+    """Offer to make the one ticked line the baseline, or to do without the one there is."""
+    if len(ticked) == 1 and ticked[0] != baseline:
+        st.button("Compare all with this", key="pin", on_click=_pinned, args=(ticked[0],))
+    if baseline:
+        st.button(f"Without baseline {labels.plain(baseline)}", key="unpin", on_click=_pinned, args=(None,))
+
+
+def _pinned(line: str | None) -> None:
+    if line is None:
+        del st.query_params[choices.BASELINE]
+    else:
+        st.query_params[choices.BASELINE] = line
 
 
 def charts(found: Lines, chosen: Choices) -> None:
@@ -83,23 +95,6 @@ def explain(found: Lines) -> None:
     told = run_lines.reasons(found)
     if told:
         st.caption("Where something is missing: " + "; ".join(labels.plain(reason) for reason in told[:4]) + ".")
-
-
-def _pin(found: Lines, chosen: Choices, ticked: Sequence[str]) -> None:
-    """Offer to make the one ticked line the baseline, or to do without the one there is."""
-    with st.container(horizontal=True):
-        if len(ticked) == 1 and ticked[0] != chosen.baseline:
-            st.button(
-                "Compare all with this one",
-                key="pin",
-                on_click=lambda: st.query_params.update({choices.BASELINE: ticked[0]}),
-            )
-        if chosen.baseline:
-            st.button(
-                f"Without the baseline {labels.plain(chosen.baseline)}",
-                key="unpin",
-                on_click=lambda: st.query_params.pop(choices.BASELINE, None),
-            )
 
 
 def _digest(names: Sequence[str]) -> str:

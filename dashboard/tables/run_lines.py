@@ -17,6 +17,8 @@ from stan.results import grouping
 DRAWN = 40
 """Most lines in one figure."""
 
+_SETTINGS = ("data.", "model.", "train.")
+
 
 @dataclass(frozen=True)
 class Lines:
@@ -65,7 +67,7 @@ class Lines:
 
 
 def lines(
-    runs: pd.DataFrame, kept: pd.Series, by: Sequence[str], value: str, baseline: str | None, anyway: bool
+    runs: pd.DataFrame, kept: pd.Series, by: Sequence[str], value: str, baseline: str | None, unlike: bool
 ) -> Lines:
     """Return the lines of the runs that are `kept`, the baseline first, wherever the filter leaves it.
 
@@ -81,7 +83,7 @@ def lines(
     table = table.sort_values("line", key=lambda line: line != baseline, kind="stable")
     place = names.map({name: place for place, name in enumerate(table["line"])}).sort_values(kind="stable")
     runs, names = runs.loc[place.index], names.loc[place.index]
-    changes = _differences(key, value, baseline, anyway, runs, names) if baseline else None
+    changes = _differences(key, value, baseline, unlike, runs, names) if baseline else None
     return Lines(runs, names, tuple(by), value, table.reset_index(drop=True), changes)
 
 
@@ -102,6 +104,21 @@ def shown(found: Lines, columns: Sequence[str]) -> pd.DataFrame:
     for offset, (name, values) in enumerate(told.items()):
         table.insert(place + offset, name, values)
     return table
+
+
+def exact(found: Lines, computed: Sequence[str]) -> list[str]:
+    """Return the columns of `shown` whose numbers are of any size, and so need four digits instead of one decimal."""
+    return [*computed, *([] if in_percent(found.value) else ["mean", "± sd", "difference"])]
+
+
+def printed(found: Lines, columns: Sequence[str], computed: Sequence[str]) -> pd.DataFrame:
+    """Return `shown` for files that print one decimal: settings and numbers of any size are texts with four digits."""
+    table = shown(found, columns)
+    loose = {*exact(found, computed), *(name for name in table if name.startswith(_SETTINGS))}
+    floats = [name for name in table.select_dtypes("float") if name in loose]
+    return table.assign(
+        **{name: table[name].map("{:.4g}".format, na_action="ignore").astype(object) for name in floats}
+    )
 
 
 def reasons(found: Lines) -> list[str]:
@@ -131,6 +148,6 @@ def _groups(key: str, by: tuple[str, ...], value: str, _runs: pd.DataFrame) -> p
 
 @st.cache_data(show_spinner="Comparing query by query ...", max_entries=32)
 def _differences(
-    key: str, value: str, baseline: str, anyway: bool, _runs: pd.DataFrame, _names: pd.Series
+    key: str, value: str, baseline: str, unlike: bool, _runs: pd.DataFrame, _names: pd.Series
 ) -> pd.DataFrame:
-    return grouping.differences(_runs, _names, value, baseline, anyway)
+    return grouping.differences(_runs, _names, value, baseline, unlike)

@@ -6,7 +6,7 @@ import pandas as pd
 import streamlit as st
 
 from dashboard import labels
-from dashboard.components import data_grid, url_widgets
+from dashboard.components import data_grid
 from dashboard.runs import actions, choices, comparison, export, lines, record, views
 from dashboard.runs.choices import Choices
 from dashboard.tables import records, run_lines
@@ -25,38 +25,44 @@ def show() -> None:
     names, numbers = records.columns(runs), records.numbers(runs)
     chosen = choices.ask(records.marked(runs), names, numbers)
     found = _lines(chosen)
-    if records.writable() and not found.by and url_widgets.switch("Edit tags and notes", "edit"):
+    if chosen.editing:
         actions.edit(found.runs[list(dict.fromkeys(["id", "tags", "note", *chosen.columns]))])
-        ticked = found.runs.iloc[:0]
+        ticked = []
     else:
         ticked = lines.show(found, chosen)
-    _below(found, chosen, ticked)
+    runs = found.runs[found.of_run.isin(set(ticked))]
+    _below(found, chosen, ticked, runs)
     _damaged(found.runs)
     if not found.by:
-        _ticked(ticked)
-    comparison.parallel(ticked if len(ticked) > 1 else found.runs, names)
+        _ticked(runs)
+    comparison.parallel(runs if len(runs) > 1 else found.runs, names)
     if records.writable():
         actions.show_trash()
 
 
 def _lines(chosen: Choices) -> Lines:
     """Return the table's lines; without the baseline, if it has nothing to compare with."""
-    anyway = bool(st.session_state.get("anyway"))
     wanted = (chosen.table, chosen.kept, chosen.by, chosen.value)
     try:
-        return run_lines.lines(*wanted, chosen.baseline, anyway)
+        return run_lines.lines(*wanted, chosen.baseline, chosen.unlike)
     except ValueError as error:
-        st.warning(f"{labels.plain(str(error).capitalize())}.")
-        return run_lines.lines(*wanted, None, anyway)
+        st.warning(f"Not compared: {labels.plain(error)}.")
+        return run_lines.lines(*wanted, None, chosen.unlike)
 
 
-def _below(found: Lines, chosen: Choices, ticked: pd.DataFrame) -> None:
-    """Show what belongs to the table as a whole: actions, its explanation, charts, and ways to take it along."""
+def _below(found: Lines, chosen: Choices, ticked: list[str], runs: pd.DataFrame) -> None:
+    """Show what belongs to the table as a whole: actions, ways to take it along, its explanation, charts."""
+    if records.writable():
+        actions.said()
     with st.container(horizontal=True):
+        lines.pin(ticked, chosen.baseline)
+        if records.writable() and len(runs):
+            actions.show(runs)
         views.show()
-        if records.writable():
-            actions.show(ticked)
-    export.show(found, chosen)
+        export.share(found, chosen)
+        kind = export.choose()
+    if kind:
+        export.copy(found, chosen, kind)
     lines.explain(found)
     lines.charts(found, chosen)
 

@@ -26,12 +26,14 @@ def ablation(
     metric: str,
     paper: Mapping[str, float | None] | None = None,
     seeds: pd.DataFrame | None = None,
+    unit: str = "percent",
 ) -> Figure:
     """Draw every row's mean as a bar with its 95 % interval, first row on top, and printed numbers as diamonds.
 
     summary: row, n, mean, low, high (`results.summary`).
     paper: printed number by row; None for a dash.
     seeds: row, value; every run is drawn as a point of its own.
+    unit: of the values; empty if they have none.
     """
     figure, axes = canvas(summary["row"])
     place = np.arange(len(summary))
@@ -52,7 +54,7 @@ def ablation(
             zorder=3,
             label=_PAPER,
         )
-    axes.set(xlabel=f"{metric}, percent", xlim=(0, None))
+    axes.set(xlabel=", ".join(filter(None, (metric, unit))), xlim=(0, None))
     return finished(figure, axes)
 
 

@@ -39,11 +39,11 @@ def differing(df: pd.DataFrame) -> list[str]:
 
 
 def per_query(path: str, metric: str) -> tuple[np.ndarray, np.ndarray]:
-    """Return `query_values` of the run in the folder `path`. Raises ValueError naming `path` if there are none."""
+    """Return `query_values` of the run in the folder `path`. Raises ValueError if there are none."""
     try:
         return query_values(ranks(path), metric)
     except KeyError as error:
-        raise ValueError(f"{metric} has no values per query in {path}: no {error} in ranks.npz") from None
+        raise ValueError(f"{metric} has no values per query: no {error} in ranks.npz") from None
 
 
 def query_values(arrays: Mapping[str, np.ndarray], metric: str) -> tuple[np.ndarray, np.ndarray]:

@@ -46,7 +46,7 @@ def groups(
     beyond = {
         "low": np.nan,
         "high": np.nan,
-        "reason": f"intervals are drawn of {most} runs: filter for others",
+        "reason": f"intervals are of the first {most} runs: filter for others",
     }
     band = pd.DataFrame([bands.get(name, beyond) for name in table.index], index=table.index)
     table = table.join(band.astype({"low": float, "high": float}) if len(band) else band)
@@ -84,10 +84,11 @@ def differences(
     change = parts[value].mean() - base[value].mean()
     table = pd.DataFrame({"change": change, "low": np.nan, "high": np.nan, "won": np.nan, "lost": np.nan})
     refused = pd.Series("", table.index) if allow else _refusals(runs, base)
-    reason = refused.where(refused != "", f"{most} runs are paired: filter for others")
+    reason = refused.where(refused != "", f"the first {most} runs are paired: filter for others")
     table = table.assign(how=np.where(refused != "", REFUSED, PLAIN), reason=reason)
     table.loc[table["how"] == REFUSED, "change"] = np.nan
-    sizes = runs.loc[runs["line"].map(refused) == "", "line"].value_counts(sort=False)
+    others = runs.loc[(runs["line"].map(refused) == "") & (runs["line"] != baseline), "line"]
+    sizes = others.value_counts(sort=False)
     for name in sizes.index[_within(sizes, most)]:
         paired = _paired(base, runs[runs["line"] == name], value, repeats)
         table.loc[name, list(paired)] = list(paired.values())
