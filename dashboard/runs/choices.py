@@ -10,7 +10,7 @@ import streamlit as st
 
 from dashboard import labels
 from dashboard.components import url_widgets
-from dashboard.tables import records, study_tables
+from dashboard.tables import records, run_lines, study_tables
 from stan.results import expressions
 
 KEYS = (
@@ -53,8 +53,9 @@ def ask(table: pd.DataFrame, known: Sequence[str], numbers: Sequence[str]) -> Ch
             columns = _columns(table, names)
         first, second, third = st.columns(3)
         with first:
+            possible = [name for name in names if name not in run_lines.OF_LINES or name == "tags"]
             by = url_widgets.several(
-                "Groups by", names, "group", help="Runs that agree in these columns are one line."
+                "Groups by", possible, "group", help="Runs that agree in these columns are one line."
             )
         with second:
             value = url_widgets.one(
@@ -110,7 +111,7 @@ def _computed(table: pd.DataFrame) -> tuple[pd.DataFrame, list[str]]:
         bind="query-params",
     )
     try:
-        return expressions.with_columns(table, text)
+        return expressions.with_columns(table, text, run_lines.OF_LINES)
     except ValueError as error:
         st.error(labels.plain(error))
         return table, []

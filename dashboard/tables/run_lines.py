@@ -17,6 +17,22 @@ from stan.results import grouping
 DRAWN = 40
 """Most lines in one figure."""
 
+OF_LINES = frozenset(
+    (
+        *grouping.COLUMNS,
+        "runs",
+        "± sd",
+        "95 %",
+        "difference",
+        "difference, 95 %",
+        "taken",
+        "tags",
+        "note",
+        "hidden",
+    )
+)
+"""Names that columns of lines have, which computed columns must not have and groups can't be made by."""
+
 _SETTINGS = ("data.", "model.", "train.")
 
 
@@ -43,7 +59,7 @@ class Lines:
     def summary(self) -> pd.DataFrame:
         """Row, mean, low, high and n of the first lines that have a value, as charts draw them."""
         if self.by:
-            found = self.table.rename(columns={"line": "row"})
+            found = self.table[["line", "mean", "low", "high", "n"]].rename(columns={"line": "row"})
         else:
             counted = self.runs[self.runs[self.value].notna()]
             found = pd.DataFrame({"row": counted["id"], "mean": counted[self.value].astype(float), "n": 1})

@@ -15,11 +15,19 @@ Port = Annotated[int | None, typer.Option(help="Port; a free one by default.", m
 _LIBRARY = "libraries/world"
 
 
-def dashboard(runs: Runs = RUNS, worlds: Worlds = WORLDS, port: Port = None) -> None:
+def dashboard(
+    runs: Runs = RUNS,
+    worlds: Worlds = WORLDS,
+    port: Port = None,
+    read_only: Annotated[
+        bool,
+        typer.Option("--read-only", help="Offer no tags, notes, saved views or trash: nothing that writes."),
+    ] = False,
+) -> None:
     """Show runs, ablations, the printed benchmarks and speed in a browser, until Ctrl-C."""
     from stan.common import servers
 
-    servers.serve([servers.dashboard_command([runs], port, worlds=worlds)], say)
+    servers.serve([servers.dashboard_command([runs], port, worlds=worlds, read_only=read_only)], say)
 
 
 def demo(

@@ -67,18 +67,21 @@ def dashboard_command(
     demo: str = DEMO_ADDRESS,
     worlds: Path | str = "worlds",
     libraries: Sequence[Path | str] = (),
+    read_only: bool = False,
 ) -> Page:
     """Return the page of the dashboard over these roots of run records.
 
     port: if left out, 8501, or a free one if that is taken. demo: address of the demo that its links lead to. worlds:
-    folder of rendered worlds, whose videos it shows. libraries: those whose indexing it shows. Raises ValueError for a
-    port that is taken, ModuleNotFoundError if a package it needs is missing.
+    folder of rendered worlds, whose videos it shows. libraries: those whose indexing it shows. read_only: its pages
+    offer nothing that writes. Raises ValueError for a port that is taken, ModuleNotFoundError if a package it needs is
+    missing.
     """
     require("streamlit", "plotly", "matplotlib")
     port = _port(port, DASHBOARD_PORT, HOST)
     folders = [argument for root in runs for argument in ("--runs", str(Path(root).resolve()))]
     folders += ["--worlds", str(Path(worlds).resolve())]
     folders += [part for library in libraries for part in ("--library", _from_anywhere(library))]
+    folders += ["--read-only"] * read_only
     settings = {
         "server.address": HOST,
         "server.port": port,

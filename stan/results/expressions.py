@@ -9,7 +9,7 @@ from __future__ import annotations
 import ast
 import operator
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from typing import Any
 
 import numpy as np
@@ -30,7 +30,9 @@ _NAMED = re.compile(r"\s*([^`=]+?)\s*=(?!=)(.*)", re.DOTALL)
 _QUOTED = re.compile(r"`([^`]*)`")
 
 
-def with_columns(table: pd.DataFrame, text: str) -> tuple[pd.DataFrame, list[str]]:
+def with_columns(
+    table: pd.DataFrame, text: str, taken: Collection[str] = ()
+) -> tuple[pd.DataFrame, list[str]]:
     """Return the table with the columns that `text` defines, and their names.
 
     text: expressions between semicolons, each after a name and `=` if it shall have one:
@@ -42,7 +44,7 @@ def with_columns(table: pd.DataFrame, text: str) -> tuple[pd.DataFrame, list[str
     for part in filter(str.strip, text.split(";")):
         named = _NAMED.fullmatch(part)
         name, expression = (named[1], named[2]) if named else (part.strip().replace("`", ""), part)
-        if name in table or name in made:
+        if name in table or name in made or name in taken:
             raise ValueError(f"there is a column {name} already: give {part.strip()} another name")
         made[name] = evaluate(table, expression)
     return (table.assign(**made) if made else table), list(made)

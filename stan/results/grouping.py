@@ -16,6 +16,9 @@ MOST = 120
 BASELINE, PAIRED, PLAIN, REFUSED = "the baseline", "paired", "plain", "not compared"
 """How a line's difference from the baseline was taken."""
 
+COLUMNS = ("line", "configs", "n", "mean", "sd", "low", "high", "reason")
+"""Columns of `groups` beside those that the runs are grouped by."""
+
 _READ = ("id", "path", "status", "shipped", "hash", "seed")
 
 
@@ -34,8 +37,11 @@ def groups(
     high, reason. A run that is there several times, in the package or under other studies, counts once. sd is over runs
     (ddof 1). low and high: 95 % bootstrap interval over queries, with the group's runs averaged; empty, with a reason,
     if the runs answered different queries or `value` has none. Only the first groups have one, those with `most` runs
-    together.
+    together. Raises ValueError if a column of `by` has the name of another one here.
     """
+    named = set(by) & set(COLUMNS)
+    if named:
+        raise ValueError(f"runs can't be grouped by {', '.join(named)}: groups have a column of that name")
     runs = _counted(df, line_names(df, by), value, by)
     lines = runs.groupby("line", sort=False)
     table = lines[value].agg(n="size", mean="mean", sd="std").assign(configs=lines["hash"].nunique())
@@ -50,8 +56,7 @@ def groups(
     }
     band = pd.DataFrame([bands.get(name, beyond) for name in table.index], index=table.index)
     table = table.join(band.astype({"low": float, "high": float}) if len(band) else band)
-    columns = ["line", *by, "configs", "n", "mean", "sd", "low", "high", "reason"]
-    return table.rename_axis("line").reset_index().reindex(columns=columns)
+    return table.rename_axis("line").reset_index().reindex(columns=["line", *by, *COLUMNS[1:]])
 
 
 def members(df: pd.DataFrame, lines: pd.Series, value: str) -> pd.DataFrame:

@@ -132,6 +132,8 @@ def test_commands_bind_loopback_turn_telemetry_off_and_name_absolute_folders(tmp
         "--demo",
         "http://127.0.0.1:9002",
     )
+    reading = servers.dashboard_command(["runs"], 9001, demo.address, read_only=True).command
+    assert reading[-3:] == ("--read-only", "--demo", "http://127.0.0.1:9002")
     assert "--host 127.0.0.1 --port 9002" in " ".join(demo.command)
     assert demo.command[2:5] == ("demo.app", "--library", str(tmp_path / "libraries/world"))
     assert demo.environment["GRADIO_ANALYTICS_ENABLED"] == "False"

@@ -12,59 +12,11 @@ from streamlit.testing.v1 import AppTest
 from dashboard import labels
 from dashboard.views import VIEWS
 from stan import experiments, results
-from stan.bench import store
 from stan.bench.fake_runs import experiment, write_probe, write_run, write_study
-from stan.results import foreign, reader
+from stan.results import foreign
 from stan.results.foreign import ForeignRun
 from stan.results.level_probes import keep
-
-APP = Path(__file__).resolve().parents[2] / "dashboard" / "app.py"
-
-
-@pytest.fixture
-def nothing_shipped(tmp_path, monkeypatch) -> Path:
-    """Where the shipped records are looked for: an empty folder."""
-    folder = tmp_path / "reference"
-    folder.mkdir()
-    monkeypatch.setattr(results, "SHIPPED", folder)
-    monkeypatch.setattr(reader, "SHIPPED", folder)
-    monkeypatch.setattr(store, "SHIPPED", folder)
-    return folder
-
-
-@pytest.fixture
-def open_dashboard(runs_root, nothing_shipped, monkeypatch):
-    """open_dashboard(page, **address) -> the page, run once, without an error; no page: the whole app's first."""
-    monkeypatch.setenv("STAN_RUNS", str(runs_root))
-    monkeypatch.setattr("sys.argv", ["app.py"])
-
-    def open_page(page: str = "", **address) -> AppTest:
-        script = f"from dashboard.views import {page}\n{page}.show()"
-        test = (
-            AppTest.from_string(script, default_timeout=240)
-            if page
-            else AppTest.from_file(str(APP), default_timeout=240)
-        )
-        for name, value in address.items():
-            test.query_params[name] = value
-        return shown(test)
-
-    return open_page
-
-
-def shown(test: AppTest) -> AppTest:
-    test.run()
-    assert [error.message for error in test.exception] == []
-    return test
-
-
-def texts(test: AppTest) -> str:
-    kinds = ("title", "subheader", "markdown", "caption", "info", "warning", "error", "code")
-    return "\n".join(str(part.value) for kind in kinds for part in test.get(kind))
-
-
-def table(test: AppTest, column: str):
-    return next(frame.value for frame in test.dataframe if column in frame.value)
+from tests.support.shown_pages import shown, table, texts
 
 
 def metric_values(test: AppTest) -> dict[str, str]:

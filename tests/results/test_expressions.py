@@ -102,5 +102,7 @@ def test_columns_have_the_names_they_are_given():
     assert with_columns(TABLE, "  ")[1] == []
     with pytest.raises(ValueError, match="a column seconds already"):
         with_columns(TABLE, "seconds = seconds / 60")
+    with pytest.raises(ValueError, match="a column mean already"):
+        with_columns(TABLE, "mean = seconds / 60", taken={"mean"})
     with pytest.raises(ValueError, match="isn't allowed|no arithmetic"):
         with_columns(TABLE, "seconds == 60")

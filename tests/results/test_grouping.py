@@ -140,3 +140,8 @@ def test_a_baseline_without_a_done_run_is_an_error(runs_root, right):
     table = results.load(runs_root)
     with pytest.raises(ValueError, match="the baseline gone has no done run with t2v.R@1 here"):
         grouping.differences(table, table["id"], "t2v.R@1", "gone")
+
+
+def test_a_column_that_groups_have_themselves_is_refused(runs_root, right):
+    with pytest.raises(ValueError, match="can't be grouped by reason"):
+        grouping.groups(results.load(runs_root), ["row", "reason"], "t2v.R@1")
