@@ -62,7 +62,7 @@ def ask(table: pd.DataFrame, known: Sequence[str], numbers: Sequence[str]) -> Ch
                 "Value",
                 numbers,
                 "value",
-                default=_headline(table[kept], numbers),
+                default=_headline(table, kept, numbers),
                 help="What groups are averaged, drawn and compared by.",
             )
         with third:
@@ -130,7 +130,7 @@ def _in_order(table: pd.DataFrame, names: Sequence[str]) -> pd.DataFrame:
     return table.loc[order]
 
 
-def _headline(table: pd.DataFrame, numbers: Sequence[str]) -> str:
-    """Return the metric that most of the runs have, in the order of `labels.METRICS`."""
-    known = [name for name in labels.METRICS if name in numbers and table[name].notna().any()]
+def _headline(table: pd.DataFrame, kept: pd.Series, numbers: Sequence[str]) -> str:
+    """Return the first of `labels.METRICS` that a kept run has."""
+    known = [name for name in labels.METRICS if name in numbers and (table[name].notna() & kept).any()]
     return next(iter(known), numbers[0])

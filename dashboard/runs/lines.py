@@ -59,8 +59,7 @@ def _pinned(line: str | None) -> None:
 
 def charts(found: Lines, chosen: Choices) -> None:
     """Draw the first groups' means with their intervals, and what is paired with the baseline."""
-    summary, paired = found.summary, found.paired
-    drawn = found.by and summary["mean"].notna().any()
+    paired, drawn = found.paired, bool(found.by) and len(found.table) > 0
     if not drawn and paired.empty:
         return
     columns = iter(st.columns(2, gap="large") if drawn and len(paired) else [st.container()])
@@ -68,7 +67,7 @@ def charts(found: Lines, chosen: Choices) -> None:
     if drawn:
         with next(columns):
             st.markdown(f"##### {labels.plain(metric)} by {labels.plain(', '.join(found.by))}")
-            figure = study_charts.rows(summary, found.seeds, metric, found.unit)
+            figure = study_charts.rows(found.summary, found.seeds, metric, found.unit)
             st.plotly_chart(figure, key="groups", config=study_charts.CONFIG)
     if len(paired):
         with next(columns):

@@ -43,7 +43,7 @@ def _line(root: str, name: str, view: saved_views.View) -> None:
 def _open(view: saved_views.View) -> None:
     """Set the page's widgets to a view. Runs before the page does, which then puts the values into the address."""
     for key in KEYS:
-        if key in view:
+        if type(view.get(key)) is type(st.session_state[key]):  # the file may have been written by hand
             st.session_state[key] = view[key]
     if view.get(BASELINE):
         st.query_params[BASELINE] = str(view[BASELINE])

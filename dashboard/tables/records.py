@@ -158,7 +158,7 @@ def numbers(table: pd.DataFrame) -> list[str]:
 def _columns(table: pd.DataFrame) -> tuple[pd.DataFrame, list[str], list[str]]:
     """Return the table and its columns, which are cached as in `_studies`: looking for values takes long."""
     names = study_tables.columns(table)
-    return table, names, list(table[names].select_dtypes("number"))
+    return table, names, [name for name in names if table[name].dtype.kind in "iuf"]
 
 
 @dataclass(frozen=True)

@@ -61,8 +61,8 @@ class Lines:
         if self.by:
             found = self.table[["line", "mean", "low", "high", "n"]].rename(columns={"line": "row"})
         else:
-            counted = self.runs[self.runs[self.value].notna()]
-            found = pd.DataFrame({"row": counted["id"], "mean": counted[self.value].astype(float), "n": 1})
+            values = self.runs[["id", self.value]].dropna()
+            found = pd.DataFrame({"row": values["id"], "mean": values[self.value].astype(float), "n": 1})
             found = found.assign(low=np.nan, high=np.nan)
         return found[["row", "mean", "low", "high", "n"]].head(DRAWN)
 
