@@ -7,6 +7,7 @@ import pandas as pd
 import pytest
 
 from stan import experiments, report, results
+from stan.evaluation.definitions import DIRECTIONS, GROUPS, MEASURES
 from stan.experiments.orderings import registered
 from stan.report import orderings as of_orderings
 from stan.results import level_probes
@@ -37,14 +38,25 @@ ORDERINGS = "(<!-- orderings: .*? -->\\n)(.*?)(<!-- end of orderings -->)"
 PROBES = "(<!-- probes: .*? -->\\n)(.*?)(<!-- end of probes -->)"
 
 
+METRICS = "(<!-- metrics: .*? -->\\n)(.*?)(<!-- end of metrics -->)"
+
+
 def with_tables(text: str) -> str:
     """A page with each part between two marks made anew from the shipped records."""
     runs = results.load([], shipped=True)
+    text = re.sub(METRICS, lambda found: found[1] + metrics() + found[3], text, flags=re.S)
     text = re.sub(PROBES, lambda found: found[1] + probes() + found[3], text, flags=re.S)
     text = re.sub(ORDERINGS, lambda found: found[1] + orderings(runs) + found[3], text, flags=re.S)
     return re.sub(
         MARKS, lambda found: found[1] + tables(runs, found[2], found[3]) + found[5], text, flags=re.S
     )
+
+
+def metrics() -> str:
+    parts = {"measure": MEASURES, "direction": DIRECTIONS, "prefix": GROUPS}
+    told = [(kind, name, words) for kind, table in parts.items() for name, words in table.items()]
+    lines = [f"| {kind} | `{name}` | {words} |" for kind, name, words in told]
+    return "\n".join(["| part of the name | | what it says |", "|---|---|---|", *lines, ""])
 
 
 def orderings(runs: pd.DataFrame) -> str:
