@@ -85,12 +85,15 @@ class Lines:
 def lines(
     runs: pd.DataFrame, kept: pd.Series, by: Sequence[str], value: str, baseline: str | None, unlike: bool
 ) -> Lines:
-    """Return the lines of the runs that are `kept`, the baseline first, wherever the filter leaves it.
+    """Return the lines of the runs that are `kept`, the baseline first, even if none of its runs is kept.
 
     Raises ValueError if no run of the baseline counts.
     """
     names = grouping.line_names(runs, by) if by else runs["id"]
-    chosen = kept | (names == baseline) if baseline else kept
+    pinned = names == baseline
+    chosen = (
+        kept if (kept & pinned).any() else kept | pinned
+    )  # the filter decides which runs of a group count
     runs, names = runs[chosen], names[chosen]
     if not by and not baseline:
         return Lines(runs, names, (), value, pd.DataFrame({"line": runs["id"]}), None)

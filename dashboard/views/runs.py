@@ -33,7 +33,7 @@ def show() -> None:
     runs = found.runs[found.of_run.isin(set(ticked))]
     _below(found, chosen, ticked, runs)
     _damaged(found.runs)
-    if not found.by:
+    if not found.by and not chosen.editing:
         _ticked(runs)
     comparison.parallel(runs if len(runs) > 1 else found.runs, names)
     if records.writable():

@@ -77,6 +77,14 @@ def test_a_baseline_stays_although_the_filter_leaves_it_out(runs):
     assert table["difference"].iloc[0] == 0 and pd.isna(table["difference, 95 %"].iloc[0])
 
 
+def test_the_filter_decides_which_runs_of_a_baseline_count(runs):
+    seed = runs["seed"] == 0
+    found = run_lines.lines(runs, seed, ["row"], "t2v.R@1", "baseline", False)
+    assert found.table.set_index("line").loc["baseline", "n"] == 1
+    without = run_lines.lines(runs, seed & (runs["row"] == "stan"), ["row"], "t2v.R@1", "baseline", False)
+    assert without.table.set_index("line").loc["baseline", "n"] == 2
+
+
 def test_runs_that_are_not_done_have_no_difference(runs):
     base = runs.loc[runs["row"] == "baseline", "id"].iloc[0]
     found = run_lines.lines(runs, every(runs), [], "t2v.R@1", base, False)
