@@ -5,7 +5,6 @@ from __future__ import annotations
 import csv
 import json
 import shutil
-from contextlib import suppress
 from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
 
@@ -21,15 +20,9 @@ TABS = ("Search", "Collections", "Marks", "Recognise", "Look inside", "Library",
 
 
 def upload(page, file: Path) -> None:
-    """Hands a file over, again where nothing comes of it: an input that is on the page may not listen yet."""
-    from playwright.sync_api import TimeoutError
-
-    for seconds in (10, 30, 80):
-        page.locator("input[type=file]").set_input_files(str(file))
-        with suppress(TimeoutError):
-            page.get_by_text(file.name).wait_for(timeout=1000 * seconds)
-            return
-    raise AssertionError(f"{file.name} was handed over three times, and the page does not show it")
+    """Hands a file over. While it is sent, the page shows its name; after that, a row with stem and ending apart."""
+    page.locator("input[type=file]").set_input_files(str(file))
+    page.locator(".file-preview", has_text=file.stem).wait_for()
 
 
 def plays_at(page, seconds: float) -> None:
