@@ -79,10 +79,9 @@ def charts(found: Lines, chosen: Choices) -> None:
 
 def explain(found: Lines) -> None:
     """Say what the lines' numbers are, and why some are missing."""
-    kind = "Groups" if found.by else "Runs"
     if found.by:
         st.caption(
-            f"{kind}: means of {labels.plain(found.value)} over done runs, a run that is there twice counted once; "
+            f"Groups: means of {labels.plain(found.value)} over done runs, a run that is there twice counted once; "
             "sd over runs; *95 %*: interval over queries, with the group's runs averaged. *configs* above 1: the group "
             "mixes settings."
         )

@@ -91,9 +91,8 @@ def lines(
     """
     names = grouping.line_names(runs, by) if by else runs["id"]
     pinned = names == baseline
-    chosen = (
-        kept if (kept & pinned).any() else kept | pinned
-    )  # the filter decides which runs of a group count
+    # the filter decides which runs of a group count
+    chosen = kept if (kept & pinned).any() else kept | pinned
     runs, names = runs[chosen], names[chosen]
     if not by and not baseline:
         return Lines(runs, names, (), value, pd.DataFrame({"line": runs["id"]}), None)

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 from demo.service.calls import Cut, KeptCalls
 from stan.common.errors import told
+from stan.common.progress import FileProgress
 from stan.library.collections import Collection, Collections
 from stan.library.kept import Moment
 from stan.library.marks import Mark, Marks
@@ -78,7 +79,7 @@ class Keeping:
     def remove(self, library: str, name: str) -> None:
         self._collections(library).remove(name)
 
-    def cut(self, library: str, moments: Sequence[Moment], progress: Callable[[int, int, str], None]) -> Cut:
+    def cut(self, library: str, moments: Sequence[Moment], progress: FileProgress) -> Cut:
         from stan.library.clips import archive
 
         opened, id = self._library(library), secrets.token_hex(16)

@@ -16,12 +16,8 @@ from typing import Any, Literal, Protocol
 
 def write_bytes(path: Path, content: bytes) -> None:
     """Replace the file as a whole: a reader sees the old or the new content, never a part, even after a crash."""
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.{threading.get_ident()}.part")
-    with temporary.open("wb") as file:
-        file.write(content)
-        file.flush()
-        os.fsync(file.fileno())
-    os.replace(temporary, path)
+    with _replacing(path) as part:
+        part.write_bytes(content)
 
 
 def write_json(path: Path, values: Mapping[str, Any]) -> None:
@@ -36,7 +32,13 @@ def new_file(path: Path) -> Generator[Path]:
     Folders on the way are made.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    part = path.with_name(f".{path.name}.{os.getpid()}.part")
+    with _replacing(path) as part:
+        yield part
+
+
+@contextmanager
+def _replacing(path: Path) -> Generator[Path]:
+    part = path.with_name(f".{path.name}.{os.getpid()}.{threading.get_ident()}.part")
     try:
         yield part
         with part.open("rb") as file:

@@ -96,7 +96,6 @@ def token_ids(
 def last_tokens(ids: Int[Tensor, "N L"]) -> Int[Tensor, " N"]:
     """Return the position of each text's last token before its padding, which is 0 or the end token repeated."""
     last, places = ids[:, -1], torch.arange(ids.shape[1], device=ids.device)
-    before = torch.where(ids == last[:, None], -1, places).amax(
-        1
-    )  # the last token that isn't like the very last one
+    # the last token that isn't like the very last one
+    before = torch.where(ids == last[:, None], -1, places).amax(1)
     return (before + (last != 0).int()).clamp(min=0)

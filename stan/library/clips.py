@@ -6,7 +6,6 @@ frames and their times, not the sound, and no more pixels than its limit.
 
 from __future__ import annotations
 
-import os
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager
@@ -15,6 +14,8 @@ from zipfile import ZIP_STORED, ZipFile
 
 import numpy as np
 
+from stan.common.files import new_file
+from stan.common.progress import FileProgress
 from stan.data.video import decoding
 from stan.data.video.transcode import shown, write_h264
 from stan.library.kept import Moment
@@ -37,17 +38,17 @@ def archive(
     moments: Sequence[Moment],
     file: Callable[[str], AbstractContextManager[Path]],
     target: Path,
-    progress: Callable[[int, int, str], None] = lambda done, total, name: None,
+    progress: FileProgress = lambda done, total, name: None,
 ) -> list[tuple[Moment, ValueError | OSError]]:
     """Write a zip file of the moments as MP4 files, whole or not at all; return those that could not be cut, and why.
 
-    file: opens the video with an id, as `Library.file` does. progress: `progress(done, total, name)`, before each clip.
+    file: opens the video with an id, as `Library.file` does.
     Raises ValueError for no moments, for too many, for too many seconds, and if none of them can be cut.
     """
     _require_fitting(moments)
     failed: list[tuple[Moment, ValueError | OSError]] = []
-    with tempfile.TemporaryDirectory(dir=target.parent) as folder:
-        clip, part = Path(folder) / "clip.mp4", Path(folder) / target.name
+    with tempfile.TemporaryDirectory(dir=target.parent) as folder, new_file(target) as part:
+        clip = Path(folder) / "clip.mp4"
         with ZipFile(part, "w", ZIP_STORED) as whole:
             for number, moment in enumerate(moments, 1):
                 progress(number - 1, len(moments), moment.name)
@@ -60,7 +61,6 @@ def archive(
                     whole.write(clip, clip_name(number, moment))
         if len(failed) == len(moments):
             raise failed[0][1]
-        os.replace(part, target)
     return failed
 
 

@@ -16,10 +16,8 @@ import pyarrow as pa
 from stan.library import vector_files
 from stan.library.moments import spans
 from stan.library.store import FACTS, PARTS, Maker, Store, id_of, schema_of
-from stan.library.vector_files import lengths_of, nested, numbers_in
+from stan.library.vector_files import FLAT, lengths_of, nested, numbers_in
 from stan.models.checkpoint import same_weights
-
-OF_WINDOWS, OF_FRAMES = ("clip", "video"), ("frame_clip", "frame_video")
 
 
 def write(store: Store, file: Path) -> dict[str, Any]:
@@ -147,10 +145,10 @@ def _faults(table: pa.Table, width: int) -> list[str]:
     faults = ["two rows have one id"] * (len(set(ids)) < len(ids))
     faults += ["an id is not that of its path"] * (ids != [id_of(path) for path in paths])
     windows, frames = np.array(table["windows"].to_pylist()), lengths_of(table["times"])
-    if not windows.all() or any((lengths_of(table[name]) != windows).any() for name in OF_WINDOWS):
+    if not windows.all() or any((lengths_of(table[name]) != windows).any() for name in PARTS):
         faults.append("a video's windows and vectors differ in number")
-    if not frames.all() or any((lengths_of(table[name]) != width * frames).any() for name in OF_FRAMES):
+    if not frames.all() or any((lengths_of(table[name]) != width * frames).any() for name in FLAT):
         faults.append("a video's frames and their vectors differ in number")
-    numbers = (*OF_WINDOWS, *OF_FRAMES, "times", "duration")
+    numbers = (*PARTS, *FLAT, "times", "duration")
     unfit = [name for name in numbers if not np.isfinite(numbers_in(table[name])).all()]
     return faults + [f"{name} holds what is no number" for name in unfit]

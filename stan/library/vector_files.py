@@ -23,6 +23,7 @@ import pyarrow.parquet as pq
 from jaxtyping import Float
 
 from stan.common.files import new_file
+from stan.library.store import PARTS
 
 
 class Kind(NamedTuple):
@@ -80,11 +81,10 @@ def _read_parquet(file: Path) -> pa.Table:
 
 # ---- NumPy
 
-COUNTED = dict.fromkeys(("start", "end", "clip", "video"), "windows")
-COUNTED |= dict.fromkeys(("times", "frame_clip", "frame_video"), "frames")
-"""Columns of lists, each with the array that says how long every video's list is."""
 FLAT = ("frame_clip", "frame_video")
-"""Columns that hold a video's vectors as one list of numbers."""
+"""Columns that hold the vectors of a video's frames, as one list of numbers."""
+COUNTED = {**dict.fromkeys(("start", "end", *PARTS), "windows"), **dict.fromkeys(("times", *FLAT), "frames")}
+"""Columns of lists, each with the array that says how long every video's list is."""
 
 
 def _write_npz(table: pa.Table, file: Path) -> None:
@@ -131,7 +131,7 @@ def _column(name: str, arrays: dict[str, np.ndarray]) -> pa.Array:
 
 
 def _holds_vectors(name: str) -> bool:
-    return name in (*FLAT, "clip", "video")
+    return name in (*FLAT, *PARTS)
 
 
 # ---- FAISS

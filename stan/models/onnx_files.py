@@ -73,9 +73,8 @@ def _one_line(name: str) -> Generator[None]:
     except (ValueError, ImportError, OSError):
         raise
     except Exception as error:
-        said = re.split(r"\.\s|\n|\x1b", str(error), maxsplit=1)[
-            0
-        ]  # the rest is about the exporter, in colours
+        # the rest is about the exporter, in colours
+        said = re.split(r"\.\s|\n|\x1b", str(error), maxsplit=1)[0]
         raise ValueError(
             f"{name} cannot be written as ONNX ({type(error).__name__}: {said}): a part of it is no graph that they"
             " know; its weights can be exported (--out)"

@@ -49,23 +49,24 @@ def markdown(table: pd.DataFrame, ids: Sequence[str], command: str) -> bytes:
     rows = [
         map(_md_text, table),
         rules,
-        *(map(_md_cell, row) for row in table.itertuples(index=False, name=None)),
+        *(map(_md_text, map(cell, row)) for row in table.itertuples(index=False, name=None)),
     ]
     origin = [f"regenerate: {_one_line(command)}", *(f"run: {_one_line(run)}" for run in ids)]
     comment = "\n".join(["<!--", *(line.replace(">", "&gt;") for line in origin), "-->"])
     return ("\n".join(f"| {' | '.join(row)} |" for row in rows) + f"\n\n{comment}\n").encode()
 
 
-def _md_cell(value) -> str:
+def _md_text(value) -> str:
+    return _MARKUP.sub(r"\\\1", _one_line(value).replace("://", ":\u200b//"))
+
+
+def cell(value) -> str:
+    """Return a table's value as text: a dash for what is missing, a tick for what is true, one decimal for a float."""
     if pd.isna(value):
         return "–"
     if isinstance(value, bool):
         return "✓" if value else ""
-    return one_decimal(value) if isinstance(value, float) else _md_text(value)
-
-
-def _md_text(value) -> str:
-    return _MARKUP.sub(r"\\\1", _one_line(value).replace("://", ":\u200b//"))
+    return one_decimal(value) if isinstance(value, float) else str(value)
 
 
 def latex(table: pd.DataFrame, ids: Sequence[str], command: str) -> bytes:

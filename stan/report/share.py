@@ -11,7 +11,7 @@ import pandas as pd
 from matplotlib import pyplot as plt
 from matplotlib.figure import Figure
 
-from stan.report.formats import one_decimal
+from stan.report.formats import cell
 
 _PAGE = """<!doctype html>
 <html lang="en">
@@ -72,7 +72,7 @@ def page(
         title=escape(title),
         said="\n".join(f"<p>{escape(words)}</p>" for words in said),
         head=_row("th", map(str, table), numbers),
-        rows="\n".join(f"<tr>{_row('td', map(_text, row), numbers)}</tr>" for row in cells),
+        rows="\n".join(f"<tr>{_row('td', map(cell, row), numbers)}</tr>" for row in cells),
         figures="\n".join(_figure(caption, figure) for caption, figure in figures.items()),
         command=escape(command),
         runs="\n".join(f"<li><code>{escape(run)}</code></li>" for run in ids),
@@ -82,14 +82,6 @@ def page(
 def _row(kind: str, texts, numbers: Sequence[bool]) -> str:
     classes = (' class="number"' if number else "" for number in numbers)
     return "".join(f"<{kind}{of}>{escape(text)}</{kind}>" for text, of in zip(texts, classes, strict=True))
-
-
-def _text(value) -> str:
-    if pd.isna(value):
-        return "–"
-    if isinstance(value, bool):
-        return "✓" if value else ""
-    return one_decimal(value) if isinstance(value, float) else str(value)
 
 
 def _figure(caption: str, figure: Figure) -> str:

@@ -141,8 +141,7 @@ def _of_suite(runs: pd.DataFrame, suite: str, ids: Sequence[str], command: str) 
     """Return the suite's files by name."""
     files = {}
     for name, figure in _figures(runs, suite).items():
-        files[f"{name}-{suite}.png"] = formats.png(figure, ids, command)
-        files[f"{name}-{suite}.pdf"] = formats.pdf(figure, ids, command)
+        files |= _drawn(f"{name}-{suite}", figure, ids, command)
     metric = report.headline(suite)
     tables = {
         "seeds": report.seeds(runs, metric),
@@ -151,6 +150,13 @@ def _of_suite(runs: pd.DataFrame, suite: str, ids: Sequence[str], command: str) 
     }
     filled = {name: table for name, table in tables.items() if len(table)}
     return files | {f"{name}-{suite}.csv": formats.csv(table, ids, command) for name, table in filled.items()}
+
+
+def _drawn(name: str, figure: Figure, ids: Sequence[str], command: str) -> dict[str, bytes]:
+    return {
+        f"{name}.png": formats.png(figure, ids, command),
+        f"{name}.pdf": formats.pdf(figure, ids, command),
+    }
 
 
 def _figures(runs: pd.DataFrame, suite: str) -> dict[str, Figure]:
@@ -197,8 +203,6 @@ def _of_backbones(runs: pd.DataFrame, root: Any, shipped: bool, command: str) ->
         if not ids:
             continue
         name = "levels-" + level_probes.named(record)
-        figure = study_figures.levels(rows)
-        files[f"{name}.png"] = formats.png(figure, ids, command)
-        files[f"{name}.pdf"] = formats.pdf(figure, ids, command)
+        files |= _drawn(name, study_figures.levels(rows), ids, command)
         files[f"{name}.csv"] = formats.csv(rows, ids, command)
     return files

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
@@ -105,6 +106,8 @@ def test_the_table_is_used_by_keyboard(address, open_page):
     page.keyboard.press("Shift+Space")
     page.get_by_role("button", name="With 1 run").wait_for()
     page.wait_for_url("**run=components**")
+    [ticked] = parse_qs(urlsplit(page.url).query)["run"]
+    assert ticked.startswith("components/")
 
 
 def test_a_kept_view_is_opened_again(address, open_page, root):
