@@ -112,6 +112,10 @@ class Codes:
 
 def _products(a: Int[np.ndarray, "A E"], b: Int[np.ndarray, "B E"]) -> Int[np.ndarray, "A B"]:
     """Return the inner products of bytes as 32-bit integers, which no sum of fewer than 2^17 products exceeds."""
-    threads = torch.get_num_threads() if len(b) >= ROWS_AT_ONCE else 1
+    threads = torch.get_num_threads()
     kind: Any = "int32"  # the package's types leave out whole numbers
-    return np.asarray(simsimd.cdist(a, b, metric="dot", threads=threads, out_dtype=kind))
+    try:
+        few = len(b) < ROWS_AT_ONCE
+        return np.asarray(simsimd.cdist(a, b, metric="dot", threads=1 if few else threads, out_dtype=kind))
+    finally:
+        torch.set_num_threads(threads)  # cdist sets OpenMP's number of threads, which torch's operators use, too
