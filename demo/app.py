@@ -11,9 +11,11 @@ import html
 import os
 import sys
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 os.environ["GRADIO_ANALYTICS_ENABLED"] = "False"  # gradio reads it on import
 
@@ -25,8 +27,9 @@ from demo.components.page import MODEL, STYLE, THEME, failure, message  # noqa: 
 from demo.service import media  # noqa: E402
 from demo.service.access import guard  # noqa: E402
 from demo.service.backend import Backend, open_library  # noqa: E402
-from demo.service.calls import Calls, LibraryState  # noqa: E402
+from demo.service.calls import READ_ONLY, Calls, LibraryState  # noqa: E402
 from demo.service.search_request import SearchRequest
+from demo.service.services import Services  # noqa: E402
 from demo.tabs import collections as collections_tab  # noqa: E402
 from demo.tabs import frame_order as time_tab  # noqa: E402
 from demo.tabs import inside
@@ -38,6 +41,8 @@ from demo.tabs import side_by_side as both_tab  # noqa: E402
 from stan.common.hosts import is_loopback  # noqa: E402
 from stan.common.jobs import Job  # noqa: E402
 from stan.library.places import distinct  # noqa: E402
+from stan.service.access import words_of  # noqa: E402
+from stan.service.client import Client  # noqa: E402
 
 PASSWORD = "STAN_DEMO_AUTH"
 LARGEST_UPLOAD = "200mb"
@@ -60,25 +65,28 @@ def build(calls: Calls) -> gr.Blocks:
         with gr.Tabs():
             with gr.Tab("Search"):
                 form = search_tab.tab(calls, library)
-            with gr.Tab("Collections") as collected:
-                collections_tab.tab(calls, library, form.chosen, collected)
-            with gr.Tab("Marks"):
-                marks_tab.tab(calls, library)
+            if "keeping" not in calls.without:
+                with gr.Tab("Collections") as collected:
+                    collections_tab.tab(calls, library, form.chosen, collected)
+                with gr.Tab("Marks"):
+                    marks_tab.tab(calls, library)
             if len(calls.libraries) > 1:
                 with gr.Tab("Side by side"):
                     both_tab.tab(calls)
             with gr.Tab("Recognise"):
                 recognised = recognise_tab.tab(calls, library)
-            with gr.Tab("Look inside"):
+            looks_inside = "inside" not in calls.without
+            with gr.Tab("Look inside", visible=looks_inside):
                 looked_into = inside.tab(calls, library)
             with gr.Tab("Library"):
                 holds, recorded, indexed = library_tab.tab(calls, library)
-            with gr.Tab("Does time matter?"):
+            with gr.Tab("Does time matter?", visible=looks_inside):
                 timed = time_tab.tab(calls, library)
         lists = [state, holds, recorded, recognised, looked_into, timed, form.inputs["folder"]]
         fill = partial(_fill, calls)
         library.input(fill, library, lists, api_name=False)
-        indexed.then(fill, library, lists, api_name=False)
+        if indexed is not None:
+            indexed.then(fill, library, lists, api_name=False)
 
         def open_address(request: gr.Request) -> list[Any]:
             return _open(calls, form, dict(request.query_params))
@@ -195,19 +203,7 @@ def main(arguments: list[str] | None = None) -> int:
     """
     given = _parser().parse_args(arguments)
     try:
-        known = named(given.library)
-        libraries: dict[str, Callable[[], Any]] = {
-            name: partial(open_library, address, given.model, bool(given.allow_folders))
-            for name, address in known.items()
-        }
-        if given.first is not None:
-            name, address = next(iter(known.items()))
-            libraries[name] = partial(open_library, address, given.model, True, given.first)
-        first = given.library[0]
-        cache = None if "://" in first else Path(first).resolve() / "proxies"
-        local = {name: Path(address) for name, address in known.items() if "://" not in address}
-        backend = Backend(libraries, cache, given.allow_folders, local)
-        calls = backend.calls()
+        calls = _over_services(given) if given.api else _over_libraries(given)
         options = settings(calls, given.host, given.port, given.without_password)
     except (ValueError, OSError) as error:
         print(error, file=sys.stderr)
@@ -216,13 +212,48 @@ def main(arguments: list[str] | None = None) -> int:
     return 0
 
 
+def _over_libraries(given: argparse.Namespace) -> Calls:
+    """Return the calls over libraries that this process opens."""
+    known = named(given.library)
+    libraries: dict[str, Callable[[], Any]] = {
+        name: partial(open_library, address, given.model, bool(given.allow_folders))
+        for name, address in known.items()
+    }
+    if given.first is not None:
+        name, address = next(iter(known.items()))
+        libraries[name] = partial(open_library, address, given.model, True, given.first)
+    first = given.library[0]
+    cache = None if given.read_only or "://" in first else Path(first).resolve() / "proxies"
+    local = {name: Path(address) for name, address in known.items() if "://" not in address}
+    calls = Backend(libraries, cache, given.allow_folders, local).calls()
+    return replace(calls, without=READ_ONLY) if given.read_only else calls
+
+
+def _over_services(given: argparse.Namespace) -> Calls:
+    """Return the calls over libraries that `stan api` serves, here or elsewhere."""
+    token = words_of(given.token_file)[0] if given.token_file else None
+    clients = {urlsplit(address).netloc: Client(address, token) for address in given.api}
+    return Services(clients, given.read_only).calls()
+
+
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m demo.app", description=__doc__.splitlines()[0])
-    parser.add_argument(
+    searched = parser.add_mutually_exclusive_group(required=True)
+    searched.add_argument(
         "--library",
-        required=True,
         action="append",
         help="folder made by stan index, or an address on object storage; may be repeated",
+    )
+    searched.add_argument(
+        "--api",
+        action="append",
+        help="address of a running stan api, whose library is searched; may be repeated",
+    )
+    parser.add_argument("--token-file", type=Path, help="text file with the token for the services of --api")
+    parser.add_argument(
+        "--read-only",
+        action="store_true",
+        help="offer no marks, collections or indexing: nothing that writes",
     )
     parser.add_argument(
         "--model",

@@ -69,7 +69,7 @@ function press() {
     const marks = told.filter((mark) => meets(mark, card))
     for (const button of card.querySelectorAll('.verdict'))
       button.setAttribute('aria-pressed', marks.some(({right}) => String(right) === button.dataset.right))
-    card.querySelector('.choose').setAttribute('aria-pressed', props.held.chosen.some((moment) => meets(moment, card)))
+    card.querySelector('.choose')?.setAttribute('aria-pressed', props.held.chosen.some((moment) => meets(moment, card)))
   }
 }
 

@@ -10,8 +10,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from demo.service.media import PICTURES, STEP, WHOLE
 from demo.service.search_request import MOST, SearchRequest
+from stan.library.proxies import PICTURES, STEP, WHOLE
 
 SCRIPT = Path(__file__).with_name("cards.js")
 """JavaScript that moves between the cards and plays them."""
@@ -19,14 +19,18 @@ HEIGHT = 24
 """Height of the curve in the units of its SVG, in which it is 100 wide."""
 
 
-def cards(results: Sequence[dict[str, Any]], request: SearchRequest) -> str:
+def cards(results: Sequence[dict[str, Any]], request: SearchRequest, keeping: bool = True) -> str:
     """Return one card per result, best first. Their curves share one scale, so a higher curve means a better fit.
 
-    Results of a search by words can be marked as right or wrong. If there may be more results, a button asks for them.
+    keeping: moments can be chosen and, if the search was by words, marked as right or wrong. If there may be more
+    results, a button asks for them.
     """
     scores = [score for result in results for score in result["curve"]["scores"]]
     scale = (min(scores, default=0.0), max(scores, default=0.0))
-    inner = "".join(_card(rank, result, scale, bool(request.q)) for rank, result in enumerate(results, 1))
+    inner = "".join(
+        _card(rank, result, scale, _kept(html.escape(result["name"]), bool(request.q)) if keeping else "")
+        for rank, result in enumerate(results, 1)
+    )
     label = f"{len(results)} results, best first; arrow keys move between them, Enter plays"
     address = html.escape(request.address)
     grid = f'<div class="cards" role="list" aria-label="{label}" data-address="{address}">{inner}</div>'
@@ -55,7 +59,8 @@ _FILTERS = {
 _MORE = '<button type="button" class="more">More results</button>'
 
 
-def _card(rank: int, result: dict[str, Any], scale: tuple[float, float], judged: bool) -> str:
+def _card(rank: int, result: dict[str, Any], scale: tuple[float, float], kept: str) -> str:
+    """Return a card. kept: the buttons by which its moment is kept."""
     id, name = html.escape(result["id"]), html.escape(result["name"])
     start, end, length = result["start"], result["end"], _length(result)
     step = STEP if length > WHOLE else 0
@@ -75,13 +80,20 @@ def _card(rank: int, result: dict[str, Any], scale: tuple[float, float], judged:
 <button type="button" {like} aria-label="More like {name}">More like this</button>
 <button type="button" {like} data-start="{start:.3f}" data-end="{end:.3f}"
  aria-label="More like this moment of {name}">… like this moment</button>
-<button type="button" class="choose" aria-pressed="false" aria-label="Choose this moment of {name}">Choose</button>
-{_verdicts(name) if judged else ""}</div>
+{kept}</div>
 </article>"""
 
 
+def _kept(name: str, judged: bool) -> str:
+    """Return the buttons that choose a moment and, if it is `judged`, mark it. name: of the video, escaped."""
+    choose = (
+        f'<button type="button" class="choose" aria-pressed="false" aria-label="Choose this moment of {name}">'
+        "Choose</button>\n"
+    )
+    return choose + (_verdicts(name) if judged else "")
+
+
 def _verdicts(name: str) -> str:
-    """Return the buttons that mark a moment. name: of the video, escaped."""
     buttons = "".join(
         f'<button type="button" class="verdict" data-right="{right}" aria-pressed="false" '
         f'aria-label="{told} for this query: {name}" title="{told} for this query">{sign}</button>'

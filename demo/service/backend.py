@@ -7,25 +7,24 @@ from __future__ import annotations
 
 import contextlib
 import os
-import secrets
 import tempfile
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from demo.service.calls import Calls, LibraryState
 from demo.service.keeping import Keeping
-from demo.service.media import Proxies
 from demo.service.search_request import SearchRequest
+from demo.service.uploads import Uploads
 from stan.common import jobs
 from stan.common.progress import FileProgress
 from stan.data.label_sets import LABEL_SETS
 from stan.data.prompts import TEMPLATES
 from stan.data.video.facts import VideoFacts
 from stan.library.places import places
+from stan.library.proxies import Proxies
 from stan.library.roots import Roots
 
 if TYPE_CHECKING:
@@ -37,8 +36,6 @@ LABELS = 10
 """Maximum number of recognised labels shown."""
 PIECES = 6
 """Number of parts of a video that are recognised separately."""
-REMEMBERED = 256
-"""Number of uploads that can still be played; older ones are forgotten."""
 
 
 class Backend:
@@ -62,9 +59,9 @@ class Backend:
         self._opening = threading.Lock()
         self._roots = Roots({str(folder): folder for folder in folders})
         self._visits = tempfile.TemporaryDirectory(prefix="stan-demo-")
-        self._uploaded = Proxies(Path(self._visits.name))
-        self._proxies = Proxies(cache) if cache else self._uploaded
-        self._uploads: dict[str, Path] = {}
+        visiting = Proxies(Path(self._visits.name))
+        self._proxies = Proxies(cache) if cache else visiting
+        self._uploads = Uploads(visiting)
         self._keeping = Keeping(self._library, Path(self._visits.name))
         self._start(next(iter(self._openers)))
 
@@ -86,7 +83,7 @@ class Backend:
             time=self.time,
             index=self.index,
             media=self.media,
-            admit=self.admit,
+            admit=self._uploads.admit,
             kept=self._keeping.calls(),
         )
 
@@ -124,8 +121,8 @@ class Backend:
             self._place(library, request.folder),
             request.shortest,
             request.longest,
-            _day(request.since),
-            _day(request.until),
+            request.first_day,
+            request.last_day,
             library.map().within(*request.sides) if request.sides else None,
         )
         if request.like:
@@ -180,11 +177,7 @@ class Backend:
                 "the library holds no folder of this machine that could be looked through again; "
                 "index a folder, or a list of addresses, with stan index"
             )
-        reports = [opened.add(root, progress) for root in roots]
-        total = {
-            name: sum(r[name] for r in reports) for name in ("indexed", "unchanged", "removed", "seconds")
-        }
-        return {**total, "skipped": [one for report in reports for one in report["skipped"]]}
+        return summed([opened.add(root, progress) for root in roots])
 
     def media(self, id: str, kind: str, part: int | None = None) -> Path:
         """Return the small video (mp4), or one part of it, or the strip (webp) of a library's video or of an upload.
@@ -196,20 +189,8 @@ class Backend:
         if kind == "zip":
             return self._keeping.archive(id)
         if id in self._uploads:
-            return self._uploaded(self._uploads[id], kind, part)
-        library = self._holder(id)
-        entry = library.entry(id)
-        if entry.is_remote:
-            return self._proxies.at_address(entry, kind, part, library.file(id))
-        return self._proxies(entry.path, kind, part)
-
-    def admit(self, upload: Path) -> str:
-        """Return a new id by which `media` knows the upload; it does not reveal where the file is."""
-        while len(self._uploads) >= REMEMBERED:
-            self._uploads.pop(next(iter(self._uploads)))
-        id = secrets.token_hex(16)
-        self._uploads[id] = upload
-        return id
+            return self._uploads.media(id, kind, part)
+        return self._proxies.of(self._holder(id), id, kind, part)
 
     def _holder(self, id: str) -> Library:
         """Return whichever opened library has the video. Raises ValueError if none has."""
@@ -251,6 +232,13 @@ class Backend:
             return self._opened[name]
 
 
+def summed(reports: Sequence[dict[str, Any]]) -> dict[str, Any]:
+    """Return the reports of several folders as one."""
+    counts = ("indexed", "unchanged", "removed", "seconds")
+    skipped = [one for report in reports for one in report["skipped"]]
+    return {name: sum(one[name] for one in reports) for name in counts} | {"skipped": skipped}
+
+
 def open_library(
     address: str, model: str | None, may_be_new: bool = False, first: Path | None = None
 ) -> Library:
@@ -273,7 +261,3 @@ def open_library(
     if library.made_by:
         library.search("anything", top=1)  # loads and caches now what the first search would wait for
     return library
-
-
-def _day(text: str) -> date | None:
-    return date.fromisoformat(text) if text else None

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 from demo.service.search_request import SearchRequest
 from stan.common.jobs import Job
@@ -20,6 +20,13 @@ if TYPE_CHECKING:
     from stan.library import Results
     from stan.library.own_recall import OwnRecall
     from stan.library.video_map import Map
+
+
+Part = Literal["map", "keeping", "inside", "facts", "indexing"]
+"""A part of the page that may be left out: the map of the library; marks and collections; what looks into the model;
+what is known of a video's file; indexing."""
+READ_ONLY: frozenset[Part] = frozenset({"keeping", "indexing"})
+"""The parts that write to a library."""
 
 
 class LibraryState(NamedTuple):
@@ -109,3 +116,5 @@ class Calls:
     """admit(upload) -> an id by which `media` knows it; the id does not reveal where the file is."""
     kept: KeptCalls
     """What visitors mark, collect and cut."""
+    without: frozenset[Part] = frozenset()
+    """Parts that the page does not have, whose callables it does not call."""

@@ -61,6 +61,16 @@ class SearchRequest:
         return (left, right), (low, high)
 
     @property
+    def first_day(self) -> date | None:
+        """`since` as a date."""
+        return date.fromisoformat(self.since) if self.since else None
+
+    @property
+    def last_day(self) -> date | None:
+        """`until` as a date."""
+        return date.fromisoformat(self.until) if self.until else None
+
+    @property
     def asks(self) -> bool:
         """True if there is anything to search for."""
         return bool(self.q.strip() or self.like)

@@ -33,23 +33,33 @@ class Stopped(Exception):
     """Raised inside the indexing when nobody waits for it any more; videos embedded by then are kept."""
 
 
-def tab(calls: Calls, library: gr.Radio) -> tuple[gr.HTML, gr.Dropdown, gr.events.Dependency]:
+def tab(calls: Calls, library: gr.Radio) -> tuple[gr.HTML, gr.Dropdown, gr.events.Dependency | None]:
     """Add the tab's components.
 
     Return the description of the chosen library, its list of videos, which the page fills, and the event of an
-    indexing.
+    indexing, if the page offers that.
     """
     library.render()
     holds = gr.HTML(elem_id="library-holds")
-    chosen = gr.Dropdown([], label="What is known of a video's file", elem_id="record-video")
+    chosen = gr.Dropdown(
+        [],
+        label="What is known of a video's file",
+        elem_id="record-video",
+        visible="facts" not in calls.without,
+    )
     known = gr.HTML(elem_id="record")
     chosen.change(
-        lambda library, id: record(calls, library, id) if id else "",
+        lambda library, id: record(calls, library, id) if id and "facts" not in calls.without else "",
         [library, chosen],
         known,
         api_name=False,
         show_progress="hidden",
     )
+    return holds, chosen, None if "indexing" in calls.without else _indexing_form(calls, library)
+
+
+def _indexing_form(calls: Calls, library: gr.Radio) -> gr.events.Dependency:
+    """Add the components by which a folder is indexed and return that event."""
     with gr.Row():
         folder = gr.Dropdown(
             [HELD, *calls.folders], value=HELD, label="Folder to index", min_width=220, scale=2
@@ -79,13 +89,13 @@ def tab(calls: Calls, library: gr.Radio) -> tuple[gr.HTML, gr.Dropdown, gr.event
         api_name=False,
         show_progress="hidden",
     )
-    return holds, chosen, running
+    return running
 
 
 def holding(videos: list[tuple[str, str]], places: list[str]) -> str:
     """Return a message that says how much a library holds."""
     if not videos:
-        return message("This library holds no videos yet: index a folder below.", "warn")
+        return message("This library holds no videos yet: index a folder.", "warn")
     return message(f"{counted(len(videos), 'video')} in {counted(len(places), 'folder')}.")
 
 

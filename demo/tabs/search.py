@@ -99,7 +99,7 @@ def tab(calls: Calls, library: gr.components.Component) -> Form:
     kept = gr.HTML("", elem_id="kept-status")
     found = gr.HTML("", elem_id="cards", js_on_load=cards.SCRIPT.read_text(), held=NOTHING_HELD)
     asked = gr.State(SearchRequest())
-    chosen = choice(calls, asked, found, kept)
+    chosen = gr.State({}) if "keeping" in calls.without else choice(calls, asked, found, kept)
     form = Form(
         {"q": query, "gain": gain, "top": top, **filters, "region": region}, asked, [status, found], chosen
     )
@@ -243,7 +243,7 @@ def show(calls: Calls, request: SearchRequest) -> list[str]:
     if not found:
         return [NONE_LEFT if request.filters else NOTHING, cards.chips(request)]
     started = time.perf_counter()
-    drawn = cards.cards(found, request)
+    drawn = cards.cards(found, request, "keeping" not in calls.without)
     links = downloads.of_results(found, found.document())
     times = {**found.ms, "render": 1000 * (time.perf_counter() - started)}
     return [_summary(request, names.get(request.like, ""), found, links, times), drawn]

@@ -14,7 +14,7 @@ ANOTHER = message("Close this and open it again: the map of the chosen library i
 def map_of_videos(calls: Calls, library: gr.components.Component) -> tuple[gr.HTML, gr.Textbox]:
     """Add the map, which is drawn when it is opened; return it and the hidden field of the region that is searched."""
     region = gr.Textbox("", visible=False)
-    with gr.Accordion("Map of the library", open=False) as opened:
+    with gr.Accordion("Map of the library", open=False, visible="map" not in calls.without) as opened:
         drawn = gr.HTML("", elem_id="map", js_on_load=SCRIPT.read_text(), region="")
     quietly = {"api_name": False, "show_progress": "hidden"}
     opened.expand(lambda library: show(calls, library), library, drawn, **quietly)

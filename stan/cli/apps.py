@@ -38,6 +38,17 @@ def demo(
         list[Path] | None,
         typer.Option(help="A folder that visitors may index, with all below it; repeat it for several."),
     ] = None,
+    api: Annotated[
+        list[str] | None,
+        typer.Option(help="Address of a running stan api, in place of --library; repeat it for several."),
+    ] = None,
+    token_file: Annotated[
+        Path | None, typer.Option(help="A text file with the token for the services of --api.")
+    ] = None,
+    read_only: Annotated[
+        bool,
+        typer.Option("--read-only", help="Offer no marks, collections or indexing: nothing that writes."),
+    ] = False,
     port: Port = None,
     host: Annotated[
         str,
@@ -50,7 +61,22 @@ def demo(
     """Search, recognise and explain videos in a browser, until Ctrl-C."""
     from stan.common import servers
 
-    page = servers.demo_command(library or [_LIBRARY], port, allow_folders or [], host, without_password)
+    if api and (library or allow_folders):
+        raise ValueError(
+            "--api searches what services hold: leave out --library and --allow-folders, or --api"
+        )
+    if token_file and not api:
+        raise ValueError("--token-file is for the services of --api: give both, or neither")
+    page = servers.demo_command(
+        [] if api else library or [_LIBRARY],
+        port,
+        allow_folders or [],
+        host,
+        without_password,
+        services=api or [],
+        token_file=token_file,
+        read_only=read_only,
+    )
     servers.serve([page], say)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tempfile
 from pathlib import Path
 from typing import Annotated
 
@@ -30,6 +31,12 @@ def api(
     token_file: Annotated[
         Path | None, typer.Option(help="A text file with a token per line; every caller must give one.")
     ] = None,
+    pictures: Annotated[
+        bool,
+        typer.Option(
+            "--pictures", help="Also show the videos: strips of pictures, and small copies without sound."
+        ),
+    ] = False,
     workers: Annotated[int, typer.Option(help="Searches that run at the same time.", min=1)] = 2,
     waiting: Annotated[
         int, typer.Option(help="Calls of either kind that may wait; further ones are refused (429).", min=0)
@@ -46,7 +53,7 @@ def api(
     ] = 6000,
 ) -> None:
     """Serve a library over HTTP, until Ctrl-C: search, recognise, explain, index (/openapi.json describes it)."""
-    with quiet():
+    with quiet(), tempfile.TemporaryDirectory(prefix="stan-api-") as elsewhere:
         from stan.service import opening, server
         from stan.service.access import Tokens
         from stan.service.calls import LibraryCalls
@@ -64,7 +71,8 @@ def api(
         roots = opening.roots_of(allow_folders or [])
         server.check(host, tokens)
         videos = opening.loaded(opening.found(library, model, bool(allow_folders)))
-        calls = LibraryCalls(videos, roots)
+        shown = opening.pictures_of(videos, Path(elsewhere)) if pictures else None
+        calls = LibraryCalls(videos, roots, shown)
         server.serve(calls, limits, tokens, host, port, say)
 
 

@@ -101,17 +101,23 @@ def demo_command(
     host: str = HOST,
     without_password: bool = False,
     first: Path | None = None,
+    services: Sequence[str] = (),
+    token_file: Path | None = None,
+    read_only: bool = False,
 ) -> Page:
-    """Return the page of the demo over these libraries.
+    """Return the page of the demo over these libraries or, in their place, those of services (`stan api`).
 
     port: if left out, 7860, or a free one if that is taken. folders: those that its visitors may index. host,
-    without_password: as in `demo.app`. first: a folder of videos that the demo indexes if the first library is still
-    empty. Raises the same errors as `dashboard_command`.
+    without_password, token_file, read_only: as in `demo.app`. first: a folder of videos that the demo indexes if the
+    first library is still empty. Raises the same errors as `dashboard_command`.
     """
     require("gradio", "starlette", "matplotlib")
     port = _port(port, DEMO_PORT, host)
     folder = project_folder("demo").parent
     named = [argument for library in libraries for argument in ("--library", _from_anywhere(library))]
+    named += [argument for address in services for argument in ("--api", address)]
+    named += ["--token-file", str(token_file.resolve())] if token_file else []
+    named += ["--read-only"] * read_only
     allowed = ["--allow-folders", *(str(folder.resolve()) for folder in folders)] if folders else []
     open_to_all = ["--without-password"] if without_password else []
     where = ["--host", host, "--port", str(port)]

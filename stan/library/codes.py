@@ -118,4 +118,6 @@ def _products(a: Int[np.ndarray, "A E"], b: Int[np.ndarray, "B E"]) -> Int[np.nd
         few = len(b) < ROWS_AT_ONCE
         return np.asarray(simsimd.cdist(a, b, metric="dot", threads=1 if few else threads, out_dtype=kind))
     finally:
-        torch.set_num_threads(threads)  # cdist sets OpenMP's number of threads, which torch's operators use, too
+        torch.set_num_threads(
+            threads
+        )  # cdist sets OpenMP's number of threads, which torch's operators use, too

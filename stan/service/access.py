@@ -33,6 +33,23 @@ REMEMBERED = 4096
 """Callers whose rate is kept; the one that called longest ago is forgotten first."""
 
 
+def words_of(file: Path) -> list[str]:
+    """Return the tokens of a text file, one per line; lines that are empty or begin with # are passed over.
+
+    Raises ValueError for a file without tokens, and for one that is short enough to be guessed.
+    """
+    lines = [line.strip() for line in file.read_text(encoding="utf-8").splitlines()]
+    words = [line for line in lines if line and not line.startswith("#")]
+    if not words:
+        raise ValueError(f"{file} holds no token: write one per line, `openssl rand -hex 16` makes one")
+    if any(len(word) < SHORTEST_TOKEN for word in words):
+        raise ValueError(
+            f"{file} holds a token of fewer than {SHORTEST_TOKEN} characters, which can be guessed:"
+            " `openssl rand -hex 16` makes a longer one"
+        )
+    return words
+
+
 class Tokens:
     """The words that let a caller in, kept as hashes."""
 
@@ -41,20 +58,8 @@ class Tokens:
 
     @classmethod
     def read(cls, file: Path) -> Tokens:
-        """Return the tokens of a text file, one per line; lines that are empty or begin with # are passed over.
-
-        Raises ValueError for a file without tokens, and for one that is short enough to be guessed.
-        """
-        lines = [line.strip() for line in file.read_text(encoding="utf-8").splitlines()]
-        words = [line for line in lines if line and not line.startswith("#")]
-        if not words:
-            raise ValueError(f"{file} holds no token: write one per line, `openssl rand -hex 16` makes one")
-        if any(len(word) < SHORTEST_TOKEN for word in words):
-            raise ValueError(
-                f"{file} holds a token of fewer than {SHORTEST_TOKEN} characters, which can be guessed:"
-                " `openssl rand -hex 16` makes a longer one"
-            )
-        return cls(words)
+        """Return the tokens of a file, as `words_of` reads them."""
+        return cls(words_of(file))
 
     def holder(self, header: str) -> str | None:
         """Return a name for the caller that sends this `Authorization`; None if its token is none of ours."""

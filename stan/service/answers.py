@@ -31,6 +31,7 @@ class About(Answer):
     videos: int
     folders: list[str]
     may_be_indexed: list[str]
+    pictures: bool = Field(description="Whether the videos can be seen.")
 
 
 class Video(Answer):

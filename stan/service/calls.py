@@ -16,6 +16,7 @@ from stan.library.roots import Roots
 
 if TYPE_CHECKING:
     from stan.library import Entry, Filters, Library
+    from stan.library.proxies import Proxies
 
 MOST_SENTENCES = 4000
 """Labels times templates of one recognition."""
@@ -30,11 +31,11 @@ class Unknown(ValueError):
 class LibraryCalls:
     """The calls over one library. All may raise ValueError; `told` gives its message for others.
 
-    roots: the folders that callers may have indexed.
+    roots: the folders that callers may have indexed. pictures: what callers may see of the videos, if anything.
     """
 
-    def __init__(self, library: Library, roots: Roots):
-        self.library, self.roots = library, roots
+    def __init__(self, library: Library, roots: Roots, pictures: Proxies | None = None):
+        self.library, self.roots, self.pictures = library, roots, pictures
         self._names: dict[str, str] = {}
 
     # ---- what there is
@@ -47,6 +48,7 @@ class LibraryCalls:
             "videos": len(entries),
             "folders": list(places(entries)),
             "may_be_indexed": self.roots.names,
+            "pictures": self.pictures is not None,
         }
 
     def videos(self, first: int = 0, count: int = 100, folder: str | None = None) -> dict[str, Any]:
@@ -131,6 +133,14 @@ class LibraryCalls:
 
         with self.library.file(self._entry(video).id) as path:
             return explain(self.library.model, path, query, frames).document()
+
+    def picture(self, id: str, kind: str, part: int | None = None) -> Path:
+        """Return a file that shows a video, as `stan.library.proxies.Proxies` makes it. Raises Unknown."""
+        assert self.pictures is not None, "without pictures there is no route to them"
+        try:
+            return self.pictures.of(self.library, self._entry(id).id, kind, part)
+        except FileNotFoundError:
+            raise Unknown(f"the file of the video {id!r} is gone: index its folder again") from None
 
     # ---- adding videos
 

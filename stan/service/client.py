@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode, urlsplit
 
+from stan.common.files import write_bytes
 from stan.common.progress import FileProgress
 from stan.library.results import Results
 
@@ -59,7 +60,7 @@ class Client:
         self._headers = {"Authorization": f"Bearer {token}"} if token else {}
 
     def about(self) -> dict[str, Any]:
-        """Return {"model", "videos", "folders", "may_be_indexed"}."""
+        """Return {"model", "videos", "folders", "may_be_indexed", "pictures"}."""
         return self._get("/v1/library")
 
     def health(self) -> dict[str, Any]:
@@ -144,6 +145,22 @@ class Client:
         """Return the document of `stan.explain.explain` for a video's id."""
         return self._post("/v1/explain", {"video": video, "query": query, "frames": frames})
 
+    def strip(self, id: str, to: Path) -> None:
+        """Write a video's strip of eight pictures to a file (WebP). Only services with --pictures have it."""
+        self._download(f"/v1/videos/{id}/strip", to)
+
+    def playback(self, id: str, to: Path, part: int | None = None) -> None:
+        """Write a video's small copy to a file (MP4).
+
+        part: of a video of more than six minutes, only the minute from 30 `part` seconds on.
+        """
+        asked = "" if part is None else f"?{urlencode({'part': part})}"
+        self._download(f"/v1/videos/{id}/playback{asked}", to)
+
+    def jobs(self) -> list[dict[str, Any]]:
+        """Return the indexing jobs, the latest first: {"id", "folder", "below", "status", "done", "total", ...}."""
+        return self._get("/v1/jobs")["jobs"]
+
     def add(self, folder: str, progress: FileProgress | None = None, *, below: str = "") -> dict[str, Any]:
         """Index one of the folders in `about()["may_be_indexed"]`, or the folder `below` in it; return the report.
 
@@ -168,6 +185,10 @@ class Client:
         body = json.dumps(asked).encode()
         with self._answer("POST", path, body, {"Content-Type": "application/json"}) as reply:
             return json.load(reply)
+
+    def _download(self, path: str, to: Path) -> None:
+        with self._answer("GET", path) as reply:
+            write_bytes(to, reply.read())  # all at once: only then is an answer that breaks off an error
 
     def _upload(self, path: str, file: Path, asked: Mapping[str, Any]) -> Any:
         given = {name: value for name, value in asked.items() if value is not None}

@@ -6,12 +6,21 @@ from pathlib import Path
 
 from stan.library import Library
 from stan.library.places import distinct
+from stan.library.proxies import Proxies
 from stan.library.roots import Roots
 
 
 def roots_of(folders: list[Path]) -> Roots:
     """Return the folders that may be indexed, named as `distinct` does. Raises ValueError for what is no folder."""
     return Roots(dict(zip(distinct([folder.resolve().name for folder in folders]), folders, strict=True)))
+
+
+def pictures_of(library: Library, elsewhere: Path) -> Proxies:
+    """Return the maker of small copies of the videos.
+
+    They are kept in the library's folder or, if it is not on this machine, in the folder `elsewhere`.
+    """
+    return Proxies((library.path if isinstance(library.path, Path) else elsewhere) / "proxies")
 
 
 def found(address: str, model: str | None, may_be_new: bool) -> Library:

@@ -134,6 +134,13 @@ class Page(InAddress):
     folder: Text | None = None
 
 
+class Playback(InAddress):
+    part: Annotated[int, Field(ge=0, le=10**6)] | None = Field(
+        None,
+        description="Of a video of more than six minutes: the minute from 30 times this number of seconds on.",
+    )
+
+
 class SimilarUpload(InAddress, Conditions):
     top: Top = 10
     start: Seconds | None = None

@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Query, Request
+from fastapi.responses import FileResponse
 from fastapi.sse import EventSourceResponse
 
 from stan.service import answers
@@ -46,6 +47,8 @@ def routes(calls: LibraryCalls, quick: Lane, slow: Lane, jobs: Jobs, limits: Lim
         _by_upload(calls, slow),
     ):
         router.include_router(part)
+    if calls.pictures:
+        router.include_router(_pictures(calls, slow))
     router.include_router(_indexing(calls, jobs, limits))
     return router
 
@@ -139,6 +142,31 @@ def _by_upload(calls: LibraryCalls, lane: Lane) -> APIRouter:
             )
 
     return router
+
+
+def _pictures(calls: LibraryCalls, lane: Lane) -> APIRouter:
+    router = APIRouter(prefix="/videos/{id}", tags=["pictures"], responses=UNKNOWN)
+
+    @router.get("/strip", response_class=FileResponse, responses=_file("image/webp"), operation_id="strip")
+    async def strip(id: q.Id) -> Any:
+        """Eight pictures of a video in a row, evenly spread over it."""
+        return FileResponse(await lane.run(lambda: calls.picture(id, "webp")), media_type="image/webp")
+
+    @router.get(
+        "/playback", response_class=FileResponse, responses=_file("video/mp4"), operation_id="playback"
+    )
+    async def playback(id: q.Id, asked: Annotated[q.Playback, Query()]) -> Any:
+        """A small copy of a video without sound, or a minute of it."""
+        return FileResponse(
+            await lane.run(lambda: calls.picture(id, "mp4", asked.part)), media_type="video/mp4"
+        )
+
+    return router
+
+
+def _file(kind: str) -> dict[int | str, dict[str, Any]]:
+    """Return how OpenAPI describes an answer that is a file of this media type."""
+    return {200: {"content": {kind: {"schema": {"type": "string", "format": "binary"}}}}}
 
 
 def _indexing(calls: LibraryCalls, jobs: Jobs, limits: Limits) -> APIRouter:

@@ -14,10 +14,10 @@ from PIL import Image
 
 from demo import app
 from demo.service.backend import Backend
-from demo.service.media import SHORT_SIDE
 from stan.config import ModelConfig
 from stan.data.video import decoding
 from stan.library import Library
+from stan.library.proxies import SHORT_SIDE
 from stan.models.dual_encoder import build
 from tests.support import films
 from tests.support.file_server import serving

@@ -15,9 +15,9 @@ import pytest
 from demo import app
 from demo.service import access
 from demo.service.backend import Backend, open_library
-from demo.service.media import Proxies
 from demo.service.search_request import SearchRequest
 from stan.data.video.decoding import VideoError
+from stan.library.proxies import Proxies
 from tests.support.fake_calls import ID, OTHER, calls, refuse
 from tests.support.played import shown
 from tests.support.small_clips import write_clip
@@ -57,7 +57,7 @@ def test_a_visitor_cannot_name_a_path(tmp_path):
 def test_an_upload_is_known_by_its_id_alone(tmp_path):
     upload = write_clip(tmp_path / "mine.mp4")
     engine = engine_over(tmp_path, SimpleNamespace(entry=refuse))
-    id = engine.admit(upload)
+    id = engine.calls().admit(upload)
     assert shown(engine.media(id, "mp4")).times and "mine" not in id
     with pytest.raises(ValueError, match="no such thing"):
         engine.media(str(upload), "mp4")

@@ -12,9 +12,9 @@ import pytest
 import torch
 from PIL import Image
 
-from demo.service import media
 from demo.service.backend import Backend
-from demo.service.media import MOST, PART, PICTURE, PICTURES, STEP, Proxies
+from stan.library import proxies as small_videos
+from stan.library.proxies import MOST, PART, PICTURE, PICTURES, STEP, Proxies
 from demo.service.search_request import SearchRequest
 from stan.config import ModelConfig
 from stan.data.video import decoding
@@ -43,7 +43,9 @@ def test_a_proxy_is_ours_opaque_and_made_once(tmp_path):
 
 def test_many_who_ask_at_once_make_one_file(tmp_path, monkeypatch):
     clip, made = write_clip(tmp_path / "a.mp4"), []
-    monkeypatch.setitem(media.MAKERS, "webp", lambda path, out: made.append(Path(out).write_bytes(b"x")))
+    monkeypatch.setitem(
+        small_videos.MAKERS, "webp", lambda path, out: made.append(Path(out).write_bytes(b"x"))
+    )
     proxies = Proxies(tmp_path / "proxies")
     asking = [threading.Thread(target=proxies, args=(clip, "webp")) for _ in range(8)]
     for one in asking:
@@ -114,7 +116,7 @@ def test_a_broken_video_leaves_nothing_behind(tmp_path, kind):
 def assert_alike(clip: Path, folder: Path) -> None:
     """Assert that the proxy shows the decoder's pictures at the decoder's times, the first one from 0 on."""
     info = decoding.probe(clip)
-    small = min(info.width, info.height, media.SHORT_SIDE)
+    small = min(info.width, info.height, small_videos.SHORT_SIDE)
     embedded = decoding.decode(clip, range(info.frames), small)
     played = shown(Proxies(folder / "proxies")(clip, "mp4"))
     assert played.times[0] == 0 and played.times[1:] == pytest.approx(embedded.times[1:], abs=1e-4)

@@ -14,6 +14,7 @@ from starlette.testclient import TestClient
 
 from stan.config import ModelConfig
 from stan.library import Library, Results
+from stan.library.proxies import Proxies
 from stan.library.roots import Roots
 from stan.models.dual_encoder import build as build_model
 from stan.service.access import Tokens
@@ -45,7 +46,7 @@ def folder(library: Library) -> Path:
 
 @pytest.fixture(scope="session")
 def library_calls(library: Library, folder: Path) -> LibraryCalls:
-    return LibraryCalls(library, Roots({"videos": folder}))
+    return LibraryCalls(library, Roots({"videos": folder}), Proxies(folder.parent / "proxies"))
 
 
 @pytest.fixture
@@ -76,4 +77,4 @@ def made_up(**replaced: Any) -> LibraryCalls:
         "entries": list,
         "search": lambda query, *_, **__: Results(query, [], True, {"encode": 0.0, "search": 0.0}),
     }
-    return LibraryCalls(SimpleNamespace(**empty | replaced), Roots({}))
+    return LibraryCalls(SimpleNamespace(**empty | replaced), Roots({}), Proxies(Path("proxies")))

@@ -3,9 +3,14 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
+from types import SimpleNamespace
 
 import pytest
 
+from stan.library.proxies import Proxies
+from stan.library.roots import Roots
+from stan.service.calls import LibraryCalls
 from tests.service.conftest import COLOURS
 
 CLIP = {"content-type": "video/mp4"}
@@ -23,6 +28,7 @@ def test_the_library_names_its_folders(api):
         "videos": 3,
         "folders": ["videos", "videos/below"],
         "may_be_indexed": ["videos"],
+        "pictures": True,
     }
 
 
@@ -117,6 +123,31 @@ def test_a_model_that_judges_pairs_tells_matches(api, library, monkeypatch):
     monkeypatch.setattr(library.model.clip, "logit_bias", torch.nn.Parameter(torch.tensor(-2.0)))
     monkeypatch.setattr(library.model, "judges_pairs", True)
     assert 0 < api.post("/v1/search", json={"query": "a"}).json()["results"][0]["match"] < 1
+
+
+def test_videos_are_seen_small_and_without_their_places(api, ids, folder, tmp_path):
+    id, made = ids["red.mp4"], Proxies(tmp_path / "made")
+    for call, kind, type in (("strip", "webp", "image/webp"), ("playback", "mp4", "video/mp4")):
+        reply = api.get(f"/v1/videos/{id}/{call}")
+        assert reply.content == made(folder / "red.mp4", kind).read_bytes()
+        assert reply.headers["content-type"] == type and "content-disposition" not in reply.headers
+    late = api.get(f"/v1/videos/{id}/playback?part=9")
+    assert (late.status_code, late.json()) == (422, {"error": "the video ends before its part 9"})
+    assert api.get("/v1/videos/0000000000000000/strip").status_code == 404
+
+
+def test_a_video_whose_file_is_gone_is_not_seen(client, library, tmp_path):
+    gone = SimpleNamespace(entry=lambda id: replace(library.entry(id), path=str(tmp_path / "gone.mp4")))
+    reply = client(LibraryCalls(gone, Roots({}), Proxies(tmp_path))).get(
+        f"/v1/videos/{library.entries()[0].id}/strip"
+    )
+    assert reply.status_code == 404 and "index its folder again" in reply.json()["error"]
+
+
+def test_nothing_is_seen_unless_that_was_allowed(client, library, ids):
+    closed = client(LibraryCalls(library, Roots({})))
+    assert closed.get("/v1/library").json()["pictures"] is False
+    assert closed.get(f"/v1/videos/{ids['red.mp4']}/strip").status_code == 404
 
 
 def test_metrics_count_by_route_and_nothing_else(api):

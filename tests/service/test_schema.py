@@ -71,7 +71,7 @@ def test_every_route_says_how_it_refuses():
         for path, methods in DOCUMENT["paths"].items()
         for method, operation in methods.items()
     }
-    assert len(calls) == 16
+    assert len(calls) == 18
     for (path, _), statuses in calls.items():
         if path.startswith("/v1"):
             assert statuses >= {"401", "403", "413", "422", "429", "504"}, path
