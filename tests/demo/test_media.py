@@ -13,13 +13,13 @@ import torch
 from PIL import Image
 
 from demo.service.backend import Backend
-from stan.library import proxies as small_videos
-from stan.library.proxies import MOST, PART, PICTURE, PICTURES, STEP, Proxies
 from demo.service.search_request import SearchRequest
 from stan.config import ModelConfig
 from stan.data.video import decoding
 from stan.data.video.decoding import VideoError
 from stan.library import Library
+from stan.library import proxies as small_videos
+from stan.library.proxies import MOST, PART, PICTURE, PICTURES, STEP, Proxies
 from stan.models.dual_encoder import build
 from tests.support import films, painted_clips
 from tests.support.file_server import serving
