@@ -339,6 +339,8 @@ class Store:
 
     def _connect(self) -> Any:
         if self._database is None:
+            # It would warn that a new library did not exist before.
+            os.environ.setdefault("LANCEDB_LOG", "error")
             import lancedb  # imported only when needed, because it takes two seconds
 
             # Every read checks for what other processes have written.

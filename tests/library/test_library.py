@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import subprocess
+import sys
 from dataclasses import replace
 
 import lancedb
@@ -179,6 +181,12 @@ def test_a_library_of_the_same_weights_on_other_pixels_is_refused(filled, folder
 
 def test_a_library_remembers_who_made_it(filled):
     assert Library(filled.path).made_by == "DualEncoder"
+
+
+def test_a_new_library_warns_of_nothing(tmp_path, folder):
+    command = [sys.executable, "-m", "stan", "index", str(folder), "--library", str(tmp_path / "new")]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    assert "indexed" in done.stdout + done.stderr and "WARN" not in done.stderr
 
 
 def test_a_file_is_no_library_and_no_folder(tmp_path, model):
