@@ -137,13 +137,15 @@ def _resampled(
 
     Also return the generator that drew the queries, for the draws that follow.
     """
-    queries = sides[0].shape[1]
+    together = np.concatenate(sides)  # so that the counts become floats only once
+    seeds, queries = together.shape
     counts, state = _draws(queries, repeats, seed)
-    piece = max(1, _DRAWN_AT_ONCE // (queries * max(len(side) for side in sides)))
+    piece = max(1, _DRAWN_AT_ONCE // (queries * seeds))
     parts = [counts[start : start + piece] for start in range(0, repeats, piece)]
     rng = np.random.default_rng()
     rng.bit_generator.state = state
-    return [np.concatenate([_of_drawn(side, part, statistic) for part in parts]) for side in sides], rng
+    drawn = np.concatenate([_of_drawn(together, part, statistic) for part in parts])
+    return np.split(drawn, np.cumsum([len(side) for side in sides])[:-1], axis=1), rng
 
 
 @lru_cache(maxsize=2)
