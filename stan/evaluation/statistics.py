@@ -8,6 +8,7 @@ seeds, that part of the uncertainty is known only roughly.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
@@ -48,6 +49,18 @@ def bootstrap(
     (drawn,), _ = _resampled([values], repeats, seed, statistic)
     low, high = np.percentile(drawn.mean(axis=1), INTERVAL)
     return float(statistic(values, axis=-1).mean()), float(low), float(high)
+
+
+def proportion(count: int, total: int) -> tuple[float, float, float]:
+    """Return (percent, low, high): `count` of `total` independent trials and its 95 % interval, Wilson's (1927).
+
+    For a few trials: a bootstrap of trials that all end alike would claim to be certain.
+    """
+    z = 1.959964
+    share, weight = count / total, z**2 / total
+    middle = (share + weight / 2) / (1 + weight)
+    half = z * math.sqrt(share * (1 - share) / total + weight / total / 4) / (1 + weight)
+    return 100 * share, 100 * max(0.0, middle - half), 100 * min(1.0, middle + half)
 
 
 def paired(

@@ -6,9 +6,7 @@ from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
-
-from stan.evaluation.statistics import bootstrap
+from stan.evaluation.statistics import proportion
 from stan.library.marks import Mark
 
 RANKS = (1, 5, 10)
@@ -65,4 +63,4 @@ def _rank(results: Iterable[dict[str, Any]], wanted: list[Mark]) -> int | None:
 
 
 def _percent_within(k: int, ranks: dict[str, int | None]) -> tuple[float, float, float]:
-    return bootstrap(np.array([100.0 * (rank is not None and rank <= k) for rank in ranks.values()]))
+    return proportion(sum(rank is not None and rank <= k for rank in ranks.values()), len(ranks))

@@ -134,3 +134,15 @@ def test_won_and_lost_by_size():
 def test_values_that_cannot_be_compared(call, message):
     with pytest.raises(ValueError, match=message):
         call()
+
+
+@pytest.mark.parametrize(
+    ("count", "total", "low", "high"),
+    [(81, 263, 25.53, 36.62), (15, 148, 6.24, 16.05), (0, 20, 0.0, 16.11), (1, 29, 0.61, 17.18)],
+)
+def test_a_proportion_has_wilsons_interval(count, total, low, high):
+    """Printed by Newcombe, Statistics in Medicine 17 (1998), table I, method 3."""
+    value, *interval = statistics.proportion(count, total)
+    assert [value, *interval] == pytest.approx([100 * count / total, low, high], abs=0.01)
+    mirrored = statistics.proportion(total - count, total)
+    assert mirrored[1:] == pytest.approx((100 - interval[1], 100 - interval[0]))
