@@ -89,7 +89,12 @@ class Services:
             return [(one["name"], one["id"]) for one in client.entries()]
 
     def search(self, request: SearchRequest) -> Results:
-        """Return the results of a search; at most as many as a service gives."""
+        """Return the results of a search; at most as many as a service gives.
+
+        Raises ValueError for a region of the map, which an address may ask for.
+        """
+        if request.region:
+            _not_offered()
         top = min(request.top, MOST_RESULTS)
         days = request.first_day, request.last_day
         where = Filters(request.folder or None, request.shortest, request.longest, *days)

@@ -140,6 +140,8 @@ def test_a_page_over_services_has_what_they_have_calls_for(services, address):
     assert calls.without == {"map", "keeping", "inside", "facts"} and calls.folders == ["videos"]
     read_only = Services({NAME: Client(address, TOKEN)}, read_only=True).calls()
     assert read_only.without == calls.without | {"indexing"} and read_only.folders == []
+    with pytest.raises(ValueError, match="over the library itself"):
+        services.search(SearchRequest(NAME, q="a red square", region="0,1,0,1"))
     for left_out in (calls.map, calls.explain, calls.kept.marks):
         with pytest.raises(ValueError, match="over the library itself"):
             left_out(NAME)
