@@ -27,6 +27,10 @@ product and their mixture at a gain take fewer than 16 operations, each of which
 ROWS_AT_ONCE = 1 << 16
 """Number of vectors that are gathered or unpacked at a time, so that memory use stays constant."""
 
+MANY = 1 << 19
+"""Number of vectors from which on threads share a scan. One needs 10 ms for fewer, and several may wait as long for
+each other where other programs run."""
+
 
 @dataclass(frozen=True)
 class Codes:
@@ -113,11 +117,9 @@ class Codes:
 def _products(a: Int[np.ndarray, "A E"], b: Int[np.ndarray, "B E"]) -> Int[np.ndarray, "A B"]:
     """Return the inner products of bytes as 32-bit integers, which no sum of fewer than 2^17 products exceeds."""
     threads = torch.get_num_threads()
+    wanted = threads if len(b) >= MANY else 1
     kind: Any = "int32"  # the package's types leave out whole numbers
     try:
-        few = len(b) < ROWS_AT_ONCE
-        return np.asarray(simsimd.cdist(a, b, metric="dot", threads=1 if few else threads, out_dtype=kind))
+        return np.asarray(simsimd.cdist(a, b, metric="dot", threads=wanted, out_dtype=kind))
     finally:
-        torch.set_num_threads(
-            threads
-        )  # cdist sets OpenMP's number of threads, which torch's operators use, too
+        torch.set_num_threads(threads)  # cdist sets OpenMP's number of threads, which is torch's, too

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from stan.library.codes import ROWS_AT_ONCE, Codes
+from stan.library.codes import Codes
 from stan.library.nearest import nearest
 from stan.models.factory import load_model
 
@@ -95,12 +95,11 @@ def test_bytes_at_their_limits_do_not_overflow():
     ]
 
 
-@pytest.mark.parametrize("rows", [3, ROWS_AT_ONCE])
-def test_torch_keeps_its_number_of_threads(rows):
+def test_torch_keeps_its_number_of_threads():
     before = torch.get_num_threads()
     try:
         torch.set_num_threads(3)
-        codes, query = Codes.of(np.ones((rows, 8), np.float32)), Codes.of(np.ones((1, 8), np.float32))
+        codes, query = Codes.of(np.ones((3, 8), np.float32)), Codes.of(np.ones((1, 8), np.float32))
         codes.estimates(query)
         codes.products_of(np.arange(2), query)
         assert torch.get_num_threads() == 3
