@@ -24,6 +24,7 @@ from starlette.middleware import Middleware  # noqa: E402
 from starlette.middleware.base import BaseHTTPMiddleware  # noqa: E402
 
 from demo.components.page import MODEL, STYLE, THEME, failure, message  # noqa: E402
+from demo.languages import IN_BROWSER, MARK_ENGLISH, counted, label, translated  # noqa: E402
 from demo.service import media  # noqa: E402
 from demo.service.access import guard  # noqa: E402
 from demo.service.backend import Backend, open_library  # noqa: E402
@@ -59,28 +60,30 @@ KEPT = (15 * 60, 60 * 60)
 def build(calls: Calls) -> gr.Blocks:
     """Return the page, which only needs these plain callables."""
     with gr.Blocks(title="stan", analytics_enabled=False, delete_cache=KEPT) as page:
-        gr.Markdown("# stan: search your videos", elem_id="title")
-        state = gr.HTML(message("Opening the library and loading the model …"), elem_id="library-status")
-        library = gr.Radio(calls.libraries, value=calls.libraries[0], label="Library", render=False)
+        gr.Markdown(label("# stan: search your videos"), elem_id="title")
+        state = gr.HTML(
+            message(label("Opening the library and loading the model …")), elem_id="library-status"
+        )
+        library = gr.Radio(calls.libraries, value=calls.libraries[0], label=label("Library"), render=False)
         with gr.Tabs():
-            with gr.Tab("Search"):
+            with gr.Tab(label("Search")):
                 form = search_tab.tab(calls, library)
             if "keeping" not in calls.without:
-                with gr.Tab("Collections") as collected:
+                with gr.Tab(label("Collections")) as collected:
                     collections_tab.tab(calls, library, form.chosen, collected)
-                with gr.Tab("Marks"):
+                with gr.Tab(label("Marks")):
                     marks_tab.tab(calls, library)
             if len(calls.libraries) > 1:
-                with gr.Tab("Side by side"):
+                with gr.Tab(label("Side by side")):
                     both_tab.tab(calls)
-            with gr.Tab("Recognise"):
+            with gr.Tab(label("Recognise")):
                 recognised = recognise_tab.tab(calls, library)
             looks_inside = "inside" not in calls.without
-            with gr.Tab("Look inside", visible=looks_inside):
+            with gr.Tab(label("Look inside"), visible=looks_inside):
                 looked_into = inside.tab(calls, library)
-            with gr.Tab("Library"):
+            with gr.Tab(label("Library")):
                 holds, recorded, indexed = library_tab.tab(calls, library)
-            with gr.Tab("Does time matter?", visible=looks_inside):
+            with gr.Tab(label("Does time matter?"), visible=looks_inside):
                 timed = time_tab.tab(calls, library)
         lists = [state, holds, recorded, recognised, looked_into, timed, form.inputs["folder"]]
         fill = partial(_fill, calls)
@@ -106,7 +109,7 @@ def _open(calls: Calls, form: search_tab.Form, address: dict[str, str]) -> list[
     try:
         request = SearchRequest.of(address)
     except ValueError as error:
-        gr.Warning(f"The address cannot be read: {error}")
+        gr.Warning(translated("The address cannot be read: {error}", error=error))
         request = SearchRequest()
     name = request.library if request.library in calls.libraries else calls.libraries[0]
     return [name, request, *form.values(request)]
@@ -141,8 +144,8 @@ def _fill(calls: Calls, library: str, keep_choices: bool = False) -> list[Any]:
 def _told(videos: int, indexing: Sequence[Job]) -> str:
     """Return, as HTML, how many videos there are to search and what is being added."""
     if not videos and not indexing:
-        return search_tab.NOTHING
-    parts = [html.escape(f"{library_tab.counted(videos, 'video')} in the library")]
+        return search_tab.nothing()
+    parts = [counted(videos, "{count} video in the library", "{count} videos in the library")]
     parts += [f"<bdi>{html.escape(job.words)}</bdi>" for job in indexing]
     return message("; ".join(parts))
 
@@ -169,6 +172,8 @@ def settings(
         "ssr_mode": False,
         "show_error": False,
         "mcp_server": False,
+        "i18n": IN_BROWSER,
+        "js": MARK_ENGLISH,
         "theme": THEME,
         "css_paths": STYLE,
         "app_kwargs": {

@@ -31,7 +31,7 @@ async function explain(broken) {
   const reply = await fetch(broken.src)
   const told = document.createElement('p')
   told.className = 'message error'
-  told.textContent = reply.ok ? 'This browser cannot show it.' : await reply.text()
+  told.textContent = reply.ok ? element.querySelector('[data-broken]').dataset.broken : await reply.text()
   broken.replaceWith(told)
 }
 

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from demo.languages import counted, translated
 from demo.service.search_request import MOST, SearchRequest
 from stan.library.proxies import PICTURES, STEP, WHOLE
 
@@ -31,32 +32,47 @@ def cards(results: Sequence[dict[str, Any]], request: SearchRequest, keeping: bo
         _card(rank, result, scale, _kept(html.escape(result["name"]), bool(request.q)) if keeping else "")
         for rank, result in enumerate(results, 1)
     )
-    label = f"{len(results)} results, best first; arrow keys move between them, Enter plays"
-    address = html.escape(request.address)
-    grid = f'<div class="cards" role="list" aria-label="{label}" data-address="{address}">{inner}</div>'
-    return chips(request) + grid + (_MORE if len(results) == request.top < MOST else "")
+    label = counted(
+        len(results),
+        "{count} result, best first; arrow keys move between them, Enter plays",
+        "{count} results, best first; arrow keys move between them, Enter plays",
+    )
+    grid = (
+        f'<div class="cards" role="list" aria-label="{label}" data-address="{html.escape(request.address)}" '
+        f'data-broken="{translated("This browser cannot show it.")}">{inner}</div>'
+    )
+    more = f'<button type="button" class="more">{translated("More results")}</button>'
+    return chips(request) + grid + (more if len(results) == request.top < MOST else "")
 
 
 def chips(request: SearchRequest) -> str:
     """Return a button per filter that is set, which takes it away."""
-    buttons = (
-        f'<button type="button" class="chip" data-field="{name}" '
-        f'aria-label="Remove the filter: {told}">{told} ✕</button>'
-        for name, value in request.filters.items()
-        if (told := html.escape(_FILTERS[name].format(value)))
+    buttons = "".join(
+        _chip(name, html.escape(_filter(name, value))) for name, value in request.filters.items()
     )
-    return f'<div class="chips">{"".join(buttons)}</div>' if request.filters else ""
+    return f'<div class="chips">{buttons}</div>' if request.filters else ""
 
 
-_FILTERS = {
-    "folder": "in {}",
-    "shortest": "{:g} s or longer",
-    "longest": "{:g} s or shorter",
-    "since": "changed since {}",
-    "until": "changed until {}",
-    "region": "in a part of the map",
-}
-_MORE = '<button type="button" class="more">More results</button>'
+def _chip(name: str, told: str) -> str:
+    remove = translated("Remove the filter: {filter}", filter=told)
+    return f'<button type="button" class="chip" data-field="{name}" aria-label="{remove}">{told} ✕</button>'
+
+
+def _filter(name: str, value: Any) -> str:
+    """Return what the filter `name` lets through, as text that is not escaped."""
+    match name:
+        case "folder":
+            return translated("in {folder}", folder=value)
+        case "shortest":
+            return translated("{seconds} s or longer", seconds=f"{value:g}")
+        case "longest":
+            return translated("{seconds} s or shorter", seconds=f"{value:g}")
+        case "since":
+            return translated("changed since {day}", day=value)
+        case "until":
+            return translated("changed until {day}", day=value)
+    assert name == "region", name
+    return translated("in a part of the map")
 
 
 def _card(rank: int, result: dict[str, Any], scale: tuple[float, float], kept: str) -> str:
@@ -66,7 +82,8 @@ def _card(rank: int, result: dict[str, Any], scale: tuple[float, float], kept: s
     step = STEP if length > WHOLE else 0
     moment = f"{start:.1f}–{end:.1f}&nbsp;s"
     still = 100 * min(round((start + end) / 2 / length * PICTURES - 0.5), PICTURES - 1) / (PICTURES - 1)
-    like = f'data-id="{id}" class="quiet"'
+    like = f'<button type="button" data-id="{id}" class="quiet"'
+    play = translated("Play {name} from {start} seconds", name=name, start=f"{start:.1f}")
     return f"""
 <article class="card" role="listitem" data-id="{id}" data-start="{start:.3f}" data-duration="{length:.3f}"
  data-end="{end:.3f}" data-step="{step:g}">
@@ -74,21 +91,22 @@ def _card(rank: int, result: dict[str, Any], scale: tuple[float, float], kept: s
  style="--still:{max(still, 0):.1f}%"></div>
 {_curve(result, length, scale)}
 <h3><span>{rank}.</span> <bdi>{name}</bdi></h3>
-<p class="facts">score <b>{result["score"]:.3f}</b>{_beside_bank(result["percentile"])}</p>
+<p class="facts">{_fit(result)}</p>
 <div class="actions">
-<button type="button" class="play" aria-label="Play {name} from {start:.1f} seconds">▶ {moment}</button>
-<button type="button" {like} aria-label="More like {name}">More like this</button>
-<button type="button" {like} data-start="{start:.3f}" data-end="{end:.3f}"
- aria-label="More like this moment of {name}">… like this moment</button>
+<button type="button" class="play" aria-label="{play}">▶ {moment}</button>
+{like} aria-label="{translated("More like {name}", name=name)}">{translated("More like this")}</button>
+{like} data-start="{start:.3f}" data-end="{end:.3f}"
+ aria-label="{translated("More like this moment of {name}", name=name)}">{translated("… like this moment")}</button>
 {kept}</div>
 </article>"""
 
 
 def _kept(name: str, judged: bool) -> str:
     """Return the buttons that choose a moment and, if it is `judged`, mark it. name: of the video, escaped."""
+    label = translated("Choose this moment of {name}", name=name)
     choose = (
-        f'<button type="button" class="choose" aria-pressed="false" aria-label="Choose this moment of {name}">'
-        "Choose</button>\n"
+        f'<button type="button" class="choose" aria-pressed="false" aria-label="{label}">'
+        f"{translated('Choose')}</button>\n"
     )
     return choose + (_verdicts(name) if judged else "")
 
@@ -96,23 +114,33 @@ def _kept(name: str, judged: bool) -> str:
 def _verdicts(name: str) -> str:
     buttons = "".join(
         f'<button type="button" class="verdict" data-right="{right}" aria-pressed="false" '
-        f'aria-label="{told} for this query: {name}" title="{told} for this query">{sign}</button>'
-        for right, told, sign in (("true", "Right", "✓"), ("false", "Wrong", "✗"))
+        f'aria-label="{told}: {name}" title="{told}">{sign}</button>'
+        for right, told, sign in (
+            ("true", translated("Right for this query"), "✓"),
+            ("false", translated("Wrong for this query"), "✗"),
+        )
     )
     return f'<span class="verdicts">{buttons}</span>'
 
 
-def _beside_bank(percentile: float | None) -> str:
-    """Return how many unrelated sentences fit less; nothing for a model that reads no sentences."""
-    return (
-        "" if percentile is None else f", better than <b>{percentile:.0f}&nbsp;%</b>\n of unrelated queries"
-    )
+def _fit(result: dict[str, Any]) -> str:
+    """Return the score and, of a model that reads sentences, how many unrelated ones fit less."""
+    score = translated("score {score}", score=f"<b>{result['score']:.3f}</b>")
+    if result["percentile"] is None:
+        return score
+    share = f"<b>{result['percentile']:.0f}&nbsp;%</b>"
+    return f"{score}, {translated('better than {share} of unrelated queries', share=share)}"
 
 
 def _curve(result: dict[str, Any], length: float, scale: tuple[float, float]) -> str:
     """Return the curve of how well each moment fits. It is also a seek bar: a click on it plays from there."""
     start, end = 100 * result["start"] / length, 100 * result["end"] / length
-    told = f"how well each moment fits: best from {result['start']:.1f} to {result['end']:.1f} of {length:.1f} seconds"
+    told = translated(
+        "how well each moment fits: best from {start} to {end} of {length} seconds",
+        start=f"{result['start']:.1f}",
+        end=f"{result['end']:.1f}",
+        length=f"{length:.1f}",
+    )
     area = _path(result["curve"], length, scale)
     return (
         f'<svg class="curve" viewBox="0 0 100 {HEIGHT}" preserveAspectRatio="none" role="img" aria-label="{told}">'

@@ -13,6 +13,8 @@ from matplotlib.colors import Colormap
 from matplotlib.figure import Figure
 from PIL import Image, ImageDraw
 
+from demo.languages import translated
+
 COLOURS = matplotlib.colormaps["inferno"]
 SIGNED = matplotlib.colormaps["coolwarm"]
 SIDE = 144
@@ -56,27 +58,27 @@ def table(
     pixels: np.ndarray,
     times: np.ndarray,
     rows: dict[str, np.ndarray],
+    what: str,
     signed: dict[str, np.ndarray] | None = None,
     dim: Collection[str] = (),
-    what: str = "share of attention",
 ) -> str:
     """Return HTML with the frames (T, S, S, 3) and, below them, one row of heat maps (T, h, w) per name.
 
-    All maps share one scale. signed: rows of differences, on the same scale in both directions from zero; dim: names of
-    rows to grey out; what: meaning of the scale.
+    All maps share one scale. what: meaning of the scale; signed: rows of differences, on the same scale in both
+    directions from zero; dim: names of rows to grey out.
     """
     signed = signed or {}
     most = max((float(np.abs(heat).max()) for heat in [*rows.values(), *signed.values()]), default=1.0) or 1.0
     head = "".join(f'<th scope="col">{time:.2f} s</th>' for time in times)
-    lines = [_row("video", [enlarged(picture) for picture in pixels])]
+    lines = [_row(translated("video"), [enlarged(picture) for picture in pixels])]
     for drawn, draw in ((rows, overlay), (signed, difference)):
         for name, heat in drawn.items():
             pictures = [draw(picture, one, most) for picture, one in zip(pixels, heat, strict=True)]
             lines.append(_row(name, pictures, name in dim))
-    label = "Frames and maps, scrolls sideways"
-    scales = _scale(COLOURS, 0, most, f"{what}, one scale for all maps")
+    label = translated("Frames and maps, scrolls sideways")
+    scales = _scale(COLOURS, 0, most, translated("{what}, one scale for all maps", what=what))
     if signed:
-        scales += _scale(SIGNED, -most, most, "difference")
+        scales += _scale(SIGNED, -most, most, translated("difference"))
     return (
         f'<div class="maps" tabindex="0" role="region" aria-label="{label}"><table>'
         f"<thead><tr><td></td>{head}</tr></thead><tbody>{''.join(lines)}</tbody></table></div>{scales}"
@@ -116,7 +118,7 @@ def over_time(weights: np.ndarray, times: np.ndarray, title: str) -> Figure:
 
 def _row(name: str, pictures: list[np.ndarray], dim: bool = False) -> str:
     cells = "".join(
-        f'<td><img src="{_uri(p)}" alt="{html.escape(name)}, frame {i}"></td>'
+        f'<td><img src="{_uri(p)}" alt="{html.escape(translated("{name}, frame {number}", name=name, number=i))}"></td>'
         for i, p in enumerate(pictures, 1)
     )
     kind = ' class="dim"' if dim else ""
@@ -127,8 +129,8 @@ def _scale(colours: Colormap, least: float, most: float, what: str) -> str:
     ramp = np.tile((colours(np.linspace(0, 1, 160))[None, :, :3] * 255).astype(np.uint8), (8, 1, 1))
     low = f"{least:.3f}" if least else "0"
     return (
-        f'<div class="scale"><span>{low}</span><img src="{_uri(ramp)}" alt="colour scale"><span>{most:.3f}</span>'
-        f"<span>{html.escape(what)}</span></div>"
+        f'<div class="scale"><span>{low}</span><img src="{_uri(ramp)}" alt="{translated("colour scale")}">'
+        f"<span>{most:.3f}</span><span>{html.escape(what)}</span></div>"
     )
 
 

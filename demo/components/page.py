@@ -7,6 +7,7 @@ from pathlib import Path
 
 import gradio as gr
 
+from demo.languages import translated
 from stan.common.errors import told
 
 MODEL = {"concurrency_limit": 1, "concurrency_id": "model"}
@@ -48,7 +49,15 @@ def failure(error: Exception) -> str:
 
 def took(milliseconds: dict[str, float]) -> str:
     """Return the times spent, each with what it was spent on, as HTML."""
-    return ", ".join(f"{html.escape(name)} {value:.1f}&nbsp;ms" for name, value in milliseconds.items())
+    names = {
+        "encode": translated("encode"),
+        "search": translated("search"),
+        "score": translated("score"),
+        "labels": translated("labels"),
+        "render": translated("render"),
+    }
+    told = ((names.get(name) or html.escape(name), value) for name, value in milliseconds.items())
+    return ", ".join(f"{name} {value:.1f}&nbsp;ms" for name, value in told)
 
 
 def bar(label: str, share: float, value: str, kind: str = "", low: float = 0.0, high: float = 0.0) -> str:

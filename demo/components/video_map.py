@@ -6,6 +6,8 @@ import html
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from demo.languages import counted, translated
+
 if TYPE_CHECKING:
     from stan.library.video_map import Map
 
@@ -22,10 +24,15 @@ def video_map(found: Map) -> str:
         f"<title>{html.escape(one.name)}</title></circle>"
         for one in found.places[::step]
     )
-    some = f"; one point in {step} is drawn" if step > 1 else ""
+    told = translated(
+        "Videos that the model sees alike lie close to each other: {share} of what tells them apart shows in two "
+        "dimensions. Draw a rectangle to search in it alone.",
+        share=f"{100 * found.share:.0f}&nbsp;%",
+    )
+    some = f" {translated('One point in {step} is drawn.', step=step)}" if step > 1 else ""
+    label = counted(len(found.places), "{count} video", "{count} videos")
     return (
-        f'<svg class="map" viewBox="0 0 100 100" role="img" aria-label="{len(found.places)} videos">'
+        f'<svg class="map" viewBox="0 0 100 100" role="img" aria-label="{label}">'
         f'<rect class="ground" width="100" height="100"/><rect class="brush" width="100" height="100"/>{points}</svg>'
-        f"<p class='facts'>Videos that the model sees alike lie close to each other: {100 * found.share:.0f}&nbsp;% of "
-        f"what tells them apart shows in two dimensions{some}. Draw a rectangle to search in it alone.</p>"
+        f"<p class='facts'>{told}{some}</p>"
     )

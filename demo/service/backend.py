@@ -14,6 +14,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from demo.languages import translated
 from demo.service.calls import Calls, LibraryState
 from demo.service.keeping import Keeping
 from demo.service.search_request import SearchRequest
@@ -174,8 +175,10 @@ class Backend:
         roots = [self._roots.path(folder, below)] if folder else self._held(opened)
         if not roots:
             raise ValueError(
-                "the library holds no folder of this machine that could be looked through again; "
-                "index a folder, or a list of addresses, with stan index"
+                translated(
+                    "the library holds no folder of this machine that could be looked through again; "
+                    "index a folder, or a list of addresses, with stan index"
+                )
             )
         return summed([opened.add(root, progress) for root in roots])
 
@@ -194,7 +197,7 @@ class Backend:
 
     def _holder(self, id: str) -> Library:
         """Return whichever opened library has the video. Raises ValueError if none has."""
-        failure = ValueError(f"there is no video {id!r}")
+        failure = ValueError(translated("there is no video {id}", id=repr(id)))
         for opened in list(self._opened.values()):
             try:
                 opened.result().entry(id)
@@ -210,7 +213,11 @@ class Backend:
             return None
         known = places(library.entries())
         if name not in known:
-            raise ValueError(f"no video of the library lies in a folder {name!r}: choose one of the list")
+            raise ValueError(
+                translated(
+                    "no video of the library lies in a folder {name}: choose one of the list", name=repr(name)
+                )
+            )
         return known[name]
 
     def _held(self, library: Library) -> list[str]:
@@ -220,7 +227,9 @@ class Backend:
         """Return the library once it is open. Raises ValueError if its name is unknown or it cannot be opened."""
         name = name or next(iter(self._openers))
         if name not in self._openers:
-            raise ValueError(f"there is no library {name!r}: choose one in the tab Library")
+            raise ValueError(
+                translated("there is no library {name}: choose one in the tab Library", name=repr(name))
+            )
         return self._start(name).result()
 
     def _start(self, name: str) -> Future[Library]:

@@ -11,6 +11,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from demo.languages import translated
 from demo.service.calls import Cut, KeptCalls
 from stan.common.errors import told
 from stan.common.progress import FileProgress
@@ -50,7 +51,14 @@ class Keeping:
         """Return a moment of one of the library's videos. Raises ValueError for an unknown id and for other seconds."""
         entry = self._library(library).entry(id)
         if not (0 <= start <= end < math.inf and start <= entry.duration):
-            raise ValueError(f"{entry.name} has no moment from {start} to {end} seconds")
+            raise ValueError(
+                translated(
+                    "{name} has no moment from {start} to {end} seconds",
+                    name=entry.name,
+                    start=start,
+                    end=end,
+                )
+            )
         return Moment(entry.id, entry.name, start, end)
 
     def marks(self, library: str, query: str) -> list[Mark]:
@@ -88,7 +96,7 @@ class Keeping:
             failed = archive(moments, opened.file, file, progress)
         except OSError as error:
             raise ValueError(
-                f"no clip can be written here ({_why(error)}): have fewer cut at a time"
+                translated("no clip can be written here ({why}): have fewer cut at a time", why=_why(error))
             ) from error
         self._made[id] = file
         while len(self._made) > ARCHIVES:
@@ -98,7 +106,7 @@ class Keeping:
     def archive(self, id: str) -> Path:
         """Return the archive with this id. Raises ValueError for an unknown one and for one that is gone already."""
         if id not in self._made:
-            raise ValueError("these clips are no longer here: have them cut again")
+            raise ValueError(translated("these clips are no longer here: have them cut again"))
         return self._made[id]
 
     def _marks(self, library: str) -> Marks:
@@ -111,11 +119,13 @@ class Keeping:
         path = self._library(library).path
         if not isinstance(path, Path):
             raise ValueError(
-                "marks and collections are kept beside a library on this machine, and this one is not"
+                translated(
+                    "marks and collections are kept beside a library on this machine, and this one is not"
+                )
             )
         return path
 
 
 def _why(error: Exception) -> str:
     """Return the reason without the folder, which the message of an OSError would tell."""
-    return error.strerror or "unknown reason" if isinstance(error, OSError) else told(error)
+    return error.strerror or translated("unknown reason") if isinstance(error, OSError) else told(error)

@@ -13,6 +13,7 @@ from starlette.requests import Request
 from starlette.responses import FileResponse, PlainTextResponse, Response
 from starlette.routing import Route
 
+from demo.languages import answer, translated
 from stan.common.errors import told
 from stan.library.proxies import MAKERS
 
@@ -24,7 +25,11 @@ def require_video_name(upload: Path) -> None:
     """Raise ValueError for an upload without a video's extension; its content is checked when it is opened."""
     if upload.suffix.lower() not in UPLOADS:
         known = ", ".join(sorted(UPLOADS))
-        raise ValueError(f"{upload.name} does not look like a video: upload one of {known}")
+        raise ValueError(
+            translated(
+                "{name} does not look like a video: upload one of {known}", name=upload.name, known=known
+            )
+        )
 
 
 def routes(media: Callable[[str, str, int | None], Path]) -> list[Route]:
@@ -34,6 +39,7 @@ def routes(media: Callable[[str, str, int | None], Path]) -> list[Route]:
     """
 
     def serve(request: Request) -> Response:
+        answer(request)
         id, kind, part = (request.path_params.get(name) for name in ("id", "kind", "part"))
         kind = kind or "mp4"
         if kind not in SERVED:
@@ -43,9 +49,11 @@ def routes(media: Callable[[str, str, int | None], Path]) -> list[Route]:
         except ValueError as error:
             return PlainTextResponse(told(error), status_code=404)
         except FileNotFoundError:
-            return PlainTextResponse("the file is gone: index its folder again", status_code=404)
+            return PlainTextResponse(translated("the file is gone: index its folder again"), status_code=404)
         except OSError as error:
-            return PlainTextResponse(f"it cannot be shown: {error.strerror}", status_code=404)
+            return PlainTextResponse(
+                translated("it cannot be shown: {why}", why=error.strerror), status_code=404
+            )
         return FileResponse(made, headers={"Cache-Control": "private, max-age=600"})
 
     paths = ("/media/{id}.{kind}", "/media/{id}/{part:int}.mp4")

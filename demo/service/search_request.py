@@ -9,6 +9,8 @@ from datetime import date
 from typing import Any
 from urllib.parse import urlencode
 
+from demo.languages import translated
+
 LONGEST_QUERY = 500
 MOST = 120
 """Maximum number of results shown."""
@@ -93,7 +95,9 @@ def _read(name: str, value: Any) -> Any:
     try:
         return _READERS.get(name, str)(value)
     except ValueError as error:
-        raise ValueError(f"{name} is {value!r}: {error}") from None
+        raise ValueError(
+            translated("{name} is {value}: {why}", name=name, value=repr(value), why=error)
+        ) from None
 
 
 def _number(least: float, most: float, kind: type = float) -> Callable[[Any], Any]:
@@ -103,7 +107,9 @@ def _number(least: float, most: float, kind: type = float) -> Callable[[Any], An
         except ValueError:
             number = math.nan
         if not least <= number <= most:
-            raise ValueError(f"give a number from {least:g} to {most:g}")
+            raise ValueError(
+                translated("give a number from {least} to {most}", least=f"{least:g}", most=f"{most:g}")
+            )
         return number
 
     return read
@@ -113,7 +119,7 @@ def _day(value: Any) -> str:
     try:
         return date.fromisoformat(str(value)).isoformat()
     except ValueError:
-        raise ValueError("give a day as year-month-day, 2026-01-31 say") from None
+        raise ValueError(translated("give a day as year-month-day, 2026-01-31 say")) from None
 
 
 def _region(value: Any) -> str:
@@ -122,13 +128,15 @@ def _region(value: Any) -> str:
         if not (0 <= left <= right <= 1 and 0 <= low <= high <= 1):
             raise ValueError
     except ValueError:
-        raise ValueError("give four numbers from 0 to 1: from and to along x, then along y") from None
+        raise ValueError(
+            translated("give four numbers from 0 to 1: from and to along x, then along y")
+        ) from None
     return ",".join(f"{end:g}" for end in (left, right, low, high))
 
 
 def _query(value: Any) -> str:
     if len(str(value)) > LONGEST_QUERY:
-        raise ValueError(f"a query may have {LONGEST_QUERY} characters")
+        raise ValueError(translated("a query may have {most} characters", most=LONGEST_QUERY))
     return str(value)
 
 

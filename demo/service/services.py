@@ -13,6 +13,7 @@ from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
+from demo.languages import translated
 from demo.service.backend import LABELS, PIECES, summed
 from demo.service.calls import Calls, KeptCalls, LibraryState, Part
 from demo.service.search_request import SearchRequest
@@ -126,7 +127,7 @@ class Services:
         if id in self._uploads:
             return self._uploads.media(id, kind, part)
         if not re.fullmatch("[0-9a-f]{16}", id) or kind == "zip":
-            raise ValueError(f"there is no video {id!r}")
+            raise ValueError(translated("there is no video {id}", id=repr(id)))
         file = Path(self._visits.name, f"{id}-{part}.{kind}")
         with self._fetching(file.name):
             if not file.exists() or time.time() - file.stat().st_mtime > FRESH:
@@ -135,7 +136,7 @@ class Services:
 
     def _fetch(self, id: str, kind: str, part: int | None, file: Path) -> None:
         """Write what the first service that has the video shows of it."""
-        failure = ValueError(f"there is no video {id!r}")
+        failure = ValueError(translated("there is no video {id}", id=repr(id)))
         for name in self._clients:
             try:
                 with self._service(name) as client:
@@ -143,7 +144,9 @@ class Services:
             except ServiceError as error:
                 failure = error
                 if error.status == 404 and not self._about(name)["pictures"]:
-                    failure = ValueError(f"{name} shows no pictures: it needs stan api --pictures")
+                    failure = ValueError(
+                        translated("{name} shows no pictures: it needs stan api --pictures", name=name)
+                    )
         raise failure
 
     def _about(self, library: str) -> dict[str, Any]:
@@ -167,17 +170,23 @@ class Services:
         """Yield a client. Raises ValueError for an unknown name, and if the service cannot be reached."""
         name = name or next(iter(self._clients))
         if name not in self._clients:
-            raise ValueError(f"there is no library {name!r}: choose one in the tab Library")
+            raise ValueError(
+                translated("there is no library {name}: choose one in the tab Library", name=repr(name))
+            )
         try:
             yield self._clients[name]
         except (OSError, http.client.HTTPException) as error:
             raise ValueError(
-                f"the service at {name} does not answer ({_why(error)}): is stan api running there?"
+                translated(
+                    "the service at {name} does not answer ({why}): is stan api running there?",
+                    name=name,
+                    why=_why(error),
+                )
             ) from error
 
 
 def _not_offered(*_: Any) -> Any:
-    raise ValueError("a service has no such call: run stan demo over the library itself")
+    raise ValueError(translated("a service has no such call: run stan demo over the library itself"))
 
 
 def _why(error: Exception) -> str:

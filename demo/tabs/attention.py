@@ -10,6 +10,7 @@ import numpy as np
 
 from demo.components import heatmaps
 from demo.components.page import MODEL, failure, message
+from demo.languages import label, translated
 from demo.service.calls import Calls
 
 if TYPE_CHECKING:
@@ -48,25 +49,25 @@ class Views:
 def views() -> Views:
     """Add the components, which are hidden until there is something to see and redraw when their choices change."""
     seen = gr.State(None, time_to_live=3600)
-    with gr.Accordion("Raw attention, layer by layer and head by head", visible=False) as whole:
+    with gr.Accordion(label("Raw attention, layer by layer and head by head"), visible=False) as whole:
         note = gr.HTML(elem_id="attention-note")
         with gr.Row():
-            block = gr.Dropdown([], label="CLIP block", min_width=110)
-            layer = gr.Dropdown([], label="Branch layer", min_width=110)
-            head = gr.Dropdown([], label="Head", min_width=160)
+            block = gr.Dropdown([], label=label("CLIP block"), min_width=110)
+            layer = gr.Dropdown([], label=label("Branch layer"), min_width=110)
+            head = gr.Dropdown([], label=label("Head"), min_width=160)
         space = gr.HTML(elem_id="maps")
         with gr.Row():
             with gr.Column(min_width=280):
                 place = gr.Image(
                     interactive=False,
-                    label="Click a patch (middle frame)",
+                    label=label("Click a patch (middle frame)"),
                     buttons=[],
                     height=280,
                     elem_id="patch",
                 )
                 with gr.Row():
-                    row = gr.Slider(1, 2, value=1, step=1, label="Patch row", min_width=120)
-                    column = gr.Slider(1, 2, value=1, step=1, label="Patch column", min_width=120)
+                    row = gr.Slider(1, 2, value=1, step=1, label=label("Patch row"), min_width=120)
+                    column = gr.Slider(1, 2, value=1, step=1, label=label("Patch column"), min_width=120)
             with gr.Column(min_width=280):
                 over_time = gr.Plot(show_label=False, elem_id="over-time")
                 missing = gr.HTML()
@@ -91,14 +92,14 @@ def start(calls: Calls, library: str, video: str | None, frames: int) -> list[An
     layers = next((len(maps) for maps in (seen.branch, seen.temporal) if maps is not None), 0)
     heads = next((maps.shape[axis] for maps, axis in _by_head(seen) if maps is not None), 0)
     height, width = seen.grid
-    lacking = NO_BLOCKS if not blocks else NO_BRANCH if seen.branch is None else ""
+    lacking = translated(NO_BLOCKS) if not blocks else translated(NO_BRANCH) if seen.branch is None else ""
     return [
         seen,
         message(f"{seen.note} {lacking}".strip(), "warn"),
         gr.Accordion(visible=True),
         gr.Dropdown(list(range(1, blocks + 1)), value=blocks or None, visible=blocks > 0),
         gr.Dropdown(list(range(1, layers + 1)), value=layers or None, visible=layers > 0),
-        gr.Dropdown([MEAN, *map(str, range(1, heads + 1))], value=MEAN),
+        gr.Dropdown([(translated(MEAN), MEAN), *((str(n), str(n)) for n in range(1, heads + 1))], value=MEAN),
         gr.Slider(1, height, value=(height + 1) // 2),
         gr.Slider(1, width, value=(width + 1) // 2),
     ]
@@ -112,18 +113,22 @@ def draw(
         return ["", None, None, ""]
     rows = {}
     if seen.clip is not None:
-        rows[f"CLIP, block {block}"] = _of_head(seen.clip[int(block) - 1], head, axis=1)
+        rows[translated("CLIP, block {number}", number=block)] = _of_head(
+            seen.clip[int(block) - 1], head, axis=1
+        )
     if seen.pooling is not None:
-        rows[POOLING] = seen.pooling.mean(1)
+        rows[translated(POOLING)] = seen.pooling.mean(1)
     if seen.branch is not None:
-        rows[f"branch, layer {layer}"] = _of_head(seen.branch[int(layer) - 1], head, axis=1)
+        rows[translated("branch, layer {number}", number=layer)] = _of_head(
+            seen.branch[int(layer) - 1], head, axis=1
+        )
     grid = seen.grid
     row, column = min(int(row), grid[0]), min(int(column), grid[1])
     middle = seen.pixels[len(seen.pixels) // 2]
     place = heatmaps.patch(middle, grid, row - 1, column - 1)
-    space = heatmaps.table(seen.pixels, seen.times, rows)
+    space = heatmaps.table(seen.pixels, seen.times, rows, translated("share of attention"))
     if seen.temporal is None:
-        return [space, place, gr.Plot(None, visible=False), message(NO_TIME, "warn")]
+        return [space, place, gr.Plot(None, visible=False), message(translated(NO_TIME), "warn")]
     weights = _of_head(seen.temporal[int(layer) - 1], head, axis=0)[row - 1, column - 1]
     title = f"across frames, layer {layer}, {head if head == MEAN else f'head {head}'}, patch {row}/{column}"
     return [space, place, gr.Plot(heatmaps.over_time(weights, seen.times, title), visible=True), ""]

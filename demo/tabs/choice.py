@@ -8,10 +8,12 @@ from typing import Any
 import gradio as gr
 
 from demo.components.page import MODEL, failure, message
+from demo.languages import translated
 from demo.service.calls import Calls
 from demo.service.search_request import SearchRequest
 from stan.library.collections import MOST_MOMENTS
 from stan.library.kept import Moment
+from stan.library.marks import Mark
 
 Chosen = dict[str, tuple[Moment, ...]]
 """The moments that a visitor chose, by library."""
@@ -65,10 +67,8 @@ def toggle(calls: Calls, request: SearchRequest, chosen: Chosen, clicked: dict[s
     apart = tuple(one for one in before if not one.meets(moment.id, moment.start, moment.end))
     now = apart if len(apart) < len(before) else (*before, moment)
     if len(now) > MOST_MOMENTS:
-        return [
-            gr.skip(),
-            message(f"{MOST_MOMENTS} moments are chosen: keep them in a collection first.", "warn"),
-        ]
+        told = translated("{most} moments are chosen: keep them in a collection first.", most=MOST_MOMENTS)
+        return [gr.skip(), message(told, "warn")]
     return [{**chosen, library: now}, gr.skip()]
 
 
@@ -85,14 +85,18 @@ def shown(calls: Calls, request: SearchRequest, chosen: Chosen) -> list[Any]:
         "marks": [asdict(mark) for mark in marks],
         "chosen": [asdict(moment) for moment in here],
     }
-    right = sum(mark.right for mark in marks)
-    told = (
-        [f"marked for this query: {right} right, {len(marks) - right} wrong (tab <b>Marks</b>)"]
-        if marks
-        else []
-    )
-    told += [f"chosen: {len(here)} (tab <b>Collections</b>)"] if here else []
+    told = [_marked(marks)] if marks else []
+    told += [translated("chosen: {count} (tab <b>Collections</b>)", count=len(here))] if here else []
     return [gr.HTML(held=held), message("; ".join(told)) if told else ""]
+
+
+def _marked(marks: list[Mark]) -> str:
+    right = sum(mark.right for mark in marks)
+    return translated(
+        "marked for this query: {right} right, {wrong} wrong (tab <b>Marks</b>)",
+        right=right,
+        wrong=len(marks) - right,
+    )
 
 
 def _moment(calls: Calls, request: SearchRequest, clicked: dict[str, Any]) -> Moment:
@@ -100,7 +104,7 @@ def _moment(calls: Calls, request: SearchRequest, clicked: dict[str, Any]) -> Mo
     try:
         start, end = float(clicked["start"]), float(clicked["end"])
     except (KeyError, TypeError, ValueError):
-        raise ValueError("that is no moment: search again") from None
+        raise ValueError(translated("that is no moment: search again")) from None
     return calls.kept.moment(_library(calls, request), str(clicked.get("id")), start, end)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import html
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,6 +12,7 @@ import gradio as gr
 from demo.components import downloads
 from demo.components.moments import SCRIPT, key, moments_list
 from demo.components.page import failure, message
+from demo.languages import counted, label, translated
 from demo.service.calls import Calls
 from demo.tabs.choice import Chosen
 from stan.common.progress import FileProgress
@@ -19,12 +21,9 @@ from stan.library.kept import Moment
 
 CUT = {"concurrency_limit": 1, "concurrency_id": "cut"}
 """Options of cutting: a queue separate from the model's, so that searches work while clips are cut."""
-CHOICE = ("what I chose", "")
+CHOICE = "what I chose"
 """The list's first entry: the visitor's own choice, which nobody else sees."""
-EMPTY = message(
-    "Nothing is chosen yet: search, then press <b>Choose</b> at the moments that belong together."
-)
-NONE_LEFT = message("This collection is empty: remove it, or choose moments and add them to it.", "warn")
+EMPTY = "Nothing is chosen yet: search, then press <b>Choose</b> at the moments that belong together."
 
 
 @dataclass(frozen=True)
@@ -44,15 +43,20 @@ class View:
 def tab(calls: Calls, library: gr.components.Component, chosen: gr.State, opened: gr.Tab) -> None:
     """Add the tab's components. chosen: the visitor's `Chosen`; opened: the tab, which is filled when it is opened."""
     with gr.Row():
-        shown = gr.Dropdown([CHOICE], value="", label="Show", elem_id="collection", scale=2, min_width=200)
-        name = gr.Textbox(
-            label="Add what is shown to a collection", max_length=LONGEST_NAME, scale=2, min_width=200
+        shown = gr.Dropdown(
+            [(label(CHOICE), "")], value="", label=label("Show"), elem_id="collection", scale=2, min_width=200
         )
-        add = gr.Button("Add", variant="primary", min_width=110, elem_classes="go")
-        remove = gr.Button("Remove", min_width=110, elem_classes="go")
-    status = gr.HTML(EMPTY, elem_id="collection-status")
+        name = gr.Textbox(
+            label=label("Add what is shown to a collection"),
+            max_length=LONGEST_NAME,
+            scale=2,
+            min_width=200,
+        )
+        add = gr.Button(label("Add"), variant="primary", min_width=130, elem_classes="go")
+        remove = gr.Button(label("Remove"), min_width=130, elem_classes="go")
+    status = gr.HTML(message(label(EMPTY)), elem_id="collection-status")
     moments = gr.HTML("", elem_id="moments", js_on_load=SCRIPT.read_text())
-    cutting = gr.Button("Cut clips", min_width=110)
+    cutting = gr.Button(label("Cut clips"), min_width=110)
     view = View(shown, status, moments, gr.HTML("", elem_id="cut-status"))
     _answering(calls, library, chosen, opened, view, name, add, remove)
 
@@ -62,9 +66,8 @@ def tab(calls: Calls, library: gr.components.Component, chosen: gr.State, opened
         chosen: Chosen,
         bar: gr.Progress = gr.Progress(),  # noqa: B008 - gradio passes a progress bar for this default
     ) -> str:
-        return cut(
-            calls, library, shown, chosen, lambda done, total, name: bar((done, total), desc="cutting clips")
-        )
+        told = translated("cutting clips")
+        return cut(calls, library, shown, chosen, lambda done, total, name: bar((done, total), desc=told))
 
     cutting.click(run, [library, shown, chosen], view.cut, api_name=False, **CUT)
 
@@ -106,13 +109,25 @@ def show(calls: Calls, library: str, shown: str, chosen: Chosen) -> list[Any]:
         return [gr.skip(), failure(error), "", ""]
     name = shown if shown in known else ""
     moments = known[name] if name else chosen.get(library, ())
-    listed = gr.Dropdown([CHOICE, *((one, one) for one in known)], value=name)
+    listed = gr.Dropdown([(translated(CHOICE), ""), *((one, one) for one in known)], value=name)
+    return [listed, _status(moments, name), moments_list(moments, videos) if moments else "", ""]
+
+
+def _status(moments: Sequence[Moment], name: str) -> str:
+    """Return how many moments are shown, and links to them, or what to do where there are none."""
+    if not moments and name:
+        told = translated("This collection is empty: remove it, or choose moments and add them to it.")
+        return message(told, "warn")
     if not moments:
-        return [listed, NONE_LEFT if name else EMPTY, "", ""]
-    seconds = sum(moment.end - moment.start for moment in moments)
+        return message(translated(EMPTY))
+    told = counted(
+        len(moments),
+        "{count} moment, {seconds} in all",
+        "{count} moments, {seconds} in all",
+        seconds=f"{sum(moment.end - moment.start for moment in moments):.1f}&nbsp;s",
+    )
     links = downloads.of_moments(moments, name or "chosen moments")
-    told = f"{len(moments)} moments, {seconds:.1f}&nbsp;s in all <span class='links'>{links}</span>"
-    return [listed, message(told, "done"), moments_list(moments, videos), ""]
+    return message(f"{told} <span class='links'>{links}</span>", "done")
 
 
 def keep(calls: Calls, library: str, shown: str, chosen: Chosen, name: str) -> list[Any]:
@@ -120,7 +135,7 @@ def keep(calls: Calls, library: str, shown: str, chosen: Chosen, name: str) -> l
     try:
         moments = _moments(calls, library, shown, chosen)
         if not moments:
-            raise ValueError("there is nothing to add: search, then choose moments")
+            raise ValueError(translated("there is nothing to add: search, then choose moments"))
         kept = calls.kept.add(library, name, moments)
     except ValueError as error:
         return [gr.skip(), *_refused(error)]
@@ -164,7 +179,8 @@ def cut(calls: Calls, library: str, shown: str, chosen: Chosen, progress: FilePr
         f"<br><bdi>{html.escape(name)}</bdi>: {html.escape(reason)}" for name, reason in made.failed
     )
     count = len(moments) - len(made.failed)
-    link = f'<a download="clips.zip" href="media/{html.escape(made.id)}.zip">Download {count} clips (zip)</a>'
+    told = counted(count, "Download {count} clip (zip)", "Download {count} clips (zip)")
+    link = f'<a download="clips.zip" href="media/{html.escape(made.id)}.zip">{told}</a>'
     return message(f"{link}{failed}", "warn" if failed else "done")
 
 

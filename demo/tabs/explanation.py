@@ -7,19 +7,21 @@ from typing import TYPE_CHECKING, Any
 
 from demo.components import heatmaps
 from demo.components.page import bar, message
+from demo.languages import translated
 
 if TYPE_CHECKING:
     from stan.explain import Explanation, Faithfulness, Map
 
-PARTS = {"clip": "CLIP", "branch": "branch", "both": "CLIP and branch"}
-DIFFERENCE = "branch − CLIP"
 NO_BETTER = "no better than random: not to be trusted"
 
 
 def methods(seen: Explanation) -> list[tuple[str, str]]:
     """Return (shown, name) of the methods that have maps, the default one first."""
     explains = {one.method: one.is_explanation for one in seen.maps.values()}
-    return [(name if good else f"{name} (not an explanation)", name) for name, good in explains.items()]
+    return [
+        (name if good else translated("{name} (not an explanation)", name=name), name)
+        for name, good in explains.items()
+    ]
 
 
 def show(seen: Explanation, method: str) -> str:
@@ -30,13 +32,14 @@ def show(seen: Explanation, method: str) -> str:
     by_part = {one.part: one for one in maps}
     signed = {}
     if {"clip", "branch"} <= by_part.keys():
-        signed[DIFFERENCE] = by_part["branch"].values - by_part["clip"].values
-        if dim & {PARTS["clip"], PARTS["branch"]}:
-            dim.add(DIFFERENCE)
+        difference = translated("branch − CLIP")
+        signed[difference] = by_part["branch"].values - by_part["clip"].values
+        if not all(by_part[part].faithfulness["better"] for part in ("clip", "branch")):
+            dim.add(difference)
     notes = [f"{_title(one)}: {note}" for one in maps for note in one.notes]
     told = message("<br>".join(map(html.escape, notes)), "warn") if notes else ""
-    unit = "part of the score" if maps[0].is_explanation else "share of attention"
-    return f"{told}{heatmaps.table(seen.pixels, seen.times, rows, signed, dim, unit)}{faithfulness(maps)}"
+    unit = translated("part of the score") if maps[0].is_explanation else translated("share of attention")
+    return f"{told}{heatmaps.table(seen.pixels, seen.times, rows, unit, signed, dim)}{faithfulness(maps)}"
 
 
 def faithfulness(maps: list[Map]) -> str:
@@ -45,24 +48,22 @@ def faithfulness(maps: list[Map]) -> str:
         f'<tr><th scope="row">{html.escape(_title(one))}</th>{_figures(one.faithfulness)}</tr>'
         for one in maps
     )
-    head = "".join(
-        f'<th scope="col">{name}</th>'
-        for name in (
-            "map",
-            "deletion, map",
-            "deletion, random",
-            "insertion, map",
-            "insertion, random",
-            "all random maps",
-            "verdict",
-        )
+    names = (
+        translated("map"),
+        translated("deletion, map"),
+        translated("deletion, random"),
+        translated("insertion, map"),
+        translated("insertion, random"),
+        translated("all random maps"),
+        translated("verdict"),
     )
-    told = (
+    head = "".join(f'<th scope="col">{name}</th>' for name in names)
+    told = translated(
         "Deletion: area under the score while the map's highest patches are taken away first, lower is better. "
         "Insertion: while they are put in first, higher is better."
     )
     return (
-        f'<div class="plain" tabindex="0" role="region" aria-label="how faithful the maps are"><table>'
+        f'<div class="plain" tabindex="0" role="region" aria-label="{translated("how faithful the maps are")}"><table>'
         f"<thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table></div><p class='facts'>{told}</p>"
     )
 
@@ -81,12 +82,14 @@ def words(changes: list[dict[str, Any]]) -> str:
         )
         for one in changes
     )
-    told = "The score's change when one word is left out: below zero, the word helped the match."
+    told = translated("The score's change when one word is left out: below zero, the word helped the match.")
     return f"<p class='facts'>{told}</p><div class='bars'>{rows}</div>"
 
 
 def _title(one: Map) -> str:
-    return PARTS[one.part]
+    if one.part == "clip":
+        return "CLIP"
+    return translated("branch") if one.part == "branch" else translated("CLIP and branch")
 
 
 def _figures(found: Faithfulness) -> str:
@@ -95,5 +98,6 @@ def _figures(found: Faithfulness) -> str:
         f"<td>{found[name]:.3f}</td><td>{found[f'random_{name}']:.3f}</td>"
         for name in ("deletion", "insertion")
     )
-    verdict = "better than every random map" if found["better"] else NO_BETTER
-    return f"{areas}<td>{low:.3f} to {high:.3f}</td><td>{verdict}</td>"
+    verdict = translated("better than every random map") if found["better"] else translated(NO_BETTER)
+    range_ = translated("{low} to {high}", low=f"{low:.3f}", high=f"{high:.3f}")
+    return f"{areas}<td>{range_}</td><td>{verdict}</td>"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextvars
 import html
 import queue
 import threading
@@ -12,6 +13,7 @@ from typing import Any
 import gradio as gr
 
 from demo.components.page import failure, message
+from demo.languages import counted, label, translated
 from demo.service.calls import Calls
 from stan.data.video.summary import summary
 
@@ -20,10 +22,8 @@ INDEX = {"concurrency_limit": 1, "concurrency_id": "index"}
 SHOWN = 500
 """Maximum number of skipped files listed."""
 HELD = "what the library holds already"
-EMPTY = message(
-    "Choose a folder, then press <b>Index</b>: what is new or changed is embedded, what is gone dropped."
-)
-CLOSED = message(
+EMPTY = "Choose a folder, then press <b>Index</b>: what is new or changed is embedded, what is gone dropped."
+CLOSED = (
     "The page may only look through the folders that the library holds already. Who started it can let it index "
     "others: <code>stan demo --allow-folders FOLDER</code>."
 )
@@ -43,7 +43,7 @@ def tab(calls: Calls, library: gr.Radio) -> tuple[gr.HTML, gr.Dropdown, gr.event
     holds = gr.HTML(elem_id="library-holds")
     chosen = gr.Dropdown(
         [],
-        label="What is known of a video's file",
+        label=label("What is known of a video's file"),
         elem_id="record-video",
         visible="facts" not in calls.without,
     )
@@ -62,18 +62,22 @@ def _indexing_form(calls: Calls, library: gr.Radio) -> gr.events.Dependency:
     """Add the components by which a folder is indexed and return that event."""
     with gr.Row():
         folder = gr.Dropdown(
-            [HELD, *calls.folders], value=HELD, label="Folder to index", min_width=220, scale=2
+            [(label(HELD), HELD), *((one, one) for one in calls.folders)],
+            value=HELD,
+            label=label("Folder to index"),
+            min_width=220,
+            scale=2,
         )
         below = gr.Textbox(
-            label="Only the folder below it named (optional)",
+            label=label("Only the folder below it named (optional)"),
             max_length=300,
             visible=bool(calls.folders),
             min_width=220,
             scale=2,
         )
-        start = gr.Button("Index", variant="primary", min_width=110, elem_classes="go")
-        stop = gr.Button("Stop", min_width=110, elem_classes="go")
-    status = gr.HTML(EMPTY if calls.folders else CLOSED, elem_id="index-status")
+        start = gr.Button(label("Index"), variant="primary", min_width=130, elem_classes="go")
+        stop = gr.Button(label("Stop"), min_width=110, elem_classes="go")
+    status = gr.HTML(message(label(EMPTY) if calls.folders else label(CLOSED)), elem_id="index-status")
 
     def run(library: str, folder: str, below: str) -> Iterator[str]:
         yield from indexing(calls, library, None if folder == HELD else folder, below)
@@ -81,22 +85,24 @@ def _indexing_form(calls: Calls, library: gr.Radio) -> gr.events.Dependency:
     running = start.click(
         run, [library, folder, below], status, api_name=False, show_progress="hidden", **INDEX
     )
-    stop.click(
-        lambda: message("Stopped: what is embedded is kept, <b>Index</b> goes on from there."),
-        None,
-        status,
-        cancels=running,
-        api_name=False,
-        show_progress="hidden",
-    )
+    stop.click(_stopped, None, status, cancels=running, api_name=False, show_progress="hidden")
     return running
+
+
+def _stopped() -> str:
+    return message(translated("Stopped: what is embedded is kept, <b>Index</b> goes on from there."))
 
 
 def holding(videos: list[tuple[str, str]], places: list[str]) -> str:
     """Return a message that says how much a library holds."""
     if not videos:
-        return message("This library holds no videos yet: index a folder.", "warn")
-    return message(f"{counted(len(videos), 'video')} in {counted(len(places), 'folder')}.")
+        return message(translated("This library holds no videos yet: index a folder."), "warn")
+    told = translated(
+        "{videos} in {folders}.",
+        videos=counted(len(videos), "{count} video", "{count} videos"),
+        folders=counted(len(places), "{count} folder", "{count} folders"),
+    )
+    return message(told)
 
 
 def record(calls: Calls, library: str, id: str) -> str:
@@ -106,21 +112,18 @@ def record(calls: Calls, library: str, id: str) -> str:
     except ValueError as error:
         return failure(error)
     if facts is None:
-        return message(
-            "Not known: an earlier version of stan embedded it. Files that change are looked at anew.", "warn"
+        told = translated(
+            "Not known: an earlier version of stan embedded it. Files that change are looked at anew."
         )
+        return message(told, "warn")
     rows = "".join(
         f'<tr><th scope="row">{html.escape(name)}</th><td>{html.escape(text)}</td></tr>'
         for name, text in summary(facts).items()
     )
     return (
-        '<div class="plain record" tabindex="0" role="region" aria-label="what is known of the file">'
+        f'<div class="plain record" tabindex="0" role="region" aria-label="{translated("what is known of the file")}">'
         f"<table><tbody>{rows}</tbody></table></div>"
     )
-
-
-def counted(count: int, what: str) -> str:
-    return f"{count} {what}" if count == 1 else f"{count} {what}s"
 
 
 def indexing(calls: Calls, library: str, folder: str | None, below: str) -> Iterator[str]:
@@ -145,9 +148,10 @@ def indexing(calls: Calls, library: str, folder: str | None, below: str) -> Iter
             news.put(error)
 
     started = time.monotonic()
-    threading.Thread(target=work, name="index", daemon=True).start()
+    ours = contextvars.copy_context()  # it knows the visitor, in whose language the report is
+    threading.Thread(target=ours.run, args=(work,), name="index", daemon=True).start()
     try:
-        yield message("Looking through the folder …")
+        yield message(translated("Looking through the folder …"))
         while isinstance(now := _latest(news), tuple):
             yield running(*now, time.monotonic() - started)
         if isinstance(now, Exception):
@@ -168,30 +172,44 @@ def _latest(news: queue.SimpleQueue[Any]) -> Any:
 def running(done: int, total: int, name: str, seconds: float) -> str:
     """Return a progress bar with the rate and the remaining time at this rate."""
     rate = done / seconds if seconds > 0 else 0.0
-    left = f", about {_duration((total - done) / rate)} left" if rate > 0 else ""
+    parts = [
+        counted(total, "{done} of {count} file", "{done} of {count} files", done=done),
+        translated("{rate} per second", rate=f"{rate:.1f}"),
+    ]
+    if rate > 0:
+        parts.append(translated("about {duration} left", duration=_duration((total - done) / rate)))
     return message(
-        f"{done} of {total} files, {rate:.1f} per second{left}: <bdi>{html.escape(name)}</bdi>"
-        f'<progress max="{max(total, 1)}" value="{done}" aria-label="files looked at"></progress>'
+        f"{', '.join(parts)}: <bdi>{html.escape(name)}</bdi>"
+        f'<progress max="{max(total, 1)}" value="{done}" aria-label="{translated("files looked at")}"></progress>'
     )
 
 
 def report(found: dict[str, Any]) -> str:
     """Return what was indexed, and a table of the skipped files with reasons and remedies."""
-    counts = ", ".join(f"<b>{found[name]}</b> {name}" for name in ("indexed", "unchanged", "removed"))
     skipped = found["skipped"]
-    told = message(f"{counts}, <b>{len(skipped)}</b> skipped in {found['seconds']:.1f}&nbsp;s.", "done")
-    if not skipped:
-        return told
+    counts = {name: f"<b>{found[name]}</b>" for name in ("indexed", "unchanged", "removed")}
+    told = translated(
+        "{indexed} indexed, {unchanged} unchanged, {removed} removed, {skipped} skipped in {seconds}.",
+        **counts,
+        skipped=f"<b>{len(skipped)}</b>",
+        seconds=f"{found['seconds']:.1f}&nbsp;s",
+    )
+    return message(told, "done") + (_table(skipped) if skipped else "")
+
+
+def _table(skipped: list[dict[str, str]]) -> str:
     rows = "".join(
         f"<tr><td><bdi>{html.escape(one['file'])}</bdi></td><td>{html.escape(one['reason'])}</td>"
         f"<td>{html.escape(one['remedy'])}</td></tr>"
         for one in skipped[:SHOWN]
     )
-    more = f"<p class='facts'>and {len(skipped) - SHOWN} more</p>" if len(skipped) > SHOWN else ""
+    count = len(skipped) - SHOWN
+    more = f"<p class='facts'>{translated('and {count} more', count=count)}</p>" if count > 0 else ""
+    names = (translated("skipped"), translated("why"), translated("what to do"))
+    head = "".join(f'<th scope="col">{name}</th>' for name in names)
     return (
-        f'{told}<div class="plain" tabindex="0" role="region" aria-label="skipped files"><table>'
-        f'<thead><tr><th scope="col">skipped</th><th scope="col">why</th><th scope="col">what to do</th></tr></thead>'
-        f"<tbody>{rows}</tbody></table></div>{more}"
+        f'<div class="plain" tabindex="0" role="region" aria-label="{translated("skipped files")}"><table>'
+        f"<thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table></div>{more}"
     )
 
 

@@ -8,10 +8,11 @@ import gradio as gr
 
 from demo.components import downloads
 from demo.components.page import MODEL, bar, failure, message
+from demo.languages import counted, label, translated
 from demo.service.calls import Calls
 from stan.library.own_recall import RANKS, OwnRecall
 
-EMPTY = message(
+EMPTY = (
     "Mark what a search finds as right (✓) or wrong (✗), then press <b>Measure</b>: every query with a right mark is "
     "searched for again, and the rank of its best right moment counts. All who use this library share the marks."
 )
@@ -28,8 +29,8 @@ SHOWN = 200
 def tab(calls: Calls, library: gr.components.Component) -> None:
     """Add the tab's components."""
     with gr.Row():
-        status = gr.HTML(EMPTY, elem_id="marks-status", min_width=300, scale=5)
-        button = gr.Button("Measure", variant="primary", scale=1, min_width=130, elem_classes="go")
+        status = gr.HTML(message(label(EMPTY)), elem_id="marks-status", min_width=300, scale=5)
+        button = gr.Button(label("Measure"), variant="primary", scale=1, min_width=130, elem_classes="go")
     measured = gr.HTML("", elem_id="recall")
     button.click(
         lambda library: show(calls, library),
@@ -47,17 +48,28 @@ def show(calls: Calls, library: str) -> list[str]:
         found = calls.kept.recall(library)
     except ValueError as error:
         return [failure(error), ""]
-    left_out = [
-        f"{count} {what}"
-        for count, what in (
-            (found.only_wrong, "queries with wrong marks only"),
-            (found.gone, "right marks of videos that the library no longer has"),
-        )
-        if count
-    ]
-    rest = f" Left out: {'; '.join(left_out)}." if left_out else ""
-    line = f"<b>N = {len(found.ranks)}</b> queries with a right mark.{rest} {_file(found)}"
-    return [message(line, "done"), f"{_bars(found)}<p class='facts'>{COUNTS}</p>{_table(found)}"]
+    line = counted(
+        len(found.ranks),
+        "<b>N = {count}</b> query with a right mark.",
+        "<b>N = {count}</b> queries with a right mark.",
+    )
+    told = f"{line} {_left_out(found)} {_file(found)}"
+    return [message(told, "done"), f"{_bars(found)}<p class='facts'>{translated(COUNTS)}</p>{_table(found)}"]
+
+
+def _left_out(found: OwnRecall) -> str:
+    wrong = counted(
+        found.only_wrong,
+        "{count} query with wrong marks only",
+        "{count} queries with wrong marks only",
+    )
+    gone = counted(
+        found.gone,
+        "{count} right mark of a video that the library no longer has",
+        "{count} right marks of videos that the library no longer has",
+    )
+    parts = [told for count, told in ((found.only_wrong, wrong), (found.gone, gone)) if count]
+    return translated("Left out: {what}.", what="; ".join(parts)) if parts else ""
 
 
 def _bars(found: OwnRecall) -> str:
@@ -80,18 +92,19 @@ def _table(found: OwnRecall) -> str:
         f"<tr><td><bdi>{html.escape(query)}</bdi></td><td>{_shown(rank)}</td></tr>"
         for query, rank in list(found.ranks.items())[:SHOWN]
     )
-    more = f"<p class='facts'>and {len(found.ranks) - SHOWN} more</p>" if len(found.ranks) > SHOWN else ""
+    count = len(found.ranks) - SHOWN
+    more = f"<p class='facts'>{translated('and {count} more', count=count)}</p>" if count > 0 else ""
     return (
-        '<div class="plain" tabindex="0" role="region" aria-label="queries and ranks"><table><thead><tr>'
-        '<th scope="col">query</th><th scope="col">rank</th></tr></thead>'
+        f'<div class="plain" tabindex="0" role="region" aria-label="{translated("queries and ranks")}"><table>'
+        f'<thead><tr><th scope="col">{translated("query")}</th><th scope="col">{translated("rank")}</th></tr></thead>'
         f"<tbody>{rows}</tbody></table></div>{more}"
     )
 
 
 def _file(found: OwnRecall) -> str:
-    rows = [{"query": query, "rank": _shown(rank)} for query, rank in found.ranks.items()]
+    rows = [{"query": query, "rank": rank or f"beyond {max(RANKS)}"} for query, rank in found.ranks.items()]
     return downloads.link("ranks.csv", "text/csv", downloads.table(rows, ("query", "rank")))
 
 
 def _shown(rank: int | None) -> str:
-    return f"beyond {max(RANKS)}" if rank is None else str(rank)
+    return translated("beyond {rank}", rank=max(RANKS)) if rank is None else str(rank)

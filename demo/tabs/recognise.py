@@ -10,12 +10,15 @@ from typing import Any
 import gradio as gr
 
 from demo.components.page import MODEL, bar, failure, message, took
+from demo.languages import counted, label, translated
 from demo.service.calls import Calls
 from demo.service.media import UPLOADS, require_video_name
 
-EMPTY = message("Choose a video or upload one, choose labels, then press <b>Recognise</b>.")
-CHOOSE = message("Choose a video of the library or upload one first.", "warn")
+EMPTY = "Choose a video or upload one, choose labels, then press <b>Recognise</b>."
+CHOOSE = "Choose a video of the library or upload one first."
 OWN = "my own"
+ALIKE = 6
+"""Most pairs of labels named that the model can hardly tell apart."""
 UNCALIBRATED = "Nobody has calibrated this model: its probabilities compare these labels, no more."
 
 
@@ -24,30 +27,36 @@ def tab(calls: Calls, library: gr.components.Component) -> gr.Dropdown:
     first = next(iter(calls.labels))
     with gr.Row():
         with gr.Column(min_width=280):
-            chosen = gr.Dropdown([], label="Video of the library", elem_id="recognise-video")
+            chosen = gr.Dropdown([], label=label("Video of the library"), elem_id="recognise-video")
             upload = gr.File(
-                label="or upload one: it is used while it is here", file_types=sorted(UPLOADS), height=140
+                label=label("or upload one: it is used while it is here"),
+                file_types=sorted(UPLOADS),
+                height=140,
             )
-            known = gr.Dropdown([*calls.labels, OWN], value=first, label="Labels", elem_id="label-set")
+            sets = [*((name, name) for name in calls.labels), (label(OWN), OWN)]
+            known = gr.Dropdown(sets, value=first, label=label("Labels"), elem_id="label-set")
             words = gr.Textbox(
                 "\n".join(calls.labels[first]),
-                label="Labels, one per line",
+                label=label("Labels, one per line"),
                 lines=6,
                 max_lines=12,
                 elem_id="labels-text",
             )
-            with gr.Accordion("Sentences around the labels", open=False):
-                style = gr.Dropdown(list(calls.templates), label="Ready-made")
+            with gr.Accordion(label("Sentences around the labels"), open=False):
+                style = gr.Dropdown(list(calls.templates), label=label("Ready-made"))
                 templates = gr.Textbox(
                     "\n".join(next(iter(calls.templates.values()))),
-                    label="One per line, {} stands for the label; their embeddings are averaged",
+                    label=label(
+                        "One per line; their embeddings are averaged, and the label takes the place of"
+                    )
+                    + " {}",
                     elem_id="sentences",
                     lines=4,
                     max_lines=12,
                 )
-            button = gr.Button("Recognise", variant="primary")
+            button = gr.Button(label("Recognise"), variant="primary")
         with gr.Column(min_width=280):
-            result = gr.HTML(EMPTY, elem_id="labels")
+            result = gr.HTML(message(label(EMPTY)), elem_id="labels")
             player = gr.HTML("", elem_id="recognised")
 
     def run(library: str, video: str | None, file: str | None, labels: str, sentences: str) -> list[str]:
@@ -84,7 +93,7 @@ def show(
 ) -> list[str]:
     """Return the player and the result; for errors that the user can fix, a message replaces the result."""
     if not video:
-        return ["", CHOOSE]
+        return ["", message(translated(CHOOSE), "warn")]
     try:
         if isinstance(video, Path):
             require_video_name(video)
@@ -98,7 +107,7 @@ def show(
 def player(id: str) -> str:
     """Return a video element that plays the proxy of the video with this id."""
     return (
-        f'<video controls playsinline muted preload="metadata" aria-label="the recognised video" '
+        f'<video controls playsinline muted preload="metadata" aria-label="{translated("the recognised video")}" '
         f'style="width:100%;max-height:300px;background:#000" src="media/{html.escape(id)}.mp4"></video>'
     )
 
@@ -109,7 +118,7 @@ def result(found: dict[str, Any]) -> str:
         bar(one["label"], one["probability"], f"{100 * one['probability']:.1f}&nbsp;%")
         for one in found["labels"]
     )
-    told = "" if found["calibrated"] else UNCALIBRATED
+    told = "" if found["calibrated"] else translated(UNCALIBRATED)
     return (
         f"{_none(found['none'])}<div class='bars'>{rows}</div>{_alike(found['alike'])}"
         f"{_over_time(found['over_time'])}<p class='facts'>{told} {took(found['ms'])}</p>"
@@ -125,8 +134,8 @@ def _over_time(found: dict[str, Any]) -> str:
         f"{part[0][0][0]:.1f}–{part[-1][0][1]:.1f}&nbsp;s</li>"
         for part in stretches
     )
-    told = '<p class="facts">The best label at each moment:</p>'
-    return f'{told}<ol class="track" tabindex="0" aria-label="labels over time">{items}</ol>'
+    told = f'<p class="facts">{translated("The best label at each moment:")}</p>'
+    return f'{told}<ol class="track" tabindex="0" aria-label="{translated("labels over time")}">{items}</ol>'
 
 
 def _edges(times: list[float]) -> list[float]:
@@ -141,16 +150,26 @@ def _none(found: dict[str, Any] | None) -> str:
         return ""
     chance = f"<b>{100 * found['probability']:.0f}&nbsp;%</b>"
     if found["rejected"]:
-        return message(
-            f"Probably <b>none of these</b> ({chance}): give other labels, or another video.", "warn"
+        told = translated(
+            "Probably <b>none of these</b> ({chance}): give other labels, or another video.", chance=chance
         )
-    return message(f"Chance that none of these fits: {chance}.")
+        return message(told, "warn")
+    return message(translated("Chance that none of these fits: {chance}.", chance=chance))
 
 
 def _alike(pairs: list[Any]) -> str:
-    told = "; ".join(f"<bdi>{html.escape(a)}</bdi> and <bdi>{html.escape(b)}</bdi>" for a, b, _ in pairs[:6])
-    more = f" and {len(pairs) - 6} more pairs" if len(pairs) > 6 else ""
-    return message(f"The model can hardly tell these labels apart: {told}{more}.", "warn") if pairs else ""
+    if not pairs:
+        return ""
+    named = [
+        translated(
+            "{one} and {other}", one=f"<bdi>{html.escape(a)}</bdi>", other=f"<bdi>{html.escape(b)}</bdi>"
+        )
+        for a, b, _ in pairs[:ALIKE]
+    ]
+    if (more := len(pairs) - ALIKE) > 0:
+        named.append(counted(more, "{count} more pair", "{count} more pairs"))
+    told = translated("The model can hardly tell these labels apart: {pairs}.", pairs="; ".join(named))
+    return message(told, "warn")
 
 
 def _lines(text: str) -> list[str]:

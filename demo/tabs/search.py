@@ -11,6 +11,7 @@ import gradio as gr
 
 from demo.components import cards, downloads
 from demo.components.page import MODEL, failure, message, took
+from demo.languages import counted, label, translated
 from demo.service.calls import Calls
 from demo.service.search_request import FILTERS, LARGEST_GAIN, LONGEST_QUERY, MORE, MOST, SearchRequest
 from demo.tabs.choice import NOTHING as NOTHING_HELD
@@ -19,15 +20,8 @@ from demo.tabs.video_map import map_of_videos
 from stan.library.query import parse
 
 EXAMPLES = ["a red circle moves up", "a blue square moves to the right", "a green triangle grows"]
-EMPTY = message("Type what should be seen. The best moment of each video found is marked in its curve.")
-NOTHING = message(
-    "The library holds no videos yet. Index a folder in the tab <b>Library</b>, or with "
-    "<code>stan index FOLDER --library PATH</code>, then search again.",
-    "warn",
-)
-NONE_LEFT = message("No video passes the filters: open <b>Filters</b> and widen them.", "warn")
-ASK = message("The query is empty: describe what should be seen, in a few words.", "warn")
-HELP = """
+EMPTY = "Type what should be seen. The best moment of each video found is marked in its curve."
+HELP = """\
 | to ask for | type |
 |---|---|
 | one thing | `a red circle moves up` |
@@ -64,38 +58,38 @@ class Form:
 
 def folders(places: list[str], **value: str) -> gr.Dropdown:
     """Return the list of folders for the filter."""
-    return gr.Dropdown([("all", ""), *((place, place) for place in places)], **value)
+    return gr.Dropdown([(translated("all"), ""), *((place, place) for place in places)], **value)
 
 
 def tab(calls: Calls, library: gr.components.Component) -> Form:
     """Add the tab's components and return its form."""
     with gr.Row():
         query = gr.Textbox(
-            label="What should be seen?",
+            label=label("What should be seen?"),
             placeholder="a red circle moves up",
             elem_id="query",
             max_length=LONGEST_QUERY,
             scale=5,
             min_width=240,
         )
-        button = gr.Button("Search", variant="primary", scale=1, min_width=130, elem_classes="go")
+        button = gr.Button(label("Search"), variant="primary", scale=1, min_width=130, elem_classes="go")
     with gr.Row():
         gain = gr.Slider(
             0,
             LARGEST_GAIN,
             value=1,
             step=0.05,
-            label="Branch gain: 0 CLIP alone, 1 as trained",
+            label=label("Branch gain: 0 CLIP alone, 1 as trained"),
             min_width=240,
         )
-        top = gr.Slider(1, MOST, value=6, step=1, label="Results", min_width=160)
-    with gr.Accordion("Filters", open=False), gr.Row():
+        top = gr.Slider(1, MOST, value=6, step=1, label=label("Results"), min_width=160)
+    with gr.Accordion(label("Filters"), open=False), gr.Row():
         filters = _filters()
     map_drawn, region = map_of_videos(calls, library)
-    with gr.Accordion("How to ask", open=False):
-        gr.Markdown(HELP, elem_classes="plain")
-    gr.Examples([[example] for example in EXAMPLES], inputs=query, label="For example")
-    status = gr.HTML(EMPTY, elem_id="search-status")
+    with gr.Accordion(label("How to ask"), open=False):
+        gr.Markdown(label(HELP), elem_classes="plain")
+    gr.Examples([[example] for example in EXAMPLES], inputs=query, label=label("For example"))
+    status = gr.HTML(message(label(EMPTY)), elem_id="search-status")
     kept = gr.HTML("", elem_id="kept-status")
     found = gr.HTML("", elem_id="cards", js_on_load=cards.SCRIPT.read_text(), held=NOTHING_HELD)
     asked = gr.State(SearchRequest())
@@ -189,11 +183,15 @@ def _typings(event: gr.EventData) -> int:
 def _filters() -> dict[str, gr.components.Component]:
     """Add the filters' components and return them by the field names of `SearchRequest`."""
     return {
-        "folder": gr.Dropdown([("all", "")], value="", label="Folder", min_width=180),
-        "shortest": gr.Number(None, label="At least (seconds)", minimum=0, min_width=130),
-        "longest": gr.Number(None, label="At most (seconds)", minimum=0, min_width=130),
-        "since": gr.Textbox(label="Changed since", placeholder="2026-01-31", max_length=10, min_width=130),
-        "until": gr.Textbox(label="Changed until", placeholder="2026-12-31", max_length=10, min_width=130),
+        "folder": gr.Dropdown([(label("all"), "")], value="", label=label("Folder"), min_width=180),
+        "shortest": gr.Number(None, label=label("At least (seconds)"), minimum=0, min_width=130),
+        "longest": gr.Number(None, label=label("At most (seconds)"), minimum=0, min_width=130),
+        "since": gr.Textbox(
+            label=label("Changed since"), placeholder="2026-01-31", max_length=10, min_width=130
+        ),
+        "until": gr.Textbox(
+            label=label("Changed until"), placeholder="2026-12-31", max_length=10, min_width=130
+        ),
     }
 
 
@@ -234,14 +232,15 @@ def without_filter(calls: Calls, before: SearchRequest, field: str) -> list[Any]
 def show(calls: Calls, request: SearchRequest) -> list[str]:
     """Return the status line and the cards; errors that the user can fix are shown in the status line."""
     if not request.asks:
-        return [ASK, ""]
+        told = translated("The query is empty: describe what should be seen, in a few words.")
+        return [message(told, "warn"), ""]
     try:
         found = calls.search(request)
         names = {id: name for name, id in calls.videos(request.library)} if request.like else {}
     except ValueError as error:
         return [failure(error), ""]
     if not found:
-        return [NONE_LEFT if request.filters else NOTHING, cards.chips(request)]
+        return [_none_left() if request.filters else nothing(), cards.chips(request)]
     started = time.perf_counter()
     drawn = cards.cards(found, request, "keeping" not in calls.without)
     links = downloads.of_results(found, found.document())
@@ -250,19 +249,38 @@ def show(calls: Calls, request: SearchRequest) -> list[str]:
 
 
 def _summary(request: SearchRequest, name: str, found: Any, links: str, times: dict[str, float]) -> str:
-    sought = f"for <b>{html.escape(request.q)}</b>"
-    if request.like:
-        part = "" if request.start is None else f", {request.start:.1f}–{request.end:.1f}&nbsp;s"
-        sought = f"like <b><bdi>{html.escape(name)}</bdi></b>{part}"
-    count = f"{len(found)} best {sought}"
-    if found.no_match:
-        count = (
-            f"<b>No good match</b> {sought}: nothing here fits it better than it fits unrelated queries. "
-            "Try other or fewer words; these are the nearest"
-        )
-    place = html.escape(request.address)
-    rest = f'<a class="permalink" href="{place}">Link to this search</a> {links}'
+    link = translated("Link to this search")
+    rest = f'<a class="permalink" href="{html.escape(request.address)}">{link}</a> {links}'
     return message(
-        f'{count} <span class="links">{rest}</span><span class="times">{took(times)}</span>',
+        f'{_found(request, name, found)} <span class="links">{rest}</span><span class="times">{took(times)}</span>',
         "warn" if found.no_match else "done",
     )
+
+
+def _found(request: SearchRequest, name: str, found: Any) -> str:
+    """Return, as HTML, how many results there are for the query, or like the video `name`."""
+    if request.like:
+        part = "" if request.start is None else f", {request.start:.1f}–{request.end:.1f}&nbsp;s"
+        video = f"<b><bdi>{html.escape(name)}</bdi></b>{part}"
+        return counted(len(found), "{count} best like {video}", "{count} best like {video}", video=video)
+    query = f"<b>{html.escape(request.q)}</b>"
+    if found.no_match:
+        return translated(
+            "<b>No good match</b> for {query}: nothing here fits it better than it fits unrelated queries. "
+            "Try other or fewer words; these are the nearest",
+            query=query,
+        )
+    return counted(len(found), "{count} best for {query}", "{count} best for {query}", query=query)
+
+
+def nothing() -> str:
+    """Return what is said where there is no video to search."""
+    told = translated(
+        "The library holds no videos yet. Index a folder in the tab <b>Library</b>, or with "
+        "<code>stan index FOLDER --library PATH</code>, then search again."
+    )
+    return message(told, "warn")
+
+
+def _none_left() -> str:
+    return message(translated("No video passes the filters: open <b>Filters</b> and widen them."), "warn")

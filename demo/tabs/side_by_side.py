@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import gradio as gr
 
 from demo.components.page import MODEL, failure, message, took
+from demo.languages import label, translated
 from demo.service.calls import Calls
 from demo.service.search_request import LONGEST_QUERY, SearchRequest
 
@@ -16,11 +17,10 @@ if TYPE_CHECKING:
 
 TOP = 8
 """Number of results of each library."""
-EMPTY = message(
+EMPTY = (
     "Two libraries of the same videos, indexed by two models, answer one query: what one finds and the other does not "
     "stands out."
 )
-ASK = message("The query is empty: describe what should be seen, in a few words.", "warn")
 
 
 def tab(calls: Calls) -> None:
@@ -28,16 +28,16 @@ def tab(calls: Calls) -> None:
     first, second, *_ = calls.libraries
     with gr.Row():
         query = gr.Textbox(
-            label="What should both find?",
+            label=label("What should both find?"),
             placeholder="a red circle moves up",
             max_length=LONGEST_QUERY,
             scale=3,
             min_width=220,
         )
-        left = gr.Dropdown(calls.libraries, value=first, label="Left", min_width=130)
-        right = gr.Dropdown(calls.libraries, value=second, label="Right", min_width=130)
-        button = gr.Button("Compare", variant="primary", min_width=130, elem_classes="go")
-    status = gr.HTML(EMPTY, elem_id="both-status")
+        left = gr.Dropdown(calls.libraries, value=first, label=label("Left"), min_width=130)
+        right = gr.Dropdown(calls.libraries, value=second, label=label("Right"), min_width=130)
+        button = gr.Button(label("Compare"), variant="primary", min_width=130, elem_classes="go")
+    status = gr.HTML(message(label(EMPTY)), elem_id="both-status")
     both = gr.HTML("", elem_id="both")
     for trigger in (button.click, query.submit):
         trigger(
@@ -53,7 +53,8 @@ def tab(calls: Calls) -> None:
 def show(calls: Calls, query: str, left: str, right: str) -> list[str]:
     """Return a line and the results of both libraries; an error that the user can fix replaces the line."""
     if not query.strip():
-        return [ASK, ""]
+        told = translated("The query is empty: describe what should be seen, in a few words.")
+        return [message(told, "warn"), ""]
     names = (left, right)
     try:
         found = [calls.search(SearchRequest.of({"library": name, "q": query, "top": TOP})) for name in names]
@@ -61,14 +62,20 @@ def show(calls: Calls, query: str, left: str, right: str) -> list[str]:
         return [failure(error), ""]
     ranks = [{result["id"]: rank for rank, result in enumerate(one, 1)} for one in found]
     shared = len(ranks[0].keys() & ranks[1].keys())
-    told = message(f"{shared} of the first {TOP} found by both, for <b>{html.escape(query)}</b>", "done")
+    told = translated(
+        "{shared} of the first {top} found by both, for {query}",
+        shared=shared,
+        top=TOP,
+        query=f"<b>{html.escape(query)}</b>",
+    )
     columns = (_column(*one) for one in zip(names, found, reversed(names), reversed(ranks), strict=True))
-    return [told, f'<div class="both">{"".join(columns)}</div>']
+    return [message(told, "done"), f'<div class="both">{"".join(columns)}</div>']
 
 
 def _column(name: str, found: Results, other: str, ranks: dict[str, int]) -> str:
     rows = "".join(_row(rank, result, other, ranks.get(result["id"])) for rank, result in enumerate(found, 1))
-    no_match = "<p class='facts'><b>No good match</b>: these are the nearest.</p>" if found.no_match else ""
+    told = translated("<b>No good match</b>: these are the nearest.")
+    no_match = f"<p class='facts'>{told}</p>" if found.no_match else ""
     return (
         f'<section aria-label="{html.escape(name)}"><h3><bdi>{html.escape(name)}</bdi></h3>{no_match}'
         f'<ol class="moments">{rows}</ol><p class="facts">{took(found.ms)}</p></section>'
@@ -76,11 +83,16 @@ def _column(name: str, found: Results, other: str, ranks: dict[str, int]) -> str
 
 
 def _row(rank: int, result: dict[str, Any], other: str, rank_there: int | None) -> str:
-    there = f"rank {rank_there}" if rank_there else f"not among the first {TOP}"
+    library = f"<bdi>{html.escape(other)}</bdi>"
+    there = (
+        translated("rank {rank} in {library}", rank=rank_there, library=library)
+        if rank_there
+        else translated("not among the first {top} in {library}", top=TOP, library=library)
+    )
+    score = translated("score {score}", score=f"{result['score']:.3f}")
     return (
         f'<li class="{"" if rank_there else "alone"}"><div class="picture">'
         f'<img loading="lazy" src="media/{html.escape(result["id"])}.webp" alt=""></div>'
         f'<div class="what">{rank}. <bdi>{html.escape(result["name"])}</bdi><br>'
-        f"{result['start']:.1f}–{result['end']:.1f}&nbsp;s, score {result['score']:.3f}<br>"
-        f"{there} in <bdi>{html.escape(other)}</bdi></div></li>"
+        f"{result['start']:.1f}–{result['end']:.1f}&nbsp;s, {score}<br>{there}</div></li>"
     )

@@ -210,7 +210,7 @@ def test_words_are_searched_for_as_they_are_typed_once_they_can_be_read(typed, s
 def test_the_map_shows_each_video_and_how_much_it_shows():
     drawn = video_map.show(calls(map=lambda _: Map([Place(ID, HOSTILE, 0.25, 0.75)], 0.625)), "mine")
     assert (
-        '<circle cx="25.00" cy="25.00"' in drawn and "62&nbsp;%" in drawn and 'aria-label="1 videos"' in drawn
+        '<circle cx="25.00" cy="25.00"' in drawn and "62&nbsp;%" in drawn and 'aria-label="1 video"' in drawn
     )
     assert "<img" not in drawn and "<title>&lt;img" in drawn
 
@@ -218,7 +218,7 @@ def test_the_map_shows_each_video_and_how_much_it_shows():
 def test_a_large_library_has_some_of_its_points_drawn():
     many = Map([Place(ID, "a", 0.5, 0.5)] * (2 * DRAWN + 1), 1.0)
     drawn = video_map.show(calls(map=lambda _: many), "mine")
-    assert drawn.count("<circle") == (2 * DRAWN + 1) // 3 + 1 and "one point in 3" in drawn
+    assert drawn.count("<circle") == (2 * DRAWN + 1) // 3 + 1 and "One point in 3" in drawn
 
 
 def test_without_a_map_the_reason_is_said():

@@ -22,6 +22,7 @@ from demo.tabs import library as library_tab
 from stan.common.jobs import Job
 from stan.data.video import decoding
 from stan.data.video.decoding import VideoError
+from stan.explain.frame_order import _measured
 from tests.support import fake_calls
 from tests.support.fake_calls import HOSTILE, ID, OTHER, calls, refuse
 from tests.support.small_clips import write_clip
@@ -47,7 +48,8 @@ def test_none_of_these_and_a_missing_calibration_are_said():
 
 
 def test_recognition_asks_for_a_video_first():
-    assert recognise.show(calls(), "mine", None, ["a"], []) == ["", recognise.CHOOSE]
+    player, said = recognise.show(calls(), "mine", None, ["a"], [])
+    assert player == "" and recognise.CHOOSE in said
 
 
 def test_an_upload_must_be_named_like_a_video():
@@ -212,10 +214,22 @@ def test_the_matrix_over_time_has_rows_from_and_columns_to():
 
 def test_orders_are_drawn_from_one_zero_with_the_spread_of_the_shuffled():
     said, bars = frame_order.show(calls(), "mine", ID, "a cat")
-    assert "Time matters" in said and "<img" not in said
+    assert "Time matters" in said
     widths = [float(width) for width in re.findall(r'<span style="width:([\d.]+)%', bars)]
     assert widths == [100.0, 60.0, 40.0, 0.0]  # 0.4, 0.2, 0.1 and -0.1 of a span of 0.5
     assert '<i style="left:50.0%;width:30.0%">' in bars and bars.count("<i ") == 1
+
+
+@pytest.mark.parametrize(
+    ("scores", "forwards"),
+    [([0.1, 0.2], 0.9), ([0.7, 0.9], 0.1), ([0.1, 0.5], 0.3), ([0.25, 0.25], 0.25)],
+    ids=["higher", "lower", "no different", "blind"],
+)
+def test_the_verdict_is_that_of_the_meter(scores, forwards):
+    """The page says itself what `says` holds in English, so that it can be said in other languages."""
+    orders = {"forwards": [forwards], "reversed": [forwards], "frozen": [0.2], "shuffled": scores * 20}
+    measured = _measured("a cat", {name: np.array(values) for name, values in orders.items()})
+    assert frame_order.verdict(measured) == measured["says"]
 
 
 @pytest.mark.parametrize(

@@ -101,8 +101,10 @@ def timed(**changes: Any) -> dict[str, Any]:
         "reversed": 0.1,
         "frozen": -0.1,
         "shuffled": {"mean": 0.2, "interval": [0.15, 0.3]},
+        "change": 0.2,
+        "p": 0.01,
+        "blind": False,
         "sure": True,
-        "says": f"Time matters {HOSTILE}",
         **changes,
     }
     return {"queries": [measured], "draws": 99, "ms": {"encode": 5.0}}
