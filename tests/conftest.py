@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import signal
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -14,6 +15,8 @@ from stan.cli import doctor
 from stan.cli.documents import DOCUMENTS, command_of
 
 torch.set_num_threads(1)
+# A shell's background job ignores Ctrl-C, and so would every program that the tests start and send one.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 CHROMIUM_OPTIONS = (
     "--no-sandbox",
