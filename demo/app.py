@@ -30,7 +30,6 @@ from demo.service.access import guard  # noqa: E402
 from demo.service.backend import Backend, open_library  # noqa: E402
 from demo.service.calls import READ_ONLY, Calls, LibraryState  # noqa: E402
 from demo.service.search_request import SearchRequest
-from demo.service.services import Services  # noqa: E402
 from demo.tabs import collections as collections_tab  # noqa: E402
 from demo.tabs import frame_order as time_tab  # noqa: E402
 from demo.tabs import inside
@@ -42,8 +41,6 @@ from demo.tabs import side_by_side as both_tab  # noqa: E402
 from stan.common.hosts import is_loopback  # noqa: E402
 from stan.common.jobs import Job  # noqa: E402
 from stan.library.places import distinct  # noqa: E402
-from stan.service.access import words_of  # noqa: E402
-from stan.service.client import Client  # noqa: E402
 
 PASSWORD = "STAN_DEMO_AUTH"
 LARGEST_UPLOAD = "200mb"
@@ -236,6 +233,10 @@ def _over_libraries(given: argparse.Namespace) -> Calls:
 
 def _over_services(given: argparse.Namespace) -> Calls:
     """Return the calls over libraries that `stan api` serves, here or elsewhere."""
+    from demo.service.services import Services
+    from stan.service.access import words_of
+    from stan.service.client import Client
+
     token = words_of(given.token_file)[0] if given.token_file else None
     clients = {urlsplit(address).netloc: Client(address, token) for address in given.api}
     return Services(clients, given.read_only).calls()

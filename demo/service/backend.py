@@ -70,8 +70,7 @@ class Backend:
         return Calls(
             libraries=list(self._openers),
             folders=self._roots.names,
-            labels={name: list(labels()) for name, labels in LABEL_SETS.items()},
-            templates={name: list(sentences) for name, sentences in TEMPLATES.items()},
+            **recognisable(),
             state=self.state,
             videos=self.videos,
             places=self.places,
@@ -225,12 +224,7 @@ class Backend:
 
     def _library(self, name: str) -> Library:
         """Return the library once it is open. Raises ValueError if its name is unknown or it cannot be opened."""
-        name = name or next(iter(self._openers))
-        if name not in self._openers:
-            raise ValueError(
-                translated("there is no library {name}: choose one in the tab Library", name=repr(name))
-            )
-        return self._start(name).result()
+        return self._start(existing(name, self._openers)).result()
 
     def _start(self, name: str) -> Future[Library]:
         with self._opening:
@@ -239,6 +233,24 @@ class Backend:
                 self._opened[name] = opener.submit(self._openers[name])
                 opener.shutdown(wait=False)
             return self._opened[name]
+
+
+def recognisable() -> dict[str, dict[str, list[str]]]:
+    """Return the label sets and the sets of templates that the page offers, by the names that `Calls` has for them."""
+    return {
+        "labels": {name: list(labels()) for name, labels in LABEL_SETS.items()},
+        "templates": {name: list(sentences) for name, sentences in TEMPLATES.items()},
+    }
+
+
+def existing(name: str, libraries: Mapping[str, Any]) -> str:
+    """Return `name`, or the first library's if it is empty. Raises ValueError if there is no library of this name."""
+    name = name or next(iter(libraries))
+    if name not in libraries:
+        raise ValueError(
+            translated("there is no library {name}: choose one in the tab Library", name=repr(name))
+        )
+    return name
 
 
 def summed(reports: Sequence[dict[str, Any]]) -> dict[str, Any]:

@@ -14,14 +14,13 @@ from pathlib import Path
 from typing import Any
 
 from demo.languages import translated
-from demo.service.backend import LABELS, PIECES, summed
+from demo.service.backend import LABELS, PIECES, existing, recognisable, summed
 from demo.service.calls import Calls, KeptCalls, LibraryState, Part
 from demo.service.search_request import SearchRequest
 from demo.service.uploads import Uploads
 from stan.common.jobs import Job
 from stan.common.locks import NamedLocks
 from stan.common.progress import FileProgress
-from stan.data.label_sets import LABEL_SETS
 from stan.data.prompts import TEMPLATES
 from stan.library import Filters, Results
 from stan.library.proxies import Proxies
@@ -56,8 +55,7 @@ class Services:
         return Calls(
             libraries=list(self._clients),
             folders=self._folders,
-            labels={name: list(labels()) for name, labels in LABEL_SETS.items()},
-            templates={name: list(sentences) for name, sentences in TEMPLATES.items()},
+            **recognisable(),
             state=self.state,
             videos=self.videos,
             places=lambda library: self._about(library)["folders"],
@@ -168,11 +166,7 @@ class Services:
     @contextmanager
     def _service(self, name: str) -> Generator[Client]:
         """Yield a client. Raises ValueError for an unknown name, and if the service cannot be reached."""
-        name = name or next(iter(self._clients))
-        if name not in self._clients:
-            raise ValueError(
-                translated("there is no library {name}: choose one in the tab Library", name=repr(name))
-            )
+        name = existing(name, self._clients)
         try:
             yield self._clients[name]
         except (OSError, http.client.HTTPException) as error:

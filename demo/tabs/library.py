@@ -48,13 +48,14 @@ def tab(calls: Calls, library: gr.Radio) -> tuple[gr.HTML, gr.Dropdown, gr.event
         visible="facts" not in calls.without,
     )
     known = gr.HTML(elem_id="record")
-    chosen.change(
-        lambda library, id: record(calls, library, id) if id and "facts" not in calls.without else "",
-        [library, chosen],
-        known,
-        api_name=False,
-        show_progress="hidden",
-    )
+    if "facts" not in calls.without:
+        chosen.change(
+            lambda library, id: record(calls, library, id) if id else "",
+            [library, chosen],
+            known,
+            api_name=False,
+            show_progress="hidden",
+        )
     return holds, chosen, None if "indexing" in calls.without else _indexing_form(calls, library)
 
 

@@ -24,7 +24,6 @@ UNCALIBRATED = "Nobody has calibrated this model: its probabilities compare thes
 
 def tab(calls: Calls, library: gr.components.Component) -> gr.Dropdown:
     """Add the tab's components and return its list of videos, which the page fills."""
-    first = next(iter(calls.labels))
     with gr.Row():
         with gr.Column(min_width=280):
             chosen = gr.Dropdown([], label=label("Video of the library"), elem_id="recognise-video")
@@ -33,27 +32,8 @@ def tab(calls: Calls, library: gr.components.Component) -> gr.Dropdown:
                 file_types=sorted(UPLOADS),
                 height=140,
             )
-            sets = [*((name, name) for name in calls.labels), (label(OWN), OWN)]
-            known = gr.Dropdown(sets, value=first, label=label("Labels"), elem_id="label-set")
-            words = gr.Textbox(
-                "\n".join(calls.labels[first]),
-                label=label("Labels, one per line"),
-                lines=6,
-                max_lines=12,
-                elem_id="labels-text",
-            )
-            with gr.Accordion(label("Sentences around the labels"), open=False):
-                style = gr.Dropdown(list(calls.templates), label=label("Ready-made"))
-                templates = gr.Textbox(
-                    "\n".join(next(iter(calls.templates.values()))),
-                    label=label(
-                        "One per line; their embeddings are averaged, and the label takes the place of"
-                    )
-                    + " {}",
-                    elem_id="sentences",
-                    lines=4,
-                    max_lines=12,
-                )
+            words = _labels(calls)
+            templates = _sentences(calls)
             button = gr.Button(label("Recognise"), variant="primary")
         with gr.Column(min_width=280):
             result = gr.HTML(message(label(EMPTY)), elem_id="labels")
@@ -62,21 +42,6 @@ def tab(calls: Calls, library: gr.components.Component) -> gr.Dropdown:
     def run(library: str, video: str | None, file: str | None, labels: str, sentences: str) -> list[str]:
         return show(calls, library, Path(file) if file else video, _lines(labels), _lines(sentences))
 
-    known.input(
-        lambda name: "\n".join(calls.labels.get(name, [])),
-        known,
-        words,
-        api_name=False,
-        show_progress="hidden",
-    )
-    words.input(lambda: OWN, None, known, api_name=False, show_progress="hidden")
-    style.input(
-        lambda name: "\n".join(calls.templates[name]),
-        style,
-        templates,
-        api_name=False,
-        show_progress="hidden",
-    )
     button.click(
         run,
         [library, chosen, upload, words, templates],
@@ -86,6 +51,41 @@ def tab(calls: Calls, library: gr.components.Component) -> gr.Dropdown:
         **MODEL,
     )
     return chosen
+
+
+def _labels(calls: Calls) -> gr.Textbox:
+    """Add a list of label sets and the labels, which a visitor may change, and return these."""
+    first = next(iter(calls.labels))
+    sets = [*((name, name) for name in calls.labels), (label(OWN), OWN)]
+    known = gr.Dropdown(sets, value=first, label=label("Labels"), elem_id="label-set")
+    words = gr.Textbox(
+        "\n".join(calls.labels[first]),
+        label=label("Labels, one per line"),
+        lines=6,
+        max_lines=12,
+        elem_id="labels-text",
+    )
+    quietly = {"api_name": False, "show_progress": "hidden"}
+    known.input(lambda name: "\n".join(calls.labels.get(name, [])), known, words, **quietly)
+    words.input(lambda: OWN, None, known, **quietly)
+    return words
+
+
+def _sentences(calls: Calls) -> gr.Textbox:
+    """Add a list of sets of templates and the templates, which a visitor may change, and return these."""
+    with gr.Accordion(label("Sentences around the labels"), open=False):
+        style = gr.Dropdown(list(calls.templates), label=label("Ready-made"))
+        templates = gr.Textbox(
+            "\n".join(next(iter(calls.templates.values()))),
+            label=label("One per line; their embeddings are averaged, and the label takes the place of")
+            + " {}",
+            elem_id="sentences",
+            lines=4,
+            max_lines=12,
+        )
+    ready = {"api_name": False, "show_progress": "hidden"}
+    style.input(lambda name: "\n".join(calls.templates[name]), style, templates, **ready)
+    return templates
 
 
 def show(

@@ -5,12 +5,11 @@ from __future__ import annotations
 import pytest
 import torch
 
-from demo import app
 from demo.service.backend import Backend
 from stan.config import ModelConfig
 from stan.library import Library
 from stan.models.dual_encoder import build
-from tests.support.demo_page import NAMES
+from tests.support.demo_page import NAMES, launched
 from tests.support.small_clips import write_clip
 
 COLOURS = [(30, 30, 220), (30, 220, 30), (220, 30, 30)]
@@ -37,8 +36,5 @@ def library(folder):
 @pytest.fixture(scope="module")
 def address(folder, library):
     engine = Backend({"mine": lambda: library}, folder / "library" / "proxies", [folder / "more"])
-    calls = engine.calls()
-    page = app.build(calls)
-    _, local, _ = page.launch(**app.settings(calls), prevent_thread_lock=True, quiet=True)
-    yield local
-    page.close()
+    with launched(engine.calls()) as local:
+        yield local

@@ -7,12 +7,11 @@ from zipfile import ZipFile
 import pytest
 import torch
 
-from demo import app
 from demo.service.backend import Backend
 from stan.config import ModelConfig
 from stan.library import Library
 from stan.models.dual_encoder import build
-from tests.support.demo_page import fits, go_to, ready, search
+from tests.support.demo_page import fits, go_to, launched, ready, search
 
 pytestmark = pytest.mark.browser
 
@@ -86,11 +85,9 @@ def two_libraries(folder, library):
     torch.manual_seed(1)
     other = Library(folder / "other", build(ModelConfig(pretrained="random"), frames=4))
     other.add(folder / "videos" / "trips")
-    calls = Backend({"mine": lambda: library, "other": lambda: other}, folder / "library" / "proxies").calls()
-    page = app.build(calls)
-    _, local, _ = page.launch(**app.settings(calls), prevent_thread_lock=True, quiet=True)
-    yield local
-    page.close()
+    backend = Backend({"mine": lambda: library, "other": lambda: other}, folder / "library" / "proxies")
+    with launched(backend.calls()) as local:
+        yield local
 
 
 @pytest.mark.parametrize("width", [1280, 400])

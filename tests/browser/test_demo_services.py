@@ -6,9 +6,8 @@ from dataclasses import replace
 
 import pytest
 
-from demo import app
 from demo.service.backend import Backend
-from demo.service.calls import READ_ONLY
+from demo.service.calls import READ_ONLY, Calls
 from demo.service.services import Services
 from stan.library.proxies import Proxies
 from stan.library.roots import Roots
@@ -16,30 +15,27 @@ from stan.service.app import build
 from stan.service.calls import LibraryCalls
 from stan.service.client import Client
 from stan.service.limits import Limits
-from tests.support.demo_page import fits, go_to, ready, search, wait_for_strips
+from tests.support.demo_page import fits, go_to, launched, ready, search, wait_for_strips
 from tests.support.service import running
 
 pytestmark = pytest.mark.browser
 
 
+def _over(service: str) -> Calls:
+    return Services({"films": Client(service)}).calls()
+
+
 @pytest.fixture(scope="module")
 def over_a_service(folder, library):
     served = LibraryCalls(library, Roots({"more": folder / "more"}), Proxies(folder / "proxies"))
-    with running(build(served, Limits())) as service:
-        calls = Services({"films": Client(service)}).calls()
-        page = app.build(calls)
-        _, local, _ = page.launch(**app.settings(calls), prevent_thread_lock=True, quiet=True)
+    with running(build(served, Limits())) as service, launched(_over(service)) as local:
         yield local
-        page.close()
 
 
 @pytest.fixture(scope="module")
 def read_only(library):
-    calls = replace(Backend({"mine": lambda: library}).calls(), without=READ_ONLY)
-    page = app.build(calls)
-    _, local, _ = page.launch(**app.settings(calls), prevent_thread_lock=True, quiet=True)
-    yield local
-    page.close()
+    with launched(replace(Backend({"mine": lambda: library}).calls(), without=READ_ONLY)) as local:
+        yield local
 
 
 @pytest.mark.parametrize("width", [1280, 400])
@@ -65,7 +61,9 @@ def test_a_service_is_asked_to_index_an_allowed_folder(over_a_service, open_page
     page.get_by_label("Folder to index").click()
     page.get_by_role("option", name="more", exact=True).click()
     page.get_by_role("button", name="Index", exact=True).click()
-    page.locator("#index-status", has_text="0 indexed, 0 unchanged, 0 removed, 0 skipped").wait_for()
+    page.locator("#index-status .done").wait_for()
+    told = page.locator("#index-status").inner_text()
+    assert "0 indexed, 0 unchanged, 0 removed, 0 skipped" in told
 
 
 @pytest.mark.parametrize("width", [1280, 400])

@@ -12,7 +12,6 @@ import pytest
 import torch
 from PIL import Image
 
-from demo import app
 from demo.service.backend import Backend
 from stan.config import ModelConfig
 from stan.data.video import decoding
@@ -20,6 +19,7 @@ from stan.library import Library
 from stan.library.proxies import SHORT_SIDE
 from stan.models.dual_encoder import build
 from tests.support import films
+from tests.support.demo_page import launched
 from tests.support.file_server import serving
 from tests.support.films import Film
 
@@ -82,11 +82,8 @@ def demo(folder):
         (folder / "list.txt").write_text(server.address(f"/{FAR}"))
         library.add(folder / "videos")
         library.add(folder / "list.txt")
-        calls = Backend({"mine": lambda: library}, folder / "proxies").calls()
-        page = app.build(calls)
-        _, address, _ = page.launch(**app.settings(calls), prevent_thread_lock=True, quiet=True)
-        yield address, {entry.name: entry.id for entry in library.entries()}
-        page.close()
+        with launched(Backend({"mine": lambda: library}, folder / "proxies").calls()) as address:
+            yield address, {entry.name: entry.id for entry in library.entries()}
 
 
 def opened(address: str) -> np.ndarray:

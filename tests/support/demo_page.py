@@ -2,8 +2,25 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from demo import app
+from demo.service.calls import Calls
+
 NAMES = ["blue.mp4", "it's <i>green</i> {{value}}${1}.mp4".replace("/", "∕"), "trips/red.mp4"]
 """The small library's videos; one is named to be mistaken for HTML or a template."""
+
+
+@contextmanager
+def launched(calls: Calls) -> Iterator[str]:
+    """Yield the address of the page over these calls."""
+    page = app.build(calls)
+    _, local, _ = page.launch(**app.settings(calls), prevent_thread_lock=True, quiet=True)
+    try:
+        yield local
+    finally:
+        page.close()
 
 
 def ready(page):
