@@ -28,9 +28,8 @@ SHOWN = 200
 
 def tab(calls: Calls, library: gr.components.Component) -> None:
     """Add the tab's components."""
-    with gr.Row():
-        status = gr.HTML(message(label(EMPTY)), elem_id="marks-status", min_width=300, scale=5)
-        button = gr.Button(label("Measure"), variant="primary", scale=1, min_width=130, elem_classes="go")
+    status = gr.HTML(message(label(EMPTY)), elem_id="marks-status")
+    button = gr.Button(label("Measure"), variant="primary", min_width=130)
     measured = gr.HTML("", elem_id="recall")
     button.click(
         lambda library: show(calls, library),
