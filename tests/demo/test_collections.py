@@ -8,6 +8,7 @@ import re
 import gradio as gr
 import pytest
 
+from demo.components.page import message
 from demo.service.calls import Calls, Cut
 from demo.tabs import collections
 from demo.tabs.choice import Chosen
@@ -72,7 +73,8 @@ def test_moments_are_taken_out_of_what_is_shown(page):
 def test_an_empty_collection_can_be_removed(page):
     collections.keep(page, "mine", "", {"mine": (ONE,)}, "best")
     _, _, status, *_ = collections.take_out(page, "mine", "best", CHOSEN, collections.key(ONE))
-    assert "This collection is empty" in status
+    empty = "This collection is empty: remove it, or choose moments and add them to it."
+    assert status == message(empty, "warn")
     _, listed, *_ = collections.drop(page, "mine", "best", CHOSEN)
     assert listed.value == "" and page.kept.collections("mine") == []
     assert collections.drop(page, "mine", "", CHOSEN)[0] == {"mine": (), "other": (ONE,)}
@@ -80,7 +82,7 @@ def test_an_empty_collection_can_be_removed(page):
 
 def test_what_others_removed_shows_the_choice(page):
     listed, status, *_ = collections.show(page, "mine", "gone", {})
-    assert listed.value == "" and collections.EMPTY in status
+    assert listed.value == "" and status == message(collections.EMPTY)
 
 
 def test_refusals_are_said_as_text_and_lose_nothing():

@@ -15,6 +15,7 @@ import pytest
 
 from demo.app import _look
 from demo.components import heatmaps
+from demo.components.page import message
 from demo.service.calls import LibraryState
 from demo.tabs import attention as attention_tab
 from demo.tabs import explanation, frame_order, inside, recognise
@@ -48,8 +49,8 @@ def test_none_of_these_and_a_missing_calibration_are_said():
 
 
 def test_recognition_asks_for_a_video_first():
-    player, said = recognise.show(calls(), "mine", None, ["a"], [])
-    assert player == "" and recognise.CHOOSE in said
+    asked = message(recognise.CHOOSE, "warn")
+    assert recognise.show(calls(), "mine", None, ["a"], []) == ["", asked]
 
 
 def test_an_upload_must_be_named_like_a_video():
@@ -214,7 +215,7 @@ def test_the_matrix_over_time_has_rows_from_and_columns_to():
 
 def test_orders_are_drawn_from_one_zero_with_the_spread_of_the_shuffled():
     said, bars = frame_order.show(calls(), "mine", ID, "a cat")
-    assert "Time matters" in said
+    assert "Time matters" in said and "<img" not in said
     widths = [float(width) for width in re.findall(r'<span style="width:([\d.]+)%', bars)]
     assert widths == [100.0, 60.0, 40.0, 0.0]  # 0.4, 0.2, 0.1 and -0.1 of a span of 0.5
     assert '<i style="left:50.0%;width:30.0%">' in bars and bars.count("<i ") == 1
