@@ -22,7 +22,7 @@ def pretrain(
         int | None, typer.Option(help="How many sentences about motions the text tower reads.", min=2)
     ] = None,
     seed: Annotated[int, typer.Option(help="Seed of weights and stills.", min=0)] = 0,
-    backbone: Annotated[str, typer.Option(help="tiny, tiny-siglip or tiny-eva.")] = "tiny",
+    backbone: Annotated[str, typer.Option(help="tiny, tiny-siglip, tiny-eva or tiny-averaging.")] = "tiny",
     as_json: Json = False,
 ) -> None:
     """Train a tiny CLIP from scratch on stills, and measure what its levels hold."""

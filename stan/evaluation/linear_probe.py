@@ -47,8 +47,8 @@ def levels(
     """Yield the tokens of each level, the input of block 0 first. Only one level is held at a time."""
     level = torch.cat([clip.embed(part.to(device)) for part in images.split(AT_ONCE)])
     yield level
-    for block in clip.blocks:
-        level = torch.cat([block(part) for part in level.split(AT_ONCE)])
+    for i, block in enumerate(clip.blocks):
+        level = torch.cat([clip.visual.after(i, block(part)) for part in level.split(AT_ONCE)])
         yield level
 
 

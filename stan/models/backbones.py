@@ -28,7 +28,12 @@ from torch import nn  # noqa: E402
 
 from stan.models.open_clip_weights import is_wrapped, load_into, load_wrapped  # noqa: E402
 
-SHIPPED = {"tiny": "tiny_clip", "tiny-siglip": "tiny_siglip", "tiny-eva": "tiny_eva"}
+SHIPPED = {
+    "tiny": "tiny_clip",
+    "tiny-siglip": "tiny_siglip",
+    "tiny-eva": "tiny_eva",
+    "tiny-averaging": "tiny_averaging",
+}
 """Backbones whose weights ship, made by `stan pretrain`, and the name of their files."""
 TINY_WEIGHTS = ASSETS / "weights" / "tiny_clip.safetensors"
 UNUSED_TEXT = {"context_length": 2, "vocab_size": 2, "width": 1, "heads": 1, "layers": 1}

@@ -125,7 +125,7 @@ class VideoEncoder(nn.Module):
         levels = {-2: tokens} if self.temporal.changes_tokens else {}
         levels[-1] = self.clip.visual.start(tokens)
         for i, block in enumerate(self.clip.blocks):
-            levels[i] = frame_by_frame(block, levels[i - 1])
+            levels[i] = self.clip.visual.after(i, frame_by_frame(block, levels[i - 1]))
         return levels
 
     def _pieces(
@@ -151,7 +151,7 @@ class VideoEncoder(nn.Module):
 
     def _blocks(self, first: int, x: Tensor, mask: Tensor | None) -> Iterator[tuple[int, Tensor]]:
         for i in range(first, self.clip.layers):
-            x = self.temporal.inside(i, self.clip.blocks[i], x, mask)
+            x = self.clip.visual.after(i, self.temporal.inside(i, self.clip.blocks[i], x, mask))
             yield i, x
 
     def _read(self, outputs: Iterable[tuple[int, Tensor]], mask: Tensor | None) -> VideoOutput:

@@ -45,6 +45,7 @@ def _of_timm() -> dict[str, Callable[[Any], ImageTower]]:
 
     return {
         "VisionTransformer": TimmVit,
+        "AveragingVit": TimmVit,
         "VisionTransformerRelPos": TimmVit,
         "Eva": TimmVit,
         "FastVit": FastVitTower,

@@ -65,6 +65,10 @@ class ImageTower(nn.Module):
         """Return the input of the first block."""
         raise NotImplementedError
 
+    def after(self, i: int, x: Float[Tensor, "*N S D"]) -> Float[Tensor, "*N S D"]:
+        """Return what the tower hands on of block i's output: all of it, unless a tower merges patches."""
+        return x
+
     def pool(self, x: Float[Tensor, "*N S D"]) -> Float[Tensor, "*N C"]:
         """Return what `project` reads of the last block's tokens."""
         raise NotImplementedError
@@ -100,8 +104,8 @@ class ImageTower(nn.Module):
     def forward(self, images: Float[Tensor, "N 3 H W"]) -> Float[Tensor, "N E"]:
         """Embed each picture by itself."""
         x = self.start(self.tokens(images))
-        for block in self.blocks:
-            x = block(x)
+        for i, block in enumerate(self.blocks):
+            x = self.after(i, block(x))
         return self.project(self.pool(x))
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
+import torch
 import torch.nn.functional as F
 from einops import rearrange
 from jaxtyping import Float
@@ -16,6 +17,12 @@ class MeanPool(nn.Module):
 
     def forward(self, tokens: Float[Tensor, "*N R C"]) -> Float[Tensor, "*N C"]:
         return tokens.mean(-2)
+
+
+def averaged(x: Float[Tensor, "*N S D"], prefix: int) -> Float[Tensor, "*N S D"]:
+    """Return the tokens with the mean of all patches in place of each."""
+    patches = x[..., prefix:, :]
+    return torch.cat([x[..., :prefix, :], patches.mean(-2, keepdim=True).expand_as(patches)], -2)
 
 
 class FirstQueryPool(nn.Module):

@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from stan.models.attention import Places, TowerAttention
 from stan.models.blocks import Block, PatchEmbedding
 from stan.models.towers.base import ImageTower
-from stan.models.towers.pooling import MeanPool
+from stan.models.towers.pooling import MeanPool, averaged
 from stan.models.towers.timm_adapter import embedding_width, undropped
 
 
@@ -45,6 +45,7 @@ class TimmVit(ImageTower):
         rotary = getattr(trunk, "rope", None)
         sines = None if rotary is None else rotary.get_embed(shape=list(self.grid)).detach()
         places = torch.arange(1 - self.prefix, 1 + self.grid[0] * self.grid[1]).clamp(min=0)
+        self.averages_after = getattr(trunk, "averages_after", None)
         trunk.blocks = nn.ModuleList(_as_block(block, sines, places) for block in trunk.blocks)
         trunk.rope = None
         if type(embedding) is PatchEmbed:
@@ -53,6 +54,9 @@ class TimmVit(ImageTower):
     @property
     def blocks(self) -> Sequence[Block]:
         return self.trunk.blocks
+
+    def after(self, i: int, x: Float[Tensor, "*N S D"]) -> Float[Tensor, "*N S D"]:
+        return averaged(x, self.prefix) if i == self.averages_after else x
 
     @property
     def pooler(self) -> MeanPool | AttentionPoolLatent | None:
