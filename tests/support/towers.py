@@ -12,6 +12,7 @@ from stan.data.preprocessing import OPENAI
 from stan.models.clip import Clip
 
 import timm  # isort: skip # after stan.models, which prepares it
+import stan.models.towers.tiny  # noqa: E402, F401  # isort: skip # tells timm the name of one of them
 from open_clip.model import CustomTextCLIP  # isort: skip
 
 TEXT = {"context_length": 12, "vocab_size": 49408, "heads": 2, "layers": 2}
@@ -38,6 +39,7 @@ TIMM: dict[str, tuple[str, str, str | None, dict[str, Any]]] = {
     "relative positions": ("vit_relpos_medium_patch16_cls_224", "", "linear", VIT | {"img_size": 48}),
     "no class token": ("vit_medium_patch16_gap_256", "", "linear", VIT | {"img_size": 48}),
     "register": ("test_vit3", "map", "none", {"img_size": 48}),
+    "averaging": ("stan_tiny_averaging", "token", None, {"img_size": 48}),
     "FastViT": ("fastvit_mci0", "avg", None, {"embed_dims": (32, 32, 64, 64), "layers": (1, 1, 1, 3)}),
     "ConvNeXt": ("convnext_tiny", "", "linear", {"dims": (16, 16, 32, 64), "depths": (1, 1, 1, 3)}),
     "ConvNeXt, MLP": ("convnext_tiny", "", "mlp", {"dims": (16, 16, 32, 64), "depths": (1, 1, 1, 3)}),

@@ -68,10 +68,10 @@ class AveragingVit(VisionTransformer):
     averages_after = 6
     """Index of the block behind which it does."""
 
-    def forward_features(self, x: Tensor, attn_mask: Tensor | None = None) -> Tensor:
+    def forward_features(self, x: Tensor, **masking: Any) -> Tensor:
         x = self.norm_pre(self._pos_embed(self.patch_embed(x)))
         for i, block in enumerate(self.blocks):
-            x = block(x, attn_mask=attn_mask)
+            x = block(x, **masking)
             if i == self.averages_after:
                 x = averaged(x, self.num_prefix_tokens)
         return self.norm(x)

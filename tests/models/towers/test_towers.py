@@ -28,6 +28,7 @@ VARIED = [
     "Perception Encoder",
     "relative positions",
     "register",
+    "averaging",
     "FastViT",
     "ConvNeXt",
 ]
@@ -234,6 +235,18 @@ def test_a_branch_on_blocks_without_parts():
     torch.testing.assert_close(
         found_cls[0, 0], cls[0, 0] + (expected - patches[0]).mean((0, 1)), atol=1e-5, rtol=1e-5
     )
+
+
+@torch.no_grad()
+def test_a_tower_that_averages_forgets_where_things_are():
+    """Its patches are alike from the seventh level on; for OpenAI's kind of tower, they differ at the last one."""
+    alike = []
+    for family in ("averaging", "class token"):
+        clip = towers.clip_of(family)
+        levels = VideoEncoder(clip, build("mean", clip, 1)).levels(images_for(clip, 1, 1))
+        patches = [clip.visual.patches(levels[i]) for i in range(clip.layers)]
+        alike.append([bool(torch.allclose(x, x[:, :, :1].expand_as(x), atol=1e-5)) for x in patches])
+    assert alike == [[False] * 6 + [True] * 3, [False] * 3]
 
 
 @pytest.mark.parametrize("precision", [torch.bfloat16, torch.float16])
