@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from stan.common.paths import ASSETS
-from stan.config import Experiment
-from stan.data.datasets import task
+from stan.config import Experiment, ModelConfig
+from stan.data.datasets import WORLD, task
 from stan.experiments.studies import STUDIES
 
 if TYPE_CHECKING:
@@ -24,12 +24,16 @@ RATES_FILE = ASSETS / "learning_rates.json"
 def rate_key(experiment: Experiment) -> str:
     """Return the key of the experiment's row in `learning_rates.json`: suite/size/row.
 
-    Rows that train alike share one key.
+    Rows that train alike share one key. In the world, a row on another backbone than its study's has one of its own.
     """
+    data, name = experiment.data, experiment.row.partition("@")[0]
     known = STUDIES.get(experiment.study)
-    rows = {row.name: row.rate_of or row.name for row in known.rows} if known else {}
-    name = rows.get(experiment.row, experiment.row.partition("@")[0])
-    return f"{experiment.data.suite}/{experiment.data.size}/{name}"
+    row = next((row for row in known.rows if row.name == experiment.row), None) if known else None
+    if row is not None:
+        name = row.rate_of or row.name
+        if row.tower is None and data.suite in WORLD and experiment.model.backbone != ModelConfig.backbone:
+            name += f"-on-{experiment.model.backbone}"
+    return f"{data.suite}/{data.size}/{name}"
 
 
 def learning_rate(experiment: Experiment, runs_root: str | Path) -> dict[str, Any]:

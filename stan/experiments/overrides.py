@@ -24,8 +24,14 @@ def experiment(
     Raises ValueError for any unknown name or field.
     """
     experiments.row(study, row)
-    rows = {one.row: one for one in experiments.study(study, suite, size, root)}
+    rows = {one.row: one for one in experiments.study(study, suite, size, root, backbone_of(overrides))}
     return changed(replace(rows[row], seed=seed), overrides or {})
+
+
+def backbone_of(overrides: Mapping[str, Mapping[str, Any]] | None) -> str | None:
+    """Return the backbone that the overrides name; None if they name none."""
+    model = (overrides or {}).get("model")
+    return model.get("backbone") if isinstance(model, Mapping) else None
 
 
 def given_or(complete: Mapping[str, Any], **named: Any) -> Experiment:

@@ -32,6 +32,15 @@ class _Setting:
     towers: tuple[tuple[str, tuple[str, str | None]], ...] = ()
     """Backbone and weights of each family of CLIPs that there is beside the backbone's own, "clip"."""
 
+    def on(self, backbone: str | None) -> _Setting:
+        """Return the settings on another backbone (None: the same). In the world, the branch spans every tower."""
+        if backbone is None:
+            return self
+        depth, options = _DEPTHS.get(backbone, self.depth), dict(self.options)
+        if "interval" in options:
+            options["interval"] = depth // self.layers
+        return replace(self, backbone=backbone, depth=depth, options=tuple(options.items()))
+
     def backbone_of(self, tower: str | None) -> tuple[str, str | None]:
         """Return the backbone and the weights of a family; None: those of every other study."""
         own = (self.backbone, self.pretrained)
@@ -42,6 +51,8 @@ class _Setting:
         return tower in {None, "clip", *dict(self.towers)}
 
 
+_DEPTHS = {"tiny-averaging": 9}
+"""Number of blocks in backbones whose depth isn't that of a suite's own."""
 _TINY_TOWERS = (("siglip", ("tiny-siglip", None)), ("eva", ("tiny-eva", None)))
 _BASE_TOWERS = (
     ("siglip", ("ViT-B-16-SigLIP2", "webli")),
@@ -98,12 +109,15 @@ for _suite in ("kinetics", *UCF_HMDB, "videofolder-labels", "webdataset-labels")
     SETTINGS[_suite, "full"] = _real(_suite, frames=8, words=32, backbone="ViT-B-16")
 
 
-def study(name: str, suite: str, size: str = "quick", root: str | None = None) -> list[Experiment]:
+def study(
+    name: str, suite: str, size: str = "quick", root: str | None = None, backbone: str | None = None
+) -> list[Experiment]:
     """Return the study's rows as experiments with seed 0; `dataclasses.replace(e, seed=1)` gives another seed.
 
-    `root`: folder of a real data set. Raises ValueError for an unknown study, suite or size.
+    root: folder of a real data set. backbone: another than the suite's own. Raises ValueError for an unknown study,
+    suite or size.
     """
-    setting = _setting(suite, size)
+    setting = _setting(suite, size).on(backbone)
     rows = [row for row in _study(name).rows if row.serves(task(suite)) and setting.has(row.tower)]
     rates = chosen_rates()
     return [_experiment(_study(name), row, setting, root, rates) for row in rows]
@@ -117,10 +131,10 @@ def row(name: str, row_name: str) -> Row:
     return rows[row_name]
 
 
-def rate_trials(name: str, suite: str, size: str = "quick") -> list[Experiment]:
+def rate_trials(name: str, suite: str, size: str = "quick", backbone: str | None = None) -> list[Experiment]:
     """Return every row that trains on its own, once with each of LEARNING_RATES, under the study "learning-rates"."""
     trials = []
-    for experiment in study(name, suite, size):
+    for experiment in study(name, suite, size, backbone=backbone):
         label = rate_key(experiment).rpartition("/")[2]
         for rate in LEARNING_RATES:
             train = replace(experiment.train, lr=rate)
@@ -153,7 +167,7 @@ def _experiment(
         replace(setting.train, **dict(row.train)),
         test_time=row.tricks(task(setting.data.suite)),
     )
-    chosen = rates.get(rate_key(bare))
+    chosen = rates.get(rate_key(bare)) or rates.get(rate_key(replace(bare, model=ModelConfig())))
     return bare if chosen is None else replace(bare, train=replace(bare.train, lr=chosen["lr"]))
 
 

@@ -77,6 +77,23 @@ def test_structures_share_their_trainings_with_methods_and_differ_from_each_othe
     )
 
 
+def test_a_tower_of_another_depth_has_its_own_span_and_its_own_rates(rates):
+    chosen = {"motions/quick/stan": 0.003, "motions/quick/posterior-on-tiny-averaging": 0.0003}
+    rates.write_text(
+        json.dumps({key: {"lr": lr, "tried": {}, "chosen_on": "x"} for key, lr in chosen.items()})
+    )
+    shipped = {row.row: row for row in experiments.study("components", "motions")}
+    deeper = {row.row: row for row in experiments.study("components", "motions", backbone="tiny-averaging")}
+    assert {row.model.backbone for row in deeper.values()} == {"tiny-averaging"}
+    spans = [(rows["stan"].model.options["interval"], rows["stan"].train.lr) for rows in (shipped, deeper)]
+    assert spans == [(2, 0.003), (3, 0.003)]  # with no rate of its own, a row keeps that of the suite's tower
+    assert deeper["posterior"].train.lr == 0.0003 != shipped["posterior"].train.lr
+    (trial, *_) = experiments.rate_trials("components", "motions", backbone="tiny-averaging")
+    assert trial.row == "baseline-on-tiny-averaging@0.0003"
+    assert experiments.rate_key(trial) == experiments.rate_key(deeper["baseline"])
+    assert experiments.rate_key(deeper["stan+testing"]) == experiments.rate_key(deeper["stan"])
+
+
 def test_structures_differ_in_method_and_own_loss_only():
     first, *others = experiments.study("structures", "retrieval")
     own = {other.row for other in others if replace(other.train, lr=first.train.lr) != first.train}

@@ -8,7 +8,7 @@ from typing import Any
 
 from stan import experiments
 from stan.config import Experiment
-from stan.experiments.overrides import changed
+from stan.experiments.overrides import backbone_of, changed
 
 
 def rows_of(
@@ -25,7 +25,8 @@ def rows_of(
     """
     for name in only:
         experiments.row(study, name)
-    chosen = [row for row in experiments.study(study, suite, size, root) if not only or row.row in only]
+    every = experiments.study(study, suite, size, root, backbone_of(overrides))
+    chosen = [row for row in every if not only or row.row in only]
     return [changed(row, overrides or {}) for row in chosen]
 
 
@@ -38,7 +39,7 @@ def trials_of(
         for part, fields in (overrides or {}).items()
     }
     data, keys = rows[0].data, {experiments.rate_key(row) for row in rows}
-    trials = experiments.rate_trials(rows[0].study, data.suite, data.size)
+    trials = experiments.rate_trials(rows[0].study, data.suite, data.size, backbone_of(overrides))
     trials = [changed(trial, kept) for trial in trials if experiments.rate_key(trial) in keys]
     return [replace(trial, data=replace(trial.data, root=data.root)) for trial in trials]
 
