@@ -76,7 +76,8 @@ def moved(study: records.StudyRuns, baseline: str, row: str, metric: str) -> pd.
     table = records.won_lost(study, baseline, row, metric)
     table = table[table["gain"] != 0].reset_index(drop=True)
     told = of_run(_first_run(study, row)).set_index("query")["text"]
-    return table.assign(text=table["query"].map(told)).dropna(axis=1, how="all")
+    texts = table["query"].map(told)
+    return table.assign(text=texts) if texts.notna().any() else table
 
 
 def videos(study: records.StudyRuns, query: str, rows: Sequence[str]) -> list[tuple[str, Path]]:

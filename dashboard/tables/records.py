@@ -163,11 +163,15 @@ def _columns(table: pd.DataFrame) -> tuple[pd.DataFrame, list[str], list[str]]:
 
 @dataclass(frozen=True)
 class StudyRuns:
-    """The done runs of one study on one suite at one size: either the user's own or the shipped ones, never both."""
+    """The done runs of one study on one suite at one size: either the user's own or the shipped ones, never both.
+
+    backbone: what they are on, where it is none of the study's own; else "".
+    """
 
     study: str
     suite: str
     size: str
+    backbone: str
     shipped: bool
     runs: pd.DataFrame = field(repr=False, compare=False)
 
@@ -178,7 +182,8 @@ class StudyRuns:
 
     @property
     def label(self) -> str:
-        return f"{self.study} · {self.suite} · {self.size}" + (" · shipped reference" if self.shipped else "")
+        parts = [self.study, self.suite, self.size, self.backbone, "shipped reference" * self.shipped]
+        return " · ".join(part for part in parts if part)
 
     @property
     def ids(self) -> list[str]:
@@ -188,7 +193,8 @@ class StudyRuns:
     def command(self) -> str:
         """Command that makes these runs again."""
         seeds = ",".join(str(seed) for seed in sorted(self.runs["seed"].unique()))
-        return f"stan ablate {self.study} --suite {self.suite} --size {self.size} --seeds {seeds}"
+        on = f" --backbone {self.backbone}" if self.backbone else ""
+        return f"stan ablate {self.study} --suite {self.suite} --size {self.size}{on} --seeds {seeds}"
 
 
 def studies(table: pd.DataFrame) -> list[StudyRuns]:
@@ -203,7 +209,8 @@ def _studies(table: pd.DataFrame) -> tuple[pd.DataFrame, list[StudyRuns]]:
     The cache key is the table's `id`. Keeping the table in the cache prevents another one from getting the same id.
     """
     done = table[table["status"] == "done"]
-    groups = done.groupby(["shipped", "study", "suite", "size"], sort=True)
+    done = done.assign(backbone=results.other_backbone(done))
+    groups = done.groupby(["shipped", "study", "suite", "size", "backbone"], sort=True)
     found = [
         StudyRuns(*map(str, names), shipped=bool(shipped), runs=part) for (shipped, *names), part in groups
     ]

@@ -18,6 +18,12 @@ Shipped = Annotated[bool, typer.Option("--shipped", help="Also the runs that com
 SuiteFilter = Annotated[str | None, typer.Option("--suite", help="Only this suite.")]
 SizeFilter = Annotated[str | None, typer.Option("--size", help="Only this size.")]
 StudyFilter = Annotated[str | None, typer.Option("--study", help="Only this study.")]
+Backbone = Annotated[
+    str | None,
+    typer.Option(
+        "--backbone", help="Runs on this backbone, instead of those that the study uses on the suite."
+    ),
+]
 
 _REPORT = Path("report")
 
@@ -57,6 +63,7 @@ def compare(
     study: StudyFilter = None,
     suite: SuiteFilter = None,
     size: SizeFilter = None,
+    backbone: Backbone = None,
     allow: Annotated[bool, typer.Option("--allow", help="Compare although the protocols differ.")] = False,
     runs: Runs = RUNS,
     shipped: Shipped = False,
@@ -66,7 +73,9 @@ def compare(
     from stan.results import listing
 
     done = listing.done(runs, shipped, {"study": study, "suite": suite, "size": size})
-    one, other = (_at(Path(name)) if _is_run(name) else listing.chosen(done, name) for name in (a, b))
+    one, other = (
+        _at(Path(name)) if _is_run(name) else listing.chosen(done, name, backbone) for name in (a, b)
+    )
     document = listing.compared(a, one, b, other, metric, allow)
     emit(document, as_json, _change)
 
@@ -77,6 +86,7 @@ def report(
         str, typer.Option(help="These suites, separated by commas; all that have done runs by default.")
     ] = "",
     size: Annotated[str, typer.Option(help="Size of the suites.")] = "quick",
+    backbone: Backbone = None,
     out: Annotated[Path, typer.Option(help="Folder for the files.")] = _REPORT,
     shipped: Annotated[
         bool, typer.Option(help="Also the runs that come with the package, for rows that were not run here.")
@@ -89,7 +99,7 @@ def report(
 
     suites = [name for name in suite.split(",") if name]
     with quiet():
-        document = write.write(study, out, runs, suites, size, shipped)
+        document = write.write(study, out, runs, suites, size, shipped, backbone)
     emit(document, as_json, _report)
 
 

@@ -9,7 +9,7 @@ from stan.experiments.learning_rates import (
     learning_rate,
     rate_key,
 )
-from stan.experiments.settings import SETTINGS, rate_trials, row, study
+from stan.experiments.settings import SETTINGS, backbones, rate_trials, row, study
 from stan.experiments.studies import STUDIES, Row, Study
 
 __all__ = [
@@ -19,6 +19,7 @@ __all__ = [
     "STUDIES",
     "Row",
     "Study",
+    "backbones",
     "choose_rates",
     "chosen_rates",
     "learning_rate",

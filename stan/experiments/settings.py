@@ -123,6 +123,12 @@ def study(
     return [_experiment(_study(name), row, setting, root, rates) for row in rows]
 
 
+def backbones(name: str, suite: str, size: str) -> set[str]:
+    """Return the backbones of the study's rows. Raises ValueError for an unknown study, suite or size."""
+    setting = _setting(suite, size)
+    return {setting.backbone_of(row.tower)[0] for row in _study(name).rows if setting.has(row.tower)}
+
+
 def row(name: str, row_name: str) -> Row:
     """Return a study's row by name. Raises ValueError, which lists the study's rows, for an unknown name."""
     rows = {row.name: row for row in _study(name).rows}

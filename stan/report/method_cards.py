@@ -219,7 +219,7 @@ def own(card: Card) -> pd.DataFrame:
 
 
 def _shipped(rows: list[str]) -> pd.DataFrame:
-    runs = results.load([], shipped=True)
+    runs = results.on_backbone(results.load([], shipped=True))
     return runs[(runs["study"] == STUDY) & runs["row"].isin(rows)]
 
 

@@ -17,23 +17,32 @@ from stan.report import formats
 
 
 def study_runs(
-    study: str, suite: str, size: str, runs: str | Path | Sequence[str | Path], shipped: bool = True
+    study: str,
+    suite: str,
+    size: str,
+    runs: str | Path | Sequence[str | Path],
+    shipped: bool = True,
+    backbone: str | None = None,
 ) -> pd.DataFrame:
-    """Return the study's runs, as `results.load` does.
+    """Return the study's runs on one backbone (None: those that it uses on the suite), as `results.load` does.
 
     Shipped runs of a row are left out if the row was run here with another config.
 
     Raises ValueError for an unknown study, and if there is no done run, because a report of nothing would look like a
     report of zeros.
     """
-    return of_study(results.load(runs, shipped), study, suite, size, f"in {runs}")
+    return of_study(results.load(runs, shipped), study, suite, size, f"in {runs}", backbone)
 
 
-def of_study(found: pd.DataFrame, study: str, suite: str, size: str, where: str) -> pd.DataFrame:
+def of_study(
+    found: pd.DataFrame, study: str, suite: str, size: str, where: str, backbone: str | None = None
+) -> pd.DataFrame:
     """Return `study_runs` of a table that is already loaded. `where` says in messages which table it is."""
     if study not in experiments.STUDIES:
         raise ValueError(f"no study {study!r}; there are {', '.join(experiments.STUDIES)}")
     found = found[(found["study"] == study) & (found["suite"] == suite) & (found["size"] == size)]
+    there = sorted(found.loc[found["status"] == "done", "model.backbone"].unique()) if len(found) else []
+    found = results.on_backbone(found, backbone)
     own = found[~found["shipped"].astype(bool) & (found["status"] == "done")]
     outdated = (
         found["shipped"].astype(bool) & found["row"].isin(own["row"]) & ~found["hash"].isin(own["hash"])
@@ -41,7 +50,8 @@ def of_study(found: pd.DataFrame, study: str, suite: str, size: str, where: str)
     found = found[~outdated]
     if not (found["status"] == "done").any():
         raise ValueError(
-            f"no done run of {study} on {suite}, size {size}, {where}: run `stan ablate {study}` first"
+            f"no done run of {study} on {suite}, size {size}, {where}: "
+            + (f"name a backbone, {' or '.join(there)}" if there else f"run `stan ablate {study}` first")
         )
     return _in_order(found, study)
 

@@ -30,19 +30,21 @@ def write(
     suites: Sequence[str] = (),
     size: str = "quick",
     shipped: bool = True,
+    backbone: str | None = None,
 ) -> dict[str, Any]:
     """Write table.tex, numbers.csv and, for each suite, figures (.png, .pdf) and their numbers (.csv) into `out`.
 
-    suites: if none is named, all that have done runs.
+    suites: if none is named, all that have done runs. backbone: of the runs; None: those that the study uses.
     Figures: rows, changes, twins, seen, cost, time (if a run was probed); and levels-BACKBONE, where
     `stan probe-levels --save` kept what the levels of the runs' backbones hold.
     Returns {"study", "suites", "size", "command", "runs": ids by suite, "rows": `numbers`, "files"}.
     Raises ValueError for an unknown study, and if a named suite, or every suite, has no done run.
     """
-    found = _runs(study, runs, suites, size, shipped)
+    found = _runs(study, runs, suites, size, shipped, backbone)
     out = Path(out)
     out.mkdir(parents=True, exist_ok=True)
-    command = shlex.join(["stan", "report", study, "--suite", ",".join(found), "--size", size])
+    on = [] if backbone is None else ["--backbone", backbone]
+    command = shlex.join(["stan", "report", study, "--suite", ",".join(found), "--size", size, *on])
     ids = {suite: part.loc[part["status"] == "done", "id"].tolist() for suite, part in found.items()}
     every = [one for part in ids.values() for one in part]
     table = numbers(found)
@@ -87,11 +89,15 @@ def numbers(found: Suites) -> pd.DataFrame:
     return pd.concat([_numbers(runs, suite) for suite, runs in found.items()], ignore_index=True)
 
 
-def _runs(study: str, runs: Any, suites: Sequence[str], size: str, shipped: bool) -> dict[str, pd.DataFrame]:
+def _runs(
+    study: str, runs: Any, suites: Sequence[str], size: str, shipped: bool, backbone: str | None
+) -> dict[str, pd.DataFrame]:
     loaded = results.load(runs, shipped)
     done = loaded[(loaded["study"] == study) & (loaded["size"] == size) & (loaded["status"] == "done")]
-    wanted = suites or sorted(done["suite"].unique()) or ["any suite"]
-    return {suite: report.of_study(loaded, study, suite, size, f"in {runs}") for suite in wanted}
+    there = results.on_backbone(done, backbone)["suite"].unique()
+    wanted = suites or sorted(there) or sorted(done["suite"].unique()) or ["any suite"]
+    where = f"in {runs}"
+    return {suite: report.of_study(loaded, study, suite, size, where, backbone) for suite in wanted}
 
 
 def _names(study: str, found: Suites) -> list[str]:

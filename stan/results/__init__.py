@@ -18,6 +18,8 @@ if TYPE_CHECKING:
         changes,
         differing,
         higher_is_better,
+        on_backbone,
+        other_backbone,
         paired_queries,
         per_query,
         protocol_differences,
@@ -28,7 +30,8 @@ if TYPE_CHECKING:
     from stan.results.writer import RunWriter, adopt
 
 _COMPARISON = (
-    *("change_between", "changes", "differing", "higher_is_better", "paired_queries", "per_query"),
+    *("change_between", "changes", "differing", "higher_is_better", "on_backbone", "other_backbone"),
+    *("paired_queries", "per_query"),
     *("protocol_differences", "query_values", "summary"),
 )
 __getattr__ = lazily.names(
@@ -51,6 +54,8 @@ __all__ = [
     "higher_is_better",
     "history",
     "load",
+    "on_backbone",
+    "other_backbone",
     "pack",
     "paired_queries",
     "per_query",

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from stan import experiments
 from stan.evaluation.metrics import found
 from stan.evaluation.statistics import Change, bootstrap, paired
 from stan.results.reader import ranks
@@ -24,6 +25,31 @@ PROTOCOL = (
 determines the resolution, too."""
 
 _NO_INTERVAL = {"low": None, "high": None}
+
+
+def other_backbone(df: pd.DataFrame) -> pd.Series:
+    """Return the backbone of each run where it is none of its study's own on that suite, elsewhere ""."""
+    if df.empty:
+        return pd.Series("", df.index)
+    names = ["study", "suite", "size", "model.backbone"]
+    kinds = df[names].drop_duplicates()
+    others = {kind: _other(*kind) for kind in kinds.itertuples(index=False, name=None)}
+    return pd.Series([others[kind] for kind in df[names].itertuples(index=False, name=None)], df.index)
+
+
+def on_backbone(df: pd.DataFrame, backbone: str | None = None) -> pd.DataFrame:
+    """Return the runs on a backbone; by default, on those that their studies use."""
+    if backbone is None or df.empty:
+        return df[other_backbone(df) == ""]
+    return df[df["model.backbone"] == backbone]
+
+
+def _other(study: str, suite: str, size: str, backbone: str) -> str:
+    try:
+        own = experiments.backbones(study, suite, size)
+    except ValueError:  # a study that the project doesn't know has no backbones of its own
+        return ""
+    return "" if backbone in own else backbone
 
 
 def differing(df: pd.DataFrame) -> list[str]:

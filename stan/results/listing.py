@@ -50,24 +50,27 @@ def done(root: Path, shipped: bool, wanted: Wanted) -> pd.DataFrame:
     return found
 
 
-def chosen(done: pd.DataFrame, name: str) -> pd.DataFrame:
+def chosen(done: pd.DataFrame, name: str, backbone: str | None = None) -> pd.DataFrame:
     """Return the done runs that are seeds of one config, named by a run's id, by STUDY/ROW or by row.
 
-    Raises ValueError for a name of no run, and of several configs.
+    backbone: of a row's runs; None: those that its study uses, if it has runs on them. Raises ValueError for a name of
+    no run, and of several configs.
     """
     from stan.results.comparison import one_per_seed
 
     exact = done[done["id"] == name]
     study, slash, row = name.rpartition("/")
     found = exact if len(exact) else done[(done["row"] == row) & ((done["study"] == study) | (not slash))]
-    kinds = found[["study", "suite", "size", "row", "hash"]].drop_duplicates()
+    usual = results.on_backbone(found, backbone)
+    found = usual if backbone or len(usual) else found
+    kinds = found[["study", "suite", "size", "row", "hash", "model.backbone"]].drop_duplicates()
     if len(kinds) == 0:
         known = ", ".join(sorted({f"{s}/{r}" for s, r in zip(done["study"], done["row"], strict=True)}))
         raise ValueError(f"no done run {name!r}; there are {known or 'none'}")
     if len(kinds) > 1:
         there = "; ".join(" ".join(map(str, kind)) for kind in kinds.to_numpy())
         raise ValueError(
-            f"{name!r} is several configs ({there}): name one by --study, --suite, --size or its id"
+            f"{name!r} is several configs ({there}): name one by --study, --suite, --size, --backbone or its id"
         )
     return one_per_seed(found)
 

@@ -4,6 +4,7 @@ import json
 import os
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -12,7 +13,9 @@ import pytest
 from stan import cli
 from stan.bench.fake_runs import experiment, write_run, write_study
 from stan.cli.output import plain, table
+from stan.config import ModelConfig
 from tests.support.small_clips import write_clip
+from tests.support.written_runs import EXPERIMENT, QUERIES, done
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -93,6 +96,21 @@ def test_compare_refuses_what_is_missing_several_or_unfair(stan, tmp_path):
     code, _, err = stan("compare", "stan", "stan+testing", "--runs", tmp_path)
     assert code == 2 and "not the same protocol" in err
     assert stan("compare", "stan", "stan+testing", "--allow", "--runs", tmp_path)[0] == 0
+
+
+def test_a_row_is_compared_on_the_backbone_that_its_study_uses_unless_one_is_named(stan, tmp_path):
+    write_study(tmp_path, rows=("baseline", "stan"), seeds=(0,))
+    for row, places in (("baseline", (2.0, 1.0)), ("stan", (1.0, 1.0))):
+        elsewhere = replace(EXPERIMENT, row=row, model=ModelConfig("tiny-eva", options={"row": row}))
+        done(tmp_path, elsewhere, np.resize(places, QUERIES))
+    asked = ("compare", "baseline", "stan", "--runs", tmp_path, "--json")
+    usual = document(stan(*asked))
+    assert usual["runs"] == [[experiment(row, 0).id] for row in ("baseline", "stan")]
+    other = document(stan(*asked, "--backbone", "tiny-eva"))
+    assert other["change"] == 50 and other["runs"][1] == [elsewhere.id]
+    assert document(stan("compare", elsewhere.id, elsewhere.id, "--runs", tmp_path, "--json"))["change"] == 0
+    code, _, err = stan(*asked, "--backbone", "tiny-siglip")
+    assert code == 2 and "no done run 'baseline'" in err
 
 
 def test_compare_takes_run_folders_and_ids_and_names_the_queries(stan, tmp_path):

@@ -13,10 +13,12 @@ from dashboard import labels
 from dashboard.views import VIEWS
 from stan import experiments, results
 from stan.bench.fake_runs import experiment, write_probe, write_run, write_study
+from stan.config import ModelConfig
 from stan.results import foreign
 from stan.results.foreign import ForeignRun
 from stan.results.level_probes import keep
 from tests.support.shown_pages import shown, table, texts
+from tests.support.written_runs import EXPERIMENT, QUERIES, done
 
 
 def metric_values(test: AppTest) -> dict[str, str]:
@@ -39,6 +41,24 @@ def test_overview_counts_and_calls_the_dead_dead(open_dashboard, runs_root):
     assert (counts["your runs, done"], counts["running"], counts["died or failed"]) == ("7", "1", "2")
     assert "s2 **died**: no heartbeat for 3 h 0 min" in texts(page)
     assert "stan train --study components --row stan --seed 2" in texts(page)
+
+
+@pytest.mark.slow
+def test_runs_on_another_backbone_are_a_choice_of_their_own(open_dashboard, runs_root):
+    from dashboard.tables import records
+
+    write_study(runs_root, rows=("baseline", "stan"), seeds=(0,))
+    for row in ("baseline", "stan"):
+        model = ModelConfig("tiny-eva", options={"row": row})
+        done(runs_root, replace(EXPERIMENT, row=row, model=model), np.resize((1.0, 2.0, 2.0, 2.0), QUERIES))
+    usual = open_dashboard("ablation")
+    other = open_dashboard("ablation", study="components · retrieval · quick · tiny-eva")
+    assert metric_values(other)["stan"] == "25.0 %" != metric_values(usual)["stan"]
+    choices = next(part.options for part in usual.selectbox if part.label == "Study")
+    assert choices == ["components · retrieval · quick", "components · retrieval · quick · tiny-eva"]
+    assert "0 queries won, 0 lost" in texts(other)
+    (apart,) = (study for study in records.studies(results.load(runs_root)) if study.backbone)
+    assert apart.command.endswith(" --suite retrieval --size quick --backbone tiny-eva --seeds 0")
 
 
 def test_live_tells_running_stopped_and_ended_runs_apart(open_dashboard, runs_root):
@@ -414,7 +434,7 @@ def test_a_world_run_shows_the_videos_of_a_query_that_moved(runs_root, tmp_path,
     for plan in plans:
         (videos / f"{plan.id}.mp4").write_bytes(b"")
     runs = results.load(runs_root).assign(**{"data.world_seed": 0})
-    study = records.StudyRuns("components", "retrieval", "tiny", False, runs)
+    study = records.StudyRuns("components", "retrieval", "tiny", "", False, runs)
     found = queries.videos(study, plans[0].id, ["stan"])
     assert [(name, file.stem) for name, file in found] == [
         ("right", plans[0].id),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import re
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -12,9 +13,10 @@ import pandas as pd
 import pytest
 
 from stan import cli, experiments, report, results
+from stan.config import ModelConfig
 from stan.report import study_figures, write
 from stan.results import frame_order, level_probes
-from tests.support.written_runs import QUERIES, done
+from tests.support.written_runs import EXPERIMENT, QUERIES, done
 
 SCORES = {"baseline": 10, "no-cross-frame": 14, "stan": 30}
 """Row -> queries of QUERIES that are found first."""
@@ -151,6 +153,20 @@ def test_the_command_says_what_is_missing(study, tmp_path, capsys, arguments, sa
     arguments = ["report", *arguments, "--out", str(tmp_path), "--runs", str(study), "--no-shipped"]
     assert cli.run(arguments) == 2
     assert said in capsys.readouterr().err
+
+
+def test_runs_on_another_backbone_have_a_report_of_their_own(tmp_path, capsys):
+    runs = tmp_path / "runs"
+    for row in ("baseline", "stan"):
+        done(runs, replace(EXPERIMENT, row=row, model=ModelConfig("tiny-eva", options={"row": row})))
+    asked = ["report", "components", "--runs", str(runs), "--no-shipped", "--json", "--out"]
+    assert cli.run([*asked, str(tmp_path / "usual")]) == 2
+    assert "name a backbone, tiny-eva" in capsys.readouterr().err and not (tmp_path / "usual").exists()
+    assert cli.run([*asked, str(tmp_path / "other"), "--backbone", "tiny-eva"]) == 0
+    document = json.loads(capsys.readouterr().out)
+    assert [row["row"] for row in document["rows"]] == ["baseline", "stan"]
+    assert "--backbone tiny-eva" in document["command"]
+    assert "--backbone tiny-eva" in (tmp_path / "other" / "numbers.csv").read_text()
 
 
 @pytest.mark.slow

@@ -82,6 +82,23 @@ def test_unfair_comparisons_are_refused_unless_allowed(runs_root, other, message
     assert allowed["change"] == 97.5 and allowed["reason"] == ""
 
 
+def test_backbones_that_a_study_does_not_use_stand_apart(runs_root):
+    for study, row, backbone in (
+        ("components", "stan", "tiny"),
+        ("components", "stan", "tiny-eva"),
+        ("backbones", "stan-eva", "tiny-eva"),
+        ("my own", "row", "ViT-B-32"),
+    ):
+        done(runs_root, replace(EXPERIMENT, study=study, row=row, model=ModelConfig(backbone)))
+    runs = results.load(runs_root)
+    apart = runs[results.other_backbone(runs) != ""]
+    assert list(zip(apart["study"], apart["model.backbone"], strict=True)) == [("components", "tiny-eva")]
+    assert sorted(results.on_backbone(runs)["study"]) == ["backbones", "components", "my own"]
+    assert sorted(results.on_backbone(runs, "tiny-eva")["study"]) == ["backbones", "components"]
+    nothing = results.load(runs_root / "none")
+    assert results.on_backbone(nothing).empty and results.on_backbone(nothing, "tiny").empty
+
+
 def test_splits_and_queries_must_agree(runs_root):
     done(runs_root, replace(EXPERIMENT, row="baseline"))
     done(runs_root, replace(EXPERIMENT, row="short"), np.ones(QUERIES - 1))

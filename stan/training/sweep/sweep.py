@@ -92,7 +92,7 @@ def ablate(
         report.rates = rates
         if not report.failed:
             with spent.clocked("seconds", "reporting"):
-                report.notebook = report_on(study, rows[0].data.suite, rows[0].data.size, runs, forks)
+                report.notebook = report_on(rows[0], runs, forks)
     return report
 
 
@@ -151,10 +151,17 @@ def _carry_out(queue: Sequence[Run], where: SweepEngine, runs: Path, worlds: Pat
     spent.validation += sum(run.validation for run in queue)
 
 
-def report_on(study: str, suite: str, size: str, runs: str | Path, forks: Forks | None = None) -> Path:
-    """Execute the ablation notebook for a study's runs: `runs/STUDY/report-SUITE-SIZE/ablation.ipynb`, and its HTML."""
+def report_on(row: Experiment, runs: str | Path, forks: Forks | None = None) -> Path:
+    """Execute the ablation notebook for a row's study, and its HTML: `runs/STUDY/report-SUITE-SIZE/ablation.ipynb`.
+
+    Runs on a backbone that the study doesn't use have a report of their own, `report-SUITE-SIZE-BACKBONE`.
+    """
+    study, suite, size, backbone = row.study, row.data.suite, row.data.size, row.model.backbone
     parameters = {"study": study, "suite": suite, "size": size, "runs": str(runs)}
     folder = Path(runs) / study / f"report-{suite}-{size}"
+    if backbone not in experiments.backbones(study, suite, size):
+        parameters["backbone"] = backbone
+        folder = folder.with_name(f"{folder.name}-{Path(backbone).name}")
     return launch.run_notebook(launch.find("ablation"), parameters, folder, forks=forks)
 
 

@@ -52,6 +52,21 @@ def said(executed: Path) -> str:
 
 
 @pytest.mark.slow
+def test_a_report_on_another_backbone_lies_beside_that_on_the_studys_own(tmp_path, monkeypatch):
+    asked = []
+    monkeypatch.setattr(
+        launch, "run_notebook", lambda _, parameters, folder, **__: asked.append((parameters, folder))
+    )
+    for backbone in ("tiny", "tiny-eva"):
+        wanted = {"model": {"backbone": backbone}}
+        sweep.report_on(overrides.experiment("components", "stan", "motions", overrides=wanted), tmp_path)
+    told = {"study": "components", "suite": "motions", "size": "quick", "runs": str(tmp_path)}
+    assert asked == [
+        (told, tmp_path / "components" / "report-motions-quick"),
+        (told | {"backbone": "tiny-eva"}, tmp_path / "components" / "report-motions-quick-tiny-eva"),
+    ]
+
+
 def test_a_notebook_runs_with_its_parameters_in_this_interpreter(tmp_path, monkeypatch):
     misleading = tmp_path / "home/.local/share/jupyter/kernels/python3"
     misleading.mkdir(parents=True)
