@@ -1,4 +1,4 @@
-"""On a SigLIP without a class token and on an EVA-02, with random weights: train, test, search, recognise, explain."""
+"""On a SigLIP without a class token, an EVA-02 and a tower that averages, with random weights: train, test, search, recognise, explain."""
 
 from dataclasses import replace
 
@@ -21,7 +21,7 @@ def worlds(tmp_path_factory):
     return tmp_path_factory.mktemp("worlds")
 
 
-@pytest.fixture(scope="module", params=["tiny-siglip", "tiny-eva"])
+@pytest.fixture(scope="module", params=["tiny-siglip", "tiny-eva", "tiny-averaging"])
 def run(request, tmp_path_factory, worlds):
     model = ModelConfig(request.param, "random", "stan", {"layers": 2})
     wanted = replace(tiny("retrieval", "stan"), model=model)
