@@ -24,8 +24,8 @@ LARGEST = 64 << 20
 
 DOCUMENTS = ("config.json", "run.json", "eval.json", "ranks.npz")
 LOG = "metrics.jsonl"
-EVERY = 10
-"""An archive keeps every tenth step of a log, its last step, and all validations."""
+EVERY = 25
+"""An archive keeps every 25th step of a log, its last step, and all validations."""
 
 Stamp = tuple[int, int, int]
 """A file's time of change in nanoseconds, its size in bytes, and its inode number."""

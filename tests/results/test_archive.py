@@ -50,14 +50,14 @@ def test_equal_runs_make_equal_bytes(root, packed, tmp_path):
     assert (tmp_path / "of_archive.zip").read_bytes() == packed.read_bytes()
 
 
-def test_of_a_log_every_tenth_step_the_last_and_all_validations_are_kept(tmp_path):
+def test_of_a_log_every_25th_step_the_last_and_all_validations_are_kept(tmp_path):
     run = write_run(tmp_path / "runs", experiment("stan", 0))
-    lines = [{"step": step, "epoch": 0, "loss": 1.0} for step in range(1, 24)]
+    lines = [{"step": step, "epoch": 0, "loss": 1.0} for step in range(1, 54)]
     lines.insert(5, {"epoch": 0, "validation": {"top-1": 1.0}})
     (run / "metrics.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
     results.pack([run], tmp_path / "runs.zip")
     log = results.history(tmp_path / "runs.zip" / experiment("stan", 0).id)
-    assert log["step"].dropna().tolist() == [10, 20, 23] and log["validation.top-1"].dropna().tolist() == [
+    assert log["step"].dropna().tolist() == [25, 50, 53] and log["validation.top-1"].dropna().tolist() == [
         1.0
     ]
 
