@@ -32,7 +32,7 @@ def rate_key(experiment: Experiment) -> str:
     if row is not None:
         name = row.rate_of or row.name
         if row.tower is None and data.suite in WORLD and experiment.model.backbone != ModelConfig.backbone:
-            name += f"-on-{experiment.model.backbone}"
+            name += f"-on-{Path(experiment.model.backbone).name}"  # which may be a folder
     return f"{data.suite}/{data.size}/{name}"
 
 

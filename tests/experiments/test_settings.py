@@ -88,6 +88,8 @@ def test_a_tower_of_another_depth_has_its_own_span_and_its_own_rates(rates):
     spans = [(rows["stan"].model.options["interval"], rows["stan"].train.lr) for rows in (shipped, deeper)]
     assert spans == [(2, 0.003), (3, 0.003)]  # with no rate of its own, a row keeps that of the suite's tower
     assert deeper["posterior"].train.lr == 0.0003 != shipped["posterior"].train.lr
+    folder = replace(deeper["stan"], model=replace(deeper["stan"].model, backbone="models/mine"))
+    assert experiments.rate_key(folder) == "motions/quick/stan-on-mine"
     (trial, *_) = experiments.rate_trials("components", "motions", backbone="tiny-averaging")
     assert trial.row == "baseline-on-tiny-averaging@0.0003"
     assert experiments.rate_key(trial) == experiments.rate_key(deeper["baseline"])
