@@ -34,6 +34,7 @@ def runs(
     study: StudyFilter = None,
     suite: SuiteFilter = None,
     size: SizeFilter = None,
+    backbone: Annotated[str | None, typer.Option(help="Only runs on this backbone.")] = None,
     status: Annotated[str | None, typer.Option(help="Only runs with this status.")] = None,
     pack: Annotated[
         Path | None,
@@ -47,7 +48,7 @@ def runs(
     """List runs with their status and metrics."""
     from stan.results import listing
 
-    wanted = {"study": study, "suite": suite, "size": size, "status": status}
+    wanted = {"study": study, "suite": suite, "size": size, "backbone": backbone, "status": status}
     found = list(listing.listed(runs, shipped, wanted))
     if pack is not None:
         found = _packed(found, pack)
@@ -249,7 +250,7 @@ def _run_table(document: list[dict[str, Any]]) -> str:
     rows = []
     for run in document:
         flat = flatten(run["metrics"])
-        shown = {name: run[name] for name in ("study", "suite", "size", "row", "seed", "status")}
+        shown = {name: run[name] for name in ("study", "suite", "size", "backbone", "row", "seed", "status")}
         shown |= {"metric": run["headline"], "value": flat.get(run["headline"])}
         rows.append(shown | {"order": flat.get("order.accuracy"), "seconds": run["seconds"]})
     return table(rows)

@@ -33,6 +33,7 @@ def _in_short(path: Path, shipped: bool) -> dict[str, Any]:
     values = {name: record[name] for name in ("id", "study", "row", "seed", "status", "reason", "path")}
     suite = known.data.suite if known else record["config"].get("suite")
     values |= {"suite": suite, "size": known.data.size if known else None}
+    values |= {"backbone": known.model.backbone if known else None}
     values |= {
         "shipped": shipped or record["run"].get("shipped") is True,
         "seconds": record["run"].get("seconds"),

@@ -154,7 +154,7 @@ def _add_records(server: MCPServer, root: Path) -> None:
         found = [
             {
                 name: one[name]
-                for name in ("id", "study", "row", "suite", "size", "seed", "status", "headline")
+                for name in ("id", "study", "row", "suite", "size", "backbone", "seed", "status", "headline")
             }
             | {"value": flatten(one["metrics"]).get(one["headline"])}
             for one in listed(root, shipped, wanted)

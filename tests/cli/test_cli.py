@@ -40,6 +40,8 @@ def test_runs_lists_every_run_with_status_and_metrics(stan, tmp_path):
     best = next(run for run in listed if run["row"] == "stan")
     assert {"id", "study", "row", "suite", "seed", "status", "metrics"} <= set(best)
     assert best["metrics"]["t2v"]["N"] == 80
+    assert {run["backbone"] for run in listed} == {"tiny"}
+    assert document(stan("runs", "--runs", tmp_path, "--backbone", "tiny-eva", "--json")) == []
     failed = document(stan("runs", "--runs", tmp_path, "--status", "failed", "--json"))
     assert [run["row"] for run in failed] == ["branch"]
 

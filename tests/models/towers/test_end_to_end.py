@@ -1,4 +1,6 @@
-"""On a SigLIP without a class token, an EVA-02 and a tower that averages, with random weights: train, test, search, recognise, explain."""
+"""On a SigLIP, an EVA-02 and a tower that averages patches, with random weights: train, test, search, recognise,
+explain.
+"""
 
 from dataclasses import replace
 
