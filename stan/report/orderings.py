@@ -9,6 +9,9 @@ from stan.experiments.orderings import Registered
 from stan.report.formats import with_interval
 from stan.results.orderings import STATES
 
+NAMED = 4
+"""Most rows without runs that a note names."""
+
 Items = Sequence[dict[str, Any]]
 """What `stan.results.orderings.orderings` returns."""
 
@@ -44,8 +47,13 @@ def notes(items: Items, plan: Registered) -> list[str]:
         f"Changes are paired over queries and seeds. Holm's correction keeps the chance of any wrong decision below"
         f" {plan.level:.0%}; each interval is of the level that it leaves.",
         f"Registered {plan.registered}.",
-        *(f"No runs for {one['number']}: {', '.join(one['missing'])}." for one in items if one["missing"]),
+        *(f"No runs for {one['number']}: {_named(one['missing'])}." for one in items if one["missing"]),
     ]
+
+
+def _named(rows: Sequence[str]) -> str:
+    shown = ", ".join(rows[:NAMED])
+    return shown if len(rows) <= NAMED else f"{shown} and {len(rows) - NAMED} more"
 
 
 def _against(one: dict[str, Any]) -> str:

@@ -14,7 +14,7 @@ import zlib
 from collections.abc import Iterator
 from functools import lru_cache
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from stan.common.files import write_bytes
 
@@ -26,6 +26,8 @@ DOCUMENTS = ("config.json", "run.json", "eval.json", "ranks.npz")
 LOG = "metrics.jsonl"
 EVERY = 25
 """An archive keeps every 25th step of a log, its last step, and all validations."""
+DIGITS = 5
+"""Significant digits of a kept step's loss, rate and clock."""
 
 Stamp = tuple[int, int, int]
 """A file's time of change in nanoseconds, its size in bytes, and its inode number."""
@@ -109,11 +111,19 @@ def _thinned(log: bytes) -> bytes:
     lines = [(line, json.loads(line)) for line in log.splitlines()]
     steps = [values["step"] for _, values in lines if "loss" in values]
     kept = [
-        line
+        _rounded(values) if "loss" in values else line
         for line, values in lines
         if "loss" not in values or values["step"] % EVERY == 0 or values["step"] == steps[-1]
     ]
     return b"".join(line + b"\n" for line in kept)
+
+
+def _rounded(step: dict[str, Any]) -> bytes:
+    rounded = {
+        name: float(f"{value:.{DIGITS}g}") if isinstance(value, float) else value
+        for name, value in step.items()
+    }
+    return json.dumps(rounded).encode()
 
 
 def _open(archive: Path) -> _Opened:

@@ -60,7 +60,11 @@ def test_orderings_are_counted_and_said_in_words(stan, tmp_path):
     compared = [one for one in found["orderings"] if one["state"] != "not run"]
     assert [(one["above"], one["against"]) for one in compared] == [("stan", "baseline")]
     said = stan(*asked)[1]
-    assert "STAN is above mean pooling" in said and "No runs for 13: motions/stan" in said
+    assert (
+        "STAN is above mean pooling" in said
+        and "No runs for 13: motions/stan" in said
+        and " and 50 more." in said
+    )
 
 
 def test_levels_are_probed_kept_and_shown(stan, tmp_path):
