@@ -18,6 +18,7 @@ from torch import Tensor, nn
 from stan.models.towers.pooling import averaged
 
 SIZE: dict[str, Any] = {"img_size": 48, "patch_size": 12, "embed_dim": 64, "depth": 6, "num_heads": 4}
+DEEPER: dict[str, Any] = {**SIZE, "depth": 9}
 
 
 @register_model
@@ -68,16 +69,16 @@ class AveragingVit(VisionTransformer):
     averages_after = 6
     """Index of the block behind which it does."""
 
-    def forward_features(self, x: Tensor, **masking: Any) -> Tensor:
-        x = self.norm_pre(self._pos_embed(self.patch_embed(x)))
-        for i, block in enumerate(self.blocks):
-            x = block(x, **masking)
-            if i == self.averages_after:
-                x = averaged(x, self.num_prefix_tokens)
-        return self.norm(x)
+    def __init__(self, **given: Any):
+        super().__init__(**given)
+        self.get_submodule(f"blocks.{self.averages_after}").register_forward_hook(_average)
+
+
+def _average(block: nn.Module, given: Any, x: Tensor) -> Tensor:
+    return averaged(x, prefix=1)
 
 
 @register_model
 def stan_tiny_averaging(**given: Any) -> AveragingVit:
     """A tower that is deeper, sees finer detail and forgets: from its seventh block on, no patch knows its place."""
-    return AveragingVit(**SIZE | {"depth": 9}, embed_layer=ConvolutionalStem, **_of_network(given))
+    return AveragingVit(**DEEPER, embed_layer=ConvolutionalStem, **_of_network(given))
