@@ -97,11 +97,13 @@ def attention_of(
 
 
 def require_own_patches(model: DualEncoder, frames: int, passes: dict[nn.Module, Passes]) -> None:
-    """Raise ValueError if CLIP's blocks read other tokens than each frame's own.
+    """Raise ValueError if CLIP's blocks, as far as they were recorded, read other tokens than each frame's own.
 
     Blocks without parts read nothing else.
     """
-    norms = [block.ln_1 for block in model.clip.blocks] if model.clip.has_parts else []
+    norms = (
+        [block.ln_1 for block in model.clip.blocks if block.ln_1 in passes] if model.clip.has_parts else []
+    )
     if any(passes[norm].last_result.shape[:2] != (frames, model.clip.tokens_per_frame) for norm in norms):
         name = type(model.temporal).__name__
         raise ValueError(

@@ -52,7 +52,8 @@ class Layers:
     """What mixes a frame's tokens in CLIP and in the branch, first to last, and the score that resulted."""
 
     clip: list[Layer]
-    """CLIP's blocks, if their attention can be seen apart, then its pooling, if it has one."""
+    """CLIP's blocks, if their attention can be seen apart, then its pooling, if it has one. Blocks that read patches
+    without a place, because the tower has averaged them, are left out."""
     branch: list[Layer]
     score: float
     mixing: list[Float[Tensor, "T S S"]]
@@ -67,7 +68,8 @@ def layers_of(model: DualEncoder, pixels: Float[Tensor, "T 3 S S"], text: TextOu
     Raises ValueError for a model whose tokens are not the frame's own.
     """
     tower, pooler = model.clip.visual, model.clip.visual.pooler
-    own = list(model.clip.blocks) if model.clip.has_parts else []
+    placed = None if tower.averages_after is None else tower.averages_after + 1
+    own = list(model.clip.blocks[:placed]) if model.clip.has_parts else []
     copies = [m for m in model.temporal.modules() if isinstance(m, IntraFrame)]
     blocks = [*own, *(m.block for m in copies)]
     ends = [before_projection(block.attn) for block in blocks]

@@ -9,7 +9,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from stan.models.blocks import Block, MapBlock
-from stan.models.towers.pooling import AttentionPool, MeanPool
+from stan.models.towers.pooling import AttentionPool, MeanPool, averaged
 
 
 class ImageTower(nn.Module):
@@ -36,6 +36,10 @@ class ImageTower(nn.Module):
     """Name of the LayerNorm after the last block."""
     read_at_cls = False
     """Whether `pool` takes token 0 as it is."""
+
+    averages_after: int | None = None
+    """Index of the block behind which the mean of all patches stands in place of each; from there on, none has a
+    place."""
 
     @property
     def blocks(self) -> Sequence[Block | MapBlock]:
@@ -66,8 +70,8 @@ class ImageTower(nn.Module):
         raise NotImplementedError
 
     def after(self, i: int, x: Float[Tensor, "*N S D"]) -> Float[Tensor, "*N S D"]:
-        """Return what the tower hands on of block i's output: all of it, unless a tower merges patches."""
-        return x
+        """Return what the tower hands on of block i's output."""
+        return averaged(x, self.prefix) if i == self.averages_after else x
 
     def pool(self, x: Float[Tensor, "*N S D"]) -> Float[Tensor, "*N C"]:
         """Return what `project` reads of the last block's tokens."""

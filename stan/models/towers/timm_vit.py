@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from stan.models.attention import Places, TowerAttention
 from stan.models.blocks import Block, PatchEmbedding
 from stan.models.towers.base import ImageTower
-from stan.models.towers.pooling import MeanPool, averaged
+from stan.models.towers.pooling import MeanPool
 from stan.models.towers.timm_adapter import embedding_width, undropped
 
 
@@ -54,9 +54,6 @@ class TimmVit(ImageTower):
     @property
     def blocks(self) -> Sequence[Block]:
         return self.trunk.blocks
-
-    def after(self, i: int, x: Float[Tensor, "*N S D"]) -> Float[Tensor, "*N S D"]:
-        return averaged(x, self.prefix) if i == self.averages_after else x
 
     @property
     def pooler(self) -> MeanPool | AttentionPoolLatent | None:
