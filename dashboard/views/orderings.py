@@ -36,9 +36,8 @@ def show() -> None:
         st.warning(labels.plain(str(error)))
         return
     _counts(items)
-    compared = [
-        one for one in items if "change" in one and not one["missing"]
-    ]  # with rows missing, a part of one
+    # the change of an ordering whose rows were not all run tells only of a part of it
+    compared = [one for one in items if "change" in one and not one["missing"]]
     if compared:
         figure = study_charts.forest(_changes(compared), "R@1 or top-1")
         st.plotly_chart(figure, key="forest", config=study_charts.CONFIG)

@@ -173,6 +173,7 @@ def _experiment(
         replace(setting.train, **dict(row.train)),
         test_time=row.tricks(task(setting.data.suite)),
     )
+    # without a rate of its own, a row on another backbone keeps that of the suite's
     chosen = rates.get(rate_key(bare)) or rates.get(rate_key(replace(bare, model=ModelConfig())))
     return bare if chosen is None else replace(bare, train=replace(bare.train, lr=chosen["lr"]))
 

@@ -40,15 +40,16 @@ def of_study(
     """Return `study_runs` of a table that is already loaded. `where` says in messages which table it is."""
     if study not in experiments.STUDIES:
         raise ValueError(f"no study {study!r}; there are {', '.join(experiments.STUDIES)}")
-    found = found[(found["study"] == study) & (found["suite"] == suite) & (found["size"] == size)]
-    there = sorted(found.loc[found["status"] == "done", "model.backbone"].unique()) if len(found) else []
-    found = results.on_backbone(found, backbone)
+    every = found[(found["study"] == study) & (found["suite"] == suite) & (found["size"] == size)]
+    found = results.on_backbone(every, backbone)
     own = found[~found["shipped"].astype(bool) & (found["status"] == "done")]
     outdated = (
         found["shipped"].astype(bool) & found["row"].isin(own["row"]) & ~found["hash"].isin(own["hash"])
     )
     found = found[~outdated]
     if not (found["status"] == "done").any():
+        done = every[every["status"] == "done"]
+        there = sorted(done["model.backbone"].unique()) if len(done) else []
         raise ValueError(
             f"no done run of {study} on {suite}, size {size}, {where}: "
             + (f"name a backbone, {' or '.join(there)}" if there else f"run `stan ablate {study}` first")

@@ -110,11 +110,12 @@ def pack(runs: list[Path], file: Path) -> None:
 def _thinned(log: bytes) -> bytes:
     lines = [(line, json.loads(line)) for line in log.splitlines()]
     steps = [values["step"] for _, values in lines if "loss" in values]
-    kept = [
-        _rounded(values) if "loss" in values else line
-        for line, values in lines
-        if "loss" not in values or values["step"] % EVERY == 0 or values["step"] == steps[-1]
-    ]
+    kept = []
+    for line, values in lines:
+        if "loss" not in values:
+            kept.append(line)
+        elif values["step"] % EVERY == 0 or values["step"] == steps[-1]:
+            kept.append(_rounded(values))
     return b"".join(line + b"\n" for line in kept)
 
 

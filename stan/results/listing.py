@@ -59,11 +59,13 @@ def chosen(done: pd.DataFrame, name: str, backbone: str | None = None) -> pd.Dat
     """
     from stan.results.comparison import one_per_seed
 
-    exact = done[done["id"] == name]
-    study, slash, row = name.rpartition("/")
-    found = exact if len(exact) else done[(done["row"] == row) & ((done["study"] == study) | (not slash))]
-    usual = results.on_backbone(found, backbone)
-    found = usual if backbone or len(usual) else found
+    found = done[done["id"] == name]
+    if found.empty:
+        study, slash, row = name.rpartition("/")
+        of_row = done[(done["row"] == row) & ((done["study"] == study) | (not slash))]
+        found = results.on_backbone(of_row, backbone)
+        if found.empty and backbone is None:
+            found = of_row
     kinds = found[["study", "suite", "size", "row", "hash", "model.backbone"]].drop_duplicates()
     if len(kinds) == 0:
         known = ", ".join(sorted({f"{s}/{r}" for s, r in zip(done["study"], done["row"], strict=True)}))

@@ -114,7 +114,9 @@ def test_a_row_is_compared_on_the_backbone_that_its_study_uses_unless_one_is_nam
     assert usual["runs"] == [[experiment(row, 0).id] for row in ("baseline", "stan")]
     other = document(stan(*asked, "--backbone", "tiny-eva"))
     assert other["change"] == 50 and other["runs"][1] == [elsewhere.id]
-    assert document(stan("compare", elsewhere.id, elsewhere.id, "--runs", tmp_path, "--json"))["change"] == 0
+    same = ("compare", elsewhere.id, elsewhere.id, "--runs", tmp_path, "--json")
+    for named in ((), ("--backbone", "tiny")):  # an id names its run, on whatever backbone that is
+        assert document(stan(*same, *named))["change"] == 0
     code, _, err = stan(*asked, "--backbone", "tiny-siglip")
     assert code == 2 and "no done run 'baseline'" in err
 
