@@ -2,19 +2,26 @@
 
 An archive is one zip file that holds folders of runs as a root does: `runs.zip/<study>/<row>/<hash>-s<seed>/...`. A
 path that leads into an archive is read like any other. Nothing is ever extracted, and only `pack` writes archives.
+
+Runs of one suite repeat the ids of its queries, which take more room than their ranks. An archive holds each such array
+once, in SHARED; the `ranks.npz` of a run lists those that belong to it in the array `shared`, as `name=digest`.
 """
 
 from __future__ import annotations
 
+import hashlib
 import io
 import json
 import os
 import zipfile
 import zlib
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Iterator, Mapping
 from functools import lru_cache
 from pathlib import Path
 from typing import Any, NamedTuple
+
+import numpy as np
 
 from stan.common.files import write_bytes
 
@@ -22,7 +29,10 @@ SUFFIX = ".zip"
 LARGEST = 64 << 20
 """Most bytes of an unpacked file from an archive. There is a limit because an archive may come from anywhere."""
 
-DOCUMENTS = ("config.json", "run.json", "eval.json", "ranks.npz")
+ARRAYS = "ranks.npz"
+DOCUMENTS = ("config.json", "run.json", "eval.json", ARRAYS)
+SHARED = "shared.npz"
+"""The arrays that several runs of an archive have in common, by their digests."""
 LOG = "metrics.jsonl"
 EVERY = 25
 """An archive keeps every 25th step of a log, its last step, and all validations."""
@@ -46,16 +56,21 @@ def read_bytes(run: Path, name: str) -> bytes:
     archive = archive_of(run)
     if archive is None:
         return (run / name).read_bytes()
-    inner = f"{run.relative_to(archive).as_posix()}/{name}"
-    opened = _open(archive)
-    if inner not in opened.names:
-        raise FileNotFoundError(f"{run / name} is missing")
-    if opened.zip.getinfo(inner).file_size > LARGEST:
-        raise ValueError(f"{name} is larger than {LARGEST >> 20} MiB: that is no record")
+    return _member(archive, f"{run.relative_to(archive).as_posix()}/{name}")
+
+
+def read_arrays(run: Path) -> dict[str, np.ndarray]:
+    """Return the arrays of a run's `ranks.npz`; nothing is unpickled. Raises ValueError if they can't be read."""
     try:
-        return opened.zip.read(inner)
-    except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError) as error:
-        raise ValueError(f"{archive}: {name} can't be read ({error})") from error
+        arrays = _loaded(read_bytes(run, ARRAYS))
+        archive = archive_of(run)
+        if archive is None or "shared" not in arrays:
+            return arrays
+        shared = _shared(archive, _stamp(str(archive)))
+        names = (entry.rsplit("=", 1) for entry in arrays.pop("shared"))
+        return arrays | {name: shared[digest] for name, digest in names}
+    except (OSError, ValueError, EOFError, KeyError, zipfile.BadZipFile) as error:
+        raise ValueError(f"{run / ARRAYS} can't be read ({error}); evaluate the run again") from error
 
 
 def stamp(run: Path, name: str) -> Stamp | None:
@@ -91,20 +106,57 @@ def pack(runs: list[Path], file: Path) -> None:
 
     Equal runs give equal bytes.
     """
+    runs = sorted(runs, key=lambda run: run.parts[-3:])
+    arrays = [read_arrays(run) if stamp(run, ARRAYS) else {} for run in runs]
+    times = Counter(_digest(array) for of_run in arrays for array in of_run.values())
+    shared = {_digest(array): array for of_run in arrays for array in of_run.values()}
+    shared = {digest: array for digest, array in shared.items() if times[digest] > 1}
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED, compresslevel=9) as made:
-        for run in sorted(runs, key=lambda run: run.parts[-3:]):
-            names = [name for name in (*DOCUMENTS, LOG, "time_probe.json") if stamp(run, name) is not None]
-            for name in names:
-                content = read_bytes(run, name)
-                if name == LOG:
-                    content = _thinned(content)
-                entry = zipfile.ZipInfo(
-                    "/".join((*run.parts[-3:], name))
-                )  # dated 1980: equal runs, equal bytes
-                made.writestr(entry, content, zipfile.ZIP_DEFLATED)
+        for run, of_run in zip(runs, arrays, strict=True):
+            inside = "/".join(run.parts[-3:])
+            for name in (*DOCUMENTS, LOG, "time_probe.json"):
+                if stamp(run, name) is not None:
+                    _add(made, f"{inside}/{name}", _packed(run, name, of_run, shared))
+        if shared:
+            _add(made, SHARED, _saved(shared))
     file.parent.mkdir(parents=True, exist_ok=True)
     write_bytes(file, buffer.getvalue())
+
+
+def _add(made: zipfile.ZipFile, name: str, content: bytes) -> None:
+    entry = zipfile.ZipInfo(name)  # dated 1980: equal runs, equal bytes
+    made.writestr(entry, content, zipfile.ZIP_DEFLATED)
+
+
+def _packed(
+    run: Path, name: str, arrays: Mapping[str, np.ndarray], shared: Mapping[str, np.ndarray]
+) -> bytes:
+    """Return what an archive holds of a run's file."""
+    if name == LOG:
+        return _thinned(read_bytes(run, name))
+    if name != ARRAYS:
+        return read_bytes(run, name)
+    told = {key: _digest(array) for key, array in sorted(arrays.items())}
+    own = {key: arrays[key] for key, digest in told.items() if digest not in shared}
+    taken = [f"{key}={digest}" for key, digest in told.items() if digest in shared]
+    return _saved(own | ({"shared": np.array(taken)} if taken else {}))
+
+
+def _saved(arrays: Mapping[str, np.ndarray]) -> bytes:
+    buffer = io.BytesIO()
+    np.savez(buffer, **dict(sorted(arrays.items())))  # ty: ignore[invalid-argument-type]  # none is allow_pickle
+    return buffer.getvalue()
+
+
+def _loaded(content: bytes) -> dict[str, np.ndarray]:
+    with np.load(io.BytesIO(content), allow_pickle=False) as arrays:
+        return {name: arrays[name] for name in arrays.files}
+
+
+def _digest(array: np.ndarray) -> str:
+    told = f"{array.dtype.str} {array.shape}".encode()
+    return hashlib.sha256(told + array.tobytes()).hexdigest()[:16]
 
 
 def _thinned(log: bytes) -> bytes:
@@ -125,6 +177,27 @@ def _rounded(step: dict[str, Any]) -> bytes:
         for name, value in step.items()
     }
     return json.dumps(rounded).encode()
+
+
+def _member(archive: Path, name: str) -> bytes:
+    opened = _open(archive)
+    if name not in opened.names:
+        raise FileNotFoundError(f"{archive / name} is missing")
+    if opened.zip.getinfo(name).file_size > LARGEST:
+        raise ValueError(f"{Path(name).name} is larger than {LARGEST >> 20} MiB: that is no record")
+    try:
+        return opened.zip.read(name)
+    except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError) as error:
+        raise ValueError(f"{archive}: {Path(name).name} can't be read ({error})") from error
+
+
+@lru_cache(maxsize=8)
+def _shared(archive: Path, stamp: Stamp | None) -> dict[str, np.ndarray]:
+    """Return the arrays that runs of an archive have in common, read-only. stamp: key of the cache."""
+    arrays = _loaded(_member(archive, SHARED))
+    for array in arrays.values():
+        array.setflags(write=False)
+    return arrays
 
 
 def _open(archive: Path) -> _Opened:

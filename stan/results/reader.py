@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import io
 import json
-import zipfile
 from collections.abc import Sequence
 from functools import lru_cache
 from pathlib import Path
@@ -85,12 +83,7 @@ def forget() -> None:
 
 def ranks(path: str | Path) -> dict[str, np.ndarray]:
     """Return the arrays of a run's `ranks.npz`; nothing is unpickled. Raises ValueError if they can't be read."""
-    file = Path(path) / "ranks.npz"
-    try:
-        with np.load(io.BytesIO(archive.read_bytes(Path(path), file.name)), allow_pickle=False) as arrays:
-            return {name: arrays[name] for name in arrays.files}
-    except (OSError, ValueError, EOFError, KeyError, zipfile.BadZipFile) as error:
-        raise ValueError(f"{file} can't be read ({error}); evaluate the run again") from error
+    return archive.read_arrays(Path(path))
 
 
 def history(path: str | Path) -> pd.DataFrame:

@@ -50,6 +50,33 @@ def test_equal_runs_make_equal_bytes(root, packed, tmp_path):
     assert (tmp_path / "of_archive.zip").read_bytes() == packed.read_bytes()
 
 
+def test_an_array_that_runs_have_in_common_is_held_once(root, packed):
+    with zipfile.ZipFile(packed) as whole, np.load(whole.open(archive.SHARED)) as shared:
+        held = [shared[name] for name in shared.files]
+        run = next(results.run_folders(root))
+        own = np.load(whole.open("/".join((*run.parts[-3:], "ranks.npz"))))
+        assert "query_ids" not in own.files and "t2v" in own.files
+    ids = results.ranks(run)["query_ids"]
+    assert sum(np.array_equal(array, ids) for array in held) == 1
+
+
+def test_an_archive_that_holds_all_arrays_in_every_run_is_read(root, tmp_path):
+    run = next(results.run_folders(root))
+    with zipfile.ZipFile(tmp_path / "before.zip", "w") as made:
+        for file in run.iterdir():
+            made.write(file, "/".join((*run.parts[-3:], file.name)))
+    arrays = results.ranks(tmp_path.joinpath("before.zip", *run.parts[-3:]))
+    assert all(np.array_equal(arrays[name], array) for name, array in results.ranks(run).items())
+
+
+def test_runs_whose_arrays_cannot_be_read_are_not_packed(tmp_path):
+    run = write_run(tmp_path / "runs", experiment("stan", 0))
+    (run / "ranks.npz").write_bytes(b"half")
+    with pytest.raises(ValueError, match="ranks.npz can't be read .* evaluate the run again"):
+        results.pack([run], tmp_path / "runs.zip")
+    assert not (tmp_path / "runs.zip").exists()
+
+
 def test_of_a_log_every_25th_step_the_last_and_all_validations_are_kept(tmp_path):
     run = write_run(tmp_path / "runs", experiment("stan", 0))
     lines = [{"step": step, "epoch": 0, "loss": 1.0} for step in range(1, 54)]
