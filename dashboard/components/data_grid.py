@@ -54,18 +54,20 @@ def columns(table: pd.DataFrame, decimals: str = "%.1f", exact: Sequence[str] = 
     """Return the formats of a table's columns of numbers, as `show` has them."""
     return {
         name: st.column_config.NumberColumn(
-            format="%.4g" if name in exact else _format(name, decimals), help=definition(name)
+            format="%.4g" if name in exact else _format(name, table[name].dtype.kind, decimals),
+            help=definition(name),
         )
         for name in table.select_dtypes("number")
     }
 
 
-def _format(name: str, decimals: str) -> str:
+def _format(name: str, kind: str, decimals: str) -> str:
+    """Return the format of a column; kind: of its dtype, as a count is no longer an integer where one is missing."""
     if name.startswith(("data.", "model.", "train.")):
         return "%g"
     if name == "difference":
         return "%+.1f"
-    return "%.0f" if name.rpartition(".")[2] in _COUNTS else decimals
+    return "%.0f" if kind in "iu" or name.rpartition(".")[2] in _COUNTS else decimals
 
 
 def _tick(name: str):

@@ -52,7 +52,11 @@ def of_study(
         there = sorted(done["model.backbone"].unique()) if len(done) else []
         raise ValueError(
             f"no done run of {study} on {suite}, size {size}, {where}: "
-            + (f"name a backbone, {' or '.join(there)}" if there else f"run `stan ablate {study}` first")
+            + (
+                f"there are some on {' and '.join(there)} (--backbone)"
+                if there
+                else f"run `stan ablate {study}` first"
+            )
         )
     return _in_order(found, study)
 
