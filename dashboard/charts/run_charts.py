@@ -73,14 +73,18 @@ def cost(table: pd.DataFrame, column: str, x_title: str, metric: str) -> go.Figu
     table: row, mean, low, high and `column`, the cost (`stan.report.costs`).
     """
     figure = go.Figure()
-    for index, row in enumerate(table.dropna(subset=[column]).itertuples()):
+    for index, row in enumerate(table.dropna(subset=[column]).to_dict("records")):
         colour = palette.SERIES[index % len(palette.SERIES)]
         figure.add_scatter(
-            x=[getattr(row, column)],
-            y=[row.mean],
-            name=escape(str(row.row)),
+            x=[row[column]],
+            y=[row["mean"]],
+            name=escape(str(row["row"])),
             mode="markers",
-            error_y={"array": [row.high - row.mean], "arrayminus": [row.mean - row.low], "color": colour},
+            error_y={
+                "array": [row["high"] - row["mean"]],
+                "arrayminus": [row["mean"] - row["low"]],
+                "color": colour,
+            },
             marker={"color": colour, "symbol": palette.SYMBOLS[index % len(palette.SYMBOLS)], "size": 12},
             hovertemplate="%{y:.1f} at %{x:,.3~s}",
         )

@@ -115,9 +115,9 @@ def _line(cells: pd.DataFrame, told: Sequence[str]) -> dict[str, Any]:
     first = cells.iloc[0]
     line = {"benchmark": first["benchmark"], "row": first["row"]} | {name: first[name] for name in told}
     line |= {"backbone": _backbone(first["row"], first["protocol"]), "tricks": _tricks(first, told)}
-    for cell in cells.itertuples():
-        own = float("nan") if cell.own is None else float(cell.own)
-        line |= {cell.metric: cell.value, f"{OWN}{cell.metric}": own, f"{STATUS}{cell.metric}": cell.status}
+    for cell in cells.to_dict("records"):
+        metric, own = cell["metric"], float("nan") if cell["own"] is None else float(cell["own"])
+        line |= {metric: cell["value"], f"{OWN}{metric}": own, f"{STATUS}{metric}": cell["status"]}
     return line
 
 

@@ -41,7 +41,7 @@ def ablation(
     cells.
     """
     own = summary[["row", "n", "mean", "sd"]].rename(columns={"n": "seeds", "sd": "± sd"})
-    own["95 %"] = [interval(line.low, line.high) for line in summary.itertuples()]
+    own["95 %"] = [interval(low, high) for low, high in zip(summary["low"], summary["high"], strict=True)]
     moved = changes[["row"]].assign(change=[_change(line) for line in changes.itertuples()])
     own = own.merge(moved, on="row", how="left").merge(means, on="row", how="left")
     if printed is None:

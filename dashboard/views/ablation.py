@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from functools import partial
+from typing import Any
 
 import pandas as pd
 import streamlit as st
@@ -72,7 +73,7 @@ def _headlines(summary: pd.DataFrame, changes: pd.DataFrame, metric: str, baseli
     if fair.empty:
         return
     best = fair.loc[fair["change"].idxmax()]
-    quiet = {"delta_color": "off", "delta_arrow": "off", "border": True}
+    quiet: dict[str, Any] = {"delta_color": "off", "delta_arrow": "off", "border": True}
     with st.container(horizontal=True):
         for own in summary[summary["row"].isin([best["row"], baseline])].itertuples():
             seeds = f"{labels.metric(metric)}, {own.n} {'seed' if own.n == 1 else 'seeds'}"
@@ -169,7 +170,7 @@ def _cost(study: records.StudyRuns, metric: str) -> None:
     if not known:
         st.info("No model of these runs can be built here, and their seconds are of several machines.")
         return
-    column = url_widgets.one("Cost", known, "costs", format_func=study_figures.COSTS.get)
+    column = url_widgets.one("Cost", known, "costs", format_func=study_figures.COSTS.__getitem__)
     figure = run_charts.cost(table, column, study_figures.COSTS[column], labels.metric(metric))
     st.plotly_chart(figure, key="cost-figure", config=study_charts.CONFIG)
     st.caption(

@@ -36,7 +36,7 @@ def show() -> None:
         "of their own, what your runs measured on the same benchmark. The embedded world mirrors benchmarks but "
         "doesn't measure them: its runs stand under *Ablation* and never here. A dash is a dash in print."
     )
-    name = url_widgets.one("Table", list(_TITLES), "table", format_func=_TITLES.get)
+    name = url_widgets.one("Table", list(_TITLES), "table", format_func=_TITLES.__getitem__)
     counted = url_widgets.switch(
         "Count what STAN costs on the model", "count", help="Some seconds, the first time."
     )

@@ -28,7 +28,9 @@ def show() -> None:
             "Filter", key="filter", placeholder="part of an id or suite: motions, stan/", bind="query-params"
         )
     with middle:
-        by = url_widgets.one("Along", list(run_charts.CLOCKS), "along", format_func=run_charts.CLOCKS.get)
+        by = url_widgets.one(
+            "Along", list(run_charts.CLOCKS), "along", format_func=run_charts.CLOCKS.__getitem__
+        )
     with right:
         log = url_widgets.switch("Loss on a log scale", "log")
     _now(part, by, log)

@@ -63,7 +63,7 @@ def _groups(table: pd.DataFrame) -> str | None:
     if not known:
         st.info("Nothing is known of these queries that they could be grouped by.")
         return "right"
-    by = url_widgets.one("Grouped by", known, "by", format_func=queries.GROUPS.get)
+    by = url_widgets.one("Grouped by", known, "by", format_func=queries.GROUPS.__getitem__)
     counted = lost_queries.groups(table, by)
     st.plotly_chart(run_charts.lost(counted.head(queries.MOST)), key="groups", config=study_charts.CONFIG)
     if len(counted) > queries.MOST:

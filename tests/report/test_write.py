@@ -161,7 +161,10 @@ def test_runs_on_another_backbone_have_a_report_of_their_own(tmp_path, capsys):
         done(runs, replace(EXPERIMENT, row=row, model=ModelConfig("tiny-eva", options={"row": row})))
     asked = ["report", "components", "--runs", str(runs), "--no-shipped", "--json", "--out"]
     assert cli.run([*asked, str(tmp_path / "usual")]) == 2
-    assert "there are some on tiny-eva (--backbone)" in capsys.readouterr().err and not (tmp_path / "usual").exists()
+    assert (
+        "there are some on tiny-eva (--backbone)" in capsys.readouterr().err
+        and not (tmp_path / "usual").exists()
+    )
     assert cli.run([*asked, str(tmp_path / "other"), "--backbone", "tiny-eva"]) == 0
     document = json.loads(capsys.readouterr().out)
     assert [row["row"] for row in document["rows"]] == ["baseline", "stan"]
