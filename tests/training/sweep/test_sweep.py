@@ -14,14 +14,14 @@ from types import SimpleNamespace
 import nbformat
 import pytest
 
-from stan import experiments, results
+from stan import experiments, report, results
 from stan.bench.fake_runs import experiment as made_up
 from stan.bench.fake_runs import write_run
 from stan.common.ray import cores
 from stan.config import to_dict
 from stan.experiments import learning_rates, overrides
 from stan.results import lock
-from stan.training.notebooks import launch
+from stan.training.notebooks import execute, launch
 from stan.training.sweep import display, durations, engines, sweep
 from stan.training.sweep.plan import hours, plan
 from stan.training.sweep.timing import Spent, logged
@@ -65,6 +65,20 @@ def test_a_report_on_another_backbone_lies_beside_that_on_the_studys_own(tmp_pat
         (told, tmp_path / "components" / "report-motions-quick"),
         (told | {"backbone": "tiny-eva"}, tmp_path / "components" / "report-motions-quick-tiny-eva"),
     ]
+    for parameters, _ in asked:
+        execute.check(launch.find("ablation"), parameters)
+
+
+@pytest.mark.slow
+def test_a_report_on_another_backbone_tells_of_its_runs(tmp_path):
+    row = overrides.experiment(
+        "components", "stan", "motions", overrides={"model": {"backbone": "tiny-averaging"}}
+    )
+    written = nbformat.read(sweep.report_on(row, tmp_path), as_version=4)
+    shipped = report.study_runs("components", "motions", "quick", tmp_path, backbone="tiny-averaging")
+    mean = shipped.loc[shipped["row"] == "stan", "top-1"].mean()
+    outputs = [str(output) for cell in written.cells for output in cell.get("outputs", [])]
+    assert any(f"{mean:.1f} [" in output for output in outputs)
 
 
 def test_a_notebook_runs_with_its_parameters_in_this_interpreter(tmp_path, monkeypatch):
