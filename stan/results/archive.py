@@ -104,9 +104,10 @@ def archive_of(path: Path) -> Path | None:
 def pack(runs: list[Path], file: Path) -> None:
     """Write runs into an archive: documents, ranks, time probes and thinned logs, but no weights and no notebooks.
 
-    Equal runs give equal bytes.
+    Of runs with one id, as one that was shipped and repeated here, the first is taken. Equal runs give equal bytes.
     """
-    runs = sorted(runs, key=lambda run: run.parts[-3:])
+    by_id = {run.parts[-3:]: run for run in reversed(runs)}
+    runs = [by_id[one] for one in sorted(by_id)]
     arrays = [read_arrays(run) if stamp(run, ARRAYS) else {} for run in runs]
     times = Counter(_digest(array) for of_run in arrays for array in of_run.values())
     shared = {_digest(array): array for of_run in arrays for array in of_run.values()}

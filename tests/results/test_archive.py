@@ -69,6 +69,13 @@ def test_an_archive_that_holds_all_arrays_in_every_run_is_read(root, tmp_path):
     assert all(np.array_equal(arrays[name], array) for name, array in results.ranks(run).items())
 
 
+def test_of_runs_with_one_id_the_first_is_packed(root, packed, tmp_path):
+    runs = list(results.run_folders(root))
+    again = write_run(tmp_path / "again", experiment("stan", 0))
+    results.pack([*runs, again], tmp_path / "runs.zip")
+    assert (tmp_path / "runs.zip").read_bytes() == packed.read_bytes()
+
+
 def test_runs_whose_arrays_cannot_be_read_are_not_packed(tmp_path):
     run = write_run(tmp_path / "runs", experiment("stan", 0))
     (run / "ranks.npz").write_bytes(b"half")
