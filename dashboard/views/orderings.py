@@ -19,8 +19,8 @@ TITLE = "Orderings"
 def show() -> None:
     st.title(TITLE)
     st.caption(
-        "What the paper leads one to expect of the rows, written down before the runs and decided for all of it "
-        "together: an ordering holds, it doesn't, or these runs can't tell."
+        "What the paper leads one to expect of the rows, written down before the runs and decided together: "
+        "an ordering holds, it doesn't, or these runs can't tell."
     )
     places = decided.places()
     if not places:
