@@ -109,9 +109,7 @@ def pack(runs: list[Path], file: Path) -> None:
     by_id = {run.parts[-3:]: run for run in reversed(runs)}
     runs = [by_id[one] for one in sorted(by_id)]
     arrays = [read_arrays(run) if stamp(run, ARRAYS) else {} for run in runs]
-    times = Counter(_digest(array) for of_run in arrays for array in of_run.values())
-    shared = {_digest(array): array for of_run in arrays for array in of_run.values()}
-    shared = {digest: array for digest, array in shared.items() if times[digest] > 1}
+    shared = _in_common([array for of_run in arrays for array in of_run.values()])
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED, compresslevel=9) as made:
         for run, of_run in zip(runs, arrays, strict=True):
@@ -123,6 +121,13 @@ def pack(runs: list[Path], file: Path) -> None:
             _add(made, SHARED, _saved(shared))
     file.parent.mkdir(parents=True, exist_ok=True)
     write_bytes(file, buffer.getvalue())
+
+
+def _in_common(arrays: list[np.ndarray]) -> dict[str, np.ndarray]:
+    """Return the arrays that are there more than once, by their digests."""
+    digests = [_digest(array) for array in arrays]
+    times = Counter(digests)
+    return {digest: array for digest, array in zip(digests, arrays, strict=True) if times[digest] > 1}
 
 
 def _add(made: zipfile.ZipFile, name: str, content: bytes) -> None:
