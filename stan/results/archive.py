@@ -39,6 +39,9 @@ EVERY = 25
 DIGITS = 5
 """Significant digits of a kept step's loss, rate and clock."""
 
+_DAMAGE = (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError)
+"""What reading a damaged zip file raises, a member of it or one as `ranks.npz`."""
+
 Stamp = tuple[int, int, int]
 """A file's time of change in nanoseconds, its size in bytes, and its inode number."""
 
@@ -69,7 +72,7 @@ def read_arrays(run: Path) -> dict[str, np.ndarray]:
         shared = _shared(archive, _stamp(str(archive)))
         names = (entry.rsplit("=", 1) for entry in arrays.pop("shared"))
         return arrays | {name: shared[digest] for name, digest in names}
-    except (OSError, ValueError, EOFError, KeyError, zipfile.BadZipFile) as error:
+    except (OSError, ValueError, KeyError, *_DAMAGE) as error:
         raise ValueError(f"{run / ARRAYS} can't be read ({error}); evaluate the run again") from error
 
 
@@ -193,7 +196,7 @@ def _member(archive: Path, name: str) -> bytes:
         raise ValueError(f"{Path(name).name} is larger than {LARGEST >> 20} MiB: that is no record")
     try:
         return opened.zip.read(name)
-    except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError) as error:
+    except _DAMAGE as error:
         raise ValueError(f"{archive}: {Path(name).name} can't be read ({error})") from error
 
 

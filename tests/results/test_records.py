@@ -348,6 +348,16 @@ def test_ranks_are_never_unpickled(runs_root):
     assert "evaluate" in results.summary(results.load(runs_root), "t2v.R@1")["reason"][0]
 
 
+def test_ranks_whose_compressed_bytes_are_damaged_cannot_be_read(runs_root):
+    file = done(runs_root) / "ranks.npz"
+    np.savez_compressed(file, t2v=np.arange(400.0))
+    content = bytearray(file.read_bytes())
+    content[content.index(b"t2v.npy") + 40] ^= 0xFF
+    file.write_bytes(content)
+    with pytest.raises(ValueError, match="evaluate the run again"):
+        results.ranks(file.parent)
+
+
 def test_history_leaves_out_lines_that_cannot_be_read(runs_root):
     folder = done(runs_root)
     (folder / "metrics.jsonl").write_text('{"step": 0}\nnonsense\n[1]\n{"step": 1}\n{"st')
