@@ -116,7 +116,8 @@ def _line(cells: pd.DataFrame, told: Sequence[str]) -> dict[str, Any]:
     line = {"benchmark": first["benchmark"], "row": first["row"]} | {name: first[name] for name in told}
     line |= {"backbone": _backbone(first["row"], first["protocol"]), "tricks": _tricks(first, told)}
     for cell in cells.to_dict("records"):
-        metric, own = cell["metric"], float("nan") if cell["own"] is None else float(cell["own"])
+        metric = cell["metric"]
+        own = float("nan") if cell["own"] is None else float(cell["own"])
         line |= {metric: cell["value"], f"{OWN}{metric}": own, f"{STATUS}{metric}": cell["status"]}
     return line
 

@@ -45,6 +45,9 @@ _DAMAGE = (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, Runtim
 Stamp = tuple[int, int, int]
 """A file's time of change in nanoseconds, its size in bytes, and its inode number."""
 
+_Arrays = dict[str, tuple[str, np.ndarray]]
+"""A run's arrays with their digests, by name."""
+
 
 class _Opened(NamedTuple):
     zip: zipfile.ZipFile
@@ -111,8 +114,8 @@ def pack(runs: list[Path], file: Path) -> None:
     """
     by_id = {run.parts[-3:]: run for run in reversed(runs)}
     runs = [by_id[one] for one in sorted(by_id)]
-    arrays = [read_arrays(run) if stamp(run, ARRAYS) else {} for run in runs]
-    shared = _in_common([array for of_run in arrays for array in of_run.values()])
+    arrays = [_with_digests(run) if stamp(run, ARRAYS) else {} for run in runs]
+    shared = _in_common(arrays)
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED, compresslevel=9) as made:
         for run, of_run in zip(runs, arrays, strict=True):
@@ -126,11 +129,15 @@ def pack(runs: list[Path], file: Path) -> None:
     write_bytes(file, buffer.getvalue())
 
 
-def _in_common(arrays: list[np.ndarray]) -> dict[str, np.ndarray]:
+def _with_digests(run: Path) -> _Arrays:
+    return {name: (_digest(array), array) for name, array in sorted(read_arrays(run).items())}
+
+
+def _in_common(arrays: list[_Arrays]) -> dict[str, np.ndarray]:
     """Return the arrays that are there more than once, by their digests."""
-    digests = [_digest(array) for array in arrays]
-    times = Counter(digests)
-    return {digest: array for digest, array in zip(digests, arrays, strict=True) if times[digest] > 1}
+    every = [told for of_run in arrays for told in of_run.values()]
+    times = Counter(digest for digest, _ in every)
+    return {digest: array for digest, array in every if times[digest] > 1}
 
 
 def _add(made: zipfile.ZipFile, name: str, content: bytes) -> None:
@@ -138,17 +145,14 @@ def _add(made: zipfile.ZipFile, name: str, content: bytes) -> None:
     made.writestr(entry, content, zipfile.ZIP_DEFLATED)
 
 
-def _packed(
-    run: Path, name: str, arrays: Mapping[str, np.ndarray], shared: Mapping[str, np.ndarray]
-) -> bytes:
+def _packed(run: Path, name: str, arrays: _Arrays, shared: Mapping[str, np.ndarray]) -> bytes:
     """Return what an archive holds of a run's file."""
     if name == LOG:
         return _thinned(read_bytes(run, name))
     if name != ARRAYS:
         return read_bytes(run, name)
-    told = {key: _digest(array) for key, array in sorted(arrays.items())}
-    own = {key: arrays[key] for key, digest in told.items() if digest not in shared}
-    taken = [f"{key}={digest}" for key, digest in told.items() if digest in shared]
+    own = {key: array for key, (digest, array) in arrays.items() if digest not in shared}
+    taken = [f"{key}={digest}" for key, (digest, _) in arrays.items() if digest in shared]
     return _saved(own | ({"shared": np.array(taken)} if taken else {}))
 
 

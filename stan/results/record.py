@@ -180,8 +180,8 @@ def _check_evaluation(evaluation: dict[str, Any], path: Path) -> None:
 
 def _has_ranks(path: Path) -> bool:
     if archive.archive_of(path) is None:
-        return zipfile.is_zipfile(path / "ranks.npz")
-    return archive.stamp(path, "ranks.npz") is not None
+        return zipfile.is_zipfile(path / archive.ARRAYS)
+    return archive.stamp(path, archive.ARRAYS) is not None
 
 
 def _content(path: Path, name: str) -> bytes:
