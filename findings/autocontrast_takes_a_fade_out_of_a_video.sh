@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# RandAugment is in the recipes of most video recognisers, and torchvision's v2 transforms take videos: all frames of a clip
+# RandAugment is in the recipes of several video recognisers, and torchvision's v2 transforms take videos: all frames of a clip
 # get the same transform with the same parameters. The clip here fades in: one picture at 25, 50 and 100 % brightness.
 # Guess, written before the run: a transform maps equal pixels of all frames alike, so brighter frames stay brighter.
 #

@@ -5,7 +5,7 @@
 #
 # Seen (timm 1.0.31): the weights are there under two names, and only the longer one, which has quickgelu in it, has the
 # activation that they were trained with. The usual name has the exact GELU. Both take the same file, all keys match, and
-# nothing warns (open_clip's ViT-B-16 with openai does switch). With random weights the outputs differ by about a percent.
+# nothing warns (open_clip 3.3.0 does, of its ViT-B-16 with openai). With random weights the outputs differ by a percent.
 #   vit_base_patch16_clip_224.openai: GELU, weights from timm/vit_base_patch16_clip_224.openai
 #   vit_base_patch16_clip_quickgelu_224.openai: QuickGELU, weights from timm/vit_base_patch16_clip_224.openai
 #   (and the same for the openai weights of B/32, L/14 and L/14 at 336 pixels)
