@@ -26,8 +26,8 @@ from stan.data.world.suites import EVENT_FRAMES, FPS, Plan, labels, plans, requi
 
 MARKER = "world.json"
 """Written last: a folder without it is not complete."""
-VERSION = 3
-"""Must change whenever equal arguments would give other files."""
+VERSIONS = {"tiny": 3, "quick": 3, "full": 4}
+"""By size; must change whenever equal arguments would give other files."""
 ENCODING = {"crf": "18", "preset": "veryfast", "threads": "1", "bf": "0", "g": "12", "mbtree": "0"}
 """One thread and no macroblock tree: otherwise equal frames don't always give equal files."""
 
@@ -54,7 +54,7 @@ def write(
 
 def _written(suite: str, size: str, root: Path, seed: int, progress: Progress) -> Path:
     folder = root / name(suite, size, seed)
-    made = {"suite": suite, "size": size, "seed": seed, "version": VERSION}
+    made = {"suite": suite, "size": size, "seed": seed, "version": VERSIONS[size]}
     if (folder / MARKER).is_file():
         _require_same(folder, made)
         return folder

@@ -112,10 +112,12 @@ def test_splits_share_no_caption_and_training_no_unseen_concept(suite):
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize("size", ["quick", "full"])
 @pytest.mark.parametrize("suite", ["retrieval", "paragraph"])
-def test_every_query_of_a_retrieval_test_is_unique(suite):
+def test_every_query_of_a_retrieval_test_is_unique(suite, size):
+    clips = plans(suite, size)
     for split in ("val", "test"):
-        captions = [p.captions() for p in plans(suite, "quick") if p.split == split]
+        captions = [p.captions() for p in clips if p.split == split]
         assert all(len(c) == 1 for c in captions)
         assert len({c[0] for c in captions}) == len(captions)
 
@@ -222,6 +224,14 @@ def test_another_world_in_the_folder_is_refused(tmp_path):
     (folder / MARKER).write_text(json.dumps({"suite": "scenes"}))
     with pytest.raises(ValueError, match="holds another world"):
         write("motions", "tiny", tmp_path)
+
+
+def test_a_full_world_with_the_smaller_test_of_before_is_refused(tmp_path):
+    (folder := tmp_path / "motions-full").mkdir()
+    before = {"suite": "motions", "size": "full", "seed": 0, "version": 3}
+    (folder / MARKER).write_text(json.dumps(before))
+    with pytest.raises(ValueError, match="holds another world"):
+        write("motions", "full", tmp_path)
 
 
 @pytest.mark.parametrize(("suite", "size"), [("sports", "quick"), ("motions", "huge")])
