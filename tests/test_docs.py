@@ -29,11 +29,11 @@ AGAINST = {
     "structures": {"mean": "against mean", "stan": "against stan"},
 }
 """Rows that changes are counted from, by study, and how the tables' columns call them."""
-MARKS = "(<!-- tables of (\\w+)(?: on (\\w+))?(?:, ([\\w-]+))?: .*? -->\n)(.*?)(<!-- end of tables -->)"
-"""A study, its only suite and its backbone; without them, all its suites and the backbone that it uses."""
+MARKS = "(<!-- tables of (\\w+)(?: on (\\w+))?(?:, ([\\w-]+))?(?:, (full))?: .*? -->\n)(.*?)(<!-- end of tables -->)"
+"""A study, its only suite, its backbone and its size; without them, all its suites, the backbone that it uses, quick."""
 
 
-ORDERINGS = "(<!-- orderings on ([\\w-]+): .*? -->\\n)(.*?)(<!-- end of orderings -->)"
+ORDERINGS = "(<!-- orderings on ([\\w-]+)(?:, (full))?: .*? -->\\n)(.*?)(<!-- end of orderings -->)"
 
 
 PROBES = "(<!-- probes of ([\\w-]+): .*? -->\\n)(.*?)(<!-- end of probes -->)"
@@ -47,10 +47,16 @@ def with_tables(text: str) -> str:
     runs = results.load([], shipped=True)
     text = re.sub(METRICS, lambda found: found[1] + metrics() + found[3], text, flags=re.S)
     text = re.sub(PROBES, lambda found: found[1] + probes(found[2]) + found[4], text, flags=re.S)
-    text = re.sub(ORDERINGS, lambda found: found[1] + orderings(runs, found[2]) + found[4], text, flags=re.S)
+    of_size = {size: runs[runs["size"] == size] for size in ("quick", "full")}
+    text = re.sub(
+        ORDERINGS,
+        lambda found: found[1] + orderings(runs, found[2], found[3] or "quick") + found[5],
+        text,
+        flags=re.S,
+    )
     return re.sub(
         MARKS,
-        lambda found: found[1] + tables(runs, found[2], found[3], found[4]) + found[6],
+        lambda found: found[1] + tables(of_size[found[5] or "quick"], *found.group(2, 3, 4)) + found[7],
         text,
         flags=re.S,
     )
@@ -63,8 +69,8 @@ def metrics() -> str:
     return "\n".join(["| part of the name | | what it says |", "|---|---|---|", *lines, ""])
 
 
-def orderings(runs: pd.DataFrame, backbone: str) -> str:
-    items = decided(runs, backbone=backbone)
+def orderings(runs: pd.DataFrame, backbone: str, size: str) -> str:
+    items = decided(runs, size, backbone)
     lines = [
         {name: value for name, value in line.items() if name != "seeds"} for line in of_orderings.lines(items)
     ]
@@ -115,7 +121,9 @@ def table(runs: pd.DataFrame, study: str, suite: str, short: bool) -> str:
     changes = [report.changes(found, metric, base).set_index("row") for base in AGAINST[study]]
     seeds = int(overview["seeds"].min())
     counted = f"{seeds} seed{'s' * (seeds > 1)}"
-    title = f"Study `{study}` on `{suite}`, {metric.removeprefix('t2v.')}, {counted}"
+    (size,) = runs["size"].unique()
+    place = f"`{suite}`, size {size}" if size != "quick" else f"`{suite}`"
+    title = f"Study `{study}` on {place}, {metric.removeprefix('t2v.')}, {counted}"
     parts = {"unseen": f"unseen.{metric}", "order": "order.accuracy"}
     if not short:
         parts = {"seen": f"seen.{metric}"} | parts

@@ -13,13 +13,17 @@ from stan.results.orderings import orderings
 
 
 def places() -> list[tuple[str, str, str]]:
-    """Return (origin, size, backbone) of the done runs on suites that the registered orderings are about."""
+    """Return (origin, size, backbone) of the done runs on suites that the registered orderings are about.
+
+    The sizes of a backbone stand together.
+    """
     table = records.runs()
     suites = {suite for one in registered().orderings for suite in one.suites}
     table = table[(table["status"] == "done") & table["suite"].isin(suites)]
     if table.empty:
         return []
-    return sorted(set(table[["origin", "size", "model.backbone"]].itertuples(index=False, name=None)))
+    found = set(table[["origin", "size", "model.backbone"]].itertuples(index=False, name=None))
+    return sorted(found, key=lambda place: (place[0], place[2], place[1]))
 
 
 def of_place(place: tuple[str, str, str]) -> list[dict[str, Any]]:

@@ -198,7 +198,7 @@ class StudyRuns:
 
 
 def studies(table: pd.DataFrame) -> list[StudyRuns]:
-    """Return every study with a done run; the user's own come before the shipped ones."""
+    """Return every study with a done run: the user's own before the shipped ones, and its own backbone before others."""
     return _studies(table)[1]
 
 
@@ -210,9 +210,10 @@ def _studies(table: pd.DataFrame) -> tuple[pd.DataFrame, list[StudyRuns]]:
     """
     done = table[table["status"] == "done"]
     done = done.assign(backbone=results.other_backbone(done))
-    groups = done.groupby(["shipped", "study", "suite", "size", "backbone"], sort=True)
+    groups = done.groupby(["shipped", "study", "suite", "backbone", "size"], sort=True)
     found = [
-        StudyRuns(*map(str, names), shipped=bool(shipped), runs=part) for (shipped, *names), part in groups
+        StudyRuns(str(study), str(suite), str(size), str(backbone), shipped=bool(shipped), runs=part)
+        for (shipped, study, suite, backbone, size), part in groups
     ]
     return table, found
 

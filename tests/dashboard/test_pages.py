@@ -45,19 +45,24 @@ def test_overview_counts_and_calls_the_dead_dead(open_dashboard, runs_root):
 
 @pytest.mark.slow
 def test_runs_on_another_backbone_are_a_choice_of_their_own(open_dashboard, runs_root):
-    from dashboard.tables import records
+    from dashboard.tables import orderings, records
 
     write_study(runs_root, rows=("baseline", "stan"), seeds=(0,))
-    for row in ("baseline", "stan"):
-        model = ModelConfig("tiny-eva", options={"row": row})
-        done(runs_root, replace(EXPERIMENT, row=row, model=model), np.resize((1.0, 2.0, 2.0, 2.0), QUERIES))
+    for size in ("quick", "full"):
+        data = replace(EXPERIMENT.data, size=size)
+        for row in ("baseline", "stan"):
+            other = replace(EXPERIMENT, row=row, data=data, model=ModelConfig("tiny-eva", options={"row": row}))
+            done(runs_root, other, np.resize((1.0, 2.0, 2.0, 2.0), QUERIES))
     usual = open_dashboard("ablation")
     other = open_dashboard("ablation", study="components · retrieval · quick · tiny-eva")
     assert metric_values(other)["stan"] == "25.0 %" != metric_values(usual)["stan"]
     choices = next(part.options for part in usual.selectbox if part.label == "Study")
-    assert choices == ["components · retrieval · quick", "components · retrieval · quick · tiny-eva"]
+    others = [f"components · retrieval · {size} · tiny-eva" for size in ("full", "quick")]
+    assert choices == ["components · retrieval · quick", *others]
     assert "0 queries won, 0 lost" in texts(other)
-    (apart,) = (study for study in records.studies(results.load(runs_root)) if study.backbone)
+    places = [("yours", "quick", "tiny"), ("yours", "full", "tiny-eva"), ("yours", "quick", "tiny-eva")]
+    assert orderings.places() == places
+    _, apart = (study for study in records.studies(results.load(runs_root)) if study.backbone)
     assert apart.command.endswith(" --suite retrieval --size quick --backbone tiny-eva --seeds 0")
 
 
