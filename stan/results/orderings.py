@@ -60,13 +60,11 @@ def orderings(
     without runs, as suite/row); and, if any pair has runs, of the pair that decides: against (its row), on (its suite),
     change, low, high (points of the suite's headline metric, in an interval of the level that Holm's correction
     leaves), won, lost (queries), seeds, queries, and, where undecided, seeds_needed and queries_needed (see
-    `stan.evaluation.decisions.deciding`). Raises ValueError if the runs of a row have several configs, or those of a
-    pair different protocols or queries.
+    `stan.evaluation.decisions.deciding`). Raises ValueError if there are done runs but none of that size and backbone,
+    if those of a row have several configs, or those of a pair different protocols or queries.
     """
     plan = registered()
-    done = runs[runs["status"] == "done"]
-    if len(done):
-        done = done[(done["size"] == size) & (done["model.backbone"] == backbone)]
+    done = _of_place(runs[runs["status"] == "done"], size, backbone)
     found = [_pairs(done, one, plan.margin, repeats) for one in plan.orderings]
     ps = [_two_sided(pairs, missing) for pairs, missing in found]
     return [
@@ -75,6 +73,16 @@ def orderings(
             plan.orderings, found, ps, holm(ps), strict=True
         )
     ]
+
+
+def _of_place(done: pd.DataFrame, size: str, backbone: str) -> pd.DataFrame:
+    if done.empty:
+        return done
+    places = done[["size", "model.backbone"]].drop_duplicates().sort_values(["model.backbone", "size"])
+    if (size, backbone) not in set(places.itertuples(index=False, name=None)):
+        there = ", ".join(f"{of} on {tower}" for of, tower in places.itertuples(index=False))
+        raise ValueError(f"no done run of size {size} on {backbone}; there are runs of {there}")
+    return done[(done["size"] == size) & (done["model.backbone"] == backbone)]
 
 
 def _pairs(

@@ -102,12 +102,13 @@ def test_at_or_above_allows_the_margin(runs_root, registering):
     assert found[1]["change"] == found[1]["low"] == 0.0
 
 
-def test_other_sizes_and_backbones_are_left_out(runs_root, registering):
+def test_other_sizes_and_backbones_are_never_counted(runs_root, registering):
     registering(ordering(1, "stan", "baseline"))
     write(runs_root, "stan", 40)
     write(runs_root, "baseline", 10)
-    assert decided(runs_root, size="full")[1]["state"] == "not run"
-    assert decided(runs_root, backbone="tiny-eva")[1]["state"] == "not run"
+    for place in ({"size": "full"}, {"backbone": "tiny-eva"}):
+        with pytest.raises(ValueError, match=r"no done run of size \w+ on [\w-]+; there are runs of quick on tiny$"):
+            decided(runs_root, **place)
     assert orderings(results.load(runs_root / "none"))[0]["state"] == "not run"
 
 
