@@ -98,6 +98,12 @@ def _sample(shard: str, key: str, parts: dict[str, Member]) -> _Sample:
         raise ValueError(
             f"{shard}: {key} is several videos ({', '.join(one.name for one in videos)}): keep one"
         )
+    dotted = [member for member in parts.values() if member.suffix.lower() in EXTENSIONS]
+    if dotted and not videos:
+        raise ValueError(
+            f"{dotted[0]}: a sample's name ends at its first dot, which makes this a part of {key!r}:"
+            " rename it, and what belongs to it, with no dot but that before the extension"
+        )
     told = _object(parts[JSON]) if JSON in parts else {}
     caption = _text(parts[TEXT]) if TEXT in parts else told.get("caption", told.get("text"))
     captions = caption if isinstance(caption, list) else [] if caption is None else [caption]

@@ -224,6 +224,10 @@ def test_a_sample_without_a_video_counts_as_missing(root):
 SHARD_FAULTS = {
     "no caption": (sample("a"), "no caption that says anything for 1 videos, such as a"),
     "two videos": (sample("a", txt="x", webm="other"), r"a is several videos \(a.mp4, a.webm\)"),
+    "a dot in the name": (
+        sample("a_0", mp4="", **{"5_2.mp4": "film", "5_2.txt": "a fox"}),
+        r"a_0\.5_2\.mp4: a sample's name ends at its first dot",
+    ),
     "no JSON": ([*sample("a"), ("a.json", b"{")], r"a.json is no JSON"),
     "a list": ([*sample("a"), ("a.json", b"[1]")], r"a.json: an object with caption or label is expected"),
     "no text": ([*sample("a"), ("a.txt", b"\xff\xfe")], r"a.txt is no UTF-8 text"),
