@@ -1,5 +1,6 @@
 """README and docs: tables made from the shipped records, code that runs, links that lead somewhere."""
 
+import json
 import re
 from pathlib import Path
 
@@ -30,13 +31,16 @@ AGAINST = {
 }
 """Rows that changes are counted from, by study, and how the tables' columns call them."""
 MARKS = "(<!-- tables of (\\w+)(?: on (\\w+))?(?:, ([\\w-]+))?(?:, (full))?: .*? -->\n)(.*?)(<!-- end of tables -->)"
-"""A study, its only suite, its backbone and its size; without them, all its suites, the backbone that it uses, quick."""
+"""A study, its only suite, its backbone, its size; without them, all its suites, the backbone that it uses, quick."""
 
 
 ORDERINGS = "(<!-- orderings on ([\\w-]+)(?:, (full))?: .*? -->\\n)(.*?)(<!-- end of orderings -->)"
 
 
 PROBES = "(<!-- probes of ([\\w-]+): .*? -->\\n)(.*?)(<!-- end of probes -->)"
+
+
+FAITHFULNESS = "(<!-- faithfulness: .*? -->\\n)(.*?)(<!-- end of faithfulness -->)"
 
 
 METRICS = "(<!-- metrics: .*? -->\\n)(.*?)(<!-- end of metrics -->)"
@@ -47,6 +51,7 @@ def with_tables(text: str) -> str:
     runs = results.load([], shipped=True)
     text = re.sub(METRICS, lambda found: found[1] + metrics() + found[3], text, flags=re.S)
     text = re.sub(PROBES, lambda found: found[1] + probes(found[2]) + found[4], text, flags=re.S)
+    text = re.sub(FAITHFULNESS, lambda found: found[1] + faithfulness() + found[3], text, flags=re.S)
     of_size = {size: runs[runs["size"] == size] for size in ("quick", "full")}
     text = re.sub(
         ORDERINGS,
@@ -102,6 +107,31 @@ def probes(backbone: str) -> str:
     return "\n".join(parts)
 
 
+def faithfulness() -> str:
+    """The record of `stan faithfulness`: one line per map."""
+    record = json.loads((ROOT / "docs/results/faithfulness.json").read_text())
+    head = ["map", "deletion", "insertion", "passes on", "on the objects"]
+    lines = [
+        [
+            row["map"],
+            *(
+                f"{one['change']:+.3f} [{one['low']:+.3f}, {one['high']:+.3f}]"
+                for one in (row["deletion_change"], row["insertion_change"])
+            ),
+            f"{100 * row['better']:.0f} %",
+            f"{100 * row['inside']:.1f} %",
+        ]
+        for row in record["rows"]
+    ]
+    rows = [
+        head,
+        ["---"] * len(head),
+        *lines,
+        ["objects' share", "", "", "", f"{100 * record['area']:.1f} %"],
+    ]
+    return "\n".join([*(f"| {' | '.join(cells)} |" for cells in rows), ""])
+
+
 def _cell(value: object) -> str:
     return f"{value:.2g}" if isinstance(value, float) else str(value)
 
@@ -153,12 +183,13 @@ def test_the_tables_are_those_of_the_shipped_records():
     marked = {
         path: text
         for path in PAGES
-        if re.search("<!-- end of (tables|orderings|probes)", text := path.read_text())
+        if re.search("<!-- end of (tables|orderings|probes|faithfulness)", text := path.read_text())
     }
-    marks = f"{MARKS}|{ORDERINGS}|{PROBES}"
+    marks = f"{MARKS}|{ORDERINGS}|{PROBES}|{FAITHFULNESS}"
     assert {path.name: len(re.findall(marks, text, re.S)) for path, text in marked.items()} == {
         "README.md": 1,
         "components.md": 2,
+        "faithfulness.md": 1,
         "levels.md": 2,
         "orderings.md": 2,
         "structures.md": 2,

@@ -198,7 +198,7 @@ class StudyRuns:
 
 
 def studies(table: pd.DataFrame) -> list[StudyRuns]:
-    """Return every study with a done run: the user's own before the shipped ones, and its own backbone before others."""
+    """Return every study with a done run: the user's own before the shipped ones, its own backbone before others."""
     return _studies(table)[1]
 
 

@@ -51,7 +51,9 @@ def test_runs_on_another_backbone_are_a_choice_of_their_own(open_dashboard, runs
     for size in ("quick", "full"):
         data = replace(EXPERIMENT.data, size=size)
         for row in ("baseline", "stan"):
-            other = replace(EXPERIMENT, row=row, data=data, model=ModelConfig("tiny-eva", options={"row": row}))
+            other = replace(
+                EXPERIMENT, row=row, data=data, model=ModelConfig("tiny-eva", options={"row": row})
+            )
             done(runs_root, other, np.resize((1.0, 2.0, 2.0, 2.0), QUERIES))
     usual = open_dashboard("ablation")
     other = open_dashboard("ablation", study="components · retrieval · quick · tiny-eva")

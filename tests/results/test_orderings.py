@@ -107,7 +107,9 @@ def test_other_sizes_and_backbones_are_never_counted(runs_root, registering):
     write(runs_root, "stan", 40)
     write(runs_root, "baseline", 10)
     for place in ({"size": "full"}, {"backbone": "tiny-eva"}):
-        with pytest.raises(ValueError, match=r"no done run of size \w+ on [\w-]+; there are runs of quick on tiny$"):
+        with pytest.raises(
+            ValueError, match=r"no done run of size \w+ on [\w-]+; there are runs of quick on tiny$"
+        ):
             decided(runs_root, **place)
     assert orderings(results.load(runs_root / "none"))[0]["state"] == "not run"
 
