@@ -93,7 +93,15 @@ def _decoded(path: str, wanted: list[int], timeline: Timeline, sparse: bool) -> 
             if group > 0:
                 film.seek(timeline.keys[group][1])
             frames = _passing_over(film, set(members)) if sparse else film.frames()
+            if timeline.by_order:
+                frames = _numbered(frames, timeline.pts[timeline.pts >= (starts[group] if group > 0 else 0)])
             yield from _those(members, frames, timeline)
+
+
+def _numbered(frames: Iterator[av.VideoFrame], stamps: np.ndarray) -> Iterator[av.VideoFrame]:
+    """Yield frames with stamps by their order."""
+    for frame, frame.pts in zip(frames, stamps.tolist(), strict=False):
+        yield frame
 
 
 def _those(wanted: list[int], frames: Iterator[av.VideoFrame], timeline: Timeline) -> Iterator[av.VideoFrame]:

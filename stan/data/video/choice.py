@@ -54,7 +54,8 @@ def decord_is_wrong(timeline: Timeline) -> str:
 def passes_over(timeline: Timeline, indices: np.ndarray) -> bool:
     """Return whether so few pictures are wanted that PyAV should pass over others."""
     span = int(indices[-1]) - int(indices[0]) + 1
-    return timeline.headers.codec == "h264" and not interlaced(timeline) and span > SPARSE * len(indices)
+    fit = timeline.headers.codec == "h264" and not interlaced(timeline) and not timeline.by_order
+    return fit and span > SPARSE * len(indices)
 
 
 def interlaced(timeline: Timeline) -> bool:

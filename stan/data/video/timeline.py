@@ -22,8 +22,12 @@ HEADERS_ONLY = {"skip_frame": "all"}
 """FFmpeg decodes a file's first frame when it opens the file, and throws it away; with this it trusts the headers."""
 IN_ORDER = frozenset(["mpeg", "mpegvideo", "m4v", "h264", "hevc", "gif", "apng", "ivf", "dv", "rm"])
 """Formats without an index of key frames: seeking in them ends somewhere."""
-SOUGHT_BY_DECODING = frozenset(["mpegts"])
+SOUGHT_BY_DECODING = frozenset(["mpegts", "avi", "flv"])
 """Formats in which FFmpeg seeks by the time at which a packet is to be decoded, and not by that of its picture."""
+STAMPED_BY_DECODING = frozenset(["avi", "asf"])
+"""Formats that say when a packet is decoded, and not when its picture is shown."""
+REORDERED = frozenset(["h264", "hevc"])
+"""Codecs of which FFmpeg doesn't work out the times of display where the format doesn't give them."""
 
 
 @dataclass(frozen=True)
@@ -34,6 +38,8 @@ class Timeline:
     pts: np.ndarray
     keys: tuple[tuple[int, int], ...]
     """Key frames, rising, from which decoding can start: (pts, stamp to seek to)."""
+    by_order: bool
+    """Whether a frame is told by its place in the order of display alone, because its own stamp is that of another."""
     regular: bool
     """False if only decoding in order finds the frames, because some are hidden or stamps are missing or equal."""
     step: int
@@ -105,12 +111,20 @@ def read_timeline(path: str, most_pixels: int) -> Timeline:
         stamps = [frame.pts for frame in decoded_in_order(path, step)]
     if not stamps:
         raise Refused("has no frame that can be decoded")
-    keys = () if headers.container in IN_ORDER else tuple(sorted(scan.keys))
+    by_order = (
+        regular
+        and headers.container in STAMPED_BY_DECODING
+        and headers.codec in REORDERED
+        and stamps == sorted(stamps)
+    )
+    # counting needs to know where a jump ends, and that all pictures from there on decode
+    uncountable = by_order and (scan.open_groups or headers.container not in SOUGHT_BY_DECODING)
+    keys = () if headers.container in IN_ORDER or uncountable else tuple(sorted(scan.keys))
     pts = np.sort(np.array(stamps, dtype=np.int64))
     if headers.container == "avi":  # has no stamps: FFmpeg's are the order of decoding, moved
         headers = replace(headers, start=int(pts[0]) * headers.time_base)
     return Timeline(
-        headers, pts, keys, regular, step, last, scan.open_groups, len(scan.sizes) > 1, scan.first
+        headers, pts, keys, by_order, regular, step, last, scan.open_groups, len(scan.sizes) > 1, scan.first
     )
 
 

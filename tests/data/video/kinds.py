@@ -152,7 +152,12 @@ KINDS: dict[str, Kind] = {
     "H.264 grey": Kind(Film(pixels="gray")),
     "H.264 MKV": Kind(Film(name="film.mkv")),
     "H.264 AVI": Kind(Film(name="film.avi", options={"g": "12", "crf": "4", "bf": "0"})),
+    "H.264 AVI with B-frames": Kind(Film(name="film.avi", options={"g": "12", "crf": "4", "bf": "2"})),
+    "H.264 ASF with B-frames": Kind(
+        Film(name="film.wmv", options={"g": "12", "crf": "4", "bf": "2"}), start=1 / 25
+    ),  # the file has times of decoding, of which the first is 0
     "H.264 FLV": Kind(Film(name="film.flv")),
+    "H.264 FLV with near key frames": Kind(Film(name="film.flv", options={"g": "3", "crf": "4", "bf": "2"})),
     "H.264 TS": Kind(Film(name="film.ts")),
     "H.264 raw": Kind(Film(name="film.h264", rate=10)),
     "H.264 fragmented": Kind(Film(muxer={"movflags": "frag_keyframe+empty_moov"})),
@@ -175,6 +180,12 @@ KINDS: dict[str, Kind] = {
         )
     ),
     "MPEG-4 AVI": Kind(Film(name="film.avi", codec="mpeg4", options={"qscale": "1", "flags": "qscale"})),
+    "MPEG-4 AVI with near key frames": Kind(
+        Film(name="film.avi", codec="mpeg4", options={"qscale": "1", "flags": "qscale", "g": "3", "bf": "2"})
+    ),
+    "MPEG-2 AVI with near key frames": Kind(
+        Film(name="film.avi", codec="mpeg2video", options={"b": "8M", "g": "3", "bf": "2"})
+    ),
     "MPEG-2 TS": Kind(Film(name="film.ts", codec="mpeg2video", options={"b": "8M", "bf": "2", "g": "12"})),
     "MPEG-1 program stream": Kind(
         Film(name="film.mpg", codec="mpeg1video", options={"b": "8M", "bf": "2", "g": "12"})
