@@ -1,7 +1,7 @@
 """Moments of videos in; an archive of clips, each cut from its video by time, out.
 
-The isolated decoder gives the frames, so that no video, whatever it holds, reaches another program. A clip has the
-frames and their times, not the sound, and no more pixels than its limit.
+The isolated decoder gives frames and sound, so that no video, whatever it holds, reaches another program. A clip has
+the frames at their times, the sound, and no more pixels than its limit.
 """
 
 from __future__ import annotations
@@ -65,7 +65,7 @@ def archive(
 
 
 def cut(source: Path, start: float, end: float, target: Path) -> None:
-    """Write the frames that `source` shows from `start` to `end` seconds, as an MP4 file that begins at 0.
+    """Write what `source` shows, and what is heard, from `start` to `end` seconds, as an MP4 file that begins at 0.
 
     Raises VideoError for a video that cannot be decoded, and ValueError for a moment after its end.
     """
@@ -78,7 +78,9 @@ def cut(source: Path, start: float, end: float, target: Path) -> None:
     size = SHORT_SIDE if min(info.width, info.height) > SHORT_SIDE else None
     groups = np.array_split(around := _around(source, info, start, end), -(-len(around) // AT_ONCE))
     pictures = shown(decoding.decode(source, group, size) for group in groups)
-    write_h264(target, _within(pictures, start, end), max(end - start, 1 / info.fps), ENCODING)
+    seconds = max(end - start, 1 / info.fps)
+    sound = decoding.sound(source, start, start + seconds)
+    write_h264(target, _within(pictures, start, end), seconds, ENCODING, sound)
 
 
 def clip_name(number: int, moment: Moment) -> str:

@@ -6,6 +6,7 @@ from contextlib import nullcontext
 from pathlib import Path
 from zipfile import ZipFile
 
+import av
 import numpy as np
 import pytest
 
@@ -13,6 +14,7 @@ from stan.data.video import decoding
 from stan.data.video.decoding import VideoError
 from stan.library import clips
 from stan.library.kept import Moment
+from tests.support.films_with_sound import write_with_sound
 from tests.support.played import shown
 from tests.support.small_clips import write_clip
 
@@ -40,6 +42,23 @@ def test_a_clip_shows_what_its_video_shows_then(video, tmp_path, start, end, fir
     assert seen.end == pytest.approx(max(min(end, 2.0) - start, 1 / 6), abs=0.02)
     expected = decoding.frames(video, np.arange(first, first + len(times)))
     assert np.abs(np.stack(seen.pictures).astype(int) - expected).mean() < 3
+
+
+def test_a_clip_is_heard_when_it_is_shown(tmp_path):
+    """The tone begins at 1 s of the film, half a second after the clip does."""
+    clips.cut(write_with_sound(tmp_path / "a.mp4"), 0.5, 1.7, tmp_path / "clip.mp4")
+    with av.open(str(tmp_path / "clip.mp4")) as container:
+        (track,) = container.streams.audio
+        assert float(track.duration * track.time_base) == pytest.approx(1.2, abs=0.03)
+        parts = [frame.to_ndarray()[0] for frame in container.decode(track)]
+    begins = np.flatnonzero(np.abs(np.concatenate(parts)) > 0.1)[0] / track.rate
+    assert begins == pytest.approx(0.5, abs=0.01)
+
+
+def test_a_clip_of_a_silent_film_has_no_track_of_sound(video, tmp_path):
+    clips.cut(video, 0.0, 1.0, tmp_path / "clip.mp4")
+    with av.open(str(tmp_path / "clip.mp4")) as container:
+        assert [stream.type for stream in container.streams] == ["video"]
 
 
 def test_a_large_video_is_shrunk(tmp_path, monkeypatch):

@@ -1,6 +1,6 @@
-"""A video file, here or in a shard, in; its properties or frames as a player shows them out: the only decoder.
+"""A video file, here or in a shard, in; its properties, its frames as a player shows them, or its sound out.
 
-Decoding runs in processes that can be killed.
+This is the only decoder. It runs in processes that can be killed.
 
 What the file is decides who decodes: decord plain kinds of which it gives the right pictures, PyAV the others; `facts`
 says which and why. PyAV takes over, too, where decord fails, ends its process, hangs, or repeats frames that in fact
@@ -183,6 +183,17 @@ def frames(
 ) -> np.ndarray:
     """Return frames, uint8 (T, H, W, 3); arguments and errors are those of `decode`."""
     return decode(path, indices, size, limits=limits).frames
+
+
+def sound(path: str | VideoFile, start: float, end: float, limits: Limits = DEFAULT) -> np.ndarray | None:
+    """Return what is heard from `start` to `end`, in seconds from the start of the file; None if there is no sound.
+
+    int16 (samples, 1 or 2 channels), 48,000 samples per second; zeros where the file's track is silent or damaged.
+    Raises VideoError.
+    """
+    request = {"what": "sound", "start": float(start), "end": float(end)}
+    _, samples = _ask(request, path, limits)
+    return None if samples is None else samples.view(np.int16)[..., 0]
 
 
 def decode_many(

@@ -64,19 +64,19 @@ class Worker:
         return self._process.poll() is None
 
     def ask(self, request: dict[str, Any], seconds: float) -> tuple[dict[str, Any], np.ndarray | None]:
-        """Return the header and the frames, if any. Raises WorkerDied if no answer came; the worker is gone then."""
+        """Return the header and its array of bytes, if any. Raises WorkerDied if none came; the worker is gone then."""
         deadline = time.monotonic() + seconds
         try:
             self._requests.write(json.dumps(request).encode() + b"\n")
             header = self._read_header(deadline)
-            frames = self._read_frames(header["shape"], deadline) if "shape" in header else None
+            array = self._read_array(header["shape"], deadline) if "shape" in header else None
         except (OSError, ValueError) as error:
             self.kill()
             raise WorkerDied(self._ending()) from error
         except BaseException:  # a time-out or Ctrl-C: a half-read answer must not meet the next request
             self.kill()
             raise
-        return header, frames
+        return header, array
 
     def kill(self) -> None:
         """End the process now, wait for it, and close its pipes."""
@@ -107,14 +107,14 @@ class Worker:
         del self._buffer[: end + 1]
         return json.loads(line)
 
-    def _read_frames(self, shape: list[int], deadline: float) -> np.ndarray:
-        frames = np.empty(shape, dtype=np.uint8)
-        view, done = frames.data.cast("B"), min(len(self._buffer), frames.nbytes)
+    def _read_array(self, shape: list[int], deadline: float) -> np.ndarray:
+        array = np.empty(shape, dtype=np.uint8)
+        view, done = array.data.cast("B"), min(len(self._buffer), array.nbytes)
         view[:done] = self._buffer[:done]
         del self._buffer[:done]
         while done < len(view):
             done += self._read_into(view[done:], deadline)
-        return frames
+        return array
 
     def _read_into(self, view: memoryview, deadline: float) -> int:
         poll = select.poll()

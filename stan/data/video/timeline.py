@@ -111,16 +111,12 @@ def read_timeline(path: str, most_pixels: int) -> Timeline:
         stamps = [frame.pts for frame in decoded_in_order(path, step)]
     if not stamps:
         raise Refused("has no frame that can be decoded")
-    by_order = (
-        regular
-        and headers.container in STAMPED_BY_DECODING
-        and headers.codec in REORDERED
-        and stamps == sorted(stamps)
-    )
+    pts = np.sort(np.array(stamps, dtype=np.int64))
+    undated = headers.container in STAMPED_BY_DECODING and headers.codec in REORDERED
+    by_order = regular and undated and stamps == pts.tolist()
     # counting needs to know where a jump ends, and that all pictures from there on decode
     uncountable = by_order and (scan.open_groups or headers.container not in SOUGHT_BY_DECODING)
     keys = () if headers.container in IN_ORDER or uncountable else tuple(sorted(scan.keys))
-    pts = np.sort(np.array(stamps, dtype=np.int64))
     if headers.container == "avi":  # has no stamps: FFmpeg's are the order of decoding, moved
         headers = replace(headers, start=int(pts[0]) * headers.time_base)
     return Timeline(

@@ -1,11 +1,12 @@
 """A video file and a size in, a smaller H.264 file with the same frames at the same times out.
 
-The isolated decoder gives the frames as they are displayed; sound is dropped. Encoding is lossy.
+The isolated decoder gives the frames as they are displayed. Encoding is lossy; sound is written only if it is given.
 """
 
 from __future__ import annotations
 
 import os
+from collections import deque
 from collections.abc import Iterable, Iterator
 from fractions import Fraction
 from itertools import chain
@@ -14,10 +15,11 @@ from pathlib import Path
 import av
 import numpy as np
 from av.video.reformatter import ColorRange, Colorspace
-from jaxtyping import UInt8
+from jaxtyping import Int16, UInt8
 
 from stan.data.datasets.broken import chunks
 from stan.data.video import decoding
+from stan.data.video.sound import RATE
 
 ENCODING = {"crf": "21", "preset": "medium", "threads": "1", "bf": "0", "g": "24", "mbtree": "0"}
 """Almost indistinguishable to the eye; about one key frame per second, so that single frames are reached quickly."""
@@ -59,12 +61,14 @@ def write_h264(
     pictures: Iterable[tuple[UInt8[np.ndarray, "H W 3"], float]],
     duration: float,
     encoding: dict[str, str],
+    sound: Int16[np.ndarray, "samples channels"] | None = None,
 ) -> None:
-    """Write an MP4 file that shows each picture from its second until the next one's, without sound.
+    """Write an MP4 file that shows each picture from its second until the next one's.
 
     pictures: one RGB picture or more, with rising seconds. duration: seconds from the first picture to the end of the
     last. encoding: options of x264, in which `bf` must be 0, so that packets come in the order of display. A last odd
-    row or column is left out.
+    row or column is left out. sound: what is heard from the first picture on, one channel or two, as `decoding.sound`
+    gives it; it becomes AAC.
 
     The first picture is shown from 0 on, because players disagree about what comes before a first stamp. The file says
     that its colours are BT.709: what an untagged file is taken to be depends on the player and on its size.
@@ -78,12 +82,16 @@ def write_h264(
         stream.pix_fmt, codec = "yuv420p", stream.codec_context
         codec.colorspace = codec.color_primaries = codec.color_trc = BT709
         codec.color_range, codec.time_base = ColorRange.MPEG, CLOCK
+        sounds = deque(_aac(container, sound) if sound is not None else ())
         for picture, begin, end in chain([first], spans):
             lengths[begin] = end - begin
             frame = _frame(picture[: stream.height, : stream.width])
             frame.pts, frame.time_base = begin, CLOCK
             _mux(container, stream.encode(frame), lengths)
+            while sounds and _second(sounds[0]) < end * CLOCK:
+                container.mux(sounds.popleft())
         _mux(container, stream.encode(), lengths)
+        container.mux(list(sounds))
 
 
 def _in_ticks(
@@ -104,6 +112,22 @@ def _frame(picture: np.ndarray) -> av.VideoFrame:
     """Return the picture as the encoder takes it, by the matrix that the file names: FFmpeg's default is BT.601's."""
     frame = av.VideoFrame.from_ndarray(np.ascontiguousarray(picture), format="rgb24")
     return frame.reformat(format="yuv420p", dst_colorspace=Colorspace.ITU709, dst_color_range=ColorRange.MPEG)
+
+
+def _aac(
+    container: av.container.OutputContainer, samples: Int16[np.ndarray, "samples channels"]
+) -> list[av.Packet]:
+    """Return the packets of a new track of sound."""
+    layout = "mono" if samples.shape[1] == 1 else "stereo"
+    stream = container.add_stream("aac", rate=RATE, layout=layout)
+    frame = av.AudioFrame.from_ndarray(samples.reshape(1, -1), format="s16", layout=layout)
+    frame.sample_rate, frame.pts, frame.time_base = RATE, 0, Fraction(1, RATE)
+    return stream.encode(frame) + stream.encode()
+
+
+def _second(packet: av.Packet) -> Fraction:
+    assert packet.pts is not None
+    return packet.pts * packet.time_base
 
 
 def _mux(container: av.container.OutputContainer, packets: list[av.Packet], lengths: dict[int, int]) -> None:

@@ -1,6 +1,6 @@
-"""Requests in on one pipe, frames or reasons out on another: the process that decodes and may die.
+"""Requests in on one pipe, frames, sound or reasons out on another: the process that decodes and may die.
 
-A request is one JSON line. An answer is one JSON line, followed by the bytes of the frames if the line names a shape.
+A request is one JSON line. An answer is one JSON line, followed by the bytes of an array if the line names a shape.
 Neither can carry code: a file that takes over the decoder gains nothing in the process that asked.
 """
 
@@ -20,7 +20,7 @@ import av.subtitles.stream  # noqa: F401  loaded now, like numpy.random: later, 
 import numpy as np
 import numpy.random  # noqa: F401
 
-from stan.data.video import backends, webp
+from stan.data.video import backends, sound, webp
 from stan.data.video.container import BROKEN, Refused, in_words
 from stan.data.video.reading import Reading, reading
 from stan.data.video.sampling import segments, segments_in_time
@@ -43,20 +43,20 @@ def main() -> None:
         request = json.loads(line)
         # The alarm ends this process even if nobody is left to kill it.
         signal.alarm(ceil(request["limits"]["seconds"]) + 5)
-        header, frames = answer(request)
+        header, array = answer(request)
         signal.alarm(0)
-        _send(answers, header, frames)
+        _send(answers, header, array)
 
 
-def _send(pipe, header: dict[str, Any], frames: np.ndarray | None = None) -> None:
+def _send(pipe, header: dict[str, Any], array: np.ndarray | None = None) -> None:
     pipe.write(json.dumps(header).encode() + b"\n")
-    if frames is not None:
-        pipe.write(np.ascontiguousarray(frames).data.cast("B"))
+    if array is not None:
+        pipe.write(np.ascontiguousarray(array).data.cast("B"))
     pipe.flush()
 
 
 def answer(request: dict[str, Any]) -> tuple[dict[str, Any], np.ndarray | None]:
-    """Return the header of the answer and the frames, if any; a refusal is a header with `reason` and `remedy`."""
+    """Return the header of the answer and its array, if any; a refusal is a header with `reason` and `remedy`."""
     limits = request["limits"]
     resource.setrlimit(resource.RLIMIT_AS, (limits["memory"], resource.getrlimit(resource.RLIMIT_AS)[1]))
     try:
@@ -117,6 +117,15 @@ def _decode(request: dict[str, Any]) -> tuple[dict[str, Any], np.ndarray]:
     return header, frames if np.array_equal(distinct, indices) else frames[places]
 
 
+def _sound(request: dict[str, Any]) -> tuple[dict[str, Any], np.ndarray | None]:
+    _film(request)  # the limits of a film are those of its sound
+    samples = sound.heard(request["path"], request["start"], request["end"])
+    if samples is None:
+        return {}, None
+    parts = samples.view(np.uint8).reshape(*samples.shape, samples.itemsize)
+    return {"shape": parts.shape}, parts
+
+
 def _film(request: dict[str, Any]) -> Reading:
     state, limits = os.stat(request["path"]), request["limits"]
     film = reading(request["path"], (state.st_size, state.st_mtime_ns, state.st_ino), limits["pixels"])
@@ -155,7 +164,7 @@ def _form(request: dict[str, Any], displayed: tuple[int, int]) -> Form:
     return round(width * short_side / short), round(height * short_side / short)
 
 
-_ANSWERS = {"probe": _probe, "sample": _sample, "decode": _decode}
+_ANSWERS = {"probe": _probe, "sample": _sample, "decode": _decode, "sound": _sound}
 
 if __name__ == "__main__":
     main()
