@@ -66,11 +66,14 @@ def by_pyav(path: str, indices: np.ndarray, timeline: Timeline, form: Form) -> n
     size = form if isinstance(form, tuple) else timeline.geometry.displayed
     width, height = size if scaling is None else (scaling.size, scaling.size)
     frames = np.empty((len(wanted), height, width, 3), np.uint8)
-    ways = (True, False) if passes_over(timeline, indices) else (False,)
-    for sparse in ways:  # of a damaged film, passing over pictures may lose others
+    # Of a damaged film, passing over pictures may lose others; and a jump to a film's last key frame may end behind it.
+    ways = [(False, 0), (False, 1)]
+    if passes_over(timeline, indices):
+        ways.insert(0, (True, 0))
+    for sparse, back in ways:
         pictures = Pictures(timeline.first, timeline.geometry, size)
         places = {pts: place for place, pts in enumerate(wanted)}
-        for frame in _decoded(path, wanted, timeline, sparse):
+        for frame in _decoded(path, wanted, timeline, sparse, back):
             picture = pictures(frame)
             frames[places.pop(frame.pts)] = picture if scaling is None else scaling.squares(picture[None])[0]
         if not places:
@@ -78,8 +81,13 @@ def by_pyav(path: str, indices: np.ndarray, timeline: Timeline, form: Form) -> n
     raise Refused(f"{len(places)} of {len(wanted)} frames cannot be decoded")
 
 
-def _decoded(path: str, wanted: list[int], timeline: Timeline, sparse: bool) -> Iterator[av.VideoFrame]:
-    """Yield the wanted frames, each once, as far as they decode: each from the last key frame before it."""
+def _decoded(
+    path: str, wanted: list[int], timeline: Timeline, sparse: bool, back: int
+) -> Iterator[av.VideoFrame]:
+    """Yield the wanted frames, each once, as far as they decode: each from the last key frame before it.
+
+    back: number of key frames to begin earlier.
+    """
     if not timeline.regular:
         yield from _those(wanted, decoded_in_order(path, timeline.step), timeline)
         return
@@ -87,7 +95,7 @@ def _decoded(path: str, wanted: list[int], timeline: Timeline, sparse: bool) -> 
     groups: dict[int, list[int]] = {}
     for pts in wanted:
         # Pictures that are shown before the first key frame, but stored behind it, belong to it.
-        groups.setdefault(max(0, bisect_right(starts, pts) - 1), []).append(pts)
+        groups.setdefault(max(0, bisect_right(starts, pts) - 1 - back), []).append(pts)
     with opened(path) as film:
         for group, members in groups.items():
             if group > 0:

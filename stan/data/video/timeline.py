@@ -24,7 +24,7 @@ IN_ORDER = frozenset(["mpeg", "mpegvideo", "m4v", "h264", "hevc", "gif", "apng",
 """Formats without an index of key frames: seeking in them ends somewhere."""
 SOUGHT_BY_DECODING = frozenset(["mpegts", "avi", "flv"])
 """Formats in which FFmpeg seeks by the time at which a packet is to be decoded, and not by that of its picture."""
-STAMPED_BY_DECODING = frozenset(["avi", "asf"])
+STAMPED_BY_DECODING = frozenset(["avi", "asf", "mxf"])
 """Formats that say when a packet is decoded, and not when its picture is shown."""
 REORDERED = frozenset(["h264", "hevc"])
 """Codecs of which FFmpeg doesn't work out the times of display where the format doesn't give them."""
@@ -100,9 +100,10 @@ def read_timeline(path: str, most_pixels: int) -> Timeline:
     Raises Refused for a file without frames, or with more pixels than `most_pixels`.
     """
     scan = (_scanned_by_headers(path, most_pixels) if _is_mp4(path) else None) or _scanned(path, most_pixels)
-    stamps, headers = [pts for pts, *_ in scan.packets], scan.headers
     if not scan.packets:
         raise Refused("holds no frames")
+    headers, by_order = scan.headers, _is_undated(scan)
+    stamps = [dts if by_order else pts for pts, dts, *_ in scan.packets]
     regular = not scan.hidden and None not in stamps and len(set(stamps)) == len(stamps)
     durations = [duration for *_, duration in scan.packets if duration]
     last = durations[-1] * headers.time_base if durations else headers.fallback_duration
@@ -112,16 +113,31 @@ def read_timeline(path: str, most_pixels: int) -> Timeline:
     if not stamps:
         raise Refused("has no frame that can be decoded")
     pts = np.sort(np.array(stamps, dtype=np.int64))
-    undated = headers.container in STAMPED_BY_DECODING and headers.codec in REORDERED
-    by_order = regular and undated and stamps == pts.tolist()
-    # counting needs to know where a jump ends, and that all pictures from there on decode
-    uncountable = by_order and (scan.open_groups or headers.container not in SOUGHT_BY_DECODING)
-    keys = () if headers.container in IN_ORDER or uncountable else tuple(sorted(scan.keys))
+    keys = () if headers.container in IN_ORDER else tuple(sorted(scan.keys))
+    if by_order:  # counting needs to know where a jump ends, and that all pictures from there on decode
+        countable = headers.container != "asf" and not scan.open_groups
+        keys = tuple((stamp, stamp) for _, stamp in keys) if countable else ()
     if headers.container == "avi":  # has no stamps: FFmpeg's are the order of decoding, moved
         headers = replace(headers, start=int(pts[0]) * headers.time_base)
     return Timeline(
-        headers, pts, keys, by_order, regular, step, last, scan.open_groups, len(scan.sizes) > 1, scan.first
+        headers,
+        pts,
+        keys,
+        by_order and regular,
+        regular,
+        step,
+        last,
+        scan.open_groups,
+        len(scan.sizes) > 1,
+        scan.first,
     )
+
+
+def _is_undated(scan: _Scan) -> bool:
+    """Return whether the packets' times of display are those of decoding under another name."""
+    stamps = [pts for pts, *_ in scan.packets if pts is not None]
+    undated = scan.headers.container in STAMPED_BY_DECODING and scan.headers.codec in REORDERED
+    return undated and stamps == sorted(stamps)
 
 
 def decoded_in_order(path: str, step: int) -> Iterator[av.VideoFrame]:

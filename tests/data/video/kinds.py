@@ -153,9 +153,12 @@ KINDS: dict[str, Kind] = {
     "H.264 MKV": Kind(Film(name="film.mkv")),
     "H.264 AVI": Kind(Film(name="film.avi", options={"g": "12", "crf": "4", "bf": "0"})),
     "H.264 AVI with B-frames": Kind(Film(name="film.avi", options={"g": "12", "crf": "4", "bf": "2"})),
-    "H.264 ASF with B-frames": Kind(
-        Film(name="film.wmv", options={"g": "12", "crf": "4", "bf": "2"}), start=1 / 25
-    ),  # the file has times of decoding, of which the first is 0
+    "H.264 ASF with B-frames": Kind(Film(name="film.wmv", options={"g": "12", "crf": "4", "bf": "2"})),
+    "H.264 ASF, variable rate": Kind(
+        Film(name="film.wmv", stamps=VARIABLE, frames=12, options={"g": "6", "crf": "4", "bf": "0"})
+    ),
+    "H.264 MXF with B-frames": Kind(Film(name="film.mxf", options={"g": "12", "crf": "4", "bf": "2"})),
+    "H.264 FLV of key frames": Kind(Film(name="film.flv", options={"g": "1", "crf": "4"})),
     "H.264 FLV": Kind(Film(name="film.flv")),
     "H.264 FLV with near key frames": Kind(Film(name="film.flv", options={"g": "3", "crf": "4", "bf": "2"})),
     "H.264 TS": Kind(Film(name="film.ts")),
