@@ -13,12 +13,17 @@ SECONDS, ONSET = 3.0, 1.0
 
 
 def write_with_sound(
-    path: Path, codec: str = "aac", rate: int = 44_100, layout: str = "stereo", begins: float = 0.0
+    path: Path,
+    codec: str = "aac",
+    rate: int = 44_100,
+    layout: str = "stereo",
+    begins: float = 0.0,
+    muxer: dict[str, str] | None = None,
 ) -> Path:
     """Write a film of SECONDS whose track begins at a time, and has a tone from ONSET on."""
     seconds = begins + np.arange(round((SECONDS - begins) * rate)) / rate
     tone = np.where(seconds >= ONSET, 12_000 * np.sin(2 * np.pi * 440 * seconds), 0).astype(np.int16)
-    with av.open(str(path), "w") as container:
+    with av.open(str(path), "w", options=muxer or {}) as container:
         film = container.add_stream("libx264", rate=25)
         film.width, film.height, film.pix_fmt = 64, 64, "yuv420p"
         track = container.add_stream(codec, rate=rate, layout=layout)

@@ -51,19 +51,29 @@ def _seek(container: InputContainer, stream: AudioStream, seconds: float) -> Non
 
 
 def _resampled(container: InputContainer, stream: AudioStream, end: float) -> Iterator[av.AudioFrame]:
-    """Yield the track's sound up to `end`, brought to one form."""
+    """Yield the track's sound up to `end`, brought to one form; in broadcasts, its own form may change on the way."""
     layout = "mono" if stream.codec_context.channels == 1 else "stereo"
-    resampler = av.AudioResampler("s16", layout, RATE)
+    resampler, form = av.AudioResampler("s16", layout, RATE), None
+    for frame in _frames(container, stream, end):
+        found = frame.format.name, frame.layout.name, frame.sample_rate
+        if form not in {None, found}:
+            yield from resampler.resample(None)
+            resampler = av.AudioResampler("s16", layout, RATE)
+        form = found
+        yield from resampler.resample(frame)
+    if form is not None:
+        yield from resampler.resample(None)
+
+
+def _frames(container: InputContainer, stream: AudioStream, end: float) -> Iterator[av.AudioFrame]:
+    """Yield every frame that decodes, up to `end`."""
     for packet in container.demux(stream):
         try:
-            frames = stream.codec_context.decode(packet if packet.size else None)
+            yield from stream.codec_context.decode(packet if packet.size else None)
         except av.FFmpegError:
             continue
-        for frame in frames:
-            yield from resampler.resample(frame)
         if packet.pts is not None and packet.pts * packet.time_base > end:
-            break
-    yield from resampler.resample(None)
+            return
 
 
 def _placed(

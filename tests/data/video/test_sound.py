@@ -51,6 +51,17 @@ def test_one_channel_stays_one(tmp_path):
     assert onset(samples, 0.5) == pytest.approx(ONSET, abs=0.01)
 
 
+def test_a_track_may_change_its_form(tmp_path):
+    """As a broadcast does between films and advertisements: here from two channels to one, and to another rate."""
+    film = write_with_sound(tmp_path / "a.ts")
+    behind = {"output_ts_offset": str(SECONDS)}
+    more = write_with_sound(tmp_path / "b.ts", layout="mono", rate=48_000, muxer=behind)
+    film.write_bytes(film.read_bytes() + more.read_bytes())
+    samples = decoding.sound(film, 2.0, 6.0)
+    loud = 2.0 + np.flatnonzero(np.abs(samples[:, 1].astype(int)) > LOUD) / RATE
+    assert np.diff(loud).max() == pytest.approx(ONSET, abs=0.1) and loud[-1] > 5.9
+
+
 def test_the_track_that_is_marked_is_the_one_that_is_heard(tmp_path):
     """A commentary in front of the film's own sound; without a mark it would be the first."""
     with av.open(str(tmp_path / "a.mkv"), "w") as container:
