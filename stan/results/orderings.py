@@ -78,7 +78,9 @@ def orderings(
 def _of_place(done: pd.DataFrame, size: str, backbone: str) -> pd.DataFrame:
     if done.empty:
         return done
-    places = done[["size", "model.backbone"]].drop_duplicates().sort_values(["model.backbone", "size"])
+    places = (
+        done[["size", "model.backbone"]].dropna().drop_duplicates().sort_values(["model.backbone", "size"])
+    )
     if (size, backbone) not in set(places.itertuples(index=False, name=None)):
         there = ", ".join(f"{of} on {tower}" for of, tower in places.itertuples(index=False))
         raise ValueError(f"no done run of size {size} on {backbone}; there are runs of {there}")

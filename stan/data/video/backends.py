@@ -66,10 +66,11 @@ def by_pyav(path: str, indices: np.ndarray, timeline: Timeline, form: Form) -> n
     size = form if isinstance(form, tuple) else timeline.geometry.displayed
     width, height = size if scaling is None else (scaling.size, scaling.size)
     frames = np.empty((len(wanted), height, width, 3), np.uint8)
-    # Of a damaged film, passing over pictures may lose others; and a jump to a film's last key frame may end behind it.
-    ways = [(False, 0), (False, 1)]
-    if passes_over(timeline, indices):
+    ways = [(False, 0)]
+    if passes_over(timeline, indices):  # of a damaged film, this may lose others, too
         ways.insert(0, (True, 0))
+    if timeline.regular and timeline.keys:  # a jump to a film's last key frame may end behind it
+        ways.append((False, 1))
     for sparse, back in ways:
         pictures = Pictures(timeline.first, timeline.geometry, size)
         places = {pts: place for place, pts in enumerate(wanted)}

@@ -82,12 +82,12 @@ def _placed(
     """Return the samples of a span, each at its time; None if there is no frame at all."""
     samples, following = None, 0
     for frame in frames:
-        heard = frame.to_ndarray().reshape(frame.samples, -1)
+        part = frame.to_ndarray().reshape(frame.samples, -1)
         if samples is None:
-            samples = np.zeros((max(round(seconds * RATE), 1), heard.shape[1]), np.int16)
+            samples = np.zeros((max(round(seconds * RATE), 1), part.shape[1]), np.int16)
         place = following if frame.time is None else round((frame.time - start) * RATE)
-        following = place + len(heard)
+        following = place + len(part)
         first, last = max(place, 0), min(following, len(samples))
         if first < last:
-            samples[first:last] = heard[first - place : last - place]
+            samples[first:last] = part[first - place : last - place]
     return samples
