@@ -99,11 +99,13 @@ def _decoded(
         groups.setdefault(max(0, bisect_right(starts, pts) - 1 - back), []).append(pts)
     with opened(path) as film:
         for group, members in groups.items():
+            first = 0
             if group > 0:
                 film.seek(timeline.keys[group][1])
+                first = int(np.searchsorted(timeline.pts, starts[group]))
             frames = _passing_over(film, set(members)) if sparse else film.frames()
             if timeline.by_order:
-                frames = _numbered(frames, timeline.pts[timeline.pts >= (starts[group] if group > 0 else 0)])
+                frames = _numbered(frames, timeline.pts[first:])
             yield from _those(members, frames, timeline)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Generator, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from fractions import Fraction
 
 import av
 from av.container import InputContainer
@@ -45,6 +46,13 @@ class Film:
     container: InputContainer
     stream: VideoStream
     decoder: VideoCodecContext
+
+    @property
+    def start(self) -> Fraction:
+        """Seconds at which the file begins, by its own clock."""
+        start = Fraction(self.container.start_time or 0, av.time_base)
+        # MPEG-TS's clock may wrap round, which FFmpeg shows as times below 0
+        return start if self.container.format.name == "mpegts" else max(start, Fraction(0))
 
     def seek(self, stamp: int) -> None:
         """Go on at the key frame with this stamp, or the last one before it."""

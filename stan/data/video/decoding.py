@@ -193,7 +193,7 @@ def sound(path: str | VideoFile, start: float, end: float, limits: Limits = DEFA
     """
     request = {"what": "sound", "start": float(start), "end": float(end)}
     _, samples = _ask(request, path, limits)
-    return None if samples is None else samples.view(np.int16)[..., 0]
+    return None if samples is None else samples.view(np.int16)
 
 
 def decode_many(

@@ -54,9 +54,6 @@ def headers(path: str, film: Film, most_pixels: int) -> Headers:
     """Return what the headers say. Raises Refused for pictures without a size, or of more than `most_pixels`."""
     container, stream = film.container, film.stream
     assert stream.time_base is not None
-    start = Fraction(container.start_time or 0, av.time_base)
-    if container.format.name != "mpegts":  # whose clock may wrap round, which FFmpeg shows as times below 0
-        start = max(start, Fraction(0))
     return Headers(
         container=container.format.name,
         streams=tuple(_stream(each, stream) for each in container.streams),
@@ -66,7 +63,7 @@ def headers(path: str, film: Film, most_pixels: int) -> Headers:
         stored=_size_within(stream, most_pixels),
         crop=crops.of(path, film),
         time_base=stream.time_base,
-        start=start,
+        start=film.start,
         duration=container.duration / av.time_base if container.duration else None,
         fallback_duration=Fraction(1) / (stream.average_rate or stream.guessed_rate or Fraction(25)),
         dolby_vision=dolby_vision.of(path, film),

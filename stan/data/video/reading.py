@@ -8,7 +8,7 @@ from typing import Protocol
 
 import numpy as np
 
-from stan.data.video import backends, choice, webp
+from stan.data.video import backends, choice, sound, webp
 from stan.data.video.container import Refused
 from stan.data.video.facts import VideoFacts
 from stan.data.video.scaling import Form
@@ -34,6 +34,10 @@ class Reading(Protocol):
 
         decoder: any, or pyav, which leaves decord out.
         """
+        ...
+
+    def heard(self, start: float, end: float) -> np.ndarray | None:
+        """Return what is heard from `start` to `end` seconds, as `sound.heard` does. Raises Refused."""
         ...
 
 
@@ -79,6 +83,9 @@ class ByFFmpeg:
             return "pyav", backends.by_pyav(self.path, indices, self.timeline, form)
         except Refused as refused:
             raise Refused("; ".join(filter(None, [reason, refused.reason])), refused.remedy) from refused
+
+    def heard(self, start: float, end: float) -> np.ndarray | None:
+        return sound.heard(self.path, start, end)
 
     def _repeats_are_real(self, frames: np.ndarray, indices: np.ndarray, form: Form) -> bool:
         """Return whether repeated frames are really equal.

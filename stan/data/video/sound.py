@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import chain, groupby
 
 import av
 import numpy as np
@@ -11,7 +12,7 @@ from av.container import InputContainer
 from av.stream import Disposition
 from jaxtyping import Int16
 
-from stan.data.video.container import OPEN_OPTIONS
+from stan.data.video.container import opened
 from stan.data.video.timeline import IN_ORDER
 
 RATE = 48_000
@@ -24,19 +25,17 @@ def heard(path: str, start: float, end: float) -> Int16[np.ndarray, "samples cha
     """Return what is heard from `start` to `end`, in seconds from the start of the file, in one channel or two.
 
     Where the track has no sound, or damaged sound, there is silence. Return None for a file without a track that can be
-    decoded.
+    decoded. Raises Refused.
     """
-    try:
-        container = av.open(path, metadata_errors="ignore", options=OPEN_OPTIONS)
-    except av.FFmpegError:
-        return None  # an animated WebP, which FFmpeg doesn't open, has no sound
-    with container:
-        stream = _track(container)
+    with opened(path) as film:
+        stream, origin = _track(film.container), float(film.start)
         if stream is None:
             return None
-        origin = (container.start_time or 0) / av.time_base
-        _seek(container, stream, origin + max(start - BEFORE, 0.0))
-        return _placed(_resampled(container, stream, origin + end), origin + start, end - start)
+        if film.container.format.name not in IN_ORDER and stream.time_base:
+            sought = origin + max(start - BEFORE, 0.0)
+            film.container.seek(int(sought / stream.time_base), stream=stream)
+        frames = _resampled(film.container, stream, origin + end)
+        return _placed(frames, origin + start, end - start)
 
 
 def _track(container: InputContainer) -> AudioStream | None:
@@ -45,24 +44,17 @@ def _track(container: InputContainer) -> AudioStream | None:
     return max(tracks, key=lambda s: (bool(s.disposition & Disposition.default), -s.index), default=None)
 
 
-def _seek(container: InputContainer, stream: AudioStream, seconds: float) -> None:
-    if IN_ORDER.isdisjoint(container.format.name.split(",")) and stream.time_base:
-        container.seek(int(seconds / stream.time_base), stream=stream)
-
-
 def _resampled(container: InputContainer, stream: AudioStream, end: float) -> Iterator[av.AudioFrame]:
     """Yield the track's sound up to `end`, brought to one form; in broadcasts, its own form may change on the way."""
     layout = "mono" if stream.codec_context.channels == 1 else "stereo"
-    resampler, form = av.AudioResampler("s16", layout, RATE), None
-    for frame in _frames(container, stream, end):
-        found = frame.format.name, frame.layout.name, frame.sample_rate
-        if form not in {None, found}:
-            yield from resampler.resample(None)
-            resampler = av.AudioResampler("s16", layout, RATE)
-        form = found
-        yield from resampler.resample(frame)
-    if form is not None:
-        yield from resampler.resample(None)
+    for _, alike in groupby(_frames(container, stream, end), _form):
+        resampler = av.AudioResampler("s16", layout, RATE)
+        for frame in chain(alike, [None]):  # None makes it give what it holds back
+            yield from resampler.resample(frame)
+
+
+def _form(frame: av.AudioFrame) -> tuple[str, str, int]:
+    return frame.format.name, frame.layout.name, frame.sample_rate
 
 
 def _frames(container: InputContainer, stream: AudioStream, end: float) -> Iterator[av.AudioFrame]:

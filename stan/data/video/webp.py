@@ -64,6 +64,9 @@ class WebP:
                 frames.append(shown)
         return "pillow", np.stack(frames)
 
+    def heard(self, start: float, end: float) -> None:
+        """Return None: the format has no sound."""
+
     @staticmethod
     def _shown(picture: Image.Image, index: int) -> int:
         picture.seek(index)

@@ -20,7 +20,7 @@ import av.subtitles.stream  # noqa: F401  loaded now, like numpy.random: later, 
 import numpy as np
 import numpy.random  # noqa: F401
 
-from stan.data.video import backends, sound, webp
+from stan.data.video import backends, webp
 from stan.data.video.container import BROKEN, Refused, in_words
 from stan.data.video.reading import Reading, reading
 from stan.data.video.sampling import segments, segments_in_time
@@ -118,11 +118,10 @@ def _decode(request: dict[str, Any]) -> tuple[dict[str, Any], np.ndarray]:
 
 
 def _sound(request: dict[str, Any]) -> tuple[dict[str, Any], np.ndarray | None]:
-    _film(request)  # the limits of a film are those of its sound
-    samples = sound.heard(request["path"], request["start"], request["end"])
+    samples = _film(request).heard(request["start"], request["end"])
     if samples is None:
         return {}, None
-    parts = samples.view(np.uint8).reshape(*samples.shape, samples.itemsize)
+    parts = samples.view(np.uint8)
     return {"shape": parts.shape}, parts
 
 
