@@ -5,6 +5,9 @@ path that leads into an archive is read like any other. Nothing is ever extracte
 
 Runs of one suite repeat the ids of its queries, which take more room than their ranks. An archive holds each such array
 once, in SHARED; the `ranks.npz` of a run lists those that belong to it in the array `shared`, as `name=digest`.
+
+Runs repeat each other's words, too, and small texts compress well only side by side. Those of one name stand together
+in members `texts/<number>`; INDEX says where: `{"<study>/<row>/<hash>-s<seed>/run.json": [number, start, end]}`.
 """
 
 from __future__ import annotations
@@ -34,6 +37,11 @@ DOCUMENTS = ("config.json", "run.json", "eval.json", ARRAYS)
 SHARED = "shared.npz"
 """The arrays that several runs of an archive have in common, by their digests."""
 LOG = "metrics.jsonl"
+TEXTS = ("config.json", "run.json", "eval.json", LOG, "time_probe.json")
+INDEX = "texts.json"
+"""Where in an archive each text lies."""
+TOGETHER = 1 << 20
+"""Bytes of text after which an archive begins a new member, so that one text is read without all others."""
 EVERY = 25
 """An archive keeps every 25th step of a log, its last step, and all validations."""
 DIGITS = 5
@@ -51,6 +59,7 @@ _Arrays = dict[str, tuple[str, np.ndarray]]
 
 class _Opened(NamedTuple):
     zip: zipfile.ZipFile
+    texts: dict[str, tuple[int, int, int]]
     names: frozenset[str]
 
 
@@ -62,7 +71,7 @@ def read_bytes(run: Path, name: str) -> bytes:
     archive = archive_of(run)
     if archive is None:
         return (run / name).read_bytes()
-    return _member(archive, f"{run.relative_to(archive).as_posix()}/{name}")
+    return _content(archive, f"{run.relative_to(archive).as_posix()}/{name}")
 
 
 def read_arrays(run: Path) -> dict[str, np.ndarray]:
@@ -118,11 +127,10 @@ def pack(runs: list[Path], file: Path) -> None:
     shared = _in_common(arrays)
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED, compresslevel=9) as made:
+        _add_texts(made, runs)
         for run, of_run in zip(runs, arrays, strict=True):
-            inside = "/".join(run.parts[-3:])
-            for name in (*DOCUMENTS, LOG, "time_probe.json"):
-                if stamp(run, name) is not None:
-                    _add(made, f"{inside}/{name}", _packed(run, name, of_run, shared))
+            if stamp(run, ARRAYS) is not None:
+                _add(made, f"{_inside(run)}/{ARRAYS}", _own(of_run, shared))
         if shared:
             _add(made, SHARED, _saved(shared))
     file.parent.mkdir(parents=True, exist_ok=True)
@@ -145,12 +153,29 @@ def _add(made: zipfile.ZipFile, name: str, content: bytes) -> None:
     made.writestr(entry, content, zipfile.ZIP_DEFLATED)
 
 
-def _packed(run: Path, name: str, arrays: _Arrays, shared: Mapping[str, np.ndarray]) -> bytes:
-    """Return what an archive holds of a run's file."""
-    if name == LOG:
-        return _thinned(read_bytes(run, name))
-    if name != ARRAYS:
-        return read_bytes(run, name)
+def _add_texts(made: zipfile.ZipFile, runs: list[Path]) -> None:
+    index, members = {}, [bytearray()]
+    for name in TEXTS:
+        for run in runs:
+            if stamp(run, name) is None:
+                continue
+            if len(members[-1]) >= TOGETHER:
+                members.append(bytearray())
+            start = len(members[-1])
+            content = read_bytes(run, name)
+            members[-1] += _thinned(content) if name == LOG else content
+            index[f"{_inside(run)}/{name}"] = (len(members) - 1, start, len(members[-1]))
+    for number, member in enumerate(members):
+        _add(made, f"texts/{number}", bytes(member))
+    _add(made, INDEX, json.dumps(index).encode())
+
+
+def _inside(run: Path) -> str:
+    return "/".join(run.parts[-3:])
+
+
+def _own(arrays: _Arrays, shared: Mapping[str, np.ndarray]) -> bytes:
+    """Return what an archive holds of a run's `ranks.npz`."""
     own = {key: array for key, (digest, array) in arrays.items() if digest not in shared}
     taken = [f"{key}={digest}" for key, (digest, _) in arrays.items() if digest in shared]
     return _saved(own | ({"shared": np.array(taken)} if taken else {}))
@@ -192,22 +217,35 @@ def _rounded(step: dict[str, Any]) -> bytes:
     return json.dumps(rounded).encode()
 
 
-def _member(archive: Path, name: str) -> bytes:
+def _content(archive: Path, name: str) -> bytes:
     opened = _open(archive)
     if name not in opened.names:
         raise FileNotFoundError(f"{archive / name} is missing")
-    if opened.zip.getinfo(name).file_size > LARGEST:
-        raise ValueError(f"{Path(name).name} is larger than {LARGEST >> 20} MiB: that is no record")
     try:
-        return opened.zip.read(name)
-    except _DAMAGE as error:
+        if name not in opened.texts:
+            return _member(opened.zip, name)
+        number, start, end = opened.texts[name]
+        return _text(archive, number, _stamp(str(archive)))[start:end]
+    except (KeyError, *_DAMAGE) as error:
         raise ValueError(f"{archive}: {Path(name).name} can't be read ({error})") from error
+
+
+@lru_cache(maxsize=16)
+def _text(archive: Path, number: int, stamp: Stamp | None) -> bytes:
+    """Return the texts of runs that stand together in a member of an archive. stamp: key of the cache."""
+    return _member(_open_at(archive, stamp).zip, f"texts/{number}")
+
+
+def _member(opened: zipfile.ZipFile, name: str) -> bytes:
+    if opened.getinfo(name).file_size > LARGEST:
+        raise ValueError(f"{Path(name).name} is larger than {LARGEST >> 20} MiB: that is no record")
+    return opened.read(name)
 
 
 @lru_cache(maxsize=8)
 def _shared(archive: Path, stamp: Stamp | None) -> dict[str, np.ndarray]:
     """Return the arrays that runs of an archive have in common, read-only. stamp: key of the cache."""
-    arrays = _loaded(_member(archive, SHARED))
+    arrays = _loaded(_content(archive, SHARED))
     for array in arrays.values():
         array.setflags(write=False)
     return arrays
@@ -223,9 +261,16 @@ def _open_at(archive: Path, stamp: Stamp | None) -> _Opened:
     """Open an archive from memory, so that no open file is shared with forked processes. stamp: key of the cache."""
     try:
         opened = zipfile.ZipFile(io.BytesIO(archive.read_bytes()))
-    except zipfile.BadZipFile as error:
+        names = opened.namelist()
+        texts = _index(opened) if INDEX in names else {}  # older archives hold every text by itself
+    except (TypeError, AttributeError, ValueError, *_DAMAGE) as error:
         raise ValueError(f"{archive} is no archive of runs: {error}") from error
-    return _Opened(opened, frozenset(opened.namelist()))
+    return _Opened(opened, texts, frozenset((*names, *texts)))
+
+
+def _index(opened: zipfile.ZipFile) -> dict[str, tuple[int, int, int]]:
+    index = json.loads(_member(opened, INDEX))
+    return {name: (int(number), int(start), int(end)) for name, (number, start, end) in index.items()}
 
 
 def _stamp(file: str) -> Stamp | None:

@@ -60,13 +60,45 @@ def test_an_array_that_runs_have_in_common_is_held_once(root, packed):
     assert sum(np.array_equal(array, ids) for array in held) == 1
 
 
-def test_an_archive_that_holds_all_arrays_in_every_run_is_read(root, tmp_path):
+def test_an_archive_that_holds_all_of_a_run_by_itself_is_read(root, tmp_path):
     run = next(results.run_folders(root))
     with zipfile.ZipFile(tmp_path / "before.zip", "w") as made:
         for file in run.iterdir():
             made.write(file, "/".join((*run.parts[-3:], file.name)))
-    arrays = results.ranks(tmp_path.joinpath("before.zip", *run.parts[-3:]))
+    inside = tmp_path.joinpath("before.zip", *run.parts[-3:])
+    arrays = results.ranks(inside)
     assert all(np.array_equal(arrays[name], array) for name, array in results.ranks(run).items())
+    assert results.read(inside) | {"path": str(run)} == results.read(run)
+
+
+def test_texts_of_many_runs_stand_in_several_members(root, packed, tmp_path, monkeypatch):
+    monkeypatch.setattr(archive, "TOGETHER", 2000)
+    results.pack(list(results.run_folders(root)), tmp_path / "many.zip")
+    with zipfile.ZipFile(tmp_path / "many.zip") as many, zipfile.ZipFile(packed) as one:
+        assert "texts/2" in many.namelist() and "texts/1" not in one.namelist()
+    before, after = results.load(packed), results.load(tmp_path / "many.zip")
+    pd.testing.assert_frame_equal(before.drop(columns="path"), after.drop(columns="path"))
+
+
+@pytest.mark.parametrize(
+    "index", ["[1]", '{"a/b/c-s0/run.json": 3}', '{"a/b/c-s0/run.json": ["x", 0, 1]}', "{"]
+)
+def test_an_archive_whose_index_is_none_is_refused(tmp_path, index):
+    with zipfile.ZipFile(tmp_path / "odd.zip", "w") as made:
+        made.writestr(archive.INDEX, index)
+    with pytest.raises(ValueError, match="odd.zip is no archive of runs"):
+        results.load(tmp_path / "odd.zip")
+
+
+def test_an_index_that_points_at_nothing_is_the_runs_damage(tmp_path):
+    id = experiment("stan", 0).id
+    with zipfile.ZipFile(tmp_path / "odd.zip", "w") as made:
+        made.writestr(
+            archive.INDEX, json.dumps({f"{id}/run.json": [0, 0, 2], f"{id}/config.json": [7, 0, 9]})
+        )
+        made.writestr("texts/0", "{}")
+    inside = results.read(tmp_path / "odd.zip" / id)
+    assert inside["status"] == "damaged" and "can't be read" in inside["reason"]
 
 
 def test_of_runs_with_one_id_the_first_is_packed(root, packed, tmp_path):
@@ -112,7 +144,7 @@ def test_what_an_archive_cannot_hold_is_said(tmp_path, monkeypatch):
     assert len(results.load(tmp_path / "none.zip")) == 0
     run = write_run(tmp_path / "runs", experiment("stan", 0))
     results.pack([run], tmp_path / "runs.zip")
-    monkeypatch.setattr(archive, "LARGEST", 100)
+    monkeypatch.setattr(archive, "LARGEST", 1000)
     inside = results.read(tmp_path / "runs.zip" / experiment("stan", 0).id)
     assert inside["status"] == "damaged" and "larger than" in inside["reason"]
 
@@ -121,7 +153,7 @@ def test_damaged_content_of_an_archive_is_listed_with_its_reason(tmp_path):
     run = write_run(tmp_path / "runs", experiment("stan", 0))
     results.pack([run], tmp_path / "runs.zip")
     with zipfile.ZipFile(tmp_path / "runs.zip") as whole:
-        offset = whole.getinfo(f"{experiment('stan', 0).id}/config.json").header_offset
+        offset = whole.getinfo("texts/0").header_offset
     content = bytearray((tmp_path / "runs.zip").read_bytes())
     content[offset + 90] ^= 0xFF
     (tmp_path / "runs.zip").write_bytes(content)
