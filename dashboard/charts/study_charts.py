@@ -18,8 +18,11 @@ CONFIG = {"displayModeBar": False, "scrollZoom": False, "responsive": True}
 
 
 def printable(values) -> list[str]:
-    """Return the names escaped for plotly, which interprets some HTML; names may come from foreign folders."""
-    return [escape(str(value), quote=False) for value in values]
+    """Return the names escaped for plotly, which interprets some HTML; names may come from foreign folders.
+
+    A line break in a name is one in the figure.
+    """
+    return [escape(str(value), quote=False).replace("\n", "<br>") for value in values]
 
 
 def layout(figure: go.Figure, rows: int, x_title: str = "", y_title: str = "") -> go.Figure:

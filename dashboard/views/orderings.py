@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from textwrap import wrap
+
 import pandas as pd
 import streamlit as st
 
@@ -14,6 +16,8 @@ from stan.experiments.orderings import registered
 from stan.report import orderings
 
 TITLE = "Orderings"
+WIDEST = 26
+"""Characters of a line beside the figure: a phone must have room for the figure, too."""
 
 
 def show() -> None:
@@ -60,5 +64,6 @@ def _counts(items: orderings.Items) -> None:
 def _changes(items: orderings.Items) -> pd.DataFrame:
     """Return the table that `study_charts.forest` draws: one line per ordering that has runs."""
     names = [f"{one['number']}: {one['above']} / {one['against']}" for one in items]
+    lines = ["\n".join(wrap(name, WIDEST, break_on_hyphens=False)) for name in names]
     table = pd.DataFrame(items)[["change", "low", "high", "won", "lost"]]
-    return table.assign(row=names)
+    return table.assign(row=lines)

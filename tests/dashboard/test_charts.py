@@ -80,6 +80,10 @@ def test_names_from_folders_are_no_html_in_figures():
     assert list(trace(study_charts.forest(hostile, "R@1"), "better").y)[0].startswith("&lt;a href")
 
 
+def test_a_name_in_two_lines_stands_in_two_lines():
+    assert study_charts.printable(["11: above /\nagainst", 3]) == ["11: above /<br>against", "3"]
+
+
 def test_rows_show_every_seed_and_the_mean():
     runs = pd.DataFrame(
         {"row": ["baseline", "baseline", "up"], "seed": [0, 1, 0], "value": [29.0, 31.0, 35.0]}
