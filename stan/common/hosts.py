@@ -1,4 +1,4 @@
-"""The name of a host in; whether it is this machine alone, out."""
+"""The name of a host in; whether it is this machine alone, or why one of its ports can't be had, out."""
 
 from __future__ import annotations
 
@@ -13,3 +13,10 @@ def is_loopback(host: str) -> bool:
         return ipaddress.ip_address(host).is_loopback
     except ValueError:
         return False
+
+
+def port_taken(port: int, host: str, error: OSError) -> ValueError:
+    """Return what is raised for a port that can't be listened on."""
+    return ValueError(
+        f"port {port} of {host} cannot be taken ({error.strerror}): choose another, or end what listens there"
+    )

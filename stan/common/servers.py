@@ -18,6 +18,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import IO, Protocol, Self
 
+from stan.common.hosts import port_taken
 from stan.common.paths import ROOT, project_folder
 
 HOST = "127.0.0.1"
@@ -143,9 +144,7 @@ def _port(wanted: int | None, preferred: int, host: str) -> int:
         try:
             probe.bind((host, wanted))
         except OSError as error:
-            raise ValueError(
-                f"port {wanted} of {host} cannot be taken ({error.strerror}): choose another, or end what listens there"
-            ) from None
+            raise port_taken(wanted, host, error) from None
     return wanted
 
 

@@ -8,7 +8,7 @@ from collections.abc import Callable
 import uvicorn
 from fastapi import FastAPI
 
-from stan.common.hosts import is_loopback
+from stan.common.hosts import is_loopback, port_taken
 from stan.common.servers import free_port
 from stan.service.access import Tokens
 from stan.service.app import build
@@ -67,6 +67,4 @@ def _listening(host: str, port: int) -> socket.socket:
     try:
         return socket.create_server((host, port), family=family, backlog=CONNECTIONS)
     except OSError as error:
-        raise ValueError(
-            f"port {port} of {host} cannot be taken ({error.strerror}): choose another, or end what listens there"
-        ) from None
+        raise port_taken(port, host, error) from None
