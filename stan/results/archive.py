@@ -33,11 +33,14 @@ LARGEST = 64 << 20
 """Most bytes of an unpacked file from an archive. There is a limit because an archive may come from anywhere."""
 
 ARRAYS = "ranks.npz"
-DOCUMENTS = ("config.json", "run.json", "eval.json", ARRAYS)
+RECORD = ("config.json", "run.json", "eval.json")
+DOCUMENTS = (*RECORD, ARRAYS)
 SHARED = "shared.npz"
 """The arrays that several runs of an archive have in common, by their digests."""
 LOG = "metrics.jsonl"
-TEXTS = ("config.json", "run.json", "eval.json", LOG, "time_probe.json")
+PROBE = "time_probe.json"
+"""File beside the record of a run whose frame order was probed."""
+TEXTS = (*RECORD, LOG, PROBE)
 INDEX = "texts.json"
 """Where in an archive each text lies."""
 TOGETHER = 1 << 20
@@ -81,7 +84,7 @@ def read_arrays(run: Path) -> dict[str, np.ndarray]:
         archive = archive_of(run)
         if archive is None or "shared" not in arrays:
             return arrays
-        shared = _shared(archive, _stamp(str(archive)))
+        shared = _shared(_open(archive).zip)
         names = (entry.rsplit("=", 1) for entry in arrays.pop("shared"))
         return arrays | {name: shared[digest] for name, digest in names}
     except (OSError, ValueError, KeyError, *_DAMAGE) as error:
@@ -225,15 +228,15 @@ def _content(archive: Path, name: str) -> bytes:
         if name not in opened.texts:
             return _member(opened.zip, name)
         number, start, end = opened.texts[name]
-        return _text(archive, number, _stamp(str(archive)))[start:end]
+        return _text(opened.zip, number)[start:end]
     except (KeyError, *_DAMAGE) as error:
         raise ValueError(f"{archive}: {Path(name).name} can't be read ({error})") from error
 
 
 @lru_cache(maxsize=16)
-def _text(archive: Path, number: int, stamp: Stamp | None) -> bytes:
-    """Return the texts of runs that stand together in a member of an archive. stamp: key of the cache."""
-    return _member(_open_at(archive, stamp).zip, f"texts/{number}")
+def _text(opened: zipfile.ZipFile, number: int) -> bytes:
+    """Return the texts of runs that stand together in a member of an archive."""
+    return _member(opened, f"texts/{number}")
 
 
 def _member(opened: zipfile.ZipFile, name: str) -> bytes:
@@ -243,17 +246,16 @@ def _member(opened: zipfile.ZipFile, name: str) -> bytes:
 
 
 @lru_cache(maxsize=8)
-def _shared(archive: Path, stamp: Stamp | None) -> dict[str, np.ndarray]:
-    """Return the arrays that runs of an archive have in common, read-only. stamp: key of the cache."""
-    arrays = _loaded(_content(archive, SHARED))
+def _shared(opened: zipfile.ZipFile) -> dict[str, np.ndarray]:
+    """Return the arrays that runs of an archive have in common, read-only."""
+    arrays = _loaded(_member(opened, SHARED))
     for array in arrays.values():
         array.setflags(write=False)
     return arrays
 
 
 def _open(archive: Path) -> _Opened:
-    found = _stamp(str(archive))
-    return _open_at(archive, found)
+    return _open_at(archive, _stamp(str(archive)))
 
 
 @lru_cache(maxsize=8)

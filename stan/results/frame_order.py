@@ -17,8 +17,8 @@ from stan.evaluation.frame_order import AS_GIVEN, arrangements
 from stan.evaluation.measure import Measured, measure
 from stan.evaluation.splits import open_split
 from stan.evaluation.test_time import description, views_of
+from stan.results.archive import PROBE
 from stan.results.evaluate import stored
-from stan.results.record import PROBE
 
 
 def probe(

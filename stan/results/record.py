@@ -19,10 +19,6 @@ SHIPPED = ASSETS / "runs.zip"
 """Run records that come with the package, without weights."""
 
 
-PROBE = "time_probe.json"
-"""File beside the record of a run whose frame order was probed."""
-
-
 FOREIGN = "foreign"
 """Status of a run that was measured elsewhere. Only a run that is `done` counts, in comparisons and reports."""
 
@@ -53,7 +49,7 @@ def written(path: str | Path, name: str = "eval.json") -> int:
 
 def probed(root: str | Path) -> Iterator[Path]:
     """Return the run folders under `root` that hold a time probe."""
-    return (path for path in archive.folders(Path(root)) if archive.stamp(path, PROBE))
+    return (path for path in archive.folders(Path(root)) if archive.stamp(path, archive.PROBE))
 
 
 def read(path: str | Path) -> dict[str, Any]:
@@ -82,7 +78,7 @@ def read(path: str | Path) -> dict[str, Any]:
 def time_probe(path: str | Path) -> dict[str, Any] | None:
     """Return what `stan.results.frame_order.keep` wrote beside the run's record; None if nothing can be read."""
     try:
-        found = _document(Path(path), PROBE)
+        found = _document(Path(path), archive.PROBE)
     except (OSError, ValueError):
         return None
     return found if _is_probe(found) else None

@@ -144,8 +144,9 @@ def test_what_an_archive_cannot_hold_is_said(tmp_path, monkeypatch):
     assert len(results.load(tmp_path / "none.zip")) == 0
     run = write_run(tmp_path / "runs", experiment("stan", 0))
     results.pack([run], tmp_path / "runs.zip")
-    monkeypatch.setattr(archive, "LARGEST", 1000)
-    inside = results.read(tmp_path / "runs.zip" / experiment("stan", 0).id)
+    [folder] = results.run_folders(tmp_path / "runs.zip")
+    monkeypatch.setattr(archive, "LARGEST", 100)
+    inside = results.read(folder)
     assert inside["status"] == "damaged" and "larger than" in inside["reason"]
 
 
