@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from demo.languages import translated
 from demo.service.calls import Cut, KeptCalls
-from stan.common.errors import told
+from stan.common.errors import reason, told
 from stan.common.progress import FileProgress
 from stan.library.collections import Collection, Collections
 from stan.library.kept import Moment
@@ -128,4 +128,4 @@ class Keeping:
 
 def _why(error: Exception) -> str:
     """Return the reason without the folder, which the message of an OSError would tell."""
-    return error.strerror or translated("unknown reason") if isinstance(error, OSError) else told(error)
+    return reason(error) if isinstance(error, OSError) else told(error)

@@ -14,7 +14,7 @@ from starlette.responses import FileResponse, PlainTextResponse, Response
 from starlette.routing import Route
 
 from demo.languages import answer, translated
-from stan.common.errors import told
+from stan.common.errors import reason, told
 from stan.library.proxies import MAKERS
 
 UPLOADS = frozenset([".mp4", ".m4v", ".mov", ".mkv", ".webm", ".avi", ".mpg", ".mpeg"])
@@ -52,7 +52,7 @@ def routes(media: Callable[[str, str, int | None], Path]) -> list[Route]:
             return PlainTextResponse(translated("the file is gone: index its folder again"), status_code=404)
         except OSError as error:
             return PlainTextResponse(
-                translated("it cannot be shown: {why}", why=error.strerror), status_code=404
+                translated("it cannot be shown: {why}", why=reason(error)), status_code=404
             )
         return FileResponse(made, headers={"Cache-Control": "private, max-age=600"})
 

@@ -1,4 +1,4 @@
-"""An error in; its message for others, without folders of the machine that it happened on, out."""
+"""An error in; its message or its reason, without folders of the machine that it happened on, out."""
 
 from __future__ import annotations
 
@@ -12,6 +12,11 @@ def told(error: Exception) -> str:
     if reason is None:
         return str(error)
     return f"{Path(getattr(error, 'path', '')).name}: {re.sub(_PATH, '', reason)}; {getattr(error, 'remedy', '')}"
+
+
+def reason(error: OSError) -> str:
+    """Return what the system says of an error, without the file or the address that the whole message may name."""
+    return error.strerror or type(error).__name__
 
 
 _PATH = r":? ?'/[^')]*'?"

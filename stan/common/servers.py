@@ -18,7 +18,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import IO, Protocol, Self
 
-from stan.common.hosts import port_taken
+from stan.common.hosts import address_family, port_taken
 from stan.common.paths import ROOT, project_folder
 
 HOST = "127.0.0.1"
@@ -138,8 +138,7 @@ def _port(wanted: int | None, preferred: int, host: str) -> int:
     """Return the wanted port or, without one, `preferred` or a free one. Raises ValueError if `wanted` is taken."""
     if wanted is None:
         return free_port(preferred)
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    with socket.socket(family) as probe:
+    with socket.socket(address_family(host)) as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             probe.bind((host, wanted))

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 import shutil
 from concurrent.futures import Executor
 from pathlib import Path
@@ -18,6 +17,7 @@ import numpy as np
 from filelock import FileLock
 from jaxtyping import UInt8
 
+from stan.common.files import new_file
 from stan.common.progress import Progress
 from stan.data.datasets import VideoSet
 from stan.data.shards import VideoFile
@@ -87,9 +87,8 @@ def _decode(
             _require_room(folder, file.tell(), len(shapes), len(paths))
             if progress:
                 progress(len(shapes), len(paths))
-    part = folder / "shapes.part.npy"
-    np.save(part, np.array(shapes, np.int64))
-    os.replace(part, folder / SHAPES)
+    with new_file(folder / SHAPES) as part, part.open("wb") as file:
+        np.save(file, np.array(shapes, np.int64))
 
 
 def _frames(path: VideoFile, count: int, size: int) -> UInt8[np.ndarray, "N H W 3"]:

@@ -13,6 +13,8 @@ from contextlib import contextmanager
 from functools import cached_property
 from pathlib import Path
 
+from stan.common.errors import reason
+from stan.common.files import new_file
 from stan.common.locks import NamedLocks
 from stan.data.video.decoding import VideoError
 from stan.library.sources import FetchLimits, OverLimit, fetch
@@ -71,16 +73,13 @@ class Copies:
 
 
 def _fetch(entry: Entry, copy: Path) -> None:
-    part = copy.with_name(f".{copy.name}")
     try:
-        found = fetch(entry, part, LIMITS)
-        if found != entry.hash:
-            raise VideoError(entry.name, "is no longer what was indexed", "index it again")
-        os.replace(part, copy)
+        with new_file(copy) as part:
+            if fetch(entry, part, LIMITS) != entry.hash:
+                raise VideoError(entry.name, "is no longer what was indexed", "index it again")
     except OverLimit as error:
         raise VideoError(entry.name, str(error), "keep a smaller copy, or one on this machine") from error
     except OSError as error:  # its message may hold the address, and with it words that give access
-        reason = f"cannot be fetched ({error.strerror or type(error).__name__})"
-        raise VideoError(entry.name, reason, "try again once its server answers") from error
-    finally:
-        part.unlink(missing_ok=True)
+        raise VideoError(
+            entry.name, f"cannot be fetched ({reason(error)})", "try again once its server answers"
+        ) from error

@@ -16,6 +16,7 @@ from typing import Any, Generic, TypeVar
 
 from filelock import FileLock, Timeout
 
+from stan.common.errors import reason
 from stan.common.files import write_json
 
 PATIENCE = 10.0
@@ -68,7 +69,7 @@ class KeptList(Generic[Item]):
             return []
         except OSError as error:
             raise ValueError(
-                f"{self._shown} cannot be read ({error.strerror}): see to its permissions"
+                f"{self._shown} cannot be read ({reason(error)}): see to its permissions"
             ) from error
         except (ValueError, TypeError, KeyError) as error:
             raise ValueError(
@@ -89,8 +90,9 @@ class KeptList(Generic[Item]):
         except Timeout:
             raise ValueError(f"{self._shown} is being changed by others: try again") from None
         except OSError as error:
-            reason = os.strerror(error.errno) if error.errno else "unknown reason"
-            raise ValueError(f"{self._shown} cannot be written ({reason}): what it held stands") from error
+            raise ValueError(
+                f"{self._shown} cannot be written ({reason(error)}): what it held stands"
+            ) from error
 
     @property
     def _shown(self) -> str:

@@ -14,6 +14,8 @@ from pathlib import Path
 
 import pyarrow as pa
 
+from stan.common.files import new_file
+
 FILE = "snapshot.arrow"
 LARGEST = 256 << 20
 """Size in bytes above which no copy of a library is kept."""
@@ -35,18 +37,16 @@ def write(folder: Path, versions: Path, table: pa.Table, version: int) -> None:
         _STATE: _state(versions).encode(),
         _VERSION: str(version).encode(),
     }
-    part = folder / f".{FILE}.{os.getpid()}.part"
     try:
         with (
+            new_file(file) as part,
             pa.OSFile(str(part), "wb") as sink,
             pa.ipc.new_file(sink, table.schema.with_metadata(told)) as out,
         ):
             out.write_table(table.replace_schema_metadata(told))
-        os.replace(part, file)
     except OSError:  # the library itself is intact; it is only read more slowly
-        for one in (part, file):
-            with contextlib.suppress(OSError):
-                one.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):
+            file.unlink(missing_ok=True)
 
 
 def read(folder: Path, versions: Path) -> tuple[pa.Table, int] | None:

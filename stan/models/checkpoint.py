@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 from collections.abc import Generator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -15,6 +14,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
+from stan.common.files import new_file
 from stan.models.vocabulary import IDS, whole
 
 CHECKPOINT = "checkpoint.safetensors"
@@ -41,18 +41,12 @@ def save(path: str | Path, tensors: Mapping[str, Tensor], metadata: Mapping[str,
 
     On an error, nothing is left behind, not even a new folder.
     """
-    path = Path(path)
-    made = [folder for folder in path.parents if not folder.exists()]
-    path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_name(f".{path.name}.{os.getpid()}")
     plain = {name: tensor.detach().cpu().contiguous().clone() for name, tensor in tensors.items()}
+    made = [folder for folder in Path(path).parents if not folder.exists()]
     try:
-        save_file(plain, partial, {"stan": json.dumps(dict(metadata or {}))})
-        with partial.open("rb") as file:
-            os.fsync(file.fileno())
-        os.replace(partial, path)
+        with new_file(Path(path)) as part:
+            save_file(plain, part, {"stan": json.dumps(dict(metadata or {}))})
     except BaseException:
-        partial.unlink(missing_ok=True)
         for folder in made:
             folder.rmdir()
         raise

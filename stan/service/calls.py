@@ -155,7 +155,7 @@ class LibraryCalls:
     def told(self, error: Exception) -> str:
         """Return an error's message on one line, without the places of files."""
         if isinstance(error, OSError):  # its message names a file
-            return error.strerror or type(error).__name__
+            return errors.reason(error)
         return " ".join(self.without_folders(errors.told(error)).split())
 
     def without_folders(self, text: str) -> str:

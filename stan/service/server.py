@@ -8,7 +8,7 @@ from collections.abc import Callable
 import uvicorn
 from fastapi import FastAPI
 
-from stan.common.hosts import is_loopback, port_taken
+from stan.common.hosts import address_family, is_loopback, port_taken
 from stan.common.servers import free_port
 from stan.service.access import Tokens
 from stan.service.app import build
@@ -63,8 +63,7 @@ def configured(app: FastAPI) -> uvicorn.Config:
 
 
 def _listening(host: str, port: int) -> socket.socket:
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
     try:
-        return socket.create_server((host, port), family=family, backlog=CONNECTIONS)
+        return socket.create_server((host, port), family=address_family(host), backlog=CONNECTIONS)
     except OSError as error:
         raise port_taken(port, host, error) from None

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import os
 import pickle
 import shutil
 from pathlib import Path
@@ -185,7 +186,7 @@ def test_a_conversion_that_fails_leaves_nothing_behind(tmp_path, released, monke
     save_file({**released, "backbone.novelty": torch.ones(1)}, tmp_path / "odd.safetensors")
     with pytest.raises(ValueError, match="odd.safetensors: backbone.novelty has no counterpart"):
         convert(tmp_path / "odd.safetensors", tmp_path / "new" / "deep" / "ours.safetensors")
-    monkeypatch.setattr(checkpoint.os, "replace", lambda *_: (_ for _ in ()).throw(OSError("disk full")))
+    monkeypatch.setattr(os, "replace", lambda *_: (_ for _ in ()).throw(OSError("disk full")))
     with pytest.raises(OSError, match="disk full"):
         convert(GOLDEN / "checkpoint.safetensors", tmp_path / "new" / "deep" / "ours.safetensors")
     assert [path.name for path in tmp_path.iterdir()] == ["odd.safetensors"]

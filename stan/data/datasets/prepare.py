@@ -9,14 +9,13 @@ are only read.
 from __future__ import annotations
 
 import json
-import os
 import shutil
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
-from stan.common.files import digest, write_bytes
+from stan.common.files import digest, new_file, write_bytes
 from stan.common.progress import Progress
 from stan.data import datasets
 from stan.data.datasets import SETS, SPLITS, Annotations, DataSet, prepared
@@ -149,18 +148,13 @@ def _make(source: Path, target: Path, size: int | None) -> str:
         if size is None:
             target.symlink_to(source.resolve())
         elif is_small(source, size) and source.suffix == target.suffix:
-            _copy(source, target)
+            with new_file(target) as part:
+                shutil.copyfile(source, part)
         else:
             transcode(source, target, size)
     except VideoError as error:
         return error.reason
     return "made"
-
-
-def _copy(source: Path, target: Path) -> None:
-    part = target.with_name(f".{target.name}.part")
-    shutil.copyfile(source, part)
-    os.replace(part, target)
 
 
 def _lines(

@@ -5,7 +5,6 @@ The isolated decoder gives the frames as they are displayed. Encoding is lossy; 
 
 from __future__ import annotations
 
-import os
 from collections import deque
 from collections.abc import Iterable, Iterator
 from fractions import Fraction
@@ -17,6 +16,7 @@ import numpy as np
 from av.video.reformatter import ColorRange, Colorspace
 from jaxtyping import Int16, UInt8
 
+from stan.common.files import new_file
 from stan.data.datasets.broken import chunks
 from stan.data.video import decoding
 from stan.data.video.sound import RATE
@@ -41,13 +41,10 @@ def transcode(source: Path, target: Path, size: int) -> None:
 
     Nothing is enlarged, and both sides are even. Raises VideoError for a source that does not give all its frames.
     """
-    part, info = target.with_name(f".{target.name}.part"), decoding.probe(source)
+    info = decoding.probe(source)
     shrunk = size if min(info.width, info.height) > size else None
-    try:
+    with new_file(target) as part:
         write_h264(part, shown(chunks(source, shrunk, FRAMES_AT_ONCE)), info.duration, ENCODING)
-        os.replace(part, target)
-    finally:
-        part.unlink(missing_ok=True)
 
 
 def shown(parts: Iterable[decoding.Decoded]) -> Iterator[tuple[np.ndarray, float]]:
