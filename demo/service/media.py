@@ -15,16 +15,16 @@ from starlette.routing import Route
 
 from demo.languages import answer, translated
 from stan.common.errors import reason, told
+from stan.data.video.extensions import VIDEOS
 from stan.library.proxies import MAKERS
 
-UPLOADS = frozenset([".mp4", ".m4v", ".mov", ".mkv", ".webm", ".avi", ".mpg", ".mpeg"])
 SERVED = (*MAKERS, "zip")
 
 
 def require_video_name(upload: Path) -> None:
     """Raise ValueError for an upload without a video's extension; its content is checked when it is opened."""
-    if upload.suffix.lower() not in UPLOADS:
-        known = ", ".join(sorted(UPLOADS))
+    if upload.suffix.lower() not in VIDEOS:
+        known = ", ".join(sorted(VIDEOS))
         raise ValueError(
             translated(
                 "{name} does not look like a video: upload one of {known}", name=upload.name, known=known

@@ -9,10 +9,8 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from stan.data.shards import SUFFIX as SHARD
+from stan.data.video.extensions import VIDEOS
 
-VIDEOS = frozenset(
-    [".mp4", ".m4v", ".mov", ".mkv", ".webm", ".avi", ".mpg", ".mpeg", ".ts", ".flv", ".wmv", ".3gp"]
-)
 PLAYLISTS = frozenset([".m3u", ".m3u8", ".pls", ".xspf", ".mpd", ".ffconcat"])
 
 Skip = Callable[[str, str, str], None]

@@ -18,6 +18,7 @@ from typing import Any, TypeVar
 import fsspec
 
 from stan.data.shards import SUFFIX, Member, ShardError, is_address, member, members, split_path
+from stan.data.video.extensions import VIDEOS
 from stan.library import scan as folders
 from stan.library.store import Entry, local_path
 
@@ -187,7 +188,7 @@ class _Shards:
         """Return the videos in a shard. folder, within: what was indexed, and the shard's path in it."""
         try:
             state = _shard_state(shard)
-            found = [one for one in members(shard) if one.suffix.lower() in folders.VIDEOS]
+            found = [one for one in members(shard) if one.suffix.lower() in VIDEOS]
         except ShardError as error:
             skip(within, error.reason, error.remedy)
             return []
@@ -261,7 +262,7 @@ class Addresses:
         """Return the videos in the list's order, each once."""
         kept = []
         for source in self._all:
-            if _suffix(source.path) in folders.VIDEOS:
+            if _suffix(source.path) in VIDEOS:
                 kept.append(source)
             elif _suffix(source.path) == SUFFIX:
                 kept += self._shards.videos(source.path, source.folder, source.name, skip)
@@ -279,7 +280,7 @@ class Addresses:
 
 
 def _lines(file: Path) -> list[str]:
-    if file.suffix.lower() in folders.VIDEOS or not file.is_file():
+    if file.suffix.lower() in VIDEOS or not file.is_file():
         return []
     try:
         return [line.strip() for line in file.read_text(encoding="utf-8").splitlines() if line.strip()]

@@ -16,6 +16,7 @@ import pyarrow as pa
 import pytest
 
 from stan.data.video.decoding import VideoError
+from stan.data.video.extensions import VIDEOS
 from stan.library import scan as folders
 from stan.library import store as stores
 from stan.library.indexing import update
@@ -46,6 +47,13 @@ def folder(tmp_path):
     for name in "abc":
         (root / f"{name}.mp4").write_text(name)
     return root
+
+
+def test_everything_that_is_named_as_a_video_is_found(tmp_path):
+    files = [tmp_path / f"clip{ending.upper()}" for ending in sorted(VIDEOS)]
+    for file in [*files, tmp_path / "notes.txt", tmp_path / "poster.webp"]:
+        file.touch()
+    assert folders.video_files(tmp_path.resolve(), lambda *_: None) == files
 
 
 @pytest.fixture

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 import av
 import numpy as np
@@ -300,13 +301,22 @@ def write_one_after_the_other(path: Path, films: Sequence[Film]) -> Path:
 
 
 def write_webp(path: Path, film: Film) -> Path:
+    """Write an animated WebP file with an alpha channel."""
     pictures = [
-        Image.fromarray(np.dstack([painted(i, film.size, film.corners), clear(film.size)]))
-        for i in range(film.frames)
+        np.dstack([painted(i, film.size, film.corners), clear(film.size)]) for i in range(film.frames)
     ]
-    pictures[0].save(
-        path, save_all=True, append_images=pictures[1:], duration=1000 // film.rate, lossless=True
-    )
+    return _write_by_pillow(path, pictures, film.rate, lossless=True)
+
+
+def write_avif(path: Path, film: Film) -> Path:
+    """Write an AVIF sequence."""
+    pictures = [painted(i, film.size, film.corners) for i in range(film.frames)]
+    return _write_by_pillow(path, pictures, film.rate, quality=100, subsampling="4:4:4")
+
+
+def _write_by_pillow(path: Path, arrays: list[np.ndarray], rate: int, **options: Any) -> Path:
+    first, *others = (Image.fromarray(array) for array in arrays)
+    first.save(path, save_all=True, append_images=others, duration=1000 // rate, **options)
     return path
 
 

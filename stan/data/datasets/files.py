@@ -13,11 +13,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-EXTENSIONS = frozenset(
-    [".mp4", ".m4v", ".mov", ".mkv", ".webm", ".avi", ".mpg", ".mpeg", ".wmv"]
-    + [".flv", ".3gp", ".3g2", ".mts", ".m2ts", ".ts", ".ogv", ".asf", ".gif"]
-    + ["."]  # Flickr, and with it DiDeMo, names some videos `x.`
-)
+from stan.data.video.extensions import VIDEOS
+
+EXTENSIONS = VIDEOS | {"."}  # Flickr, and with it DiDeMo, names some videos `x.`
 
 
 class Absent(ValueError):

@@ -99,14 +99,27 @@ def role(stream: Stream) -> str:
 
 
 def _film(container: InputContainer) -> VideoStream:
-    """Return the stream that is marked as the one to play; among several or none, the largest, then the first."""
+    """Return the stream that is marked as the one to play; among several or none, the largest, then the first.
+
+    A film goes before a single picture, such as the one with which every AVIF film begins.
+    """
     streams = [s for s in container.streams.video if s.codec_context is not None]
     films = [stream for stream in streams if not role(stream)]
     if not streams:
         raise Refused("holds no video stream that can be decoded", "give a file with a picture track")
     if not films:
         raise Refused("holds sound and a cover picture, no video", "give a file with a picture track")
-    return max(films, key=lambda s: (bool(s.disposition & Disposition.default), s.width * s.height, -s.index))
+    return max(films, key=_preference)
+
+
+def _preference(stream: VideoStream) -> tuple[bool, bool, int, int]:
+    marked = bool(stream.disposition & Disposition.default)
+    return not is_single_picture(stream), marked, stream.width * stream.height, -stream.index
+
+
+def is_single_picture(stream: VideoStream) -> bool:
+    """Return whether the file says that the stream has one picture; many formats don't say how many there are."""
+    return stream.frames == 1
 
 
 def _decoder(stream: VideoStream) -> VideoCodecContext:

@@ -10,7 +10,7 @@ from av.stream import Disposition, Stream
 from av.video.stream import VideoStream
 
 from stan.data.video import crops, dolby_vision
-from stan.data.video.container import Film, Refused, role
+from stan.data.video.container import Film, Refused, is_single_picture, role
 from stan.data.video.dolby_vision import DolbyVision
 from stan.data.video.facts import StreamFacts
 
@@ -74,7 +74,9 @@ def headers(path: str, film: Film, most_pixels: int) -> Headers:
 
 def _stream(stream: Stream, film: VideoStream) -> StreamFacts:
     pictures = isinstance(stream, VideoStream) and stream.codec_context is not None
-    beside = (role(stream) or "other film") if pictures else ""
+    beside = ""
+    if pictures:
+        beside = role(stream) or ("still" if is_single_picture(stream) else "other film")
     return StreamFacts(
         index=stream.index,
         kind=stream.type,

@@ -29,6 +29,8 @@ from stan.data.video.scaling import Form, Scaling
 _TEXT = (b"#EXTM3U", b"ffconcat", b"<?xml", b"<MPD", b"[playlist]", b"v=0", b"<!DOCTYPE", b"<html", b"#!")
 _PNG = b"\x89PNG"
 _PICTURES = (_PNG, b"\xff\xd8\xff", b"BM", b"II*\0", b"MM\0*", b"%PDF")
+_HEIF_PICTURES = {b"avif", b"heic", b"heix", b"mif1"}
+_HEIF_SEQUENCES = {b"avis", b"hevc", b"hevx", b"msf1"}
 _HEAD = 4096
 """Bytes in which an animated PNG says that it is one."""
 
@@ -81,8 +83,15 @@ def refuse_by_first_bytes(path: str) -> None:
     if start.startswith(_TEXT):
         raise Refused("is a playlist or another text that names other files", "give the video file itself")
     moves = start.startswith(_PNG) and b"acTL" in head or webp.is_animated(head)
-    if not moves and (start.startswith(_PICTURES) or webp.is_webp(head)):
+    if not moves and (start.startswith(_PICTURES) or webp.is_webp(head)) or _is_heif_picture(head):
         raise Refused("is a picture or a document, no video", "give a video file such as MP4 or MKV")
+
+
+def _is_heif_picture(head: bytes) -> bool:
+    """Return whether an AVIF or HEIC file names no brand of a sequence (ISO/IEC 23008-12) beside that of pictures."""
+    box = head[: int.from_bytes(head[:4], "big")]
+    brands = {box[i : i + 4] for i in range(16, len(box), 4)}
+    return box[4:8] == b"ftyp" and box[8:12] in _HEIF_PICTURES and not brands & _HEIF_SEQUENCES
 
 
 def _probe(request: dict[str, Any]) -> tuple[dict[str, Any], None]:

@@ -259,6 +259,10 @@ KINDS: dict[str, Kind] = {
         corners=SHOWN_OVER_WHITE,
         write=lambda folder: films.write_webp(folder / "film.webp", Film(rate=10, corners=TRANSPARENT)),
     ),
+    "AVIF sequence": Kind(
+        Film(rate=10),
+        write=lambda folder: films.write_avif(folder / "film.avif", Film(rate=10)),
+    ),
     "interlaced H.264": Kind(Film(options={"g": "12", "crf": "4", "flags": "+ildct+ilme"})),
     "interlaced MPEG-2 TS": Kind(
         Film(

@@ -9,7 +9,9 @@ import pytest
 
 from stan.data.preprocessing import RESIZE_MODES, PixelSettings
 from stan.data.video import backends, decoding, reading, timeline, worker
+from stan.data.video.extensions import VIDEOS
 from stan.data.video.transforms import evaluation
+from tests.support.films import Film, number
 from tests.support.painted_clips import painted, read, write
 
 
@@ -237,6 +239,7 @@ def hostile(folder: Path, kind: str) -> Path:
         "empty": b"",
         "text": b"no video at all, only words\n" * 50,
         "png": b"\x89PNG\r\n\x1a\n" + bytes(2000),
+        "avif": b"\0\0\0\x18ftypavif\0\0\0\0avifmif1" + bytes(2000),
         "playlist": b"#EXTM3U\n#EXTINF:2,\ngood.mp4\n#EXT-X-ENDLIST\n",
         "concat": b"ffconcat version 1.0\nfile good.mp4\n",
         "zeros": bytes(5000),
@@ -258,6 +261,30 @@ def hostile(folder: Path, kind: str) -> Path:
     return path
 
 
+MPEG2 = {"codec": "mpeg2video", "options": {"b": "8M"}}
+WMV = {"codec": "wmv2", "options": {"b": "8M"}}
+OLD = {"codec": "mpeg4", "options": {"b": "8M"}}
+WRITTEN = {
+    **dict.fromkeys([".avi", ".divx"], OLD),
+    **dict.fromkeys([".mpg", ".mpeg", ".m2v", ".vob", ".mxf"], MPEG2),
+    **dict.fromkeys([".wmv", ".asf"], WMV),
+    ".dv": {"codec": "dvvideo", "size": (720, 576)},
+    ".webm": {"codec": "libvpx-vp9"},
+    ".gif": {"codec": "gif", "pixels": "rgb8"},
+    ".apng": {"codec": "apng", "pixels": "rgb24"},
+}
+"""How films are written that don't hold H.264, by the ending of their names."""
+MUXED = {".divx": ".avi", ".qt": ".mov"}
+"""Endings that PyAV doesn't know, and those by which it writes such a file."""
+
+
+@pytest.mark.parametrize("ending", sorted(VIDEOS - {".ogv"}))
+def test_what_is_named_as_a_video_is_read(tmp_path, ending):
+    film = Film(name=f"film{MUXED.get(ending, ending)}", frames=12, **WRITTEN.get(ending, {}))
+    path = film.write(tmp_path).rename(tmp_path / f"film{ending}")
+    assert [number(frame) for frame in decoding.decode(path, range(12)).frames] == list(range(12))
+
+
 REASONS = {
     "missing": "no such file",
     "empty": "is empty",
@@ -266,6 +293,7 @@ REASONS = {
     "text": "no video file",
     "zeros": "no video file",
     "png": "is a picture",
+    "avif": "is a picture",
     "playlist": "is a playlist",
     "concat": "is a playlist",
     "audio": "no video stream",

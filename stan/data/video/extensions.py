@@ -1,0 +1,10 @@
+"""The endings of names by which video files are found in folders, archives, lists and uploads."""
+
+from __future__ import annotations
+
+VIDEOS = frozenset(
+    [".mp4", ".m4v", ".mov", ".qt", ".3gp", ".3g2", ".mkv", ".webm", ".avi", ".divx"]
+    + [".mpg", ".mpeg", ".m2v", ".vob", ".ts", ".mts", ".m2t", ".m2ts", ".mxf", ".dv"]
+    + [".flv", ".f4v", ".wmv", ".asf", ".ogv", ".gif", ".apng"]
+)
+"""In small letters. WebP and AVIF are read, too, but most files of these names are pictures."""
