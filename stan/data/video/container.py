@@ -15,7 +15,7 @@ from av.video.stream import VideoStream
 
 FORMATS = (
     "mov,mp4,m4a,3gp,3g2,mj2,matroska,webm,avi,mpegts,mpeg,mpegvideo,m4v,h264,hevc,"
-    "asf,flv,ogg,gif,apng,ivf,mxf,nut,dv,rm"
+    "asf,flv,ogg,gif,apng,ivf,mxf,nut,dv,rm,yuv4mpegpipe"
 )
 # Playlists and concat files point to other files. Without their demuxers and protocols, nothing follows them.
 OPEN_OPTIONS = {"protocol_whitelist": "file", "format_whitelist": FORMATS}

@@ -163,6 +163,12 @@ KINDS: dict[str, Kind] = {
     "H.264 FLV with near key frames": Kind(Film(name="film.flv", options={"g": "3", "crf": "4", "bf": "2"})),
     "H.264 TS": Kind(Film(name="film.ts")),
     "H.264 raw": Kind(Film(name="film.h264", rate=10)),
+    "Y4M": Kind(Film(name="film.y4m", codec="wrapped_avframe", options={})),
+    "Y4M 10 bit": Kind(
+        Film(
+            name="film.y4m", codec="wrapped_avframe", options={}, muxer={"strict": "-1"}, pixels="yuv420p10le"
+        )
+    ),
     "H.264 fragmented": Kind(Film(muxer={"movflags": "frag_keyframe+empty_moov"})),
     "H.264 odd size": Kind(Film(size=(177, 145), pixels="yuv444p")),
     "H.264 one frame": Kind(Film(frames=1)),

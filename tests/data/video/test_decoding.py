@@ -270,6 +270,9 @@ WRITTEN = {
     **dict.fromkeys([".wmv", ".asf"], WMV),
     ".dv": {"codec": "dvvideo", "size": (720, 576)},
     ".webm": {"codec": "libvpx-vp9"},
+    **dict.fromkeys([".h265", ".265", ".hevc"], {"codec": "libx265", "options": {"crf": "4"}}),
+    ".ivf": {"codec": "libvpx-vp9"},
+    ".y4m": {"codec": "wrapped_avframe", "options": {}},
     ".gif": {"codec": "gif", "pixels": "rgb8"},
     ".apng": {"codec": "apng", "pixels": "rgb24"},
 }
