@@ -2,7 +2,7 @@
 # SummaryWriter.add_video of torch puts a clip into TensorBoard; it asks for moviepy. Here moviepy 2 is installed.
 # Guess, written before the run: the clip is logged as a GIF; were it not possible, an error would say so.
 #
-# Seen (torch 2.9.0 with moviepy 2.2.1; the same with torch 2.13.0): moviepy 2 has no `moviepy.editor`, so one line on the
+# Seen (torch 2.13.0 with moviepy 2.2.1; the same with torch 2.9.0): moviepy 2 has no `moviepy.editor`, so one line on the
 # terminal blames missing packages, imageio and requests, which are there. add_video returns as usual and writes an event
 # that has the clip's tag and no picture: training goes on, and TensorBoard shows no clip at any step.
 #   add_video: no error; tags of pictures that TensorBoard finds: []
@@ -11,7 +11,7 @@ set -euo pipefail
 folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT
 python3 -m venv "$folder/venv"
-"$folder/venv/bin/pip" install -q torch==2.9.0 tensorboard==2.20.0 moviepy==2.2.1 requests==2.32.5 numpy==2.3.4 "setuptools<80"
+"$folder/venv/bin/pip" install -q torch==2.13.0 tensorboard==2.21.0 moviepy==2.2.1 requests==2.32.5 numpy==2.4.6
 cd "$folder"
 "$folder/venv/bin/python" - <<'PYTHON'
 from pathlib import Path
