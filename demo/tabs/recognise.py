@@ -13,6 +13,7 @@ from demo.components.page import MODEL, bar, failure, message, took
 from demo.languages import counted, label, translated
 from demo.service.calls import Calls
 from demo.service.media import require_video_name
+from stan.data.video.extensions import VIDEOS
 
 EMPTY = "Choose a video or upload one, choose labels, then press <b>Recognise</b>."
 CHOOSE = "Choose a video of the library or upload one first."

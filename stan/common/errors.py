@@ -8,10 +8,10 @@ from pathlib import Path
 
 def told(error: Exception) -> str:
     """Return the message of an error that the user can fix; a `VideoError` names its file, not where it lies."""
-    reason = getattr(error, "reason", None)
-    if reason is None:
+    why = getattr(error, "reason", None)
+    if why is None:
         return str(error)
-    return f"{Path(getattr(error, 'path', '')).name}: {re.sub(_PATH, '', reason)}; {getattr(error, 'remedy', '')}"
+    return f"{Path(getattr(error, 'path', '')).name}: {re.sub(_PATH, '', why)}; {getattr(error, 'remedy', '')}"
 
 
 def reason(error: OSError) -> str:

@@ -104,7 +104,7 @@ class ScorePart(Part):
         words: Bool[Tensor, "A L"],
         frames: Float[Tensor, "B T E"],
         video: Float[Tensor, "B E"],
-        context: Float[Tensor, "B *read"],
+        context: Float[Tensor, " B *read"],
     ) -> tuple[Float[Tensor, "A B"], ...]:
         score = self.score.pairs if isinstance(self.score, PairSimilarity) else self.score
         real = torch.ones_like(frames[..., 0], dtype=torch.bool)

@@ -37,7 +37,7 @@ class VideoOutput(NamedTuple):
     frames: Float[Tensor, "B T E"]
     video: Float[Tensor, "B E"]
     mask: Bool[Tensor, "B T"]
-    context: Float[Tensor, "B *read"] = torch.empty(0)
+    context: Float[Tensor, " B *read"] = torch.empty(0)
 
 
 class VideoEncoder(nn.Module):

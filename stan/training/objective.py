@@ -90,7 +90,7 @@ def loss_of(
     return loss + channel_decorrelation(model.score, own, video, recipe)
 
 
-def _same(whats: Int[Tensor, "B *L"]) -> Bool[Tensor, "B B"]:
+def _same(whats: Int[Tensor, " B *L"]) -> Bool[Tensor, "B B"]:
     """Tell which clips show the same: those with equal labels, or with equal token ids."""
     return (whats[:, None] == whats[None]).reshape(len(whats), len(whats), -1).all(2)
 

@@ -38,9 +38,8 @@ def save_state(
     trained = {name: p.detach() for name, p in model.named_parameters() if p.requires_grad}
     kept = whole({"state": asdict(state), "trained": trained, "optimizer": optimizer.state_dict()})
     if write:
-        part = file.with_suffix(
-            ".part"
-        )  # one name, so that the next save replaces what a killed process left
+        # one name, so that the next save replaces what a killed process left
+        part = file.with_suffix(".part")
         torch.save(kept, part)
         os.replace(part, file)
 

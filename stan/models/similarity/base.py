@@ -41,7 +41,7 @@ class Similarity(nn.Module):
         x: Float[Tensor, "B T S D"],
         real: Bool[Tensor, "B T"],
         project: Project,
-    ) -> Float[Tensor, "B *read"]:
+    ) -> Float[Tensor, " B *read"]:
         """Return what scoring needs of the last block's tokens, beside the embeddings: by default nothing.
 
         It becomes `VideoOutput.context`, kept for every video of a split: make it small. `project` maps `cls`, which is
