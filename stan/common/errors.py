@@ -11,7 +11,9 @@ def told(error: Exception) -> str:
     why = getattr(error, "reason", None)
     if why is None:
         return str(error)
-    return f"{Path(getattr(error, 'path', '')).name}: {re.sub(_PATH, '', why)}; {getattr(error, 'remedy', '')}"
+    return (
+        f"{Path(getattr(error, 'path', '')).name}: {re.sub(_PATH, '', why)}; {getattr(error, 'remedy', '')}"
+    )
 
 
 def reason(error: OSError) -> str:
