@@ -11,9 +11,8 @@ def told(error: Exception) -> str:
     why = getattr(error, "reason", None)
     if why is None:
         return str(error)
-    return (
-        f"{Path(getattr(error, 'path', '')).name}: {re.sub(_PATH, '', why)}; {getattr(error, 'remedy', '')}"
-    )
+    name, remedy = Path(getattr(error, "path", "")).name, getattr(error, "remedy", "")
+    return f"{name}: {re.sub(_PATH, '', why)}; {remedy}"
 
 
 def reason(error: OSError) -> str:

@@ -270,12 +270,12 @@ def write_side_by_side(path: Path, streams: Sequence[Film], default: int) -> Pat
     return path
 
 
-def write_with_cover(path: Path, film: Film) -> Path:
-    """Write a film behind its cover."""
+def write_with_cover(path: Path, film: Film, marked: Disposition = Disposition.attached_pic) -> Path:
+    """Write a film behind its cover, and how the cover is marked."""
     cover = Film(codec="mjpeg", pixels="yuvj420p", full=True, size=(320, 320), frames=1, options={})
     with av.open(str(path), "w") as container:
         front, stream = add_stream(container, cover), add_stream(container, film)
-        front.disposition = Disposition.attached_pic
+        front.disposition = marked
         container.mux([*front.encode(cover.frame(77)), *front.encode()])
         for index in range(film.frames):
             container.mux(stream.encode(film.frame(index)))

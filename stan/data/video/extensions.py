@@ -6,6 +6,9 @@ VIDEOS = frozenset(
     [".mp4", ".m4v", ".mov", ".qt", ".3gp", ".3g2", ".mkv", ".webm", ".avi", ".divx"]
     + [".mpg", ".mpeg", ".m2v", ".vob", ".ts", ".mts", ".m2t", ".m2ts", ".mxf", ".dv"]
     + [".flv", ".f4v", ".wmv", ".asf", ".ogv", ".gif", ".apng", ".y4m"]
-    + [".h264", ".264", ".h265", ".265", ".hevc", ".ivf"]
+    + [".h264", ".h265", ".hevc", ".ivf"]
 )
-"""In small letters. WebP and AVIF are read, too, but most files of these names are pictures."""
+"""In small letters. WebP and AVIF are read, too, but most files of these names are pictures.
+
+No ending is a number, as `.264` would be: an id such as `1.264` keeps what follows its dot.
+"""

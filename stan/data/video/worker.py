@@ -83,7 +83,8 @@ def refuse_by_first_bytes(path: str) -> None:
     if start.startswith(_TEXT):
         raise Refused("is a playlist or another text that names other files", "give the video file itself")
     moves = start.startswith(_PNG) and b"acTL" in head or webp.is_animated(head)
-    if not moves and (start.startswith(_PICTURES) or webp.is_webp(head)) or _is_heif_picture(head):
+    picture = start.startswith(_PICTURES) or webp.is_webp(head) or _is_heif_picture(head)
+    if picture and not moves:
         raise Refused("is a picture or a document, no video", "give a video file such as MP4 or MKV")
 
 

@@ -21,6 +21,7 @@ def captions_of(root) -> dict[str, tuple[str, ...]]:
 def test_an_id_with_a_dot_is_no_name_with_an_extension(tmp_path):
     folder = VideoFolder(put(tmp_path, {}, ["videos/1.mp4", "videos/2.5.mp4"]))
     assert folder.find("1.5") is None, "video 1 is not video 1.5"
+    assert folder.find("1.264") is None, "nor is it video 1.264"
     assert folder.find("2.5").name == "2.5.mp4"
     assert folder.find("1.avi").name == folder.find("1.MOV").name == "1.mp4"
 

@@ -290,6 +290,10 @@ KINDS: dict[str, Kind] = {
     "cover before the film": Kind(
         Film(), write=lambda folder: films.write_with_cover(folder / "film.mp4", Film())
     ),
+    "picture before the film": Kind(
+        Film(),
+        write=lambda folder: films.write_with_cover(folder / "film.mp4", Film(), films.Disposition.default),
+    ),
     "several programs in TS": Kind(
         Film(), write=lambda folder: many_streams.write_programs(folder / "film.ts", [SMALL, Film()])
     ),
