@@ -9,7 +9,7 @@ from dashboard import labels
 from dashboard.charts import probe_charts, study_charts
 from dashboard.components import data_grid, downloads, url_widgets
 from dashboard.tables import records
-from stan.evaluation.level_probes import NEEDS
+from stan.evaluation.probe_targets import NEEDS
 
 TITLE = "Levels"
 

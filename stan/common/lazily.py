@@ -1,4 +1,4 @@
-"""A package's public names and their modules in; a `__getattr__` that imports them on first use out."""
+"""A module's public names and their modules in; a `__getattr__` that imports them on first use out."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ from typing import Any
 
 
 def names(package: str, homes: Mapping[str, str]) -> Callable[[str], Any]:
-    """Return `__getattr__` for a package.
+    """Return `__getattr__` for a module.
 
-    homes: the package's public names and their modules, which cost too much to import with it.
+    homes: the module's public names and where they are defined, which cost too much to import with it.
     """
 
     def find(name: str) -> Any:

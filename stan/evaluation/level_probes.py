@@ -14,21 +14,11 @@ from stan.common.progress import Progress
 from stan.data.video.transforms import evaluation
 from stan.data.world.known_stills import KINDS
 from stan.evaluation import attentive_probe, linear_probe
+from stan.evaluation.probe_targets import PROBES
 from stan.models.clip import Clip
 
 STILLS = 2000
 """Stills of each kind: half of them fit a probe."""
-
-NEEDS = {
-    "motions": ("x", "y", "size", "turn", "front", "colour"),
-    "retrieval": ("x", "y", "size", "turn", "front", "colour", "shape", "background"),
-    "paragraph": ("x", "y", "size", "turn", "front", "colour", "shape", "background"),
-    "scenes": ("shape", "colour"),
-}
-"""What the words or classes of each suite of the embedded world depend on: place, size, turn, colour and what is in
-front change in its motions; sentences also name shapes, colours and backgrounds."""
-
-PROBES = ("CLS, linear", "patches, linear", "patches, attentive")
 
 
 def level_probes(

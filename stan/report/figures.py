@@ -13,10 +13,14 @@ import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
+from stan.common import lazily
 from stan.common.plotting import BLUE, GREEN, GREY, ORANGE, VERMILION, bare, canvas, finished
 
-# the notebooks of version 0.1 look here for the figures of one video
-from stan.explain.figures import attention, levels, scores, strip, time_by_time  # noqa: F401
+__getattr__ = lazily.names(
+    __name__,
+    dict.fromkeys(("attention", "levels", "scores", "strip", "time_by_time"), "stan.explain.figures"),
+)
+"""The notebooks of version 0.1 look here for the figures of one video; studies are drawn without torch."""
 
 CHANCE = 50.0
 

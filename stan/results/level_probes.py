@@ -8,13 +8,10 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-import torch
-
 from stan.common.files import write_json
 from stan.common.paths import ASSETS
 from stan.common.progress import Progress
-from stan.evaluation.level_probes import PROBES, STILLS, level_probes
-from stan.models.backbones import load_clip
+from stan.evaluation.probe_targets import PROBES
 from stan.results import kept
 from stan.results.provenance import provenance
 
@@ -27,15 +24,21 @@ SHIPPED = ASSETS
 def measure(
     backbone: str = "tiny",
     pretrained: str | None = None,
-    stills: int = STILLS,
+    stills: int | None = None,
     attentive: bool = True,
     device: str | None = None,
     progress: Progress | None = None,
 ) -> dict[str, Any]:
     """Return what `load_clip` loads, probed: backbone, pretrained, stills, date, provenance and `level_probes` as rows.
 
-    Raises ValueError as `load_clip` does.
+    `stills`: of each kind; by default as many as `level_probes` takes. Raises ValueError as `load_clip` does.
     """
+    import torch
+
+    from stan.evaluation.level_probes import STILLS, level_probes
+    from stan.models.backbones import load_clip
+
+    stills = stills or STILLS
     target = torch.device(device or ("cuda" if torch.cuda.is_available() else "cpu"))
     clip = load_clip(backbone, pretrained).to(target).eval()
     rows = level_probes(clip, target, stills, attentive=attentive, progress=progress)

@@ -15,6 +15,7 @@ from tests.support.server import PATIENCE, ROOT, served
 OPTIONS = [
     "--no-sandbox",
     "--disable-gpu",
+    "--disable-software-rasterizer",
     "--no-first-run",
     "--disable-background-networking",
     "--disable-sync",

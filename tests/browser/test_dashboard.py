@@ -1,12 +1,7 @@
 """Made-up runs in; the dashboard as a reader meets it in Chromium: clicks, addresses, narrow screens."""
 
 import json
-import os
 import re
-import subprocess
-import time
-import urllib.error
-import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -17,6 +12,7 @@ from stan.bench.fake_runs import experiment, write_probe, write_run, write_study
 from stan.common.servers import dashboard_command, free_port
 from stan.results import lock
 from stan.results.provenance import host
+from tests.support.server import served
 
 pytestmark = pytest.mark.browser
 
@@ -35,17 +31,9 @@ def address(root) -> Iterator[str]:
     write_study(root, "motions", seeds=(0,))
     running = keep_running(write_run(root, experiment("stan", 9), "running"))
     write_probe(root / experiment("stan", 0).id)
-    page = dashboard_command([root], port=free_port(0))
-    log = root.parent / "log.txt"
-    with log.open("w") as file:
-        server = subprocess.Popen(page.command, env=os.environ | page.environment, stdout=file, stderr=file)
-    try:
-        _wait_until_served(page.address, server, log)
-        yield page.address
-    finally:
-        server.terminate()
-        server.wait(10)
-        lock.release(running)
+    with served(dashboard_command([root], free_port(0))) as (address, _):
+        yield address
+    lock.release(running)
 
 
 def keep_running(folder: Path) -> int:
@@ -55,15 +43,12 @@ def keep_running(folder: Path) -> int:
     return lock.acquire(folder)
 
 
-def _wait_until_served(address: str, server: subprocess.Popen, log: Path) -> None:
-    for _ in range(240):
-        assert server.poll() is None, log.read_text()
-        try:
-            with urllib.request.urlopen(f"{address}/_stcore/health"):
-                return
-        except (urllib.error.URLError, ConnectionError):
-            time.sleep(0.25)
-    raise AssertionError(log.read_text())
+def overflow(page) -> int:
+    """Pixels by which the page is wider than the screen."""
+    return page.evaluate(
+        """() => Math.max(...[document.documentElement, ...document.querySelectorAll('[data-testid=stMain]')]
+        .map(part => part.scrollWidth - part.clientWidth))"""
+    )
 
 
 def settled(page, title: str):
@@ -91,30 +76,17 @@ def test_the_pages_are_reached_by_clicking(address, open_page):
         assert page.url.endswith(f"/{link.lower().replace(' ', '_')}")
 
 
-def test_nothing_is_asked_from_outside(address, open_page):
-    asked = []
-    for name in PAGES:
-        page = open_page("about:blank")
-        page.on("request", lambda request: asked.append(request.url))
-        page.goto(f"{address}/{name}")
-        page.locator("[data-testid=stApp][data-test-script-state=notRunning]").wait_for()
-        page.locator("h1").wait_for()
-        page.close()
-    assert any(url.startswith(address) for url in asked)
-    assert [url for url in asked if not url.startswith((address, "data:", "blob:"))] == []
-
-
 @pytest.mark.parametrize("width", [1280, 400])
 @pytest.mark.parametrize("name", PAGES)
-def test_no_page_is_wider_than_the_screen(address, open_page, name, width):
-    page = open_page(f"{address}/{name}", width=width)
+def test_a_page_fits_the_screen_and_asks_for_nothing_from_outside(address, open_page, name, width):
+    page, asked = open_page("about:blank", width=width), []
+    page.on("request", lambda request: asked.append(request.url))
+    page.goto(f"{address}/{name}")
     page.locator("h1").wait_for()
     page.locator("[data-testid=stApp][data-test-script-state=notRunning]").wait_for()
-    wider = page.evaluate(
-        """() => [document.documentElement, ...document.querySelectorAll('[data-testid=stMain]')]
-        .map(part => part.scrollWidth - part.clientWidth)"""
-    )
-    assert max(wider) <= 0
+    assert overflow(page) <= 0
+    assert any(url.startswith(address) for url in asked)
+    assert [url for url in asked if not url.startswith((address, "data:", "blob:"))] == []
 
 
 def test_a_running_job_shows_its_progress(address, open_page):

@@ -10,7 +10,7 @@ import pytest
 from stan.bench.fake_runs import experiment, write_study
 from stan.common.servers import dashboard_command, free_port
 from stan.results import marks, run_folders, saved_views, trash
-from tests.browser.test_dashboard import settled
+from tests.browser.test_dashboard import overflow, settled
 from tests.support.server import served
 
 pytestmark = pytest.mark.browser
@@ -21,16 +21,29 @@ MINE = "filter=mine"
 """The runs of a test, without those that come with the package: they have this tag."""
 
 
-@pytest.fixture
-def root(tmp_path) -> Path:
-    root = write_study(tmp_path / "runs", seeds=(0, 1), rows=("baseline", "branch", "stan"))
+def written(root: Path) -> Path:
+    write_study(root, seeds=(0, 1), rows=("baseline", "branch", "stan"))
     for folder in run_folders(root):
         marks.write(root, folder.relative_to(root).as_posix(), marks.Marks(("mine",)))
     return root
 
 
 @pytest.fixture
-def address(root):
+def root(tmp_path) -> Path:
+    """Runs of the test's own, which it may change."""
+    return written(tmp_path / "runs")
+
+
+@pytest.fixture
+def own_address(root):
+    with served(dashboard_command([root], free_port(0))) as (address, _):
+        yield address
+
+
+@pytest.fixture(scope="module")
+def address(tmp_path_factory):
+    """The dashboard over runs that no test changes."""
+    root = written(tmp_path_factory.mktemp("unchanged") / "runs")
     with served(dashboard_command([root], free_port(0))) as (address, _):
         yield address
 
@@ -70,9 +83,9 @@ def test_ticks_stay_with_their_runs_when_lines_move(address, open_page):
     assert page.get_by_role("button", name="With 1 run").count() == 1
 
 
-def test_runs_go_into_the_trash_and_come_back(address, open_page, root):
+def test_runs_go_into_the_trash_and_come_back(own_address, open_page, root):
     runs = [experiment("stan", seed).id for seed in (0, 1)]
-    page = opened(open_page(f"{address}/runs?{'&'.join(f'run={run}' for run in runs)}", height=1600))
+    page = opened(open_page(f"{own_address}/runs?{'&'.join(f'run={run}' for run in runs)}", height=1600))
     page.get_by_role("button", name="With 2 runs").click()
     page.get_by_role("button", name="Move to the trash").click()
     page.get_by_text("2 runs moved to the trash.").wait_for()
@@ -84,9 +97,9 @@ def test_runs_go_into_the_trash_and_come_back(address, open_page, root):
     assert sum((root / run).exists() for run in runs) == 1
 
 
-def test_tags_are_edited_in_the_table(address, open_page, root):
+def test_tags_are_edited_in_the_table(own_address, open_page, root):
     run = experiment("baseline", 0).id
-    page = opened(open_page(f"{address}/runs?edit=true&filter={run}"))
+    page = opened(open_page(f"{own_address}/runs?edit=true&filter={run}"))
     grid = page.locator("[data-testid=stDataFrame] .dvn-scroller").first
     grid.click(position={"x": 380, "y": FIRST_LINE})
     page.keyboard.press("Enter")
@@ -110,15 +123,15 @@ def test_the_table_is_used_by_keyboard(address, open_page):
     assert ticked.startswith("components/")
 
 
-def test_a_kept_view_is_opened_again(address, open_page, root):
-    page = opened(open_page(f"{address}/runs?group=row&filter=s0"))
+def test_a_kept_view_is_opened_again(own_address, open_page, root):
+    page = opened(open_page(f"{own_address}/runs?group=row&filter=s0"))
     page.get_by_role("button", name="Saved views").click()
     page.get_by_label("Name", exact=True).fill("by <b>row</b>")
     page.keyboard.press("Enter")
     page.get_by_role("button", name="Keep this view").click()
     page.get_by_role("button", name="by <b>row</b>").wait_for()
     assert saved_views.read(root)["by <b>row</b>"]["group"] == ["row"]
-    other = opened(open_page(f"{address}/runs?filter=motions"))
+    other = opened(open_page(f"{own_address}/runs?filter=motions"))
     other.get_by_role("button", name="Saved views").click()
     other.get_by_role("button", name="by <b>row</b>").click()
     other.wait_for_url("**group=row**")
@@ -126,12 +139,11 @@ def test_a_kept_view_is_opened_again(address, open_page, root):
     assert other.get_by_label("Filter", exact=True).input_value() == "s0"
 
 
-def test_the_shared_page_opens_without_the_server(root, open_page, tmp_path):
-    with served(dashboard_command([root], free_port(0))) as (address, _):
-        page = opened(open_page(f"{address}/runs?group=row&baseline=baseline&{MINE}"))
-        with page.expect_download() as download:
-            page.get_by_role("button", name="Share as one page").click()
-        download.value.save_as(tmp_path / "shared.html")
+def test_the_shared_page_needs_no_server(address, open_page, tmp_path):
+    page = opened(open_page(f"{address}/runs?group=row&baseline=baseline&{MINE}"))
+    with page.expect_download() as download:
+        page.get_by_role("button", name="Share as one page").click()
+    download.value.save_as(tmp_path / "shared.html")
     shared = open_page((tmp_path / "shared.html").as_uri(), width=400)
     assert shared.get_by_role("cell", name="stan", exact=True).count() == 1
     widths = shared.locator("img").evaluate_all("all => all.map(image => image.naturalWidth)")
@@ -152,11 +164,7 @@ def test_groups_and_their_charts_fit_the_screen(address, open_page, width, schem
     page.get_by_text("Columns, groups and order").first.click()
     page.get_by_role("radio", name="Markdown").click()
     page.get_by_test_id("stCode").first.wait_for()
-    wider = page.evaluate(
-        """() => [document.documentElement, ...document.querySelectorAll('[data-testid=stMain]')]
-        .map(part => part.scrollWidth - part.clientWidth)"""
-    )
-    assert max(wider) <= 0
+    assert overflow(page) <= 0
     bright = page.locator("[data-testid=stApp]").evaluate(
         "app => getComputedStyle(app).backgroundColor.match(/\\d+/g).slice(0, 3).every(part => part > 127)"
     )

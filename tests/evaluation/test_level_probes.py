@@ -6,7 +6,8 @@ import torch
 
 from stan.data.world.known_stills import KnownStills
 from stan.evaluation import attentive_probe, linear_probe
-from stan.evaluation.level_probes import NEEDS, PROBES, level_probes
+from stan.evaluation.level_probes import level_probes
+from stan.evaluation.probe_targets import NEEDS, PROBES
 from stan.models.backbones import load_clip
 from tests.support.towers import clip_of
 
