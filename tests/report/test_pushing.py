@@ -5,14 +5,17 @@ from __future__ import annotations
 import io
 import json
 import socket
+import time
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import jsonschema
 import pytest
 import torch
 from huggingface_hub import constants
+from huggingface_hub.utils import _http
 from safetensors.torch import load
 
 import stan
@@ -47,6 +50,12 @@ def point_at(monkeypatch, address: str, cache: Path) -> None:
     template = address + "/{repo_id}/resolve/{revision}/{filename}"
     monkeypatch.setattr(constants, "HUGGINGFACE_CO_URL_TEMPLATE", template)
     monkeypatch.setattr(constants, "HF_HUB_CACHE", str(cache))
+
+
+def without_pauses(monkeypatch) -> None:
+    """The hub's client tries five times, and waits 23 seconds in between; here it doesn't wait."""
+    hurried = SimpleNamespace(**vars(time) | {"sleep": lambda seconds: None})
+    monkeypatch.setattr(_http, "time", hurried)
 
 
 def pushed(run: Path, *options: str) -> int:
@@ -178,6 +187,7 @@ def test_a_hub_out_of_reach_is_one_line_and_what_was_fetched_still_loads(
 ):
     assert pushed(run) == 0
     stan.load_model(f"hf:{NAME}")
+    without_pauses(monkeypatch)
     with socket.socket() as silent:  # bound, but nobody listens
         silent.bind(("127.0.0.1", 0))
         away = f"http://127.0.0.1:{silent.getsockname()[1]}"
