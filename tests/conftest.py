@@ -30,9 +30,9 @@ CHROMIUM_OPTIONS = (
     "--disable-dev-shm-usage",
     "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1, EXCLUDE localhost",
 )
-"""Without a GPU, pages are drawn directly: an imitated one takes twice the time, and only WebGL, which no page has, would
-need it. The last option leaves nothing to be found but this machine; Playwright's routes would do so, too, but they cost
-every request a call and the browser its cache."""
+"""Without a GPU, pages are drawn directly: an imitated one takes twice the time, and only WebGL, which no page has,
+would need it. The last option leaves nothing to be found but this machine; Playwright's routes would do so, too, but
+they cost every request a call and the browser its cache."""
 
 
 @pytest.fixture

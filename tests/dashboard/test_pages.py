@@ -2,6 +2,8 @@
 
 import json
 import shutil
+import subprocess
+import sys
 from dataclasses import replace
 from pathlib import Path
 
@@ -17,6 +19,7 @@ from stan.config import ModelConfig
 from stan.results import foreign
 from stan.results.foreign import ForeignRun
 from stan.results.level_probes import keep
+from tests.support.server import ROOT
 from tests.support.shown_pages import shown, table, texts
 from tests.support.written_runs import EXPERIMENT, QUERIES, done
 
@@ -29,6 +32,17 @@ def metric_values(test: AppTest) -> dict[str, str]:
 @pytest.mark.parametrize("page", ["", "live", "ablation", "runs", "lost_queries"])
 def test_without_runs_every_page_says_which_command_to_type(open_dashboard, page):
     assert "stan ablate components" in texts(open_dashboard(page))
+
+
+@pytest.mark.slow
+def test_pages_are_imported_without_torch():
+    """It takes longer to import than all pages together, and they show what is kept."""
+    code = "import sys, importlib\n" + "".join(
+        f"importlib.import_module('dashboard.views.{name}')\n" for name in VIEWS
+    )
+    code += "print(*{'torch', 'open_clip'} & sys.modules.keys())"
+    ended = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=ROOT)
+    assert (ended.returncode, ended.stdout) == (0, "\n"), ended.stderr
 
 
 def test_overview_counts_and_calls_the_dead_dead(open_dashboard, runs_root):
