@@ -4,7 +4,7 @@
 # Guess, written before the run: without train and val, one split with all clips and one label per folder; with them, two.
 #
 # Seen (datasets 5.2.0): the class "training dog" is taken for the training split, since its first word is "training". Without
-# train and val, the other 399 classes are gone and no clip has a label. With them, its validation clips are in the training
+# train and val, all other classes are gone and no clip has a label. With them, its validation clips are in the training
 # split, too, and its training clips are there twice. No warning is printed. Without that class, all is as guessed.
 #   one folder per class:  train: 2 clips, without labels
 #   under train and val:   train: 12 clips, of which 2 twice and 2 of val; validation: 8 clips
