@@ -16,10 +16,28 @@ WORDS = {
 
 
 def split_of(path: str) -> str | None:
-    """Return the split that a relative path names; None if it names none."""
-    for split, words in WORDS.items():
-        if re.search(rf"(?<![a-z])({'|'.join(words)})(?![a-z])", path.lower()):
-            return split
+    """Return the split that a relative path names; None if it names none.
+
+    Of two names, that of the outer folder counts: `val/training dog/1.mp4` is of val.
+    """
+    return _first(path, r"(?<![a-z])({})(?![a-z])")
+
+
+def splits_of(paths: Collection[str]) -> dict[str, str | None]:
+    """Return the split that each path names.
+
+    Where some name none, a word among others is no split's name either, but a class's, as "training dog": then only
+    names that hold nothing else count, apart from digits and marks.
+    """
+    told = {path: split_of(path) for path in paths}
+    return told if all(told.values()) else {path: _first(path, r"^[^a-z]*({})[^a-z]*$") for path in paths}
+
+
+def _first(path: str, name: str) -> str | None:
+    for part in path.lower().split("/"):
+        for split, words in WORDS.items():
+            if re.search(name.format("|".join(words)), part):
+                return split
     return None
 
 

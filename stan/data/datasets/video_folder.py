@@ -2,8 +2,9 @@
 
 The files are `metadata.csv` or `metadata.jsonl` in the folder or the folders of the splits, with `file_name` (relative
 to the metadata file) and `caption` (or `text`; in .jsonl also a list) or `label`. Without metadata, the folder of a
-video is its class: `train/dog/1.mp4`. Splits are told by the words train, validation and test in a path. If only one of
-the latter two is there, it is the test set, and a twentieth of training is held out for validation.
+video is its class: `train/dog/1.mp4`. Splits are told by the words train, validation and test in a path, but not by
+those in a class: `val/training dog/1.mp4` is for validation. If only one of validation and test is there, it is the
+test set, and a twentieth of training is held out for validation.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ from typing import Any
 
 from stan.data.datasets.base import AnnotationEntry, Annotations, DataSet, of_training
 from stan.data.datasets.files import EXTENSIONS, VideoFolder, annotation, folders, lines, rows
-from stan.data.datasets.split_names import indexed, of_split, split_of
+from stan.data.datasets.split_names import indexed, of_split, splits_of
 
 METADATA = ("metadata.csv", "metadata.jsonl")
 CAPTION, LABEL = ("caption", "captions", "text"), ("label", "labels", "class")
@@ -32,6 +33,8 @@ class _Row:
     values: Mapping[str, Any]
     where: str
     """Metadata file and line, for messages."""
+    place: str
+    """The part of the path that may name a split: not the folder that is a class."""
 
 
 @dataclass(frozen=True)
@@ -48,7 +51,8 @@ def annotations(task: str, root: Path, split: str) -> Annotations:
     if not files and task == "retrieval":
         annotation(root, *METADATA)  # which raises Absent
     listed = [row for file in files for row in _rows(root, file)] or _in_class_folders(root)
-    wanted, held_out = of_split(split, {row.file: split_of(row.file) for row in listed}, str(root))
+    told = splits_of({row.place for row in listed})
+    wanted, held_out = of_split(split, {row.file: told[row.place] for row in listed}, str(root))
     classes = indexed([str(_value(row, LABEL)) for row in listed]) if task == "recognition" else ()
     entries = tuple(_entry(row, task, classes) for row in listed if row.file in wanted)
     if held_out and split != "test":
@@ -69,7 +73,8 @@ def _rows(root: Path, file: Path) -> Iterator[_Row]:
             or ".." in PurePosixPath(name).parts
         ):
             raise ValueError(f"{where}: file_name is {name!r}, no path within {file.parent}")
-        yield _Row((file.parent.relative_to(root) / name).as_posix(), values, where)
+        path = (file.parent.relative_to(root) / name).as_posix()
+        yield _Row(path, values, where, place=path)
 
 
 def _object(file: Path, number: int, line: str) -> dict[str, Any]:
@@ -89,7 +94,12 @@ def _in_class_folders(root: Path) -> list[_Row]:
         inner.sort()
         within = Path(folder).relative_to(root)
         found += [
-            _Row((within / name).as_posix(), {"label": within.name}, str(within / name))
+            _Row(
+                (within / name).as_posix(),
+                {"label": within.name},
+                where=str(within / name),
+                place=within.parent.as_posix(),
+            )
             for name in sorted(names)
             if os.path.splitext(name)[1].lower() in EXTENSIONS and len(within.parts) > 0
         ]

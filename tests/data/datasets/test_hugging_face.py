@@ -10,7 +10,7 @@ from stan.data.datasets import SPLITS, load
 from stan.data.datasets.check import check
 from stan.data.datasets.files import Absent
 from stan.data.datasets.prepare import prepare
-from stan.data.datasets.split_names import indexed, part_of, split_of
+from stan.data.datasets.split_names import indexed, part_of, split_of, splits_of
 from tests.support.data_folders import put
 from tests.support.file_server import serving
 from tests.support.packed_shards import pack
@@ -34,11 +34,22 @@ def splits(spec: str) -> dict[str, dict[str, tuple[str, ...]]]:
         ("Test/1.mp4", "test"),
         ("trains/a.mp4", None),
         ("contest/a.mp4", None),
+        ("val/training dog/a.mp4", "val"),
         ("a.mp4", None),
     ],
 )
 def test_a_path_names_its_split_by_a_word_of_its_own(path, split):
     assert split_of(path) == split
+
+
+def test_a_word_of_a_classs_name_names_no_split():
+    """Kinetics-400 has the class "training dog"."""
+    assert splits_of(["training dog/a.mp4", "trapezing/a.mp4"]) == {
+        "training dog/a.mp4": None,
+        "trapezing/a.mp4": None,
+    }
+    assert list(splits_of(["train_2/a.mp4", "testing cars/a.mp4", "b.mp4"]).values()) == ["train", None, None]
+    assert list(splits_of(["my train/a.mp4", "my test/a.mp4"]).values()) == ["train", "test"]
 
 
 def test_which_published_split_stands_for_which():
@@ -98,6 +109,17 @@ def test_folders_are_classes_where_there_is_no_table(tmp_path):
     found = load(f"videofolder-labels:{put(tmp_path, {}, videos)}", "test")
     assert found.classes == ("cat", "dog")
     assert [(clip.id, clip.label) for clip in found.clips] == [("test/dog/3", 1)]
+
+
+def test_a_class_that_is_called_like_a_split_stays_in_its_split(tmp_path):
+    classes = ["training dog", "trapezing"]
+    videos = [f"{split}/{name}/1.mp4" for split in ("train", "val") for name in classes]
+    folder = f"videofolder-labels:{put(tmp_path / 'split', {}, videos)}"
+    assert {clip.id for clip in load(folder, "test").clips} == {f"val/{name}/1" for name in classes}
+    assert [clip.id for clip in load(folder, "train").clips] == [f"train/{name}/1" for name in classes]
+    flat = put(tmp_path / "flat", {}, [f"{name}/1.mp4" for name in classes])
+    with pytest.raises(Absent, match="nothing to test on"):
+        load(f"videofolder-labels:{flat}", "test")
 
 
 def test_labels_of_a_table(tmp_path):
