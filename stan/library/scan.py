@@ -9,7 +9,8 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from stan.data.shards import SUFFIX as SHARD
-from stan.data.video.extensions import VIDEOS
+from stan.data.video import first_bytes
+from stan.data.video.extensions import PICTURES_OR_VIDEOS, VIDEOS
 
 PLAYLISTS = frozenset([".m3u", ".m3u8", ".pls", ".xspf", ".mpd", ".ffconcat"])
 
@@ -29,7 +30,7 @@ def video_files(root: Path, skip: Skip, leave_out: Path | None = None) -> list[P
         problem = _problem(file, root)
         if problem:
             skip(name, *problem)
-        else:
+        elif file.suffix.lower() not in PICTURES_OR_VIDEOS or _moves(file):
             found.add(file.resolve())
     return sorted(found)
 
@@ -61,7 +62,14 @@ def _walk(root: Path, skip: Skip, leave_out: Path | None) -> Iterator[Path]:
 
 
 def _may_hold_videos(name: str) -> bool:
-    return Path(name).suffix.lower() in VIDEOS | PLAYLISTS | {SHARD}
+    return Path(name).suffix.lower() in VIDEOS | PICTURES_OR_VIDEOS | PLAYLISTS | {SHARD}
+
+
+def _moves(file: Path) -> bool:
+    try:
+        return first_bytes.is_moving_picture(first_bytes.head(file))
+    except OSError:
+        return False
 
 
 def _links(folder: str, names: list[str]) -> list[Path]:

@@ -20,9 +20,10 @@ from stan.data.video.extensions import VIDEOS
 from stan.library import scan as folders
 from stan.library import store as stores
 from stan.library.indexing import update
-from stan.library.sources import Folder
+from stan.library.sources import Addresses, Folder
 from stan.library.store import Store
 from tests.stress.killed_indexing import KILLS, MAKER, embed, empty_store, engine
+from tests.support.films import Film, write_avif, write_webp
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -51,9 +52,27 @@ def folder(tmp_path):
 
 def test_everything_that_is_named_as_a_video_is_found(tmp_path):
     files = [tmp_path / f"clip{ending.upper()}" for ending in sorted(VIDEOS)]
-    for file in [*files, tmp_path / "notes.txt", tmp_path / "poster.webp"]:
+    for file in [*files, tmp_path / "notes.txt", tmp_path / "empty.webp"]:
         file.touch()
     assert folders.video_files(tmp_path.resolve(), lambda *_: None) == files
+
+
+def test_of_webp_and_avif_those_are_found_that_move(tmp_path):
+    """A list of videos may name any of them; of pictures in a folder nothing is said."""
+    moving = [
+        write_avif(tmp_path / "film.AVIF", Film(frames=3)),
+        write_webp(tmp_path / "film.webp", Film(frames=3)),
+    ]
+    write_webp(tmp_path / "still.webp", Film(frames=1))
+    (tmp_path / "still.avif").write_bytes(b"\0\0\0\x18ftypavif\0\0\0\0avifmif1" + bytes(100))
+    skipped = []
+    assert (
+        folders.video_files(tmp_path.resolve(), lambda *told: skipped.append(told)) == moving and not skipped
+    )
+    listed = tmp_path / "list.txt"
+    listed.write_text("film.webp\nstill.avif\n")
+    found = Addresses(listed).sources(lambda *told: skipped.append(told), None)
+    assert [Path(source.path).name for source in found] == ["film.webp", "still.avif"] and not skipped
 
 
 @pytest.fixture
@@ -219,7 +238,7 @@ def test_a_full_disk_is_said_and_leaves_the_library_whole(store, folder):
 import resource, signal
 from pathlib import Path
 from stan.library.indexing import update
-from stan.library.sources import Folder
+from stan.library.sources import Addresses, Folder
 from stan.library.store import Store
 from tests.stress.killed_indexing import embed, engine
 signal.signal(signal.SIGXFSZ, signal.SIG_IGN)

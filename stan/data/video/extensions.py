@@ -8,7 +8,7 @@ VIDEOS = frozenset(
     + [".flv", ".f4v", ".wmv", ".asf", ".ogv", ".gif", ".apng", ".y4m"]
     + [".h264", ".h265", ".hevc", ".ivf"]
 )
-"""In small letters. WebP and AVIF are read, too, but most files of these names are pictures.
+"""In small letters. No ending is a number, as `.264` would be: an id such as `1.264` keeps what follows its dot."""
 
-No ending is a number, as `.264` would be: an id such as `1.264` keeps what follows its dot.
-"""
+PICTURES_OR_VIDEOS = frozenset([".webp", ".avif"])
+"""Most files of these names are pictures: they count as videos if one is named itself, or its first bytes say so."""

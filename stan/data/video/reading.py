@@ -8,7 +8,7 @@ from typing import Protocol
 
 import numpy as np
 
-from stan.data.video import backends, choice, sound, webp
+from stan.data.video import backends, choice, first_bytes, sound, webp
 from stan.data.video.container import Refused
 from stan.data.video.facts import VideoFacts
 from stan.data.video.scaling import Form
@@ -44,9 +44,8 @@ class Reading(Protocol):
 @lru_cache(KEPT)
 def reading(path: str, state: tuple[int, ...], most_pixels: int) -> Reading:
     """Return a file as it is read. state: what changes when the file does. Raises Refused."""
-    with open(path, "rb") as file:
-        if webp.is_webp(file.read(webp.HEAD)):
-            return webp.WebP(path, most_pixels)
+    if first_bytes.is_webp(first_bytes.head(path)):
+        return webp.WebP(path, most_pixels)
     return ByFFmpeg(path, read_timeline(path, most_pixels))
 
 

@@ -13,18 +13,8 @@ from stan.data.video.facts import StreamFacts, VideoFacts
 from stan.data.video.geometry import Size
 from stan.data.video.scaling import Form, Scaling
 
-HEAD = 64
 _SHORTEST, _USUAL = 11, 100
 """Milliseconds: a frame that is to be shown for less than the first is shown for the second, as browsers do."""
-
-
-def is_webp(head: bytes) -> bool:
-    return head[:4] == b"RIFF" and head[8:12] == b"WEBP"
-
-
-def is_animated(head: bytes) -> bool:
-    """Return whether a WebP file says that it has several frames."""
-    return is_webp(head) and head[12:16] == b"VP8X" and bool(head[20] & 2)
 
 
 @dataclass

@@ -20,19 +20,11 @@ import av.subtitles.stream  # noqa: F401  loaded now, like numpy.random: later, 
 import numpy as np
 import numpy.random  # noqa: F401
 
-from stan.data.video import backends, webp
+from stan.data.video import backends, first_bytes
 from stan.data.video.container import BROKEN, Refused, in_words
 from stan.data.video.reading import Reading, reading
 from stan.data.video.sampling import segments, segments_in_time
 from stan.data.video.scaling import Form, Scaling
-
-_TEXT = (b"#EXTM3U", b"ffconcat", b"<?xml", b"<MPD", b"[playlist]", b"v=0", b"<!DOCTYPE", b"<html", b"#!")
-_PNG = b"\x89PNG"
-_PICTURES = (_PNG, b"\xff\xd8\xff", b"BM", b"II*\0", b"MM\0*", b"%PDF")
-_HEIF_PICTURES = {b"avif", b"heic", b"heix", b"mif1"}
-_HEIF_SEQUENCES = {b"avis", b"hevc", b"hevx", b"msf1"}
-_HEAD = 4096
-"""Bytes in which an animated PNG says that it is one."""
 
 
 def main() -> None:
@@ -62,7 +54,7 @@ def answer(request: dict[str, Any]) -> tuple[dict[str, Any], np.ndarray | None]:
     limits = request["limits"]
     resource.setrlimit(resource.RLIMIT_AS, (limits["memory"], resource.getrlimit(resource.RLIMIT_AS)[1]))
     try:
-        refuse_by_first_bytes(request["path"])
+        _refuse_by_first_bytes(request["path"])
         return _ANSWERS[request["what"]](request)
     except Refused as refused:
         return {"reason": refused.reason, "remedy": refused.remedy}, None
@@ -75,24 +67,13 @@ def answer(request: dict[str, Any]) -> tuple[dict[str, Any], np.ndarray | None]:
         return {"reason": f"cannot be decoded ({in_words(error)})", "remedy": BROKEN}, None
 
 
-def refuse_by_first_bytes(path: str) -> None:
+def _refuse_by_first_bytes(path: str) -> None:
     """Raise Refused for playlists and other text, pictures and documents, whatever their names."""
-    with open(path, "rb") as file:
-        head = file.read(_HEAD)
-    start = head[:64].lstrip(b"\xef\xbb\xbf \t\r\n")
-    if start.startswith(_TEXT):
+    head = first_bytes.head(path)
+    if first_bytes.is_text(head):
         raise Refused("is a playlist or another text that names other files", "give the video file itself")
-    moves = start.startswith(_PNG) and b"acTL" in head or webp.is_animated(head)
-    picture = start.startswith(_PICTURES) or webp.is_webp(head) or _is_heif_picture(head)
-    if picture and not moves:
+    if first_bytes.is_picture(head):
         raise Refused("is a picture or a document, no video", "give a video file such as MP4 or MKV")
-
-
-def _is_heif_picture(head: bytes) -> bool:
-    """Return whether an AVIF or HEIC file names no brand of a sequence (ISO/IEC 23008-12) beside that of pictures."""
-    box = head[: int.from_bytes(head[:4], "big")]
-    brands = {box[i : i + 4] for i in range(16, len(box), 4)}
-    return box[4:8] == b"ftyp" and box[8:12] in _HEIF_PICTURES and not brands & _HEIF_SEQUENCES
 
 
 def _probe(request: dict[str, Any]) -> tuple[dict[str, Any], None]:
