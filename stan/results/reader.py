@@ -77,13 +77,25 @@ def _row_at(path: str, shipped: bool, stamp: tuple) -> dict[str, Any]:
 
 
 def forget() -> None:
-    """Make `load` read everything anew, in order to time it."""
+    """Make `load` and `ranks` read everything anew, in order to time them."""
     _row_at.cache_clear()
+    _ranks_at.cache_clear()
 
 
 def ranks(path: str | Path) -> dict[str, np.ndarray]:
-    """Return the arrays of a run's `ranks.npz`; nothing is unpickled. Raises ValueError if they can't be read."""
-    return archive.read_arrays(Path(path))
+    """Return the arrays of a run's `ranks.npz`, read-only; nothing is unpickled.
+
+    Raises ValueError if they can't be read.
+    """
+    return dict(_ranks_at(str(path), archive.stamp(Path(path), archive.ARRAYS)))
+
+
+@lru_cache(maxsize=128)  # a study asks for each run's once per metric
+def _ranks_at(path: str, stamp: archive.Stamp | None) -> dict[str, np.ndarray]:
+    arrays = archive.read_arrays(Path(path))
+    for array in arrays.values():
+        array.setflags(write=False)
+    return arrays
 
 
 def history(path: str | Path) -> pd.DataFrame:

@@ -340,6 +340,15 @@ def test_readers_keep_no_writer_from_its_record(runs_root):
     assert not lock.held(folder)
 
 
+def test_ranks_are_read_again_when_the_run_is_measured_again(runs_root):
+    folder = done(runs_root, EXPERIMENT, np.ones(QUERIES))
+    first = results.ranks(folder)
+    assert (first["t2v"] == 1).all() and not first["t2v"].flags.writeable
+    shutil.rmtree(folder)
+    done(runs_root, EXPERIMENT, np.full(QUERIES, 2.0))
+    assert (results.ranks(folder)["t2v"] == 2).all()
+
+
 def test_ranks_are_never_unpickled(runs_root):
     folder = done(runs_root)
     np.savez(folder / "ranks.npz", t2v=np.array([{}], dtype=object))
