@@ -64,6 +64,7 @@ def test_of_webp_and_avif_those_are_found_that_move(tmp_path):
         write_webp(tmp_path / "film.webp", Film(frames=3)),
     ]
     write_webp(tmp_path / "still.webp", Film(frames=1))
+    (tmp_path / "cut.webp").write_bytes((tmp_path / "film.webp").read_bytes()[:16])
     (tmp_path / "still.avif").write_bytes(b"\0\0\0\x18ftypavif\0\0\0\0avifmif1" + bytes(100))
     skipped = []
     assert (
