@@ -139,11 +139,12 @@ def test_a_kept_view_is_opened_again(own_address, open_page, root):
     assert other.get_by_label("Filter", exact=True).input_value() == "s0"
 
 
-def test_the_shared_page_needs_no_server(address, open_page, tmp_path):
-    page = opened(open_page(f"{address}/runs?group=row&baseline=baseline&{MINE}"))
-    with page.expect_download() as download:
-        page.get_by_role("button", name="Share as one page").click()
-    download.value.save_as(tmp_path / "shared.html")
+def test_the_shared_page_opens_without_the_server(root, open_page, tmp_path):
+    with served(dashboard_command([root], free_port(0))) as (address, _):
+        page = opened(open_page(f"{address}/runs?group=row&baseline=baseline&{MINE}"))
+        with page.expect_download() as download:
+            page.get_by_role("button", name="Share as one page").click()
+        download.value.save_as(tmp_path / "shared.html")
     shared = open_page((tmp_path / "shared.html").as_uri(), width=400)
     assert shared.get_by_role("cell", name="stan", exact=True).count() == 1
     widths = shared.locator("img").evaluate_all("all => all.map(image => image.naturalWidth)")
