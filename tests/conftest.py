@@ -13,26 +13,11 @@ import torch
 
 from stan.cli import doctor
 from stan.cli.documents import DOCUMENTS, command_of
+from tests.support.chromium import OPTIONS
 
 torch.set_num_threads(1)
 # A shell's background job ignores Ctrl-C, and so would every program that the tests start and send one.
 signal.signal(signal.SIGINT, signal.default_int_handler)
-
-CHROMIUM_OPTIONS = (
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-software-rasterizer",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-    "--disable-dev-shm-usage",
-    "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1, EXCLUDE localhost",
-)
-"""Without a GPU, pages are drawn directly: an imitated one takes twice the time, and only WebGL, which no page has,
-would need it. The last option leaves nothing to be found but this machine; Playwright's routes would do so, too, but
-they cost every request a call and the browser its cache."""
 
 
 @pytest.fixture
@@ -56,7 +41,7 @@ def context(tmp_path_factory) -> Iterator[object]:
         pytest.skip("no Chromium here: install your system's, or run `playwright install chromium`")
     with playwright.sync_playwright() as driver:
         opened = driver.chromium.launch_persistent_context(
-            tmp_path_factory.mktemp("profile"), executable_path=executable, args=list(CHROMIUM_OPTIONS)
+            tmp_path_factory.mktemp("profile"), executable_path=executable, args=list(OPTIONS)
         )
         yield opened
         opened.close()

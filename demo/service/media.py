@@ -15,7 +15,7 @@ from starlette.routing import Route
 
 from demo.languages import answer, translated
 from stan.common.errors import reason, told
-from stan.data.video.extensions import PICTURES_OR_VIDEOS, VIDEOS
+from stan.data.video.extensions import READABLE
 from stan.library.proxies import MAKERS
 
 SERVED = (*MAKERS, "zip")
@@ -23,8 +23,8 @@ SERVED = (*MAKERS, "zip")
 
 def require_video_name(upload: Path) -> None:
     """Raise ValueError for an upload without a video's extension; its content is checked when it is opened."""
-    if upload.suffix.lower() not in VIDEOS | PICTURES_OR_VIDEOS:
-        known = ", ".join(sorted(VIDEOS | PICTURES_OR_VIDEOS))
+    if upload.suffix.lower() not in READABLE:
+        known = ", ".join(sorted(READABLE))
         raise ValueError(
             translated(
                 "{name} does not look like a video: upload one of {known}", name=upload.name, known=known

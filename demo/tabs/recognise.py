@@ -13,7 +13,7 @@ from demo.components.page import MODEL, bar, failure, message, took
 from demo.languages import counted, label, translated
 from demo.service.calls import Calls
 from demo.service.media import require_video_name
-from stan.data.video.extensions import PICTURES_OR_VIDEOS, VIDEOS
+from stan.data.video.extensions import READABLE
 
 EMPTY = "Choose a video or upload one, choose labels, then press <b>Recognise</b>."
 CHOOSE = "Choose a video of the library or upload one first."
@@ -30,7 +30,7 @@ def tab(calls: Calls, library: gr.components.Component) -> gr.Dropdown:
             chosen = gr.Dropdown([], label=label("Video of the library"), elem_id="recognise-video")
             upload = gr.File(
                 label=label("or upload one: it is used while it is here"),
-                file_types=sorted(VIDEOS | PICTURES_OR_VIDEOS),
+                file_types=sorted(READABLE),
                 height=140,
             )
             words = _labels(calls)

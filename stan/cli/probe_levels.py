@@ -32,14 +32,14 @@ def probe_levels(
 
     Scores are 0 for guessing and 1 for no error, of drawn stills that the probe has not seen.
     """
-    from stan.evaluation.probe_targets import NEEDS
+    from stan.evaluation.probe_targets import NEEDS, STILLS
     from stan.results.level_probes import keep, measure
 
     with quiet(), Bars(None) as bars:
         record = measure(
             backbone,
             pretrained,
-            stills,
+            stills or STILLS,
             attentive,
             device,
             lambda done, total: bars("probing levels", done, total, {}),

@@ -7,7 +7,7 @@ from importlib import import_module
 from typing import Any
 
 
-def names(package: str, homes: Mapping[str, str]) -> Callable[[str], Any]:
+def names(module: str, homes: Mapping[str, str]) -> Callable[[str], Any]:
     """Return `__getattr__` for a module.
 
     homes: the module's public names and where they are defined, which cost too much to import with it.
@@ -15,7 +15,7 @@ def names(package: str, homes: Mapping[str, str]) -> Callable[[str], Any]:
 
     def find(name: str) -> Any:
         if name not in homes:
-            raise AttributeError(f"module {package!r} has no attribute {name!r}")
+            raise AttributeError(f"module {module!r} has no attribute {name!r}")
         return getattr(import_module(homes[name]), name)
 
     return find

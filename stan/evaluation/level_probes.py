@@ -14,11 +14,8 @@ from stan.common.progress import Progress
 from stan.data.video.transforms import evaluation
 from stan.data.world.known_stills import KINDS
 from stan.evaluation import attentive_probe, linear_probe
-from stan.evaluation.probe_targets import PROBES
+from stan.evaluation.probe_targets import PROBES, STILLS
 from stan.models.clip import Clip
-
-STILLS = 2000
-"""Stills of each kind: half of them fit a probe."""
 
 
 def level_probes(

@@ -13,3 +13,6 @@ NEEDS = {
 front change in its motions; sentences also name shapes, colours and backgrounds."""
 
 PROBES = ("CLS, linear", "patches, linear", "patches, attentive")
+
+STILLS = 2000
+"""Stills of each kind: half of them fit a probe."""

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from stan.data.shards import SUFFIX as SHARD
 from stan.data.video import first_bytes
-from stan.data.video.extensions import PICTURES_OR_VIDEOS, VIDEOS
+from stan.data.video.extensions import PICTURES_OR_VIDEOS, READABLE
 
 PLAYLISTS = frozenset([".m3u", ".m3u8", ".pls", ".xspf", ".mpd", ".ffconcat"])
 
@@ -62,12 +62,13 @@ def _walk(root: Path, skip: Skip, leave_out: Path | None) -> Iterator[Path]:
 
 
 def _may_hold_videos(name: str) -> bool:
-    return Path(name).suffix.lower() in VIDEOS | PICTURES_OR_VIDEOS | PLAYLISTS | {SHARD}
+    return Path(name).suffix.lower() in READABLE | PLAYLISTS | {SHARD}
 
 
 def _moves(file: Path) -> bool:
+    """Return whether a picture is a film; one that can't be read is passed over as all pictures are."""
     try:
-        return first_bytes.is_moving_picture(first_bytes.head(file))
+        return first_bytes.is_moving_picture(first_bytes.read(file))
     except OSError:
         return False
 

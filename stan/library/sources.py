@@ -18,7 +18,7 @@ from typing import Any, TypeVar
 import fsspec
 
 from stan.data.shards import SUFFIX, Member, ShardError, is_address, member, members, split_path
-from stan.data.video.extensions import PICTURES_OR_VIDEOS, VIDEOS
+from stan.data.video.extensions import READABLE, VIDEOS
 from stan.library import scan as folders
 from stan.library.store import Entry, local_path
 
@@ -262,7 +262,7 @@ class Addresses:
         """Return the videos in the list's order, each once."""
         kept = []
         for source in self._all:
-            if _suffix(source.path) in VIDEOS | PICTURES_OR_VIDEOS:
+            if _suffix(source.path) in READABLE:
                 kept.append(source)
             elif _suffix(source.path) == SUFFIX:
                 kept += self._shards.videos(source.path, source.folder, source.name, skip)
@@ -280,7 +280,7 @@ class Addresses:
 
 
 def _lines(file: Path) -> list[str]:
-    if file.suffix.lower() in VIDEOS | PICTURES_OR_VIDEOS or not file.is_file():
+    if file.suffix.lower() in READABLE or not file.is_file():
         return []
     try:
         return [line.strip() for line in file.read_text(encoding="utf-8").splitlines() if line.strip()]

@@ -11,7 +11,7 @@ from typing import Any
 from stan.common.files import write_json
 from stan.common.paths import ASSETS
 from stan.common.progress import Progress
-from stan.evaluation.probe_targets import PROBES
+from stan.evaluation.probe_targets import PROBES, STILLS
 from stan.results import kept
 from stan.results.provenance import provenance
 
@@ -24,21 +24,20 @@ SHIPPED = ASSETS
 def measure(
     backbone: str = "tiny",
     pretrained: str | None = None,
-    stills: int | None = None,
+    stills: int = STILLS,
     attentive: bool = True,
     device: str | None = None,
     progress: Progress | None = None,
 ) -> dict[str, Any]:
     """Return what `load_clip` loads, probed: backbone, pretrained, stills, date, provenance and `level_probes` as rows.
 
-    `stills`: of each kind; by default as many as `level_probes` takes. Raises ValueError as `load_clip` does.
+    Raises ValueError as `load_clip` does.
     """
     import torch
 
-    from stan.evaluation.level_probes import STILLS, level_probes
+    from stan.evaluation.level_probes import level_probes
     from stan.models.backbones import load_clip
 
-    stills = stills or STILLS
     target = torch.device(device or ("cuda" if torch.cuda.is_available() else "cpu"))
     clip = load_clip(backbone, pretrained).to(target).eval()
     rows = level_probes(clip, target, stills, attentive=attentive, progress=progress)

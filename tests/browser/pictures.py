@@ -10,16 +10,9 @@ from playwright.sync_api import Browser, Page, sync_playwright
 
 from stan.cli import doctor
 from stan.common import servers
+from tests.support.chromium import OPTIONS
 from tests.support.server import PATIENCE, ROOT, served
 
-OPTIONS = [
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-software-rasterizer",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-sync",
-]
 SIZE = {"width": 1280, "height": 940}
 
 
@@ -66,7 +59,7 @@ def main() -> int:
     for picture in (demo, dashboard):
         picture.parent.mkdir(exist_ok=True)
     with sync_playwright() as driver:
-        browser = driver.chromium.launch(executable_path=executable, args=OPTIONS)
+        browser = driver.chromium.launch(executable_path=executable, args=list(OPTIONS))
         with served(servers.demo_command([given.library])) as (address, _):
             draw_demo(opened(browser, address), given.query, demo)
         with served(servers.dashboard_command(given.runs)) as (address, _):

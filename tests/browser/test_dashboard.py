@@ -31,9 +31,11 @@ def address(root) -> Iterator[str]:
     write_study(root, "motions", seeds=(0,))
     running = keep_running(write_run(root, experiment("stan", 9), "running"))
     write_probe(root / experiment("stan", 0).id)
-    with served(dashboard_command([root], free_port(0))) as (address, _):
-        yield address
-    lock.release(running)
+    try:
+        with served(dashboard_command([root], free_port(0))) as (address, _):
+            yield address
+    finally:
+        lock.release(running)
 
 
 def keep_running(folder: Path) -> int:

@@ -12,3 +12,6 @@ VIDEOS = frozenset(
 
 PICTURES_OR_VIDEOS = frozenset([".webp", ".avif"])
 """Most files of these names are pictures: they count as videos if one is named itself, or its first bytes say so."""
+
+READABLE = VIDEOS | PICTURES_OR_VIDEOS
+"""What a video that is named itself, on a list or by an upload, may end in."""

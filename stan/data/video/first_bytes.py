@@ -14,7 +14,7 @@ _HEIF_PICTURES = {b"avif", b"heic", b"heix", b"mif1"}
 _HEIF_SEQUENCES = {b"avis", b"hevc", b"hevx", b"msf1"}
 
 
-def head(path: str | Path) -> bytes:
+def read(path: str | Path) -> bytes:
     """Return as many bytes as the others need. Raises OSError."""
     with open(path, "rb") as file:
         return file.read(HEAD)
@@ -35,7 +35,7 @@ def is_moving_picture(head: bytes) -> bool:
     """Return whether it is a film in a format of pictures: APNG, animated WebP, a sequence of AVIF or HEIF."""
     return (
         (_begins(head, (_PNG,)) and b"acTL" in head)
-        or (is_webp(head) and head[12:16] == b"VP8X" and any(flags & 2 for flags in head[20:21]))
+        or (is_webp(head) and head[12:16] == b"VP8X" and len(head) > 20 and bool(head[20] & 2))
         or not _HEIF_SEQUENCES.isdisjoint(_brands(head))
     )
 

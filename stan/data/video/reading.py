@@ -44,7 +44,7 @@ class Reading(Protocol):
 @lru_cache(KEPT)
 def reading(path: str, state: tuple[int, ...], most_pixels: int) -> Reading:
     """Return a file as it is read. state: what changes when the file does. Raises Refused."""
-    if first_bytes.is_webp(first_bytes.head(path)):
+    if first_bytes.is_webp(first_bytes.read(path)):
         return webp.WebP(path, most_pixels)
     return ByFFmpeg(path, read_timeline(path, most_pixels))
 

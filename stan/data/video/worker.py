@@ -69,7 +69,7 @@ def answer(request: dict[str, Any]) -> tuple[dict[str, Any], np.ndarray | None]:
 
 def _refuse_by_first_bytes(path: str) -> None:
     """Raise Refused for playlists and other text, pictures and documents, whatever their names."""
-    head = first_bytes.head(path)
+    head = first_bytes.read(path)
     if first_bytes.is_text(head):
         raise Refused("is a playlist or another text that names other files", "give the video file itself")
     if first_bytes.is_picture(head):

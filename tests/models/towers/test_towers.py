@@ -262,7 +262,10 @@ def test_half_precision(every, precision):
 
 @pytest.mark.slow
 def test_compiled_blocks_give_the_same(every):
-    """Traced with gradients by torch's compiler, run as they are: the code that it would generate is torch's matter."""
+    """Traced with gradients by torch's compiler, run as they are: the code that it would generate is torch's matter.
+
+    One branch layer stands for all: what joins them to CLIP's levels isn't compiled, and another would be traced alike.
+    """
     torch.compiler.reset()
     model = DualEncoder(deepcopy(every), build("stan", every, FRAMES, {"layers": 1})).eval()
     video = images_for(every, 1, FRAMES)
