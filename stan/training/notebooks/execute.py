@@ -10,19 +10,25 @@ import contextlib
 import json
 import os
 import signal
+import socket
 import sys
 import tempfile
 import threading
 import time
 from collections.abc import Generator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from traitlets.config import Config
 
 KERNEL = "python3"
 PROVISIONER = "stan-forked"
 """The name by which jupyter_client finds `stan.training.notebooks.forked_kernel.Provisioner`."""
 GRACE_SECONDS = 10
 """How long a notebook may take to close its record after it is asked to end."""
+_LONGEST_SOCKET = 100
+"""Bytes of the longest name under which a kernel's sockets, whose names end in `-1` to `-5`, may lie."""
 
 _TYPES: dict[str, tuple[type, ...]] = {
     "str": (str,),
@@ -79,13 +85,14 @@ def _execute(notebook: Path, parameters: Mapping[str, Any], folder: Path, kernel
     import papermill
 
     executed = folder / notebook.name
-    with _own_kernel(kernel):
+    with _own_kernel(kernel) as config:
         try:
             papermill.execute_notebook(
                 str(notebook),
                 str(executed),
                 parameters=dict(parameters),
                 kernel_name=KERNEL,
+                config=config,
                 progress_bar=False,
                 autosave_cell_every=5,
             )
@@ -117,11 +124,11 @@ def _tidy(executed: Path) -> None:
 
 
 @contextlib.contextmanager
-def _own_kernel(forked: int | None) -> Generator[None]:
+def _own_kernel(forked: int | None) -> Generator[Config]:
     """Within this context, the kernel `python3` is this interpreter, whatever is installed in the user's home.
 
-    The home needn't be writable. Ctrl-C and SIGTERM interrupt the cell that is running, so that a run can still close
-    its record.
+    Yields the configuration of jupyter_client's manager. The home needn't be writable. Ctrl-C and SIGTERM interrupt the
+    cell that is running, so that a run can still close its record.
     """
     with tempfile.TemporaryDirectory(prefix="stan-kernel-") as folder:
         pid_file = Path(folder, "pid")
@@ -141,7 +148,21 @@ def _own_kernel(forked: int | None) -> Generator[None]:
         os.environ["JUPYTER_RUNTIME_DIR"] = os.environ["IPYTHONDIR"] = folder
         for number in (signal.SIGINT, signal.SIGTERM):
             signal.signal(number, lambda *_: _interrupt(pid_file))
-        yield
+        yield _sockets(folder)
+
+
+def _sockets(folder: str) -> Config:
+    """Return the configuration under which the kernel is reached through files in `folder`.
+
+    TCP ports are chosen before the kernel starts and bound by it afterwards: of several kernels that start at once, one
+    may take another's. Windows has no such files in Python, and a socket's name is at most 103 bytes long on macOS.
+    """
+    from traitlets.config import Config
+
+    name = str(Path(folder, "kernel"))
+    if not hasattr(socket, "AF_UNIX") or len(os.fsencode(name)) > _LONGEST_SOCKET:
+        return Config()
+    return Config(KernelManager={"transport": "ipc", "ip": name})
 
 
 def _interrupt(pid_file: Path) -> None:

@@ -28,6 +28,11 @@ except KeyboardInterrupt:
     raise
 """
 
+TRANSPORT = """
+from ipykernel.connect import get_connection_info
+print(get_connection_info(unpack=True)["transport"])
+"""
+
 
 def waiting(tmp_path: Path) -> Path:
     return written(tmp_path, WAITS.format(pid=str(tmp_path / "pid"), noticed=str(tmp_path / "noticed")))
@@ -48,6 +53,25 @@ def test_a_fork_has_everything_imported_and_leaves_what_another_process_would(tm
         cells = nbformat.read(executed, as_version=4).cells
         assert any("image/png" in one.get("data", {}) for cell in cells for one in cell.get("outputs", ()))
         assert executed.with_suffix(".html").exists()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("in_forks", [True, False])
+def test_no_kernel_takes_another_ones_port(tmp_path, forks, in_forks):
+    path = written(tmp_path, TRANSPORT)
+    running = launch.start(path, {}, tmp_path / "out", forks=forks if in_forks else None)
+    assert running.process.wait(60) == 0, running.tail()
+    assert said(tmp_path / "out" / path.name) == "ipc\n"
+
+
+@pytest.mark.slow
+def test_where_a_sockets_name_would_be_too_long_a_kernel_is_reached_by_ports(tmp_path, monkeypatch):
+    deep = tmp_path / ("d" * 90)
+    deep.mkdir()
+    monkeypatch.setenv("TMPDIR", str(deep))
+    path = written(tmp_path, TRANSPORT)
+    launch.run_notebook(path, {}, tmp_path / "out")
+    assert said(tmp_path / "out" / path.name) == "tcp\n" and not list(deep.glob("stan-kernel-*"))
 
 
 @pytest.mark.slow
