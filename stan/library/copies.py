@@ -10,7 +10,6 @@ import threading
 import weakref
 from collections.abc import Generator
 from contextlib import contextmanager
-from functools import cached_property
 from pathlib import Path
 
 from stan.common.errors import reason
@@ -33,7 +32,9 @@ class Copies:
     def __init__(self):
         self._fetching = threading.Semaphore(AT_ONCE)
         self._tidying = threading.Lock()
+        self._opening = threading.Lock()
         self._lock = NamedLocks()
+        self._opened: Path | None = None
 
     @contextmanager
     def file(self, entry: Entry) -> Generator[Path]:
@@ -54,11 +55,16 @@ class Copies:
             self._make_room()
             yield copy
 
-    @cached_property
+    @property
     def _folder(self) -> Path:
-        folder = tempfile.mkdtemp(prefix="stan-copies-")
-        weakref.finalize(self, shutil.rmtree, folder, ignore_errors=True)  # at the end of the process, too
-        return Path(folder)
+        """Made when it is first needed, once, whichever thread asks first: `cached_property` has no lock."""
+        with self._opening:
+            if self._opened is None:
+                self._opened = Path(tempfile.mkdtemp(prefix="stan-copies-"))
+                weakref.finalize(
+                    self, shutil.rmtree, self._opened, ignore_errors=True
+                )  # at the process's end, too
+            return self._opened
 
     def _make_room(self) -> None:
         """Remove the copies that were used longest ago, but none that is in use."""

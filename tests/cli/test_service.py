@@ -9,6 +9,7 @@ import sys
 
 import pytest
 
+from stan import service
 from stan.common.servers import free_port
 from stan.library import Library
 from stan.service.client import Client
@@ -41,6 +42,7 @@ def test_a_library_that_is_not_there_and_a_folder_that_is_none_are_refused(stan,
 
 @pytest.mark.parametrize(("command", "package"), [("api", "fastapi"), ("mcp", "mcp")])
 def test_a_package_that_is_missing_is_named_with_its_extra(stan, tmp_path, monkeypatch, command, package):
+    monkeypatch.setattr(sys.modules["stan"], "service", service)  # which importing it anew replaces
     for name in [name for name in sys.modules if name.startswith(("stan.service", f"{package}."))]:
         monkeypatch.delitem(sys.modules, name)
     monkeypatch.setitem(sys.modules, package, None)
