@@ -61,9 +61,7 @@ class Copies:
         with self._opening:
             if self._opened is None:
                 self._opened = Path(tempfile.mkdtemp(prefix="stan-copies-"))
-                weakref.finalize(
-                    self, shutil.rmtree, self._opened, ignore_errors=True
-                )  # at the process's end, too
+                weakref.finalize(self, shutil.rmtree, self._opened, ignore_errors=True)  # also as the process ends
             return self._opened
 
     def _make_room(self) -> None:
