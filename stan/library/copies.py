@@ -61,7 +61,8 @@ class Copies:
         with self._opening:
             if self._opened is None:
                 self._opened = Path(tempfile.mkdtemp(prefix="stan-copies-"))
-                weakref.finalize(self, shutil.rmtree, self._opened, ignore_errors=True)  # also as the process ends
+                # also as the process ends
+                weakref.finalize(self, shutil.rmtree, self._opened, ignore_errors=True)
             return self._opened
 
     def _make_room(self) -> None:
