@@ -27,8 +27,6 @@ PROVISIONER = "stan-forked"
 """The name by which jupyter_client finds `stan.training.notebooks.forked_kernel.Provisioner`."""
 GRACE_SECONDS = 10
 """How long a notebook may take to close its record after it is asked to end."""
-_LONGEST_SOCKET = 100
-"""Bytes of the longest name under which a kernel's sockets, whose names end in `-1` to `-5`, may lie."""
 
 _TYPES: dict[str, tuple[type, ...]] = {
     "str": (str,),
@@ -152,15 +150,18 @@ def _own_kernel(forked: int | None) -> Generator[Config]:
 
 
 def _sockets(folder: str) -> Config:
-    """Return the configuration under which the kernel is reached through files in `folder`.
+    """Return the configuration under which the kernel is reached through files in `folder`, where there can be any.
 
     TCP ports are chosen before the kernel starts and bound by it afterwards: of several kernels that start at once, one
-    may take another's. Windows has no such files in Python, and a socket's name is at most 103 bytes long on macOS.
+    may take another's.
     """
     from traitlets.config import Config
 
     name = str(Path(folder, "kernel"))
-    if not hasattr(socket, "AF_UNIX") or len(os.fsencode(name)) > _LONGEST_SOCKET:
+    try:
+        with socket.socket(socket.AF_UNIX) as probe:
+            probe.bind(f"{name}-tried")
+    except (AttributeError, OSError):  # Windows; too long a name, or a file system without sockets
         return Config()
     return Config(KernelManager={"transport": "ipc", "ip": name})
 
