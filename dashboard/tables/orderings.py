@@ -8,6 +8,7 @@ import pandas as pd
 import streamlit as st
 
 from dashboard.tables import records
+from stan.config import DataConfig
 from stan.experiments.orderings import registered
 from stan.results.orderings import orderings
 
@@ -15,7 +16,7 @@ from stan.results.orderings import orderings
 def places() -> list[tuple[str, str, str]]:
     """Return (origin, size, backbone) of the done runs on suites that the registered orderings are about.
 
-    The sizes of a backbone stand together.
+    The sizes of a backbone stand together, the default one first.
     """
     table = records.runs()
     suites = {suite for one in registered().orderings for suite in one.suites}
@@ -23,7 +24,7 @@ def places() -> list[tuple[str, str, str]]:
     if table.empty:
         return []
     found = set(table[["origin", "size", "model.backbone"]].itertuples(index=False, name=None))
-    return sorted(found, key=lambda place: (place[0], place[2], place[1]))
+    return sorted(found, key=lambda place: (place[0], place[2], place[1] != DataConfig.size, place[1]))
 
 
 def of_place(place: tuple[str, str, str]) -> list[dict[str, Any]]:

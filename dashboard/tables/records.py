@@ -20,6 +20,7 @@ from dashboard.tables import study_tables
 from stan import experiments, report, results
 from stan.bench import store
 from stan.common.servers import DEMO_ADDRESS
+from stan.config import DataConfig
 from stan.evaluation.statistics import Change
 from stan.experiments import published
 from stan.report import reproduction as printed_and_own
@@ -198,7 +199,10 @@ class StudyRuns:
 
 
 def studies(table: pd.DataFrame) -> list[StudyRuns]:
-    """Return every study with a done run: the user's own before the shipped ones, its own backbone before others."""
+    """Return every study with a done run: the user's own before the shipped ones, its own backbone before others.
+
+    Of a suite's sizes, the default one comes first.
+    """
     return _studies(table)[1]
 
 
@@ -209,11 +213,11 @@ def _studies(table: pd.DataFrame) -> tuple[pd.DataFrame, list[StudyRuns]]:
     The cache key is the table's `id`. Keeping the table in the cache prevents another one from getting the same id.
     """
     done = table[table["status"] == "done"]
-    done = done.assign(backbone=results.other_backbone(done))
-    groups = done.groupby(["shipped", "study", "suite", "backbone", "size"], sort=True)
+    done = done.assign(backbone=results.other_backbone(done), other_size=done["size"] != DataConfig.size)
+    groups = done.groupby(["shipped", "study", "suite", "backbone", "other_size", "size"], sort=True)
     found = [
         StudyRuns(str(study), str(suite), str(size), str(backbone), shipped=bool(shipped), runs=part)
-        for (shipped, study, suite, backbone, size), part in groups
+        for (shipped, study, suite, backbone, _, size), part in groups
     ]
     return table, found
 

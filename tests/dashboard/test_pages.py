@@ -71,12 +71,12 @@ def test_runs_on_another_backbone_are_a_choice_of_their_own(open_dashboard, runs
     other = open_dashboard("ablation", study="components · retrieval · quick · tiny-eva")
     assert metric_values(other)["stan"] == "25.0 %" != metric_values(usual)["stan"]
     choices = next(part.options for part in usual.selectbox if part.label == "Study")
-    others = [f"components · retrieval · {size} · tiny-eva" for size in ("full", "quick")]
+    others = [f"components · retrieval · {size} · tiny-eva" for size in ("quick", "full")]
     assert choices == ["components · retrieval · quick", *others]
     assert "0 queries won, 0 lost" in texts(other)
-    places = [("yours", "quick", "tiny"), ("yours", "full", "tiny-eva"), ("yours", "quick", "tiny-eva")]
+    places = [("yours", "quick", "tiny"), ("yours", "quick", "tiny-eva"), ("yours", "full", "tiny-eva")]
     assert orderings.places() == places
-    _, apart = (study for study in records.studies(results.load(runs_root)) if study.backbone)
+    apart, _ = (study for study in records.studies(results.load(runs_root)) if study.backbone)
     assert apart.command.endswith(" --suite retrieval --size quick --backbone tiny-eva --seeds 0")
 
 
