@@ -199,9 +199,8 @@ class StudyRuns:
 
 
 def studies(table: pd.DataFrame) -> list[StudyRuns]:
-    """Return every study with a done run: the user's own before the shipped ones, its own backbone before others.
-
-    Of a suite's sizes, the default one comes first.
+    """Return every study with a done run: the user's own before the shipped ones, its own backbone before others, and
+    the default size before others.
     """
     return _studies(table)[1]
 
@@ -213,13 +212,20 @@ def _studies(table: pd.DataFrame) -> tuple[pd.DataFrame, list[StudyRuns]]:
     The cache key is the table's `id`. Keeping the table in the cache prevents another one from getting the same id.
     """
     done = table[table["status"] == "done"]
-    done = done.assign(backbone=results.other_backbone(done), other_size=done["size"] != DataConfig.size)
-    groups = done.groupby(["shipped", "study", "suite", "backbone", "other_size", "size"], sort=True)
+    done = done.assign(backbone=results.other_backbone(done))
+    groups = done.groupby(["shipped", "study", "suite", "backbone", "size"], sort=True)
     found = [
         StudyRuns(str(study), str(suite), str(size), str(backbone), shipped=bool(shipped), runs=part)
-        for (shipped, study, suite, backbone, _, size), part in groups
+        for (shipped, study, suite, backbone, size), part in groups
     ]
-    return table, found
+    return table, sorted(
+        found, key=lambda one: (one.shipped, one.study, one.suite, one.backbone, *default_first(one.size))
+    )
+
+
+def default_first(size: str) -> tuple[bool, str]:
+    """Return a key that sorts the default size of the embedded world before the others."""
+    return size != DataConfig.size, size
 
 
 def metrics(study: StudyRuns) -> list[str]:
