@@ -137,7 +137,7 @@ def _by_pyav(clip: str, indices: np.ndarray, shape: tuple[int, int]) -> np.ndarr
     with av.open(clip) as container:
         stream = container.streams.video[0]
         stream.codec_context.thread_count = 1
-        assert stream.time_base is not None
+        assert stream.time_base
         ticks = round(1 / RATE / stream.time_base)
         reached, decoded = 0, container.decode(stream)
         for index in indices.tolist():

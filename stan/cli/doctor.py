@@ -25,8 +25,9 @@ from stan.common.paths import ASSETS, BUNDLED, ROOT, project_folder
 
 DISTRIBUTION = "stan-video"
 REINSTALL = "run `make install` in the clone"
+EXTRAS = ("notebooks", "apps", "api", "mcp", "texts", "s3", "onnx", "tests")
+"""Those whose packages are looked for: all that `all` brings."""
 FREE_BYTES = 2 * 10**9
-EXTRAS = ("notebooks", "apps", "api", "mcp", "texts", "tests")
 """Bytes that worlds, runs and libraries of the quick size need, with room to spare."""
 
 
@@ -93,9 +94,7 @@ def _dependencies() -> list[Check]:
         return [Check(f"package {DISTRIBUTION}", False, "imported, but not installed", REINSTALL)]
     tested, found = _tested_versions(), {}
     for requirement in map(Requirement, lines):
-        extra = next(
-            (e for e in ("notebooks", "apps", "texts", "tests") if f'"{e}"' in str(requirement.marker)), None
-        )
+        extra = next((e for e in EXTRAS if f'"{e}"' in str(requirement.marker)), None)
         meant = requirement.marker is None or requirement.marker.evaluate({"extra": extra or ""})
         if meant and requirement.name not in {DISTRIBUTION, *found}:  # two extras may share a package
             found[requirement.name] = _dependency(requirement, tested.get(_normal(requirement.name)), extra)
@@ -167,8 +166,15 @@ with av.open(sys.argv[1], "w") as out:
         out.mux(stream.encode(frame))
     out.mux(stream.encode(None))
 """
+_READ = """
+import sys
+import numpy as np
+from stan.data.video.reading import reading
+print(len(reading(sys.argv[1], (), 96 * 96).read(np.arange(8), (96, 96), "pyav")[1]))
+"""
+"""By all of our own code: PyAV's interface changes from one major version to the next."""
 _DECODE = {
-    "PyAV": "import av, sys; print(sum(1 for _ in av.open(sys.argv[1]).decode(video=0)))",
+    "PyAV": _READ,
     "decord": (
         "import decord, sys; clip = decord.VideoReader(sys.argv[1], width=96, height=96); "
         "print(len(clip.get_batch(range(8)).asnumpy()))"

@@ -19,6 +19,7 @@ import numpy as np
 from stan.data.datasets import SETS, SPLITS, Annotations, DataSet, kinetics, something
 from stan.data.datasets.files import EXTENSIONS, Absent
 from stan.data.video import decoding
+from stan.data.video.container import ANY_TAGS
 from stan.data.video.pool import POOL
 
 ASKED = 12
@@ -41,7 +42,7 @@ def reference(path: Path) -> tuple[list[float], list[np.ndarray]]:
     They are upright, with square pixels.
     """
     times, frames = [], []
-    with av.open(str(path), metadata_errors="ignore") as container:
+    with av.open(str(path), **ANY_TAGS) as container:
         stream = container.streams.best("video")
         stream.codec_context.thread_count = 1
         start = max(container.start_time or 0, 0) / av.time_base

@@ -6,12 +6,14 @@ from collections.abc import Generator, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from fractions import Fraction
+from typing import Any
 
 import av
 from av.container import InputContainer
 from av.stream import Disposition, Stream
 from av.video.codeccontext import VideoCodecContext
 from av.video.stream import VideoStream
+from packaging import version
 
 FORMATS = (
     "mov,mp4,m4a,3gp,3g2,mj2,matroska,webm,avi,mpegts,mpeg,mpegvideo,m4v,h264,hevc,"
@@ -22,6 +24,8 @@ OPEN_OPTIONS = {"protocol_whitelist": "file", "format_whitelist": FORMATS}
 BROKEN = "repair or re-encode the file, or leave it out"
 ALPHA_DECODERS = {"vp8": "libvpx", "vp9": "libvpx-vp9"}
 """Decoders that read the second, hidden picture of WebM's transparent films; FFmpeg's own skip it."""
+ANY_TAGS: dict[str, Any] = {} if version.parse(av.__version__).major > 18 else {"metadata_errors": "ignore"}
+"""What makes PyAV open a file whose tags are no UTF-8: nothing from 19 on, which keeps such tags."""
 _BESIDE = {
     Disposition.timed_thumbnails: "thumbnails",  # which are marked as attached pictures, too
     Disposition.attached_pic: "cover",
@@ -79,7 +83,7 @@ class Film:
 def opened(path: str, **options: str) -> Generator[Film]:
     """Open a file and yield its film, ready to decode on one thread. Raises Refused."""
     try:
-        container = av.open(path, metadata_errors="ignore", options=OPEN_OPTIONS | options)
+        container = av.open(path, options=OPEN_OPTIONS | options, **ANY_TAGS)
     except MemoryError:
         raise
     except Exception as error:

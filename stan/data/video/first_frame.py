@@ -37,12 +37,12 @@ class FirstFrame:
     def of(cls, frame: av.VideoFrame, film: Film) -> FirstFrame:
         components, rgb = frame.format.components, frame.format.is_rgb or frame.format.name.startswith("pal")
         tags = (frame.colorspace, frame.color_primaries, frame.color_trc, frame.color_range)
-        side_data: Any = frame.side_data  # PyAV's types know one kind of it
-        beside = {data.type: bytes(data) for data in side_data}
+        beside: Any = frame.side_data  # PyAV's types know one kind of it
+        matrix = beside.get(Type.DISPLAYMATRIX)
         return cls(
             (frame.width, frame.height),
-            beside.get(Type.DISPLAYMATRIX),
-            film.stream.sample_aspect_ratio or film.decoder.sample_aspect_ratio or Fraction(1),
+            None if matrix is None else bytes(matrix),
+            Fraction(film.stream.sample_aspect_ratio or film.decoder.sample_aspect_ratio or 1),
             frame.format.name,
             max(component.bits for component in components),
             any(component.is_alpha for component in components) or frame.format.name == "pal8",

@@ -53,7 +53,7 @@ class Headers:
 def headers(path: str, film: Film, most_pixels: int) -> Headers:
     """Return what the headers say. Raises Refused for pictures without a size, or of more than `most_pixels`."""
     container, stream = film.container, film.stream
-    assert stream.time_base is not None
+    assert stream.time_base
     return Headers(
         container=container.format.name,
         streams=tuple(_stream(each, stream) for each in container.streams),
@@ -62,7 +62,7 @@ def headers(path: str, film: Film, most_pixels: int) -> Headers:
         profile=stream.profile or "",
         stored=_size_within(stream, most_pixels),
         crop=crops.of(path, film),
-        time_base=stream.time_base,
+        time_base=Fraction(stream.time_base),
         start=film.start,
         duration=container.duration / av.time_base if container.duration else None,
         fallback_duration=Fraction(1) / (stream.average_rate or stream.guessed_rate or Fraction(25)),
