@@ -107,7 +107,7 @@ def _ready(made: Graph, time_base: Fraction) -> Iterator[av.VideoFrame]:
             frame = made.pull()
         except (av.BlockingIOError, av.EOFError):
             return
-        assert isinstance(frame, av.VideoFrame) and frame.pts is not None
+        assert isinstance(frame, av.VideoFrame) and frame.pts is not None and frame.time_base
         # the filter counts in half units, for fields
         frame.pts = round(frame.pts * frame.time_base / time_base)
         yield frame
