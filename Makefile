@@ -19,10 +19,11 @@ RECENT := import sys; sys.exit(sys.version_info < (3, 11))
 PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11 python; do \
 	$$p -c '$(RECENT)' >/dev/null 2>&1 && { echo $$p; break; }; done)
 UV ?= $(shell uv --version >/dev/null 2>&1 && echo uv)
-PACKAGES := -c constraints.txt -e '.[all]'
+# RESOLUTION, for uv, replaces the versions that were tested together.
+PACKAGES := $(if $(RESOLUTION),--resolution $(RESOLUTION),-c constraints.txt) -e '.[all]'
 
-.PHONY: run install ablation library serve lab dashboard demo lint types test test-fast docs \
-	check-package check-kills check-mutations check-real check-truth pictures
+.PHONY: run install ablation library serve lab dashboard demo lint types test test-fast fast docs \
+	check-package check-newest check-oldest check-kills check-mutations check-real check-truth pictures
 .DEFAULT_GOAL := run
 
 run: install
@@ -80,7 +81,9 @@ test: lint
 	$(TESTS) $(PYTEST)
 
 # The inner loop: without tests that take more than a few seconds, start programs or click through pages.
-test-fast: lint
+test-fast: lint fast
+
+fast: install
 	$(TESTS) -m "not slow and not browser" $(PYTEST)
 
 # The site, in docs/_build/html; a warning is an error.
@@ -94,6 +97,11 @@ $(VENV)/docs: $(STAMP)
 # Wheel and sdist, built and used apart from the clone.
 check-package: install
 	$(BIN)/python tests/package/check_package.py
+
+# The fast tests with the newest packages, as pip takes them, or with the oldest that pyproject.toml allows.
+check-newest check-oldest: check-%:
+	@[ -n "$(UV)" ] || { echo "uv finds the newest and the oldest packages: install it first" >&2; exit 2; }
+	$(MAKE) fast VENV=.venv-$* RESOLUTION=$(if $(filter oldest,$*),lowest-direct,highest)
 
 # A sweep's processes killed at random moments; ENGINE=ray kills its workers, too, SEED=N repeats the moments.
 check-kills: install

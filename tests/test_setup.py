@@ -176,6 +176,16 @@ def test_pip_is_not_asked_for_a_build_that_it_cannot_find(tmp_path):
     assert "TORCH_INDEX" in done.stderr
 
 
+@needs_make
+@pytest.mark.parametrize(("age", "resolution"), [("newest", "highest"), ("oldest", "lowest-direct")])
+def test_other_versions_than_the_tested_ones_have_an_environment_of_their_own(tmp_path, age, resolution):
+    done = make(tmp_path, "-n", f"check-{age}", "UV=uv", f"PYTHON={sys.executable}")
+    told = " ".join(done.stdout.split())
+    assert f"--python .venv-{age}/bin/python --resolution {resolution} -e '.[all]'" in told
+    assert f".venv-{age}/bin/python -m pytest" in told and "constraints.txt" not in told
+    assert make(tmp_path, "-s", f"check-{age}", "UV=").returncode == 2
+
+
 @pytest.mark.slow
 @needs_make
 @pytest.mark.parametrize(
