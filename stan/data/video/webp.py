@@ -1,8 +1,10 @@
-"""An animated WebP file in, its record and its frames out, by Pillow: FFmpeg has no reader for the format."""
+"""An animated WebP file in, its record and its frames out, by Pillow: FFmpeg reads none before version 9."""
 
 from __future__ import annotations
 
+import io
 from dataclasses import dataclass, field
+from pathlib import Path
 
 import numpy as np
 from PIL import Image
@@ -13,6 +15,8 @@ from stan.data.video.facts import StreamFacts, VideoFacts
 from stan.data.video.geometry import Size
 from stan.data.video.scaling import Form, Scaling
 
+_FLAGS, _ALPHA = 20, 0x10
+"""Where an animated file says whether it has alpha, and the bit that does."""
 _SHORTEST, _USUAL = 11, 100
 """Milliseconds: a frame that is to be shown for less than the first is shown for the second, as browsers do."""
 
@@ -27,26 +31,26 @@ class WebP:
     facts: VideoFacts = field(init=False)
 
     def __post_init__(self) -> None:
-        with Image.open(self.path, formats=["WEBP"]) as picture:
+        with _opened(self.path) as picture:
             width, height = picture.size
             if width * height > self.most_pixels:
                 raise Refused(
                     f"is {width}x{height}, above the limit of {self.most_pixels} pixels",
                     "shrink it, or raise the limit",
                 )
-            durations = [self._shown(picture, i) for i in range(getattr(picture, "n_frames", 1))]
-            alpha = picture.mode == "RGBA"
+            shown = [self._shown(picture, i) for i in range(getattr(picture, "n_frames", 1))]
+        durations, opaque = zip(*shown, strict=True)
         ends = np.cumsum(durations) / 1000
         self.times = np.append(0.0, ends[:-1])
-        self.facts = _facts(picture.size, alpha, self.times, float(ends[-1]))
+        self.facts = _facts(picture.size, not all(opaque), self.times, float(ends[-1]))
 
     def read(self, indices: np.ndarray, form: Form, decoder: str) -> tuple[str, np.ndarray]:
         """Return frames over white; `decoder` is Pillow in any case."""
         frames = []
-        with Image.open(self.path, formats=["WEBP"]) as picture:
+        with _opened(self.path) as picture:
             for index in indices.tolist():
                 picture.seek(index)
-                shown = colour.over_background(np.asarray(picture.convert("RGBA")))
+                shown = colour.over_background(np.asarray(picture))
                 if isinstance(form, Scaling):
                     shown = form.squares(shown[None])[0]
                 elif form is not None:
@@ -58,11 +62,23 @@ class WebP:
         """Return None: the format has no sound."""
 
     @staticmethod
-    def _shown(picture: Image.Image, index: int) -> int:
+    def _shown(picture: Image.Image, index: int) -> tuple[int, bool]:
+        """Return for how many milliseconds a frame is shown, and whether all of it is opaque."""
         picture.seek(index)
         picture.load()  # the time is only told with the frame
         duration = int(picture.info.get("duration", 0))
-        return duration if duration >= _SHORTEST else _USUAL
+        return duration if duration >= _SHORTEST else _USUAL, bool(np.asarray(picture)[..., 3].min() == 255)
+
+
+def _opened(path: str) -> Image.Image:
+    """Open a film as one with alpha, whatever it says about that.
+
+    Of opaque pictures on an empty canvas, libwebp makes a file that says it has none. Browsers show what lies behind
+    the canvas; Pillow would show black.
+    """
+    content = bytearray(Path(path).read_bytes())
+    content[_FLAGS] |= _ALPHA
+    return Image.open(io.BytesIO(content), formats=["WEBP"])
 
 
 def _facts(size: Size, alpha: bool, times: np.ndarray, duration: float) -> VideoFacts:
@@ -102,7 +118,7 @@ def _facts(size: Size, alpha: bool, times: np.ndarray, duration: float) -> Video
         open_groups=False,
         size_changes=False,
         decoder="pillow",
-        reason="FFmpeg doesn't read animated WebP",
+        reason="FFmpeg before version 9 doesn't read animated WebP",
         corrections=("shown over white",) if alpha else (),
         warnings=(),
     )
