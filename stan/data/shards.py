@@ -18,6 +18,9 @@ from typing import Any, Literal, NamedTuple
 
 import fsspec
 
+from stan.data.video import first_bytes
+from stan.data.video.extensions import PICTURES_OR_VIDEOS
+
 SUFFIX = ".tar"
 PAUSES = (0.5, 2.0)
 """Seconds to wait before each new attempt at an address after a failure."""
@@ -47,6 +50,8 @@ class Member:
     offset: int
     """Place of its first byte in the shard."""
     size: int
+    moves: bool = False
+    """Whether it is a film in a format that most files use for pictures."""
 
     def __str__(self) -> str:
         return f"{self.shard}/{self.inside}"
@@ -117,7 +122,7 @@ def shards(root: str | Path) -> dict[str, str]:
 
 
 def members(shard: str) -> list[Member]:
-    """Return the files in a shard, in their order; only headers are read.
+    """Return the files in a shard, in their order; only headers are read, and how WebP and AVIF files begin.
 
     Raises ShardError for a shard that is cut off, a name that leads out of it, a name that stands twice, and what is
     neither file nor folder; OSError for a shard that cannot be reached.
@@ -152,7 +157,15 @@ def _members(shard: str, stream: Any) -> Iterator[Member]:
             if str(name) in met:
                 raise ShardError(shard, f"{str(name)!r} stands twice", "remove or rename one")
             met.add(str(name))
-            yield Member(shard, str(name), one.offset_data, one.size)
+            yield Member(shard, str(name), one.offset_data, one.size, _moves(archive, one))
+
+
+def _moves(archive: tarfile.TarFile, one: tarfile.TarInfo) -> bool:
+    if PurePosixPath(one.name).suffix.lower() not in PICTURES_OR_VIDEOS:
+        return False
+    content = archive.extractfile(one)
+    assert content is not None
+    return first_bytes.is_moving_picture(content.read(first_bytes.HEAD))
 
 
 def _refuse_cut(shard: str, found: list[Member], stream: Any) -> None:

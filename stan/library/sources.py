@@ -188,7 +188,7 @@ class _Shards:
         """Return the videos in a shard. folder, within: what was indexed, and the shard's path in it."""
         try:
             state = _shard_state(shard)
-            found = [one for one in members(shard) if one.suffix.lower() in VIDEOS]
+            found = [one for one in members(shard) if one.suffix.lower() in VIDEOS or one.moves]
         except ShardError as error:
             skip(within, error.reason, error.remedy)
             return []

@@ -6,6 +6,7 @@ import os
 from pathlib import Path
 
 import pytest
+from PIL import Image
 
 from stan.data.video.decoding import VideoError
 from stan.library.copies import Copies
@@ -45,6 +46,21 @@ def test_videos_of_a_shard_stand_beside_files(store, folder):
     }
     assert indexed(store, folder)[0] == (0, 3, 0)
     assert sorted(os.listdir(folder / "sets")) == ["one.tar"]
+
+
+def test_of_webp_and_avif_those_in_a_shard_are_found_that_move(store, folder, tmp_path):
+    first, *others = [Image.new("RGB", (32, 32), (90 * i, 0, 0)) for i in range(3)]
+    files = []
+    for ending in ("webp", "avif"):
+        first.save(tmp_path / f"film.{ending}", save_all=True, append_images=others)
+        first.save(tmp_path / f"still.{ending}")
+        files += [
+            (f"{name}.{ending}", (tmp_path / f"{name}.{ending}").read_bytes()) for name in ("film", "still")
+        ]
+    pack(str(folder / "sets" / "one.tar"), [*files, FILES[0]])
+    assert indexed(store, folder)[0] == (4, 0, 0)
+    found = {entry.name for entry in store.entries()}
+    assert found == {"alone.mp4", *(f"sets/one.tar/{name}" for name in ("film.webp", "film.avif", "a.mp4"))}
 
 
 def test_what_changed_in_a_shard_is_embedded_again_and_what_is_gone_is_dropped(store, folder):
