@@ -66,7 +66,7 @@ def assert_equal(library, expected):
     for path, row in expected.items():
         assert found[path].keys() == row.keys()
         for name, value in row.items():
-            if isinstance(value, list):
+            if isinstance(value, list | np.ndarray):
                 assert np.allclose(found[path][name], value, atol=1e-3), (path, name)
             else:
                 assert found[path][name] == value, (path, name)
