@@ -23,7 +23,7 @@ UV ?= $(shell uv --version >/dev/null 2>&1 && echo uv)
 PACKAGES := $(if $(RESOLUTION),--resolution $(RESOLUTION),-c constraints.txt) -e '.[all]'
 
 .PHONY: run install ablation library serve lab dashboard demo lint types test test-fast fast docs \
-	check-package check-newest check-oldest check-kills check-mutations check-real check-truth pictures
+	check-package check-newest check-oldest check-extras check-kills check-mutations check-real check-truth pictures
 .DEFAULT_GOAL := run
 
 run: install
@@ -102,6 +102,12 @@ check-package: install
 check-newest check-oldest: check-%:
 	@[ -n "$(UV)" ] || { echo "uv finds the newest and the oldest packages: install it first" >&2; exit 2; }
 	$(MAKE) fast VENV=.venv-$* RESOLUTION=$(if $(filter oldest,$*),lowest-direct,highest)
+
+# The tests that are skipped where Ray, FAISS or a tracker's client is missing; installs them.
+check-extras: install
+	$(BIN)/python -m pip install -c constraints.txt -e '.[faiss,cluster,tensorboard,wandb,mlflow,trackio]'
+	$(BIN)/python -m pytest tests/training/sweep/test_ray.py tests/library/test_ray_engine.py \
+	tests/library/test_interchange.py tests/tracking $(PYTEST)
 
 # A sweep's processes killed at random moments; ENGINE=ray kills its workers, too, SEED=N repeats the moments.
 check-kills: install

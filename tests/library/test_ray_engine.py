@@ -16,7 +16,6 @@ from stan.config import ModelConfig
 from stan.library import Library
 from stan.library import ray_engine as clusters
 from stan.models.dual_encoder import DualEncoder, build
-from stan.training.sweep import engines
 from tests.support.small_clips import write_clip
 
 ray = pytest.importorskip("ray", reason="Ray is the optional extra `cluster`")
@@ -141,7 +140,7 @@ def test_a_killed_workers_videos_are_embedded_by_another(tmp_path, folder, alone
 
 def test_a_video_that_kills_every_worker_is_skipped_and_its_neighbours_are_not(tmp_path, folder, monkeypatch):
     """All videos go to one worker at once; then, since it is lost, one by one."""
-    monkeypatch.setattr(engines, "RETRIES", 0)
+    monkeypatch.setattr(clusters, "RETRIES", 0)
     monkeypatch.setattr(clusters, "BLOCKS_PER_WORKER", 1)
     model = killing(tiny(), tmp_path / "died", lambda video, times: video.shape[1] > 4)
     report = Library(tmp_path / "library", model).add(folder, engine="ray", jobs=1)
