@@ -107,7 +107,7 @@ check-newest check-oldest: check-%:
 check-extras: install
 	$(BIN)/python -m pip install -c constraints.txt -e '.[faiss,cluster,tensorboard,wandb,mlflow,trackio]'
 	$(BIN)/python -m pytest tests/training/sweep/test_ray.py tests/library/test_ray_engine.py \
-	tests/library/test_interchange.py tests/tracking $(PYTEST)
+	tests/library/test_interchange.py tests/tracking tests/bench/test_bench.py tests/stress/test_kills.py $(PYTEST)
 
 # A sweep's processes killed at random moments; ENGINE=ray kills its workers, too, SEED=N repeats the moments.
 check-kills: install
