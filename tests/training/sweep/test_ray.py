@@ -49,7 +49,7 @@ def _wait(happened, seconds=180.0):
 def test_a_lost_workers_run_is_resumed_by_another(tmp_path, monkeypatch):
     """The worker is killed once its run takes steps; both runs end as done, that one resumed.
 
-    There are so many epochs because the kernel takes seconds to notice that its worker is gone, and trains on meanwhile.
+    There are so many epochs because the kernel takes seconds to notice that its worker is gone, and trains on.
     """
     longer = {part: dict(fields) for part, fields in SMALL.items()} | {"train": {"epochs": 400, "batch": 8}}
     one = experiment("components", "branch", "motions", overrides=longer)
