@@ -74,8 +74,8 @@ lint: types
 types: install
 	$(BIN)/ty check --python $(VENV)
 
-# Tests run side by side, so each keeps to one thread.
-TESTS := OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n $(WORKERS) --dist worksteal
+# Tests run side by side, so each keeps to one thread. They start some hundred programs, which share compiled modules.
+TESTS := OMP_NUM_THREADS=1 PYTHONDONTWRITEBYTECODE= $(BIN)/python -m pytest -n $(WORKERS) --dist worksteal
 
 test: lint
 	$(TESTS) $(PYTEST)
@@ -101,7 +101,7 @@ check-package: install
 # The fast tests with the newest packages, as pip takes them, or with the oldest that pyproject.toml allows.
 check-newest check-oldest: check-%:
 	@[ -n "$(UV)" ] || { echo "uv finds the newest and the oldest packages: install it first" >&2; exit 2; }
-	$(MAKE) fast VENV=.venv-$* RESOLUTION=$(if $(filter oldest,$*),lowest-direct,highest)
+	$(MAKE) fast check-truth VENV=.venv-$* RESOLUTION=$(if $(filter oldest,$*),lowest-direct,highest)
 
 # The tests that are skipped where Ray, FAISS or a tracker's client is missing; installs them.
 check-extras: install

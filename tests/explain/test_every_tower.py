@@ -30,6 +30,8 @@ from tests.models.test_coca import CONFIG as COCA
 from tests.support import towers
 from tests.support.moved_weights import moved
 
+pytestmark = pytest.mark.slow
+
 FRAMES = 2
 FAMILIES = [*towers.FAMILIES, "CoCa"]
 POOLED = ["SigLIP", "Perception Encoder", "Perception Encoder G", "register", "CoCa"]

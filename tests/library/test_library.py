@@ -183,6 +183,7 @@ def test_a_library_remembers_who_made_it(filled):
     assert Library(filled.path).made_by == "DualEncoder"
 
 
+@pytest.mark.slow
 def test_a_new_library_warns_of_nothing(tmp_path, folder):
     command = [sys.executable, "-m", "stan", "index", str(folder), "--library", str(tmp_path / "new")]
     done = subprocess.run(command, capture_output=True, text=True, check=True)

@@ -12,11 +12,14 @@ from stan.data.preprocessing import OPENAI
 from stan.models.clip import Clip
 
 import timm  # isort: skip # after stan.models, which prepares it
+from timm.models.vitamin import VitCfg, VitConvCfg  # isort: skip
 import stan.models.towers.tiny  # noqa: E402, F401  # isort: skip # tells timm the name of one of them
 from open_clip.model import CustomTextCLIP  # isort: skip
 
 TEXT = {"context_length": 12, "vocab_size": 49408, "heads": 2, "layers": 2}
 VIT = {"embed_dim": 48, "depth": 3, "num_heads": 4}
+CONVOLUTIONS = VitCfg((8, 16, 48), (1, 1, 1), 8, VitConvCfg(norm_layer="layernorm2d", norm_eps=1e-6), "1d")
+VITAMIN = {"embed_dim": 48, "depth": 2, "num_heads": 4, "img_size": 64, "embed_cfg": CONVOLUTIONS}
 
 OPEN_CLIP: dict[str, dict[str, Any]] = {
     "class token": {},
@@ -34,8 +37,8 @@ TIMM: dict[str, tuple[str, str, str | None, dict[str, Any]]] = {
     "Perception Encoder G": ("vit_pe_core_gigantic_patch14_448", "map", None, VIT | {"img_size": 42}),
     "MobileCLIP B": ("vit_base_mci_224", "token", None, {"depth": 2, "img_size": 64}),
     "MobileCLIP L": ("vit_large_patch14_clip_224", "token", None, VIT | {"img_size": 42}),
-    "ViTamin": ("vitamin_small_224", "", "linear", {"depth": 2, "img_size": 64}),
-    "ViTamin XL": ("vitamin_xlarge_256", "", "linear", {"depth": 2, "img_size": 64}),
+    "ViTamin": ("vitamin_small_224", "", "linear", VITAMIN),
+    "ViTamin XL": ("vitamin_xlarge_256", "", "linear", VITAMIN),
     "relative positions": ("vit_relpos_medium_patch16_cls_224", "", "linear", VIT | {"img_size": 48}),
     "no class token": ("vit_medium_patch16_gap_256", "", "linear", VIT | {"img_size": 48}),
     "register": ("test_vit3", "map", "none", {"img_size": 48}),

@@ -17,6 +17,8 @@ from stan.training.trainer import CHECKPOINT, train
 from tests.support import failing_tracker as tracker
 from tests.support.tiny_experiment import tiny
 
+pytestmark = pytest.mark.slow
+
 EXPERIMENT = tiny("retrieval", "stan", epochs=2)
 TOLD = with_parts(EXPERIMENT, train={"logger": "fake"})
 

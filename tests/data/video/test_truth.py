@@ -5,12 +5,10 @@ import pytest
 from tests.data.video import truth_table
 from tests.data.video.kinds import KINDS
 
-SLOW = {"H.264 BT.709 720p", "AV1 10 bit"}
+pytestmark = pytest.mark.slow
 
 
-@pytest.mark.parametrize(
-    "kind", [pytest.param(name, marks=pytest.mark.slow if name in SLOW else ()) for name in KINDS]
-)
+@pytest.mark.parametrize("kind", KINDS)
 def test_what_is_read_is_what_a_player_shows(kind, tmp_path):
     found = truth_table.measure(KINDS[kind], tmp_path)
     assert found.right, found

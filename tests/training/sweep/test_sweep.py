@@ -81,6 +81,7 @@ def test_a_report_on_another_backbone_tells_of_its_runs(tmp_path):
     assert any(f"{mean:.1f} [" in output for output in outputs)
 
 
+@pytest.mark.slow
 def test_a_notebook_runs_with_its_parameters_in_this_interpreter(tmp_path, monkeypatch):
     misleading = tmp_path / "home/.local/share/jupyter/kernels/python3"
     misleading.mkdir(parents=True)
