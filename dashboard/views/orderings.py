@@ -63,7 +63,7 @@ def _counts(items: orderings.Items) -> None:
 
 def _changes(items: orderings.Items) -> pd.DataFrame:
     """Return the table that `study_charts.forest` draws: one line per ordering that has runs."""
-    names = [f"{one['number']}: {one['above']} / {one['against']}" for one in items]
+    names = [f"{one['number']}: {one['above']} / {one['against']}, {one['on']}" for one in items]
     lines = ["\n".join(wrap(name, WIDEST, break_on_hyphens=False)) for name in names]
     table = pd.DataFrame(items)[["change", "low", "high", "won", "lost"]]
     return table.assign(row=lines)

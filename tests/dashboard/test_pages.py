@@ -371,6 +371,9 @@ def test_orderings_are_decided_from_the_readers_own_runs_alone(open_dashboard, r
     assert cells.index.tolist() == list(range(1, 15))
     found = cells.loc[cells["state"] != "not run"]
     assert found["against"].tolist() == ["baseline"] and found["seeds"].tolist() == [2]
+    (drawn,) = (json.loads(chart.proto.spec) for chart in page.get("plotly_chart"))
+    (line,) = {line for trace in drawn["data"] for line in trace.get("y", [])}
+    assert line.replace("<br>", " ").split() == f"2: stan / baseline, {found['suite'].item()}".split()
     assert [one.value for one in page.metric] == [
         str((cells["state"] == one.label).sum()) for one in page.metric
     ]
