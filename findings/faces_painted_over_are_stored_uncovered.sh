@@ -22,8 +22,7 @@ HF_HOME="$folder/cache" "$folder/venv/bin/python" - <<'PYTHON' 2>"$folder/log" |
 import io
 
 import numpy as np
-from datasets import Dataset, Features, Image
-from datasets import disable_progress_bars
+from datasets import Dataset, Features, Image, disable_progress_bars
 from litdata.streaming.serializers import JPEGSerializer
 from PIL import Image as Pillow
 from PIL import ImageDraw

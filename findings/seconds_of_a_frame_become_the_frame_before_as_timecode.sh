@@ -41,16 +41,20 @@ def by_timecode(seconds, name):
     return Timecode(name, start_seconds=seconds).frames - 1  # it counts from one
 
 
-found = {}
+def told(counts):
+    return str(counts) if len(counts) < 3 else f"{min(counts)} to {max(counts)}"
+
+
+seen = []
 for name, rate in RATES.items():
     frames = range(1, int(600 * rate))
     otio, timecode = late(name, frames, by_otio), late(name, frames, by_timecode)
-    found[name] = otio, timecode if len(timecode) < 3 else (min(timecode), max(timecode))
-    print(f"{name} fps: OpenTimelineIO {otio}, timecode", timecode if len(timecode) < 3 else "{} to {}".format(*found[name][1]))
-assert found == {
-    "24": ({0: 14399}, {-1: 14399}),
-    "25": ({-1: 925, 0: 14074}, {-2: 925, -1: 14074}),
-    "30": ({-1: 404, 0: 17595}, {-2: 404, -1: 17595}),
-    "29.97": ({-1: 2075, 0: 15906}, (-1, 16)),
-}
+    seen.append(f"{name} fps: OpenTimelineIO {told(otio)}, timecode {told(timecode)}")
+    print(seen[-1])
+assert seen == [
+    "24 fps: OpenTimelineIO {0: 14399}, timecode {-1: 14399}",
+    "25 fps: OpenTimelineIO {-1: 925, 0: 14074}, timecode {-2: 925, -1: 14074}",
+    "30 fps: OpenTimelineIO {-1: 404, 0: 17595}, timecode {-2: 404, -1: 17595}",
+    "29.97 fps: OpenTimelineIO {-1: 2075, 0: 15906}, timecode -1 to 16",
+]
 PYTHON

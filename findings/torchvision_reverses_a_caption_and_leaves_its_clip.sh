@@ -37,7 +37,14 @@ samples = {
     "clip first": {"clip": clip, "caption": tokens},
     "clip as Video": {"caption": tokens, "clip": tv_tensors.Video(clip)},
 }
-turned = lambda got, given: "flipped" if torch.equal(got, given.flip(-1)) else "as it was"
+
+
+def turned(got, given):
+    flipped, kept = torch.equal(got, given.flip(-1)), torch.equal(got, given)
+    assert flipped != kept
+    return "flipped" if flipped else "as it was"
+
+
 found = {}
 for name, sample in samples.items():
     flipped = v2.RandomHorizontalFlip(1.0)(sample)

@@ -12,14 +12,14 @@ from stan.data.preprocessing import OPENAI
 from stan.models.clip import Clip
 
 import timm  # isort: skip # after stan.models, which prepares it
-from timm.models.vitamin import VitCfg, VitConvCfg  # isort: skip
 import stan.models.towers.tiny  # noqa: E402, F401  # isort: skip # tells timm the name of one of them
 from open_clip.model import CustomTextCLIP  # isort: skip
 
 TEXT = {"context_length": 12, "vocab_size": 49408, "heads": 2, "layers": 2}
 VIT = {"embed_dim": 48, "depth": 3, "num_heads": 4}
-CONVOLUTIONS = VitCfg((8, 16, 48), (1, 1, 1), 8, VitConvCfg(norm_layer="layernorm2d", norm_eps=1e-6), "1d")
-VITAMIN = {"embed_dim": 48, "depth": 2, "num_heads": 4, "img_size": 64, "embed_cfg": CONVOLUTIONS}
+NORM = timm.models.vitamin.VitConvCfg(norm_layer="layernorm2d", norm_eps=1e-6)
+CONVOLUTIONS = timm.models.vitamin.VitCfg((8, 16, 48), (1, 1, 1), 8, NORM, "1d")
+VITAMIN = VIT | {"depth": 2, "img_size": 64, "embed_cfg": CONVOLUTIONS}
 
 OPEN_CLIP: dict[str, dict[str, Any]] = {
     "class token": {},
