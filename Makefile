@@ -1,5 +1,5 @@
 # `make run` and `make test` are all a newcomer needs; every step also stands alone.
-#   PYTHON=python3.12    which Python, 3.11 or newer
+#   PYTHON=python3.12    which Python, 3.11 or newer; by default one that all pinned packages have wheels for
 #   TORCH=cpu            torch's build from PyTorch's own index; where uv is missing, TORCH_INDEX=<its address> as well
 SHELL := /bin/bash
 
@@ -16,8 +16,9 @@ WORKERS ?= 2
 export MPLCONFIGDIR ?= $(CURDIR)/.cache/matplotlib
 
 RECENT := import sys; sys.exit(sys.version_info < (3, 11))
-PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11 python; do \
-	$$p -c '$(RECENT)' >/dev/null 2>&1 && { echo $$p; break; }; done)
+PINNED := import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 14))
+PYTHON ?= $(shell for p in python3 python3.14 python3.13 python3.12 python3.11 python; do \
+	$$p -c '$(PINNED)' >/dev/null 2>&1 && { echo $$p; break; }; done)
 UV ?= $(shell uv --version >/dev/null 2>&1 && echo uv)
 # RESOLUTION, for uv, replaces the versions that were tested together.
 PACKAGES := $(if $(RESOLUTION),--resolution $(RESOLUTION),-c constraints.txt) -e '.[all]'
@@ -32,8 +33,8 @@ run: install
 install: $(STAMP)
 
 $(STAMP): pyproject.toml constraints.txt
-	@$(or $(PYTHON),false) -c '$(RECENT)' || { echo "stan needs Python 3.11 or newer, and \
-	$(or $(PYTHON),no python on the PATH) is not that: name one with make PYTHON=/path/to/python3.12" >&2; exit 2; }
+	@$(or $(PYTHON),false) -c '$(RECENT)' || { echo "stan needs Python 3.11 or newer (its pinned packages: up to 3.14), \
+	and $(or $(PYTHON),no python on the PATH) is not that: name one with make PYTHON=/path/to/python3.12" >&2; exit 2; }
 ifneq ($(UV),)
 	test -x $(BIN)/python || uv venv --seed --python "$$($(PYTHON) -c 'import sys; print(sys.executable)')" $(VENV)
 # uv reads none of pip's settings, so it is told the folders of wheels that pip would look into.

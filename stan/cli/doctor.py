@@ -64,15 +64,23 @@ def report(found: list[Check]) -> dict[str, object]:
 
 
 def browser() -> str | None:
-    """Return the Chromium that browser tests drive, or None: one on PATH, otherwise Playwright's own download."""
+    """Return the Chromium that browser tests drive, or None: one on PATH, otherwise Playwright's own download.
+
+    Raises OSError if Playwright's driver, a program, doesn't start.
+    """
     names = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome")
     on_path = next(filter(None, map(shutil.which, names)), None)
     if on_path or importlib.util.find_spec("playwright") is None:
         return on_path
     from playwright.sync_api import sync_playwright
 
-    with sync_playwright() as playwright:
-        own = playwright.chromium.executable_path
+    try:
+        with sync_playwright() as playwright:
+            own = playwright.chromium.executable_path
+    except (
+        Exception
+    ) as error:  # Playwright has no class for it: a bare image may lack a library that Node needs
+        raise OSError(f"Playwright's driver does not start: {error}") from error
     return own if Path(own).exists() else None
 
 
@@ -290,10 +298,13 @@ def _folders() -> Iterator[Check]:
 
 
 def _browser() -> Check:
-    found = browser()
     remedy = "install your system's chromium, or run `playwright install chromium`"
+    try:
+        found, detail = browser(), "none"
+    except OSError as error:
+        found, detail = None, str(error)
     return Check(
-        "browser for tests", found is not None, found or "none", _unless(found, remedy), needed=False
+        "browser for tests", found is not None, found or detail, _unless(found, remedy), needed=False
     )
 
 

@@ -66,6 +66,15 @@ def test_a_package_that_is_not_installed_is_said(monkeypatch):
     assert not check.ok and "make install" in check.remedy
 
 
+def test_a_playwright_that_does_not_start_is_a_finding(monkeypatch):
+    pytest.importorskip("playwright")
+    monkeypatch.setenv("PATH", "")
+    monkeypatch.setenv("PLAYWRIGHT_NODEJS_PATH", "/bin/false")
+    check = doctor._browser()
+    assert not check.ok and not check.needed and "driver does not start" in check.detail
+    assert "install your system's chromium" in check.remedy
+
+
 @pytest.mark.parametrize("program", ["import os; os.abort()", "raise RuntimeError('bad header')", "print(3)"])
 def test_a_broken_decoder_is_a_finding(monkeypatch, program):
     monkeypatch.setattr(doctor, "_DECODE", {"PyAV": program, "decord": program})

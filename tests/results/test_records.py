@@ -157,6 +157,15 @@ def test_second_writer_is_refused_until_the_first_ends(runs_root):
     results.RunWriter.start(runs_root, EXPERIMENT).fail("stopped")
 
 
+def test_a_host_without_a_network_card_is_the_same_in_every_process(monkeypatch):
+    """Python makes up an address of its own in each there, with a bit that no card's has."""
+    one, two, card = 0x0123456789AB, 0x4DAABBCCDDEE, 0x0023456789AB
+    found = iter([one, two, card])
+    monkeypatch.setattr(provenance.uuid, "getnode", lambda: next(found))
+    hosts = [provenance.host.__wrapped__() for _ in range(3)]
+    assert hosts[0] == hosts[1] != hosts[2]
+
+
 KILLED = """
 import os, sys, time
 from pathlib import Path
