@@ -77,9 +77,7 @@ def browser() -> str | None:
     try:
         with sync_playwright() as playwright:
             own = playwright.chromium.executable_path
-    except (
-        Exception
-    ) as error:  # Playwright has no class for it: a bare image may lack a library that Node needs
+    except Exception as error:  # of no class of its own: bare machines lack a library of Node's
         raise OSError(f"Playwright's driver does not start: {error}") from error
     return own if Path(own).exists() else None
 
