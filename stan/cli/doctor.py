@@ -181,10 +181,13 @@ print(len(reading(sys.argv[1], (), 96 * 96).read(np.arange(8), (96, 96), "pyav")
 """By all of our own code: PyAV's interface changes from one major version to the next."""
 _DECODE = {
     "PyAV": _READ,
-    "decord": (
-        "import decord, sys; clip = decord.VideoReader(sys.argv[1], width=96, height=96); "
-        "print(len(clip.get_batch(range(8)).asnumpy()))"
-    ),
+    "decord": """
+import decord, sys
+version = getattr(decord, "__version__", "nothing")
+if not version.startswith("0.6."):
+    sys.exit(f"what is imported as decord is {version}, as with decord2 beside it, not 0.6")
+print(len(decord.VideoReader(sys.argv[1], width=96, height=96).get_batch(range(8)).asnumpy()))
+""",
 }
 
 
@@ -208,11 +211,8 @@ def _decoder(name: str, clip: str) -> Check:
     trial = _trial(_DECODE[name], clip)
     works = trial.said == "8"
     detail = "decodes" if works else f"does not decode: {trial.said or 'it ended without a word'}"
-    remedy = (
-        REINSTALL
-        if name == "PyAV"
-        else f"{REINSTALL}; until then, or where decord has no wheel, PyAV decodes"
-    )
+    again = "`pip install --force-reinstall --no-deps decord==0.6.0`"
+    remedy = REINSTALL if name == "PyAV" else f"{again}; until then, or where it has no wheel, PyAV decodes"
     return Check(f"decoder {name}", works, detail, _unless(works, remedy), needed=name == "PyAV")
 
 

@@ -19,6 +19,10 @@ try:
     import decord
 except ImportError:  # decord has no wheels beyond x86-64: there, PyAV decodes alone
     decord = None
+else:
+    # decord2 lies in a folder of the same name, but scales otherwise; removed, it leaves one without a version.
+    if not getattr(decord, "__version__", "").startswith("0.6."):
+        decord = None
 
 if TYPE_CHECKING:
     from decord.ndarray import NDArray

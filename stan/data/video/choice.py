@@ -72,7 +72,7 @@ def facts(timeline: Timeline, decord_is_there: bool) -> VideoFacts:
     """Return the record of a film. Raises Refused if no frame of it decodes."""
     headers, first, shape = timeline.headers, timeline.first, timeline.geometry
     assert first is not None
-    wrong = "decord is not installed" if not decord_is_there else decord_is_wrong(timeline)
+    wrong = "decord 0.6 is not installed" if not decord_is_there else decord_is_wrong(timeline)
     clock = timeline.pts[[0, -1]] * float(headers.time_base)
     aspect = shape.sample_aspect
     return VideoFacts(

@@ -1,6 +1,9 @@
 """Every kind of clip decodes exactly or is one clear VideoError, and no file harms the process that asks."""
 
 import os
+import runpy
+import sys
+import types
 from pathlib import Path
 
 import av
@@ -166,6 +169,18 @@ def test_the_second_decoder_serves_what_decord_cannot_open(tmp_path):
         container.mux(stream.encode())
     decoded = decoding.decode(clip, [0, 5])
     assert decoded.decoder == "pyav" and [read(frame) for frame in decoded.frames] == [0, 5]
+
+
+@pytest.mark.parametrize(
+    ("version", "used"), [("0.6.0", True), ("0.6.1", True), ("3.4.0", False), (None, False)]
+)
+def test_of_packages_named_decord_only_the_tested_one_is_used(monkeypatch, version, used):
+    """decord2 lies in the same folder; what is left of both where one was removed has no version."""
+    module = types.ModuleType("decord")
+    if version is not None:
+        module.__version__ = version
+    monkeypatch.setitem(sys.modules, "decord", module)
+    assert (runpy.run_path(backends.__file__)["decord"] is module) == used
 
 
 def test_still_scenes_may_repeat_frames(tmp_path):
