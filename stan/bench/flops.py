@@ -94,13 +94,13 @@ def of_model(config: ModelConfig, frames: int, views: int = 1) -> dict[str, Any]
         raise ValueError(f"frames={frames}, views={views}: there must be at least one of each")
     config = replace(config, pretrained="random")
     view = _view(json.dumps(asdict(config), sort_keys=True), frames)
+    total = {c: sum(macs[c] for macs in view["parts"].values()) for c in ("linear", "all")}
     parts = {name: _gmacs(macs, views) for name, macs in view["parts"].items()}
-    total = {c: sum(part[c] for part in parts.values()) for c in ("linear", "all")}
     return {
         "frames": frames,
         "views": views,
-        "gmacs_linear": total["linear"],
-        "gmacs_all": total["all"],
+        "gmacs_linear": _gmacs(total, views)["linear"],
+        "gmacs_all": _gmacs(total, views)["all"],
         "gmacs_run": _gmacs(view["run"], views)["all"],
         "parts": parts | {"text": _gmacs(_towers(config.backbone, frames)["text"])},
         "params": view["params"],

@@ -42,12 +42,24 @@ neither survives a fork intact."""
 _KILLED = -signal.SIGKILL
 
 
+DRIVERS = ("nvidia*", "nvhost*", "nvgpu*", "dxg", "kfd")
+"""Patterns of what stands in /dev where there is a GPU's driver: NVIDIA's, on its boards and in WSL too, and AMD's."""
+
+
 def possible() -> bool:
-    """Tell whether a process with all these imports may be forked: macOS's libraries and GPU drivers don't allow it."""
+    """Tell whether a process with all these imports may be forked: macOS's libraries and GPU drivers don't allow it.
+
+    PyPI's torch for Linux is built for GPUs; it may be forked, too, where no driver is there for it.
+    """
     torch = importlib.util.find_spec("torch")  # not imported, which takes seconds that the forks spare
     assert torch is not None and torch.origin is not None
     built = runpy.run_path(str(Path(torch.origin).with_name("version.py")))
-    return sys.platform == "linux" and built["cuda"] is built["hip"] is None
+    for_processors = built["cuda"] is built["hip"] is None
+    return sys.platform == "linux" and (for_processors or not _driver(Path("/dev")))
+
+
+def _driver(devices: Path) -> bool:
+    return any(next(devices.glob(pattern), None) for pattern in DRIVERS)
 
 
 class Forks:
