@@ -34,6 +34,23 @@ print(get_connection_info(unpack=True)["transport"])
 """
 
 
+@pytest.mark.parametrize(
+    ("device", "drives"),
+    [
+        ("nvidiactl", True),
+        ("nvhost-ctrl", True),
+        ("dxg", True),
+        ("kfd", True),
+        ("nvme0n1", False),
+        ("dri", False),
+    ],
+)
+def test_a_gpus_driver_is_seen_by_its_devices(tmp_path, device, drives):
+    (tmp_path / "null").touch()
+    (tmp_path / device).touch()
+    assert fork_server._driver(tmp_path) is drives
+
+
 def waiting(tmp_path: Path) -> Path:
     return written(tmp_path, WAITS.format(pid=str(tmp_path / "pid"), noticed=str(tmp_path / "noticed")))
 
