@@ -180,7 +180,7 @@ def test_pip_is_not_asked_for_a_build_that_it_cannot_find(tmp_path):
 @needs_make
 @pytest.mark.parametrize(("age", "resolution"), [("newest", "highest"), ("oldest", "lowest-direct")])
 def test_other_versions_than_the_tested_ones_have_an_environment_of_their_own(tmp_path, age, resolution):
-    done = make(tmp_path, "-n", f"check-{age}", "UV=uv", f"PYTHON={sys.executable}")
+    done = make(tmp_path, "-nB", f"check-{age}", "UV=uv", f"PYTHON={sys.executable}")
     told = " ".join(done.stdout.split())
     assert f"--python .venv-{age}/bin/python --resolution {resolution} -e '.[all]'" in told
     assert f".venv-{age}/bin/python -m pytest" in told and "constraints.txt" not in told
@@ -212,11 +212,14 @@ def program(path: Path, text: str) -> Path:
 
 
 def make(folder: Path, *words: str, **environment: str) -> subprocess.CompletedProcess[str]:
-    """make in the clone, with a virtual environment in `folder`, whose programs come first on PATH."""
+    """make in the clone, with a virtual environment in `folder`, whose programs come first on PATH.
+
+    The tests may have been started by `make check-newest`, whose words a make within would inherit.
+    """
     quiet = {
         k: v
         for k, v in os.environ.items()
-        if k not in ("UV_FIND_LINKS", "PIP_FIND_LINKS", "MAKEFLAGS", "MFLAGS")
+        if k not in ("UV_FIND_LINKS", "PIP_FIND_LINKS", "MAKEFLAGS", "MFLAGS", "RESOLUTION", "TORCH")
     }
     quiet |= {"PATH": f"{folder}{os.pathsep}{os.environ['PATH']}", **environment}
     command = ["make", "-C", str(ROOT), *words, f"VENV={folder / 'venv'}"]
