@@ -369,6 +369,7 @@ TEMPORAL: dict[str, Mechanism] = {
         "norm and attention copy the block's own; the projection after them and the times at zero, so as CLIP",
         "image weights from ImageNet, all trained, without text",
         sets=("timesformer_divided",),
+        layouts=("TimeSformer in Hugging Face's layout",),
     ),
     "frozen_in_time": Mechanism(
         "Frozen in time",
@@ -406,6 +407,7 @@ TEMPORAL: dict[str, Mechanism] = {
         "times at zero; with one frame as CLIP",
         "image weights from ImageNet, all trained, without text",
         sets=("timesformer_joint",),
+        layouts=("TimeSformer in Hugging Face's layout",),
     ),
     "token_roll": Mechanism(
         "All-in-one, token roll",

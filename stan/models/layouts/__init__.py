@@ -32,6 +32,7 @@ __all__ = ["LAYOUTS", "Converted", "Layout", "convert", "listed", "recognise"]
 LAYOUTS: dict[str, Layout] = {
     "first_stan": stan.FIRST,
     "timesformer": vit.TIMESFORMER,
+    "huggingface_timesformer": vit.HUGGINGFACE_TIMESFORMER,
     "frozen_in_time": vit.FROZEN_IN_TIME,
     "vtn": vit.VTN,
     "all_in_one": vit.ALL_IN_ONE,

@@ -97,6 +97,66 @@ def test_what_the_weights_do_not_tell(tmp_path):
         load_released(file)
 
 
+@pytest.fixture
+def transformers_own(tmp_path):
+    """transformers_own(attention_type) -> TimeSformer of Hugging Face's, saved into tmp_path with its config."""
+    transformers = pytest.importorskip("transformers")
+
+    def save(attention_type: str):
+        torch.manual_seed(0)
+        sizes = {"num_hidden_layers": 2, "num_attention_heads": 3, "intermediate_size": 80, "hidden_size": 48}
+        pixels = {"image_size": 32, "patch_size": 8, "num_frames": 5}
+        config = transformers.TimesformerConfig(
+            **sizes, **pixels, num_labels=7, attention_type=attention_type, layer_norm_eps=1e-4
+        )
+        model = transformers.TimesformerForVideoClassification(config).eval()
+        for weight in model.parameters():  # some start at zero
+            torch.nn.init.normal_(weight, std=0.1)
+        torch.save(model.state_dict(), tmp_path / "model.pth")
+        (tmp_path / "config.json").write_text(json.dumps(config.to_dict(), default=str))
+        return model
+
+    return save
+
+
+@pytest.mark.parametrize("method", ["divided_space_time", "joint_space_time"])
+@torch.no_grad()
+def test_transformers_own_timesformer(tmp_path, transformers_own, method):
+    theirs = transformers_own(method)
+    report = convert(tmp_path / "model.pth", tmp_path / "ours.safetensors")
+    assert (report["layout"], report["temporal"], report["frames"]) == (
+        "TimeSformer in Hugging Face's layout",
+        method,
+        5,
+    )
+    model = stan.load_model(tmp_path / "ours.safetensors")
+    assert model.clip.heads == 3 and model.clip.pixels.mean == (0.45, 0.45, 0.45)
+    video = torch.randn(2, 5, 3, 32, 32)
+    found = model.encode_video(video)
+    expected = theirs.timesformer(video).last_hidden_state[:, 0]
+    torch.testing.assert_close(found.video, expected, rtol=1e-5, atol=1e-5)
+    logits = model.logit_scale.exp() * model.score.of_classes(model.score.classes, found)
+    torch.testing.assert_close(logits, theirs(video).logits, rtol=1e-5, atol=1e-5)
+
+
+def test_what_is_no_timesformer_of_transformers_is_refused(tmp_path, transformers_own):
+    state, file = transformers_own("divided_space_time").state_dict(), tmp_path / "model.pth"
+    for part in (
+        "classifier.bias",
+        "temporal_layernorm.weight",
+        "embeddings.cls_token",
+        "0.output.dense.bias",
+    ):
+        torch.save({key: value for key, value in state.items() if not key.endswith(part)}, file)
+        with pytest.raises(ValueError, match=r"lacks|misses"):
+            load_released(file)
+    torch.save(state, file)
+    config = json.loads((tmp_path / "config.json").read_text())
+    (tmp_path / "config.json").write_text(json.dumps(config | {"hidden_act": "relu"}))
+    with pytest.raises(ValueError, match="says hidden_act='relu'; here it can only be 'gelu'"):
+        load_released(file)
+
+
 @torch.no_grad()
 def test_a_longer_table_of_times_is_cut_to_the_clip(tmp_path):
     golden = read(PEERS / "frozen_in_time")
