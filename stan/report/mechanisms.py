@@ -391,8 +391,8 @@ TEMPORAL: dict[str, Mechanism] = {
         sets=("frozen_in_time",),
     ),
     "joint_space_time": Mechanism(
-        "Joint space-time attention (TimeSformer)",
-        _TIMESFORMER,
+        "Joint space-time attention (TimeSformer, ViCLIP)",
+        f"{_TIMESFORMER}; Wang et al., ICLR 2024, arXiv 2307.06942",
         (
             _TIMES,
             Part(
@@ -403,10 +403,11 @@ TEMPORAL: dict[str, Mechanism] = {
                 learned=False,
             ),
         ),
-        "every frame keeps its own CLS token (there: one for all frames), and times are also added to it",
+        "every frame keeps its own CLS token (there: one for all frames), and times are also added to it, behind CLIP's"
+        " first LayerNorm (ViCLIP: before it)",
         "times at zero; with one frame as CLIP",
         "image weights from ImageNet, all trained, without text",
-        sets=("timesformer_joint",),
+        sets=("timesformer_joint", "viclip"),
         layouts=("TimeSformer in Hugging Face's layout",),
     ),
     "token_roll": Mechanism(

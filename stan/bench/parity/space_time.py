@@ -1,4 +1,4 @@
-"""TimeSformer's, Frozen in Time's and TokenLearner's reference outputs in, what our model gives in their place out."""
+"""Reference outputs of TimeSformer, ViCLIP, Frozen in Time and TokenLearner in, our model's in their place out."""
 
 from __future__ import annotations
 
@@ -48,6 +48,19 @@ def _timesformer(golden: Golden) -> Outputs:
 
 
 @torch.no_grad()
+def _viclip(golden: Golden) -> Outputs:
+    model, io = golden.model(), golden.io
+    text, video = model.encode_text(io["token_ids"]), model.encode_video(io["video"])
+    ours = {f"tokens_after_block_{i}": patch_major(x) for i, x in model.encoder.blocks(io["video"])}
+    return ours | {
+        "tokens_before_blocks": patch_major(model.encoder.embed(io["video"])),
+        "video_embedding": video.video,
+        "text_embedding": text.text,
+        "logits": model.logit_scale.exp() * model.similarity(text, video).T,
+    }
+
+
+@torch.no_grad()
 def _frozen(golden: Golden) -> Outputs:
     model, video = golden.model(), golden.io["video"]
     with recorded(model.clip.visual.ln_post) as normed:
@@ -82,5 +95,6 @@ def _in_one_row(x: Float[Tensor, "B T S D"]) -> Float[Tensor, "B TS D"]:
 
 
 TIMESFORMER = Rival("TimeSformer (facebookresearch/TimeSformer)", _timesformer, frozenset({"video"}))
+VICLIP = Rival("ViCLIP (OpenGVLab/InternVideo)", _viclip, frozenset({"video", "token_ids"}))
 FROZEN_IN_TIME = Rival("Frozen in Time (m-bain/frozen-in-time)", _frozen, frozenset({"video"}))
 TOKEN_LEARNER = Rival("TokenLearner (google-research/scenic)", _token_learner, frozenset({"video"}))

@@ -22,6 +22,7 @@ from stan.models.layouts import (
     scenic,
     st_adapter,
     stan,
+    viclip,
     vit,
     x_clip,
 )
@@ -38,6 +39,7 @@ LAYOUTS: dict[str, Layout] = {
     "all_in_one": vit.ALL_IN_ONE,
     "token_learner": scenic.TOKEN_LEARNER,
     "vivit": scenic.VIVIT,
+    "viclip": viclip.VICLIP,
     "x_clip": x_clip.RELEASED,
     "huggingface_x_clip": x_clip.HUGGINGFACE,
     "actionclip": actionclip.TRANSFORMER,

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import torch
+from jaxtyping import Float
 from torch import Tensor, nn
 
 from stan.models.temporal.base import Temporal, require_cls, require_parts
@@ -17,29 +18,45 @@ if TYPE_CHECKING:
 
 
 class JointSpaceTime(Temporal):
-    """CLIP's blocks attend over space and time at once (TimeSformer's joint attention, ViViT's model 1).
+    """CLIP's blocks attend over space and time at once (TimeSformer's joint attention, ViViT's model 1, ViCLIP).
 
     one_cls: whether one CLS token serves all frames, and times are added to patches only, as in the sources. False:
         every frame keeps its own CLS token, to which its time is added as well.
     drop_path: rate in the last block; it rises linearly from 0 in the first. TimeSformer has .1.
+    time_before_norm: True adds the times before CLIP's first LayerNorm, as ViCLIP does; the ViTs of the other sources
+        have no such norm. False adds them after it, so that the levels of all methods start alike.
 
     The time positions start at zero, so at first the joint sequence is the only difference from CLIP; with one frame
     there is none.
     """
 
-    def __init__(self, clip: Clip, frames: int, *, one_cls: bool = False, drop_path: float = 0.0):
+    def __init__(
+        self,
+        clip: Clip,
+        frames: int,
+        *,
+        one_cls: bool = False,
+        drop_path: float = 0.0,
+        time_before_norm: bool = False,
+    ):
         super().__init__(clip, frames)
         require_parts(clip, "joint_space_time")
         if one_cls:
             require_cls(clip, "joint_space_time with one_cls=True")
-        self.changes_from = 0
+        self.changes_from, self.changes_tokens = 0, time_before_norm
         self.one_cls = one_cls
         self.time = TimePositions(frames, clip.width)
         self.drop_path = nn.ModuleList(map(DropPath, rising(drop_path, clip.layers, "joint_space_time")))
 
+    def before(self, x: Tensor) -> Tensor:
+        return self._timed(x) if self.changes_tokens else x
+
     def inside(self, i: int, block: Block, x: Tensor, mask: Tensor | None) -> Tensor:
+        x = self._timed(x) if i == 0 and not self.changes_tokens else x
+        run = run_jointly_with_one_cls if self.one_cls else run_jointly
+        return run(block, x, mask, self.drop_path[i])
+
+    def _timed(self, x: Float[Tensor, "B T S D"]) -> Float[Tensor, "B T S D"]:
         if not self.one_cls:
-            return run_jointly(block, self.time(x) if i == 0 else x, mask, self.drop_path[i])
-        if i == 0:
-            x = torch.cat([x[:, :, :1], self.time(x[:, :, 1:])], 2)
-        return run_jointly_with_one_cls(block, x, mask, self.drop_path[i])
+            return self.time(x)
+        return torch.cat([x[:, :, :1], self.time(x[:, :, 1:])], 2)

@@ -1,4 +1,4 @@
-"""TimeSformer, Frozen in Time and TokenLearner as released, and what each deviation of ours changes."""
+"""TimeSformer, ViCLIP, Frozen in Time and TokenLearner as released, and what each deviation of ours changes."""
 
 import pytest
 import torch
@@ -10,6 +10,7 @@ from tests.support.peers import PEERS
 SETS = {
     "timesformer_divided": space_time.TIMESFORMER,
     "timesformer_joint": space_time.TIMESFORMER,
+    "viclip": space_time.VICLIP,
     "frozen_in_time": space_time.FROZEN_IN_TIME,
     "token_learner": space_time.TOKEN_LEARNER,
 }
@@ -27,3 +28,14 @@ def test_one_cls_token_matters(name):
     golden = read(PEERS / name)
     found = golden.model(options={"one_cls": False}).encode_video(golden.io["video"]).video
     assert (found - golden.io["features"]).abs().max() > 0.1
+
+
+@pytest.mark.parametrize("deviation", [{"time_before_norm": False}, {"one_cls": False}])
+@torch.no_grad()
+def test_what_viclip_adds_to_joint_attention_matters(deviation):
+    golden = read(PEERS / "viclip")
+    found, theirs = (
+        golden.model(options=deviation).encode_video(golden.io["video"]),
+        golden.io["video_embedding"],
+    )
+    assert (found.video - theirs).abs().max() > 100 * TOLERANCE * theirs.abs().max()

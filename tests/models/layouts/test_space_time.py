@@ -1,4 +1,4 @@
-"""Files of TimeSformer, Frozen in Time, VTN, All-in-one, scenic and STAN's first code: converted, and refused."""
+"""Files of TimeSformer, ViCLIP, Frozen in Time, VTN, scenic and others that begin as a ViT: converted, refused."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ from tests.support.peers import PEERS, released, weights
 SETS = {
     "timesformer_divided": ("TimeSformer", "features"),
     "timesformer_joint": ("TimeSformer", "features"),
+    "viclip": ("ViCLIP", "video_embedding"),
     "frozen_in_time": ("Frozen in Time", "video_embedding"),
     "all_in_one": ("All-in-one", "video_only_cls_feats"),
     "vtn": ("VTN", None),
@@ -47,7 +48,11 @@ def test_a_converted_file_gives_the_released_embeddings(tmp_path, name, wrapper)
     video = model.encode_video(golden.io["video"])
     if output is not None:
         torch.testing.assert_close(video.video, golden.io[output], rtol=1e-5, atol=1e-5)
-    if "logits" in golden.io:
+    if name == "viclip":
+        text = model.encode_text(golden.io["token_ids"])
+        logits = model.logit_scale.exp() * model.similarity(text, video).T
+        torch.testing.assert_close(logits, golden.io["logits"], rtol=1e-5, atol=1e-5)
+    elif "logits" in golden.io:
         logits = model.logit_scale.exp() * model.score.of_classes(model.score.classes, video)
         torch.testing.assert_close(logits, golden.io["logits"], rtol=1e-5, atol=1e-5)
 
@@ -64,7 +69,9 @@ def test_what_does_not_fit_is_named_and_nothing_is_written(tmp_path, name):
     with pytest.raises(ValueError, match=r"surprise\.weight has no counterpart"):
         convert(released(tmp_path, name, state | {"surprise.weight": torch.ones(1)}), target)
     narrow = next(
-        key for key in read_names if key.endswith(("norm2.bias", "layer_norm2.bias", "LayerNorm_1/bias"))
+        key
+        for key in read_names
+        if key.endswith(("norm2.bias", "layer_norm2.bias", "LayerNorm_1/bias", "ln_2.bias"))
     )
     with pytest.raises(ValueError, match="has another shape of"):
         convert(released(tmp_path, name, state | {narrow: state[narrow][:-1]}), target)
@@ -155,6 +162,16 @@ def test_what_is_no_timesformer_of_transformers_is_refused(tmp_path, transformer
     (tmp_path / "config.json").write_text(json.dumps(config | {"hidden_act": "relu"}))
     with pytest.raises(ValueError, match="says hidden_act='relu'; here it can only be 'gelu'"):
         load_released(file)
+
+
+def test_what_viclip_s_frames_and_scores_are(tmp_path):
+    model = load_released(released(tmp_path, "viclip", weights("viclip")))
+    assert model.logit_scale.exp().item() == pytest.approx(1 / 0.02)
+    assert (model.clip.pixels.resize_mode, model.clip.pixels.mean) == ("squash", (0.485, 0.456, 0.406))
+    state = weights("viclip")
+    state["vision_encoder.conv1.weight"] = state["vision_encoder.conv1.weight"].repeat(1, 1, 2, 1, 1)
+    with pytest.raises(ValueError, match="patches are 2 frames long"):
+        load_released(released(tmp_path, "viclip", state))
 
 
 @torch.no_grad()

@@ -59,9 +59,10 @@ def test_a_shift_moves_some_channels_and_leaves_some(clip, divisor):
         build("temporal_shift", clip, 3, {"divisor": divisor})
 
 
+@pytest.mark.parametrize("name", ["aim", "joint_space_time"])
 @torch.no_grad()
-def test_aims_times_before_the_first_norm(clip, video):
-    method = build("aim", clip, 3, {"time_before_norm": True})
+def test_times_before_the_first_norm(clip, video, name):
+    method = build(name, clip, 3, {"time_before_norm": True})
     moved(method)
     encoder = VideoEncoder(clip, method).eval()
     tokens = torch.stack([clip.visual.tokens(one) for one in video]) + method.time.weight[:, None]
