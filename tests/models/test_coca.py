@@ -94,6 +94,7 @@ def test_learned_words_are_refused(pair):
         build("efficient_prompting", pair[1], 4)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", [name for name in METHODS if name != "efficient_prompting"])
 def test_every_method_works_on_it(pair, name):
     clip = deepcopy(pair[1])

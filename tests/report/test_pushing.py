@@ -72,6 +72,7 @@ def files(hub: hub_server.HubServer) -> dict[str, bytes]:
     return list(hub.commits[NAME].values())[-1]
 
 
+@pytest.mark.slow
 def test_what_is_pushed_is_loaded_again(run, hub, capsys):
     assert pushed(run, "--json") == 0
     told = json.loads(capsys.readouterr().out)

@@ -157,6 +157,7 @@ def refused(family: str, clip: Clip, method: str) -> str | None:
     return None
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("method", METHODS)
 def test_every_method_works_or_says_why_not(varied, method):
     family, clip = varied
@@ -249,6 +250,7 @@ def test_a_tower_that_averages_forgets_where_things_are():
     assert alike == [[False] * 6 + [True] * 3, [False] * 3]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("precision", [torch.bfloat16, torch.float16])
 @torch.no_grad()
 def test_half_precision(every, precision):

@@ -78,6 +78,7 @@ def gradients(model: DualEncoder, video: torch.Tensor) -> dict[str, torch.Tensor
     return {name: p.grad for name, p in model.named_parameters() if p.grad is not None}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("method", ["stan", "mean"])
 def test_recomputed_activations_give_the_same_gradients(clip, method):
     options = {"layers": 2} if method == "stan" else {}
