@@ -15,9 +15,8 @@ from stan.cli import doctor
 from stan.cli.documents import DOCUMENTS, command_of
 from tests.support.chromium import OPTIONS
 
-os.environ.setdefault(
-    "OMP_NUM_THREADS", "1"
-)  # for torch, which the process that hands out the tests need not import
+# For torch, which the process that hands out the tests need not import.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
 # A shell's background job ignores Ctrl-C, and so would every program that the tests start and send one.
 signal.signal(signal.SIGINT, signal.default_int_handler)
 

@@ -51,6 +51,16 @@ def test_a_gpus_driver_is_seen_by_its_devices(tmp_path, device, drives):
     assert fork_server._driver(tmp_path) is drives
 
 
+@pytest.mark.parametrize(
+    ("built", "driver", "possible"),
+    [("13.0", True, False), ("13.0", False, True), (None, True, True)],
+)
+def test_torch_for_gpus_forks_where_no_driver_is(monkeypatch, built, driver, possible):
+    monkeypatch.setattr(fork_server.runpy, "run_path", lambda path: {"cuda": built, "hip": None})
+    monkeypatch.setattr(fork_server, "_driver", lambda devices: driver)
+    assert fork_server.possible() is possible
+
+
 def waiting(tmp_path: Path) -> Path:
     return written(tmp_path, WAITS.format(pid=str(tmp_path / "pid"), noticed=str(tmp_path / "noticed")))
 
