@@ -406,7 +406,7 @@ TEMPORAL: dict[str, Mechanism] = {
         "every frame keeps its own CLS token (there: one for all frames), and times are also added to it, behind CLIP's"
         " first LayerNorm (ViCLIP: before it)",
         "times at zero; with one frame as CLIP",
-        "image weights from ImageNet, all trained, without text",
+        "image weights from ImageNet, all trained, without text (ViCLIP: from a CLIP, with texts)",
         sets=("timesformer_joint", "viclip"),
         layouts=("TimeSformer in Hugging Face's layout",),
     ),
