@@ -34,7 +34,7 @@ install: $(STAMP)
 
 $(STAMP): pyproject.toml constraints.txt
 	@$(or $(PYTHON),false) -c '$(RECENT)' || { echo "stan needs Python 3.11 or newer (its pinned packages: up to 3.14), \
-	and $(or $(PYTHON),no python on the PATH) is not that: name one with make PYTHON=/path/to/python3.12" >&2; exit 2; }
+	and $(if $(PYTHON),$(PYTHON) is not that,none on the PATH is that): name one with make PYTHON=/path/to/python3.12" >&2; exit 2; }
 ifneq ($(UV),)
 	test -x $(BIN)/python || uv venv --seed --python "$$($(PYTHON) -c 'import sys; print(sys.executable)')" $(VENV)
 # uv reads none of pip's settings, so it is told the folders of wheels that pip would look into.

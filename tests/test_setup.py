@@ -142,7 +142,8 @@ def test_a_python_that_is_too_old_is_refused_in_words(tmp_path):
     old = program(tmp_path / "old-python", "exit 1")
     done = make(tmp_path, "install", f"PYTHON={old}")
     assert done.returncode == 2
-    assert "stan needs Python 3.11 or newer" in done.stderr
+    assert "stan needs Python 3.11 or newer" in done.stderr and f"and {old} is not that" in done.stderr
+    assert "and none on the PATH is that: name one" in make(tmp_path, "install", "PYTHON=").stderr
     assert not (tmp_path / "venv").exists()
 
 
