@@ -91,11 +91,11 @@ def first_times(state: State, told: Mapping[str, Any]) -> int:
     return frames
 
 
-def _timesformer(state: State, told: Mapping[str, Any]) -> dict[str, Any]:
+def _timesformer(state: State, told: Mapping[str, Any], eps: float = EPS) -> dict[str, Any]:
     divided = count(state, "temporal.over_time.") > 0
     needed(state, "score.fc.weight", "score.fc.bias")
     return {
-        "architecture": as_clip(state),
+        "architecture": as_clip(state, eps),
         "activation": "gelu",
         "frames": first_times(state, told),
         "temporal": "divided_space_time" if divided else "joint_space_time",
@@ -122,8 +122,7 @@ TIMESFORMER = Layout(
 
 def _huggingface_timesformer(state: State, told: Mapping[str, Any]) -> dict[str, Any]:
     require(told, {"hidden_act": ("gelu",), "attention_type": ("divided_space_time", "joint_space_time")})
-    design = _timesformer(state, told)
-    design["architecture"]["vision_cfg"]["norm_kwargs"] = {"eps": layer_norm_eps(told, "vit", EPS)}
+    design = _timesformer(state, told, layer_norm_eps(told, "vit", EPS))
     return design | {"heads": told.get("num_attention_heads")}
 
 

@@ -48,7 +48,7 @@ def test_a_converted_file_gives_the_released_embeddings(tmp_path, name, wrapper)
     video = model.encode_video(golden.io["video"])
     if output is not None:
         torch.testing.assert_close(video.video, golden.io[output], rtol=1e-5, atol=1e-5)
-    if name == "viclip":
+    if "token_ids" in golden.io:
         text = model.encode_text(golden.io["token_ids"])
         logits = model.logit_scale.exp() * model.similarity(text, video).T
         torch.testing.assert_close(logits, golden.io["logits"], rtol=1e-5, atol=1e-5)
