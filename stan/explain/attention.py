@@ -123,9 +123,10 @@ def _on_grid(rows: Float[Tensor, "T heads S"], grid: tuple[int, int]) -> Float[n
 
 
 def _over_time(
-    attention: AttentionModule, x: Float[Tensor, "1 T P D"], grid: tuple[int, int]
+    attention: AttentionModule, x: Float[Tensor, "1 T S D"], grid: tuple[int, int]
 ) -> Float[np.ndarray, "heads h w T T"]:
-    weights = attention_weights(attention, rearrange(x, "1 t p d -> p t d"))
+    patches = x[:, :, -grid[0] * grid[1] :]
+    weights = attention_weights(attention, rearrange(patches, "1 t p d -> p t d"))
     return rearrange(weights.float().cpu().numpy(), "(h w) heads t s -> heads h w t s", h=grid[0])
 
 

@@ -170,7 +170,13 @@ def _completed(state: dict[str, Tensor], clip: str | None) -> tuple[dict[str, An
                 "holds what was trained beside a frozen CLIP, without the CLIP: name it, such as --clip ViT-B-16:openai"
                 " or --clip FILE"
             )
-        if "clip.visual.conv1.weight" in state and not any(key.startswith("clip.text.") for key in state):
+        of_text = any(key.startswith("clip.text.") for key in state)
+        if of_text and "clip.text.token_embedding.weight" not in state:
+            raise ValueError(
+                "lacks clip.text.token_embedding.weight (our name), which a CLIP completes: name the one that it was"
+                " tuned from, such as --clip ViT-B-16:openai or --clip FILE"
+            )
+        if "clip.visual.conv1.weight" in state and not of_text:
             # released without a text tower: videos may be embedded in the image tower's own width
             state.setdefault("clip.visual.proj", torch.eye(len(state["clip.visual.conv1.weight"])))
             state.setdefault("clip.logit_scale", torch.tensor(0.0))

@@ -354,8 +354,8 @@ TEMPORAL: dict[str, Mechanism] = {
         sets=("centerclip_kmedoids",),
     ),
     "divided_space_time": Mechanism(
-        "Divided space-time attention (TimeSformer)",
-        _TIMESFORMER,
+        "Divided space-time attention (TimeSformer, LanguageBind)",
+        f"{_TIMESFORMER}; Zhu et al., ICLR 2024, arXiv 2310.01852",
         (
             _TIMES,
             Part(
@@ -365,10 +365,12 @@ TEMPORAL: dict[str, Mechanism] = {
                 "Each patch attends to those at its place in all frames; then the block runs within the frame.",
             ),
         ),
-        "every frame keeps its own CLS token, as CLIP has it (there: one for all frames)",
-        "norm and attention copy the block's own; the projection after them and the times at zero, so as CLIP",
-        "image weights from ImageNet, all trained, without text",
-        sets=("timesformer_divided",),
+        "every frame keeps its own CLS token, as CLIP and LanguageBind have it (TimeSformer: one for all frames);"
+        " `language_bind` lets it attend over time, too, gives every block times and takes the projection away",
+        "norm and attention copy the block's own; the projection after them and the times at zero, so as CLIP"
+        " (LanguageBind: no projection, times drawn)",
+        "image weights from ImageNet, all trained, without text (LanguageBind: from a CLIP, whose texts stay)",
+        sets=("timesformer_divided", "language_bind"),
         layouts=("TimeSformer in Hugging Face's layout",),
     ),
     "frozen_in_time": Mechanism(

@@ -44,6 +44,7 @@ RIVALS: dict[str, Rival] = {
     "st_adapter": st_adapter.RIVAL,
     "aim": aim.RIVAL,
     "timesformer": space_time.TIMESFORMER,
+    "language_bind": space_time.LANGUAGE_BIND,
     "viclip": space_time.VICLIP,
     "frozen_in_time": space_time.FROZEN_IN_TIME,
     "all_in_one": all_in_one.RIVAL,

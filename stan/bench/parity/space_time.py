@@ -1,8 +1,9 @@
-"""Reference outputs of TimeSformer, ViCLIP, Frozen in Time and TokenLearner in, our model's in their place out."""
+"""Reference outputs of TimeSformer, LanguageBind, ViCLIP, Frozen in Time and TokenLearner in, ours for each out."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from functools import partial
 
 import torch
 from einops import rearrange
@@ -48,12 +49,12 @@ def _timesformer(golden: Golden) -> Outputs:
 
 
 @torch.no_grad()
-def _viclip(golden: Golden) -> Outputs:
+def _with_texts(ordered: Callable[[Tensor], Tensor], golden: Golden) -> Outputs:
     model, io = golden.model(), golden.io
     text, video = model.encode_text(io["token_ids"]), model.encode_video(io["video"])
-    ours = {f"tokens_after_block_{i}": patch_major(x) for i, x in model.encoder.blocks(io["video"])}
+    ours = {f"tokens_after_block_{i}": ordered(x) for i, x in model.encoder.blocks(io["video"])}
     return ours | {
-        "tokens_before_blocks": patch_major(model.encoder.embed(io["video"])),
+        "tokens_before_blocks": ordered(model.encoder.embed(io["video"])),
         "video_embedding": video.video,
         "text_embedding": text.text,
         "logits": model.logit_scale.exp() * model.similarity(text, video).T,
@@ -95,6 +96,13 @@ def _in_one_row(x: Float[Tensor, "B T S D"]) -> Float[Tensor, "B TS D"]:
 
 
 TIMESFORMER = Rival("TimeSformer (facebookresearch/TimeSformer)", _timesformer, frozenset({"video"}))
-VICLIP = Rival("ViCLIP (OpenGVLab/InternVideo)", _viclip, frozenset({"video", "token_ids"}))
+LANGUAGE_BIND = Rival(
+    "LanguageBind (PKU-YuanGroup/LanguageBind)",
+    partial(_with_texts, partial(torch.flatten, start_dim=0, end_dim=1)),
+    frozenset({"video", "token_ids"}),
+)
+VICLIP = Rival(
+    "ViCLIP (OpenGVLab/InternVideo)", partial(_with_texts, patch_major), frozenset({"video", "token_ids"})
+)
 FROZEN_IN_TIME = Rival("Frozen in Time (m-bain/frozen-in-time)", _frozen, frozenset({"video"}))
 TOKEN_LEARNER = Rival("TokenLearner (google-research/scenic)", _token_learner, frozenset({"video"}))

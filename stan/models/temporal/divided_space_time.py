@@ -19,36 +19,59 @@ if TYPE_CHECKING:
 
 
 class DividedSpaceTime(Temporal):
-    """In every block, temporal attention comes first, then the block as CLIP runs it (TimeSformer, `vit.py`).
+    """In every block, temporal attention comes first, then the block as CLIP runs it (TimeSformer, LanguageBind).
 
     one_cls: whether one CLS token serves all frames, as in the source: each frame holds a copy, and what the copies
         take from their frames is averaged. False: every frame keeps its own, as in CLIP. Either takes part only in
         spatial attention.
     drop_path: rate in the last block; it rises linearly from 0 in the first. The source trains with .1.
+    language_bind: True wires time as LanguageBind does: every token attends over time, each frame's own CLS token too;
+        every block adds times of its own; and no projection follows the attention over time. False: as TimeSformer.
 
-    Norm and attention start as copies of the block's own, the projection after them and the time positions at zero.
-    So the model starts as CLIP, with one CLS token as CLIP but for that token. Frozen in Time shares the idea but not
-    the wiring: it is a method of its own.
+    Norm and attention start as copies of the block's own, the time positions at zero, and so does the projection after
+    them. So the model starts as CLIP, with one CLS token as CLIP but for that token; wired as LanguageBind, which has
+    no such projection, it doesn't. Frozen in Time shares the idea but not the wiring: it is a method of its own.
+
+    Raises ValueError for `one_cls` together with `language_bind`.
     """
 
-    def __init__(self, clip: Clip, frames: int, *, one_cls: bool = False, drop_path: float = 0.0):
+    def __init__(
+        self,
+        clip: Clip,
+        frames: int,
+        *,
+        one_cls: bool = False,
+        drop_path: float = 0.0,
+        language_bind: bool = False,
+    ):
         super().__init__(clip, frames)
         require_parts(clip, "divided_space_time")
+        if one_cls and language_bind:
+            raise ValueError(
+                "divided_space_time: LanguageBind gives every frame a CLS token; leave out one_cls or language_bind"
+            )
         if one_cls:
             require_cls(clip, "divided_space_time with one_cls=True")
         self.changes_from = 0
         self.one_cls = one_cls
+        self.outside_time = 0 if language_bind else clip.prefix
+        """Number of a frame's first tokens that don't attend over time."""
         self.time = TimePositions(frames, clip.width)
+        self.later_times = nn.ModuleList(
+            TimePositions(frames, clip.width) for _ in range(clip.layers - 1 if language_bind else 0)
+        )
         rates = rising(drop_path, clip.layers, "divided_space_time")
         self.drop_path = nn.ModuleList(map(DropPath, rates))
         self.over_time = nn.ModuleList(
-            _temporal_attention(block, clip, rate) for block, rate in zip(clip.blocks, rates, strict=True)
+            _temporal_attention(block, clip, rate, projected=not language_bind)
+            for block, rate in zip(clip.blocks, rates, strict=True)
         )
 
     def inside(self, i: int, block: Block, x: Tensor, mask: Tensor | None) -> Tensor:
-        own, patches = x.split([self.own_tokens, x.shape[2] - self.own_tokens], 2)
-        patches = self.over_time[i](self.time(patches) if i == 0 else patches, mask)
-        x = torch.cat([own, patches], 2)
+        own, timed = x.split([self.outside_time, x.shape[2] - self.outside_time], 2)
+        if i == 0 or self.later_times:
+            timed = (self.later_times[i - 1] if i else self.time)(timed)
+        x = torch.cat([own, self.over_time[i](timed, mask)], 2)
         added = self.drop_path[i](attend_within(block, x), samples=(0, 1))
         if self.one_cls:
             of_cls = mean_over_frames(added[:, :, 0], mask, keepdim=True)
@@ -57,8 +80,10 @@ class DividedSpaceTime(Temporal):
         return x + self.drop_path[i](transform(block, x))
 
 
-def _temporal_attention(block: Block, clip: Clip, drop_path: float) -> CrossFrameAttention:
+def _temporal_attention(block: Block, clip: Clip, drop_path: float, projected: bool) -> CrossFrameAttention:
     layer: Any = CrossFrameAttention(clip.width, clip.heads, drop_path)
+    if not projected:
+        layer.temporal_fc = nn.Identity()
     layer.norm = deepcopy(block.ln_1).requires_grad_(True)
     layer.attention = deepcopy(block.attn).requires_grad_(True)
     return layer

@@ -1,4 +1,4 @@
-"""TimeSformer, ViCLIP, Frozen in Time and TokenLearner as released, and what each deviation of ours changes."""
+"""TimeSformer, LanguageBind, ViCLIP, Frozen in Time and TokenLearner as released, and what ours changes in each."""
 
 import pytest
 import torch
@@ -10,6 +10,7 @@ from tests.support.peers import PEERS
 SETS = {
     "timesformer_divided": space_time.TIMESFORMER,
     "timesformer_joint": space_time.TIMESFORMER,
+    "language_bind": space_time.LANGUAGE_BIND,
     "viclip": space_time.VICLIP,
     "frozen_in_time": space_time.FROZEN_IN_TIME,
     "token_learner": space_time.TOKEN_LEARNER,

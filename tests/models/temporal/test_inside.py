@@ -34,6 +34,7 @@ OPTIONS = {
     "x_clip without MIT": ("x_clip", {"layers": 0}),
     "center_clip of three": ("center_clip", {"segment": 3, "clusters": 5, "block": 1}),
     "divided_space_time with one CLS": ("divided_space_time", {"one_cls": True, "drop_path": 0.1}),
+    "divided_space_time as in LanguageBind": ("divided_space_time", {"language_bind": True}),
     "joint_space_time with one CLS": ("joint_space_time", {"one_cls": True, "drop_path": 0.1}),
     "joint_space_time as in ViCLIP": ("joint_space_time", {"one_cls": True, "time_before_norm": True}),
     "token_learner released": ("token_learner", {"tokens": 3, "released": True}),
@@ -403,9 +404,10 @@ def test_medoids_of_a_still_video_are_its_patches(clip, video):
 # --- beside the harness
 
 
-@pytest.mark.parametrize("name", INSIDE)
-def test_attention_maps_or_a_word_why_not(clip, name, video):
-    model = DualEncoder(clip, build(name, clip, 4)).eval()
+@pytest.mark.parametrize("setting", [*INSIDE, "divided_space_time as in LanguageBind"])
+def test_attention_maps_or_a_word_why_not(clip, setting, video):
+    name, options = SETTINGS[setting]
+    model = DualEncoder(clip, build(name, clip, 4, options)).eval()
     if name in ("x_clip", "center_clip", "joint_space_time", "frozen_in_time", "token_learner"):
         with pytest.raises(ValueError, match="no attention maps of .*: its tokens are not each frame's own"):
             attention_of(model, video[0])

@@ -65,6 +65,31 @@ def test_one_cls_token_gets_the_mean_of_what_its_copies_take(clip, x):
 
 
 @torch.no_grad()
+def test_in_language_bind_every_token_attends_over_time_in_every_block(clip, x):
+    method, block, own = (
+        of(clip, "divided_space_time", language_bind=True),
+        clip.blocks[2],
+        torch.randn_like(x),
+    )
+    found = method.inside(2, block, own, None)
+    timed = own[0] + method.later_times[1].weight[:, None]
+    layer = method.over_time[2]
+    for token in (0, 5):
+        y = layer.norm(timed[:, token])
+        timed[:, token] += torch.stack([asks(layer.attention, y[t], y) for t in range(FRAMES)])
+    mixed = own[0] + method.later_times[1].weight[:, None]
+    y = layer.norm(mixed).transpose(0, 1)
+    mixed = mixed + layer.attention(y, y, y, need_weights=False)[0].transpose(0, 1)
+    torch.testing.assert_close(mixed[:, [0, 5]], timed[:, [0, 5]], atol=1e-5, rtol=0)
+    torch.testing.assert_close(found[0], block(mixed), atol=1e-5, rtol=0)
+
+
+def test_language_bind_has_no_one_cls_token(clip):
+    with pytest.raises(ValueError, match="leave out one_cls or language_bind"):
+        build("divided_space_time", clip, FRAMES, {"one_cls": True, "language_bind": True})
+
+
+@torch.no_grad()
 def test_joint_attention_has_one_cls_token_without_a_time(clip, x):
     method, block = of(clip, "joint_space_time", one_cls=True), clip.blocks[0]
     found = method.inside(0, block, x, None)

@@ -1,0 +1,144 @@
+"""Files of CLIPs that were tuned on videos, ViFi-CLIP's and LanguageBind's with LoRA: converted, and refused."""
+
+from __future__ import annotations
+
+import json
+from copy import deepcopy
+
+import pytest
+import torch
+
+import stan
+from stan.bench.parity.golden import read
+from stan.models.backbones import load_clip
+from stan.models.convert import convert, load_released
+from tests.support.peers import PEERS, released, weights
+
+RANK, ALPHA = 2, 6.0
+
+
+@pytest.fixture(scope="module")
+def clip():
+    torch.manual_seed(0)
+    return load_clip("tiny", "random").eval()
+
+
+@pytest.fixture
+def vifi(clip):
+    """Write what ViFi-CLIP's training keeps of a CLIP: both towers, moved, and the sentences of its classes."""
+    towers = {"image_encoder": clip.visual, "text_encoder": clip.text}
+    state = {
+        f"{name}.{key}": value + 0.01
+        for name, tower in towers.items()
+        for key, value in tower.state_dict().items()
+    }
+    del state["text_encoder.token_embedding.weight"]
+    return state | {
+        "logit_scale": clip.logit_scale.detach() + 0.5,
+        "prompt_learner.complete_text_embeddings": torch.zeros(2, 8, 4),
+    }
+
+
+def saved(file, state):
+    """Write weights as ViFi-CLIP's training does."""
+    torch.save({"model": {f"module.{key}": value for key, value in state.items()}, "epoch": 9}, file)
+    return file
+
+
+@torch.no_grad()
+def test_vifi_clip_is_mean_pooling_with_the_named_clips_tokens(tmp_path, clip, vifi):
+    torch.save(clip.state_dict(), tmp_path / "clip.pth")
+    of_clip = {"vision": {"heads": 4}, "text": {"heads": 4}, "activation": "gelu"}
+    (tmp_path / "config.json").write_text(json.dumps(of_clip))
+    report = convert(
+        saved(tmp_path / "vifi.pth", vifi),
+        tmp_path / "ours.safetensors",
+        clip=str(tmp_path / "clip.pth"),
+    )
+    assert (report["layout"], report["temporal"]) == ("ViFi-CLIP", "mean")
+    assert list(report["left_out"]) == ["prompt_learner.complete_text_embeddings"]
+    model, tuned = stan.load_model(tmp_path / "ours.safetensors"), deepcopy(clip)
+    for parameter in tuned.parameters():
+        parameter += 0.01
+    tuned.text.token_embedding.weight -= 0.01
+    video, ids = torch.randn(2, 3, 3, 48, 48), torch.tensor([[1, 4, 511]])
+    frames = tuned.visual(video.flatten(0, 1)).unflatten(0, (2, 3))
+    torch.testing.assert_close(model.encode_video(video).video, frames.mean(1))
+    torch.testing.assert_close(model.encode_text(ids).text, tuned.encode_text(ids))
+    assert model.logit_scale.item() == pytest.approx(clip.logit_scale.item() + 0.5)
+
+
+def test_vifi_clip_needs_the_clip_that_it_was_tuned_from(tmp_path, vifi):
+    target = tmp_path / "out" / "ours.safetensors"
+    file = saved(tmp_path / "vifi.pth", vifi)
+    with pytest.raises(
+        ValueError, match=r"vifi\.pth: lacks .*token_embedding.*name the one that it was tuned from"
+    ):
+        convert(file, target)
+    prompted = saved(file, vifi | {"prompt_learner.ctx": torch.ones(4, 4)})
+    with pytest.raises(ValueError, match=r"prompt_learner\.ctx has no counterpart: this is not ViFi-CLIP"):
+        convert(prompted, target)
+    assert not target.parent.exists()
+
+
+def with_lora(base: str) -> dict[str, torch.Tensor]:
+    """Return LanguageBind's reference weights as peft keeps them, matrices over time under `base` beside LoRA's two."""
+    state = {}
+    generator = torch.Generator().manual_seed(5)
+    for key, value in weights("language_bind").items():
+        key = key.replace("vision_model.encoder.", "vision_model.encoder.base_model.model.")
+        if "temporal_attn" in key:
+            module, kind = key.rsplit(".", 1)
+            key = f"{module}.{base}{kind}"
+            if kind == "weight":
+                low = torch.randn(RANK, value.shape[1], generator=generator)
+                high = torch.randn(value.shape[0], RANK, generator=generator)
+                state |= {
+                    f"{module}.lora_A.default.weight": low,
+                    f"{module}.lora_B.default.weight": high,
+                }
+                value = value - ALPHA / RANK * high @ low
+        state[key] = value
+    return state
+
+
+def released_with_lora(folder, state, alpha):
+    file = released(folder, "language_bind", state)
+    config = json.loads((folder / "config.json").read_text())
+    config["vision_config"]["lora_alpha"] = alpha
+    (folder / "config.json").write_text(json.dumps(config))
+    return file
+
+
+@pytest.mark.parametrize("base", ["", "base_layer."])
+@torch.no_grad()
+def test_lora_is_merged_into_the_matrices_over_time(tmp_path, base):
+    golden = read(PEERS / "language_bind")
+    model = load_released(released_with_lora(tmp_path, with_lora(base), ALPHA))
+    found = model.encode_video(golden.io["video"]).video
+    torch.testing.assert_close(found, golden.io["video_embedding"], rtol=1e-4, atol=1e-4)
+    assert (model.clip.pixels.interpolation, model.frames) == ("bilinear", golden.settings["frames"])
+
+
+def test_lora_without_its_scale_or_its_half_is_refused(tmp_path):
+    state = with_lora("")
+    with pytest.raises(
+        ValueError, match=r"holds LoRA matrices, and the config\.json beside it tells no lora_alpha"
+    ):
+        load_released(released_with_lora(tmp_path, state, None))
+    for half in ("lora_A", "lora_B"):
+        kept = {key: value for key, value in state.items() if f"out_proj.{half}" not in key}
+        with pytest.raises(ValueError, match=r"lacks|lora_B\.default\.weight"):
+            load_released(released_with_lora(tmp_path, kept, ALPHA))
+
+
+def test_times_of_every_block_are_cut_to_the_clip_or_named(tmp_path):
+    state = weights("language_bind")
+    file = released(tmp_path, "language_bind", state)
+    config = json.loads((tmp_path / "config.json").read_text())
+    (tmp_path / "config.json").write_text(json.dumps(config | {"frames": 3}))
+    model = load_released(file)
+    assert {len(times.weight) for times in (model.temporal.time, *model.temporal.later_times)} == {3}
+    del state["vision_model.encoder.layers.1.temporal_embedding"]
+    with pytest.raises(ValueError, match=r"lacks temporal\.later_times\.1\.weight"):
+        load_released(released(tmp_path, "language_bind", state))
