@@ -144,8 +144,12 @@ def recognise(
     model: Model = None,
     as_json: Json = False,
 ) -> None:
-    """Tell which of the given labels fits a video, or that none of them does."""
+    """Tell which of the given labels fits a video, or that none of them does.
+
+    Without labels, a classifier's own classes count, if it brings their names.
+    """
     from stan.data import label_sets, prompts
+    from stan.evaluation.zero_shot import class_names
     from stan.library import Library as Videos
 
     wanted = [
@@ -153,13 +157,14 @@ def recognise(
         *(labels.read_text(encoding="utf-8").splitlines() if labels else []),
         *(label_sets.named(label_set) if label_set else []),
     ]
-    if not wanted:
-        raise ValueError(
-            "there are no labels: give --label several times, --labels FILE with one per line, or --set NAME"
-        )
     sentences = prompts.TEMPLATES.get(templates) or prompts.read(Path(templates))
     with quiet():
-        found = Videos(library, model).recognise(video, wanted, top=top, templates=sentences, pieces=pieces)
+        opened = Videos(library, model)
+        if not wanted and not class_names(opened.model):
+            raise ValueError(
+                "there are no labels: give --label several times, --labels FILE with one per line, or --set NAME"
+            )
+        found = opened.recognise(video, wanted, top=top, templates=sentences, pieces=pieces)
     emit(found, as_json, _recognised)
 
 

@@ -71,7 +71,7 @@ class EmbeddedVideo(NamedTuple):
 def recognise(
     model: DualEncoder,
     video: str | Path | EmbeddedVideo,
-    labels: Iterable[str],
+    labels: Iterable[str] = (),
     *,
     templates: Sequence[str] = PLAIN,
     average: str = "scores",
@@ -84,7 +84,7 @@ def recognise(
     ensemble: `scores`, or `probabilities`, as in ActionCLIP. pieces: number of equal parts of the video that the strip
     over time shows, each seen by the whole model. None: the strip shows the video's frames. A branch adds the same to
     every frame, so a strip of motions needs pieces. For a model that ends in a classifier, the labels are the names of
-    its classes in their order, and templates don't count.
+    its classes in their order, and templates don't count; without labels, they are the names that the model brings.
 
     The result: {"video", "labels": [{"label", "probability", "score"}], "none": {"probability", "rejected", "bank"},
     "alike": [[a, b, cosine]], "over_time": {"of", "times", "labels", "best", "probabilities"}, "temperature",
@@ -96,10 +96,11 @@ def recognise(
     are cosines; also holds labels given twice. over_time: times in seconds, the best label at each, and probabilities
     (times, labels) of the labels shown. ms: milliseconds for encoding the video and for scoring the labels.
 
-    Raises ValueError without labels, for another number of labels than a classifier has classes and for another
-    average, VideoError for a video that can't be decoded.
+    Raises ValueError without labels or names of classes, for another number of labels than a classifier has classes
+    and for another average, VideoError for a video that can't be decoded.
     """
     names, repeated = distinct(labels)
+    names = names or class_names(model)
     if not names:
         raise ValueError("there are no labels: give at least one, one per line")
     prompts.averaged(average)
@@ -129,6 +130,11 @@ def recognise(
     }
     ended = time.perf_counter()
     return found | {"ms": {"encode": _ms(encoded - started), "labels": _ms(ended - encoded)}}
+
+
+def class_names(model: DualEncoder) -> list[str]:
+    """Return the names of its classes that a model brings: none, unless it ends in a classifier."""
+    return model.score.names if isinstance(model.score, LinearClassifier) else []
 
 
 def distinct(labels: Iterable[str]) -> tuple[list[str], list[list[Any]]]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import math
 import time
-from collections.abc import Generator
+from collections.abc import Generator, Sequence
 from contextlib import contextmanager
 from functools import lru_cache
 from pathlib import Path
@@ -294,7 +294,9 @@ class Library:
 
     # ---- recognising
 
-    def recognise(self, video: str | Path, labels: list[str], top: int = 5, **options: Any) -> dict[str, Any]:
+    def recognise(
+        self, video: str | Path, labels: Sequence[str] = (), top: int = 5, **options: Any
+    ) -> dict[str, Any]:
         """Return how likely each of `labels` is for `video`.
 
         video: a path, or the id of a video of this library, which is decoded again only where its embeddings do not

@@ -16,6 +16,7 @@ from stan.models.backbones import architecture, from_config, load_clip
 from stan.models.checkpoint import fill, save
 from stan.models.dual_encoder import DualEncoder
 from stan.models.layouts.clip import architecture as implied
+from stan.models.layouts.told import class_names
 from stan.models.temporal import build as build_temporal
 
 NESTED = ("state_dict", "model_state_dict", "model_state", "model")
@@ -104,6 +105,9 @@ def understand(
     try:
         told = _beside(path)
         layout, state, implied_design, left_out = layouts.convert(_finite(_weights(path)), told)
+        if implied_design.get("similarity") == "linear_classifier":
+            of_classifier = implied_design["similarity_options"]
+            of_classifier["names"] = class_names(told, of_classifier["classes"])
         of_clip, pixels = _completed(state, clip)
         if of_clip is None:
             activation = (

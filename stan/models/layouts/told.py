@@ -22,6 +22,24 @@ def layer_norm_eps(told: Mapping[str, Any], part: str, released: float) -> float
     return next((eps for parts, eps in given.items() if part in parts.split(", ")), released)
 
 
+def class_names(told: Mapping[str, Any], classes: int) -> list[str]:
+    """Return what a config of Hugging Face's calls a classifier's classes, in their order (`id2label`).
+
+    None, where there is no config or its names only count (LABEL_0, LABEL_1, ...). Raises ValueError if it names
+    another number of classes, or not each of them.
+    """
+    given = {str(number): name for number, name in told.get("id2label", {}).items()}
+    if all(name == f"LABEL_{number}" for number, name in given.items()):
+        return []
+    numbers = [str(i) for i in range(classes)]
+    if given.keys() != set(numbers):
+        raise ValueError(
+            f"the config beside the checkpoint names {len(given)} classes (id2label), and the classifier has {classes}:"
+            " put the config of the same release there"
+        )
+    return [given[number] for number in numbers]
+
+
 def require(told: Mapping[str, Any], supported: Mapping[str, tuple[Any, ...]]) -> None:
     """Raise ValueError for a flag with another value than those supported; a flag that isn't given passes."""
     given = flags(told)

@@ -9,9 +9,11 @@ import torch
 
 import stan
 from stan.bench.parity.golden import read
+from stan.evaluation import zero_shot
 from stan.models.checkpoint import load
 from stan.models.convert import convert, load_released
 from tests.support.peers import PEERS, released, weights
+from tests.support.small_clips import write_clip
 
 SETS = {
     "timesformer_divided": ("TimeSformer", "features"),
@@ -145,6 +147,27 @@ def test_transformers_own_timesformer(tmp_path, transformers_own, method):
     torch.testing.assert_close(found.video, expected, rtol=1e-5, atol=1e-5)
     logits = model.logit_scale.exp() * model.score.of_classes(model.score.classes, found)
     torch.testing.assert_close(logits, theirs(video).logits, rtol=1e-5, atol=1e-5)
+
+
+def test_names_of_classes_come_from_the_config(tmp_path, transformers_own):
+    transformers_own("joint_space_time")
+    assert load_released(tmp_path / "model.pth").score.names == [], "LABEL_0 and so on are no names"
+    file, config = tmp_path / "config.json", json.loads((tmp_path / "config.json").read_text())
+    verbs = ["bow", "clap", "dive", "juggle", "kick", "run", "wave"]
+    file.write_text(json.dumps(config | {"id2label": dict(reversed([*enumerate(verbs)]))}))
+    convert(tmp_path / "model.pth", tmp_path / "ours.safetensors")
+    model = stan.load_model(tmp_path / "ours.safetensors")
+    write_clip(tmp_path / "film.mp4")
+    found = zero_shot.recognise(model, tmp_path / "film.mp4", top=7)
+    given = zero_shot.recognise(model, tmp_path / "film.mp4", verbs, top=7)
+    assert found["labels"] == given["labels"] and {one["label"] for one in found["labels"]} == set(verbs)
+    with pytest.raises(
+        ValueError, match="2 names for a classifier of 7 classes: .*, or none: the model brings them"
+    ):
+        zero_shot.recognise(model, tmp_path / "film.mp4", ["bow", "clap"])
+    file.write_text(json.dumps(config | {"id2label": {"0": "bow", "1": "clap"}}))
+    with pytest.raises(ValueError, match=r"names 2 classes \(id2label\), and the classifier has 7"):
+        load_released(tmp_path / "model.pth")
 
 
 def test_what_is_no_timesformer_of_transformers_is_refused(tmp_path, transformers_own):
