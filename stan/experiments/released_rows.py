@@ -162,6 +162,22 @@ def _clip2video() -> Benchmark:
     )
 
 
+def _x_pool(suite: str, lr: float, dropout: float, label: str) -> Benchmark:
+    return _row(
+        f"x_pool-{suite}",
+        _captions(suite, words=77, augmentation="x_pool"),
+        _scored("ViT-B-32", "mean", "text_conditioned_pooling", {"dropout": dropout}),
+        replace(_CLIP4CLIP, epochs=15, batch=32, lr=lr, clip_lr_ratio=1e-6 / lr),
+        "layer6ai-labs/xpool README (5995eb7), config/all_config.py and datasets/model_transforms.py (e0b4040)",
+        ("released", label),
+        differs=(
+            "an epoch visits every caption; here every video, with one of its captions",
+            "ten tests in each epoch choose what is kept; here the last epoch is",
+            "AdamW's epsilon is 1e-6",
+        ),
+    )
+
+
 def _center_clip() -> Benchmark:
     return _row(
         "center_clip-msrvtt-7k",
@@ -509,6 +525,9 @@ RELEASED: dict[str, Benchmark] = {
         *_clip4clip(),
         _drl(),
         _clip2video(),
+        _x_pool("msrvtt", 3e-5, 0.3, "X-Pool-B/32, 9k"),
+        _x_pool("msrvtt-7k", 1e-5, 0.4, "X-Pool-B/32, 7k"),
+        _x_pool("lsmdc", 1e-5, 0.3, "X-Pool-B/32"),
         _center_clip(),
         _x_clip("b32", 8, "released"),
         _x_clip("b16", 8, "recognition"),

@@ -133,6 +133,7 @@ _STRUCTURES = (
     Row("temporal_difference", "temporal_difference", printed=_structure("TDB (CLIP2Video)")),
     Row("temporal_alignment", "temporal_difference", similarity="temporal_alignment"),
     Row("tight_transformer", "mean", similarity="tight_transformer"),
+    Row("text_conditioned_pooling", "mean", similarity="text_conditioned_pooling"),
     Row("token_interaction", "sequence_transformer", similarity="token_interaction"),
     Row(
         "token_interaction+decorrelation",

@@ -484,6 +484,23 @@ SIMILARITIES: dict[str, Mechanism] = {
         "frames, text",
         sets=("clip4clip_tighttransf",),
     ),
+    "text_conditioned_pooling": Mechanism(
+        "X-Pool",
+        "Gorti et al., CVPR 2022, arXiv 2203.15086",
+        (
+            _score(
+                "pooling by the text",
+                "The text attends to the frames; what it finds passes a linear layer and is compared with the text by"
+                " cosine.",
+                "time",
+            ),
+        ),
+        "nothing is dropped out in training (there: 0.3 or 0.4 of the linear layer's output)",
+        "all linear layers as the identity",
+        "all weights, AdamW 3e-5, CLIP at 1e-6, batch 32, 12 frames",
+        "frames, text",
+        sets=("x_pool",),
+    ),
     "temporal_alignment": Mechanism(
         "CLIP2Video TAB",
         _CLIP2VIDEO,

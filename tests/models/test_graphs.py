@@ -54,6 +54,7 @@ SETTINGS |= {name: {"layers": 1} for name in ("efficient_prompting", "factorised
 
 SCORES = {
     "tight_transformer": {"layers": 1},
+    "text_conditioned_pooling": {},
     "temporal_alignment": {},
     "token_interaction": {},
     "mug_simple": {},

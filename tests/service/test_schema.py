@@ -60,7 +60,9 @@ def test_every_answer_is_as_described(schema, method, path, mode):
     @given(case=route.as_strategy(generation_mode=mode))
     def ask(case):
         # the token is always given, so that a case in which only the header is wrong asks rightly
-        wrong = [place for place, part in case.meta.components.items() if part.mode is GenerationMode.NEGATIVE]
+        wrong = [
+            place for place, part in case.meta.components.items() if part.mode is GenerationMode.NEGATIVE
+        ]
         assume(mode is GenerationMode.POSITIVE or wrong != [ParameterLocation.HEADER])
         # a schema cannot say that bytes are a video, an id a video's, or a text a query
         reply = case.call_and_validate(headers=GIVEN, excluded_checks=[positive_data_acceptance])

@@ -29,12 +29,14 @@ from stan.bench.parity import (
     st_adapter,
     stan,
     x_clip,
+    x_pool,
 )
 from stan.bench.parity.golden import CHECKPOINT, Difference, Golden, Rival, read
 
 RIVALS: dict[str, Rival] = {
     "clip4clip": clip4clip.RIVAL,
     "drl": drl.RIVAL,
+    "x_pool": x_pool.RIVAL,
     "clip2video": clip2video.RIVAL,
     "centerclip": centerclip.RIVAL,
     "efficient_prompt": efficient_prompt.RIVAL,

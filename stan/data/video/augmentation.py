@@ -117,6 +117,7 @@ _X_CLIP = Augmentation(partial(multi_scale_box, places=CORNERS_AND_CENTRE), flip
 _ACTIONCLIP = replace(
     _X_CLIP, crop=partial(multi_scale_box, places=THIRTEEN_PLACES), operations=2, magnitude=9
 )
+_HALF_OR_MORE = Augmentation(partial(random_box, scale=(0.5, 1.0)), flip=True)
 _TIMESFORMER = Augmentation(partial(square_box, enlarged=(256 / 224, 320 / 224)))
 
 AUGMENTATIONS: dict[str, Augmentation | None] = {
@@ -130,7 +131,8 @@ AUGMENTATIONS: dict[str, Augmentation | None] = {
     "aim-something": Augmentation(operations=4, magnitude=7),
     "timesformer": replace(_TIMESFORMER, flip=True),
     "timesformer-something": _TIMESFORMER,
-    "frozen_in_time": Augmentation(partial(random_box, scale=(0.5, 1.0)), flip=True),
+    "frozen_in_time": _HALF_OR_MORE,
+    "x_pool": _HALF_OR_MORE,
 }
 """Augmentations by name; those named after a method are the ones that its authors released. ST-Adapter counts
 magnitudes to 10, so its 7 is 21 here."""

@@ -27,6 +27,7 @@ from stan.models.layouts import (
     vifi_clip,
     vit,
     x_clip,
+    x_pool,
 )
 from stan.models.layouts.names import Layout, State, listed
 
@@ -52,6 +53,7 @@ LAYOUTS: dict[str, Layout] = {
     "actionclip_mean": actionclip.MEAN,
     "st_adapter": st_adapter.RELEASED,
     "aim": aim.RELEASED,
+    "x_pool": x_pool.X_POOL,
     "clip2video": clip2video.DIFFERENCE_AND_ALIGNMENT,
     "drl": drl.WEIGHTED,
     "clip4clip_tight": clip4clip.TIGHT,

@@ -10,6 +10,7 @@ from stan.models.similarity.cosine import Cosine
 from stan.models.similarity.linear_classifier import LinearClassifier
 from stan.models.similarity.mug import MugFull, MugSimple
 from stan.models.similarity.temporal_alignment import TemporalAlignment
+from stan.models.similarity.text_conditioned_pooling import TextConditionedPooling
 from stan.models.similarity.tight_transformer import TightTransformer
 from stan.models.similarity.token_interaction import TokenInteraction
 from stan.models.similarity.video_prompts import VideoPrompts
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
 SIMILARITIES: dict[str, type[Similarity]] = {
     "cosine": Cosine,
     "tight_transformer": TightTransformer,
+    "text_conditioned_pooling": TextConditionedPooling,
     "temporal_alignment": TemporalAlignment,
     "token_interaction": TokenInteraction,
     "mug_simple": MugSimple,

@@ -21,12 +21,14 @@ LAYOUTS = {
     "drl_wti": "DRL (wti)",
     "clip2video_tdb_tab": "CLIP2Video",
     "centerclip_kmedoids": "CenterCLIP",
+    "x_pool": "X-Pool",
     "efficient_prompt": "Efficient-Prompt",
 }
 SCORES = {
     "drl_wti": "full.wti",
     "centerclip_kmedoids": "exact.full.logits",
     "efficient_prompt": "logits",
+    "x_pool": "logits",
 }
 """The output that scores all pairs; `full.logits` elsewhere."""
 WRAPPED: dict[str, Callable[[dict], dict]] = {
@@ -86,7 +88,11 @@ def own_tensors(name: str) -> list[str]:
     """One name each of CLIP's towers and of what the source adds, if it adds anything."""
     keys = sorted(released(name))
     added = [key for key in keys if not key.startswith(("clip.", "clipmodel."))]
-    return [next(key for key in keys if key.endswith("visual.ln_post.weight")), *added[:1], *added[-1:]]
+    return [
+        next(key for key in keys if key.endswith(("visual.ln_post.weight", "post_layernorm.weight"))),
+        *added[:1],
+        *added[-1:],
+    ]
 
 
 @pytest.mark.slow
