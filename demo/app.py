@@ -9,6 +9,7 @@ from __future__ import annotations
 import argparse
 import html
 import os
+import signal
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import replace
@@ -199,10 +200,11 @@ def named(libraries: list[str]) -> dict[str, str]:
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Serve the page until Ctrl-C.
+    """Serve the page until Ctrl-C or SIGTERM, and remove what visitors uploaded.
 
     For errors that the user can fix, print one line and return exit code 2.
     """
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # by itself it ends Python without a word
     given = _parser().parse_args(arguments)
     try:
         calls = _over_services(given) if given.api else _over_libraries(given)
