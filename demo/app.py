@@ -15,6 +15,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
+from types import FrameType
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -204,7 +205,6 @@ def main(arguments: list[str] | None = None) -> int:
 
     For errors that the user can fix, print one line and return exit code 2.
     """
-    signal.signal(signal.SIGTERM, signal.default_int_handler)  # by itself it ends Python without a word
     given = _parser().parse_args(arguments)
     try:
         calls = _over_services(given) if given.api else _over_libraries(given)
@@ -212,8 +212,20 @@ def main(arguments: list[str] | None = None) -> int:
     except (ValueError, OSError) as error:
         print(error, file=sys.stderr)
         return 2
+    _before_sigterm(calls.end)
     build(calls).launch(**options)
     return 0
+
+
+def _before_sigterm(end: Callable[[], None]) -> None:
+    """Call `end` when SIGTERM comes, which ends Python as it stands: nothing that waits for the exit would run."""
+
+    def ended(number: int, _: FrameType | None) -> None:
+        end()
+        signal.signal(number, signal.SIG_DFL)
+        os.kill(os.getpid(), number)
+
+    signal.signal(signal.SIGTERM, ended)
 
 
 def _over_libraries(given: argparse.Namespace) -> Calls:

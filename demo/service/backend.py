@@ -59,7 +59,7 @@ class Backend:
         self._opened: dict[str, Future[Library]] = {}
         self._opening = threading.Lock()
         self._roots = Roots({str(folder): folder for folder in folders})
-        self._visits = tempfile.TemporaryDirectory(prefix="stan-demo-")
+        self._visits = tempfile.TemporaryDirectory(prefix="stan-demo-", ignore_cleanup_errors=True)
         visiting = Proxies(Path(self._visits.name))
         self._proxies = Proxies(cache) if cache else visiting
         self._uploads = Uploads(visiting)
@@ -84,6 +84,7 @@ class Backend:
             index=self.index,
             media=self.media,
             admit=self._uploads.admit,
+            end=self._visits.cleanup,
             kept=self._keeping.calls(),
         )
 

@@ -114,6 +114,8 @@ class Calls:
     an archive of clips (zip)."""
     admit: Callable[[Path], str]
     """admit(upload) -> an id by which `media` knows it; the id does not reveal where the file is."""
+    end: Callable[[], None]
+    """end() removes what visitors uploaded; nothing is called after it."""
     kept: KeptCalls
     """What visitors mark, collect and cut."""
     without: frozenset[Part] = frozenset()

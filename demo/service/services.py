@@ -47,7 +47,7 @@ class Services:
         self._states = dict.fromkeys(clients, LibraryState(None))
         self._asked: dict[str, Future[LibraryState]] = {}
         self._asking = ThreadPoolExecutor(len(clients), thread_name_prefix="ask-service")
-        self._visits = tempfile.TemporaryDirectory(prefix="stan-demo-")
+        self._visits = tempfile.TemporaryDirectory(prefix="stan-demo-", ignore_cleanup_errors=True)
         self._fetching = NamedLocks()
         self._uploads = Uploads(Proxies(Path(self._visits.name)))
 
@@ -69,6 +69,7 @@ class Services:
             index=self.index,
             media=self.media,
             admit=self._uploads.admit,
+            end=self._visits.cleanup,
             kept=KeptCalls(**{one.name: _not_offered for one in fields(KeptCalls)}),
             without=WITHOUT if self._folders else WITHOUT | {"indexing"},
         )

@@ -12,7 +12,7 @@ from tests.support.server import served
 
 @pytest.mark.slow
 def test_a_demo_that_is_told_to_end_removes_its_visitors_folder(tmp_path):
-    page = servers.demo_command([tmp_path / "library"])
+    page = servers.demo_command([tmp_path / "library"], servers.free_port(0))
     kept = tmp_path / "kept"
     kept.mkdir()
     page = replace(page, environment={**page.environment, "TMPDIR": str(kept)})

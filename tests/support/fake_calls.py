@@ -150,6 +150,7 @@ def calls(**changes: Any) -> Calls:
         index=refuse,
         media=refuse,
         admit=lambda upload: OTHER,
+        end=refuse,
         kept=kept(),
     )
     return replace(made_up, **changes)
