@@ -47,7 +47,8 @@ def test_what_is_registered_are_rows_of_the_studies():
         rows = {row.name for row in STUDIES[one.study].rows}
         assert {one.above, *one.below} <= rows and set(one.suites) <= {"motions", "retrieval"}
     rivals = {row.name for row in STUDIES["structures"].rows if row.temporal != "stan"}
-    assert set(plan.orderings[12].below) == rivals
+    later = {"text_conditioned_pooling"}
+    assert set(plan.orderings[12].below) == rivals - later, "what is registered stays as it was registered"
 
 
 def test_holds_does_not_and_undecided(runs_root, registering):
