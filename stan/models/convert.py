@@ -107,7 +107,8 @@ def understand(
         layout, state, implied_design, left_out = layouts.convert(_finite(_weights(path)), told)
         if implied_design.get("similarity") == "linear_classifier":
             of_classifier = implied_design["similarity_options"]
-            of_classifier["names"] = class_names(told, of_classifier["classes"])
+            if names := class_names(told, of_classifier["classes"]):
+                of_classifier["names"] = names
         of_clip, pixels = _completed(state, clip)
         if of_clip is None:
             activation = (

@@ -44,9 +44,14 @@ def _merge(state: State, told: Mapping[str, Any]) -> None:
                 " they are scaled: put the config.json of the same release there"
             )
         parts = 3 if "in_proj" in low else 1
-        pairs = list(zip(state.pop(low).chunk(parts), state.pop(high).chunk(parts), strict=True))
-        learned = torch.cat([b @ a for a, b in pairs])
-        state[matrix] = state[matrix] + alpha / len(pairs[0][0]) * learned
+        a, b = state.pop(low).chunk(parts), state.pop(high).chunk(parts)
+        try:
+            learned = torch.cat([y @ x for x, y in zip(a, b, strict=True)])
+            state[matrix] = state[matrix] + alpha / len(a[0]) * learned
+        except (RuntimeError, ValueError):
+            raise ValueError(
+                f"has another shape of {low} or {high} than {matrix} needs (our names)"
+            ) from None
 
 
 def _design(state: State, told: Mapping[str, Any]) -> dict[str, Any]:

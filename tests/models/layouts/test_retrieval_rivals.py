@@ -10,6 +10,7 @@ import torch
 from safetensors.torch import save_file
 
 import stan
+from stan.bench.parity.golden import read
 from stan.models import checkpoint
 from stan.models.convert import convert, load_released
 from tests.support.peers import PEERS
@@ -82,6 +83,17 @@ def test_a_converted_file_gives_the_released_scores(name, wrapped, tmp_path):
         found = model.logit_scale.exp() * found
     expected = expected.T if name == "efficient_prompt" else expected
     torch.testing.assert_close(found, expected, atol=1e-5 * expected.abs().max().item(), rtol=0)
+
+
+def test_x_pool_on_openais_clip(tmp_path):
+    """Without --huggingface, its source keeps the CLIP in OpenAI's own names."""
+    model, io = load_released(PEERS / "x_pool" / "checkpoint.safetensors"), read(PEERS / "x_pool").io
+    clip = {f"clip.{key.removeprefix('text.')}": x for key, x in model.clip.state_dict().items()}
+    pooling = {key: x for key, x in released("x_pool").items() if key.startswith("pool_frames.")}
+    torch.save({"state_dict": clip | pooling}, tmp_path / "model_best.pth")
+    (tmp_path / "config.json").write_bytes((PEERS / "x_pool" / "config.json").read_bytes())
+    found = scores(load_released(tmp_path / "model_best.pth"), io)
+    torch.testing.assert_close(found, io["similarity"], atol=1e-5, rtol=0)
 
 
 def own_tensors(name: str) -> list[str]:

@@ -126,6 +126,12 @@ def test_lora_without_its_scale_or_its_half_is_refused(tmp_path):
         ValueError, match=r"holds LoRA matrices, and the config\.json beside it tells no lora_alpha"
     ):
         load_released(released_with_lora(tmp_path, state, None))
+    for half, shape in (("lora_A", (RANK, 5)), ("lora_B", (36, RANK + 1))):
+        key = f"vision_model.encoder.base_model.model.layers.0.temporal_attn.out_proj.{half}.default.weight"
+        with pytest.raises(
+            ValueError, match=r"has another shape of .*lora_A.* or .*lora_B.* than .*out_proj\.weight"
+        ):
+            load_released(released_with_lora(tmp_path, state | {key: torch.ones(shape)}, ALPHA))
     for half in ("lora_A", "lora_B"):
         kept = {key: value for key, value in state.items() if f"out_proj.{half}" not in key}
         with pytest.raises(ValueError, match=r"lacks|lora_B\.default\.weight"):
