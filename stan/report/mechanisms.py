@@ -117,6 +117,7 @@ TEMPORAL: dict[str, Mechanism] = {
         _FREE,
         _CLIP4CLIP_RECIPE,
         sets=("clip4clip_meanp",),
+        layouts=("ViFi-CLIP",),
     ),
     "sequence_transformer": Mechanism(
         "CLIP4Clip seqTransf",
