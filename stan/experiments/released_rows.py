@@ -167,7 +167,7 @@ def _x_pool(suite: str, lr: float, dropout: float, label: str) -> Benchmark:
         f"x_pool-{suite}",
         _captions(suite, words=77, augmentation="x_pool"),
         _scored("ViT-B-32", "mean", "text_conditioned_pooling", {"dropout": dropout}),
-        replace(_CLIP4CLIP, epochs=15, batch=32, lr=lr, clip_lr_ratio=1e-6 / lr),
+        replace(_CLIP4CLIP, batch=32, lr=lr, clip_lr_ratio=1e-6 / lr, beta2=0.999),
         "layer6ai-labs/xpool README (5995eb7), config/all_config.py and datasets/model_transforms.py (e0b4040)",
         ("released", label),
         differs=(

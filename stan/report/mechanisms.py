@@ -498,7 +498,7 @@ SIMILARITIES: dict[str, Mechanism] = {
         ),
         "nothing is dropped out in training (there: 0.3 or 0.4 of the linear layer's output)",
         "all linear layers as the identity",
-        "all weights, AdamW 3e-5, CLIP at 1e-6, batch 32, 12 frames",
+        "all weights, AdamW 3e-5 or 1e-5, CLIP at 1e-6, batch 32, 5 epochs, 12 frames",
         "frames, text",
         sets=("x_pool",),
     ),

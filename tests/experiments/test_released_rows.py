@@ -79,8 +79,8 @@ SETTINGS = {
     # name: frozen, epochs, batch, rate of new parameters, CLIP's, decay, warm-up in epochs, augmentation
     "clip4clip-meanp-msrvtt": ("nothing", 5, 128, 1e-4, 1e-7, 0.2, 0.5, "none"),
     "drl-msrvtt": ("nothing", 5, 128, 1e-4, 1e-7, 0.2, 0.5, "none"),
-    "x_pool-msrvtt": ("nothing", 15, 32, 3e-5, 1e-6, 0.2, 1.5, "x_pool"),
-    "x_pool-lsmdc": ("nothing", 15, 32, 1e-5, 1e-6, 0.2, 1.5, "x_pool"),
+    "x_pool-msrvtt": ("nothing", 5, 32, 3e-5, 1e-6, 0.2, 0.5, "x_pool"),
+    "x_pool-lsmdc": ("nothing", 5, 32, 1e-5, 1e-6, 0.2, 0.5, "x_pool"),
     "center_clip-msrvtt-7k": ("nothing", 5, 128, 5e-3, 5e-6, 0.2, 0.5, "none"),
     "x_clip-kinetics-b16-8": ("text", 30, 256, 8e-5, 8e-6, 1e-3, 5, "x_clip"),
     "actionclip-kinetics-b32-8": ("nothing", 50, 64, 5e-5, 5e-6, 0.2, 5, "actionclip"),
