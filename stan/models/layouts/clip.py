@@ -86,6 +86,15 @@ def join_projections(state: Mapping[str, Tensor]) -> State:
     return joined
 
 
+def join_self_attention(state: Mapping[str, Tensor]) -> State:
+    """Join the projections of all attention but cross-attention's, whose three stay apart.
+
+    Raises ValueError if one of three that are joined is missing.
+    """
+    apart = {key: value for key, value in state.items() if ".cross_attn." in key}
+    return join_projections({key: value for key, value in state.items() if key not in apart}) | apart
+
+
 def transpose_projections(state: State, told: Mapping[str, Any]) -> dict[str, Any]:
     """Turn both towers' projections from linear layers into the matrices of OpenAI's CLIP, in place."""
     for name in ("clip.visual.proj", "clip.text.text_projection"):

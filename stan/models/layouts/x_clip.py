@@ -5,11 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from torch import Tensor
-
 from stan.models.layouts.clip import (
     huggingface_names,
-    join_projections,
+    join_self_attention,
     openai_names,
     transpose_projections,
 )
@@ -87,14 +85,6 @@ def _huggingface_design(state: State, told: Mapping[str, Any]) -> dict[str, Any]
     return _design(state, told)
 
 
-def _joined(state: Mapping[str, Tensor]) -> State:
-    """Join the projections of all attention but the prompts', whose three stay apart."""
-    of_prompts = {key: value for key, value in state.items() if ".cross_attn." in key}
-    return (
-        join_projections({key: value for key, value in state.items() if key not in of_prompts}) | of_prompts
-    )
-
-
 RELEASED = Layout(
     "the released X-CLIP",
     (r"visual\..+\.message_fc\..+", r"mit\..+", r"prompts_generator\..+"),
@@ -112,7 +102,7 @@ HUGGINGFACE = Layout(
         r"visual_projection\.weight": "clip.visual.proj",
         "logit_scale": "clip.logit_scale",
     },
-    prepare=_joined,
+    prepare=join_self_attention,
     design=_huggingface_design,
     pixels=IMAGENET,
 )

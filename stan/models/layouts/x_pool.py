@@ -7,7 +7,7 @@ from typing import Any
 
 from torch import Tensor
 
-from stan.models.layouts.clip import huggingface_names, join_projections, openai_names
+from stan.models.layouts.clip import huggingface_names, join_self_attention, openai_names
 from stan.models.layouts.names import Layout, State
 from stan.models.layouts.told import flags
 
@@ -25,12 +25,10 @@ _POOLING = {
 
 def _as_openai(state: Mapping[str, Tensor]) -> State:
     """Join the projections of Hugging Face's towers and turn their last ones; those of the pooling stay apart."""
-    of_clip = {key: value for key, value in state.items() if key.startswith("clip.")}
-    turned = {
+    return {
         key: value.T if key.endswith(("visual_projection.weight", "text_projection.weight")) else value
-        for key, value in join_projections(of_clip).items()
+        for key, value in join_self_attention(state).items()
     }
-    return turned | {key: value for key, value in state.items() if key not in of_clip}
 
 
 def _design(state: State, told: Mapping[str, Any]) -> dict[str, Any]:

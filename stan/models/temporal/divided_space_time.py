@@ -69,8 +69,8 @@ class DividedSpaceTime(Temporal):
 
     def inside(self, i: int, block: Block, x: Tensor, mask: Tensor | None) -> Tensor:
         own, timed = x.split([self.outside_time, x.shape[2] - self.outside_time], 2)
-        if i == 0 or self.later_times:
-            timed = (self.later_times[i - 1] if i else self.time)(timed)
+        times = (self.time, *self.later_times)
+        timed = times[i](timed) if i < len(times) else timed
         x = torch.cat([own, self.over_time[i](timed, mask)], 2)
         added = self.drop_path[i](attend_within(block, x), samples=(0, 1))
         if self.one_cls:

@@ -25,7 +25,7 @@ def clip():
 
 @pytest.fixture
 def vifi(clip):
-    """Write what ViFi-CLIP's training keeps of a CLIP: both towers, moved, and the sentences of its classes."""
+    """What ViFi-CLIP's training keeps of a CLIP: both towers, moved, and the sentences of its classes."""
     towers = {"image_encoder": clip.visual, "text_encoder": clip.text}
     state = {
         f"{name}.{key}": value + 0.01
