@@ -320,6 +320,40 @@ def _st_adapter() -> list[Benchmark]:
     ]
 
 
+_EVL = TrainConfig(
+    "clip",
+    epochs=53,
+    batch=256,
+    lr=4e-4,
+    clip_lr_ratio=1.0,
+    beta2=0.999,
+    weight_decay=0.05,
+    warmup=0.0,
+    clip_gradient=0.0,
+    temperature=0.01,
+    precision="bf16-mixed",
+)
+"""EVL's: 50,000 steps."""
+
+
+def _evl(backbone: str, size: str) -> Benchmark:
+    return _row(
+        f"evl-kinetics-{size}-8",
+        _classes("kinetics", "evl"),
+        _classifier(backbone, "evl", "kinetics", dropout=0.5),
+        _EVL,
+        f"OpenGVLab/efficient-video-recognition scripts/train_k400_vit{size}_8f_dec4x*.sh and main.py (a6774ec)",
+        ("released", f"EVL-{size[0].upper()}/{size[1:]}, 8 frames, 3x1 views"),
+        ("views-1x3",),
+        differs=(
+            *(HALF, DROPOUT, TESTED_IN_SOFTMAX, SEGMENTS, THREE_CLIPS),
+            "it trains 50,000 steps, which are 53 epochs of 240,000 clips",
+            "tensors of all shapes decay; here only matrices",
+            "RandAugment comes before the crop, in timm's strengths, each with noise; here in torchvision's",
+        ),
+    )
+
+
 _AIM = TrainConfig(
     "clip",
     epochs=30,
@@ -540,6 +574,8 @@ RELEASED: dict[str, Benchmark] = {
         _actionclip("b16", 128, "configs/k400/k400_train.yaml (377e5ad)"),
         *_st_adapter(),
         *_aim(),
+        _evl("ViT-B-16", "b16"),
+        _evl("ViT-L-14", "l14"),
         *_efficient_prompt(),
         _timesformer("kinetics", "timesformer", "Kinetics/TimeSformer_divST_8x32_224.yaml (23e78bf)"),
         _timesformer("something", "timesformer-something", "SSv2/TimeSformer_divST_8_224.yaml (e17a697)"),

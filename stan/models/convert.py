@@ -170,7 +170,8 @@ def _completed(state: dict[str, Tensor], clip: str | None) -> tuple[dict[str, An
     Without a name, the architecture is None: the file must hold whole towers. Raises ValueError if there are none.
     """
     if clip is None:
-        if not any(key.startswith("clip.") for key in state):
+        # a decoder's own norm is CLIP's last one here
+        if not any(key.startswith("clip.") and ".ln_post." not in key for key in state):
             raise ValueError(
                 "holds what was trained beside a frozen CLIP, without the CLIP: name it, such as --clip ViT-B-16:openai"
                 " or --clip FILE"

@@ -158,6 +158,31 @@ TEMPORAL: dict[str, Mechanism] = {
         "all weights, AdamW, new ones 10 times CLIP's rate",
         sets=("stan_released_tiny", "stan_first_selfattn", "stan_first_conv"),
     ),
+    "evl": Mechanism(
+        "EVL",
+        "Lin et al., ECCV 2022, arXiv 2208.03550",
+        (
+            Part(
+                "branch",
+                "time in 4 levels",
+                "neighbours",
+                "The tokens of CLIP's last levels get a convolution over three frames, times, and vectors of where a"
+                " patch lies in the frames before and behind, as the block's own attention finds it.",
+            ),
+            Part(
+                "branch",
+                "4 questions",
+                "all",
+                "One query per video attends to all tokens of a level, then passes an MLP, layer by layer; CLIP's last"
+                " norm and projection read it in place of CLIP's own tokens.",
+            ),
+        ),
+        "nothing is dropped out in training (there: half of each MLP's channels, and half of what the classifier"
+        " reads); scored by cosine unless `linear_classifier` is chosen",
+        "query, times and vectors of distances at zero, the rest drawn; does not start as CLIP",
+        "CLIP frozen, AdamW 4e-4, weight decay 0.05, batch 256, 50,000 steps, linear classifier",
+        sets=("evl",),
+    ),
     "temporal_difference": Mechanism(
         "CLIP2Video TDB",
         _CLIP2VIDEO,

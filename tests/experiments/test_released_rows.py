@@ -87,6 +87,8 @@ SETTINGS = {
     "actionclip-kinetics-b16-8": ("nothing", 50, 128, 5e-5, 5e-6, 0.2, 5, "actionclip"),
     "st_adapter-kinetics": ("clip", 12, 192, 7.5e-4, None, 1e-2, 2, "st_adapter"),
     "st_adapter-something": ("clip", 50, 256, 1e-3, None, 1e-2, 2, "st_adapter-something"),
+    "evl-kinetics-b16-8": ("clip", 53, 256, 4e-4, None, 0.05, 0, "evl"),
+    "evl-kinetics-l14-8": ("clip", 53, 256, 4e-4, None, 0.05, 0, "evl"),
     "aim-kinetics": ("clip", 30, 64, 3e-4, None, 0.05, 2.5, "crop+flip"),
     "aim-something": ("clip", 50, 64, 3e-4, None, 0.05, 2.5, "aim-something"),
     "efficient_prompt-hmdb51": ("clip", 20, 64, 1e-4, None, 0.01, 0, "none"),

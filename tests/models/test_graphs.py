@@ -41,6 +41,7 @@ MOST_FRAMES = {
     "token_roll": None,
     "token_learner": FRAMES,
     "temporal_shift": None,
+    "evl": FRAMES,
 }
 """Of each method, how many frames its graph takes at most (None: any number), or why it has none."""
 OWN_WORDS = {"mean", "efficient_prompting"}
@@ -49,7 +50,8 @@ SETTINGS = {
     name: {"layers": 1} for name in ("sequence_transformer", "temporal_difference", "actionclip", "vtn")
 }
 SETTINGS |= {name: {"layers": 1} for name in ("efficient_prompting", "factorised_encoder")} | {
-    "stan": {"layers": 2}
+    "stan": {"layers": 2},
+    "evl": {"layers": 1},
 }
 
 SCORES = {

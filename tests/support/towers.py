@@ -53,6 +53,7 @@ TIMM: dict[str, tuple[str, str, str | None, dict[str, Any]]] = {
 FAMILIES = [*OPEN_CLIP, *TIMM]
 SETTINGS: dict[str, dict[str, Any]] = {
     "stan": {"layers": 2},
+    "evl": {"layers": 1},
     "sequence_transformer": {"layers": 2},
     "temporal_difference": {"layers": 2},
     "efficient_prompting": {"prefix": 2, "suffix": 2},

@@ -129,13 +129,14 @@ AUGMENTATIONS: dict[str, Augmentation | None] = {
     "st_adapter": Augmentation(partial(square_box, enlarged=(1, 1.15)), flip=True),
     "st_adapter-something": Augmentation(operations=4, magnitude=21),
     "aim-something": Augmentation(operations=4, magnitude=7),
+    "evl": Augmentation(partial(random_box, scale=(0.08, 1.0)), operations=4, magnitude=21),
     "timesformer": replace(_TIMESFORMER, flip=True),
     "timesformer-something": _TIMESFORMER,
     "frozen_in_time": _HALF_OR_MORE,
     "x_pool": _HALF_OR_MORE,
 }
-"""Augmentations by name; those named after a method are the ones that its authors released. ST-Adapter counts
-magnitudes to 10, so its 7 is 21 here."""
+"""Augmentations by name; those named after a method are the ones that its authors released. ST-Adapter and EVL
+count magnitudes to 10, so their 7 is 21 here."""
 
 
 def colour_jitter(clip: Clip, rng: np.random.Generator) -> Clip:

@@ -11,6 +11,7 @@ from stan.models.temporal.base import Temporal
 from stan.models.temporal.center_clip import CenterClip
 from stan.models.temporal.divided_space_time import DividedSpaceTime
 from stan.models.temporal.efficient_prompting import EfficientPrompting
+from stan.models.temporal.evl import Evl
 from stan.models.temporal.factorised_encoder import FactorisedEncoder
 from stan.models.temporal.frozen_in_time import FrozenInTime
 from stan.models.temporal.joint_space_time import JointSpaceTime
@@ -47,6 +48,7 @@ METHODS: dict[str, type[Temporal]] = {
     "token_roll": TokenRoll,
     "token_learner": TokenLearner,
     "temporal_shift": TemporalShift,
+    "evl": Evl,
 }
 
 

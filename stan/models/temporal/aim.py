@@ -9,7 +9,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from stan.models.attention import attend_over_time
-from stan.models.temporal.base import Temporal, require_parts
+from stan.models.temporal.base import Temporal, last_norm, require_parts
 from stan.models.temporal.dropout import PLACES, DropPath, rising
 from stan.models.temporal.video_tokens import TimePositions, attend_within, transform, zero
 
@@ -93,9 +93,3 @@ class Adapter(nn.Module):
 
     def forward(self, x: Float[Tensor, "... D"]) -> Float[Tensor, "... D"]:
         return self.up(F.gelu(self.down(x)))
-
-
-def last_norm(clip: Clip) -> tuple[str, ...]:
-    """Return the names of the parameters of CLIP's last LayerNorm."""
-    name = f"visual.{clip.visual.last_norm}"
-    return tuple(parameter for parameter, _ in clip.named_parameters() if parameter.startswith(f"{name}."))

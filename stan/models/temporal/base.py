@@ -109,6 +109,12 @@ def mean_over_frames(
     return (x * weights.reshape(*mask.shape, *[1] * (x.ndim - 2))).sum(1, keepdim=keepdim)
 
 
+def last_norm(clip: Clip) -> tuple[str, ...]:
+    """Return the names of the parameters of CLIP's last LayerNorm."""
+    name = f"visual.{clip.visual.last_norm}"
+    return tuple(parameter for parameter, _ in clip.named_parameters() if parameter.startswith(f"{name}."))
+
+
 def require_parts(clip: Clip, method: str) -> None:
     """Raise ValueError where blocks are no sum of attention and an MLP that `method` could use apart."""
     if not clip.has_parts:
