@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -11,6 +12,7 @@ from torch import Tensor
 
 from stan.models.layouts.names import Layout, State, count, listed
 
+_PROJECTION = re.compile(r"(.*)[qkv]_proj\.(.+)")
 ACTIVATIONS = ("quick_gelu", "gelu")
 TEXT = r"positional_embedding|text_projection|token_embedding\..+|transformer\..+|ln_final\..+"
 """Pattern of the text tower's names in OpenAI's layout, which keeps them beside `visual`."""
@@ -73,16 +75,15 @@ def join_projections(state: Mapping[str, Tensor]) -> State:
 
     Raises ValueError if one of the three is missing.
     """
-    joined = {}
-    for key, value in state.items():
-        if ".q_proj." in key:
-            parts = [key.replace("q_proj", name) for name in ("q_proj", "k_proj", "v_proj")]
-            lacking = [part for part in parts if part not in state]
-            if lacking:
-                raise ValueError(f"lacks {listed(lacking)} beside {key}")
-            joined[key.replace("q_proj.", "in_proj_")] = torch.cat([state[part] for part in parts])
-        elif ".k_proj." not in key and ".v_proj." not in key:
-            joined[key] = value
+    joined = dict(state)
+    found = (_PROJECTION.fullmatch(key) for key in state)
+    for attention, kind in dict.fromkeys(match.groups() for match in found if match):
+        parts = [f"{attention}{name}_proj.{kind}" for name in "qkv"]
+        lacking = [part for part in parts if part not in state]
+        if lacking:
+            beside = next(part for part in parts if part in state)
+            raise ValueError(f"lacks {listed(lacking)} beside {beside}")
+        joined[f"{attention}in_proj_{kind}"] = torch.cat([joined.pop(part) for part in parts])
     return joined
 
 

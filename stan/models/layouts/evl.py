@@ -58,7 +58,7 @@ def _design(state: State, told: Mapping[str, Any]) -> dict[str, Any]:
             state[name] = state[name][..., None, None]
     if tower:
         _as_convolution(state)
-    times = state.get("temporal.times.0.weight")
+    times = next((value for key, value in state.items() if key.startswith("temporal.times.")), None)
     return {
         "temporal": "evl",
         "options": {
@@ -84,7 +84,7 @@ def _as_convolution(state: State) -> None:
 
 RELEASED = Layout(
     "the released EVL",
-    (r"decoder\.decoder_layers\..+", r"decoder\.cls_token"),
+    (r"decoder\.decoder_layers\..+",),
     {rf"{_LAYER}{theirs}\.(.+)": rf"temporal.layers.\1.{ours}.\2" for theirs, ours in _IN_LAYER.items()}
     | {rf"{_BLOCK}{theirs}(.+)": rf"{_RESBLOCK}{ours}\2" for theirs, ours in _IN_BLOCK.items()}
     | {

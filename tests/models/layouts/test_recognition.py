@@ -1,8 +1,9 @@
-"""Files of X-CLIP, ActionCLIP, ST-Adapter and AIM: as their authors save them, and with what they can't be."""
+"""Files of X-CLIP, ActionCLIP, ST-Adapter, AIM and EVL: as their authors save them, and with what they can't be."""
 
 from __future__ import annotations
 
 import json
+import re
 import sys
 from types import ModuleType
 
@@ -25,6 +26,7 @@ SETS = {
     "st_adapter_both": "the released ST-Adapter",
     "aim": "the released AIM",
     "aim_sthv2": "the released AIM",
+    "evl": "the released EVL",
 }
 WRAPPERS = {
     "bare": lambda state: state,
@@ -36,7 +38,9 @@ WRAPPERS = {
 
 def expected(name: str) -> torch.Tensor:
     io = read(PEERS / name).io
-    return io["frame_features"].mean(1) if name.startswith("aim") else io["video_embedding"]
+    if name.startswith("aim"):
+        return io["frame_features"].mean(1)
+    return io["features"] if name == "evl" else io["video_embedding"]
 
 
 @pytest.mark.parametrize("wrapper", WRAPPERS)
@@ -59,10 +63,10 @@ def test_what_does_not_fit_is_named_and_nothing_is_written(tmp_path, name):
         file = released(tmp_path, name, {key: value for key, value in state.items() if key != lacking})
         with pytest.raises(ValueError, match="lacks|misses|names are of no layout"):
             convert(file, target)
-    prefix = next(iter(state)).split("visual")[0].split("class")[0]
+    prefix = re.split("visual|class|blocks", next(iter(state)))[0]
     with pytest.raises(ValueError, match=r"has no counterpart|has unknown|belongs to another model"):
         convert(released(tmp_path, name, state | {f"{prefix}surprise.weight": torch.ones(1)}), target)
-    wide = next(key for key in state if key.endswith("mlp.c_fc.weight"))
+    wide = next(key for key in state if key.endswith(("mlp.c_fc.weight", "mlp.fc1.weight")))
     with pytest.raises(ValueError, match="has another shape of"):
         convert(released(tmp_path, name, state | {wide: torch.cat([state[wide]] * 2)}), target)
     assert not target.parent.exists()
@@ -155,6 +159,43 @@ def test_adapters_alone_need_a_clip(tmp_path, name):
     video = model.encode_video(golden.io["video"])
     logits = model.logit_scale.exp() * model.score.of_classes(model.score.classes, video)
     torch.testing.assert_close(logits, golden.io["logits"], rtol=1e-5, atol=1e-5)
+
+
+@torch.no_grad()
+def test_evls_decoder_alone_needs_a_clip(tmp_path):
+    """As released: CLIP was frozen, and isn't in the file."""
+    state, golden = weights("evl"), read(PEERS / "evl")
+    trained = {f"module.{key}": value for key, value in state.items() if not key.startswith("backbone.")}
+    file = released(tmp_path, "evl", {"model": trained, "optimizer": {}, "lr_sched": {}, "next_step": 50000})
+    with pytest.raises(ValueError, match="beside a frozen CLIP, without the CLIP: name it"):
+        load_released(file)
+    clip = load_released(PEERS / "evl" / "checkpoint.safetensors").clip
+    of_clip = {key: value for key, value in clip.state_dict().items() if key.startswith("visual.")}
+    of_clip["visual.ln_post.weight"] = torch.zeros_like(of_clip["visual.ln_post.weight"])  # never read
+    model = load_released(file, clip=str(released(tmp_path / "clip", "evl", of_clip)))
+    video = model.encode_video(golden.io["video"])
+    logits = model.logit_scale.exp() * model.score.of_classes(model.score.classes, video)
+    torch.testing.assert_close(logits, golden.io["logits"], rtol=1e-5, atol=1e-5)
+
+
+@torch.no_grad()
+def test_evl_without_a_part_has_none(tmp_path):
+    """Its code can leave out each of the three parts that bring time into the levels."""
+    parts = {"temporal_conv": "convolution", "temporal_pos_embed": "times", "cross_attention": "matches"}
+    for theirs, ours in parts.items():
+        state = {key: value for key, value in weights("evl").items() if f".{theirs}." not in key}
+        report = convert(released(tmp_path, "evl", state), tmp_path / "ours.safetensors")
+        assert {part for part in parts.values() if not report["branch"][part]} == {ours}
+        assert stan.load_model(tmp_path / "ours.safetensors").frames == 5
+
+
+def test_the_bias_of_evls_patches_lies_in_their_positions(tmp_path):
+    state = weights("evl")
+    bias = torch.arange(32.0)
+    file = released(tmp_path, "evl", state | {"backbone.patch_embed.proj.bias": bias})
+    positions = load_released(file).clip.visual.positional_embedding
+    torch.testing.assert_close(positions[1:] - state["backbone.pos_embed"][1:], bias.expand(16, -1))
+    assert torch.equal(positions[0], state["backbone.pos_embed"][0])
 
 
 def test_adapters_may_start_at_a_later_block(tmp_path):
