@@ -418,6 +418,30 @@ TEMPORAL: dict[str, Mechanism] = {
         "image weights from ImageNet, all trained on web videos with text",
         sets=("frozen_in_time",),
     ),
+    "clip_vip": Mechanism(
+        "CLIP-ViP",
+        "Xue et al., ICLR 2023, arXiv 2209.06430",
+        (
+            Part(
+                "input",
+                "3 proxies, times",
+                "nothing",
+                "Three tokens of the video stand beside its one CLS token; patches get a position for each time.",
+            ),
+            Part(
+                "attention",
+                "by proxies",
+                "all",
+                "CLS token and proxies attend to all tokens of all frames, a patch to them and to its own frame.",
+                learned=False,
+            ),
+        ),
+        "fewer frames than times take the first times (there: times are stretched); the auxiliary captions of its"
+        " pretraining aren't read",
+        "proxies from N(0, 1) plus the CLS token's position, times at zero; does not start as CLIP",
+        "pretrained on HD-VILA-100M with captions of frames, then all weights, AdamW 1e-6, batch 128, 12 frames",
+        sets=("clip_vip",),
+    ),
     "joint_space_time": Mechanism(
         "Joint space-time attention (TimeSformer, ViCLIP)",
         f"{_TIMESFORMER}; Wang et al., ICLR 2024, arXiv 2307.06942",

@@ -50,6 +50,7 @@ RIVALS: dict[str, Rival] = {
     "timesformer": space_time.TIMESFORMER,
     "language_bind": space_time.LANGUAGE_BIND,
     "viclip": space_time.VICLIP,
+    "clip_vip": space_time.CLIP_VIP,
     "frozen_in_time": space_time.FROZEN_IN_TIME,
     "all_in_one": all_in_one.RIVAL,
     "vtn": frame_transformers.VTN,

@@ -1,4 +1,4 @@
-"""Reference outputs of TimeSformer, LanguageBind, ViCLIP, Frozen in Time and TokenLearner in, ours for each out."""
+"""Reference outputs of methods whose tokens lie in space and time in, such as TimeSformer's; ours for each out."""
 
 from __future__ import annotations
 
@@ -62,6 +62,25 @@ def _with_texts(ordered: Callable[[Tensor], Tensor], golden: Golden) -> Outputs:
 
 
 @torch.no_grad()
+def _clip_vip(golden: Golden) -> Outputs:
+    def ordered(x: Float[Tensor, "B T S D"]) -> Float[Tensor, "B J D"]:
+        """Return the CLS token and the proxies, which every frame holds copies of, then the patches."""
+        of_frames, proxies = x.split([model.clip.tokens_per_frame, len(model.temporal.proxies)], 2)
+        return torch.cat([of_frames[:, 0, :1], proxies[:, 0], _in_one_row(of_frames[:, :, 1:])], 1)
+
+    model = golden.model()
+    text, video = model.encode_text(golden.io["token_ids"]), model.encode_video(golden.io["video"])
+    *blocks, (_, last) = model.encoder.blocks(golden.io["video"])
+    return {f"tokens_after_block_{i}": ordered(x) for i, x in blocks} | {
+        "tokens_before_blocks": ordered(model.encoder.embed(golden.io["video"])),
+        "patches_after_blocks": _in_one_row(last[:, :, 1:]),
+        "video_embedding": video.video,
+        "text_embedding": text.text,
+        "logits": model.logit_scale.exp() * model.similarity(text, video),
+    }
+
+
+@torch.no_grad()
 def _frozen(golden: Golden) -> Outputs:
     model, video = golden.model(), golden.io["video"]
     with recorded(model.clip.visual.ln_post) as normed:
@@ -104,5 +123,6 @@ LANGUAGE_BIND = Rival(
 VICLIP = Rival(
     "ViCLIP (OpenGVLab/InternVideo)", partial(_with_texts, patch_major), frozenset({"video", "token_ids"})
 )
+CLIP_VIP = Rival("CLIP-ViP (microsoft/XPretrain)", _clip_vip, frozenset({"video", "token_ids"}))
 FROZEN_IN_TIME = Rival("Frozen in Time (m-bain/frozen-in-time)", _frozen, frozenset({"video"}))
 TOKEN_LEARNER = Rival("TokenLearner (google-research/scenic)", _token_learner, frozenset({"video"}))

@@ -9,6 +9,7 @@ from stan.models.temporal.actionclip import ActionClip, ActionClipShift
 from stan.models.temporal.aim import Aim
 from stan.models.temporal.base import Temporal
 from stan.models.temporal.center_clip import CenterClip
+from stan.models.temporal.clip_vip import ClipVip
 from stan.models.temporal.divided_space_time import DividedSpaceTime
 from stan.models.temporal.efficient_prompting import EfficientPrompting
 from stan.models.temporal.evl import Evl
@@ -45,6 +46,7 @@ METHODS: dict[str, type[Temporal]] = {
     "divided_space_time": DividedSpaceTime,
     "joint_space_time": JointSpaceTime,
     "frozen_in_time": FrozenInTime,
+    "clip_vip": ClipVip,
     "token_roll": TokenRoll,
     "token_learner": TokenLearner,
     "temporal_shift": TemporalShift,

@@ -10,9 +10,16 @@ from einops import rearrange, repeat
 from jaxtyping import Bool, Float
 from torch import Tensor, nn
 
-from stan.models.attention import Attention, attend
+from stan.models.attention import Attention
 from stan.models.temporal.base import Project, Temporal, require_cls, require_free_places, require_parts
-from stan.models.temporal.video_tokens import TimePositions, transform, with_copies, zero
+from stan.models.temporal.video_tokens import (
+    TimePositions,
+    attend_from_shared,
+    attend_in_groups,
+    transform,
+    with_copies,
+    zero,
+)
 
 if TYPE_CHECKING:
     from stan.models.blocks import Block
@@ -78,8 +85,8 @@ class OverTime(nn.Module):
         y = self.norm(x)
         cls, patches = y[:, 0, :1], y[:, :, 1:]
         keys = None if mask is None else repeat(mask, "b t -> (b p) t", p=patches.shape[2])
-        of_patches = _of_groups(self.attention, cls, rearrange(patches, "b t p d -> b p t d"), keys)
-        of_cls = _of_cls(self.attention, cls, patches, mask)
+        of_patches = attend_in_groups(self.attention, cls, rearrange(patches, "b t p d -> b p t d"), keys)
+        of_cls = attend_from_shared(self.attention, cls, patches, mask)
         return with_copies(of_cls, rearrange(of_patches, "b p t d -> b t p d"))
 
 
@@ -98,33 +105,4 @@ def _within(
     mask: Bool[Tensor, "B T"] | None,
 ) -> tuple[Float[Tensor, "B 1 D"], Float[Tensor, "B T P D"]]:
     """Return what attention within frames makes of the CLS token and of the patches."""
-    return _of_cls(attention, cls, patches, mask), _of_groups(attention, cls, patches, None)
-
-
-def _of_cls(
-    attention: Attention,
-    cls: Float[Tensor, "B 1 D"],
-    patches: Float[Tensor, "B T P D"],
-    mask: Bool[Tensor, "B T"] | None,
-) -> Float[Tensor, "B 1 D"]:
-    """Return what the CLS token gets from itself and all patches of real frames."""
-    tokens = torch.cat([cls, rearrange(patches, "b t p d -> b (t p) d")], 1)
-    keys = None if mask is None else _with_cls(repeat(mask, "b t -> b (t p)", p=patches.shape[2]))
-    return attend(attention, tokens, keys, queries=1)
-
-
-def _of_groups(
-    attention: Attention,
-    cls: Float[Tensor, "B 1 D"],
-    patches: Float[Tensor, "B G N D"],
-    real: Bool[Tensor, "BG N"] | None,
-) -> Float[Tensor, "B G N D"]:
-    """Return what each patch gets from the CLS token and the real patches of its group."""
-    groups = patches.shape[1]
-    tokens = rearrange(with_copies(cls, patches), "b g n d -> (b g) n d")
-    y = attend(attention, tokens, None if real is None else _with_cls(real))
-    return rearrange(y[:, 1:], "(b g) n d -> b g n d", g=groups)
-
-
-def _with_cls(real: Bool[Tensor, "N S"]) -> Bool[Tensor, "N 1 1 S+1"]:
-    return nn.functional.pad(real, (1, 0), value=True)[:, None, None]
+    return attend_from_shared(attention, cls, patches, mask), attend_in_groups(attention, cls, patches, None)

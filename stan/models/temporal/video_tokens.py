@@ -10,7 +10,7 @@ from einops import rearrange, repeat
 from jaxtyping import Bool, Float
 from torch import Tensor, nn
 
-from stan.models.attention import Places, attend, own_places
+from stan.models.attention import Attention, Places, attend, own_places
 
 if TYPE_CHECKING:
     from stan.models.blocks import Block
@@ -85,9 +85,43 @@ def run_jointly_with_one_cls(
     return with_copies(cls, rearrange(patches, "b (t p) d -> b t p d", t=frames))
 
 
-def with_copies(cls: Float[Tensor, "B 1 D"], patches: Float[Tensor, "B T P D"]) -> Float[Tensor, "B T S D"]:
-    """Put a copy of the video's one CLS token before each frame's patches."""
-    return torch.cat([repeat(cls, "b 1 d -> b t 1 d", t=patches.shape[1]), patches], 2)
+def attend_from_shared(
+    attention: Attention,
+    shared: Float[Tensor, "B M D"],
+    patches: Float[Tensor, "B T P D"],
+    mask: Bool[Tensor, "B T"] | None,
+) -> Float[Tensor, "B M D"]:
+    """Return what the tokens that a video's frames share get from themselves and all patches of real frames."""
+    tokens = torch.cat([shared, rearrange(patches, "b t p d -> b (t p) d")], 1)
+    real = None if mask is None else repeat(mask, "b t -> b (t p)", p=patches.shape[2])
+    return attend(attention, tokens, _beside(shared, real), queries=shared.shape[1])
+
+
+def attend_in_groups(
+    attention: Attention,
+    shared: Float[Tensor, "B M D"],
+    patches: Float[Tensor, "B G N D"],
+    real: Bool[Tensor, "BG N"] | None,
+) -> Float[Tensor, "B G N D"]:
+    """Return what each patch gets from the shared tokens and the real patches of its group."""
+    groups = patches.shape[1]
+    tokens = rearrange(with_copies(shared, patches), "b g n d -> (b g) n d")
+    y = attend(attention, tokens, _beside(shared, real))
+    return rearrange(y[:, shared.shape[1] :], "(b g) n d -> b g n d", g=groups)
+
+
+def _beside(
+    shared: Float[Tensor, "B M D"], real: Bool[Tensor, "N S"] | None
+) -> Bool[Tensor, "N 1 1 M+S"] | None:
+    """Return which keys are real, behind those of the shared tokens, which all are."""
+    return None if real is None else F.pad(real, (shared.shape[1], 0), value=True)[:, None, None]
+
+
+def with_copies(
+    shared: Float[Tensor, "B M D"], patches: Float[Tensor, "B T P D"]
+) -> Float[Tensor, "B T M+P D"]:
+    """Put a copy of the tokens that all frames share, such as the video's CLS token, before each frame's patches."""
+    return torch.cat([repeat(shared, "b m d -> b t m d", t=patches.shape[1]), patches], 2)
 
 
 class TimePositions(nn.Module):

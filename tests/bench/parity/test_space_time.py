@@ -1,4 +1,4 @@
-"""TimeSformer, LanguageBind, ViCLIP, Frozen in Time and TokenLearner as released, and what ours changes in each."""
+"""TimeSformer, LanguageBind, ViCLIP, CLIP-ViP, Frozen in Time and TokenLearner as released, and what ours changes in each."""
 
 import pytest
 import torch
@@ -12,6 +12,7 @@ SETS = {
     "timesformer_joint": space_time.TIMESFORMER,
     "language_bind": space_time.LANGUAGE_BIND,
     "viclip": space_time.VICLIP,
+    "clip_vip": space_time.CLIP_VIP,
     "frozen_in_time": space_time.FROZEN_IN_TIME,
     "token_learner": space_time.TOKEN_LEARNER,
 }

@@ -19,6 +19,7 @@ SETS = {
     "timesformer_divided": ("TimeSformer", "features"),
     "timesformer_joint": ("TimeSformer", "features"),
     "viclip": ("ViCLIP", "video_embedding"),
+    "clip_vip": ("CLIP-ViP", "video_embedding"),
     "language_bind": ("LanguageBind for videos", "video_embedding"),
     "frozen_in_time": ("Frozen in Time", "video_embedding"),
     "all_in_one": ("All-in-one", "video_only_cls_feats"),

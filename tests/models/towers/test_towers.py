@@ -145,12 +145,20 @@ def test_mean_of_frames_is_the_tower_itself(varied):
 
 def refused(family: str, clip: Clip, method: str) -> str | None:
     """Return what the refusal says, worked out by hand."""
-    inside = {"aim", "st_adapter", "divided_space_time", "joint_space_time", "x_clip", "frozen_in_time"}
+    inside = {
+        "aim",
+        "st_adapter",
+        "divided_space_time",
+        "joint_space_time",
+        "x_clip",
+        "frozen_in_time",
+        "clip_vip",
+    }
     if family in towers.STAGED and method in inside | {"token_learner", "evl"}:
         return "no such parts"
-    if method == "frozen_in_time" and clip.prefix != 1:
+    if method in {"frozen_in_time", "clip_vip"} and clip.prefix != 1:
         return "shares one CLS token"
-    if method in {"center_clip", "token_learner", "frozen_in_time"} and (
+    if method in {"center_clip", "token_learner", "frozen_in_time", "clip_vip"} and (
         family in towers.PLACED or family in towers.STAGED
     ):
         return "where each token lies"
