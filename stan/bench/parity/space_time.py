@@ -76,7 +76,7 @@ def _clip_vip(golden: Golden) -> Outputs:
         "patches_after_blocks": _in_one_row(last[:, :, 1:]),
         "video_embedding": video.video,
         "text_embedding": text.text,
-        "logits": model.logit_scale.exp() * model.similarity(text, video),
+        "logits": model.logit_scale.exp() * model.similarity(text, video).T,
     }
 
 

@@ -1,4 +1,4 @@
-"""TimeSformer, LanguageBind, ViCLIP, CLIP-ViP, Frozen in Time and TokenLearner as released, and what ours changes in each."""
+"""Methods whose tokens lie in space and time, as released, and what ours changes in each."""
 
 import pytest
 import torch

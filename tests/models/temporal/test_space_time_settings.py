@@ -312,3 +312,46 @@ def test_patches_in_a_given_order():
     patches = torch.arange(6.0).reshape(1, 2, 3, 1)
     order = torch.tensor([[[2, 0, 1], [0, 2, 1]]])
     assert in_order(patches, order).flatten().tolist() == [2, 0, 1, 3, 5, 4]
+
+
+@torch.no_grad()
+def test_clip_vip_by_hand(clip, video):
+    """The CLS token and the proxies ask all tokens; a patch asks them and its own frame, in CLIP's own attention."""
+    method, block = of(clip, "clip_vip", proxies=2), clip.blocks[0]
+    tokens = clip.visual.tokens(video.flatten(0, 1)).unflatten(0, video.shape[:2])
+    x = clip.visual.start(method.before(tokens))
+    found = method.inside(0, block, x, None)
+    normed = clip.visual.start(tokens[:, :, 1:] + method.time.weight[:, None])
+    shared = clip.visual.start(torch.cat([tokens[0, 0, :1], method.proxies]))
+    torch.testing.assert_close(x[:, :, 1:-2], normed)
+    for frame in range(FRAMES):
+        torch.testing.assert_close(x[0, frame, [0, -2, -1]], shared)
+    everything = block.ln_1(torch.cat([shared, normed[0].flatten(0, 1)]))
+    for i, place in enumerate((0, -2, -1)):
+        expected = shared[i] + asks(block.attn, everything[i], everything)
+        expected = expected + block.mlp(block.ln_2(expected))
+        torch.testing.assert_close(found[0, 1, place], expected, atol=1e-5, rtol=1e-5)
+    of_frame = block.ln_1(torch.cat([shared, normed[0, 2]]))
+    expected = normed[0, 2, 5] + asks(block.attn, of_frame[3 + 5], of_frame)
+    expected = expected + block.mlp(block.ln_2(expected))
+    torch.testing.assert_close(found[0, 2, 1 + 5], expected, atol=1e-5, rtol=1e-5)
+
+
+@torch.no_grad()
+def test_clip_vips_proxies_end_before_what_follows_the_blocks(clip, video):
+    model = DualEncoder(clip, of(clip, "clip_vip")).eval()
+    counts = [x.shape[2] for _, x in model.encoder.blocks(video)]
+    assert counts == [1 + PATCHES + 3] * (clip.layers - 1) + [1 + PATCHES]
+
+
+def test_clip_vips_starts(clip):
+    torch.manual_seed(0)
+    method = build("clip_vip", clip, FRAMES, {"proxies": 400})
+    assert not method.time.weight.any()
+    drawn = method.proxies.detach() - clip.visual.positional_embedding[0]
+    assert drawn.mean().abs() < 0.02 and 0.98 < drawn.std() < 1.02
+
+
+def test_clip_vip_without_proxies(clip):
+    with pytest.raises(ValueError, match="proxies=0: it needs at least one"):
+        build("clip_vip", clip, FRAMES, {"proxies": 0})
