@@ -164,17 +164,17 @@ TEMPORAL: dict[str, Mechanism] = {
         (
             Part(
                 "branch",
-                "time in 4 levels",
-                "neighbours",
-                "The tokens of CLIP's last levels get a convolution over three frames, times, and vectors of where a"
-                " patch lies in the frames before and behind, as the block's own attention finds it.",
+                "decoder",
+                "all",
+                "One query per video attends to all tokens of CLIP's last levels, one level after another. The tokens"
+                " got a convolution over three frames, times, and vectors of where a patch lies in the frames before"
+                " and behind, as the block's own attention finds it.",
             ),
             Part(
-                "branch",
-                "4 questions",
-                "all",
-                "One query per video attends to all tokens of a level, then passes an MLP, layer by layer; CLIP's last"
-                " norm and projection read it in place of CLIP's own tokens.",
+                "end",
+                "query alone",
+                "nothing",
+                "CLIP's last norm, which is trained, and its projection read the query instead of CLIP's CLS token.",
             ),
         ),
         "nothing is dropped out in training (there: half of each MLP's channels, and half of what the classifier"
@@ -430,7 +430,7 @@ TEMPORAL: dict[str, Mechanism] = {
             ),
             Part(
                 "attention",
-                "by proxies",
+                "proxy attention",
                 "all",
                 "CLS token and proxies attend to all tokens of all frames, a patch to them and to its own frame.",
                 learned=False,
