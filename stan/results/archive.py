@@ -129,7 +129,7 @@ def pack(runs: list[Path], file: Path) -> None:
     arrays = [_with_digests(run) if stamp(run, ARRAYS) else {} for run in runs]
     shared = _in_common(arrays)
     buffer = io.BytesIO()
-    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED, compresslevel=9) as made:
+    with zipfile.ZipFile(buffer, "w") as made:
         _add_texts(made, runs)
         for run, of_run in zip(runs, arrays, strict=True):
             if stamp(run, ARRAYS) is not None:
@@ -153,7 +153,7 @@ def _in_common(arrays: list[_Arrays]) -> dict[str, np.ndarray]:
 
 def _add(made: zipfile.ZipFile, name: str, content: bytes) -> None:
     entry = zipfile.ZipInfo(name)  # dated 1980: equal runs, equal bytes
-    made.writestr(entry, content, zipfile.ZIP_DEFLATED)
+    made.writestr(entry, content, zipfile.ZIP_DEFLATED, compresslevel=9)
 
 
 def _add_texts(made: zipfile.ZipFile, runs: list[Path]) -> None:
