@@ -19,7 +19,8 @@ from torch import Tensor, nn
 from stan.common.recording import Passes, all_recorded
 from stan.explain.readout import Readout, readout_of
 from stan.models.attention import Attention as AttentionModule
-from stan.models.attention import attention_weights
+from stan.models.attention import attention_weights, weights_of
+from stan.models.temporal.evl import DecoderLayer
 from stan.models.temporal.stan_layer import CrossFrameAttention, IntraFrame
 from stan.models.towers.pooling import MeanPool
 
@@ -45,7 +46,8 @@ class Attention:
     tokens that its pooling mixes, each by its share (`Readout`). Each row sums to one together with the attention to
     tokens before the patches. None if the blocks have no attention that can be seen apart."""
     branch: Float[np.ndarray, "K T heads h w"] | None
-    """Attention from the branch's CLS to the patches, layer by layer; None if there is no intra-frame attention."""
+    """Attention from the branch's CLS to each frame's patches, or from EVL's query to all frames', layer by layer; None
+    if there is neither."""
     temporal: Float[np.ndarray, "K heads h w T T"] | None
     """Attention between frames at each patch, rows summing to one; None if there is no cross-frame attention."""
     pooling: Float[np.ndarray, "T heads h w"] | None
@@ -78,14 +80,16 @@ def attention_of(
     blocks = list(model.clip.blocks) if model.clip.has_parts else []
     intra = [m for m in model.temporal.modules() if isinstance(m, IntraFrame)]
     cross = [m for m in model.temporal.modules() if isinstance(m, CrossFrameAttention)]
+    decoder = [m for m in model.temporal.modules() if isinstance(m, DecoderLayer)]
     norms = [*(block.ln_1 for block in blocks), *(m.block.ln_1 for m in intra), *(m.norm for m in cross)]
-    with all_recorded([*norms, *([tower.pooler] if tower.pooler else [])]) as passes:
+    with all_recorded([*norms, *decoder, *([tower.pooler] if tower.pooler else [])]) as passes:
         output = model.encode_video(pixels[None].to(model.device))
     require_own_patches(model, len(pixels), passes)
     readout, grid = readout_of(tower, passes, len(pixels)), model.clip.grid
     seen = {norm: passes[norm].last_result for norm in norms}
     own = [_rows(readout, attention_weights(block.attn, seen[block.ln_1])) for block in blocks]
     branch = [attention_weights(m.block.attn, seen[m.block.ln_1], places=m.places)[:, :, 0] for m in intra]
+    branch += [_of_query(layer, *passes[layer].given[-1][:2]) for layer in decoder]
     pool = None if tower.pooler is None or isinstance(tower.pooler, MeanPool) else readout.weights
     maps = {
         "clip": _stacked([_on_grid(rows, grid) for rows in own]),
@@ -120,6 +124,14 @@ def _on_grid(rows: Float[Tensor, "T heads S"], grid: tuple[int, int]) -> Float[n
     """Return the patches' part of rows of attention."""
     patches = rows[..., -grid[0] * grid[1] :].float().cpu().numpy()
     return rearrange(patches, "t heads (h w) -> t heads h w", h=grid[0])
+
+
+def _of_query(
+    layer: DecoderLayer, query: Float[Tensor, "1 1 D"], tokens: Float[Tensor, "1 T S D"]
+) -> Float[Tensor, "T heads S"]:
+    """Return the query's attention to the tokens of all frames, which sums to one."""
+    q, k, _ = layer.attention_heads(query, tokens)
+    return rearrange(weights_of(q, k), "1 h 1 (t s) -> t h s", t=tokens.shape[1])
 
 
 def _over_time(

@@ -16,7 +16,15 @@ from torch import Tensor
 from stan.common.recording import all_recorded
 from stan.explain.attention import require_own_patches
 from stan.explain.readout import Readout, of_cls, readout_of
-from stan.models.attention import Attention, Places, attention_heads, attention_weights, before_projection
+from stan.models.attention import (
+    Attention,
+    Places,
+    attention_heads,
+    attention_weights,
+    before_projection,
+    weights_of,
+)
+from stan.models.temporal.evl import DecoderLayer
 from stan.models.temporal.stan_layer import IntraFrame
 from stan.models.towers.pooling import MeanPool, last_projection
 
@@ -38,7 +46,8 @@ class Layer:
     key: Float[Tensor, "T heads P d"] | None
     """Keys of the patches; None for a mean."""
     weights: Float[Tensor, "T heads Q P"]
-    """Weights of the patches; rows (queries) sum to one together with those of tokens before the patches."""
+    """Weights of the patches; rows (queries) sum to one together with those of tokens before the patches, a video's one
+    query (EVL) over all frames."""
     pull: Float[Tensor, "T heads Q P"]
     """What the score gains, to first order, per unit of attention that a token moves to a patch from all that it
     attends to: w . (v - o). Here w is the score's gradient at the token's mixed values o, and v the patch's values.
@@ -71,12 +80,14 @@ def layers_of(model: DualEncoder, pixels: Float[Tensor, "T 3 S S"], text: TextOu
     placed = None if tower.averages_after is None else tower.averages_after + 1
     own = list(model.clip.blocks[:placed]) if model.clip.has_parts else []
     copies = [m for m in model.temporal.modules() if isinstance(m, IntraFrame)]
+    decoder = [m for m in model.temporal.modules() if isinstance(m, DecoderLayer)]
     blocks = [*own, *(m.block for m in copies)]
     ends = [before_projection(block.attn) for block in blocks]
     poolers = [] if pooler is None else [pooler]
     pooled = [last_projection(one) for one in poolers if not isinstance(one, MeanPool)]
     norms = [block.ln_1 for block in blocks]
-    with torch.enable_grad(), all_recorded([*norms, *ends, *poolers, *pooled]) as passes:
+    ends += [layer.out for layer in decoder]
+    with torch.enable_grad(), all_recorded([*norms, *ends, *poolers, *pooled, *decoder]) as passes:
         video = model.encode_video(pixels[None].to(model.device).requires_grad_())
         require_own_patches(model, len(pixels), passes)
         score = model.similarity(text, video)[0, 0]
@@ -101,6 +112,10 @@ def layers_of(model: DualEncoder, pixels: Float[Tensor, "T 3 S S"], text: TextOu
             else [_pooling(readout, passes[pooler].last_argument, gradients[-1], patches)]
         )
         mixing = [attention_weights(block.attn, passes[block.ln_1].last_result).mean(1) for block in own]
+        layers += [
+            _asked(layer, *passes[layer].given[-1][:2], gradient, patches)
+            for layer, gradient in zip(decoder, gradients[len(blocks) :], strict=False)
+        ]
     clip, branch = layers[: len(own)] + pooling, layers[len(own) :]
     return Layers(clip, branch, score.item(), mixing, readout.of_all(model.clip.tokens_per_frame))
 
@@ -123,6 +138,31 @@ def _attention(
         weights[..., -patches:],
         _pull(weights, channels, value)[..., -patches:],
         readout.shares,
+    )
+
+
+def _asked(
+    layer: DecoderLayer,
+    query: Float[Tensor, "1 1 D"],
+    tokens: Float[Tensor, "1 T S D"],
+    gradient: Float[Tensor, "1 1 D"],
+    patches: int,
+) -> Layer:
+    """Return what a video's query asks of all frames, frame by frame. gradient: the score's at what its heads mixed."""
+    q, k, value = layer.attention_heads(query, tokens)
+    weights = weights_of(q, k)
+    channels = rearrange(gradient, "1 q (h d) -> 1 h q d", h=layer.heads)
+    frames = tokens.shape[1]
+
+    def by_frame(x: Float[Tensor, "1 heads Q T*S"]) -> Float[Tensor, "T heads Q P"]:
+        return rearrange(x, "1 h q (t s) -> t h q s", t=frames)[..., -patches:]
+
+    return Layer(
+        q.expand(frames, -1, -1, -1),
+        rearrange(k, "1 h (t s) d -> t h s d", t=frames)[:, :, -patches:],
+        by_frame(weights),
+        by_frame(_pull(weights, channels, value)),
+        weights.new_ones(frames, 1),
     )
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import numpy as np
 import pytest
 import torch
 from einops import rearrange
@@ -121,12 +122,25 @@ def test_a_patch_stands_where_it_is_in_the_picture(model):
         ("stan", {"cross_frame": "convolution"}, True, False),
         ("stan", {"intra_frame": False}, False, True),
         ("stan", {"branch": False, "multi_level": False}, True, True),
+        ("evl", {}, True, False),
     ],
 )
 def test_what_a_model_lacks_is_none(pixels, temporal, options, branch, over_time):
     maps, _ = attention_of(tiny(temporal, **options), pixels)
     assert maps["clip"] is not None
     assert (maps["branch"] is not None, maps["temporal"] is not None) == (branch, over_time)
+
+
+@torch.no_grad()
+def test_a_query_looks_at_all_frames_at_once(pixels):
+    """With keys that are all alike, every token of every frame gets the same share."""
+    model = tiny("evl", layers=2)
+    for layer in model.temporal.layers:
+        layer.key.weight.zero_()
+    maps, _ = attention_of(model, pixels)
+    clip = model.clip
+    assert maps["branch"].shape == (2, FRAMES, clip.heads, *clip.grid)
+    np.testing.assert_allclose(maps["branch"], 1 / (FRAMES * clip.tokens_per_frame), rtol=1e-5)
 
 
 def test_of_a_file(model, tmp_path):

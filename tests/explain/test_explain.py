@@ -10,13 +10,14 @@ import pytest
 import torch
 import torch.nn.functional as F
 
+from stan.common.recording import recorded
 from stan.config import ModelConfig
 from stan.explain import explain
 from stan.explain.explanation import NOT_BETTER, explain_pixels, leave_one_out
 from stan.explain.faithfulness import faithfulness, scorer
 from stan.explain.gradient_maps import Layer, Layers, layers_of
 from stan.explain.maps import attention, grad_eclip, gradient_attention, maps_of, rollout
-from stan.models.attention import attention_weights
+from stan.models.attention import attention_weights, weights_of
 from stan.models.backbones import load_clip
 from stan.models.dual_encoder import DualEncoder, build
 from stan.models.temporal import METHODS
@@ -27,7 +28,7 @@ from tests.support.small_clips import write_clip
 
 FRAMES = 3
 QUERY = "a red square moves"
-REFUSED = {"x_clip", "center_clip", "joint_space_time", "frozen_in_time", "token_learner"}
+REFUSED = {"x_clip", "center_clip", "joint_space_time", "frozen_in_time", "clip_vip", "token_learner"}
 
 
 def tiny(temporal: str = "stan", **options) -> DualEncoder:
@@ -78,6 +79,30 @@ def test_pull_is_what_the_score_gains_when_attention_moves(pixels, part):
     assert (score - layers.score) / little == pytest.approx(
         layer.pull[frame, head, 0, patch].item(), rel=1e-3
     )
+
+
+def test_the_pull_of_a_query_is_what_the_score_gains_when_it_asks_a_patch(pixels):
+    """Against finite differences: a little of one head's attention, moved from all frames to one patch of one frame."""
+    model, frame, head, patch, little = tiny("evl", layers=2).double(), 1, 2, 5, 1e-5
+    layer, text = model.temporal.layers[0], model.encode_text(QUERY)
+    found = layers_of(model, pixels.double(), text)
+    with torch.no_grad(), recorded(layer) as passes:
+        model.encode_video(pixels.double()[None])
+        query, key, value = layer.attention_heads(*passes.given[-1][:2])
+    weights = weights_of(query, key)
+
+    def move(module, given):
+        mixed = given[0].clone().unflatten(-1, (layer.heads, -1))
+        at = frame * model.clip.tokens_per_frame + model.clip.prefix + patch
+        mixed[0, 0, head] += little * (value[0, head, at] - weights[0, head, 0] @ value[0, head])
+        return (mixed.flatten(-2),)
+
+    layer.out.register_forward_pre_hook(move)
+    with torch.no_grad():
+        score = model.similarity(text, model.encode_video(pixels.double()[None]))[0, 0].item()
+    pull = found.branch[0].pull[frame, head, 0, patch].item()
+    assert (score - found.score) / little == pytest.approx(pull, rel=1e-3)
+    assert found.branch[0].weights.shape == (FRAMES, layer.heads, 1, model.clip.patches)
 
 
 def test_the_layers_are_the_models_own(model, pixels):
@@ -232,7 +257,7 @@ def test_every_method_is_explained_or_says_why_not(pixels, name):
             explain_pixels(model, pixels, QUERY)
         return
     maps = maps_of(layers_of(model, pixels, model.encode_text(QUERY)))
-    assert {one.part for one in maps} == ({"both", "clip", "branch"} if name == "stan" else {"clip"})
+    assert {one.part for one in maps} == ({"both", "clip", "branch"} if name in ("stan", "evl") else {"clip"})
     for one in maps:
         assert one.values.shape == (FRAMES, 16) and (one.values >= 0).all()
         assert one.values.max() > 0, f"{one.name} follows nothing"

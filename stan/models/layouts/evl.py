@@ -45,11 +45,7 @@ def _join_tower(state: Mapping[str, Tensor]) -> State:
 
 
 def _design(state: State, told: Mapping[str, Any]) -> dict[str, Any]:
-    tower = (
-        [_PATCHES, _BIAS, _POSITIONS]
-        if any(key.startswith("clip.visual.transformer.") for key in state)
-        else []
-    )
+    tower = [_PATCHES, _BIAS, _POSITIONS] if count(state, "clip.visual.transformer.resblocks.") else []
     lacking = [name for name in (_QUERY, _CLASSES, *tower) if name not in state]
     if lacking:
         raise ValueError(f"lacks {listed(lacking)} (our names): no checkpoint of a whole EVL")

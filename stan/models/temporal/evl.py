@@ -191,10 +191,17 @@ class DecoderLayer(nn.Module):
         tokens: Float[Tensor, "B T S D"],
         mask: Bool[Tensor, "B T"] | None,
     ) -> Float[Tensor, "B 1 D"]:
-        y = self.token_norm(rearrange(tokens, "b t s d -> b (t s) d"))
-        given = (self.query(self.query_norm(query)), self.key(y), self.value(y))
-        q, k, v = (rearrange(x, "b n (h c) -> b h n c", h=self.heads) for x in given)
+        q, k, v = self.attention_heads(query, tokens)
         keys = None if mask is None else repeat(mask, "b t -> b 1 1 (t s)", s=tokens.shape[2])
         found = F.scaled_dot_product_attention(q, k, v, attn_mask=keys)
         query = query + self.out(rearrange(found, "b h n c -> b n (h c)"))
         return query + self.down(self.dropout(quick_gelu(self.up(self.mlp_norm(query)))))
+
+    def attention_heads(
+        self, query: Float[Tensor, "B 1 D"], tokens: Float[Tensor, "B T S D"]
+    ) -> tuple[Float[Tensor, "B heads 1 d"], Float[Tensor, "B heads T*S d"], Float[Tensor, "B heads T*S d"]]:
+        """Return the query, and keys and values of all frames' tokens."""
+        y = self.token_norm(rearrange(tokens, "b t s d -> b (t s) d"))
+        given = (self.query(self.query_norm(query)), self.key(y), self.value(y))
+        q, k, v = (rearrange(x, "b n (h d) -> b h n d", h=self.heads) for x in given)
+        return q, k, v
