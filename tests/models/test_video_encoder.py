@@ -60,8 +60,9 @@ def test_levels_are_the_blocks_outputs(clip, video):
 def test_pieces_equal_the_whole(encoder, video, masked, monkeypatch):
     """Without gradients a CPU takes one video after the other where more would be too much at once."""
     mask = torch.tensor([[True] * 4, [True, True, True, False]]) if masked else None
-    embed, taken = encoder.clip.embed, []
-    monkeypatch.setattr(encoder.clip, "embed", lambda images: taken.append(len(images)) or embed(images))
+    tower, taken = encoder.clip.visual, []
+    tokens = tower.tokens
+    monkeypatch.setattr(tower, "tokens", lambda images: taken.append(len(images)) or tokens(images))
     monkeypatch.setattr(video_encoder, "EASILY_TAKEN", 1)
     whole = encoder(video, mask)
     with torch.no_grad():
