@@ -65,8 +65,8 @@ def _with_texts(ordered: Callable[[Tensor], Tensor], golden: Golden) -> Outputs:
 def _clip_vip(golden: Golden) -> Outputs:
     def ordered(x: Float[Tensor, "B T S D"]) -> Float[Tensor, "B J D"]:
         """Return the CLS token and the proxies, which every frame holds copies of, then the patches."""
-        of_frames, proxies = x.split([model.clip.tokens_per_frame, len(model.temporal.proxies)], 2)
-        return torch.cat([of_frames[:, 0, :1], proxies[:, 0], _in_one_row(of_frames[:, :, 1:])], 1)
+        shared, patches = x.split([1 + len(model.temporal.proxies), model.clip.patches], 2)
+        return torch.cat([shared[:, 0], _in_one_row(patches)], 1)
 
     model = golden.model()
     text, video = model.encode_text(golden.io["token_ids"]), model.encode_video(golden.io["video"])

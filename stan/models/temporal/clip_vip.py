@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING
 
 import torch
 from einops import repeat
-from jaxtyping import Float
 from torch import Tensor, nn
 
 from stan.models.temporal.base import Temporal, require_cls, require_free_places, require_parts
@@ -51,23 +50,13 @@ class ClipVip(Temporal):
 
     def before(self, x: Tensor) -> Tensor:
         proxies = repeat(self.proxies, "m d -> b m d", b=x.shape[0])
-        return _with_proxies(torch.cat([x[:, 0, :1], proxies], 1), self.time(x[:, :, 1:]))
+        return with_copies(torch.cat([x[:, 0, :1], proxies], 1), self.time(x[:, :, 1:]))
 
     def inside(self, i: int, block: Block, x: Tensor, mask: Tensor | None) -> Tensor:
-        count = len(self.proxies)
-        shared, patches = torch.cat([x[:, 0, :1], x[:, 0, -count:]], 1), x[:, :, 1:-count]
+        count = 1 + len(self.proxies)
+        shared, patches = x[:, 0, :count], x[:, :, count:]
         normed, of_patches = block.ln_1(shared), block.ln_1(patches)
         shared = shared + block.ls_1(attend_from_shared(block.attn, normed, of_patches, mask))
         patches = patches + block.ls_1(attend_in_groups(block.attn, normed, of_patches, None))
         shared, patches = shared + transform(block, shared), patches + transform(block, patches)
-        return with_copies(shared[:, :1], patches) if i == self.last else _with_proxies(shared, patches)
-
-
-def _with_proxies(
-    shared: Float[Tensor, "B M D"], patches: Float[Tensor, "B T P D"]
-) -> Float[Tensor, "B T S D"]:
-    """Put the CLS token before each frame's patches and the proxies behind them."""
-    return torch.cat(
-        [with_copies(shared[:, :1], patches), repeat(shared[:, 1:], "b m d -> b t m d", t=patches.shape[1])],
-        2,
-    )
+        return with_copies(shared[:, :1] if i == self.last else shared, patches)
