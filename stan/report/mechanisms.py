@@ -167,8 +167,8 @@ TEMPORAL: dict[str, Mechanism] = {
                 "decoder",
                 "all",
                 "One query per video attends to all tokens of CLIP's last levels, one level after another. The tokens"
-                " got a convolution over three frames, times, and vectors of where a patch lies in the frames before"
-                " and behind, as the block's own attention finds it.",
+                " got a convolution over three frames, times, and vectors of where a patch lies in the previous and"
+                " the next frame, as the block's own attention finds it.",
             ),
             Part(
                 "end",

@@ -33,7 +33,7 @@ class Evl(Temporal):
 
     Three things are added to a level's tokens before the query reads them: what a convolution over time makes of them,
     channel by channel; their frame's position in time; and, to patches, a vector for each distance in the picture,
-    weighted by where in the frames before and behind the block's own attention would find the patch again. What comes
+    weighted by where in the previous and the next frame the block's own attention would find the patch again. What comes
     out of the last layer is the video; nothing of CLIP's output is added to it.
 
     layers: number of decoder layers; the last one reads CLIP's last block. heads: of the query's attention, None for as
@@ -124,7 +124,7 @@ class OverTime(nn.Module):
 
 
 class Matches(nn.Module):
-    """Where in the frame before and in the one behind a patch is found again, as a vector of the distance.
+    """Where in the previous and in the next frame a patch is found again, as a vector of the distance.
 
     A block's own queries and keys find it: the attention of a frame's patches to those of its neighbour, as the mean
     over heads.
@@ -136,7 +136,7 @@ class Matches(nn.Module):
         super().__init__()
         rows, columns = clip.grid
         self.own_tokens = clip.prefix
-        self.before, self.behind = (
+        self.previous, self.following = (
             nn.Parameter(torch.zeros((2 * rows - 1) * (2 * columns - 1), clip.width)) for _ in range(2)
         )
         row, column = torch.arange(clip.patches) // columns, torch.arange(clip.patches) % columns
@@ -153,9 +153,9 @@ class Matches(nn.Module):
             for y in attention_heads(block.attn, x)[:2]
         )
         real = given.new_ones(given.shape[:2], dtype=torch.bool) if mask is None else mask
-        before = self._vectors(q, _moved(k, 1), self.before) * _moved(real, 1)[:, :, None, None]
-        behind = self._vectors(q, _moved(k, -1), self.behind) * _moved(real, -1)[:, :, None, None]
-        return before + behind
+        previous = self._vectors(q, _moved(k, 1), self.previous) * _moved(real, 1)[:, :, None, None]
+        following = self._vectors(q, _moved(k, -1), self.following) * _moved(real, -1)[:, :, None, None]
+        return previous + following
 
     def _vectors(
         self, q: Float[Tensor, "B T H P d"], k: Float[Tensor, "B T H P d"], of_distance: Float[Tensor, "O D"]

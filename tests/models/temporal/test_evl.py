@@ -55,9 +55,12 @@ def test_where_a_patch_is_found_again(clip):
         return total
 
     for patch in range(clip.patches):
-        of_before, of_behind = expected(1, 0, matches.before, patch), expected(1, 2, matches.behind, patch)
-        torch.testing.assert_close(found[0, 1, patch], of_before + of_behind, atol=1e-5, rtol=1e-5)
-        first, last = expected(0, 1, matches.behind, patch), expected(2, 1, matches.before, patch)
+        of_previous, of_following = (
+            expected(1, 0, matches.previous, patch),
+            expected(1, 2, matches.following, patch),
+        )
+        torch.testing.assert_close(found[0, 1, patch], of_previous + of_following, atol=1e-5, rtol=1e-5)
+        first, last = expected(0, 1, matches.following, patch), expected(2, 1, matches.previous, patch)
         torch.testing.assert_close(found[0, [0, 2], patch], torch.stack([first, last]), atol=1e-5, rtol=1e-5)
 
 
@@ -69,7 +72,7 @@ def test_a_frame_beside_itself_is_found_as_the_blocks_attention_finds_it(clip):
     own = attention_weights(block.attn, block.ln_1(frame[0]))[0, :, 1:, 1:]
     weights = (own / own.sum(-1, keepdim=True)).mean(0)
     found = matches(block, frame.expand(-1, 2, -1, -1), None)[0, 0]
-    expected = torch.einsum("q k, q k d -> q d", weights, matches.behind[matches.offsets])
+    expected = torch.einsum("q k, q k d -> q d", weights, matches.following[matches.offsets])
     torch.testing.assert_close(found, expected, atol=1e-5, rtol=1e-5)
 
 
@@ -95,8 +98,8 @@ def test_reads_the_last_levels_and_the_one_before_them(clip):
 
 def test_starts_as_in_the_source(clip):
     method = build("evl", clip, FRAMES)
-    still = [method.query, *(t.weight for t in method.times), *(m.before for m in method.matches)]
-    assert not any(x.any() for x in [*still, *(m.behind for m in method.matches)])
+    still = [method.query, *(t.weight for t in method.times), *(m.previous for m in method.matches)]
+    assert not any(x.any() for x in [*still, *(m.following for m in method.matches)])
     bound = (6 / (2 * clip.width)) ** 0.5
     for layer in method.layers:
         assert 0.95 * bound < layer.query.weight.abs().max() <= bound
