@@ -33,8 +33,8 @@ class Evl(Temporal):
 
     Three things are added to a level's tokens before the query reads them: what a convolution over time makes of them,
     channel by channel; their frame's position in time; and, to patches, a vector for each distance in the picture,
-    weighted by where in the previous and the next frame the block's own attention would find the patch again. What comes
-    out of the last layer is the video; nothing of CLIP's output is added to it.
+    weighted by where in the previous and the next frame the block's own attention would find the patch again. What
+    comes out of the last layer is the video; nothing of CLIP's output is added to it.
 
     layers: number of decoder layers; the last one reads CLIP's last block. heads: of the query's attention, None for as
     many as CLIP's blocks have. convolution, times, matches: False leaves out one of the three. dropout: share of the
