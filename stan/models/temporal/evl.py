@@ -15,6 +15,7 @@ from stan.models.temporal.base import Project, Temporal, last_norm, require_part
 from stan.models.temporal.dropout import Dropout
 from stan.models.temporal.frame_blocks import quick_gelu
 from stan.models.temporal.video_tokens import TimePositions, convolve_over_time, draw_as_flax, without_padding
+from stan.models.towers.base import widened
 
 if TYPE_CHECKING:
     from stan.models.blocks import Block
@@ -91,7 +92,7 @@ class Evl(Temporal):
 
     def after(self, cls: Tensor, side: Decoded, mask: Tensor | None, project: Project) -> Tensor:
         assert side.query is not None  # `beside` has seen every level that the query reads
-        return project(side.query).expand(-1, cls.shape[1], -1)
+        return project(widened(side.query, cls.shape[2])).expand(-1, cls.shape[1], -1)
 
     def read(
         self,
