@@ -38,6 +38,9 @@ HALF = "half precision; here bfloat16"
 DROPOUT = "half of what the classifier reads is dropped in training; here nothing"
 THREE_CLIPS = "three clips of one crop are tested; here one clip of three crops"
 TESTED_IN_SOFTMAX = "views are averaged as probabilities; here as logits"
+RAND_AUGMENT = (
+    "RandAugment comes before the crop, in timm's strengths, each with noise; here in torchvision's"
+)
 PER_FRAME = "colours are drawn anew for every frame; here once for a clip"
 
 
@@ -314,25 +317,13 @@ def _st_adapter() -> list[Benchmark]:
             ("views-1x3",),
             differs=(
                 *shared,
-                "RandAugment comes before the crop, in timm's strengths, each with noise; here in torchvision's",
+                RAND_AUGMENT,
             ),
         ),
     ]
 
 
-_EVL = TrainConfig(
-    "clip",
-    epochs=53,
-    batch=256,
-    lr=4e-4,
-    clip_lr_ratio=1.0,
-    beta2=0.999,
-    weight_decay=0.05,
-    warmup=0.0,
-    clip_gradient=0.0,
-    temperature=0.01,
-    precision="bf16-mixed",
-)
+_EVL = replace(_ADAPTER, epochs=53, batch=256, lr=4e-4, clip_lr_ratio=1.0, weight_decay=0.05, warmup=0.0)
 """EVL's: 50,000 steps."""
 
 
@@ -349,24 +340,12 @@ def _evl(backbone: str, size: str) -> Benchmark:
             *(HALF, DROPOUT, TESTED_IN_SOFTMAX, SEGMENTS, THREE_CLIPS),
             "it trains 50,000 steps, which are 53 epochs of 240,000 clips",
             "tensors of all shapes decay; here only matrices",
-            "RandAugment comes before the crop, in timm's strengths, each with noise; here in torchvision's",
+            RAND_AUGMENT,
         ),
     )
 
 
-_AIM = TrainConfig(
-    "clip",
-    epochs=30,
-    batch=64,
-    lr=3e-4,
-    clip_lr_ratio=1.0,
-    beta2=0.999,
-    weight_decay=0.05,
-    warmup=2.5 / 30,
-    clip_gradient=0.0,
-    temperature=0.01,
-    precision="bf16-mixed",
-)
+_AIM = replace(_EVL, epochs=30, batch=64, lr=3e-4, warmup=2.5 / 30)
 
 
 def _aim() -> list[Benchmark]:

@@ -50,11 +50,15 @@ def _timesformer(golden: Golden) -> Outputs:
 
 @torch.no_grad()
 def _with_texts(ordered: Callable[[Tensor], Tensor], golden: Golden) -> Outputs:
-    model, io = golden.model(), golden.io
-    text, video = model.encode_text(io["token_ids"]), model.encode_video(io["video"])
-    ours = {f"tokens_after_block_{i}": ordered(x) for i, x in model.encoder.blocks(io["video"])}
-    return ours | {
-        "tokens_before_blocks": ordered(model.encoder.embed(io["video"])),
+    model, video = golden.model(), golden.io["video"]
+    ours = {f"tokens_after_block_{i}": ordered(x) for i, x in model.encoder.blocks(video)}
+    return ours | {"tokens_before_blocks": ordered(model.encoder.embed(video))} | _matched(model, golden)
+
+
+def _matched(model: DualEncoder, golden: Golden) -> dict[str, Tensor]:
+    """Return both embeddings and the logits of videos and texts."""
+    text, video = model.encode_text(golden.io["token_ids"]), model.encode_video(golden.io["video"])
+    return {
         "video_embedding": video.video,
         "text_embedding": text.text,
         "logits": model.logit_scale.exp() * model.similarity(text, video).T,
@@ -68,15 +72,12 @@ def _clip_vip(golden: Golden) -> Outputs:
         shared, patches = x.split([1 + len(model.temporal.proxies), model.clip.patches], 2)
         return torch.cat([shared[:, 0], _in_one_row(patches)], 1)
 
-    model = golden.model()
-    text, video = model.encode_text(golden.io["token_ids"]), model.encode_video(golden.io["video"])
-    *blocks, (_, last) = model.encoder.blocks(golden.io["video"])
-    return {f"tokens_after_block_{i}": ordered(x) for i, x in blocks} | {
-        "tokens_before_blocks": ordered(model.encoder.embed(golden.io["video"])),
+    model, video = golden.model(), golden.io["video"]
+    *blocks, (_, last) = model.encoder.blocks(video)
+    ours = {f"tokens_after_block_{i}": ordered(x) for i, x in blocks} | _matched(model, golden)
+    return ours | {
+        "tokens_before_blocks": ordered(model.encoder.embed(video)),
         "patches_after_blocks": _in_one_row(last[:, :, 1:]),
-        "video_embedding": video.video,
-        "text_embedding": text.text,
-        "logits": model.logit_scale.exp() * model.similarity(text, video).T,
     }
 
 

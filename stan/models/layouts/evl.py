@@ -9,8 +9,9 @@ from typing import Any
 from torch import Tensor
 
 from stan.models.layouts.clip import join_projections
-from stan.models.layouts.names import Layout, State, count, listed
+from stan.models.layouts.names import Layout, State, count
 from stan.models.layouts.told import flags
+from stan.models.layouts.vit import bias_into_positions, needed
 
 _LAYER, _BLOCK = r"decoder\.decoder_layers\.(\d+)\.", r"backbone\.blocks\.(\d+)\."
 _RESBLOCK = r"clip.visual.transformer.resblocks.\1."
@@ -46,14 +47,14 @@ def _join_tower(state: Mapping[str, Tensor]) -> State:
 
 def _design(state: State, told: Mapping[str, Any]) -> dict[str, Any]:
     tower = [_PATCHES, _BIAS, _POSITIONS] if count(state, "clip.visual.transformer.resblocks.") else []
-    lacking = [name for name in (_QUERY, _CLASSES, *tower) if name not in state]
-    if lacking:
-        raise ValueError(f"lacks {listed(lacking)} (our names): no checkpoint of a whole EVL")
+    needed(state, _QUERY, _CLASSES, *tower)
     for name in state:
         if name.endswith(".convolution.weight"):  # ours is one patch wide
             state[name] = state[name][..., None, None]
     if tower:
-        _as_convolution(state)
+        side = math.isqrt(state[_PATCHES].shape[1] // 3)
+        state[_PATCHES] = state[_PATCHES].unflatten(1, (3, side, side))  # there, a matrix embeds the patches
+        bias_into_positions(state)
     times = next((value for key, value in state.items() if key.startswith("temporal.times.")), None)
     return {
         "temporal": "evl",
@@ -67,15 +68,6 @@ def _design(state: State, told: Mapping[str, Any]) -> dict[str, Any]:
         "similarity": "linear_classifier",
         "similarity_options": {"classes": len(state[_CLASSES])},
     } | ({} if times is None else {"frames": len(times)})
-
-
-def _as_convolution(state: State) -> None:
-    """Turn the matrix that embeds the tower's patches into a CLIP's convolution, its bias into positions, in place."""
-    side = math.isqrt(state[_PATCHES].shape[1] // 3)
-    state[_PATCHES] = state[_PATCHES].unflatten(1, (3, side, side))
-    positions = state[_POSITIONS].clone()
-    positions[1:] += state.pop(_BIAS)
-    state[_POSITIONS] = positions
 
 
 RELEASED = Layout(

@@ -66,15 +66,21 @@ def as_clip(state: State, eps: float = EPS, **activation: Any) -> dict[str, Any]
         "transformer.resblocks.0.mlp.c_fc.weight",
     )
     needed(state, *(visual + name for name in names))
-    positions = state[f"{visual}positional_embedding"].flatten(0, 1).clone()
-    positions[1:] += state.pop(f"{visual}conv1.bias")
-    state[f"{visual}positional_embedding"] = positions
+    state[f"{visual}positional_embedding"] = state[f"{visual}positional_embedding"].flatten(0, 1)
+    bias_into_positions(state)
     state[f"{visual}class_embedding"] = state[f"{visual}class_embedding"].flatten()
     hidden, width = state[f"{visual}transformer.resblocks.0.mlp.c_fc.weight"].shape
     vision = {"no_ln_pre": True, "norm_kwargs": {"eps": eps}} | activation
     if hidden != 4 * width:
         vision["mlp_ratio"] = (hidden + 0.5) / width  # open_clip rounds down
     return {"vision_cfg": vision}
+
+
+def bias_into_positions(state: State) -> None:
+    """Add the bias of the patches' embedding, which a CLIP's hasn't, to the patches' positions (S, D), in place."""
+    positions = state["clip.visual.positional_embedding"].clone()
+    positions[1:] += state.pop("clip.visual.conv1.bias")
+    state["clip.visual.positional_embedding"] = positions
 
 
 def first_times(state: State, told: Mapping[str, Any]) -> int:

@@ -76,7 +76,7 @@ class Evl(Temporal):
         self.query = nn.Parameter(torch.zeros(clip.width))
         self.over_time, self.times, self.matches = nn.ModuleList(), nn.ModuleList(), nn.ModuleList()
         if convolution:
-            self.over_time.extend(OverTime(clip.width) for _ in range(layers))
+            self.over_time.extend(ConvolutionOverTime(clip.width) for _ in range(layers))
         if times:
             self.times.extend(TimePositions(frames, clip.width) for _ in range(layers))
         if matches:
@@ -113,7 +113,7 @@ class Evl(Temporal):
         return y
 
 
-class OverTime(nn.Module):
+class ConvolutionOverTime(nn.Module):
     """A convolution of each channel over three frames."""
 
     def __init__(self, width: int):

@@ -77,8 +77,7 @@ def run_jointly_with_one_cls(
 ) -> Float[Tensor, "B T S D"]:
     """Run CLIP's block on the video's one CLS token, which every frame holds a copy of, and all patches."""
     frames, count = x.shape[1], x.shape[2] - 1
-    keys = None if mask is None else F.pad(repeat(mask, "b t -> b 1 1 (t p)", p=count), (1, 0), value=True)
-    y = torch.cat([x[:, 0, :1], rearrange(x[:, :, 1:], "b t p d -> b (t p) d")], 1)
+    y, keys = _in_one_sequence(x[:, 0, :1], x[:, :, 1:], mask)
     own = own_places(block.attn)
     places = None if own is None else F.pad(own[1:].repeat(frames), (1, 0))
     cls, patches = run(block, y, keys, drop_path, places).split([1, frames * count], 1)
@@ -92,9 +91,8 @@ def attend_from_shared(
     mask: Bool[Tensor, "B T"] | None,
 ) -> Float[Tensor, "B M D"]:
     """Return what the tokens that a video's frames share get from themselves and all patches of real frames."""
-    tokens = torch.cat([shared, rearrange(patches, "b t p d -> b (t p) d")], 1)
-    real = None if mask is None else repeat(mask, "b t -> b (t p)", p=patches.shape[2])
-    return attend(attention, tokens, _beside(shared, real), queries=shared.shape[1])
+    tokens, keys = _in_one_sequence(shared, patches, mask)
+    return attend(attention, tokens, keys, queries=shared.shape[1])
 
 
 def attend_in_groups(
@@ -108,6 +106,15 @@ def attend_in_groups(
     tokens = rearrange(with_copies(shared, patches), "b g n d -> (b g) n d")
     y = attend(attention, tokens, _beside(shared, real))
     return rearrange(y[:, shared.shape[1] :], "(b g) n d -> b g n d", g=groups)
+
+
+def _in_one_sequence(
+    shared: Float[Tensor, "B M D"], patches: Float[Tensor, "B T P D"], mask: Bool[Tensor, "B T"] | None
+) -> tuple[Float[Tensor, "B M+TP D"], Bool[Tensor, "B 1 1 M+TP"] | None]:
+    """Return the shared tokens with all frames' patches behind them, and which of these are real."""
+    tokens = torch.cat([shared, rearrange(patches, "b t p d -> b (t p) d")], 1)
+    real = None if mask is None else repeat(mask, "b t -> b (t p)", p=patches.shape[2])
+    return tokens, _beside(shared, real)
 
 
 def _beside(
