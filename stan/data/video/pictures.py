@@ -90,6 +90,7 @@ def deinterlaced(frames: Iterator[av.VideoFrame], time_base: Fraction) -> Iterat
 def graph(frame: av.VideoFrame, steps: list[Step], time_base: Fraction | None = None) -> Graph:
     """Return FFmpeg's filters for frames like this one, one after the other."""
     made = Graph()
+    made.threads = 1  # workers run side by side instead
     source = made.add_buffer(
         width=frame.width,
         height=frame.height,

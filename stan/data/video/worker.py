@@ -6,6 +6,7 @@ Neither can carry code: a file that takes over the decoder gains nothing in the 
 
 from __future__ import annotations
 
+import gc
 import json
 import os
 import resource
@@ -32,6 +33,7 @@ def main() -> None:
     answers = os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)  # what the libraries print must not mix with the answers
     av.logging.set_level(None)
+    gc.freeze()
     _send(answers, {"ready": backends.decord is not None})
     for line in sys.stdin.buffer:
         request = json.loads(line)
@@ -40,6 +42,7 @@ def main() -> None:
         header, array = answer(request)
         signal.alarm(0)
         _send(answers, header, array)
+        gc.collect()  # a film's filters are a cycle in PyAV 19: with them, their pictures would stay
 
 
 def _send(pipe, header: dict[str, Any], array: np.ndarray | None = None) -> None:

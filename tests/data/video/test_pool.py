@@ -9,6 +9,7 @@ import threading
 import time
 from pathlib import Path
 
+import psutil
 import pytest
 
 from stan.data.video import decoding
@@ -126,6 +127,20 @@ def test_an_unguarded_script_decodes_without_torch_and_leaves_no_process(tmp_pat
 def test_workers_do_not_load_torch():
     done = script("import sys; import stan.data.video.worker; print('torch' in sys.modules)")
     assert done.stdout.strip() == "False", done.stderr
+
+
+def test_nothing_of_a_film_stays_in_its_worker(tmp_path):
+    """PyAV 19's filters are a cycle: uncollected, forty films held 160 threads and the memory of their pictures."""
+    clip = write(tmp_path / "a.avi", 2, (1280, 720))  # decord reads no such film
+    decoding.close()
+    for _ in range(4):
+        assert decoding.decode(clip, 2).decoder == "pyav"
+    worker = psutil.Process(POOL.pids[0])
+    before = worker.num_threads(), worker.memory_info().vms
+    for _ in range(40):
+        decoding.decode(clip, 2)
+    assert worker.num_threads() == before[0]
+    assert worker.memory_info().vms - before[1] < 10 * 1280 * 720 * 3
 
 
 def test_a_forked_child_has_workers_of_its_own(tmp_path):
