@@ -122,6 +122,7 @@ _INSIDE = (
     Row("divided_space_time", "divided_space_time"),
     Row("joint_space_time", "joint_space_time"),
     Row("frozen_in_time", "frozen_in_time"),
+    Row("trajectory_attention", "trajectory_attention"),
     Row("clip_vip", "clip_vip"),
     Row("token_roll", "token_roll"),
     Row("token_learner", "token_learner"),

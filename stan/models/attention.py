@@ -7,7 +7,7 @@ from typing import Any
 
 import torch
 import torch.nn.functional as F
-from einops import rearrange
+from einops import rearrange, repeat
 from jaxtyping import Bool, Float, Int
 from torch import Tensor, nn
 
@@ -133,7 +133,7 @@ def attend(
     if isinstance(attention, TowerAttention):
         q, k = attention.turned(q, places), attention.turned(k, places)
         keys = attention.added(keys, places, queries)
-    return _out(attention, rearrange(_mix(q, k, v, keys), "n h s d -> n s (h d)"))
+    return project_heads(attention, rearrange(_mix(q, k, v, keys), "n h s d -> n s (h d)"))
 
 
 def attend_over_time(
@@ -149,7 +149,24 @@ def attend_over_time(
     parts = zip(attention.in_proj_weight.chunk(3), biases, strict=True)
     q, k, v = (rearrange(F.linear(x, *part), "b t s (h d) -> b (s h) t d", d=size) for part in parts)
     mixed = _mix(q, k, v, None if mask is None else mask[:, None, None])
-    return _out(attention, rearrange(mixed, "b (s h) t d -> b t s (h d)", s=x.shape[2]))
+    return project_heads(attention, rearrange(mixed, "b (s h) t d -> b t s (h d)", s=x.shape[2]))
+
+
+def found_by_frame(
+    attention: Attention, x: Float[Tensor, "B T S D"], first: int
+) -> Float[Tensor, "B T P F D"]:
+    """Return what each patch of all frames finds in each frame's patches alone, before the last projection.
+
+    first: number of a frame's tokens before its patches. F = T: the frames that are asked.
+    """
+    heads = attention_heads(attention, rearrange(x, "b t s d -> (b t) s d"))
+    q, k, v = (y[:, :, first:] for y in heads)
+    frames = x.shape[1]
+    asked = repeat(q, "(b t) h p d -> (b f) h (t p) d", t=frames, f=frames)
+    bias = attention.added(None, None, None) if isinstance(attention, TowerAttention) else None
+    if bias is not None:
+        bias = bias[:, :, first:, first:].repeat(1, 1, frames, 1)
+    return rearrange(_mix(asked, k, v, bias), "(b f) h (t p) d -> b t p f (h d)", t=frames, f=frames)
 
 
 def attention_weights(
@@ -181,7 +198,8 @@ def before_projection(attention: Attention) -> nn.Module:
     return attention.inner_norm if isinstance(attention, TowerAttention) else attention.out_proj
 
 
-def _out(attention: Attention, mixed: Float[Tensor, "*N S D"]) -> Float[Tensor, "*N S D"]:
+def project_heads(attention: Attention, mixed: Float[Tensor, "*N S D"]) -> Float[Tensor, "*N S D"]:
+    """Return what attention makes of its heads' results, their channels side by side."""
     if isinstance(attention, TowerAttention):
         mixed = attention.inner_norm(mixed)
     return attention.out_proj(mixed)

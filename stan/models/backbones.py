@@ -168,15 +168,26 @@ def _random(config: dict[str, Any]) -> CustomTextCLIP | CoCa:
     if "timm_model_name" in vision:
         import_timm()
     own = text is not None and "hf_model_name" not in text
-    config["vision_cfg"] = vision | {"output_tokens": False}
+    tubelet = vision.get("tubelet", 1)
+    config["vision_cfg"] = {key: value for key, value in vision.items() if key != "tubelet"} | {
+        "output_tokens": False
+    }
     if own:
         config["text_cfg"] = text | {"output_tokens": text.get("embed_cls", False)}
     else:  # a CoCa's decoder takes its vocabulary from here
         config["text_cfg"] = UNUSED_TEXT | ({} if text is None else {"vocab_size": VOCABULARY})
     model = (CoCa if "multimodal_cfg" in config else CustomTextCLIP)(**config)
+    if tubelet > 1:
+        model.visual.conv1 = _of_tubelets(model.visual.conv1, tubelet)
     if not own:
         model.text = None if text is None else _hugging_face_text(text, config["embed_dim"])
     return model
+
+
+def _of_tubelets(patches: nn.Conv2d, frames: int) -> nn.Conv2d:
+    """Return a patch embedding, drawn anew, that reads so many frames at once, as channels of one picture."""
+    size = patches.kernel_size
+    return nn.Conv2d(3 * frames, patches.out_channels, size, size, bias=patches.bias is not None)
 
 
 def _hugging_face_text(text: dict[str, Any], embed_dim: int) -> HuggingFaceText:

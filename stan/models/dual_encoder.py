@@ -62,7 +62,7 @@ class DualEncoder(nn.Module):
     @property
     def frames(self) -> int:
         """Number of frames taken from a video file."""
-        return self.temporal.frames
+        return self.temporal.frames * self.clip.visual.tubelet
 
     @property
     def logit_scale(self) -> nn.Parameter:

@@ -92,7 +92,8 @@ def _compute(
 ) -> None:
     """Write `.part` files and rename them when they are complete, so that every `level<i>.npy` is complete."""
     clip = encoder.clip
-    size = (*shape, clip.tokens_per_frame, clip.width)
+    rows, frames = shape
+    size = (rows, frames // clip.visual.tubelet, clip.tokens_per_frame, clip.width)
     parts = {i: _file(folder, i).with_suffix(".part") for i in keep if not _file(folder, i).exists()}
     arrays = {i: np.lib.format.open_memmap(part, "w+", np.float16, size) for i, part in parts.items()}
     done = 0

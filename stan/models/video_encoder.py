@@ -43,6 +43,9 @@ class VideoOutput(NamedTuple):
 class VideoEncoder(nn.Module):
     """CLIP's image tower with a temporal method before, inside, beside and after its blocks.
 
+    A tower may embed z frames together, as a tubelet (`ImageTower.tubelet`). Then tokens, levels and what the method
+    sees have a tubelet where others have a frame, and each of its frames has the tubelet's embedding.
+
     read: what is kept of the last block's tokens, a similarity's `read`; None for nothing. projected: whether
     embeddings lie in the space shared with the texts (E), or before CLIP's projection into it (then E stands for D).
     """
@@ -87,7 +90,7 @@ class VideoEncoder(nn.Module):
         return self._read(self.blocks(video, mask), mask)
 
     def from_levels(
-        self, levels: Mapping[int, Float[Tensor, "B T S D"]], mask: Bool[Tensor, "B T"] | None = None
+        self, levels: Mapping[int, Float[Tensor, "B T S D"]], mask: Bool[Tensor, "B zT"] | None = None
     ) -> VideoOutput:
         """Embed videos from what `levels` computed earlier. Raises ValueError if any of `levels_to_keep` is missing."""
         kept = self.levels_to_keep
@@ -98,23 +101,21 @@ class VideoEncoder(nn.Module):
         changed: Iterable[tuple[int, Tensor]] = ()
         if start < self.clip.layers:
             first = self._started(levels[-2]) if self.temporal.changes_tokens else levels[start - 1]
-            changed = self._blocks(start, first, mask)
+            changed = self._blocks(start, first, self._by_tubelet(mask))
         return self._read(chain(((i, levels[i]) for i in kept if i >= 0), changed), mask)
 
-    def embed(self, video: Float[Tensor, "B T 3 H W"]) -> Float[Tensor, "B T S D"]:
+    def embed(self, video: Float[Tensor, "B zT 3 H W"]) -> Float[Tensor, "B T S D"]:
         """Return the input of the first block."""
-        if self.temporal.changes_tokens:
-            return self._started(self._tokens(video))
-        return _by_video(self.clip.embed(_by_frame(video)), video)
+        return self._started(self._tokens(video))
 
     def blocks(
-        self, video: Float[Tensor, "B T 3 H W"], mask: Bool[Tensor, "B T"] | None = None
+        self, video: Float[Tensor, "B zT 3 H W"], mask: Bool[Tensor, "B zT"] | None = None
     ) -> Iterator[tuple[int, Float[Tensor, "B T S D"]]]:
         """Yield each block's number and its output, as the method runs it."""
-        return self._blocks(0, self.embed(video), mask)
+        return self._blocks(0, self.embed(video), self._by_tubelet(mask))
 
     @torch.no_grad()
-    def levels(self, video: Float[Tensor, "B T 3 H W"]) -> dict[int, Float[Tensor, "B T S D"]]:
+    def levels(self, video: Float[Tensor, "B zT 3 H W"]) -> dict[int, Float[Tensor, "B T S D"]]:
         """Return the levels of CLIP alone, without gradient: every block's output by its index.
 
         Index -1 holds the input of the first block; -2, for a method that changes them, the tokens before CLIP's first
@@ -144,7 +145,12 @@ class VideoEncoder(nn.Module):
         return zip(video.split(count), masks, strict=False)
 
     def _tokens(self, video: Tensor) -> Float[Tensor, "B T S D"]:
-        return _by_video(self.clip.visual.tokens(_by_frame(video)), video)
+        tubelets = rearrange(video, "b (t z) c h w -> (b t) (z c) h w", z=self.clip.visual.tubelet)
+        return rearrange(self.clip.visual.tokens(tubelets), "(b t) s d -> b t s d", b=video.shape[0])
+
+    def _by_tubelet(self, mask: Bool[Tensor, "B zT"] | None) -> Bool[Tensor, "B T"] | None:
+        """Return which tubelets are real: those whose first frame is."""
+        return None if mask is None else mask[:, :: self.clip.visual.tubelet]
 
     def _started(self, tokens: Tensor) -> Float[Tensor, "B T S D"]:
         return self.clip.visual.start(self.temporal.before(tokens))
@@ -154,18 +160,20 @@ class VideoEncoder(nn.Module):
             x = self.clip.visual.after(i, self.temporal.inside(i, self.clip.blocks[i], x, mask))
             yield i, x
 
-    def _read(self, outputs: Iterable[tuple[int, Tensor]], mask: Tensor | None) -> VideoOutput:
-        side = None
+    def _read(self, outputs: Iterable[tuple[int, Tensor]], mask: Bool[Tensor, "B zT"] | None) -> VideoOutput:
+        side, of_tubelets = None, self._by_tubelet(mask)
         for i, x in outputs:
-            side = self.temporal.beside(i, x, side, mask)
+            side = self.temporal.beside(i, x, side, of_tubelets)
         cls, project = self.clip.visual.pool(x), self.project
-        frames = self.temporal.after(cls, side, mask, project)
-        video = self.temporal.pool(frames, cls, mask, project)
-        real = torch.ones(frames.shape[:2], dtype=torch.bool, device=frames.device) if mask is None else mask
+        frames = self.temporal.after(cls, side, of_tubelets, project)
+        video = self.temporal.pool(frames, cls, of_tubelets, project)
+        real = frames.new_ones(frames.shape[:2], dtype=torch.bool) if of_tubelets is None else of_tubelets
         context = (
             frames.new_zeros(frames.shape[0], 0) if self.read is None else self.read(cls, x, real, project)
         )
-        return VideoOutput(frames, video, real, context)
+        if (together := self.clip.visual.tubelet) > 1:
+            frames, real = (each.repeat_interleave(together, 1) for each in (frames, real))
+        return VideoOutput(frames, video, real if mask is None else mask, context)
 
     def _require_video(self, video: Tensor, mask: Tensor | None) -> None:
         size = self.clip.image_size
@@ -173,16 +181,12 @@ class VideoEncoder(nn.Module):
             raise ValueError(
                 f"video of shape {tuple(video.shape)}: expected (videos, frames, 3, {size}, {size})"
             )
+        if video.shape[1] % self.clip.visual.tubelet:
+            raise ValueError(
+                f"{video.shape[1]} frames: this model reads {self.clip.visual.tubelet} at a time, so give a multiple"
+            )
         if mask is not None and (mask.shape != video.shape[:2] or not mask.any(1).all()):
             raise ValueError(
                 f"mask of shape {tuple(mask.shape)}: expected {tuple(video.shape[:2])} with a True in each"
                 " row"
             )
-
-
-def _by_frame(video: Float[Tensor, "B T 3 H W"]) -> Float[Tensor, "BT 3 H W"]:
-    return rearrange(video, "b t c h w -> (b t) c h w")
-
-
-def _by_video(tokens: Float[Tensor, "BT S D"], video: Float[Tensor, "B T 3 H W"]) -> Float[Tensor, "B T S D"]:
-    return rearrange(tokens, "(b t) s d -> b t s d", t=video.shape[1])

@@ -28,7 +28,15 @@ from tests.support.small_clips import write_clip
 
 FRAMES = 3
 QUERY = "a red square moves"
-REFUSED = {"x_clip", "center_clip", "joint_space_time", "frozen_in_time", "clip_vip", "token_learner"}
+REFUSED = {
+    "x_clip",
+    "center_clip",
+    "joint_space_time",
+    "frozen_in_time",
+    "trajectory_attention",
+    "clip_vip",
+    "token_learner",
+}
 
 
 def tiny(temporal: str = "stan", **options) -> DualEncoder:

@@ -38,6 +38,7 @@ MOST_FRAMES = {
     "divided_space_time": FRAMES,
     "joint_space_time": FRAMES,
     "frozen_in_time": FRAMES,
+    "trajectory_attention": FRAMES,
     "clip_vip": FRAMES,
     "token_roll": None,
     "token_learner": FRAMES,

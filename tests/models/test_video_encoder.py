@@ -2,9 +2,11 @@
 
 import pytest
 import torch
+import torch.nn.functional as F
+from einops import rearrange
 
 from stan.models import video_encoder
-from stan.models.backbones import load_clip
+from stan.models.backbones import architecture, from_config, load_clip
 from stan.models.temporal import METHODS, build
 from stan.models.temporal.base import Temporal
 from stan.models.video_encoder import VideoEncoder
@@ -132,3 +134,44 @@ def test_levels_are_clips_own_whatever_the_method(clip, video):
     assert (inside(video).video - plain(video).video).abs().max() > 1e-3
     for i, level in inside.levels(video).items():
         assert torch.equal(level, plain.levels(video)[i])
+
+
+@pytest.fixture(scope="module")
+def of_tubelets():
+    torch.manual_seed(0)
+    config = architecture("tiny")
+    return from_config(config | {"vision_cfg": config["vision_cfg"] | {"tubelet": 2}}).eval()
+
+
+@torch.no_grad()
+def test_a_tubelet_is_a_convolution_over_its_frames(of_tubelets, video):
+    encoder = perturbed(of_tubelets, "joint_space_time")
+    weight = rearrange(of_tubelets.visual.conv1.weight, "d (z c) h w -> d c z h w", z=2)
+    patches = F.conv3d(video.transpose(1, 2), weight, stride=weight.shape[2:])
+    patches = rearrange(patches, "b d t h w -> b t (h w) d") + of_tubelets.visual.patch_positions
+    torch.testing.assert_close(
+        encoder.embed(video)[:, :, 1:], of_tubelets.visual.ln_pre(patches), atol=1e-5, rtol=1e-5
+    )
+
+
+@pytest.mark.parametrize("name", METHODS)
+@torch.no_grad()
+def test_both_frames_of_a_tubelet_have_its_embedding(of_tubelets, video, name):
+    encoder = perturbed(of_tubelets, name)
+    assert encoder.temporal.frames == 2
+    out = encoder(video)
+    assert out.frames.shape == (2, 4, WIDTH) and out.mask.all()
+    assert torch.equal(out.frames[:, 0], out.frames[:, 1]) and torch.equal(out.frames[:, 2], out.frames[:, 3])
+    kept = encoder.from_levels(encoder.levels(video))
+    torch.testing.assert_close(kept.video, out.video, atol=1e-5, rtol=0)
+    mask = torch.tensor([[True, True, False, False], [True] * 4])
+    padded = encoder(video, mask)
+    torch.testing.assert_close(padded.video[0], encoder(video[:1, :2]).video[0], atol=1e-5, rtol=0)
+    assert torch.equal(padded.mask, mask)
+
+
+def test_frames_that_fill_no_tubelet_are_refused(of_tubelets, video):
+    with pytest.raises(ValueError, match="frames=5: this CLIP reads 2 at a time"):
+        build("mean", of_tubelets, 5)
+    with pytest.raises(ValueError, match="3 frames: this model reads 2 at a time"):
+        perturbed(of_tubelets, "mean")(video[:, :3])

@@ -48,6 +48,7 @@ RIVALS: dict[str, Rival] = {
     "aim": aim.RIVAL,
     "evl": evl.RIVAL,
     "timesformer": space_time.TIMESFORMER,
+    "motionformer": space_time.MOTIONFORMER,
     "language_bind": space_time.LANGUAGE_BIND,
     "viclip": space_time.VICLIP,
     "clip_vip": space_time.CLIP_VIP,

@@ -39,10 +39,10 @@ def _tokens(
 
 
 @torch.no_grad()
-def _timesformer(golden: Golden) -> Outputs:
+def _classified(ordered: Callable[[Tensor], Tensor], golden: Golden) -> Outputs:
     model, video = golden.model(), golden.io["video"]
     embedded = model.encode_video(video)
-    return dict(_tokens(model, video, patch_major)) | {
+    return dict(_tokens(model, video, ordered)) | {
         "features": embedded.video,
         "logits": class_logits(model, embedded),
     }
@@ -115,7 +115,12 @@ def _in_one_row(x: Float[Tensor, "B T S D"]) -> Float[Tensor, "B TS D"]:
     return rearrange(x, "b t s d -> b (t s) d")
 
 
-TIMESFORMER = Rival("TimeSformer (facebookresearch/TimeSformer)", _timesformer, frozenset({"video"}))
+TIMESFORMER = Rival(
+    "TimeSformer (facebookresearch/TimeSformer)", partial(_classified, patch_major), frozenset({"video"})
+)
+MOTIONFORMER = Rival(
+    "Motionformer (facebookresearch/Motionformer)", partial(_classified, frame_major), frozenset({"video"})
+)
 LANGUAGE_BIND = Rival(
     "LanguageBind (PKU-YuanGroup/LanguageBind)",
     partial(_with_texts, partial(torch.flatten, start_dim=0, end_dim=1)),

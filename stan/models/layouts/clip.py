@@ -132,7 +132,7 @@ def architecture(
     vision = "clip.visual."
     dimensions = {"conv1.weight": 4, "positional_embedding": 2, "proj": 2}
     conv, positions, proj = _needed(state, "image", vision, dimensions)
-    width, _, patch, _ = conv.shape
+    width, channels, patch, _ = conv.shape
     return {
         "embed_dim": proj.shape[1],
         "quick_gelu": activation == "quick_gelu",
@@ -142,7 +142,8 @@ def architecture(
             "width": width,
             "layers": count(state, f"{vision}transformer.resblocks."),
             "head_width": width // _heads("image", width, heads[0]),
-        },
+        }
+        | ({"tubelet": channels // 3} if channels > 3 else {}),
         "text_cfg": _text_architecture(state, heads[1]),
     }
 

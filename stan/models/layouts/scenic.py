@@ -13,7 +13,7 @@ from einops import rearrange
 from torch import Tensor
 
 from stan.models.layouts.names import CENTRED, Layout, State, count
-from stan.models.layouts.vit import as_clip, needed
+from stan.models.layouts.vit import as_clip, needed, tubelet
 
 _ATTENTION = "MultiHeadDotProductAttention_0"
 _VISUAL = "clip.visual.transformer.resblocks."
@@ -35,7 +35,7 @@ def _as_torch(state: Mapping[str, Tensor]) -> State:
         elif f"{_ATTENTION}/out/kernel" in name:
             ours[name] = rearrange(value, "h c d -> d (h c)")
         elif name == "embedding/kernel":
-            ours[name] = rearrange(value, "1 h w c d -> d c h w")
+            ours[name] = rearrange(value, "z h w c d -> d (z c) h w")
         elif f"{_ATTENTION}/key/" not in name and f"{_ATTENTION}/value/" not in name:
             ours[name] = value.T if name.endswith("/kernel") else value
     return ours
@@ -108,7 +108,7 @@ def _token_learner(state: State, told: Mapping[str, Any]) -> dict[str, Any]:
             'lacks the number of frames: put a config.json with {"frames": ...} beside the checkpoint'
         )
     frames, width = told["frames"], state["temporal.position"].shape[-1]
-    position = state["temporal.position"].reshape(frames, -1, width)
+    position = state["temporal.position"].reshape(frames // tubelet(state), -1, width)
     state["temporal.position"] = position
     state["clip.visual.class_embedding"] = torch.zeros(width)
     state["clip.visual.positional_embedding"] = torch.zeros(1, 1 + position.shape[1], width)
@@ -132,7 +132,7 @@ def _vivit(state: State, told: Mapping[str, Any]) -> dict[str, Any]:
         "heads": _count_heads(state, "temporal.blocks.", "self_attn"),
         "hidden": len(state[hidden]),
     }
-    frames = len(state["temporal.position"]) - 1
+    frames = tubelet(state) * (len(state["temporal.position"]) - 1)
     return _design(state) | {"temporal": "factorised_encoder", "options": options, "frames": frames}
 
 

@@ -83,17 +83,25 @@ def bias_into_positions(state: State) -> None:
     state["clip.visual.positional_embedding"] = positions
 
 
+def tubelet(state: Mapping[str, Tensor]) -> int:
+    """Return the number of frames that the patches' embedding reads at once."""
+    needed(state, "clip.visual.conv1.weight")
+    return state["clip.visual.conv1.weight"].shape[1] // 3
+
+
 def first_times(state: State, told: Mapping[str, Any]) -> int:
     """Cut the table of times to the model's number of frames, in place, and return that number.
 
     Raises ValueError for more frames than the table has.
     """
     needed(state, "temporal.time.weight")
-    times = state["temporal.time.weight"].flatten(0, -2)
-    frames = told.get("frames", len(times))
-    if frames > len(times):
-        raise ValueError(f"{frames} frames in config.json, but the table of times has {len(times)}")
-    state["temporal.time.weight"] = times[:frames]
+    times, together = state["temporal.time.weight"].flatten(0, -2), tubelet(state)
+    frames = told.get("frames", together * len(times))
+    if frames > together * len(times):
+        raise ValueError(
+            f"{frames} frames in config.json, but the table of times is for {together * len(times)}"
+        )
+    state["temporal.time.weight"] = times[: frames // together]
     return frames
 
 

@@ -23,6 +23,7 @@ from stan.models.temporal.temporal_difference import TemporalDifference
 from stan.models.temporal.temporal_shift import TemporalShift
 from stan.models.temporal.token_learner import TokenLearner
 from stan.models.temporal.token_roll import TokenRoll
+from stan.models.temporal.trajectory_attention import TrajectoryAttention
 from stan.models.temporal.vtn import Vtn
 from stan.models.temporal.x_clip import XClip
 
@@ -46,6 +47,7 @@ METHODS: dict[str, type[Temporal]] = {
     "divided_space_time": DividedSpaceTime,
     "joint_space_time": JointSpaceTime,
     "frozen_in_time": FrozenInTime,
+    "trajectory_attention": TrajectoryAttention,
     "clip_vip": ClipVip,
     "token_roll": TokenRoll,
     "token_learner": TokenLearner,
@@ -57,6 +59,12 @@ METHODS: dict[str, type[Temporal]] = {
 def build(name: str, clip: Clip, frames: int, options: dict[str, Any] | None = None) -> Temporal:
     """Build the method `name` for clips of `frames` frames on `clip`, initialised from `clip`.
 
-    Raises ValueError for an unknown name or option, listing the known ones.
+    Raises ValueError for an unknown name or option, listing the known ones, and for a number of frames that isn't one
+    of whole tubelets.
     """
-    return registry.build("temporal method", METHODS, name, (clip, frames), options or {})
+    tubelets, left = divmod(frames, clip.visual.tubelet)
+    if left:
+        raise ValueError(
+            f"frames={frames}: this CLIP reads {clip.visual.tubelet} at a time, so give a multiple"
+        )
+    return registry.build("temporal method", METHODS, name, (clip, tubelets), options or {})

@@ -94,6 +94,13 @@ class Temporal(nn.Module):
         return mean_over_frames(F.normalize(frames, dim=-1) if self.normalised else frames, mask)
 
 
+class TanhPooler(nn.Linear):
+    """A layer that turns the frames' mean into the video's embedding, as in BERT."""
+
+    def forward(self, input: Float[Tensor, "*rest E"]) -> Float[Tensor, "*rest E"]:
+        return super().forward(input).tanh()
+
+
 def frame_by_frame(block: nn.Module, x: Float[Tensor, "B T S D"]) -> Float[Tensor, "B T S D"]:
     """Run CLIP's block on every frame by itself."""
     return rearrange(block(rearrange(x, "b t s d -> (b t) s d")), "(b t) s d -> b t s d", t=x.shape[1])

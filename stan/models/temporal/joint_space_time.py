@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import torch
-from jaxtyping import Float
 from torch import Tensor, nn
 
 from stan.models.temporal.base import Temporal, require_cls, require_parts
@@ -44,19 +42,14 @@ class JointSpaceTime(Temporal):
         if one_cls:
             require_cls(clip, "joint_space_time with one_cls=True")
         self.changes_from, self.changes_tokens = 0, time_before_norm
-        self.one_cls = one_cls
+        self.one_cls, self.first_timed = one_cls, int(one_cls)
         self.time = TimePositions(frames, clip.width)
         self.drop_path = nn.ModuleList(map(DropPath, rising(drop_path, clip.layers, "joint_space_time")))
 
     def before(self, x: Tensor) -> Tensor:
-        return self._timed(x) if self.changes_tokens else x
+        return self.time(x, self.first_timed) if self.changes_tokens else x
 
     def inside(self, i: int, block: Block, x: Tensor, mask: Tensor | None) -> Tensor:
-        x = self._timed(x) if i == 0 and not self.changes_tokens else x
+        x = self.time(x, self.first_timed) if i == 0 and not self.changes_tokens else x
         run = run_jointly_with_one_cls if self.one_cls else run_jointly
         return run(block, x, mask, self.drop_path[i])
-
-    def _timed(self, x: Float[Tensor, "B T S D"]) -> Float[Tensor, "B T S D"]:
-        if not self.one_cls:
-            return self.time(x)
-        return torch.cat([x[:, :, :1], self.time(x[:, :, 1:])], 2)

@@ -8,7 +8,7 @@ import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor, nn
 
-from stan.models.temporal.base import Project, Temporal, require_free_places
+from stan.models.temporal.base import Project, TanhPooler, Temporal, require_free_places
 from stan.models.temporal.video_tokens import TimePositions
 
 if TYPE_CHECKING:
@@ -52,15 +52,14 @@ class TokenRoll(Temporal):
             require_free_places(clip, "token_roll with shuffled=True")
         self.time = TimePositions(frames, clip.width) if times else nn.Identity()
         self.order = Shuffle() if shuffled else nn.Identity()
-        self.pooler = nn.Linear(clip.embed_dim, clip.embed_dim) if pooler else None
+        self.pooler = TanhPooler(clip.embed_dim, clip.embed_dim) if pooler else nn.Identity()
 
     def inside(self, i: int, block: Block, x: Tensor, mask: Tensor | None) -> Tensor:
         x = self.started(x) if i == 0 else x
         return super().inside(i, block, self.rolled(x, mask) if self.count else x, mask)
 
     def pool(self, frames: Tensor, cls: Tensor, mask: Tensor | None, project: Project) -> Tensor:
-        mean = super().pool(frames, cls, mask, project)
-        return mean if self.pooler is None else self.pooler(mean).tanh()
+        return self.pooler(super().pool(frames, cls, mask, project))
 
     def started(self, x: Float[Tensor, "B T S D"]) -> Float[Tensor, "B T S D"]:
         """Return what the first block's roll reads: tokens with times, patches in their order."""

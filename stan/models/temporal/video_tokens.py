@@ -138,12 +138,17 @@ class TimePositions(nn.Module):
         super().__init__()
         self.weight = nn.Parameter(std * torch.randn(frames, width))
 
-    def forward(self, x: Float[Tensor, "B T *rest"]) -> Float[Tensor, "B T *rest"]:
-        """Add the vectors. Raises ValueError for more frames than there are vectors."""
+    def forward(self, x: Float[Tensor, "B T *rest"], first: int = 0) -> Float[Tensor, "B T *rest"]:
+        """Add the vectors to a frame's tokens from `first` on.
+
+        Raises ValueError for more frames than there are vectors.
+        """
         count = x.shape[1]
         if count > len(self.weight):
             raise ValueError(f"{count} frames; this model was built for {len(self.weight)} at most")
-        return x + self.weight[:count].reshape(count, *[1] * (x.ndim - 3), -1)
+        timed = x[:, :, first:] if first else x
+        timed = timed + self.weight[:count].reshape(count, *[1] * (x.ndim - 3), -1)
+        return torch.cat([x[:, :, :first], timed], 2) if first else timed
 
 
 def without_padding(

@@ -37,6 +37,9 @@ class ImageTower(nn.Module):
     read_at_cls = False
     """Whether `pool` takes token 0 as it is."""
 
+    tubelet = 1
+    """Frames that are embedded together, as the channels of one picture; 1 in every CLIP."""
+
     averages_after: int | None = None
     """Index of the block behind which the mean of all patches stands in place of each; from there on, none has a
     place."""
@@ -61,8 +64,11 @@ class ImageTower(nn.Module):
         """The terms whose sum is token 0 before the first block; none without a class token."""
         raise NotImplementedError
 
-    def tokens(self, images: Float[Tensor, "N 3 H W"]) -> Float[Tensor, "N S D"]:
-        """Return the tokens with their positions, before a LayerNorm that precedes the blocks. Never drops patches."""
+    def tokens(self, images: Float[Tensor, "N C H W"]) -> Float[Tensor, "N S D"]:
+        """Return the tokens with their positions, before a LayerNorm that precedes the blocks. Never drops patches.
+
+        C is 3, or 3z where z frames are embedded together (`tubelet`).
+        """
         raise NotImplementedError
 
     def start(self, tokens: Float[Tensor, "*N S D"]) -> Float[Tensor, "*N S D"]:

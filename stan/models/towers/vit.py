@@ -40,6 +40,7 @@ class OpenClipVit(ImageTower):
         self.read_at_cls = self.attn_pool is None and self.pooling == "tok"
         self.image_size, self.grid, self.prefix = vit.image_size[0], vit.grid_size, 1
         self.width, self.embed_dim = vit.transformer.width, vit.output_dim
+        self.tubelet = vit.conv1.in_channels // 3
         self.pooled_width = max(self.width, self.ln_post.normalized_shape[0])
         self.heads = self.blocks[0].attn.num_heads
 
@@ -59,7 +60,7 @@ class OpenClipVit(ImageTower):
     def cls_start(self) -> tuple[Float[Tensor, " D"], ...]:
         return self.class_embedding, self.positional_embedding[0]
 
-    def tokens(self, images: Float[Tensor, "N 3 H W"]) -> Float[Tensor, "N S D"]:
+    def tokens(self, images: Float[Tensor, "N C H W"]) -> Float[Tensor, "N S D"]:
         patches = self.conv1(images).flatten(2).transpose(1, 2)
         cls = self.class_embedding.to(patches.dtype).expand(patches.shape[0], 1, -1)
         return torch.cat([cls, patches], 1) + self.positional_embedding.to(patches.dtype)

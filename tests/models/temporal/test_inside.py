@@ -37,6 +37,8 @@ OPTIONS = {
     "divided_space_time as in LanguageBind": ("divided_space_time", {"language_bind": True}),
     "joint_space_time with one CLS": ("joint_space_time", {"one_cls": True, "drop_path": 0.1}),
     "joint_space_time as in ViCLIP": ("joint_space_time", {"one_cls": True, "time_before_norm": True}),
+    "trajectory_attention with one CLS": ("trajectory_attention", {"one_cls": True, "pooler": True}),
+    "trajectory_attention as in the paper": ("trajectory_attention", {"own_values": False, "drop_path": 0.1}),
     "token_learner released": ("token_learner", {"tokens": 3, "released": True}),
     "token_roll with times and a pooler": ("token_roll", {"times": True, "pooler": True}),
     "token_learner early": ("token_learner", {"tokens": 3, "block": 0}),
@@ -61,6 +63,16 @@ CLIP_OF_ONE_FRAME = [
     "token_roll with times and a pooler",
 ]
 ORDER_BLIND = ["x_clip without MIT"]
+UNLIKE_CLIP = {
+    "x_clip",
+    "center_clip",
+    "joint_space_time",
+    "frozen_in_time",
+    "trajectory_attention",
+    "clip_vip",
+    "token_learner",
+}
+"""Methods whose blocks read other tokens than each frame's own."""
 
 
 @pytest.fixture(scope="module")
@@ -98,7 +110,7 @@ def pooled(clip, video):
 
 
 def test_every_method_inside_is_tested():
-    assert {name for name, _ in SETTINGS.values()} == set(INSIDE) and len(INSIDE) == 11
+    assert {name for name, _ in SETTINGS.values()} == set(INSIDE) and len(INSIDE) == 12
 
 
 @torch.no_grad()
@@ -408,7 +420,7 @@ def test_medoids_of_a_still_video_are_its_patches(clip, video):
 def test_attention_maps_or_a_word_why_not(clip, setting, video):
     name, options = SETTINGS[setting]
     model = DualEncoder(clip, build(name, clip, 4, options)).eval()
-    if name in ("x_clip", "center_clip", "joint_space_time", "frozen_in_time", "clip_vip", "token_learner"):
+    if name in UNLIKE_CLIP:
         with pytest.raises(ValueError, match="no attention maps of .*: its tokens are not each frame's own"):
             attention_of(model, video[0])
     else:

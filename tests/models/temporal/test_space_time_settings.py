@@ -305,7 +305,8 @@ def test_rolled_tokens_with_times_order_and_pooler(clip, x):
     mask = torch.tensor([[True, True, False], [True, True, True]])
     frames = torch.randn(2, FRAMES, clip.embed_dim)
     found = method.pool(frames, x, mask, clip.visual.project)
-    torch.testing.assert_close(found[0], method.pooler(frames[0, :2].mean(0)).tanh())
+    pooler = method.pooler.weight, method.pooler.bias
+    torch.testing.assert_close(found[0], F.linear(frames[0, :2].mean(0), *pooler).tanh())
 
 
 def test_patches_in_a_given_order():
@@ -355,3 +356,67 @@ def test_clip_vips_starts(clip):
 def test_clip_vip_without_proxies(clip):
     with pytest.raises(ValueError, match="proxies=0: it needs at least one"):
         build("clip_vip", clip, FRAMES, {"proxies": 0})
+
+
+@pytest.mark.parametrize("own_values", [True, False])
+@torch.no_grad()
+def test_trajectory_attention_by_hand(clip, x, own_values):
+    """A patch asks each frame's patches; what it found in its own frame asks what it found in all of them."""
+    method, block = of(clip, "trajectory_attention", own_values=own_values), clip.blocks[1]
+    found, along, heads, size = (
+        method.inside(1, block, x, None),
+        method.along[1],
+        clip.heads,
+        WIDTH // clip.heads,
+    )
+    y = block.ln_1(x[0])
+    q, k, v = F.linear(y, block.attn.in_proj_weight, block.attn.in_proj_bias).chunk(3, -1)
+    t, p = 2, 5
+
+    def of_head(vectors, head):
+        return vectors[..., head * size : (head + 1) * size]
+
+    def mixed(query, keys, values):
+        return ((keys @ query) / math.sqrt(size)).softmax(0) @ values
+
+    trajectory = torch.stack(
+        [
+            torch.cat(
+                [
+                    mixed(of_head(q[t, 1 + p], h), of_head(k[f, 1:], h), of_head(v[f, 1:], h))
+                    for h in range(heads)
+                ]
+            )
+            for f in range(FRAMES)
+        ]
+    )
+    asked, keys = along.query(trajectory[t]), along.key(trajectory)
+    values = trajectory if own_values else along.value(trajectory)
+    over_time = torch.cat(
+        [mixed(of_head(asked, h), of_head(keys, h), of_head(values, h)) for h in range(heads)]
+    )
+    expected = x[0, t, 1 + p] + block.attn.out_proj(over_time)
+    expected = expected + block.mlp(block.ln_2(expected))
+    torch.testing.assert_close(found[0, t, 1 + p], expected, atol=1e-5, rtol=1e-5)
+    cls = x[0, t, 0] + asks(block.attn, y[t, 0], y[t])
+    torch.testing.assert_close(found[0, t, 0], cls + block.mlp(block.ln_2(cls)), atol=1e-5, rtol=1e-5)
+
+
+@torch.no_grad()
+def test_one_cls_token_reads_all_trajectories_frames(clip, x):
+    method, block = of(clip, "trajectory_attention", one_cls=True), clip.blocks[1]
+    found = method.inside(1, block, x, None)
+    y = block.ln_1(torch.cat([x[0, 0, :1], x[0, :, 1:].flatten(0, 1)]))
+    cls = x[0, 0, 0] + asks(block.attn, y[0], y)
+    for frame in range(FRAMES):
+        torch.testing.assert_close(found[0, frame, 0], cls + block.mlp(block.ln_2(cls)), atol=1e-5, rtol=1e-5)
+
+
+@pytest.mark.parametrize("last", [False, True])
+@torch.no_grad()
+def test_in_the_last_block_patches_follow_nothing_but_in_the_source(clip, x, last):
+    method = of(clip, "trajectory_attention", last_block=last)
+    i, block = clip.layers - 1, clip.blocks[-1]
+    assert len(method.along) == i + last
+    same = torch.stack([block(clip_of_frames) for clip_of_frames in x])
+    assert torch.allclose(method.inside(i, block, x, None), same, atol=1e-5) != last

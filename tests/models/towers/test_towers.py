@@ -152,6 +152,7 @@ def refused(family: str, clip: Clip, method: str) -> str | None:
         "joint_space_time",
         "x_clip",
         "frozen_in_time",
+        "trajectory_attention",
         "clip_vip",
     }
     if family in towers.STAGED and method in inside | {"token_learner", "evl"}:

@@ -1,0 +1,72 @@
+"""Motionformer's layout: an image ViT over tubelets (timm's names) with trajectory attention, and its classifier.
+
+Of the projection of values over time, which the released code computes and doesn't read, nothing is kept.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from einops import rearrange
+from torch import Tensor
+
+from stan.models.layouts.names import CENTRED, Layout, State
+from stan.models.layouts.told import flags
+from stan.models.layouts.vit import as_clip, first_times, needed, vit_names
+
+_ALONG = r"blocks\.(?P<n>\d+)\.attn\.proj_{}\.(?P<rest>.+)"
+_PATCHES = "patch_embed_3d.proj.weight"
+
+
+def _as_picture(state: Mapping[str, Tensor]) -> State:
+    """Turn the convolution over tubelets into one over pictures whose channels are those of all frames."""
+    needed(state, _PATCHES)
+    if state[_PATCHES].ndim != 5 or state[_PATCHES].shape[2] < 2:
+        raise ValueError(
+            f"{_PATCHES}: no convolution over tubelets of several frames, as all released models have"
+        )
+    return {**state, _PATCHES: rearrange(state[_PATCHES], "d c z h w -> d (z c) h w")}
+
+
+def _design(state: State, told: Mapping[str, Any]) -> dict[str, Any]:
+    needed(state, "score.fc.weight", "score.fc.bias")
+    own_values = flags(told).get("use_original_code", True)
+    for name in [name for name in state if ".key_value." in name]:
+        key, value = state.pop(name).chunk(2)
+        state[name.replace(".key_value.", ".key.")] = key
+        if not own_values:
+            state[name.replace(".key_value.", ".value.")] = value
+    return {
+        "architecture": as_clip(state),
+        "activation": "gelu",
+        "frames": first_times(state, told),
+        "temporal": "trajectory_attention",
+        "options": {
+            "one_cls": True,
+            "own_values": own_values,
+            "pooler": "temporal.pooler.weight" in state,
+            "last_block": True,
+        },
+        "similarity": "linear_classifier",
+        "similarity_options": {"classes": len(state["score.fc.bias"])},
+    }
+
+
+MOTIONFORMER = Layout(
+    "Motionformer",
+    (_ALONG.format("kv"), r"patch_embed_3d\..+"),
+    {
+        r"patch_embed_3d\.proj\.(weight|bias)": r"clip.visual.conv1.\1",
+        "temp_embed": "temporal.time.weight",
+        r"pre_logits\.fc\.(.+)": r"temporal.pooler.\1",
+        r"head\.(.+)": r"score.fc.\1",
+        _ALONG.format("q"): r"temporal.along.\g<n>.query.\g<rest>",
+        _ALONG.format("kv"): r"temporal.along.\g<n>.key_value.\g<rest>",
+    }
+    | vit_names(""),
+    left_out={r"patch_embed\.proj\..+": "embeds single frames; films are embedded as tubelets"},
+    prepare=_as_picture,
+    design=_design,
+    pixels=CENTRED,
+)
