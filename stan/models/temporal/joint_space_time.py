@@ -23,6 +23,7 @@ class JointSpaceTime(Temporal):
     drop_path: rate in the last block; it rises linearly from 0 in the first. TimeSformer has .1.
     time_before_norm: True adds the times before CLIP's first LayerNorm, as ViCLIP does; the ViTs of the other sources
         have no such norm. False adds them after it, so that the levels of all methods start alike.
+    time_by_place: True gives each time a vector for each token, not one for all, as in ViViT.
 
     The time positions start at zero, so at first the joint sequence is the only difference from CLIP; with one frame
     there is none.
@@ -36,6 +37,7 @@ class JointSpaceTime(Temporal):
         one_cls: bool = False,
         drop_path: float = 0.0,
         time_before_norm: bool = False,
+        time_by_place: bool = False,
     ):
         super().__init__(clip, frames)
         require_parts(clip, "joint_space_time")
@@ -43,7 +45,8 @@ class JointSpaceTime(Temporal):
             require_cls(clip, "joint_space_time with one_cls=True")
         self.changes_from, self.changes_tokens = 0, time_before_norm
         self.one_cls, self.first_timed = one_cls, int(one_cls)
-        self.time = TimePositions(frames, clip.width)
+        places = clip.tokens_per_frame - self.first_timed
+        self.time = TimePositions(frames, clip.width, places=places if time_by_place else 1)
         self.drop_path = nn.ModuleList(map(DropPath, rising(drop_path, clip.layers, "joint_space_time")))
 
     def before(self, x: Tensor) -> Tensor:

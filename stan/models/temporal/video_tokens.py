@@ -132,11 +132,14 @@ def with_copies(
 
 
 class TimePositions(nn.Module):
-    """A vector per frame that is added to the frame's tokens; with `std` 0, the vectors start at zero."""
+    """A vector per frame that is added to the frame's tokens; with `std` 0, the vectors start at zero.
 
-    def __init__(self, frames: int, width: int, std: float = 0.0):
+    places: above 1, number of tokens, each of which has a vector of its own per frame.
+    """
+
+    def __init__(self, frames: int, width: int, std: float = 0.0, places: int = 1):
         super().__init__()
-        self.weight = nn.Parameter(std * torch.randn(frames, width))
+        self.weight = nn.Parameter(std * torch.randn(frames, *[places] * (places > 1), width))
 
     def forward(self, x: Float[Tensor, "B T *rest"], first: int = 0) -> Float[Tensor, "B T *rest"]:
         """Add the vectors to a frame's tokens from `first` on.
@@ -147,7 +150,10 @@ class TimePositions(nn.Module):
         if count > len(self.weight):
             raise ValueError(f"{count} frames; this model was built for {len(self.weight)} at most")
         timed = x[:, :, first:] if first else x
-        timed = timed + self.weight[:count].reshape(count, *[1] * (x.ndim - 3), -1)
+        vectors = self.weight[:count]
+        if vectors.ndim == 2:
+            vectors = vectors.reshape(count, *[1] * (x.ndim - 3), -1)
+        timed = timed + vectors
         return torch.cat([x[:, :, :first], timed], 2) if first else timed
 
 

@@ -111,6 +111,101 @@ def test_what_the_weights_do_not_tell(tmp_path):
         load_released(file)
 
 
+@torch.no_grad()
+def test_vivits_released_patches_are_two_frames_long(tmp_path):
+    """Its kernel over two frames, with zeros for the second, sees the first frame of each tubelet alone."""
+    name = "vivit_factorised_encoder"
+    state = weights(name)
+    kernel = state["embedding/kernel"]
+    state["embedding/kernel"] = torch.cat([kernel, torch.zeros_like(kernel)])
+    model = load_released(released(tmp_path, name, state))
+    of_frames = load_released(released(tmp_path, name, weights(name)))
+    assert (model.frames, model.temporal.frames) == (2 * of_frames.frames, of_frames.frames)
+    video = torch.randn(1, model.frames, 3, *[model.clip.image_size] * 2)
+    expected = of_frames.encode_video(video[:, ::2]).video
+    torch.testing.assert_close(model.encode_video(video).video, expected, rtol=1e-5, atol=1e-5)
+
+
+def test_a_motionformer_of_single_frames_is_refused(tmp_path):
+    state = weights("motionformer")
+    state["patch_embed_3d.proj.weight"] = state["patch_embed_3d.proj.weight"][:, :, :1]
+    with pytest.raises(ValueError, match="no convolution over tubelets of several frames"):
+        load_released(released(tmp_path, "motionformer", state))
+
+
+@torch.no_grad()
+def test_values_along_trajectories_as_in_the_paper_where_the_config_says_so(tmp_path):
+    file = released(tmp_path, "motionformer", weights("motionformer"))
+    as_released, config = load_released(file), json.loads((tmp_path / "config.json").read_text())
+    config["flags"]["use_original_code"] = False
+    (tmp_path / "config.json").write_text(json.dumps(config))
+    learned = load_released(file).temporal.along[0].value
+    both = weights("motionformer")["blocks.0.attn.proj_kv.weight"]
+    assert torch.equal(learned.weight, both[len(both) // 2 :])
+    assert not list(as_released.temporal.along[0].value.parameters())
+
+
+@pytest.fixture
+def vivit_of_transformers(tmp_path):
+    """ViViT of Hugging Face's, saved into tmp_path with its config."""
+    transformers = pytest.importorskip("transformers")
+    torch.manual_seed(0)
+    sizes = {"num_hidden_layers": 2, "num_attention_heads": 3, "intermediate_size": 80, "hidden_size": 48}
+    films = {"image_size": 32, "num_frames": 6, "tubelet_size": [2, 8, 8]}
+    config = transformers.VivitConfig(**sizes, **films, num_labels=7, layer_norm_eps=1e-4)
+    model = transformers.VivitForVideoClassification(config).eval()
+    for weight in model.parameters():  # some start at zero
+        torch.nn.init.normal_(weight, std=0.1)
+    model.save_pretrained(tmp_path)
+    return model
+
+
+@pytest.mark.parametrize("names", ["released", "of the model"])
+@torch.no_grad()
+def test_transformers_own_vivit(tmp_path, vivit_of_transformers, names):
+    file = tmp_path / "model.safetensors"
+    if names == "of the model":
+        file = tmp_path / "model.pth"
+        torch.save(vivit_of_transformers.state_dict(), file)
+    report = convert(file, tmp_path / "ours.safetensors")
+    assert (report["layout"], report["frames"]) == ("ViViT in Hugging Face's layout", 6)
+    model = stan.load_model(tmp_path / "ours.safetensors")
+    assert model.clip.heads == 3 and model.clip.pixels.mean == (0.5, 0.5, 0.5)
+    video = torch.randn(2, 6, 3, 32, 32)
+    found = model.encode_video(video)
+    expected = vivit_of_transformers.vivit(video).last_hidden_state[:, 0]
+    torch.testing.assert_close(found.video, expected, rtol=1e-5, atol=1e-5)
+    logits = model.logit_scale.exp() * model.score.of_classes(model.score.classes, found)
+    torch.testing.assert_close(logits, vivit_of_transformers(video).logits, rtol=1e-5, atol=1e-5)
+
+
+def test_what_is_no_vivit_of_transformers_is_refused(tmp_path, vivit_of_transformers):
+    file, config = tmp_path / "model.safetensors", json.loads((tmp_path / "config.json").read_text())
+    for changed, words in (
+        ({"num_frames": 10}, "10 frames in config.json don't fit 48 positions"),
+        ({"hidden_act": "relu"}, "says hidden_act='relu'; here it can only be 'gelu_fast'"),
+    ):
+        (tmp_path / "config.json").write_text(json.dumps(config | changed))
+        with pytest.raises(ValueError, match=words):
+            load_released(file)
+    (tmp_path / "config.json").unlink()
+    with pytest.raises(ValueError, match="lacks the number of frames: put the config.json of its release"):
+        load_released(file)
+    (tmp_path / "config.json").write_text(json.dumps(config))
+    state = vivit_of_transformers.state_dict()
+    for part in (
+        "classifier.bias",
+        "1.attention.k_proj.bias",
+        "position_embeddings",
+        "projection.weight",
+        "0.mlp.fc2.bias",
+    ):
+        lacking = {key: value for key, value in state.items() if not key.endswith(part)}
+        torch.save(lacking, tmp_path / "model.pth")
+        with pytest.raises(ValueError, match=r"lacks|misses"):
+            load_released(tmp_path / "model.pth")
+
+
 @pytest.fixture
 def transformers_own(tmp_path):
     """transformers_own(attention_type) -> TimeSformer of Hugging Face's, saved into tmp_path with its config."""
