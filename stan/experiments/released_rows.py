@@ -461,6 +461,59 @@ def _timesformer(suite: str, augmentation: str, file: str) -> Benchmark:
     )
 
 
+_MOTIONFORMER = replace(
+    _TIMESFORMER,
+    epochs=35,
+    batch=128,
+    lr=1e-4,
+    optimizer="adamw",
+    beta2=0.999,
+    weight_decay=0.05,
+    label_smoothing=0.2,
+    precision="bf16-mixed",
+)
+
+
+def _motionformer() -> list[Benchmark]:
+    shared = (
+        *(
+            HALF,
+            "the image tower is a ViT of ImageNet; here CLIP's",
+            "16 frames are 8 tubelets; here 8 frames",
+        ),
+        "biases and norms decay, too; here only matrices",
+        "a tanh layer stands before the classifier; here none",
+        "the rate falls after 20 and 30 epochs; here after 26 and 33",
+    )
+    own = {
+        "kinetics": (
+            "timesformer",
+            (
+                SEGMENTS.replace("16", "4"),
+                "ten clips of three crops are tested; here one clip",
+                "colours are moved; here they stay",
+            ),
+        ),
+        "something": ("motionformer-something", ("training goes on from Kinetics' weights", RAND_AUGMENT)),
+    }
+    return [
+        _row(
+            f"motionformer-{suite}",
+            _classes(suite, augmentation),
+            _classifier("ViT-B-16", "trajectory_attention", suite, one_cls=True, drop_path=0.2),
+            _MOTIONFORMER,
+            f"facebookresearch/Motionformer configs/{file}/motionformer_224_16x4.yaml and README",
+            ("released", f"Motionformer, 16 frames, {views}"),
+            ("views-1x3",),
+            unstated=("clip_gradient", "beta2"),
+            differs=(*shared, *differs),
+        )
+        for (suite, (augmentation, differs)), file, views in zip(
+            own.items(), ("K400", "SSV2"), ("10x3 views", "1x3 views"), strict=True
+        )
+    ]
+
+
 def _frozen_in_time() -> Benchmark:
     return _row(
         "frozen_in_time-msrvtt",
@@ -558,6 +611,7 @@ RELEASED: dict[str, Benchmark] = {
         *_efficient_prompt(),
         _timesformer("kinetics", "timesformer", "Kinetics/TimeSformer_divST_8x32_224.yaml (23e78bf)"),
         _timesformer("something", "timesformer-something", "SSv2/TimeSformer_divST_8_224.yaml (e17a697)"),
+        *_motionformer(),
         _frozen_in_time(),
         *_mug_stan(),
     )

@@ -12,7 +12,7 @@ from jaxtyping import Bool, Float, Int
 from torch import Tensor, nn
 
 SMALL_HEAD = 512
-"""Number of values in a head's queries up to which plain products are faster in training on a CPU."""
+"""Number of values in a head's queries, or keys, up to which plain products are faster in training on a CPU."""
 
 Keys = Bool[Tensor, "N 1 1 S"] | Float[Tensor, "N 1 1 S"]
 """False for tokens that nothing attends to, or numbers that are added to their logits."""
@@ -212,7 +212,7 @@ def _mix(q: Tensor, k: Tensor, v: Tensor, keys: Tensor | None) -> Tensor:
     products where a head's tokens are few and narrow, and seven times as long in bfloat16.
     """
     trained = torch.is_grad_enabled() and q.requires_grad
-    small = q.dtype == torch.bfloat16 or q.shape[-2] * q.shape[-1] <= SMALL_HEAD
+    small = q.dtype == torch.bfloat16 or min(q.shape[-2], k.shape[-2]) * q.shape[-1] <= SMALL_HEAD
     if q.device.type == "cpu" and trained and small:
         return weights_of(q, k, keys).to(v.dtype) @ v
     return F.scaled_dot_product_attention(q, k, v, attn_mask=keys)

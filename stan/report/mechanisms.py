@@ -460,7 +460,26 @@ TEMPORAL: dict[str, Mechanism] = {
         "times at zero; with one frame as CLIP",
         "image weights from ImageNet, all trained, without text (ViCLIP: from a CLIP, with texts)",
         sets=("timesformer_joint", "viclip"),
-        layouts=("TimeSformer in Hugging Face's layout",),
+        layouts=("TimeSformer in Hugging Face's layout", "ViViT in Hugging Face's layout"),
+    ),
+    "trajectory_attention": Mechanism(
+        "Motionformer, trajectory attention",
+        "Patrick et al., NeurIPS 2021, arXiv 2106.05392",
+        (
+            _TIMES,
+            Part(
+                "attention",
+                "trajectories",
+                "all",
+                "CLIP's own attention asks one frame's patches at a time; what a patch found in all frames is mixed by"
+                " new attention, asked by what it found in its own.",
+            ),
+        ),
+        "every frame keeps its own CLS token, which reads its own frame (there: one for all, which reads all patches),"
+        " and the last block is CLIP's; frames aren't joined to tubelets",
+        "the new attention from N(0, .02²), times at zero",
+        "image weights from ImageNet, all trained, without text",
+        sets=("motionformer",),
     ),
     "token_roll": Mechanism(
         "All-in-one, token roll",

@@ -92,6 +92,7 @@ SETTINGS = {
     "aim-kinetics": ("clip", 30, 64, 3e-4, None, 0.05, 2.5, "crop+flip"),
     "aim-something": ("clip", 50, 64, 3e-4, None, 0.05, 2.5, "aim-something"),
     "efficient_prompt-hmdb51": ("clip", 20, 64, 1e-4, None, 0.01, 0, "none"),
+    "motionformer-something": ("nothing", 35, 128, 1e-4, 1e-4, 0.05, 0, "motionformer-something"),
     "timesformer-something": ("nothing", 15, 8, 5e-3, 5e-3, 1e-4, 0, "timesformer-something"),
     "frozen_in_time-msrvtt": ("nothing", 100, 16, 3e-5, 3e-5, 0.01, 0, "frozen_in_time"),
     "mug_stan-msrvtt-b32": ("nothing", 100, 128, 2e-5, 2e-6, 0.02, 10, "crop"),
@@ -114,7 +115,8 @@ def test_targets_losses_and_scales_are_those_of_the_sources():
     train = {name: row.experiment.train for name, row in RELEASED.items()}
     soft = {name: (t.label_smoothing, t.mixup, t.cutmix) for name, t in train.items() if t.label_smoothing}
     x_clip = {name: (0.1, 0.8, 1.0) for name in train if name.startswith("x_clip")}
-    assert soft == x_clip | {"aim-something": (0.1, 0.0, 0.0)}
+    motionformer = {name: (0.2, 0.0, 0.0) for name in train if name.startswith("motionformer")}
+    assert soft == x_clip | motionformer | {"aim-something": (0.1, 0.0, 0.0)}
     learned = {name.partition("-")[0] for name, t in train.items() if t.learned_scale}
     assert learned == {"clip4clip", "drl", "clip2video", "x_pool", "center_clip", "actionclip"}
     assert {name for name, t in train.items() if t.optimizer == "sgd"} == {

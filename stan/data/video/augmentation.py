@@ -132,6 +132,7 @@ AUGMENTATIONS: dict[str, Augmentation | None] = {
     "evl": Augmentation(partial(random_box, scale=(0.08, 1.0)), operations=4, magnitude=21),
     "timesformer": replace(_TIMESFORMER, flip=True),
     "timesformer-something": _TIMESFORMER,
+    "motionformer-something": replace(_TIMESFORMER, operations=2, magnitude=20),
     "frozen_in_time": _HALF_OR_MORE,
     "x_pool": _HALF_OR_MORE,
 }

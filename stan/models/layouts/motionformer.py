@@ -1,6 +1,7 @@
 """Motionformer's layout: an image ViT over tubelets (timm's names) with trajectory attention, and its classifier.
 
-Of the projection of values over time, which the released code computes and doesn't read, nothing is kept.
+Of the attention over time, nothing is kept of what changes nothing: the keys' bias, and the projection of values, which
+the released code computes and doesn't read.
 """
 
 from __future__ import annotations
@@ -34,7 +35,8 @@ def _design(state: State, told: Mapping[str, Any]) -> dict[str, Any]:
     own_values = flags(told).get("use_original_code", True)
     for name in [name for name in state if ".key_value." in name]:
         key, value = state.pop(name).chunk(2)
-        state[name.replace(".key_value.", ".key.")] = key
+        if not name.endswith(".bias"):
+            state[name.replace(".key_value.", ".key.")] = key
         if not own_values:
             state[name.replace(".key_value.", ".value.")] = value
     return {

@@ -95,9 +95,10 @@ class Temporal(nn.Module):
 
 
 class TanhPooler(nn.Linear):
-    """A layer that turns the frames' mean into the video's embedding, as in BERT."""
+    """A layer that turns the frames' mean, in the space shared with texts, into the video's embedding, as in BERT."""
 
     def forward(self, input: Float[Tensor, "*rest E"]) -> Float[Tensor, "*rest E"]:
+        require_projected(input, self.in_features, "a pooler")
         return super().forward(input).tanh()
 
 
@@ -128,6 +129,15 @@ def require_parts(clip: Clip, method: str) -> None:
         raise ValueError(
             f"{method} works inside CLIP's blocks, between attention and MLP, and this image tower's blocks have no"
             " such parts: choose a method beside or after the blocks, such as stan or sequence_transformer"
+        )
+
+
+def require_projected(frames: Float[Tensor, "... E"], width: int, what: str) -> None:
+    """Raise ValueError if embeddings are not in the space shared with texts, which is `width` wide and `what` reads."""
+    if frames.shape[-1] != width:
+        raise ValueError(
+            f"{what} reads the space shared with texts, {width} wide, and this similarity {frames.shape[-1]} channels"
+            " before it: choose a similarity that reads it (linear_classifier: before_projection=False)"
         )
 
 

@@ -11,7 +11,14 @@ from jaxtyping import Bool, Float
 from torch import Tensor, nn
 
 from stan.models.attention import Attention
-from stan.models.temporal.base import Project, Temporal, require_cls, require_free_places, require_parts
+from stan.models.temporal.base import (
+    Project,
+    Temporal,
+    require_cls,
+    require_free_places,
+    require_parts,
+    require_projected,
+)
 from stan.models.temporal.video_tokens import (
     TimePositions,
     attend_from_shared,
@@ -59,11 +66,7 @@ class FrozenInTime(Temporal):
 
     def after(self, cls: Tensor, side: None, mask: Tensor | None, project: Project) -> Tensor:
         frames = project(cls)
-        if frames.shape[-1] != len(self.bias):
-            raise ValueError(
-                "frozen_in_time projects into the space shared with texts: choose a similarity that reads it"
-                " (linear_classifier: before_projection=False)"
-            )
+        require_projected(frames, len(self.bias), "frozen_in_time's bias")
         return frames + self.bias
 
 

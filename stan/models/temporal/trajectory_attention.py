@@ -9,7 +9,7 @@ from einops import rearrange, repeat
 from jaxtyping import Bool, Float
 from torch import Tensor, nn
 
-from stan.models.attention import Attention, attend, found_by_frame, project_heads, weights_of
+from stan.models.attention import Attention, attend, found_by_frame, project_heads
 from stan.models.temporal.base import Project, TanhPooler, Temporal, require_cls, require_parts
 from stan.models.temporal.dropout import DropPath, rising
 from stan.models.temporal.video_tokens import TimePositions, attend_from_shared, transform
@@ -90,29 +90,51 @@ class TrajectoryAttention(Temporal):
 
 
 class AlongTrajectories(nn.Module):
-    """Attention of each patch to what it found in the frames, asked by what it found in its own."""
+    """Attention of each patch to what it found in the frames, asked by what it found in its own.
+
+    A trajectory is a sequence of F vectors per patch. No key is computed of each: what asks is turned by the keys'
+    matrix instead, and what is mixed by the values', which takes an F-th of the work. The bias of keys adds the same to
+    all logits of a patch, so that there is none.
+    """
 
     def __init__(self, clip: Clip, own_values: bool):
         super().__init__()
-        self.heads = clip.heads
-        self.query, self.key = nn.Linear(clip.width, clip.width), nn.Linear(clip.width, clip.width)
-        self.value = nn.Identity() if own_values else nn.Linear(clip.width, clip.width)
-        for linear in (self.query, self.key, self.value):
-            if isinstance(linear, nn.Linear):
-                nn.init.normal_(linear.weight, std=STD)
-                nn.init.zeros_(linear.bias)
+        self.heads, width = clip.heads, clip.width
+        self.query, self.key = nn.Linear(width, width), nn.Linear(width, width, bias=False)
+        self.value = None if own_values else nn.Linear(width, width)
+        for linear in filter(None, (self.query, self.key, self.value)):
+            nn.init.normal_(linear.weight, std=STD)
+        for linear in filter(None, (self.query, self.value)):
+            nn.init.zeros_(linear.bias)
 
     def forward(
         self, attention: Attention, found: Float[Tensor, "B T P F D"], mask: Bool[Tensor, "B F"] | None
     ) -> Float[Tensor, "B T P D"]:
         """Return what CLIP's last projection makes of the mixed trajectories. found: of `found_by_frame`."""
-        own = rearrange(found.diagonal(dim1=1, dim2=3), "b p d t -> b t p 1 d")
-        q, k, v = (
-            rearrange(y, "b t p f (h d) -> (b t p) h f d", h=self.heads)
-            for y in (self.query(own), self.key(found), self.value(found))
-        )
         videos, frames, patches = found.shape[:3]
-        real = None if mask is None else repeat(mask, "b f -> (b t p) 1 1 f", t=frames, p=patches)
-        mixed = weights_of(q, k, real) @ v
-        mixed = rearrange(mixed, "(b t p) h 1 d -> b t p (h d)", b=videos, t=frames)
-        return project_heads(attention, mixed)
+        own = rearrange(found.diagonal(dim1=1, dim2=3), "b p d t -> (b t p) d")
+        trajectories = rearrange(found, "b t p f d -> (b t p) f d")
+        asks = self._by_head(self.query(own), self.key.weight)
+        logits = attention.head_dim**-0.5 * asks @ trajectories.mT
+        if mask is not None:
+            real = repeat(mask, "b f -> (b t p) 1 f", t=frames, p=patches)
+            logits = logits.masked_fill(~real, float("-inf"))
+        mixed = self._values(logits.softmax(-1) @ trajectories)
+        return project_heads(attention, rearrange(mixed, "(b t p) d -> b t p d", b=videos, t=frames))
+
+    def _by_head(self, x: Float[Tensor, "N D"], weight: Float[Tensor, "D E"]) -> Float[Tensor, "N heads E"]:
+        """Return each head's part of `x` times the head's rows of `weight`."""
+        parts = (
+            rearrange(x, "n (h d) -> h n d", h=self.heads),
+            rearrange(weight, "(h d) e -> h d e", h=self.heads),
+        )
+        return rearrange(torch.bmm(*parts), "h n e -> n h e")
+
+    def _values(self, mixed: Float[Tensor, "N heads D"]) -> Float[Tensor, "N D"]:
+        """Return the heads' values, side by side, of what each has mixed: its own channels of it, or its projection."""
+        if self.value is None:
+            own = rearrange(mixed, "n heads (h d) -> n heads h d", h=self.heads)
+            return rearrange(own.diagonal(dim1=1, dim2=2), "n d h -> n (h d)")
+        rows = rearrange(self.value.weight, "(h d) e -> h e d", h=self.heads)
+        by_head = torch.bmm(rearrange(mixed, "n h e -> h n e"), rows)
+        return rearrange(by_head, "h n d -> n (h d)") + self.value.bias
