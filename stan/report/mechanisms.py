@@ -479,7 +479,7 @@ TEMPORAL: dict[str, Mechanism] = {
         " and the last block is CLIP's; frames aren't joined to tubelets",
         "the new attention from N(0, .02²), times at zero",
         "image weights from ImageNet, all trained, without text",
-        sets=("motionformer",),
+        sets=("motionformer", "motionformer_hr"),
     ),
     "token_roll": Mechanism(
         "All-in-one, token roll",

@@ -6,9 +6,12 @@ the released code computes and doesn't read.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from typing import Any
 
+import torch
+import torch.nn.functional as F
 from einops import rearrange
 from torch import Tensor
 
@@ -17,6 +20,7 @@ from stan.models.layouts.told import flags
 from stan.models.layouts.vit import as_clip, first_times, needed, vit_names
 
 _ALONG = r"blocks\.(?P<n>\d+)\.attn\.proj_{}\.(?P<rest>.+)"
+_POSITIONS = "clip.visual.positional_embedding"
 _PATCHES = "patch_embed_3d.proj.weight"
 
 
@@ -30,8 +34,24 @@ def _as_picture(state: Mapping[str, Tensor]) -> State:
     return {**state, _PATCHES: rearrange(state[_PATCHES], "d c z h w -> d (z c) h w")}
 
 
+def _stretched(state: Mapping[str, Tensor], told: Mapping[str, Any]) -> Tensor:
+    """Return the positions (1, 1+P, D) for pictures of the size that is told, stretched as in the source's every pass.
+
+    Motionformer-HR's files hold those of smaller pictures.
+    """
+    positions, patch = state[_POSITIONS], state["clip.visual.conv1.weight"].shape[-1]
+    side = told.get("vision", {}).get("image_size", 0) // patch
+    if not side or side**2 + 1 == positions.shape[1]:
+        return positions
+    before = math.isqrt(positions.shape[1] - 1)
+    of_patches = rearrange(positions[:, 1:], "1 (h w) d -> 1 d h w", h=before)
+    stretched = F.interpolate(of_patches, scale_factor=side / before, mode="bicubic")
+    return torch.cat([positions[:, :1], rearrange(stretched, "1 d h w -> 1 (h w) d")], 1)
+
+
 def _design(state: State, told: Mapping[str, Any]) -> dict[str, Any]:
-    needed(state, "score.fc.weight", "score.fc.bias")
+    needed(state, _POSITIONS, "clip.visual.conv1.weight", "score.fc.weight", "score.fc.bias")
+    state[_POSITIONS] = _stretched(state, told)
     own_values = flags(told).get("use_original_code", True)
     for name in [name for name in state if ".key_value." in name]:
         key, value = state.pop(name).chunk(2)

@@ -23,6 +23,7 @@ SETS = {
     "language_bind": ("LanguageBind for videos", "video_embedding"),
     "frozen_in_time": ("Frozen in Time", "video_embedding"),
     "motionformer": ("Motionformer", "features"),
+    "motionformer_hr": ("Motionformer", "features"),
     "all_in_one": ("All-in-one", "video_only_cls_feats"),
     "vtn": ("VTN", None),
     "token_learner": ("scenic's TokenLearner", "features"),
@@ -37,7 +38,7 @@ WRAPPERS = {
     "module": lambda state: {f"module.{key}": value for key, value in state.items()},
 }
 NEVER_READ = ("text_embeddings.", "backbone.timesFPN_pos", "backbone.timesFPN_cls")
-NEVER_READ_OF = {"motionformer": ("patch_embed.proj.",)}
+NEVER_READ_OF = dict.fromkeys(("motionformer", "motionformer_hr"), ("patch_embed.proj.",))
 
 
 @pytest.mark.parametrize("wrapper", WRAPPERS)
@@ -124,6 +125,13 @@ def test_vivits_released_patches_are_two_frames_long(tmp_path):
     video = torch.randn(1, model.frames, 3, *[model.clip.image_size] * 2)
     expected = of_frames.encode_video(video[:, ::2]).video
     torch.testing.assert_close(model.encode_video(video).video, expected, rtol=1e-5, atol=1e-5)
+
+
+def test_positions_stay_those_of_small_pictures_where_no_size_is_told(tmp_path):
+    file = released(tmp_path, "motionformer_hr", weights("motionformer_hr"))
+    assert load_released(file).clip.image_size == 48
+    (tmp_path / "config.json").write_text(json.dumps({"heads": 4}))
+    assert load_released(file).clip.image_size == 32
 
 
 def test_a_motionformer_of_single_frames_is_refused(tmp_path):
