@@ -159,13 +159,19 @@ def _both(
 ) -> tuple[Float[np.ndarray, "F E"], Float[np.ndarray, "W T E"], Float[np.ndarray, "W E"]]:
     """Return CLIP's embedding of every frame, and the model's of every frame of every window and of every window.
 
-    CLIP runs once per frame.
+    CLIP runs once per frame, unless it reads several frames at once: then a window may begin amid such a tubelet.
     """
-    clip, encoder = model.clip, model.encoder
-    levels = encoder.levels(pixels[None].to(model.device))
+    clip, encoder, together = model.clip, model.encoder, model.clip.visual.tubelet
+    video = pixels[None].to(model.device)
+    filled = [*range(len(pixels)), *[len(pixels) - 1] * (-len(pixels) % together)]
+    levels = encoder.levels(video[:, filled] if together > 1 else video)
     alone = encoder.project(clip.visual.pool(levels[clip.layers - 1])[0])
-    cut = {i: torch.stack([x[0, s : s + model.frames] for s in starts]) for i, x in levels.items()}
-    whole = encoder.from_levels(cut)
+    alone = alone.repeat_interleave(together, 0)[: len(pixels)]
+    if together == 1:
+        cut = {i: torch.stack([x[0, s : s + model.frames] for s in starts]) for i, x in levels.items()}
+        whole = encoder.from_levels(cut)
+    else:
+        whole = encoder(torch.cat([video[:, s : s + model.frames] for s in starts]))
     alone, frames, video = (x.float().cpu().numpy() for x in (alone, whole.frames, whole.video))
     return alone, frames, video
 

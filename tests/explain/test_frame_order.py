@@ -12,8 +12,10 @@ from torch import nn
 
 from stan.config import ModelConfig
 from stan.explain.frame_order import permutation_test, time_meter
-from stan.models.dual_encoder import build
+from stan.models.backbones import architecture, from_config
+from stan.models.dual_encoder import DualEncoder, build
 from stan.models.similarity.cosine import Cosine
+from stan.models.temporal import build as build_temporal
 from stan.models.text_tower import TextOutput
 from stan.models.video_encoder import VideoOutput
 from tests.support.small_clips import write_clip
@@ -28,6 +30,7 @@ class Rising(nn.Module):
         super().__init__()
         self.logit_scale, self.temperature, self.device = torch.zeros(()), None, torch.device("cpu")
         self.similarity = Cosine(None)
+        self.clip = SimpleNamespace(visual=SimpleNamespace(tubelet=1))
         self.encoder = SimpleNamespace(
             levels=lambda video: {0: video[..., :1, :1, 0]}, levels_to_keep=(0,), from_levels=self._read
         )
@@ -127,3 +130,20 @@ def test_the_same_seed_draws_the_same_orders(rising):
 def test_what_cannot_be_told_is_refused(rising, asked, says):
     with pytest.raises(ValueError, match=says):
         time_meter(Rising(), rising, ["rising"] if asked else [" "], **asked)
+
+
+@torch.no_grad()
+def test_other_orders_are_other_tubelets():
+    torch.manual_seed(0)
+    config = architecture("tiny")
+    clip = from_config(config | {"vision_cfg": config["vision_cfg"] | {"tubelet": 2}})
+    model = DualEncoder(clip, build_temporal("mean", clip, FRAMES)).eval()
+    model.encode_text = lambda texts: TextOutput(
+        *(torch.ones(1, *shape, 64) for shape in ((1,), ())), torch.ones(1, 1, dtype=torch.bool)
+    )
+    frames = torch.randn(FRAMES, 3, 48, 48)
+    (found,) = time_meter(model, frames, ["any"], draws=19)["queries"]
+    for name, shown in {"forwards": frames, "reversed": frames.flip(0)}.items():
+        expected = model.similarity(model.encode_text([]), model.encode_video(shown[None]))
+        assert found[name] == pytest.approx(expected.item(), abs=1e-5)
+    assert found["forwards"] != pytest.approx(found["reversed"], abs=1e-4)

@@ -19,8 +19,10 @@ from stan.data.video.transforms import evaluation
 from stan.library import Library
 from stan.library.embedding import embed
 from stan.library.store import FACTS, TABLE
+from stan.models.convert import load_released
 from stan.models.dual_encoder import DualEncoder, build
 from tests.support.films import Film
+from tests.support.peers import PEERS
 from tests.support.small_clips import write_clip
 
 COLOURS = {"red.mp4": (220, 30, 30), "green.mp4": (30, 220, 30), "blue.mp4": (30, 30, 220)}
@@ -282,6 +284,18 @@ def test_a_long_video_is_embedded_in_windows(tmp_path, model, monkeypatch, at_on
             w.frames[0, frame - s] for w, s in zip(windows, starts, strict=True) if 0 <= frame - s < 4
         ]
         assert np.allclose(embedded.frame_video[frame], torch.stack(covering).mean(0), atol=1e-5)
+
+
+@torch.no_grad()
+def test_a_window_that_begins_amid_a_tubelet_has_tubelets_of_its_own(tmp_path):
+    model = load_released(PEERS / "motionformer" / "checkpoint.safetensors")
+    clip, count, starts = write_clip(tmp_path / "long.mp4", frames=39), 13, [0, 3, 6, 7]
+    embedded = embed(model, clip, window=3.0)
+    pixels = torch.as_tensor(evaluation(model.clip.pixels)(video_files.decode(clip, count).frames))
+    windows = [model.encode_video(pixels[None, start : start + 6]).video[0] for start in starts]
+    assert np.allclose(embedded.video, torch.stack(windows), atol=1e-5)
+    assert embedded.frame_clip.shape == embedded.frame_video.shape == (count, model.clip.width)
+    assert np.array_equal(embedded.frame_clip[:-1:2], embedded.frame_clip[1::2])
 
 
 def test_windows_of_a_variable_rate_are_spread_over_time(tmp_path, model):
