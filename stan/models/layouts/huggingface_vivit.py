@@ -1,6 +1,6 @@
 """ViViT in Hugging Face's layout: joint attention over all tubelets, each with a position of its own, and a classifier.
 
-The names are those of released files, and those that transformers has given the model's parameters since 5.24.
+The names are those of released files, and those that transformers has given the model's parameters since 5.9.
 """
 
 from __future__ import annotations
