@@ -204,7 +204,7 @@ TEMPORAL: dict[str, Mechanism] = {
         sets=("clip2video_tdb_tab",),
     ),
     "actionclip": Mechanism(
-        "ActionCLIP Transf",
+        "ActionCLIP Transf (also Text4Vis)",
         _ACTIONCLIP,
         (
             _over_frames(
@@ -215,7 +215,7 @@ TEMPORAL: dict[str, Mechanism] = {
         "blocks keep the form of CLIP's text blocks (there: eps 1e-12 and quick GELU for every CLIP)",
         "positions and linear layers from N(0, .02²)",
         _ACTIONCLIP_RECIPE,
-        sets=("actionclip",),
+        sets=("actionclip", "text4vis"),
     ),
     "actionclip_shift": Mechanism(
         "ActionCLIP Conv_1D",

@@ -44,6 +44,7 @@ RIVALS: dict[str, Rival] = {
     "mug_heads": mug.RIVAL,
     "x_clip": x_clip.RIVAL,
     "actionclip": actionclip.RIVAL,
+    "text4vis": actionclip.TEXT4VIS,
     "st_adapter": st_adapter.RIVAL,
     "aim": aim.RIVAL,
     "evl": evl.RIVAL,

@@ -37,6 +37,20 @@ def _outputs(golden: Golden) -> Outputs:
     }
 
 
+@torch.no_grad()
+def _text4vis(golden: Golden) -> Outputs:
+    model, given = golden.model(), golden.io
+    *_, (_, last) = model.encoder.blocks(given["video"])
+    video, classes = model.encode_video(given["video"]), given["class_embeddings"]
+    text = TextOutput(classes[:, None], classes, torch.ones(len(classes), 1, dtype=torch.bool))
+    return {
+        "frame_embeddings": model.clip.visual.project(last[:, :, 0]),
+        "video_embedding": video.video,
+        "logits": model.logit_scale.exp() * model.similarity(text, video).T,
+    }
+
+
+TEXT4VIS = Rival("Text4Vis (whwu95/Text4Vis)", _text4vis, frozenset({"video", "class_embeddings"}))
 RIVAL = Rival(
     "ActionCLIP (sallymmx/ActionCLIP)", _outputs, frozenset({"video", "token_ids", "batch_classes"})
 )

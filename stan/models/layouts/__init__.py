@@ -55,6 +55,7 @@ LAYOUTS: dict[str, Layout] = {
     "x_clip": x_clip.RELEASED,
     "huggingface_x_clip": x_clip.HUGGINGFACE,
     "actionclip": actionclip.TRANSFORMER,
+    "text4vis": actionclip.TEXT4VIS,
     "actionclip_conv_1d": actionclip.CONVOLUTION,
     "actionclip_tsm": actionclip.SHIFT,
     "actionclip_mean": actionclip.MEAN,

@@ -1,4 +1,7 @@
-"""ActionCLIP's layouts: a CLIP, and beside it what fuses frames, which has another form for each `sim_header`."""
+"""ActionCLIP's layouts: a CLIP, and beside it what fuses frames, which has another form for each `sim_header`.
+
+Text4Vis has the same transformer behind an image tower, and leaves out the text tower, which it doesn't train.
+"""
 
 from __future__ import annotations
 
@@ -9,6 +12,7 @@ from torch import Tensor
 
 from stan.models.layouts.clip import openai_names
 from stan.models.layouts.names import Layout, State, count
+from stan.models.layouts.vit import needed
 
 _CLIP = r"(?:model_state_dict\.)?"
 _FUSION = r"fusion_model_state_dict\.(?:module\.)?"
@@ -26,11 +30,23 @@ def _float(state: Mapping[str, Tensor]) -> State:
 def _transformer(state: State, told: Mapping[str, Any]) -> dict[str, Any]:
     if "clip.text.ln_final.weight" not in state:
         raise ValueError("lacks clip.text.ln_final.weight (our name): no checkpoint of a whole ActionCLIP")
+    return _fusion(state, told, len(state["clip.text.ln_final.weight"]))
+
+
+def _text4vis(state: State, told: Mapping[str, Any]) -> dict[str, Any]:
+    needed(state, "temporal.position", "clip.visual.proj")
+    positions, width = state["temporal.position"].shape
+    design = _fusion(state, told, width)
+    return design | {"options": design["options"] | {"positions": positions}}
+
+
+def _fusion(state: State, told: Mapping[str, Any], width: int) -> dict[str, Any]:
+    """Return the design of a transformer over frames. width: of the text tower, which tells the number of heads."""
     heads = told.get("fusion", {}).get("heads") or told.get("text", {}).get("heads")
     eps = told.get("layer_norm_eps")
     options = {
         "layers": count(state, "temporal.blocks."),
-        "heads": heads or max(1, len(state["clip.text.ln_final.weight"]) // 64),
+        "heads": heads or max(1, width // 64),
         "eps": eps.get("fusion", EPS) if isinstance(eps, Mapping) else EPS,
         "activation": "quick_gelu",
     }
@@ -52,6 +68,17 @@ TRANSFORMER = Layout(
     | openai_names(_CLIP),
     prepare=_float,
     design=_transformer,
+)
+TEXT4VIS = Layout(
+    "Text4Vis (Transf)",
+    (r"visual\..+", r"fusion_model\.transformer\..+"),
+    {
+        r"fusion_model\.transformer\.resblocks\.(.+)": r"temporal.blocks.\1",
+        r"fusion_model\.frame_position_embeddings\.weight": "temporal.position",
+    }
+    | openai_names(),
+    prepare=_float,
+    design=_text4vis,
 )
 CONVOLUTION = Layout(
     "the released ActionCLIP (Conv_1D)",

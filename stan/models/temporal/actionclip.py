@@ -22,7 +22,8 @@ class ActionClip(Temporal):
 
     layers: number of blocks. By default, blocks have the form of CLIP's text blocks. What the source fixes instead:
     heads: number of heads (there the text tower's); with it, the text tower need not be as wide as the embedding. eps:
-    of the blocks' layer norms (1e-12). activation: quick_gelu (there, whatever CLIP's own is) or gelu.
+    of the blocks' layer norms (1e-12). activation: quick_gelu (there, whatever CLIP's own is) or gelu. positions: how
+    many there are; None for as many as the text tower has, as there.
 
     Positions and linear layers are drawn from N(0, .02^2).
     """
@@ -36,11 +37,12 @@ class ActionClip(Temporal):
         heads: int | None = None,
         eps: float | None = None,
         activation: str | None = None,
+        positions: int | None = None,
     ):
         super().__init__(clip, frames)
         form = BlockForm(heads, eps, activation)
         self.blocks = drawn_blocks(clip, layers, "actionclip", STD, form)
-        self.position = drawn_positions(clip, clip.context_length, STD)
+        self.position = drawn_positions(clip, clip.context_length if positions is None else positions, STD)
 
     def after(self, cls: Tensor, side: None, mask: Tensor | None, project: Project) -> Tensor:
         frames = project(cls)

@@ -22,6 +22,7 @@ SETS = {
     "actionclip": "the released ActionCLIP (Transf)",
     "actionclip_conv1d": "the released ActionCLIP (Conv_1D)",
     "actionclip_tsm": "the released ActionCLIP (tsm, meanP)",
+    "text4vis": "Text4Vis (Transf)",
     "st_adapter": "the released ST-Adapter",
     "st_adapter_both": "the released ST-Adapter",
     "aim": "the released AIM",

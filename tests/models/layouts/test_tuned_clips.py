@@ -1,4 +1,4 @@
-"""Files of CLIPs that were tuned on videos, ViFi-CLIP's and LanguageBind's with LoRA: converted, and refused."""
+"""Files of CLIPs that were tuned on videos, ViFi-CLIP's, Text4Vis' and LanguageBind's: converted, and refused."""
 
 from __future__ import annotations
 
@@ -12,6 +12,8 @@ import stan
 from stan.bench.parity.golden import read
 from stan.models.backbones import load_clip
 from stan.models.convert import convert, load_released
+from stan.models.dual_encoder import DualEncoder
+from stan.models.temporal import build
 from tests.support.peers import PEERS, released, weights
 
 RANK, ALPHA = 2, 6.0
@@ -66,6 +68,36 @@ def test_vifi_clip_is_mean_pooling_with_the_named_clips_tokens(tmp_path, clip, v
     torch.testing.assert_close(model.encode_video(video).video, frames.mean(1))
     torch.testing.assert_close(model.encode_text(ids).text, tuned.encode_text(ids).text)
     assert model.logit_scale.item() == pytest.approx(clip.logit_scale.item() + 0.5)
+
+
+@torch.no_grad()
+def test_text4vis_has_texts_with_the_clip_that_it_was_tuned_from(tmp_path, clip):
+    """Its file has the tuned image tower and the transformer over frames; its classes were embedded by CLIP's texts."""
+    own = DualEncoder(
+        clip, build("actionclip", clip, 3, {"layers": 2, "heads": 1, "activation": "quick_gelu"})
+    )
+    tuned = {f"visual.{key}": value + 0.01 for key, value in clip.visual.state_dict().items()}
+    fusion = {
+        f"fusion_model.{key.replace('blocks.', 'transformer.resblocks.')}": value
+        for key, value in own.temporal.state_dict().items()
+    }
+    fusion["fusion_model.frame_position_embeddings.weight"] = fusion.pop("fusion_model.position")
+    content = tuned | fusion | {"logit_scale": clip.logit_scale.detach() + 0.5}
+    file, named = tmp_path / "best.pt", tmp_path / "clip.pth"
+    torch.save(
+        {"epoch": 2, "model_state_dict": {f"module.{k}": v for k, v in content.items()}, "optimizer": {}},
+        file,
+    )
+    torch.save(clip.state_dict(), named)
+    of_clip = {"vision": {"heads": 4}, "text": {"heads": 4}, "activation": "gelu"}
+    (tmp_path / "config.json").write_text(json.dumps(of_clip))
+    with_texts, alone = load_released(file, clip=str(named)), load_released(file)
+    ids, video = torch.tensor([[1, 4, 511]]), torch.randn(2, 3, 3, 48, 48)
+    torch.testing.assert_close(with_texts.encode_text(ids).text, clip.encode_text(ids).text)
+    assert with_texts.logit_scale.item() == pytest.approx(clip.logit_scale.item() + 0.5)
+    torch.testing.assert_close(with_texts.encode_video(video).video, alone.encode_video(video).video)
+    with pytest.raises(ValueError, match="no text tower"):
+        alone.encode_text(ids)
 
 
 def test_vifi_clip_needs_the_clip_that_it_was_tuned_from(tmp_path, vifi):
