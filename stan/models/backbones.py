@@ -186,7 +186,7 @@ def _random(config: dict[str, Any]) -> CustomTextCLIP | CoCa:
 
 def _of_tubelets(patches: nn.Conv2d, frames: int) -> nn.Conv2d:
     """Return a patch embedding, drawn anew, that reads so many frames at once, as channels of one picture."""
-    size = patches.kernel_size
+    size = patches.weight.shape[-1]
     return nn.Conv2d(3 * frames, patches.out_channels, size, size, bias=patches.bias is not None)
 
 
