@@ -33,6 +33,7 @@ from stan.models.layouts import (
     x_clip,
     x_pool,
 )
+from stan.models.layouts.last_read import LastRead
 from stan.models.layouts.names import Layout, State, listed
 
 __all__ = ["LAYOUTS", "Converted", "Layout", "convert", "listed", "recognise"]
@@ -102,8 +103,20 @@ def convert(state: Mapping[str, Tensor], told: Mapping[str, Any]) -> Converted:
     """Return a state dict of any layout under our names.
 
     told: settings that no weight shows, from a config.json beside the file. Raises ValueError for an unknown layout,
-    and for names that have no counterpart or lack a part, naming them.
+    and for names without a counterpart, parts that are missing and tensors of an impossible shape, naming them.
     """
-    layout = recognise(state)
-    ours, left_out = layout.renamed(state)
-    return Converted(layout, ours, layout.design(ours, told), left_out)
+    layout, last = recognise(state), LastRead(state)
+    try:
+        with last:
+            ours, left_out = layout.renamed(state)
+            return Converted(layout, ours, layout.design(ours, told), left_out)
+    except (
+        RuntimeError,
+        IndexError,
+        TypeError,
+        ZeroDivisionError,
+    ) as error:  # what torch and einops raise of shapes
+        found = listed([f"{name} {tuple(state[name].shape)}" for name in last.names])
+        raise ValueError(
+            f"has another shape of {found} than {layout.words}: it belongs to another model"
+        ) from error

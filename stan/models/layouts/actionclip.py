@@ -35,9 +35,9 @@ def _transformer(state: State, told: Mapping[str, Any]) -> dict[str, Any]:
 
 def _text4vis(state: State, told: Mapping[str, Any]) -> dict[str, Any]:
     needed(state, "temporal.position", "clip.visual.proj")
-    positions, width = state["temporal.position"].shape
-    design = _fusion(state, told, width)
-    return design | {"options": design["options"] | {"positions": positions}}
+    position = state["temporal.position"]
+    design = _fusion(state, told, position.shape[1])
+    return design | {"options": design["options"] | {"positions": len(position)}}
 
 
 def _fusion(state: State, told: Mapping[str, Any], width: int) -> dict[str, Any]:

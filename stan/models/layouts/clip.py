@@ -172,7 +172,7 @@ def _needed(
     lacking = [name for name in expected if name not in state]
     if lacking:
         raise ValueError(f"lacks {listed(lacking)} (our names): no checkpoint of a whole {tower} tower")
-    odd = [name for name, count in expected.items() if state[name].ndim != count]
+    odd = [name for name, count in expected.items() if state[name].ndim != count or not state[name].numel()]
     if odd:
         raise ValueError(f"has another shape of {listed(odd)} (our names): no {tower} tower has it")
     return [state[name] for name in expected]

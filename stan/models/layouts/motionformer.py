@@ -54,6 +54,8 @@ def _design(state: State, told: Mapping[str, Any]) -> dict[str, Any]:
     state[_POSITIONS] = _stretched(state, told)
     own_values = flags(told).get("use_original_code", True)
     for name in [name for name in state if ".key_value." in name]:
+        if len(state[name]) != 2 * state[_POSITIONS].shape[-1]:
+            raise ValueError(f"has another shape of {name} (our name): it belongs to another model")
         key, value = state.pop(name).chunk(2)
         if not name.endswith(".bias"):
             state[name.replace(".key_value.", ".key.")] = key

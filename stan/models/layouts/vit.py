@@ -69,7 +69,8 @@ def as_clip(state: State, eps: float = EPS, **activation: Any) -> dict[str, Any]
     state[f"{visual}positional_embedding"] = state[f"{visual}positional_embedding"].flatten(0, 1)
     bias_into_positions(state)
     state[f"{visual}class_embedding"] = state[f"{visual}class_embedding"].flatten()
-    hidden, width = state[f"{visual}transformer.resblocks.0.mlp.c_fc.weight"].shape
+    matrix = state[f"{visual}transformer.resblocks.0.mlp.c_fc.weight"]
+    hidden, width = len(matrix), matrix.shape[1]
     vision = {"no_ln_pre": True, "norm_kwargs": {"eps": eps}} | activation
     if hidden != 4 * width:
         vision["mlp_ratio"] = (hidden + 0.5) / width  # open_clip rounds down
@@ -78,8 +79,12 @@ def as_clip(state: State, eps: float = EPS, **activation: Any) -> dict[str, Any]
 
 def bias_into_positions(state: State) -> None:
     """Add the bias of the patches' embedding, which a CLIP's hasn't, to the patches' positions (S, D), in place."""
-    positions = state["clip.visual.positional_embedding"].clone()
-    positions[1:] += state.pop("clip.visual.conv1.bias")
+    positions, bias = state["clip.visual.positional_embedding"].clone(), state.pop("clip.visual.conv1.bias")
+    if bias.shape != positions.shape[1:]:
+        raise ValueError(
+            f"has another shape of the patches' bias, {tuple(bias.shape)}: it belongs to another model"
+        )
+    positions[1:] += bias
     state["clip.visual.positional_embedding"] = positions
 
 

@@ -24,7 +24,7 @@ STD = 0.02
 class TrajectoryAttention(Temporal):
     """In every block but the last, patches attend along their trajectories (Motionformer, `vit_helper.py`).
 
-    With CLIP's own attention, a patch asks the patches of one frame at a time, of its own and of each other: what it
+    With CLIP's own attention, a patch asks the patches of one frame at a time, of its own and of every other: what it
     finds in the frames is its trajectory. New attention then mixes the trajectory over time; what was found in the
     patch's own frame is what asks. CLIP's last projection and MLP follow. Patches don't read the CLS token.
 
