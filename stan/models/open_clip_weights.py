@@ -24,7 +24,7 @@ HUGGINGFACE = (siglip.HUGGINGFACE, clip.HUGGINGFACE)
 """The first that holds a file's names is the file's."""
 READING = (
     RuntimeError,
-    KeyError,
+    LookupError,
     OSError,
     ValueError,
     AssertionError,

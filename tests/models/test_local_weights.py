@@ -332,6 +332,7 @@ def test_bad_files_say_what_is_wrong(plain, tmp_path):
     state = plain.state_dict()
     torch.save({key: value for key, value in state.items() if key != "visual.proj"}, tmp_path / "lacking.pt")
     torch.save(state | {"visual.proj": torch.zeros(3, 3)}, tmp_path / "misshaped.pt")
+    torch.save(state | {"positional_embedding": torch.zeros(8)}, tmp_path / "flat.pt")
     torch.save(plain, tmp_path / "object.pt")
     (tmp_path / "text.pt").write_text("not found")
     torch.jit.script(Runs()).save(str(tmp_path / "runs.pt"))
@@ -341,6 +342,7 @@ def test_bad_files_say_what_is_wrong(plain, tmp_path):
     for file, message in {
         "lacking.pt": r"Missing key\(s\) in state_dict: \"visual.proj\"",
         "misshaped.pt": "size mismatch for visual.proj",
+        "flat.pt": "flat.pt",
         "object.pt": "holds a open_clip.model.CLIP, and loading that could execute code",
         "text.pt": "no pickle of tensors",
         "runs.pt": "runs code of its own when it is loaded",
