@@ -10,6 +10,8 @@ from tests.support.peers import PEERS
 SETS = {
     "timesformer_divided": space_time.TIMESFORMER,
     "timesformer_joint": space_time.TIMESFORMER,
+    "motionformer": space_time.MOTIONFORMER,
+    "motionformer_hr": space_time.MOTIONFORMER,
     "language_bind": space_time.LANGUAGE_BIND,
     "viclip": space_time.VICLIP,
     "clip_vip": space_time.CLIP_VIP,
@@ -28,6 +30,13 @@ def test_every_output_is_reproduced(name):
 @torch.no_grad()
 def test_one_cls_token_matters(name):
     golden = read(PEERS / name)
+    found = golden.model(options={"one_cls": False}).encode_video(golden.io["video"]).video
+    assert (found - golden.io["features"]).abs().max() > 0.1
+
+
+@torch.no_grad()
+def test_trajectory_attentions_one_cls_token_matters():
+    golden = read(PEERS / "motionformer")
     found = golden.model(options={"one_cls": False}).encode_video(golden.io["video"]).video
     assert (found - golden.io["features"]).abs().max() > 0.1
 
