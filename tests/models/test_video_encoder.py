@@ -7,6 +7,7 @@ from einops import rearrange
 
 from stan.models import video_encoder
 from stan.models.backbones import architecture, from_config, load_clip
+from stan.models.level_cache import level_cache
 from stan.models.temporal import METHODS, build
 from stan.models.temporal.base import Temporal
 from stan.models.video_encoder import VideoEncoder
@@ -175,3 +176,12 @@ def test_frames_that_fill_no_tubelet_are_refused(of_tubelets, video):
         build("mean", of_tubelets, 5)
     with pytest.raises(ValueError, match="3 frames: this model reads 2 at a time"):
         perturbed(of_tubelets, "mean")(video[:, :3])
+
+
+@torch.no_grad()
+def test_kept_levels_have_tubelets(of_tubelets, video, tmp_path):
+    encoder = perturbed(of_tubelets, "mean")
+    kept = level_cache(tmp_path, encoder, "two clips", (2, 4), lambda: iter(video[:, None]))
+    found, expected = encoder.from_levels(kept.rows([0, 1])), encoder(video)
+    assert found.frames.shape == expected.frames.shape
+    torch.testing.assert_close(found.frames, expected.frames, atol=1e-2, rtol=1e-2)  # kept in half precision
