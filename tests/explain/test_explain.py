@@ -25,18 +25,10 @@ from stan.models.temporal import build as build_method
 from stan.models.text_tower import TextOutput
 from tests.support.moved_weights import moved
 from tests.support.small_clips import write_clip
+from tests.support.without_maps import WITHOUT_MAPS
 
 FRAMES = 3
 QUERY = "a red square moves"
-REFUSED = {
-    "x_clip",
-    "center_clip",
-    "joint_space_time",
-    "frozen_in_time",
-    "trajectory_attention",
-    "clip_vip",
-    "token_learner",
-}
 
 
 def tiny(temporal: str = "stan", **options) -> DualEncoder:
@@ -260,7 +252,7 @@ def test_explaining_leaves_the_model_as_it_was(model, pixels):
 @pytest.mark.parametrize("name", METHODS)
 def test_every_method_is_explained_or_says_why_not(pixels, name):
     model = tiny(name)
-    if name in REFUSED:
+    if name in WITHOUT_MAPS:
         with pytest.raises(ValueError, match="no attention maps of .*: its tokens are not each frame's own"):
             explain_pixels(model, pixels, QUERY)
         return

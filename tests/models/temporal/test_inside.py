@@ -25,6 +25,7 @@ from stan.training.optim import freeze, parameter_groups
 from stan.training.trainer import train
 from tests.support.moved_weights import moved
 from tests.support.tiny_experiment import tiny
+from tests.support.without_maps import WITHOUT_MAPS
 
 WIDTH, PATCHES = 64, 16  # of the tiny CLIP
 INSIDE = [name for name, method in METHODS.items() if method.inside is not Temporal.inside]
@@ -63,16 +64,6 @@ CLIP_OF_ONE_FRAME = [
     "token_roll with times and a pooler",
 ]
 ORDER_BLIND = ["x_clip without MIT"]
-UNLIKE_CLIP = {
-    "x_clip",
-    "center_clip",
-    "joint_space_time",
-    "frozen_in_time",
-    "trajectory_attention",
-    "clip_vip",
-    "token_learner",
-}
-"""Methods whose blocks read other tokens than each frame's own."""
 
 
 @pytest.fixture(scope="module")
@@ -420,7 +411,7 @@ def test_medoids_of_a_still_video_are_its_patches(clip, video):
 def test_attention_maps_or_a_word_why_not(clip, setting, video):
     name, options = SETTINGS[setting]
     model = DualEncoder(clip, build(name, clip, 4, options)).eval()
-    if name in UNLIKE_CLIP:
+    if name in WITHOUT_MAPS:
         with pytest.raises(ValueError, match="no attention maps of .*: its tokens are not each frame's own"):
             attention_of(model, video[0])
     else:
