@@ -57,12 +57,26 @@ def table(rows: Sequence[Mapping[str, Any]], columns: Sequence[str] | None = Non
 
 
 def lines(values: Mapping[str, Any]) -> str:
-    """Return one `name  value` per line, with nested names dotted."""
+    """Return one `name  value` per line, with nested names dotted, and a line for each sentence of a list of them."""
     from stan.results.record import flatten
 
-    flat = {name: _cell(value) for name, value in flatten(values).items()}
+    told = {
+        name: _listed(value) if isinstance(value, list | tuple) else value for name, value in values.items()
+    }
+    flat = {name: _setting(value) for name, value in flatten(told).items()}
     width = max(map(len, flat), default=0)
-    return "\n".join(f"{name.ljust(width)}  {value}" for name, value in flat.items())
+    indented = "\n" + " " * (width + 2)
+    return "\n".join(f"{name.ljust(width)}  {value}".replace("\n", indented) for name, value in flat.items())
+
+
+def _listed(values: Sequence[Any]) -> str:
+    items = [str(value) for value in values]
+    return ("\n" if any(" " in item for item in items) else ", ").join(items)
+
+
+def _setting(value: Any) -> str:
+    """Return a setting, which needs more digits than a measurement: .999 isn't 1."""
+    return f"{value:.4g}" if isinstance(value, float) and abs(value) < 1000 else _cell(value)
 
 
 def _cell(value: Any) -> str:

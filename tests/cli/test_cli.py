@@ -12,7 +12,7 @@ import pytest
 
 from stan import cli
 from stan.bench.fake_runs import experiment, write_run, write_study
-from stan.cli.output import plain, table
+from stan.cli.output import lines, plain, table
 from stan.config import ModelConfig
 from tests.support.small_clips import write_clip
 from tests.support.written_runs import EXPERIMENT, QUERIES, done
@@ -547,4 +547,16 @@ def test_what_is_printed_is_json_and_tables_line_up():
     assert plain(values) == {"a": 0.5, "b": [1, None], "c": "x"}
     assert table([{"name": "a", "value": 1.0}, {"name": "long", "value": None}]) == (
         "name  value\na      1.00\nlong      -"
+    )
+
+
+def test_settings_keep_their_digits_and_sentences_have_lines_of_their_own():
+    told = {
+        "train": {"beta2": 0.999, "lr": 5e-5, "batch": 128},
+        "parts": ["a", "b"],
+        "differs": ["a, or b", "c"],
+    }
+    assert lines(told) == (
+        "train.beta2  0.999\ntrain.lr     5e-05\ntrain.batch  128\nparts        a, b\n"
+        "differs      a, or b\n             c"
     )
