@@ -476,11 +476,9 @@ _MOTIONFORMER = replace(
 
 def _motionformer() -> list[Benchmark]:
     shared = (
-        *(
-            HALF,
-            "the image tower is a ViT of ImageNet; here CLIP's",
-            "16 frames are 8 tubelets; here 8 frames",
-        ),
+        HALF,
+        "the image tower is a ViT of ImageNet; here CLIP's",
+        "16 frames are 8 tubelets; here 8 frames",
         "biases and norms decay, too; here only matrices",
         "a tanh layer stands before the classifier; here none",
         "the rate falls after 20 and 30 epochs; here after 26 and 33",

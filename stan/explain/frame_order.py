@@ -108,19 +108,11 @@ def _orders(frames: int, draws: int, seed: int) -> dict[str, Int[np.ndarray, "N 
 def _in_orders(
     model: DualEncoder, frames: Float[Tensor, "T 3 S S"], orders: Int[np.ndarray, "N T"]
 ) -> VideoOutput:
-    """Embed the video with its frames in each order, from what CLIP's unchanged blocks make of each frame.
-
-    A CLIP that reads several frames at once sees other tubelets in each order.
-    """
-    parts = torch.from_numpy(np.ascontiguousarray(orders)).split(ORDERS_AT_ONCE)
+    """Embed the video with its frames in each order, from what CLIP's unchanged blocks make of each frame."""
     frames = frames.to(model.device)
-    if model.clip.visual.tubelet > 1:
-        return joined([model.encoder(frames[part]) for part in parts])
     levels = model.encoder.levels(frames[None])
-    kept = {i: levels[i][0] for i in model.encoder.levels_to_keep}
-    return joined(
-        [model.encoder.from_levels({i: level[part] for i, level in kept.items()}) for part in parts]
-    )
+    parts = torch.from_numpy(np.ascontiguousarray(orders)).split(ORDERS_AT_ONCE)
+    return joined([model.encoder.picked(frames, levels, part) for part in parts])
 
 
 def _split(scores: Float[Tensor, "texts N"], counts: dict[str, int]) -> dict[str, Float[Tensor, "texts n"]]:

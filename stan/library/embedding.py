@@ -162,16 +162,13 @@ def _both(
     CLIP runs once per frame, unless it reads several frames at once: then a window may begin amid such a tubelet.
     """
     clip, encoder, together = model.clip, model.encoder, model.clip.visual.tubelet
-    video = pixels[None].to(model.device)
-    filled = [*range(len(pixels)), *[len(pixels) - 1] * (-len(pixels) % together)]
-    levels = encoder.levels(video[:, filled] if together > 1 else video)
+    pixels = pixels.to(model.device)
+    lacking = -len(pixels) % together  # until the last tubelet is whole
+    filled = torch.cat([pixels, pixels[-1:].expand(lacking, -1, -1, -1)]) if lacking else pixels
+    levels = encoder.levels(filled[None])
     alone = encoder.project(clip.visual.pool(levels[clip.layers - 1])[0])
     alone = alone.repeat_interleave(together, 0)[: len(pixels)]
-    if together == 1:
-        cut = {i: torch.stack([x[0, s : s + model.frames] for s in starts]) for i, x in levels.items()}
-        whole = encoder.from_levels(cut)
-    else:
-        whole = encoder(torch.cat([video[:, s : s + model.frames] for s in starts]))
+    whole = encoder.picked(pixels, levels, torch.tensor(starts)[:, None] + torch.arange(model.frames))
     alone, frames, video = (x.float().cpu().numpy() for x in (alone, whole.frames, whole.video))
     return alone, frames, video
 

@@ -168,10 +168,8 @@ def _random(config: dict[str, Any]) -> CustomTextCLIP | CoCa:
     if "timm_model_name" in vision:
         import_timm()
     own = text is not None and "hf_model_name" not in text
-    tubelet = vision.get("tubelet", 1)
-    config["vision_cfg"] = {key: value for key, value in vision.items() if key != "tubelet"} | {
-        "output_tokens": False
-    }
+    config["vision_cfg"] = vision | {"output_tokens": False}
+    tubelet = config["vision_cfg"].pop("tubelet", 1)  # ours, not open_clip's
     if own:
         config["text_cfg"] = text | {"output_tokens": text.get("embed_cls", False)}
     else:  # a CoCa's decoder takes its vocabulary from here

@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 import torch
 from einops import rearrange
-from jaxtyping import Bool, Float
+from jaxtyping import Bool, Float, Int
 from torch import Tensor, nn
 
 from stan.common.tensors import joined
@@ -128,6 +128,21 @@ class VideoEncoder(nn.Module):
         for i, block in enumerate(self.clip.blocks):
             levels[i] = self.clip.visual.after(i, frame_by_frame(block, levels[i - 1]))
         return levels
+
+    def picked(
+        self,
+        frames: Float[Tensor, "F 3 H W"],
+        levels: Mapping[int, Float[Tensor, "1 _ S D"]],
+        indices: Int[Tensor, "N T"],
+    ) -> VideoOutput:
+        """Embed clips that are made of one video's frames: those at `indices[n]` are clip n.
+
+        levels: of the video, so that what CLIP makes of a frame is computed once for all clips. Frames that are read
+        together make other tubelets in each clip, which are embedded anew.
+        """
+        if self.clip.visual.tubelet > 1:
+            return self(frames[indices])
+        return self.from_levels({i: levels[i][0, indices] for i in self.levels_to_keep})
 
     def _pieces(
         self, video: Float[Tensor, "B T 3 H W"], mask: Tensor | None

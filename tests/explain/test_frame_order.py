@@ -30,9 +30,9 @@ class Rising(nn.Module):
         super().__init__()
         self.logit_scale, self.temperature, self.device = torch.zeros(()), None, torch.device("cpu")
         self.similarity = Cosine(None)
-        self.clip = SimpleNamespace(visual=SimpleNamespace(tubelet=1))
         self.encoder = SimpleNamespace(
-            levels=lambda video: {0: video[..., :1, :1, 0]}, levels_to_keep=(0,), from_levels=self._read
+            levels=lambda video: {0: video[..., :1, :1, 0]},
+            picked=lambda frames, levels, indices: self._read({0: levels[0][0, indices]}),
         )
 
     def _read(self, levels):

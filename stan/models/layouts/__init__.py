@@ -80,6 +80,10 @@ LAYOUTS: dict[str, Layout] = {
 """All layouts by name. A file's layout is the first that holds its names: what extends another one stands before it."""
 
 
+OF_SHAPES = (RuntimeError, IndexError, TypeError, ZeroDivisionError)
+"""What torch, einops and arithmetic raise where a tensor has another shape."""
+
+
 class Converted(NamedTuple):
     """A file's layout, its tensors under our names, the design they imply, and the names left out with the reasons."""
 
@@ -110,12 +114,7 @@ def convert(state: Mapping[str, Tensor], told: Mapping[str, Any]) -> Converted:
         with last:
             ours, left_out = layout.renamed(state)
             return Converted(layout, ours, layout.design(ours, told), left_out)
-    except (
-        RuntimeError,
-        IndexError,
-        TypeError,
-        ZeroDivisionError,
-    ) as error:  # what torch and einops raise of shapes
+    except OF_SHAPES as error:
         found = listed([f"{name} {tuple(state[name].shape)}" for name in last.names])
         raise ValueError(
             f"has another shape of {found} than {layout.words}: it belongs to another model"

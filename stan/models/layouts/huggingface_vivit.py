@@ -9,12 +9,11 @@ from collections.abc import Mapping
 from typing import Any
 
 import torch
-from einops import rearrange
 from torch import Tensor
 
 from stan.models.layouts.names import CENTRED, Layout, State
 from stan.models.layouts.told import layer_norm_eps, require
-from stan.models.layouts.vit import EPS, as_clip, needed, tubelet
+from stan.models.layouts.vit import EPS, as_clip, as_picture, classifier, join, needed, tubelet
 
 _PATCHES = "vivit.embeddings.patch_embeddings.projection.weight"
 _POSITIONS = "clip.visual.positional_embedding"
@@ -27,25 +26,21 @@ _IN_BLOCK = {
     r"(?:intermediate\.dense|mlp\.fc1)\.": "mlp.c_fc.",
     r"(?:output\.dense|mlp\.fc2)\.": "mlp.c_proj.",
 }
-_THREE = (("attention.query", "attention.key", "attention.value"), ("q_proj", "k_proj", "v_proj"))
+_PROJECTIONS = (("attention.query", "attention.key", "attention.value"), ("q_proj", "k_proj", "v_proj"))
 
 
 def _as_clips(state: Mapping[str, Tensor]) -> State:
     """Join queries, keys and values, and turn the convolution over tubelets into one over pictures of many channels."""
-    ours = dict(state)
-    for query, *others in _THREE:
-        for name in [name for name in state if f".attention.{query}." in name]:
-            parts = [name, *(name.replace(query, other) for other in others)]
-            needed(state, *parts)
-            ours[name] = torch.cat([ours.pop(part) for part in parts])
     needed(state, _PATCHES)
-    ours[_PATCHES] = rearrange(state[_PATCHES], "d c z h w -> d (z c) h w")
+    ours = {**state, _PATCHES: as_picture(state[_PATCHES])}
+    for parts in _PROJECTIONS:
+        ours = join(ours, [f".attention.{part}." for part in parts], f".attention.{parts[0]}.")
     return ours
 
 
 def _design(state: State, told: Mapping[str, Any]) -> dict[str, Any]:
     require(told, {"hidden_act": ("gelu_fast",), "qkv_bias": (True,)})
-    needed(state, _POSITIONS, "score.fc.weight", "score.fc.bias")
+    needed(state, _POSITIONS)
     if "num_frames" not in told:
         raise ValueError(
             "lacks the number of frames: put the config.json of its release, or one with"
@@ -59,15 +54,13 @@ def _design(state: State, told: Mapping[str, Any]) -> dict[str, Any]:
     in_space = torch.zeros_like(state["temporal.time.weight"][0])
     state[_POSITIONS] = torch.cat([of_cls, in_space])[None]
     eps = layer_norm_eps(told, "vit", EPS)
-    return {
+    return classifier(state) | {
         "architecture": as_clip(state, eps, act_kwargs={"approximate": "tanh"}),
         "activation": "gelu",
         "heads": told.get("num_attention_heads"),
         "frames": told["num_frames"],
         "temporal": "joint_space_time",
         "options": {"one_cls": True, "time_by_place": True},
-        "similarity": "linear_classifier",
-        "similarity_options": {"classes": len(state["score.fc.bias"])},
     }
 
 

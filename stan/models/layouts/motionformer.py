@@ -17,21 +17,21 @@ from torch import Tensor
 
 from stan.models.layouts.names import CENTRED, Layout, State
 from stan.models.layouts.told import flags
-from stan.models.layouts.vit import as_clip, first_times, needed, vit_names
+from stan.models.layouts.vit import as_clip, as_picture, classifier, first_times, needed, vit_names
 
 _ALONG = r"blocks\.(?P<n>\d+)\.attn\.proj_{}\.(?P<rest>.+)"
 _POSITIONS = "clip.visual.positional_embedding"
 _PATCHES = "patch_embed_3d.proj.weight"
 
 
-def _as_picture(state: Mapping[str, Tensor]) -> State:
+def _as_pictures(state: Mapping[str, Tensor]) -> State:
     """Turn the convolution over tubelets into one over pictures whose channels are those of all frames."""
     needed(state, _PATCHES)
     if state[_PATCHES].ndim != 5 or state[_PATCHES].shape[2] < 2:
         raise ValueError(
             f"{_PATCHES}: no convolution over tubelets of several frames, as all released models have"
         )
-    return {**state, _PATCHES: rearrange(state[_PATCHES], "d c z h w -> d (z c) h w")}
+    return {**state, _PATCHES: as_picture(state[_PATCHES])}
 
 
 def _stretched(state: Mapping[str, Tensor], told: Mapping[str, Any]) -> Tensor:
@@ -50,18 +50,16 @@ def _stretched(state: Mapping[str, Tensor], told: Mapping[str, Any]) -> Tensor:
 
 
 def _design(state: State, told: Mapping[str, Any]) -> dict[str, Any]:
-    needed(state, _POSITIONS, "clip.visual.conv1.weight", "score.fc.weight", "score.fc.bias")
+    needed(state, _POSITIONS, "clip.visual.conv1.weight")
     state[_POSITIONS] = _stretched(state, told)
     own_values = flags(told).get("use_original_code", True)
     for name in [name for name in state if ".key_value." in name]:
-        if len(state[name]) != 2 * state[_POSITIONS].shape[-1]:
-            raise ValueError(f"has another shape of {name} (our name): it belongs to another model")
-        key, value = state.pop(name).chunk(2)
+        key, value = state.pop(name).unflatten(0, (2, state[_POSITIONS].shape[-1]))
         if not name.endswith(".bias"):
             state[name.replace(".key_value.", ".key.")] = key
         if not own_values:
             state[name.replace(".key_value.", ".value.")] = value
-    return {
+    return classifier(state) | {
         "architecture": as_clip(state),
         "activation": "gelu",
         "frames": first_times(state, told),
@@ -72,8 +70,6 @@ def _design(state: State, told: Mapping[str, Any]) -> dict[str, Any]:
             "pooler": "temporal.pooler.weight" in state,
             "last_block": True,
         },
-        "similarity": "linear_classifier",
-        "similarity_options": {"classes": len(state["score.fc.bias"])},
     }
 
 
@@ -90,7 +86,7 @@ MOTIONFORMER = Layout(
     }
     | vit_names(""),
     left_out={r"patch_embed\.proj\..+": "embeds single frames; films are embedded as tubelets"},
-    prepare=_as_picture,
+    prepare=_as_pictures,
     design=_design,
     pixels=CENTRED,
 )

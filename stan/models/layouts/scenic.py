@@ -13,7 +13,7 @@ from einops import rearrange
 from torch import Tensor
 
 from stan.models.layouts.names import CENTRED, Layout, State, count
-from stan.models.layouts.vit import as_clip, needed, tubelet
+from stan.models.layouts.vit import as_clip, classifier, needed, tubelet
 
 _ATTENTION = "MultiHeadDotProductAttention_0"
 _VISUAL = "clip.visual.transformer.resblocks."
@@ -90,14 +90,11 @@ _SHARED = _leaf("embedding", "clip.visual.conv1") | _leaf("output_projection", "
 
 def _design(state: State) -> dict[str, Any]:
     """Return what both designs have in common; the image tower's first tensors become a CLIP's, in place."""
-    needed(state, "score.fc.bias")
     heads = _count_heads(state, _VISUAL, "attn")
-    return {
+    return classifier(state) | {
         "architecture": as_clip(state, act_kwargs={"approximate": "tanh"}),
         "activation": "gelu",
         "heads": heads,
-        "similarity": "linear_classifier",
-        "similarity_options": {"classes": len(state["score.fc.bias"])},
     }
 
 

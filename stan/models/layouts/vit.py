@@ -7,10 +7,11 @@ positions, with exact GELU and a layer norm eps of 1e-6.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import torch
+from einops import rearrange
 from torch import Tensor
 
 from stan.models.layouts.names import IMAGENET, SLOWFAST, Layout, State, count, listed
@@ -77,6 +78,34 @@ def as_clip(state: State, eps: float = EPS, **activation: Any) -> dict[str, Any]
     return {"vision_cfg": vision}
 
 
+def as_picture(tubelets: Tensor) -> Tensor:
+    """Turn a convolution's weights over tubelets, (D, 3, z, h, w), into those over pictures of all their frames."""
+    return rearrange(tubelets, "d c z h w -> d (z c) h w")
+
+
+def join(state: Mapping[str, Tensor], parts: Sequence[str], joined: str) -> State:
+    """Join tensors whose names differ in one of `parts`, in their order, under the name with `joined` in its place.
+
+    Raises ValueError, naming it, if one of them is missing.
+    """
+    ours = dict(state)
+    for name in state:
+        if parts[0] in name:
+            names = [name.replace(parts[0], part) for part in parts]
+            needed(state, *names)
+            ours[name.replace(parts[0], joined)] = torch.cat([ours.pop(one) for one in names])
+    return ours
+
+
+def classifier(state: Mapping[str, Tensor]) -> dict[str, Any]:
+    """Return the part of a design that a linear classifier (`score.fc`) implies."""
+    needed(state, "score.fc.weight", "score.fc.bias")
+    return {
+        "similarity": "linear_classifier",
+        "similarity_options": {"classes": len(state["score.fc.bias"])},
+    }
+
+
 def bias_into_positions(state: State) -> None:
     """Add the bias of the patches' embedding, which a CLIP's hasn't, to the patches' positions (S, D), in place."""
     positions, bias = state["clip.visual.positional_embedding"].clone(), state.pop("clip.visual.conv1.bias")
@@ -112,15 +141,12 @@ def first_times(state: State, told: Mapping[str, Any]) -> int:
 
 def _timesformer(state: State, told: Mapping[str, Any], eps: float = EPS) -> dict[str, Any]:
     divided = count(state, "temporal.over_time.") > 0
-    needed(state, "score.fc.weight", "score.fc.bias")
-    return {
+    return classifier(state) | {
         "architecture": as_clip(state, eps),
         "activation": "gelu",
         "frames": first_times(state, told),
         "temporal": "divided_space_time" if divided else "joint_space_time",
         "options": {"one_cls": True},
-        "similarity": "linear_classifier",
-        "similarity_options": {"classes": len(state["score.fc.bias"])},
     }
 
 
@@ -214,23 +240,17 @@ FROZEN_IN_TIME = Layout(
 )
 
 
-_PROJECTIONS = ("query", "key", "value", "query_global", "key_global", "value_global")
+_LONGFORMERS = ("query", "key", "value", "query_global", "key_global", "value_global")
+"""The six projections of each of the Longformer's attentions."""
 
 
 def _join_longformer(state: Mapping[str, Tensor]) -> State:
-    """Join the six projections of each of the Longformer's attentions. Raises ValueError if one is missing."""
-    joined = dict(state)
-    for name in state:
-        if ".attention.self.query." in name:
-            parts = [name.replace(".query.", f".{part}.") for part in _PROJECTIONS]
-            needed(state, *parts)
-            joined[name.replace(".query.", ".all.")] = torch.cat([joined.pop(part) for part in parts])
-    return joined
+    return join(state, [f".attention.self.{part}." for part in _LONGFORMERS], ".attention.self.all.")
 
 
 def _vtn(state: State, told: Mapping[str, Any]) -> dict[str, Any]:
     layer = "temporal.layers.0.mlp.0.bias"
-    needed(state, "temporal.cls", "temporal.position", "score.fc.bias", layer)
+    needed(state, "temporal.cls", "temporal.position", layer)
     state["temporal.cls"] = state["temporal.cls"].flatten()
     flags, of_layers = told.get("flags", {}), told.get("temporal", {})
     windows = {*flags.get("attention_window", [18])}
@@ -243,13 +263,11 @@ def _vtn(state: State, told: Mapping[str, Any]) -> dict[str, Any]:
         "hidden": len(state[layer]),
         "positions": len(state["temporal.position"]),
     }
-    return {
+    return classifier(state) | {
         "architecture": as_clip(state),
         "activation": "gelu",
         "temporal": "vtn",
         "options": {name: value for name, value in options.items() if value is not None},
-        "similarity": "linear_classifier",
-        "similarity_options": {"classes": len(state["score.fc.bias"])},
     }
 
 

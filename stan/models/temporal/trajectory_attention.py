@@ -73,20 +73,26 @@ class TrajectoryAttention(Temporal):
         self, i: int, attention: Attention, y: Float[Tensor, "B T S D"], mask: Bool[Tensor, "B T"] | None
     ) -> tuple[Float[Tensor, "B T O D"], Float[Tensor, "B T P D"]]:
         """Return what block `i`'s attention makes of the frames' own tokens, and of their patches."""
-        along = i < len(self.along)
-        frames = rearrange(y, "b t s d -> (b t) s d")
-        within = attend(attention, frames, queries=self.own_tokens if along else None)
-        within = rearrange(within, "(b t) s d -> b t s d", t=y.shape[1])
-        own, patches = within[:, :, : self.own_tokens], within[:, :, self.own_tokens :]
+        count = self.own_tokens
         if self.one_cls:
             own = attend_from_shared(attention, y[:, 0, :1], y[:, :, 1:], mask)
             own = repeat(own, "b 1 d -> b t 1 d", t=y.shape[1])
-        if along:
-            patches = self.along[i](attention, found_by_frame(attention, y, self.own_tokens), mask)
-        return own, patches
+        else:
+            own = _within(attention, y, count)
+        if i < len(self.along):
+            return own, self.along[i](attention, found_by_frame(attention, y, count), mask)
+        return own, _within(attention, y)[:, :, count:]
 
     def pool(self, frames: Tensor, cls: Tensor, mask: Tensor | None, project: Project) -> Tensor:
         return self.pooler(super().pool(frames, cls, mask, project))
+
+
+def _within(
+    attention: Attention, y: Float[Tensor, "B T S D"], queries: int | None = None
+) -> Float[Tensor, "B T Q D"]:
+    """Return what attention makes of the tokens, or the first `queries`, of each frame by itself."""
+    found = attend(attention, rearrange(y, "b t s d -> (b t) s d"), queries=queries)
+    return rearrange(found, "(b t) q d -> b t q d", t=y.shape[1])
 
 
 class AlongTrajectories(nn.Module):

@@ -149,11 +149,10 @@ class TimePositions(nn.Module):
         count = x.shape[1]
         if count > len(self.weight):
             raise ValueError(f"{count} frames; this model was built for {len(self.weight)} at most")
-        timed = x[:, :, first:] if first else x
         vectors = self.weight[:count]
         if vectors.ndim == 2:
             vectors = vectors.reshape(count, *[1] * (x.ndim - 3), -1)
-        timed = timed + vectors
+        timed = x[:, :, first:] + vectors
         return torch.cat([x[:, :, :first], timed], 2) if first else timed
 
 

@@ -153,6 +153,13 @@ def test_values_along_trajectories_as_in_the_paper_where_the_config_says_so(tmp_
     assert as_released.temporal.along[0].value is None
 
 
+def assert_each_is_needed(state, file, parts):
+    for part in parts:
+        torch.save({key: value for key, value in state.items() if not key.endswith(part)}, file)
+        with pytest.raises(ValueError, match=r"lacks|misses"):
+            load_released(file)
+
+
 @pytest.fixture
 def vivit_of_transformers(tmp_path):
     """ViViT of Hugging Face's, saved into tmp_path with its config."""
@@ -200,18 +207,14 @@ def test_what_is_no_vivit_of_transformers_is_refused(tmp_path, vivit_of_transfor
     with pytest.raises(ValueError, match="lacks the number of frames: put the config.json of its release"):
         load_released(file)
     (tmp_path / "config.json").write_text(json.dumps(config))
-    state = vivit_of_transformers.state_dict()
-    for part in (
+    parts = (
         "classifier.bias",
         "1.attention.k_proj.bias",
         "position_embeddings",
         "projection.weight",
         "0.mlp.fc2.bias",
-    ):
-        lacking = {key: value for key, value in state.items() if not key.endswith(part)}
-        torch.save(lacking, tmp_path / "model.pth")
-        with pytest.raises(ValueError, match=r"lacks|misses"):
-            load_released(tmp_path / "model.pth")
+    )
+    assert_each_is_needed(vivit_of_transformers.state_dict(), tmp_path / "model.pth", parts)
 
 
 @pytest.fixture
@@ -279,15 +282,8 @@ def test_names_of_classes_come_from_the_config(tmp_path, transformers_own):
 
 def test_what_is_no_timesformer_of_transformers_is_refused(tmp_path, transformers_own):
     state, file = transformers_own("divided_space_time").state_dict(), tmp_path / "model.pth"
-    for part in (
-        "classifier.bias",
-        "temporal_layernorm.weight",
-        "embeddings.cls_token",
-        "0.output.dense.bias",
-    ):
-        torch.save({key: value for key, value in state.items() if not key.endswith(part)}, file)
-        with pytest.raises(ValueError, match=r"lacks|misses"):
-            load_released(file)
+    parts = "classifier.bias", "temporal_layernorm.weight", "embeddings.cls_token", "0.output.dense.bias"
+    assert_each_is_needed(state, file, parts)
     torch.save(state, file)
     config = json.loads((tmp_path / "config.json").read_text())
     (tmp_path / "config.json").write_text(json.dumps(config | {"hidden_act": "relu"}))
