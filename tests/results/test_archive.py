@@ -150,13 +150,14 @@ def test_what_an_archive_cannot_hold_is_said(tmp_path, monkeypatch):
     assert inside["status"] == "damaged" and "larger than" in inside["reason"]
 
 
-def test_damaged_content_of_an_archive_is_listed_with_its_reason(tmp_path):
+@pytest.mark.parametrize("at", (41, 90))  # how a member is compressed, and its bytes
+def test_damaged_content_of_an_archive_is_listed_with_its_reason(tmp_path, at):
     run = write_run(tmp_path / "runs", experiment("stan", 0))
     results.pack([run], tmp_path / "runs.zip")
     with zipfile.ZipFile(tmp_path / "runs.zip") as whole:
         offset = whole.getinfo("texts/0").header_offset
     content = bytearray((tmp_path / "runs.zip").read_bytes())
-    content[offset + 90] ^= 0xFF
+    content[offset + at] ^= 0xFF
     (tmp_path / "runs.zip").write_bytes(content)
     [reason] = results.load(tmp_path / "runs.zip")["reason"]
     assert "config.json can't be read" in reason
