@@ -26,7 +26,7 @@ from open_clip.model import CustomTextCLIP  # noqa: E402
 from open_clip.pretrained import get_pretrained_cfg  # noqa: E402
 from torch import nn  # noqa: E402
 
-from stan.models.open_clip_weights import is_wrapped, load_into, load_wrapped  # noqa: E402
+from stan.models.open_clip_weights import is_wrapped, load_into, load_wrapped, text_positions  # noqa: E402
 
 SHIPPED = {
     "tiny": "tiny_clip",
@@ -98,6 +98,7 @@ def _described(backbone: str, pretrained: str | None) -> tuple[dict[str, Any], P
     if (local := local_weights(backbone, pretrained)) is not None:
         weights = weight_files.in_folder(local)
         local_folder.tell(config, weights)
+        _tell_context(config["text_cfg"], weights, backbone)
         pixels = pixel_settings.of_file(weights) or pixels
     elif pretrained is None:
         raise ValueError(
@@ -120,6 +121,13 @@ def local_weights(backbone: str, pretrained: str | None) -> Path | None:
         return None if is_architecture(backbone) else _folder(backbone)
     named = pretrained == "random" or get_pretrained_cfg(backbone, pretrained)
     return Path(pretrained) if not named and Path(pretrained).exists() else None
+
+
+def _tell_context(text: dict[str, Any], weights: Path, backbone: str) -> None:
+    """Set the number of tokens that an own text tower reads, in place, to what its weights hold."""
+    positions = None if "hf_model_name" in text else text_positions(weights, backbone)
+    if positions is not None:
+        text["context_length"] = positions - text.get("embed_cls", False)  # a CLS has the last position
 
 
 def _folder(backbone: str) -> Path:

@@ -75,6 +75,12 @@ def names(path: str | Path) -> list[str]:
         return list(file.keys())
 
 
+def shapes(path: str | Path) -> dict[str, tuple[int, ...]]:
+    """Return the tensors' shapes by name, without reading them. Raises the same errors as `load`."""
+    with _opened(path) as file:
+        return {name: tuple(file.get_slice(name).get_shape()) for name in file.keys()}  # noqa: SIM118
+
+
 def kept_words(path: str | Path) -> list[int] | None:
     """Return the token ids whose embeddings the file keeps; None if it keeps all. Raises the same errors as `load`."""
     with _opened(path) as file:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pickle
+import re
 import textwrap
 import warnings
 from collections.abc import Generator
@@ -20,8 +21,12 @@ from stan.models import checkpoint, weight_files
 from stan.models.layouts import clip, siglip
 from stan.models.layouts.names import Layout
 
-HUGGINGFACE = (siglip.HUGGINGFACE, clip.HUGGINGFACE)
-"""The first that holds a file's names is the file's."""
+RENAMED = (siglip.HUGGINGFACE, clip.HUGGINGFACE, clip.LONG)
+"""Layouts that open_clip doesn't read. The first that holds a file's names is the file's."""
+TEXT_POSITIONS = (
+    r"(module\.)?(text\.)?positional_embedding|text_model\.embeddings\.position_embedding\.weight"
+)
+"""Pattern of what the table of text positions is called in a CLIP's layouts."""
 READING = (
     RuntimeError,
     LookupError,
@@ -48,11 +53,11 @@ def load_wrapped(clip: nn.Module, path: Path, name: str) -> None:
 
 
 def load_into(model: CustomTextCLIP | CoCa, path: Path, name: str) -> None:
-    """Load a file's weights into open_clip's model, in place; positions are resized to the model's.
+    """Load a file's weights into open_clip's model, in place; positions of patches are resized to the model's.
 
-    Layouts: open_clip's, OpenAI's (also as a TorchScript archive), Hugging Face's (also cut into shards), and what
-    open_clip converts itself. Raises ValueError for weights that cannot be read or belong to another architecture than
-    `name`.
+    Layouts: open_clip's, OpenAI's (also as a TorchScript archive), Long-CLIP's, Hugging Face's (also cut into shards),
+    and what open_clip converts itself. Raises ValueError for weights that cannot be read or belong to another
+    architecture than `name`.
     """
     with _wrong_weights(path, name):
         if path.suffix in READ_BY_OPEN_CLIP_ALONE:
@@ -60,10 +65,26 @@ def load_into(model: CustomTextCLIP | CoCa, path: Path, name: str) -> None:
         elif path.suffix != ".safetensors" and weight_files.is_archive(path):
             with warnings.catch_warnings(action="ignore"):  # torch.load warns that it is one
                 load_checkpoint(model, str(path), weights_only=False)  # ty: ignore[invalid-argument-type]
-        elif (layout := _of_huggingface(weight_files.names(path))) is not None:
+        elif (layout := _layout_of(weight_files.names(path))) is not None:
             _fill(model, _renamed(layout, weight_files.content(path)))
         else:
             load_checkpoint(model, str(path))  # ty: ignore[invalid-argument-type]
+
+
+def text_positions(path: Path, name: str) -> int | None:
+    """Return the number of a file's text positions; None if it doesn't tell them by itself. Raises as `load_into` does.
+
+    A tower reads texts as long as its file says. Left to itself, open_clip squeezes Long-CLIP's 248 positions into 77.
+    """
+    with _wrong_weights(path, name):
+        if path.suffix in READ_BY_OPEN_CLIP_ALONE:
+            return None
+        if path.suffix != ".safetensors" and weight_files.is_archive(path):
+            return None  # OpenAI's own, made before there were longer texts
+        found = (
+            shape for key, shape in weight_files.shapes(path).items() if re.fullmatch(TEXT_POSITIONS, key)
+        )
+        return next((shape[0] for shape in found if len(shape) == 2), None)
 
 
 @contextmanager
@@ -78,8 +99,8 @@ def _wrong_weights(path: Path, name: str) -> Generator[None]:
         ) from error
 
 
-def _of_huggingface(names: list[str]) -> Layout | None:
-    return next((layout for layout in HUGGINGFACE if layout.holds(names)), None)
+def _layout_of(names: list[str]) -> Layout | None:
+    return next((layout for layout in RENAMED if layout.holds(names)), None)
 
 
 def _renamed(layout: Layout, tensors: dict[str, Tensor]) -> dict[str, Tensor]:

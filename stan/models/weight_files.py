@@ -64,6 +64,18 @@ def names(path: Path) -> list[str]:
     return list(held) if isinstance(held, dict) else []
 
 
+def shapes(path: Path) -> dict[str, tuple[int, ...]]:
+    """Return the shapes of a file's tensors by name, also of those under `state_dict`. Raises the same errors."""
+    if path.name == SHARDS:
+        files = sorted(set(read_settings(path)["weight_map"].values()))
+        return {name: one for file in files for name, one in checkpoint.shapes(path.with_name(file)).items()}
+    if path.suffix == ".safetensors":
+        return checkpoint.shapes(path)
+    held = content(path)
+    held = held.get("state_dict", held) if isinstance(held, dict) else {}
+    return {name: tuple(tensor.shape) for name, tensor in held.items() if isinstance(tensor, torch.Tensor)}
+
+
 def is_archive(path: Path) -> bool:
     """Tell whether a file is a TorchScript archive, such as OpenAI's, whose loading runs none of its code.
 

@@ -443,8 +443,8 @@ TEMPORAL: dict[str, Mechanism] = {
         sets=("clip_vip",),
     ),
     "joint_space_time": Mechanism(
-        "Joint space-time attention (TimeSformer, ViCLIP)",
-        f"{_TIMESFORMER}; Wang et al., ICLR 2024, arXiv 2307.06942",
+        "Joint space-time attention (TimeSformer, ViCLIP, VideoCLIP-XL)",
+        f"{_TIMESFORMER}; Wang et al., ICLR 2024, arXiv 2307.06942; Wang et al., EMNLP 2024, arXiv 2410.00741",
         (
             _TIMES,
             Part(
@@ -459,7 +459,7 @@ TEMPORAL: dict[str, Mechanism] = {
         " first LayerNorm (ViCLIP: before it)",
         "times at zero; with one frame as CLIP",
         "image weights from ImageNet, all trained, without text (ViCLIP: from a CLIP, with texts)",
-        sets=("timesformer_joint", "viclip"),
+        sets=("timesformer_joint", "viclip", "video_clip_xl"),
         layouts=("TimeSformer in Hugging Face's layout", "ViViT in Hugging Face's layout"),
     ),
     "trajectory_attention": Mechanism(

@@ -59,6 +59,14 @@ def test_embeddings_are_those_of_open_clip(pair):
     torch.testing.assert_close(text.tokens, expected, atol=1e-6, rtol=0)
 
 
+def test_the_last_text_position_is_the_class_tokens(pair, tmp_path, monkeypatch):
+    theirs, _ = pair
+    torch.save(theirs.state_dict(), tmp_path / "weights.pt")
+    monkeypatch.setattr("stan.models.backbones._architecture", lambda name: deepcopy(CONFIG))
+    clip = load_clip("coca_ViT-B-32", str(tmp_path / "weights.pt"))
+    assert (clip.text.context_length, len(clip.text.positional_embedding)) == (12, 13)
+
+
 @torch.no_grad()
 def test_blocks_pooler_and_projection_make_the_image_embedding(pair):
     _, clip = pair

@@ -10,6 +10,7 @@ from safetensors.torch import save_file
 import stan
 from stan.models import clip_names
 from stan.models.backbones import from_config, load_clip
+from stan.models.convert import load_released
 from stan.models.local_folder import tell
 from stan.models.open_clip_weights import load_into
 from tests.support import towers
@@ -109,6 +110,45 @@ def test_positions_are_resized_to_the_architectures(plain, tmp_path):
     ours = from_config(wider, weights=tmp_path / "small.pt")
     assert ours.grid == (4, 4)
     torch.testing.assert_close(ours.visual.cls_start[1], plain.visual.positional_embedding[0], atol=0, rtol=0)
+
+
+@pytest.mark.parametrize("written", ["pt", "state_dict", "safetensors", "two tables"])
+@torch.no_grad()
+def test_texts_are_as_long_as_the_file_says(written, tmp_path, monkeypatch):
+    """Long-CLIP's two tables: the first twenty positions are from the first, the others from the second."""
+    longer = PLAIN | {"text_cfg": PLAIN["text_cfg"] | {"context_length": 30}}
+    torch.manual_seed(0)
+    theirs = CLIP(**longer).eval()
+    state, path = theirs.state_dict(), tmp_path / "weights.pt"
+    if written == "two tables":
+        first, second = torch.randn(2, 30, 16)
+        torch.save(state | {"positional_embedding": first, "positional_embedding_res": second}, path)
+        from_first = (torch.arange(30) < 20)[:, None]
+        theirs.positional_embedding.data = first * from_first + second * ~from_first
+    elif written == "safetensors":
+        path = tmp_path / "weights.safetensors"
+        save_file(state, path)
+    else:
+        torch.save({"state_dict": state} if written == "state_dict" else state, path)
+    monkeypatch.setattr("stan.models.backbones._architecture", lambda name: json.loads(json.dumps(PLAIN)))
+    ours = load_clip("ViT-B-16", str(path)).eval()
+    ids = torch.randint(1, 400, (2, 30))
+    torch.testing.assert_close(ours.encode_text(ids).text, theirs.encode_text(ids), atol=1e-5, rtol=0)
+    torch.testing.assert_close(ours.encode_image(images()), theirs.encode_image(images()), atol=1e-5, rtol=0)
+    assert ours.tokenize(["many words " * 20]).shape == (1, 30)
+
+
+@pytest.mark.parametrize("change", ["first missing", "another length"])
+def test_a_long_clip_with_one_table_is_refused(change, plain, tmp_path):
+    state = plain.state_dict() | {"positional_embedding_res": torch.zeros(30, 16)}
+    if change == "first missing":
+        del state["positional_embedding"]
+    torch.save(state, tmp_path / "weights.pt")
+    words = r"lacks positional_embedding of the shape of positional_embedding_res, \(30, 16\)"
+    with pytest.raises(ValueError, match=words):
+        from_config(PLAIN, weights=tmp_path / "weights.pt")
+    with pytest.raises(ValueError, match=words):
+        load_released(tmp_path / "weights.pt")
 
 
 def as_hugging_face(model: CustomTextCLIP) -> dict[str, torch.Tensor]:
@@ -228,15 +268,17 @@ def test_siglips_own_code_at_hugging_face(monkeypatch, tmp_path):
     assert (found - wanted).abs().max() < 2e-3 * wanted.abs().max()  # their GELU is the approximate one
 
 
-def test_a_clip_of_hugging_face_in_its_folder(monkeypatch, tmp_path):
-    """Their model, their folder: sizes are the architecture's, the activation is the folder's."""
+@pytest.mark.parametrize("positions", [12, 30])
+def test_a_clip_of_hugging_face_in_its_folder(positions, monkeypatch, tmp_path):
+    """Their model, their folder: sizes are the architecture's, activation and length of texts the folder's."""
     transformers = pytest.importorskip("transformers")
     sizes = {"hidden_size": 24, "num_hidden_layers": 3, "num_attention_heads": 2, "intermediate_size": 96}
     texts = {"hidden_size": 16, "num_hidden_layers": 2, "num_attention_heads": 2, "intermediate_size": 64}
     theirs = transformers.CLIPModel(
         transformers.CLIPConfig(
             vision_config=sizes | {"image_size": 16, "patch_size": 8, "projection_dim": 16},
-            text_config=texts | {"max_position_embeddings": 12, "projection_dim": 16},
+            text_config=texts
+            | {"max_position_embeddings": positions, "projection_dim": 16, "eos_token_id": 399},
             projection_dim=16,
         )
     ).eval()
@@ -248,6 +290,11 @@ def test_a_clip_of_hugging_face_in_its_folder(monkeypatch, tmp_path):
         wanted = theirs.get_image_features(images())
         wanted = getattr(wanted, "pooler_output", wanted)
         torch.testing.assert_close(ours.encode_image(images()), wanted, atol=1e-5, rtol=0)
+        ids = torch.randint(1, 300, (2, positions))
+        ids[:, -1] = 399  # the end of the text
+        wanted = theirs.get_text_features(ids)
+        wanted = getattr(wanted, "pooler_output", wanted)
+        torch.testing.assert_close(ours.encode_text(ids).text, wanted, atol=1e-5, rtol=0)
 
 
 def test_tags_win_over_folders_of_their_name(tmp_path, monkeypatch):

@@ -52,6 +52,7 @@ RIVALS: dict[str, Rival] = {
     "motionformer": space_time.MOTIONFORMER,
     "language_bind": space_time.LANGUAGE_BIND,
     "viclip": space_time.VICLIP,
+    "video_clip_xl": space_time.VIDEO_CLIP_XL,
     "clip_vip": space_time.CLIP_VIP,
     "frozen_in_time": space_time.FROZEN_IN_TIME,
     "all_in_one": all_in_one.RIVAL,

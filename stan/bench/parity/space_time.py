@@ -129,6 +129,11 @@ LANGUAGE_BIND = Rival(
 VICLIP = Rival(
     "ViCLIP (OpenGVLab/InternVideo)", partial(_with_texts, patch_major), frozenset({"video", "token_ids"})
 )
+VIDEO_CLIP_XL = Rival(
+    "VideoCLIP-XL (alibaba-pai/VideoCLIP-XL)",
+    partial(_with_texts, patch_major),
+    frozenset({"video", "token_ids"}),
+)
 CLIP_VIP = Rival("CLIP-ViP (microsoft/XPretrain)", _clip_vip, frozenset({"video", "token_ids"}))
 FROZEN_IN_TIME = Rival("Frozen in Time (m-bain/frozen-in-time)", _frozen, frozenset({"video"}))
 TOKEN_LEARNER = Rival("TokenLearner (google-research/scenic)", _token_learner, frozenset({"video"}))

@@ -50,6 +50,7 @@ LAYOUTS: dict[str, Layout] = {
     "token_learner": scenic.TOKEN_LEARNER,
     "vivit": scenic.VIVIT,
     "viclip": viclip.VICLIP,
+    "video_clip_xl": viclip.VIDEO_CLIP_XL,
     "language_bind": language_bind.LANGUAGE_BIND,
     "clip_vip": clip_vip.CLIP_VIP,
     "vifi_clip": vifi_clip.VIFI_CLIP,
@@ -75,6 +76,7 @@ LAYOUTS: dict[str, Layout] = {
     "released": stan.RELEASED,
     "huggingface": clip.HUGGINGFACE,
     "open_clip": clip.OPEN_CLIP,
+    "long_clip": clip.LONG,
     "openai": clip.OPENAI,
 }
 """All layouts by name. A file's layout is the first that holds its names: what extends another one stands before it."""

@@ -13,6 +13,10 @@ from torch import Tensor
 from stan.models.layouts.names import Layout, State, count, listed
 
 _PROJECTION = re.compile(r"(.*)[qkv]_proj\.(.+)")
+_STRETCHED = "_res"
+"""What Long-CLIP appends to the name of its second table of text positions."""
+AS_IN_CLIP = 20
+"""First text positions of Long-CLIP, which are read from the first table; all others are from the second."""
 ACTIVATIONS = ("quick_gelu", "gelu")
 TEXT = r"positional_embedding|text_projection|token_embedding\..+|transformer\..+|ln_final\..+"
 """Pattern of the text tower's names in OpenAI's layout, which keeps them beside `visual`."""
@@ -96,6 +100,20 @@ def join_self_attention(state: Mapping[str, Tensor]) -> State:
     return join_projections({key: value for key, value in state.items() if key not in apart}) | apart
 
 
+def join_positions(state: Mapping[str, Tensor]) -> State:
+    """Join Long-CLIP's two tables of text positions into the one that is read (arXiv 2403.15378, section 3.1).
+
+    Raises ValueError if one of the two is missing or they differ in shape.
+    """
+    joined = dict(state)
+    for name in [key for key in state if key.endswith(f"positional_embedding{_STRETCHED}")]:
+        first, stretched = name.removesuffix(_STRETCHED), joined.pop(name)
+        if first not in joined or joined[first].shape != stretched.shape:
+            raise ValueError(f"lacks {first} of the shape of {name}, {tuple(stretched.shape)}")
+        joined[first] = torch.cat([joined[first][:AS_IN_CLIP], stretched[AS_IN_CLIP:]])
+    return joined
+
+
 def transpose_projections(state: State, told: Mapping[str, Any]) -> dict[str, Any]:
     """Turn both towers' projections from linear layers into the matrices of OpenAI's CLIP, in place."""
     for name in ("clip.visual.proj", "clip.text.text_projection"):
@@ -105,6 +123,12 @@ def transpose_projections(state: State, told: Mapping[str, Any]) -> dict[str, An
 
 
 OPENAI = Layout("CLIP in OpenAI's layout", (r"visual\..+",), openai_names())
+LONG = Layout(
+    "Long-CLIP",
+    (r"visual\..+", f"positional_embedding{_STRETCHED}"),
+    openai_names(),
+    prepare=join_positions,
+)
 OPEN_CLIP = Layout(
     "CLIP in open_clip's layout", (r"text\..+",), {r"((visual|text)\..+|logit_scale)": r"clip.\1"}
 )

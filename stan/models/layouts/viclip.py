@@ -1,4 +1,4 @@
-"""ViCLIP's layout: a CLIP whose image tower reads all frames' patches as one sequence."""
+"""ViCLIP's layout, and VideoCLIP-XL's: a CLIP whose image tower reads all frames' patches as one sequence."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from stan.data.preprocessing import PixelSettings
-from stan.models.layouts.clip import TEXT
+from stan.models.layouts.clip import TEXT, join_positions
 from stan.models.layouts.names import IMAGENET, Layout, State
 from stan.models.layouts.vit import first_times, needed
 
@@ -28,6 +28,8 @@ def _design(state: State, told: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
+_PIXELS = PixelSettings(IMAGENET.mean, IMAGENET.std, resize_mode="squash")
+
 VICLIP = Layout(
     "ViCLIP",
     (r"vision_encoder\.temporal_positional_embedding", r"text_encoder\..+"),
@@ -38,5 +40,20 @@ VICLIP = Layout(
         "temp": "clip.logit_scale",
     },
     design=_design,
-    pixels=PixelSettings(IMAGENET.mean, IMAGENET.std, resize_mode="squash"),
+    pixels=_PIXELS,
 )
+VIDEO_CLIP_XL = Layout(
+    "VideoCLIP-XL",
+    (r"vision_model\.vision_encoder\.temporal_positional_embedding", r"text_model\..+"),
+    {
+        r"vision_model\.vision_encoder\.temporal_positional_embedding": "temporal.time.weight",
+        r"vision_model\.vision_encoder\.(.+)": r"clip.visual.\1",
+        rf"text_model\.({TEXT})": r"clip.text.\1",
+        r"vision_model\.temp": "clip.logit_scale",
+    },
+    left_out={r"text_model\.logit_scale": "Long-CLIP's; the image tower brings its own temperature"},
+    prepare=join_positions,
+    design=_design,
+    pixels=_PIXELS,
+)
+"""ViCLIP with the texts of Long-CLIP."""

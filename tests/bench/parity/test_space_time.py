@@ -14,6 +14,7 @@ SETS = {
     "motionformer_hr": space_time.MOTIONFORMER,
     "language_bind": space_time.LANGUAGE_BIND,
     "viclip": space_time.VICLIP,
+    "video_clip_xl": space_time.VIDEO_CLIP_XL,
     "clip_vip": space_time.CLIP_VIP,
     "frozen_in_time": space_time.FROZEN_IN_TIME,
     "token_learner": space_time.TOKEN_LEARNER,

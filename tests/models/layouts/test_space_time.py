@@ -19,6 +19,7 @@ SETS = {
     "timesformer_divided": ("TimeSformer", "features"),
     "timesformer_joint": ("TimeSformer", "features"),
     "viclip": ("ViCLIP", "video_embedding"),
+    "video_clip_xl": ("VideoCLIP-XL", "video_embedding"),
     "clip_vip": ("CLIP-ViP", "video_embedding"),
     "language_bind": ("LanguageBind for videos", "video_embedding"),
     "frozen_in_time": ("Frozen in Time", "video_embedding"),
@@ -292,7 +293,10 @@ def test_what_is_no_timesformer_of_transformers_is_refused(tmp_path, transformer
 
 
 def test_what_viclip_s_frames_and_scores_are(tmp_path):
+    xl = load_released(released(tmp_path, "video_clip_xl", weights("video_clip_xl")))
+    assert (xl.frames, xl.clip.text.context_length) == (8, 248)
     model = load_released(released(tmp_path, "viclip", weights("viclip")))
+    assert xl.clip.pixels == model.clip.pixels and xl.logit_scale == model.logit_scale
     assert model.logit_scale.exp().item() == pytest.approx(1 / 0.02)
     assert (model.clip.pixels.resize_mode, model.clip.pixels.mean) == ("squash", (0.485, 0.456, 0.406))
     state = weights("viclip")
