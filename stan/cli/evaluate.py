@@ -75,9 +75,10 @@ def time(
 ) -> None:
     """Show whether time matters: what a video scores when its frames run backwards, stand still or are shuffled."""
     from stan import load_model
+    from stan.common.files import read_text
     from stan.explain.frame_order import time_meter
 
-    listed = labels.read_text(encoding="utf-8").splitlines() if labels else []
+    listed = read_text(labels).splitlines() if labels else []
     with quiet():
         found = time_meter(load_model(model), video, query or [], labels=listed, draws=draws, seed=seed)
     emit(found, as_json, _time)

@@ -7,6 +7,8 @@ from typing import Annotated, Any
 
 import typer
 
+from stan.common.json_values import from_json
+
 Suite = Annotated[
     str,
     typer.Option(
@@ -47,6 +49,6 @@ def overrides(settings: list[str] | None, backbone: str | None, pretrained: str 
 
 def _value(text: str) -> Any:
     try:
-        return json.loads(text)
+        return from_json(text)
     except ValueError:
         return text

@@ -148,13 +148,14 @@ def recognise(
 
     Without labels, a classifier's own classes count, if it brings their names.
     """
+    from stan.common.files import read_text
     from stan.data import label_sets, prompts
     from stan.evaluation.zero_shot import class_names
     from stan.library import Library as Videos
 
     wanted = [
         *(label or []),
-        *(labels.read_text(encoding="utf-8").splitlines() if labels else []),
+        *(read_text(labels).splitlines() if labels else []),
         *(label_sets.named(label_set) if label_set else []),
     ]
     sentences = prompts.TEMPLATES.get(templates) or prompts.read(Path(templates))

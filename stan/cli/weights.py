@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
 from stan.cli.output import WORLDS, Json, Worlds, emit, lines, quiet, say
+from stan.common.json_values import from_json
 
 
 def pretrain(
@@ -173,8 +173,8 @@ def convert(
 def _named_value(given: str) -> tuple[str, Any]:
     name, _, value = given.partition("=")
     try:
-        return name, json.loads(value)
-    except json.JSONDecodeError:
+        return name, from_json(value)
+    except ValueError:
         raise ValueError(
             f'--set {given}: give NAME=VALUE with a JSON value, such as scale=1 or before="mlp"'
         ) from None

@@ -13,9 +13,14 @@ from io import BufferedReader, BytesIO
 from pathlib import Path
 from typing import Any, Literal, Protocol
 
+from stan.common.json_values import from_json
+
 
 def write_bytes(path: Path, content: bytes) -> None:
-    """Replace the file as a whole: a reader sees the old or the new content, never a part, even after a crash."""
+    """Replace the file as a whole: a reader sees the old or the new content, never a part, even after a crash.
+
+    Where `path` is a link, the file that it leads to is replaced. Raises ValueError for a folder, a device or a pipe.
+    """
     with _replacing(path) as part:
         part.write_bytes(content)
 
@@ -38,6 +43,10 @@ def new_file(path: Path) -> Generator[Path]:
 
 @contextmanager
 def _replacing(path: Path) -> Generator[Path]:
+    if path.is_symlink():
+        path = path.resolve()
+    if path.exists() and not path.is_file():  # a device or a pipe would become a file
+        raise ValueError(f"{path} is no file that could be written anew: name another")
     part = path.with_name(f".{path.name}.{os.getpid()}.{threading.get_ident()}.part")
     try:
         yield part
@@ -65,10 +74,18 @@ def new_folder(path: Path) -> Generator[Path]:
         shutil.rmtree(part, ignore_errors=True)
 
 
+def read_text(path: Path) -> str:
+    """Return the text in a file, without a byte order mark. Raises ValueError, naming it, if it isn't in UTF-8."""
+    try:
+        return path.read_text(encoding="utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise ValueError(f"{path}: is no UTF-8 text ({error.reason} at byte {error.start})") from error
+
+
 def read_settings(path: Path) -> dict[str, Any]:
     """Return the JSON object in a file that came with others. Raises ValueError, naming it, if there is none in it."""
     try:
-        told = json.loads(path.read_text(encoding="utf-8"))
+        told = from_json(path.read_text(encoding="utf-8"))
     except ValueError as error:
         raise ValueError(f"{path} is no JSON ({error}): fetch it again, or take it away") from error
     if not isinstance(told, dict):

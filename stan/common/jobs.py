@@ -7,7 +7,6 @@ most twice a second and removed at the end. A killed process leaves its file beh
 from __future__ import annotations
 
 import contextlib
-import json
 import os
 import platform
 import re
@@ -18,6 +17,7 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 from stan.common.files import write_json
+from stan.common.json_values import from_json
 
 FOLDER = ".jobs"
 QUICKSTART = "stan run"
@@ -108,9 +108,9 @@ def running(folders: Iterable[str | Path]) -> list[Job]:
 def _read(file: Path) -> Job | None:
     """Return the job in `file`; None where the file isn't as `job` writes it, or is gone by now."""
     try:
-        values = json.loads(file.read_text(encoding="utf-8"))
+        values = from_json(file.read_text(encoding="utf-8"))
         found = Job(**values)
-    except (OSError, ValueError, TypeError, RecursionError):
+    except (OSError, ValueError, TypeError):
         return None
     kinds = ((found.name, str), (found.stage, str), (found.detail, str), (found.host, str))
     numbers = (found.done, found.total, found.started, found.said, found.pid)

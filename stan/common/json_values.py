@@ -1,11 +1,24 @@
-"""Values of any kind in; the plain values that JSON knows out."""
+"""JSON text in, its values out; values of any kind in, the plain ones that JSON knows out."""
 
 from __future__ import annotations
 
+import json
 import math
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
+
+
+def from_json(text: str | bytes, **hooks: Any) -> Any:
+    """Return the value in JSON text; hooks: those of `json.loads`.
+
+    Raises ValueError for what is no JSON (or bytes that are no text), is nested too deeply, or has a number of
+    thousands of digits.
+    """
+    try:
+        return json.loads(text, **hooks)
+    except RecursionError:
+        raise ValueError("it is nested too deeply") from None
 
 
 def plain(value: Any) -> Any:

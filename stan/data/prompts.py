@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
+from stan.common.files import read_text
+
 TEMPLATES: dict[str, tuple[str, ...]] = {
     "plain": ("{}",),
     "actionclip": (
@@ -39,7 +41,7 @@ def read(path: Path) -> tuple[str, ...]:
 
     Raises ValueError for a line with no gap or several, naming it, and for a file without templates.
     """
-    return checked(path.read_text(encoding="utf-8").splitlines(), str(path))
+    return checked(read_text(path).splitlines(), str(path))
 
 
 def checked(lines: Sequence[str], source: str) -> tuple[str, ...]:

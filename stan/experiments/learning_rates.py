@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from stan.common.files import read_settings
 from stan.common.paths import ASSETS
 from stan.config import Experiment, ModelConfig
 from stan.data.datasets import WORLD, task
@@ -52,7 +52,7 @@ def learning_rate(experiment: Experiment, runs_root: str | Path) -> dict[str, An
 def chosen_rates(file: Path | None = None) -> dict[str, dict[str, Any]]:
     """Return the choices in `file` (None: the shipped ones) by suite/size/row; {} if there is no such file."""
     file = file or RATES_FILE
-    return json.loads(file.read_text(encoding="utf-8")) if file.is_file() else {}
+    return read_settings(file) if file.is_file() else {}
 
 
 def choose_rates(runs: pd.DataFrame, trials: list[Experiment] | None = None) -> dict[str, dict[str, Any]]:

@@ -5,7 +5,6 @@ The list is a JSON file beside the library's table, never in it: indexing leaves
 
 from __future__ import annotations
 
-import json
 import math
 import os
 from collections.abc import Callable, Generator
@@ -18,6 +17,7 @@ from filelock import FileLock, Timeout
 
 from stan.common.errors import reason
 from stan.common.files import write_json
+from stan.common.json_values import from_json
 
 PATIENCE = 10.0
 """Seconds that a change waits for another one to end."""
@@ -64,7 +64,7 @@ class KeptList(Generic[Item]):
         """Return the items; none while nothing was kept. Raises ValueError for a file that is damaged."""
         try:
             text = self._file.read_text(encoding="utf-8")
-            return [self._read(one) for one in json.loads(text)[self._name]]
+            return [self._read(one) for one in from_json(text)[self._name]]
         except FileNotFoundError:
             return []
         except OSError as error:

@@ -23,6 +23,7 @@ import pyarrow.parquet as pq
 from jaxtyping import Float
 
 from stan.common.files import new_file
+from stan.common.json_values import from_json
 from stan.library.store import PARTS
 
 
@@ -107,7 +108,7 @@ def _read_npz(file: Path) -> pa.Table:
             raise ValueError("no archive of arrays")
         with np.load(file, allow_pickle=False) as opened:
             arrays = dict(opened)
-        told = json.loads(str(arrays.pop("made_by")))
+        told = from_json(str(arrays.pop("made_by")))
         columns = {name: _column(name, arrays) for name in arrays if name != "frames"}
         return pa.table(columns).replace_schema_metadata(told)
     except (OSError, EOFError, KeyError, TypeError, ValueError, zipfile.BadZipFile) as error:

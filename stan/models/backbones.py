@@ -123,9 +123,11 @@ def local_weights(backbone: str, pretrained: str | None) -> Path | None:
     return Path(pretrained) if not named and Path(pretrained).exists() else None
 
 
-def _tell_context(text: dict[str, Any], weights: Path, backbone: str) -> None:
-    """Set the number of tokens that an own text tower reads, in place, to what its weights hold."""
-    positions = None if "hf_model_name" in text else text_positions(weights, backbone)
+def _tell_context(text: dict[str, Any] | None, weights: Path, backbone: str) -> None:
+    """Set the number of tokens that open_clip's own text tower reads, in place, to what its weights hold."""
+    if text is None or "hf_model_name" in text:
+        return
+    positions = text_positions(weights, backbone)
     if positions is not None:
         text["context_length"] = positions - text.get("embed_cls", False)  # a CLS has the last position
 

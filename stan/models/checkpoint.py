@@ -15,6 +15,7 @@ from safetensors.torch import save_file
 from torch import Tensor, nn
 
 from stan.common.files import new_file
+from stan.common.json_values import from_json
 from stan.models.vocabulary import IDS, whole
 
 CHECKPOINT = "checkpoint.safetensors"
@@ -59,14 +60,14 @@ def load(path: str | Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
     Raises ValueError for a file that is missing or isn't safetensors.
     """
     with _opened(path) as file:
-        metadata = json.loads((file.metadata() or {}).get("stan", "{}"))
+        metadata = _told(file)
         return whole({name: file.get_tensor(name) for name in file.keys()}), metadata  # noqa: SIM118
 
 
 def metadata(path: str | Path) -> dict[str, Any]:
     """Return the metadata that `save` wrote, without reading tensors. Raises the same errors as `load`."""
     with _opened(path) as file:
-        return json.loads((file.metadata() or {}).get("stan", "{}"))
+        return _told(file)
 
 
 def names(path: str | Path) -> list[str]:
@@ -88,12 +89,26 @@ def kept_words(path: str | Path) -> list[int] | None:
         return file.get_tensor(names[0]).tolist() if names else None
 
 
+class _NoMetadata(ValueError):
+    """Raised if a file's metadata isn't as `save` writes it."""
+
+
+def _told(file: Any) -> dict[str, Any]:
+    try:
+        found = from_json((file.metadata() or {}).get("stan", "{}"))
+    except ValueError as error:
+        raise _NoMetadata(f"its metadata is no JSON: {error}") from error
+    if not isinstance(found, dict):
+        raise _NoMetadata("its metadata is no JSON object")
+    return found
+
+
 @contextmanager
 def _opened(path: str | Path) -> Generator[Any]:
     try:
         with safe_open(path, "pt") as file:
             yield file
-    except (OSError, SafetensorError, json.JSONDecodeError) as error:
+    except (OSError, SafetensorError, _NoMetadata) as error:
         raise ValueError(
             f"{path} is not a readable checkpoint ({error}): check the path and that it is complete"
         ) from error

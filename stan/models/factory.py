@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from torch import Tensor
 
+from stan.common.files import read_settings
 from stan.common.paths import ASSETS
 from stan.config import Experiment, ModelConfig, from_dict, to_dict
 from stan.data.preprocessing import PixelSettings
@@ -128,7 +128,7 @@ def weights_file(name: str | Path) -> Path:
 def _with_weights(run: Path) -> Path:
     """Return the run itself or, if it took its numbers over from another run, that run: it keeps the weights."""
     record = run / "run.json"
-    source = json.loads(record.read_text()).get("same_as") if record.is_file() else None
+    source = read_settings(record).get("same_as") if record.is_file() else None
     return run.resolve().parents[2] / source if source else run
 
 

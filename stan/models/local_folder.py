@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Any
+
+from stan.common.json_values import from_json
 
 CONFIG = "open_clip_config.json"
 PARTS = {"embed_dim", "vision_cfg", "text_cfg"}
@@ -32,13 +33,13 @@ def tell(config: dict[str, Any], weights: Path) -> None:
     if (folder / CONFIG).is_file():
         config["quick_gelu"] = architecture(folder).get("quick_gelu", False)
     elif (told := folder / "config.json").is_file() and (theirs := _json(told)).get("model_type") == "clip":
-        activation = theirs.get("vision_config", {}).get("hidden_act", "quick_gelu")
+        activation = (theirs.get("vision_config") or {}).get("hidden_act", "quick_gelu")
         config["quick_gelu"] = activation == "quick_gelu"
 
 
 def _json(path: Path) -> dict[str, Any]:
     try:
-        found = json.loads(path.read_text(encoding="utf-8"))
+        found = from_json(path.read_text(encoding="utf-8"))
     except ValueError as error:  # of JSON or of UTF-8
         raise ValueError(f"{path} describes no model: it is not JSON ({error}); fetch it again") from error
     return found if isinstance(found, dict) else {}

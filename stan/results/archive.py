@@ -28,6 +28,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from stan.common.files import write_bytes
+from stan.common.json_values import from_json
 
 SUFFIX = ".zip"
 LARGEST = 64 << 20
@@ -204,7 +205,7 @@ def _digest(array: np.ndarray) -> str:
 
 
 def _thinned(log: bytes) -> bytes:
-    lines = [(line, json.loads(line)) for line in log.splitlines()]
+    lines = [(line, from_json(line)) for line in log.splitlines()]
     steps = [values["step"] for _, values in lines if "loss" in values]
     kept = []
     for line, values in lines:
@@ -274,7 +275,7 @@ def _open_at(archive: Path, stamp: Stamp | None) -> _Opened:
 
 
 def _index(opened: zipfile.ZipFile) -> dict[str, tuple[int, int, int]]:
-    index = json.loads(_member(opened, INDEX))
+    index = from_json(_member(opened, INDEX))
     return {name: (int(number), int(start), int(end)) for name, (number, start, end) in index.items()}
 
 

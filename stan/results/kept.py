@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
+
+from stan.common.json_values import from_json
 
 Document = dict[str, Any]
 
@@ -29,8 +30,8 @@ def load(
 
 def _read(file: Path, check: Callable[[Any], None]) -> Document:
     try:
-        document = json.loads(file.read_text(encoding="utf-8"))
-    except (OSError, ValueError, RecursionError) as error:
+        document = from_json(file.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
         raise ValueError(f"no JSON that can be read: {error}") from None
     check(document)
     return document

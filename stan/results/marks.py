@@ -5,13 +5,13 @@ The record says what was measured, and stays as its writer left it; marks say wh
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 from stan.common.files import write_json
+from stan.common.json_values import from_json
 
 SUFFIX = ".marks.json"
 LONGEST = 2000
@@ -67,7 +67,7 @@ def parsed(text: str) -> tuple[str, ...]:
 
 def _read(file: Path) -> Marks:
     try:
-        values: Any = json.loads(file.read_text(encoding="utf-8"))
+        values: Any = from_json(file.read_text(encoding="utf-8"))
         tags = tuple(str(tag) for tag in values["tags"])
         return Marks(tags, str(values["note"])[:LONGEST], values.get("hidden") is True)
     except (OSError, ValueError, TypeError, KeyError, AttributeError):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from functools import lru_cache
 from pathlib import Path
@@ -11,6 +10,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from stan.common.json_values import from_json
 from stan.results import archive
 from stan.results.record import FOREIGN, SHIPPED, flatten, read, run_folders
 
@@ -138,7 +138,7 @@ def _flat_metrics(evaluation: dict[str, Any]) -> dict[str, Any]:
 
 def _line(text: str) -> dict[str, Any] | None:
     try:
-        values = json.loads(text)
+        values = from_json(text)
     except ValueError:
         return None
     return values if isinstance(values, dict) else None

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 import zipfile
 from collections.abc import Iterator, Mapping
@@ -10,6 +9,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from stan.common.json_values import from_json
 from stan.common.paths import ASSETS
 from stan.config import Experiment, from_dict
 from stan.results import archive, lock
@@ -190,7 +190,7 @@ def _content(path: Path, name: str) -> bytes:
 def _document(path: Path, name: str) -> dict[str, Any]:
     content = _content(path, name)
     try:
-        values = json.loads(content)
+        values = from_json(content)
     except ValueError as error:
         raise ValueError(f"{name} is not JSON: {error}") from None
     if not isinstance(values, dict):

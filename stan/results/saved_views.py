@@ -5,12 +5,12 @@ A view is what its reader chose: values by the names of the page's widgets.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from stan.common.files import write_json
+from stan.common.json_values import from_json
 from stan.results import lock
 
 FILE = "views.json"
@@ -23,10 +23,10 @@ def read(root: str | Path) -> dict[str, View]:
     """Return the views by name, in alphabetical order. Raises ValueError for a file that holds something else."""
     file = Path(root) / FILE
     try:
-        views = json.loads(file.read_text(encoding="utf-8"))
+        views = from_json(file.read_text(encoding="utf-8"))
     except FileNotFoundError:
         return {}
-    except (OSError, ValueError, RecursionError) as error:
+    except (OSError, ValueError) as error:
         raise ValueError(
             f"{file} can't be read ({error}): mend it, or move it away; it is left as it is"
         ) from None

@@ -14,6 +14,7 @@ from typing import Any, Self
 import numpy as np
 
 from stan.common.files import write_bytes, write_json
+from stan.common.json_values import from_json
 from stan.config import Experiment, to_dict
 from stan.results import lock
 from stan.results.provenance import host, peak_memory_mb, provenance
@@ -228,7 +229,7 @@ def _opening_record(folder: Path) -> dict[str, Any]:
 def _refuse_done(folder: Path) -> dict[str, Any] | None:
     """Return the folder's record if there is one that can be read, else None. Raises ValueError if it is done."""
     try:
-        record = json.loads((folder / "run.json").read_text(encoding="utf-8"))
+        record = from_json((folder / "run.json").read_text(encoding="utf-8"))
         status = record["status"], record["start"], record["seconds"]
     except (OSError, ValueError, TypeError, KeyError):
         return None
@@ -243,7 +244,7 @@ def _whole_lines(path: Path) -> int:
         return 0
     for count, line in enumerate(path.read_bytes().splitlines(keepends=True)):
         try:
-            json.loads(line)
+            from_json(line)
         except ValueError:
             return count
         if not line.endswith(b"\n"):

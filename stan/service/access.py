@@ -21,6 +21,7 @@ from starlette.exceptions import HTTPException
 from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from stan.common.files import read_text
 from stan.common.hosts import is_loopback
 from stan.service.limits import Limits
 
@@ -38,7 +39,7 @@ def words_of(file: Path) -> list[str]:
 
     Raises ValueError for a file without tokens, and for one that is short enough to be guessed.
     """
-    lines = [line.strip() for line in file.read_text(encoding="utf-8").splitlines()]
+    lines = [line.strip() for line in read_text(file).splitlines()]
     words = [line for line in lines if line and not line.startswith("#")]
     if not words:
         raise ValueError(f"{file} holds no token: write one per line, `openssl rand -hex 16` makes one")

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import csv
 import io
-import json
 import math
 import re
 from collections import Counter
@@ -15,6 +14,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from stan.common.json_values import from_json
 from stan.results.foreign import ForeignRun
 from stan.results.record import flatten
 from stan.tracking.base import module
@@ -84,7 +84,7 @@ def _objects(file: Path) -> list[Line]:
     for number, text in enumerate(file.read_bytes().splitlines(), 1):
         where = f"{file}:{number}"
         try:
-            run = json.loads(text, object_pairs_hook=each_once) if text.strip() else None
+            run = from_json(text, object_pairs_hook=each_once) if text.strip() else None
         except ValueError as error:
             raise ValueError(f"{where} is no JSON object of a run ({error})") from error
         if run is None:

@@ -11,6 +11,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+from stan.common.json_values import from_json
 from stan.data.datasets.files import VideoFolder, lines
 from stan.data.shards import VideoFile
 
@@ -183,14 +184,25 @@ def paragraph(sentences: Iterable[str]) -> str:
     return " ".join(sentence.strip() for sentence in sentences)
 
 
+_KINDS = {"seen": bool, "twin": str, "kind": str}
+"""What a clip's facts may be, beside null."""
+
+
+def _refuse_other_kinds(facts: dict[str, Any]) -> None:
+    for key, kind in _KINDS.items():
+        if not isinstance(facts[key], kind | None):
+            raise ValueError(f"{key} is {facts[key]!r}")
+
+
 def _sidecar(root: Path) -> dict[str, dict[str, Any]]:
     """Return seen, twin and kind by clip id."""
     path, facts = root / SIDECAR, {}
     for number, line in lines(path) if path.is_file() else ():
         try:
-            clip = json.loads(line)
-            facts[clip["id"]] = {key: clip.get(key) for key in ("seen", "twin", "kind")}
-        except (json.JSONDecodeError, KeyError, TypeError, AttributeError) as error:
+            clip = from_json(line)
+            facts[clip["id"]] = {key: clip.get(key) for key in _KINDS}
+            _refuse_other_kinds(facts[clip["id"]])
+        except (ValueError, KeyError, TypeError, AttributeError) as error:
             raise ValueError(f"{path}:{number}: no JSON object with an id ({error!r})") from error
     return facts
 

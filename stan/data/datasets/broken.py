@@ -6,7 +6,6 @@ the set's hash, so that all rows of a study and a resumed run see the same clips
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
@@ -16,6 +15,7 @@ import numpy as np
 from filelock import FileLock
 
 from stan.common.files import write_json
+from stan.common.json_values import from_json
 from stan.common.progress import Progress
 from stan.data.datasets import VideoSet
 from stan.data.shards import VideoFile
@@ -85,7 +85,7 @@ def without_broken(videos: VideoSet, root: str | Path, progress: Progress | None
     with FileLock(kept.with_suffix(".lock")):
         if not kept.is_file():
             _keep(kept, videos, faults([clip.path for clip in videos.clips], progress=progress))
-        broken = json.loads(kept.read_text(encoding="utf-8"))
+        broken = from_json(kept.read_text(encoding="utf-8"))
     clips = tuple(clip for clip in videos.clips if clip.id not in broken)
     if not clips:
         raise ValueError(f"every video of {videos.name}'s {videos.split} split is broken; {kept} says why")

@@ -13,6 +13,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from stan.common.files import read_text
+from stan.common.json_values import from_json
 from stan.data.video.extensions import VIDEOS
 
 EXTENSIONS = VIDEOS | {"."}  # Flickr, and with it DiDeMo, names some videos `x.`
@@ -83,7 +85,7 @@ def folders(root: Path) -> list[Path]:
 
 def lines(path: Path) -> list[tuple[int, str]]:
     """Return (line number, text) of every line that is not blank. Raises ValueError if the file is no UTF-8 text."""
-    numbered = enumerate(_text(path).split("\n"), 1)
+    numbered = enumerate(read_text(path).split("\n"), 1)
     return [(number, line.strip()) for number, line in numbered if line.strip()]
 
 
@@ -92,7 +94,7 @@ def rows(path: Path, columns: Sequence[str]) -> list[dict[str, str]]:
 
     Raises ValueError for missing columns and for rows that are too short or too long, naming the line.
     """
-    reader = csv.DictReader(io.StringIO(_text(path), newline=""))
+    reader = csv.DictReader(io.StringIO(read_text(path), newline=""))
     found = []
     try:
         absent = [column for column in columns if column not in (reader.fieldnames or ())]
@@ -131,9 +133,13 @@ def document(path: Path, kind: type[dict] | type[list] | None = None) -> Any:
         return values
 
     try:
-        found = json.loads(_text(path), object_pairs_hook=each_once)
+        found = from_json(read_text(path), object_pairs_hook=each_once)
     except json.JSONDecodeError as error:
         raise ValueError(f"{path}:{error.lineno}: is no JSON ({error.msg})") from error
+    except ValueError as error:
+        raise ValueError(
+            str(error) if str(path) in str(error) else f"{path}: is no JSON ({error})"
+        ) from error
     if kind is not None and not isinstance(found, kind):
         words = "an object" if kind is dict else "a list"
         raise ValueError(f"{path}: {words} is expected, not {type(found).__name__}")
@@ -169,13 +175,6 @@ def name(value: Any) -> str:
     if not isinstance(value, str | int) or isinstance(value, bool):
         raise ValueError(f"{value!r} is no name")
     return str(value)
-
-
-def _text(path: Path) -> str:
-    try:
-        return path.read_text(encoding="utf-8-sig")
-    except UnicodeDecodeError as error:
-        raise ValueError(f"{path}: is no UTF-8 text ({error.reason} at byte {error.start})") from error
 
 
 def _composed(name: str) -> str:

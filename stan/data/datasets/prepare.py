@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from stan.common.files import digest, new_file, write_bytes
+from stan.common.json_values import from_json
 from stan.common.progress import Progress
 from stan.data import datasets
 from stan.data.datasets import SETS, SPLITS, Annotations, DataSet, prepared
@@ -94,7 +95,7 @@ def _open(out: Path, root: Path, settings: dict[str, Any]) -> None:
         )
     begun = out / SETTINGS
     if begun.is_file():
-        found = json.loads(begun.read_text(encoding="utf-8"))
+        found = from_json(begun.read_text(encoding="utf-8"))
         if found != settings:
             raise ValueError(
                 f"{out} was prepared from other settings ({found}): name another --out, or remove it"

@@ -10,6 +10,7 @@ import json
 from pathlib import Path
 from typing import Any
 
+from stan.common.json_values import from_json
 from stan.data.datasets.base import AnnotationEntry, Annotations
 from stan.data.datasets.files import annotation, document, lines, name, text
 
@@ -44,7 +45,7 @@ def line(entry: AnnotationEntry, video: str) -> str:
 
 def _entry(file: Path, number: int, line: str) -> AnnotationEntry:
     try:
-        told = json.loads(line)
+        told = from_json(line)
         return AnnotationEntry(
             name(told["id"]), name(told["video"]), tuple(map(text, told["captions"])), told["label"]
         )

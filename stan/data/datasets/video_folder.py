@@ -9,7 +9,6 @@ test set, and a twentieth of training is held out for validation.
 
 from __future__ import annotations
 
-import json
 import os
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -17,6 +16,7 @@ from functools import partial
 from pathlib import Path, PurePosixPath
 from typing import Any
 
+from stan.common.json_values import from_json
 from stan.data.datasets.base import AnnotationEntry, Annotations, DataSet, of_training
 from stan.data.datasets.files import EXTENSIONS, VideoFolder, annotation, folders, lines, rows
 from stan.data.datasets.split_names import indexed, of_split, splits_of
@@ -79,7 +79,7 @@ def _rows(root: Path, file: Path) -> Iterator[_Row]:
 
 def _object(file: Path, number: int, line: str) -> dict[str, Any]:
     try:
-        found = json.loads(line)
+        found = from_json(line)
     except ValueError as error:
         raise ValueError(f"{file}:{number}: is no JSON ({error})") from error
     if not isinstance(found, dict):

@@ -8,13 +8,13 @@ for numbers are the lines of `classes.txt` beside the shards, if it is there.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import lru_cache, partial
 from pathlib import Path
 from typing import Any
 
+from stan.common.json_values import from_json
 from stan.data import shards
 from stan.data.datasets.base import AnnotationEntry, Annotations, DataSet, of_training
 from stan.data.datasets.files import EXTENSIONS, Absent, VideoFolder, lines
@@ -121,8 +121,8 @@ def _sample(shard: str, key: str, parts: dict[str, Member]) -> _Sample:
 
 def _object(member: Member) -> dict[str, Any]:
     try:
-        found = json.loads(_text(member))
-    except json.JSONDecodeError as error:
+        found = from_json(_text(member))
+    except ValueError as error:
         raise ValueError(f"{member} is no JSON ({error})") from error
     if not isinstance(found, dict):
         raise ValueError(f"{member}: an object with caption or label is expected, not {type(found).__name__}")

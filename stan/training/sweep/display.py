@@ -13,6 +13,7 @@ from itertools import takewhile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
+from stan.common.json_values import from_json
 from stan.results.progress import remaining
 
 if TYPE_CHECKING:
@@ -81,7 +82,7 @@ def last_step(metrics: Path) -> dict[str, Any]:
         lines = file.read().splitlines()
     for text in reversed(lines):
         with contextlib.suppress(ValueError):
-            line = json.loads(text)
+            line = from_json(text)
             if isinstance(line, dict) and "step" in line:
                 return line
     return {}
