@@ -8,6 +8,8 @@ from dataclasses import dataclass, field, fields, replace
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
+from stan.common.json_values import require
+
 if TYPE_CHECKING:
     from _typeshed import DataclassInstance
 
@@ -177,13 +179,19 @@ def to_dict(experiment: Experiment) -> dict[str, Any]:
 def from_dict(values: dict[str, Any]) -> Experiment:
     """Return the Experiment that `to_dict` turned into `values`.
 
-    Raises ValueError naming any key that a config doesn't have.
+    Raises ValueError naming any key that a config doesn't have, and any value of another kind.
     """
     parts = dict(values)
     for name, kind in _PARTS.items():
-        _refuse_unknown(parts.get(name, {}), kind)
-        parts[name] = kind(**parts.get(name, {}))
+        given = parts.get(name, {})
+        require(name, given, "dict[str, Any]")
+        _refuse_unknown(given, kind)
+        for setting, value in given.items():
+            require(f"{name}.{setting}", value, _fields(kind)[setting])
+        parts[name] = kind(**given)
     _refuse_unknown(parts, Experiment)
+    for name in parts.keys() - _PARTS.keys():
+        require(name, parts[name], _fields(Experiment)[name])
     parts["test_time"] = tuple(parts.get("test_time", ()))
     return Experiment(**parts)
 
@@ -203,8 +211,9 @@ def _refuse_unknown(values: dict[str, Any], kind: type[DataclassInstance]) -> No
 
 
 @cache
-def _fields(kind: type[DataclassInstance]) -> dict[str, None]:
-    return dict.fromkeys(f.name for f in fields(kind))
+def _fields(kind: type[DataclassInstance]) -> dict[str, str]:
+    """Return the annotation of each field."""
+    return {f.name: str(f.type) for f in fields(kind)}
 
 
 _DEFAULTS = {name: vars(kind()) for name, kind in _PARTS.items()}

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import fields, replace
 
 import pytest
 
-from stan.config import Experiment, from_dict, to_dict, with_parts
+from stan.common.json_values import KINDS
+from stan.config import DataConfig, Experiment, ModelConfig, TrainConfig, from_dict, to_dict, with_parts
 
 BASE = Experiment("components", "stan")
 
@@ -71,3 +72,38 @@ def test_dict_and_back():
 def test_unknown_keys_are_named(change, message):
     with pytest.raises(ValueError, match=message):
         from_dict(to_dict(BASE) | change)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"train": {"batch": "abc"}}, "train.batch is 'abc'; it must be a whole number"),
+        ({"train": {"epochs": 1.5}}, "train.epochs is 1.5; it must be a whole number"),
+        ({"train": {"epochs": True}}, "train.epochs is True; it must be a whole number"),
+        ({"train": {"warmup": float("nan")}}, "train.warmup is nan; it must be a finite number"),
+        ({"train": {"learned_scale": 1}}, "train.learned_scale is 1; it must be true or false"),
+        ({"train": None}, "train is None; it must be an object"),
+        ({"data": {"suite": []}}, r"data.suite is \[\]; it must be text"),
+        ({"data": {"root": 3}}, "data.root is 3; it must be text or null"),
+        ({"model": {"options": 3}}, "model.options is 3; it must be an object"),
+        ({"row": "\ud800"}, "row is .*; it must be text"),
+        ({"seed": None}, "seed is None; it must be a whole number"),
+        ({"test_time": ["dsl", 1]}, "test_time is .*; it must be a list of texts"),
+        ({"data": {"suite": ["x" * 999]}}, r"data.suite is \['x{70,80}; it must be text"),
+    ],
+)
+def test_values_of_another_kind_are_named(change, message):
+    with pytest.raises(ValueError, match=message):
+        from_dict(to_dict(BASE) | change)
+
+
+def test_whole_numbers_are_numbers():
+    assert from_dict({"study": "s", "row": "r", "train": {"lr": 1}}).train.lr == 1
+
+
+@pytest.mark.parametrize("kind", [Experiment, DataConfig, ModelConfig, TrainConfig])
+def test_every_setting_has_a_kind_that_is_checked(kind):
+    """A new annotation needs its kind in `stan.common.json_values.KINDS`."""
+    for field in fields(kind):
+        if field.name not in ("data", "model", "train"):
+            assert set(field.type.split(" | ")) <= KINDS.keys()

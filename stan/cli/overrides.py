@@ -43,6 +43,8 @@ def overrides(settings: list[str] | None, backbone: str | None, pretrained: str 
         inner = changed
         for part in parts:
             inner = inner.setdefault(part, {})
+            if not isinstance(inner, dict):
+                raise ValueError(f"--set {pair}: {part} was given a value before, so it has no fields")
         inner[last] = _value(value)
     return changed
 

@@ -134,7 +134,7 @@ def cost(
             help="stan-self-b16, stan-conv-b16, clip-b16, ...; without one, what each method adds to CLIP's ViT-B/16."
         ),
     ] = None,
-    frames: Annotated[int, typer.Option(help="Frames of a view.", min=1)] = 8,
+    frames: Annotated[int, typer.Option(help="Frames of a view.", min=1, max=4096)] = 8,
     views: Annotated[int, typer.Option(help="Views of a video: clips times crops.", min=1)] = 1,
     out: Annotated[Path | None, typer.Option(help="A file that also keeps the counts, as JSON.")] = None,
     as_json: Json = False,
@@ -203,6 +203,7 @@ def _calibrated(
 ) -> tuple[Any, dict[str, Any]]:
     """Return the scores of both directions, and a description of what was done to them."""
     from stan.evaluation import test_time
+    from stan.evaluation.metrics import finite
 
     if dsl and qbnorm:
         raise ValueError("--dsl and --qbnorm exclude each other: choose one")
@@ -221,6 +222,9 @@ def _calibrated(
             "--qbnorm needs an array `query_bank` (other captions x the same videos) in the file"
         )
     banks = arrays["query_bank"], arrays.get("video_bank")
+    for bank in banks:
+        if bank is not None:
+            finite(bank, what="bank's query")
     of_videos = f"{banks[1].shape[-1]} videos" if banks[1] is not None else "none: scores as they are"
     said = {
         "trick": "qbnorm",

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,48 @@ def from_json(text: str | bytes, **hooks: Any) -> Any:
         return json.loads(text, **hooks)
     except RecursionError:
         raise ValueError("it is nested too deeply") from None
+
+
+def _is_text(value: Any) -> bool:
+    try:
+        return isinstance(value, str) and value.encode() is not None
+    except UnicodeEncodeError:  # half of a pair that JSON writes as \ud800
+        return False
+
+
+def _is_whole(value: Any) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool)
+
+
+def _is_number(value: Any) -> bool:
+    return _is_whole(value) or isinstance(value, float) and math.isfinite(value)
+
+
+def _is_list_of(fits: Callable[[Any], bool], value: Any) -> bool:
+    return isinstance(value, list | tuple) and all(map(fits, value))
+
+
+KINDS: dict[str, tuple[str, Callable[[Any], bool]]] = {
+    "str": ("text", _is_text),
+    "int": ("a whole number", _is_whole),
+    "float": ("a finite number", _is_number),
+    "bool": ("true or false", lambda value: isinstance(value, bool)),
+    "list[int]": ("a list of whole numbers", partial(_is_list_of, _is_whole)),
+    "tuple[float, ...]": ("a list of numbers", partial(_is_list_of, _is_number)),
+    "Sequence[str]": ("a list of texts", partial(_is_list_of, _is_text)),
+    "tuple[str, ...]": ("a list of texts", partial(_is_list_of, _is_text)),
+    "dict[str, Any]": ("an object", lambda value: isinstance(value, dict)),
+    "None": ("null", lambda value: value is None),
+}
+"""Annotations of settings: what they mean in words, and whether a value of JSON fits."""
+
+
+def require(name: str, value: Any, annotation: str) -> None:
+    """Raise ValueError, naming the setting, for a value that isn't as its annotation says, such as `int | None`."""
+    kinds = [KINDS[kind] for kind in annotation.split(" | ")]
+    if not any(fits(value) for _, fits in kinds):
+        words = " or ".join(words for words, _ in kinds)
+        raise ValueError(f"{name} is {value!r:.80}; it must be {words}")
 
 
 def plain(value: Any) -> Any:

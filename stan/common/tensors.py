@@ -11,6 +11,14 @@ from torch import Tensor
 Parts = TypeVar("Parts", bound=tuple)
 
 
+def device_named(name: str | None) -> torch.device:
+    """Return a device by torch's name; None: the GPU, where there is one. Raises ValueError for an unknown name."""
+    try:
+        return torch.device(name or ("cuda" if torch.cuda.is_available() else "cpu"))
+    except RuntimeError as error:
+        raise ValueError(f"there is no device {name!r}: name cpu, cuda or cuda:1") from error
+
+
 def to_device(value: Any, device: torch.device) -> Any:
     """Return a tensor, or nested dicts of tensors, on the device."""
     if isinstance(value, Tensor):

@@ -11,6 +11,7 @@ from jaxtyping import Int
 from PIL import Image
 from torch import Tensor
 
+from stan.common.json_values import require
 from stan.data.video.scaling import Scaling
 
 RESIZE_MODES = ("shortest", "longest", "squash")
@@ -20,7 +21,7 @@ RESIZE_MODES = ("shortest", "longest", "squash")
 class PixelSettings:
     """How frames become a tower's input, under open_clip's names; the defaults are those of OpenAI's CLIPs.
 
-    Raises ValueError for an interpolation or a resize mode that doesn't exist.
+    Raises ValueError for an interpolation or a resize mode that doesn't exist, and for values of another kind.
     """
 
     mean: tuple[float, ...] = (0.48145466, 0.4578275, 0.40821073)
@@ -38,7 +39,10 @@ class PixelSettings:
 
     def __post_init__(self) -> None:
         for name in ("mean", "std"):
+            require(name, getattr(self, name), "tuple[float, ...]")
             object.__setattr__(self, name, tuple(getattr(self, name)))  # JSON has lists
+        for name, kind in {"interpolation": "str", "resize_mode": "str", "fill_color": "int"}.items():
+            require(name, getattr(self, name), kind)
         if self.interpolation.upper() not in Image.Resampling.__members__:
             filters = ", ".join(name.lower() for name in Image.Resampling.__members__)
             raise ValueError(f"interpolation {self.interpolation!r}: choose one of {filters}")

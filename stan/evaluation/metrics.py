@@ -220,12 +220,14 @@ def finite(
 ) -> Float[np.ndarray, "Q C"]:
     """Return the matrix unchanged. Raises ValueError if it isn't one, and for NaN or infinity, naming the query."""
     similarity = np.asarray(similarity)
+    if similarity.dtype.kind not in "biuf":
+        raise ValueError(f"similarity must be numbers; it holds {similarity.dtype}")
     if similarity.ndim != 2 or 0 in similarity.shape:
         raise ValueError(
             f"similarity must be queries x candidates, both at least one; its shape is {similarity.shape}"
         )
-    if names is not None and len(names) != len(similarity):
-        raise ValueError(f"{len(names)} names for {len(similarity)} queries")
+    if names is not None and np.shape(names)[:1] != similarity.shape[:1]:
+        raise ValueError(f"{np.size(names)} names for {len(similarity)} queries")
     broken = np.argwhere(~np.isfinite(similarity))
     if len(broken):
         query, candidate = (int(i) for i in broken[0])

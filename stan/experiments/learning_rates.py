@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -44,7 +45,7 @@ def learning_rate(experiment: Experiment, runs_root: str | Path) -> dict[str, An
     """
     for file in (Path(runs_root) / RATES_FILE.name, RATES_FILE):
         record = chosen_rates(file).get(rate_key(experiment))
-        if record is not None and record["lr"] == experiment.train.lr:
+        if isinstance(record, Mapping) and record.get("lr") == experiment.train.lr:
             return record
     return {"lr": experiment.train.lr, "tried": {}, "chosen_on": "not chosen: a default, or set by hand"}
 

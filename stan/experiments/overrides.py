@@ -7,6 +7,7 @@ from dataclasses import replace
 from typing import Any
 
 from stan import experiments
+from stan.common.json_values import require
 from stan.config import Experiment, from_dict, to_dict
 
 
@@ -29,9 +30,11 @@ def experiment(
 
 
 def backbone_of(overrides: Mapping[str, Mapping[str, Any]] | None) -> str | None:
-    """Return the backbone that the overrides name; None if they name none."""
+    """Return the backbone that the overrides name; None if they name none. Raises ValueError for what is no name."""
     model = (overrides or {}).get("model")
-    return model.get("backbone") if isinstance(model, Mapping) else None
+    backbone = model.get("backbone") if isinstance(model, Mapping) else None
+    require("model.backbone", backbone, "str | None")
+    return backbone
 
 
 def given_or(complete: Mapping[str, Any], **named: Any) -> Experiment:
@@ -42,12 +45,15 @@ def given_or(complete: Mapping[str, Any], **named: Any) -> Experiment:
 def changed(wanted: Experiment, overrides: Mapping[str, Mapping[str, Any]]) -> Experiment:
     """Return `wanted` with the given fields replaced; the temporal method's options are replaced one by one.
 
-    Raises ValueError for unknown fields.
+    Raises ValueError for unknown fields and for values of another kind.
     """
     values = to_dict(wanted)
     for part, fields in overrides.items():
         if not isinstance(fields, Mapping) or not isinstance(values.get(part), dict):
             raise ValueError(f"an experiment has no part {part!r} with fields; it has data, model, train")
-        options = values[part].get("options", {}) | fields.get("options", {})
-        values[part] |= dict(fields) | ({"options": options} if part == "model" else {})
+        new = dict(fields)
+        if part == "model" and "options" in new:
+            require("model.options", new["options"], "dict[str, Any]")
+            new["options"] = values[part]["options"] | new["options"]
+        values[part] |= new
     return from_dict(values)

@@ -111,8 +111,16 @@ def _read_npz(file: Path) -> pa.Table:
         told = from_json(str(arrays.pop("made_by")))
         columns = {name: _column(name, arrays) for name in arrays if name != "frames"}
         return pa.table(columns).replace_schema_metadata(told)
-    except (OSError, EOFError, KeyError, TypeError, ValueError, zipfile.BadZipFile) as error:
-        raise _unreadable(file, error) from error  # Arrow's own errors are among them
+    except (
+        OSError,
+        EOFError,
+        LookupError,
+        TypeError,
+        ValueError,
+        pa.ArrowException,
+        zipfile.BadZipFile,
+    ) as error:
+        raise _unreadable(file, error) from error
 
 
 def _column(name: str, arrays: dict[str, np.ndarray]) -> pa.Array:

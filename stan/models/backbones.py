@@ -38,6 +38,8 @@ SHIPPED = {
 TINY_WEIGHTS = ASSETS / "weights" / "tiny_clip.safetensors"
 UNUSED_TEXT = {"context_length": 2, "vocab_size": 2, "width": 1, "heads": 1, "layers": 1}
 """open_clip always builds a text tower; this smallest one is thrown away."""
+NOT_BUILT = (TypeError, LookupError, ArithmeticError, AssertionError, RuntimeError)
+"""What open_clip, timm and torch raise for a config whose values don't go together."""
 LOCAL = "local-dir:"
 """open_clip's prefix of a folder with a model, which may stand before one."""
 
@@ -158,7 +160,10 @@ def from_config(
     """
     _refuse_unsupported(config, name)
     tokenizer = tokenizer_of(config["text_cfg"], None if weights is None else weights.parent)
-    model = _random(config)
+    try:
+        model = _random(config)
+    except NOT_BUILT as error:
+        raise ValueError(f"{name}: open_clip builds no model from its config ({error!r})") from error
     wrapped = weights is not None and is_wrapped(weights)
     if weights is not None and not wrapped:
         load_into(model, weights, name)

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from stan.common.files import digest, read_settings
+from stan.common.json_values import require
 from stan.data.preprocessing import OPENAI, PixelSettings
 from stan.models import layouts, pixel_settings, weight_files
 from stan.models.backbones import architecture, from_config, load_clip
@@ -25,6 +26,10 @@ BESIDE = "fusion_model_state_dict"
 """ActionCLIP keeps what follows CLIP apart from `model_state_dict`; both are read, each with its name in front."""
 SETTINGS = ("config.json", "hparams_train.json")
 """Files beside a checkpoint with the settings that weights don't show: ours or Hugging Face's, and CenterCLIP's."""
+KINDS = {"frames": "int"} | dict.fromkeys(
+    ("vision", "text", "vision_config", "text_config", "flags", "id2label"), "dict[str, Any]"
+)
+"""Settings in these files that are read as objects, and the number of frames."""
 WRAPPERS = ("module.", "model.", "_orig_mod.")
 """What data parallel training, a surrounding class and torch.compile put before every name."""
 
@@ -157,7 +162,11 @@ RELEASED_HEADS = {"mug_full": {"released": True}}
 def _beside(path: Path) -> dict[str, Any]:
     """Return the settings in the first of SETTINGS beside a file, or none."""
     found = next((path.with_name(name) for name in SETTINGS if path.with_name(name).is_file()), None)
-    return read_settings(found) if found else {}
+    told = {name: value for name, value in read_settings(found).items() if value is not None} if found else {}
+    for name, kind in KINDS.items():
+        if name in told:
+            require(f"{found}: {name}", told[name], kind)
+    return told
 
 
 def _of_model(key: str) -> str:

@@ -134,6 +134,16 @@ def _with_weights(run: Path) -> Path:
 
 def _from_file(path: Path) -> DualEncoder:
     state, metadata = checkpoint.load(path) if path.suffix == ".safetensors" else ({}, {})
+    try:
+        return _described(path, state, metadata)
+    except (LookupError, TypeError, AttributeError, ArithmeticError) as error:
+        raise ValueError(
+            f"{path}: its metadata describes no model ({error!r}): fetch the file again, or write it again"
+        ) from error
+
+
+def _described(path: Path, state: dict[str, Tensor], metadata: dict[str, Any]) -> DualEncoder:
+    """Return the model that a file's metadata describes, with the file's tensors."""
     if "converted" in metadata:
         whole = {
             name if name.startswith(("encoder.", "score.")) else f"encoder.clip.{name}": t

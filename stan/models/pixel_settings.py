@@ -9,6 +9,7 @@ from typing import Any
 from PIL import Image
 
 from stan.common.files import read_settings
+from stan.common.json_values import require
 from stan.data.preprocessing import OPENAI, PixelSettings
 from stan.models import checkpoint
 
@@ -42,11 +43,17 @@ def of_file(path: Path) -> PixelSettings | None:
         converted = checkpoint.metadata(path).get("converted", {})
         if "pixels" in converted:
             return PixelSettings(*converted["pixels"])
-    return _of_open_clip(path) or _of_hugging_face(path)
+    try:
+        return _of_open_clip(path) or _of_hugging_face(path)
+    except ValueError as error:
+        told = str(error) if str(path.parent) in str(error) else f"{path.parent}, beside the weights: {error}"
+        raise ValueError(told) from error
 
 
 def _of_open_clip(path: Path) -> PixelSettings | None:
-    config = _json(path.with_name("open_clip_config.json")).get("preprocess_cfg")
+    file = path.with_name("open_clip_config.json")
+    config = _json(file).get("preprocess_cfg")
+    require(f"{file}: preprocess_cfg", config, "dict[str, Any] | None")
     return None if config is None else told(config)
 
 

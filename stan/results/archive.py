@@ -37,6 +37,8 @@ LARGEST = 64 << 20
 ARRAYS = "ranks.npz"
 RECORD = ("config.json", "run.json", "eval.json")
 DOCUMENTS = (*RECORD, ARRAYS)
+QUERIES = {"t2v": "query_ids", "v2t": "video_ids", "ranks": "video_ids", "order_correct": "order_ids"}
+"""Arrays with a number per query, and those with the queries' ids."""
 SHARED = "shared.npz"
 """The arrays that several runs of an archive have in common, by their digests."""
 LOG = "metrics.jsonl"
@@ -84,13 +86,24 @@ def read_arrays(run: Path) -> dict[str, np.ndarray]:
     try:
         arrays = _loaded(read_bytes(run, ARRAYS))
         archive = archive_of(run)
-        if archive is None or "shared" not in arrays:
-            return arrays
-        shared = _shared(_open(archive).zip)
-        names = (entry.rsplit("=", 1) for entry in arrays.pop("shared"))
-        return arrays | {name: shared[digest] for name, digest in names}
+        if archive is not None and "shared" in arrays:
+            shared = _shared(_open(archive).zip)
+            names = (entry.rsplit("=", 1) for entry in arrays.pop("shared"))
+            arrays |= {name: shared[digest] for name, digest in names}
+        _check(arrays)
+        return arrays
     except (OSError, ValueError, KeyError, *_DAMAGE) as error:
         raise ValueError(f"{run / ARRAYS} can't be read ({error}); evaluate the run again") from error
+
+
+def _check(arrays: Mapping[str, np.ndarray]) -> None:
+    """Raise ValueError where there isn't one number for each query: a run's folder may come from anywhere."""
+    for name, ids in QUERIES.items():
+        values, named = arrays.get(name), arrays.get(ids)
+        if values is None:
+            continue
+        if values.dtype.kind not in "biuf" or named is None or named.ndim != 1 or values.shape != named.shape:
+            raise ValueError(f"{name} isn't one number for each of {ids}")
 
 
 def stamp(run: Path, name: str) -> Stamp | None:
@@ -170,7 +183,7 @@ def _add_texts(made: zipfile.ZipFile, runs: list[Path]) -> None:
                 members.append(bytearray())
             start = len(members[-1])
             content = read_bytes(run, name)
-            members[-1] += _thinned(content) if name == LOG else content
+            members[-1] += _thinned(content, run / LOG) if name == LOG else content
             index[f"{_inside(run)}/{name}"] = (len(members) - 1, start, len(members[-1]))
     for number, member in enumerate(members):
         _add(made, f"texts/{number}", bytes(member))
@@ -204,8 +217,8 @@ def _digest(array: np.ndarray) -> str:
     return hashlib.sha256(told + array.tobytes()).hexdigest()[:16]
 
 
-def _thinned(log: bytes) -> bytes:
-    lines = [(line, from_json(line)) for line in log.splitlines()]
+def _thinned(log: bytes, where: Path) -> bytes:
+    lines = [(line, _step(line, f"{where}:{number}")) for number, line in enumerate(log.splitlines(), 1)]
     steps = [values["step"] for _, values in lines if "loss" in values]
     kept = []
     for line, values in lines:
@@ -214,6 +227,16 @@ def _thinned(log: bytes) -> bytes:
         elif values["step"] % EVERY == 0 or values["step"] == steps[-1]:
             kept.append(_rounded(values))
     return b"".join(line + b"\n" for line in kept)
+
+
+def _step(line: bytes, where: str) -> dict[str, Any]:
+    try:
+        values = from_json(line)
+    except ValueError as error:
+        raise ValueError(f"{where}: is no JSON ({error}); remove the line") from error
+    if not isinstance(values, dict) or "loss" in values and not isinstance(values.get("step"), int):
+        raise ValueError(f"{where}: is no step of a training; remove the line")
+    return values
 
 
 def _rounded(step: dict[str, Any]) -> bytes:

@@ -11,6 +11,7 @@ from typing import Any
 from stan.common.files import write_json
 from stan.common.paths import ASSETS
 from stan.common.progress import Progress
+from stan.common.tensors import device_named
 from stan.evaluation.probe_targets import PROBES, STILLS
 from stan.results import kept
 from stan.results.provenance import provenance
@@ -33,12 +34,11 @@ def measure(
 
     Raises ValueError as `load_clip` does.
     """
-    import torch
 
     from stan.evaluation.level_probes import level_probes
     from stan.models.backbones import load_clip
 
-    target = torch.device(device or ("cuda" if torch.cuda.is_available() else "cpu"))
+    target = device_named(device)
     clip = load_clip(backbone, pretrained).to(target).eval()
     rows = level_probes(clip, target, stills, attentive=attentive, progress=progress)
     now = datetime.now(UTC).isoformat(timespec="seconds")

@@ -66,10 +66,10 @@ def chosen(done: pd.DataFrame, name: str, backbone: str | None = None) -> pd.Dat
         found = results.on_backbone(of_row, backbone)
         if found.empty and backbone is None:
             found = of_row
-    kinds = found[["study", "suite", "size", "row", "hash", "model.backbone"]].drop_duplicates()
-    if len(kinds) == 0:
+    if found.empty:
         known = ", ".join(sorted({f"{s}/{r}" for s, r in zip(done["study"], done["row"], strict=True)}))
         raise ValueError(f"no done run {name!r}; there are {known or 'none'}")
+    kinds = found[["study", "suite", "size", "row", "hash", "model.backbone"]].drop_duplicates()
     if len(kinds) > 1:
         there = "; ".join(" ".join(map(str, kind)) for kind in kinds.to_numpy())
         raise ValueError(

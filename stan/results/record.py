@@ -93,7 +93,7 @@ def _is_probe(found: dict[str, Any]) -> bool:
         isinstance(line, dict)
         and isinstance(line.get("arrangement"), str)
         and all(isinstance(line.get(name), int | float) for name in ("frames", "value", "change"))
-        and isinstance(line.get("order"), int | float | None)
+        and isinstance(line.get("order", ""), int | float | None)
         and all(_is_interval(line.get(name)) for name in ("value_interval", "interval"))
         for line in lines
     )
@@ -168,8 +168,10 @@ def _read_foreign(path: Path, config: dict[str, Any]) -> dict[str, Any]:
 
 
 def _check_evaluation(evaluation: dict[str, Any], path: Path) -> None:
-    if not isinstance(evaluation["metrics"], dict):
-        raise ValueError("eval.json holds no metrics")
+    if not isinstance(evaluation["metrics"], dict) or not isinstance(evaluation.get("headline"), str | None):
+        raise ValueError("eval.json holds no metrics, or a headline that is no text")
+    if not all(isinstance(value, int | float | None) for value in flatten(evaluation["metrics"]).values()):
+        raise ValueError("eval.json holds metrics that are no numbers")
     if not _has_ranks(path):
         raise ValueError("ranks.npz is missing or not whole")
 

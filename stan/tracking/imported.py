@@ -160,7 +160,7 @@ def folder_name(where: str, value: Any) -> str:
 def _seed(where: str, column: str | None, value: Any) -> int:
     try:
         seed = int(value)
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         seed = -1
     if seed < 0 or str(seed) != str(value).strip():
         raise ValueError(f"{where}: column {column} is {value!r}, not a seed: a whole number from 0 on")

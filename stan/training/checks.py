@@ -25,11 +25,12 @@ KNOWN = {
     "train.schedule": SCHEDULES,
     "data.augmentation": tuple(AUGMENTATIONS),
 }
-ABOVE_ZERO = ("train.batch", "train.lr", "train.temperature")
+ABOVE_ZERO = ("train.batch", "train.lr", "train.temperature", "data.frames", "data.words")
 NOT_NEGATIVE = (
     *("train.epochs", "train.chunk", "train.clip_gradient", "train.label_smoothing", "train.mixup"),
-    *("train.cutmix", "data.kept_frames"),
+    *("train.cutmix", "data.kept_frames", "data.world_seed"),
 )
+SHARES = ("train.warmup", "train.beta2")
 LEFT_IS_NOT_RIGHT = ("something", "motions", "retrieval", "paragraph")
 """Suites whose classes or captions tell left from right, so that a mirrored clip would have a wrong one."""
 
@@ -67,6 +68,9 @@ def _check_values(experiment: Experiment) -> None:
     for name in NOT_NEGATIVE:
         if (value := _value(experiment, name)) < 0:
             raise ValueError(f"{name} is {value}; it can't be negative")
+    for name in SHARES:
+        if not 0 <= (value := _value(experiment, name)) < 1:
+            raise ValueError(f"{name} is {value}; it must be from 0 to below 1")
 
 
 def _check_targets(experiment: Experiment) -> None:

@@ -18,6 +18,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from stan.common.files import write_json
+from stan.common.tensors import device_named
 from stan.data.video.transforms import evaluation
 from stan.data.world.sentences import draw_readings
 from stan.data.world.stills import draw_stills
@@ -59,7 +60,7 @@ def pretrain(
     between images and texts (R@1 among them) on unseen stills, and linear probes of what each level's CLS and patch
     tokens hold.
     """
-    target = torch.device(device or ("cuda" if torch.cuda.is_available() else "cpu"))
+    target = device_named(device)
     made_by = provenance()
     torch.manual_seed(seed)
     clip = load_clip(backbone, "random").to(target)

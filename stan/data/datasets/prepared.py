@@ -10,7 +10,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-from stan.common.json_values import from_json
+from stan.common.json_values import from_json, require
 from stan.data.datasets.base import AnnotationEntry, Annotations
 from stan.data.datasets.files import annotation, document, lines, name, text
 
@@ -22,10 +22,16 @@ def is_prepared(root: Path) -> bool:
 
 
 def manifest(root: Path, name: str) -> dict[str, Any]:
-    """Return the manifest. Raises ValueError if it belongs to another set than `name`."""
+    """Return the manifest. Raises ValueError if it belongs to another set than `name`, or isn't whole."""
     found = document(root / MANIFEST, dict)
     if found.get("set") != name:
         raise ValueError(f"{root / MANIFEST}: was prepared as {found.get('set')}, not as {name}")
+    for key, kind in {"held_out": "bool", "classes": "Sequence[str]", "videos": "dict[str, Any]"}.items():
+        require(f"{root / MANIFEST}: {key}", found.get(key), kind)
+    for video, facts in found["videos"].items():
+        require(f"{root / MANIFEST}: {video}", facts, "dict[str, Any]")
+        require(f"{root / MANIFEST}: bytes of {video}", facts.get("bytes"), "int")
+        require(f"{root / MANIFEST}: sha256 of {video}", facts.get("sha256"), "str")
     return found
 
 
@@ -46,6 +52,7 @@ def line(entry: AnnotationEntry, video: str) -> str:
 def _entry(file: Path, number: int, line: str) -> AnnotationEntry:
     try:
         told = from_json(line)
+        require("label", told["label"], "int | None")
         return AnnotationEntry(
             name(told["id"]), name(told["video"]), tuple(map(text, told["captions"])), told["label"]
         )

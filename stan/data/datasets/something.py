@@ -66,7 +66,7 @@ def plain(template: str) -> str:
 
 def _has_templates(path: Path | None) -> bool:
     return path is not None and any(
-        isinstance(item, dict) and "template" in item for item in document(path)[:1]
+        isinstance(item, dict) and "template" in item for item in document(path, list)[:1]
     )
 
 

@@ -10,6 +10,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from stan.common.json_values import require
 from stan.models.layouts.names import Layout, State, count, listed
 
 _PROJECTION = re.compile(r"(.*)[qkv]_proj\.(.+)")
@@ -203,6 +204,7 @@ def _needed(
 
 
 def _heads(tower: str, width: int, given: int | None) -> int:
+    require(f"number of heads of the {tower} tower", given, "int | None")
     if width % (given or 64):
         what = f"not {given} heads of one width" if given else "no heads of 64 channels"
         raise ValueError(

@@ -1,0 +1,34 @@
+"""Options of methods and similarities: each has a kind that is checked, and another value is refused by name."""
+
+from __future__ import annotations
+
+import inspect
+
+import pytest
+
+from stan.common.json_values import KINDS
+from stan.models.backbones import load_clip
+from stan.models.similarity import SIMILARITIES
+from stan.models.temporal import METHODS, build
+
+
+@pytest.mark.parametrize("name", [*METHODS, *SIMILARITIES])
+def test_every_option_has_a_kind_that_is_checked(name):
+    """A new annotation needs its kind in `stan.common.json_values.KINDS`."""
+    parameters = inspect.signature({**METHODS, **SIMILARITIES}[name]).parameters.values()
+    options = [one for one in parameters if one.kind is one.KEYWORD_ONLY]
+    assert all(set(one.annotation.split(" | ")) <= KINDS.keys() for one in options)
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        ({"layers": "abc"}, "stan's option layers is 'abc'; it must be a whole number"),
+        ({"layers": 2.0}, "stan's option layers is 2.0; it must be a whole number"),
+        ({"levels": [1, "x"]}, r"option levels is \[1, 'x'\]; it must be a list of whole numbers or null"),
+        ({"drop_path": [0.1]}, r"option drop_path is \[0.1\]; it must be a finite number"),
+    ],
+)
+def test_another_value_is_refused(options, words):
+    with pytest.raises(ValueError, match=words):
+        build("stan", load_clip("tiny"), 4, options)
