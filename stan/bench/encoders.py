@@ -14,6 +14,7 @@ from torch import Tensor, nn
 
 from stan import bench
 from stan.bench.flops import of_model
+from stan.common.tensors import device_named
 from stan.config import ModelConfig
 from stan.models import backbones
 from stan.models.dual_encoder import DualEncoder, build
@@ -74,7 +75,7 @@ def encoders(config: ModelConfig, frames: int, device: str = "cpu", seed: int = 
     alone = of_model(replace(config, temporal="mean", options={}), frames)
     gmacs = {"tower": alone["gmacs_run"], "plain": cost["gmacs_all"]}
     gmacs |= dict.fromkeys(("stan", "compiled"), cost["gmacs_run"])
-    return Encoders(model.to(device), tower.to(device), frames, gmacs, torch.device(device))
+    return Encoders(model.to(device), tower.to(device), frames, gmacs, device_named(device))
 
 
 def compiled(model: DualEncoder) -> DualEncoder:
@@ -109,7 +110,7 @@ def matrix_peaks(device: str, repeats: int) -> tuple[list[dict[str, Any]], dict[
 
 def matrix_peak(device: str, precision: str, repeats: int) -> dict[str, Any]:
     """Return a row with the median rate of a large product of square matrices, in GFLOP/s."""
-    side, dtype = PEAK_SIDE[torch.device(device).type], PRECISIONS[precision]
+    side, dtype = PEAK_SIDE[device_named(device).type], PRECISIONS[precision]
     a, b = (torch.randn(side, side, device=device).to(dtype) for _ in range(2))
     with torch.inference_mode():
         taken, _ = bench.interleaved({"": waited(lambda: a @ b, a.device)}, repeats)[""]

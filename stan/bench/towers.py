@@ -18,6 +18,7 @@ from stan import bench
 from stan.bench.encoders import device_name, efficiency, waited
 from stan.bench.flops import of_model
 from stan.bench.step_memory import step
+from stan.common.tensors import device_named
 from stan.config import DataConfig, Experiment, ModelConfig, TrainConfig
 from stan.models import backbones as models
 from stan.models.dual_encoder import DualEncoder, build
@@ -128,7 +129,7 @@ def _timed(
     calls: dict[str, Callable[[], Tensor]], repeats: int, device: str
 ) -> dict[str, tuple[np.ndarray, Tensor]]:
     """Return each call's milliseconds and what it returned."""
-    where = torch.device(device)
+    where = device_named(device)
     with torch.inference_mode():
         measured = bench.interleaved({by: waited(call, where) for by, call in calls.items()}, repeats, 1)
     return {by: (times, returned[0]) for by, (times, returned) in measured.items()}

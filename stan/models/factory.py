@@ -152,7 +152,10 @@ def _described(path: Path, state: dict[str, Tensor], metadata: dict[str, Any]) -
         return assemble(metadata["converted"], whole, path)
     if "experiment" not in metadata:
         return load_released(path)
-    experiment = from_dict(metadata["experiment"])
+    try:
+        experiment = from_dict(metadata["experiment"])
+    except ValueError as error:
+        raise ValueError(f"{path}: {error}") from error
     model = build(experiment.model, experiment.data.frames)
     ours = model.state_dict()
     left_out = {name: tensor for name, tensor in ours.items() if name not in state}

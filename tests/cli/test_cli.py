@@ -209,6 +209,8 @@ def test_metrics_refuse_tricks_that_cannot_be(stan, tmp_path):
         ({"other": np.eye(2)}, "no array `similarity`"),
         ({"similarity": np.array([[1.0, np.nan], [0, 1]])}, "query 0 scores nan"),
         ({"similarity": np.array([[None]])}, "Object arrays cannot be loaded"),
+        ({"similarity": np.array([["a", "b"]])}, "similarity must be numbers"),
+        ({"similarity": np.eye(2), "query_ids": np.array("a")}, "1 names for 2 queries"),
     ],
 )
 def test_metrics_refuses_a_matrix_that_is_none(stan, tmp_path, arrays, complaint):
@@ -307,6 +309,7 @@ def test_index_search_and_recognise(stan, tmp_path, monkeypatch):
     found = document(stan("search", "a red square", *place))
     assert found["query"] == "a red square" and set(found["ms"]) == {"encode", "search"}
     assert isinstance(found["no_match"], bool)
+    assert "'\\udcff' is no text that UTF-8 can write" in stan("search", "\udcff", *place)[2]
     assert set(found["results"][0]) >= {"video", "score", "percentile", "start", "end"}
     like = document(stan("search", "--like", videos / "red.mp4", "--at", "1", "--gain", "0", *place))
     assert [one["name"] for one in like["results"]] == ["red.mp4"]
@@ -330,6 +333,9 @@ def test_index_search_and_recognise(stan, tmp_path, monkeypatch):
     (tmp_path / "templates.txt").write_text("a clip\n")
     code, _, err = stan(*asked, *place)
     assert code == 2 and "templates.txt:1" in err
+    (tmp_path / "labels.txt").write_bytes(b"caf\xe9")
+    code, _, err = stan("recognise", videos / "red.mp4", "--labels", tmp_path / "labels.txt", *place)
+    assert code == 2 and "labels.txt: is no UTF-8 text" in err
     code, _, err = stan("recognise", videos / "broken.mp4", "--label", "red", *place)
     assert code == 2 and "broken.mp4" in err
 
@@ -474,6 +480,16 @@ def test_doctor_reports_and_fails_only_for_what_is_needed(stan, monkeypatch):
         (["train", "stan", "--set", "train.epoch=1"], "has no epoch"),
         (["train", "stan", "--data", "nothing"], "no suite 'nothing'"),
         (["train", "stan", "--set", "train.lr=-1"], "train.lr is -1"),
+        (["train", "stan", "--set", "train.batch=abc"], "train.batch is 'abc'; it must be a whole number"),
+        (["train", "stan", "--set", "train.beta2=2"], "train.beta2 is 2; it must be from 0 to below 1"),
+        (["train", "stan", "--set", "train.warmup=NaN"], "train.warmup is nan; it must be a finite number"),
+        (["train", "stan", "--set", "model.options=3"], "model.options is 3; it must be an object"),
+        (["train", "stan", "--set", "train.lr=1", "--set", "train.lr.x=1"], "lr was given a value before"),
+        (["ablate", "--dry-run", "--set", "model.backbone=[]"], "model.backbone is []; it must be text"),
+        (["compare", "a", "b"], "no done run 'a'; there are none"),
+        (["ablate", "--dry-run", "--backbone", "\udcff"], "it must be text"),
+        (["cost", "clip-b32", "--frames", "9" * 25], "--frames"),
+        (["probe-levels", "--device", "inf"], "there is no device 'inf'"),
         (["ablate", "nothing"], "no study 'nothing'"),
         (["ablate", "--seeds", "a"], "--seeds a"),
         (["ablate", "--jobs", "0"], "--jobs"),

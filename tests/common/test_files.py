@@ -1,8 +1,10 @@
 """Files and folders that are written whole or not at all."""
 
+import os
+
 import pytest
 
-from stan.common.files import new_file, new_folder
+from stan.common.files import new_file, new_folder, read_settings, read_text, write_bytes
 
 
 def test_a_file_replaces_the_one_before_it_when_it_is_whole(tmp_path):
@@ -14,6 +16,34 @@ def test_a_file_replaces_the_one_before_it_when_it_is_whole(tmp_path):
         part.write_text("half of the sec")
         raise KeyError
     assert file.read_text() == "first" and list(file.parent.iterdir()) == [file]
+
+
+def test_what_is_no_file_is_not_replaced(tmp_path):
+    os.mkfifo(tmp_path / "pipe")
+    for path in (tmp_path / "pipe", tmp_path):
+        with pytest.raises(ValueError, match="is no file that could be written anew"):
+            write_bytes(path, b"x")
+    assert (tmp_path / "pipe").is_fifo() and [path.name for path in tmp_path.iterdir()] == ["pipe"]
+
+
+def test_a_link_stays_and_its_file_is_replaced(tmp_path):
+    (tmp_path / "there").mkdir()
+    (tmp_path / "link").symlink_to(tmp_path / "there" / "file")
+    write_bytes(tmp_path / "link", b"first")
+    write_bytes(tmp_path / "link", b"second")
+    assert (tmp_path / "link").is_symlink() and (tmp_path / "there" / "file").read_bytes() == b"second"
+
+
+def test_texts_and_settings_that_cannot_be_read_name_their_file(tmp_path):
+    (tmp_path / "marked.txt").write_bytes(b"\xef\xbb\xbfa dog")
+    assert read_text(tmp_path / "marked.txt") == "a dog"
+    (tmp_path / "latin.txt").write_bytes(b"caf\xe9")
+    with pytest.raises(ValueError, match=r"latin\.txt: is no UTF-8 text"):
+        read_text(tmp_path / "latin.txt")
+    for content in (b"{", b"\xff", b"[" * 100_000, b'{"n": ' + b"1" * 5000 + b"}", b"[]"):
+        (tmp_path / "config.json").write_bytes(content)
+        with pytest.raises(ValueError, match=r"config\.json (is no JSON|holds no object)"):
+            read_settings(tmp_path / "config.json")
 
 
 def test_a_folder_appears_when_it_is_whole(tmp_path):

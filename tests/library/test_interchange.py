@@ -211,6 +211,10 @@ def array_changes(arrays: dict, damage: str) -> dict:
         return arrays | {"facts": np.array([{"any": "object"}] * 3, object)}
     if damage == "fewer windows":
         return arrays | {"windows": arrays["windows"] - 1}
+    if damage == "a flat array":
+        return arrays | {"clip": arrays["clip"].ravel()}
+    if damage == "complex numbers":
+        return arrays | {"size": arrays["size"].astype(complex)}
     if damage == "other vectors":
         return arrays | {"video": arrays["video"][:, :3]}
     return {name: array for name, array in arrays.items() if name != damage}
@@ -223,6 +227,8 @@ def array_changes(arrays: dict, damage: str) -> dict:
         ("fewer windows", "9 entries for 6"),
         ("other vectors", "lacks video, or has something else"),
         ("frames", "cannot be read"),
+        ("a flat array", "cannot be read"),
+        ("complex numbers", "cannot be read"),
         ("hash", "lacks hash"),
     ],
 )

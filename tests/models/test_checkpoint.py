@@ -63,6 +63,22 @@ def test_files_that_are_no_checkpoints(tmp_path):
     assert checkpoint.load(tmp_path / "foreign.safetensors")[1] == {}
 
 
+@pytest.mark.parametrize(
+    ("told", "message"),
+    [
+        ("null", "its metadata is no JSON object"),
+        ("[" * 100_000, "its metadata is no JSON: it is nested too deeply"),
+        ('{"converted": {}}', r"its metadata describes no model \(KeyError\('architecture'\)\)"),
+        ('{"experiment": 3}', "its metadata describes no model"),
+        ('{"experiment": {"study": "a", "row": "b", "data": {"frames": "x"}}}', "odd.safetensors: data.frames is 'x'"),
+    ],
+)
+def test_metadata_that_describes_no_model(tmp_path, told, message):
+    save_file({"x": torch.ones(1)}, tmp_path / "odd.safetensors", {"stan": told})
+    with pytest.raises(ValueError, match=message):
+        stan.load_model(tmp_path / "odd.safetensors")
+
+
 def test_released_as_pth_equals_safetensors(tmp_path, released):
     extra = {"text_backbone.text_model.embeddings.position_ids": torch.arange(24)}
     torch.save({"state_dict": released | extra, "meta": {"epoch": 3}}, tmp_path / "released.pth")

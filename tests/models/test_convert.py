@@ -264,6 +264,42 @@ def test_settings_beside_the_weights_that_cannot_be_read_are_named(tmp_path, sta
         convert(tmp_path / "clip.pth", tmp_path / "ours.safetensors")
 
 
+@pytest.mark.parametrize(
+    ("name", "told", "message"),
+    [
+        ("config.json", {"vision_config": 3}, "vision_config is 3; it must be an object"),
+        ("config.json", {"flags": []}, r"flags is \[\]; it must be an object"),
+        ("config.json", {"frames": "8"}, "frames is '8'; it must be a whole number"),
+        ("config.json", {"heads": "four"}, "number of heads of the image tower is 'four'"),
+        (
+            "preprocessor_config.json",
+            {"image_mean": 1, "image_std": [1, 1, 1]},
+            "mean is 1; it must be a list",
+        ),
+        ("open_clip_config.json", {"preprocess_cfg": True}, "preprocess_cfg is True; it must be an object"),
+        (
+            "open_clip_config.json",
+            {"preprocess_cfg": {"interpolation": 1}},
+            "interpolation is 1; it must be text",
+        ),
+    ],
+)
+def test_settings_of_another_kind_beside_the_weights_are_named(tmp_path, state, name, told, message):
+    torch.save(state, tmp_path / "clip.pth")
+    (tmp_path / name).write_text(json.dumps(told))
+    with pytest.raises(ValueError, match=message) as refused:
+        convert(tmp_path / "clip.pth", tmp_path / "ours.safetensors")
+    assert str(tmp_path) in str(refused.value)
+
+
+def test_settings_beside_the_weights_may_be_null(tmp_path, state):
+    torch.save(state, tmp_path / "clip.pth")
+    (tmp_path / "config.json").write_text(
+        '{"vision_config": null, "text": null, "flags": null, "frames": null}'
+    )
+    assert convert(tmp_path / "clip.pth", tmp_path / "ours.safetensors")["frames"] == 12
+
+
 def test_hugging_faces_mean_and_std_beside_the_weights_count(tmp_path, state):
     torch.save(state, tmp_path / "clip.pth")
     told = {"image_mean": [0.5, 0.4, 0.3], "image_std": [0.2, 0.2, 0.1]}

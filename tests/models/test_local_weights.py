@@ -348,13 +348,29 @@ def test_the_tiny_clip_by_this_name_is_the_preset_with_more_frames():
         ("clip:half", "half holds no weights"),
         ("clip:torn", "torn.open_clip_config.json describes no model: it is not JSON"),
         ("clip:other", "other.open_clip_config.json holds no model_cfg with embed_dim"),
+        ("clip:flat", "flat.open_clip_config.json: vision_cfg is None; it must be an object"),
+        ("clip:deep", "deep.open_clip_config.json: layers is 1180591620717411303424; it must be from 1 to"),
+        ("clip:none", "none.open_clip_config.json: layers is 0; it must be from 1 to"),
+        ("clip:wide", "open_clip builds no model from its config .*surprise"),
     ],
 )
 def test_names_that_lead_nowhere(name, message, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    for folder, said in {"half": json.dumps({"model_cfg": PLAIN}), "torn": "{", "other": "{}"}.items():
+    text = PLAIN["text_cfg"]
+    changed = {
+        "half": PLAIN,
+        "flat": PLAIN | {"vision_cfg": None},
+        "deep": PLAIN | {"text_cfg": text | {"layers": 2**70}},
+        "none": PLAIN | {"text_cfg": text | {"layers": 0}},
+        "wide": PLAIN | {"text_cfg": text | {"surprise": 1}},
+    }
+    written = {folder: json.dumps({"model_cfg": config}) for folder, config in changed.items()}
+    for folder, said in (written | {"torn": "{", "other": "{}"}).items():
         (tmp_path / folder).mkdir()
         (tmp_path / folder / "open_clip_config.json").write_text(said)
+    torch.save({}, tmp_path / "wide" / "open_clip_pytorch_model.bin")
+    for folder in ("flat", "deep", "none"):
+        torch.save({}, tmp_path / folder / "open_clip_pytorch_model.bin")
     (tmp_path / "empty").mkdir()
     with pytest.raises(ValueError, match=message):
         stan.load_model(name)

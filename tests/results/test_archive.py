@@ -128,6 +128,15 @@ def test_of_a_log_every_25th_step_the_last_and_all_validations_are_kept(tmp_path
     ]
 
 
+@pytest.mark.parametrize("line", ["null", '{"loss": 1.0}', '{"loss": 1.0, "step": null}', "[" * 100_000])
+def test_a_log_that_holds_something_else_is_not_packed(tmp_path, line):
+    run = write_run(tmp_path / "runs", experiment("stan", 0))
+    (run / "metrics.jsonl").write_text('{"loss": 1.0, "step": 1, "epoch": 0}\n' + line)
+    with pytest.raises(ValueError, match=r"metrics\.jsonl:2: is no"):
+        results.pack([run], tmp_path / "runs.zip")
+    assert not (tmp_path / "runs.zip").exists()
+
+
 def test_a_changed_archive_is_read_anew(root, tmp_path):
     file = tmp_path / "runs.zip"
     folders = list(results.run_folders(root))

@@ -279,6 +279,19 @@ DAMAGE = {
     "config of text": lambda folder: (folder / "config.json").write_text(
         '{"study": "a", "row": "b", "data": "x"}'
     ),
+    "nested too deeply": lambda folder: (folder / "config.json").write_text("[" * 100_000),
+    "a suite that is no text": lambda folder: (folder / "config.json").write_text(
+        json.dumps(document(folder, "config.json") | {"data": {"suite": []}})
+    ),
+    "half a character": lambda folder: (folder / "config.json").write_text(
+        json.dumps(document(folder, "config.json") | {"row": "\ud800"})
+    ),
+    "odd headline": lambda folder: (folder / "eval.json").write_text(
+        json.dumps(document(folder, "eval.json") | {"headline": []})
+    ),
+    "a metric of text": lambda folder: (folder / "eval.json").write_text(
+        json.dumps(document(folder, "eval.json") | {"metrics": {"t2v": {"R@1": ""}}})
+    ),
     "no evaluation": lambda folder: (folder / "eval.json").unlink(),
     "empty evaluation": lambda folder: (folder / "eval.json").write_text("{}"),
     "odd evaluation": lambda folder: (folder / "eval.json").write_text('{"metrics": 3}'),
@@ -374,6 +387,19 @@ def test_ranks_whose_compressed_bytes_are_damaged_cannot_be_read(runs_root):
     file.write_bytes(content)
     with pytest.raises(ValueError, match="evaluate the run again"):
         results.ranks(file.parent)
+
+
+@pytest.mark.parametrize("name", ["t2v", "v2t", "order_correct"])
+@pytest.mark.parametrize(
+    "odd",
+    [np.array(1.0), np.ones((40, 2)), np.ones(0), np.array(["a"] * 40), np.zeros(40, "M8[s]"), np.ones(41)],
+    ids=["no list", "a table", "none", "texts", "dates", "one more"],
+)
+def test_ranks_that_are_no_number_per_query_are_refused(runs_root, name, odd):
+    folder = done(runs_root)
+    np.savez(folder / "ranks.npz", **(arrays() | {name: odd}))
+    with pytest.raises(ValueError, match=f"{name} isn't one number for each of"):
+        results.per_query(folder, {"order_correct": "order.accuracy"}.get(name, f"{name}.R@1"))
 
 
 def test_history_leaves_out_lines_that_cannot_be_read(runs_root):

@@ -16,7 +16,7 @@ from functools import partial
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-from stan.common.json_values import from_json
+from stan.common.json_values import from_json, require
 from stan.data.datasets.base import AnnotationEntry, Annotations, DataSet, of_training
 from stan.data.datasets.files import EXTENSIONS, VideoFolder, annotation, folders, lines, rows
 from stan.data.datasets.split_names import indexed, of_split, splits_of
@@ -66,13 +66,11 @@ def _rows(root: Path, file: Path) -> Iterator[_Row]:
     else:
         numbered = ((number, _object(file, number, line)) for number, line in lines(file))
     for number, values in numbered:
-        where, name = f"{file}:{number}", values.get("file_name")
-        if (
-            not isinstance(name, str)
-            or PurePosixPath(name).is_absolute()
-            or ".." in PurePosixPath(name).parts
-        ):
-            raise ValueError(f"{where}: file_name is {name!r}, no path within {file.parent}")
+        where, given = f"{file}:{number}", values.get("file_name")
+        require(f"{where}: file_name", given, "str")
+        name = PurePosixPath(str(given))
+        if name.is_absolute() or ".." in name.parts:
+            raise ValueError(f"{where}: file_name is {given!r}, no path within {file.parent}")
         path = (file.parent.relative_to(root) / name).as_posix()
         yield _Row(path, values, where, place=path)
 

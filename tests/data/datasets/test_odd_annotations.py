@@ -57,6 +57,27 @@ def test_two_entries_cannot_mean_one_file(tmp_path):
     assert [(clip.label, clip.path.parent.name) for clip in found.clips] == [(1, "wave"), (0, "clap")]
 
 
+@pytest.mark.parametrize("content", ["[" * 100_000, "[" + "1" * 5000 + "]"], ids=["deep", "many digits"])
+def test_documents_beyond_json_name_their_file(tmp_path, content):
+    (tmp_path / "list.json").write_text(content)
+    with pytest.raises(ValueError, match=r"list\.json: is no JSON"):
+        document(tmp_path / "list.json")
+
+
+@pytest.mark.parametrize("facts", [{"twin": []}, {"seen": 1}, {"kind": {}}])
+def test_facts_of_another_kind_are_refused(tmp_path, facts):
+    root = msrvtt_folder(tmp_path)
+    put(root, {"clips.jsonl": json.dumps({"id": "video0"} | facts) + "\n"})
+    with pytest.raises(ValueError, match=r"clips\.jsonl:1: no JSON object with an id"):
+        load(f"msrvtt:{root}", "test")
+
+
+def test_templates_of_something_something_are_a_list(tmp_path):
+    root = put(tmp_path, {"test.json": {"a": 1}, "labels.json": {"Doing x": "0"}, "validation.json": []})
+    with pytest.raises(ValueError, match=r"test\.json: a list is expected, not dict"):
+        load(f"something:{root}", "test")
+
+
 def test_captions_are_whole(tmp_path):
     text = (
         HEADER

@@ -148,6 +148,25 @@ def test_changed_files_are_found_by_the_manifest(tmp_path, monkeypatch):
     assert changed["examples"] == ("test.mp4",)
 
 
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"held_out": None}, "held_out is None; it must be true or false"),
+        ({"classes": None}, "classes is None; it must be a list of texts"),
+        ({"videos": None}, "videos is None; it must be an object"),
+        ({"videos": {"test.mp4": None}}, "test.mp4 is None; it must be an object"),
+        ({"videos": {"test.mp4": {"bytes": "x"}}}, "bytes of test.mp4 is 'x'; it must be a whole number"),
+    ],
+)
+def test_a_manifest_that_is_not_whole_is_refused(tmp_path, change, message):
+    out = tmp_path / "out"
+    prepare("didemo", small_didemo(tmp_path / "set"), out, size=100)
+    file = out / "manifest.json"
+    file.write_text(json.dumps(json.loads(file.read_text()) | change))
+    with pytest.raises(ValueError, match=rf"manifest\.json: {message}"):
+        check("didemo", out, "none")
+
+
 def test_what_prepare_refuses(tmp_path):
     root = small_didemo(tmp_path / "set")
     with pytest.raises(ValueError, match="whose videos would be found twice"):
