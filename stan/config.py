@@ -181,6 +181,7 @@ def from_dict(values: dict[str, Any]) -> Experiment:
 
     Raises ValueError naming any key that a config doesn't have, and any value of another kind.
     """
+    require("the experiment", values, "dict[str, Any]")
     parts = dict(values)
     for name, kind in _PARTS.items():
         given = parts.get(name, {})
@@ -190,8 +191,8 @@ def from_dict(values: dict[str, Any]) -> Experiment:
             require(f"{name}.{setting}", value, _fields(kind)[setting])
         parts[name] = kind(**given)
     _refuse_unknown(parts, Experiment)
-    for name in parts.keys() - _PARTS.keys():
-        require(name, parts[name], _fields(Experiment)[name])
+    for name in {"study", "row", *parts} - _PARTS.keys():
+        require(name, parts.get(name), _fields(Experiment)[name])
     parts["test_time"] = tuple(parts.get("test_time", ()))
     return Experiment(**parts)
 

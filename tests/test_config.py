@@ -97,6 +97,19 @@ def test_values_of_another_kind_are_named(change, message):
         from_dict(to_dict(BASE) | change)
 
 
+@pytest.mark.parametrize(
+    ("values", "message"),
+    [
+        (None, "the experiment is None; it must be an object"),
+        ({"study": "s"}, "row is None; it must be text"),
+        ({"row": "r"}, "study is None; it must be text"),
+    ],
+)
+def test_what_is_no_experiment_is_refused(values, message):
+    with pytest.raises(ValueError, match=message):
+        from_dict(values)
+
+
 def test_whole_numbers_are_numbers():
     assert from_dict({"study": "s", "row": "r", "train": {"lr": 1}}).train.lr == 1
 

@@ -13,13 +13,20 @@ from typing import Any
 def from_json(text: str | bytes, **hooks: Any) -> Any:
     """Return the value in JSON text; hooks: those of `json.loads`.
 
-    Raises ValueError for what is no JSON (or bytes that are no text), is nested too deeply, or has a number of
-    thousands of digits.
+    Raises ValueError for what is no JSON (or bytes that are no text), is nested too deeply, has a number of thousands
+    of digits, or half of a character that is written as two.
     """
     try:
-        return json.loads(text, **hooks)
+        value = json.loads(text, **hooks)
+        if (
+            b"\\ud" in (text if isinstance(text, bytes) else text.encode()).lower()
+        ):  # of pairs, such as emoji have
+            json.dumps(value, ensure_ascii=False, default=str).encode()
+        return value
     except RecursionError:
         raise ValueError("it is nested too deeply") from None
+    except UnicodeEncodeError:
+        raise ValueError("it holds half a character") from None
 
 
 def _is_text(value: Any) -> bool:

@@ -38,6 +38,19 @@ SHIPPED = {
 TINY_WEIGHTS = ASSETS / "weights" / "tiny_clip.safetensors"
 UNUSED_TEXT = {"context_length": 2, "vocab_size": 2, "width": 1, "heads": 1, "layers": 1}
 """open_clip always builds a text tower; this smallest one is thrown away."""
+SIZES = {
+    "embed_dim": 1 << 16,
+    "width": 1 << 16,
+    "layers": 1 << 10,
+    "heads": 1 << 10,
+    "image_size": 1 << 14,
+    "patch_size": 1 << 14,
+    "vocab_size": 1 << 24,
+    "context_length": 1 << 16,
+}
+"""The largest sizes in a config that are no mistake; far larger ones would be built for hours."""
+OF_SEVERAL = ("layers", "image_size", "patch_size")
+"""Those that may be a list: of a residual network's stages, of height and width."""
 NOT_BUILT = (TypeError, LookupError, ArithmeticError, AssertionError, RuntimeError)
 """What open_clip, timm and torch raise for a config whose values don't go together."""
 LOCAL = "local-dir:"
@@ -159,6 +172,7 @@ def from_config(
     A config whose `text_cfg` is None gives a model without a text tower. pixels: their size is that of the tower.
     """
     _refuse_unsupported(config, name)
+    _refuse_sizes(config, name)
     tokenizer = tokenizer_of(config["text_cfg"], None if weights is None else weights.parent)
     try:
         model = _random(config)
@@ -224,6 +238,17 @@ def _architecture(backbone: str) -> dict[str, Any]:
     config = open_clip.get_model_config(backbone)
     assert config is not None, "open_clip lists it"
     return config
+
+
+def _refuse_sizes(config: dict[str, Any], name: str) -> None:
+    """Raise ValueError, naming it, for a size that no tower has."""
+    sizes = [("embed_dim", config["embed_dim"])]
+    sizes += [size for tower in ("vision_cfg", "text_cfg") for size in (config[tower] or {}).items()]
+    for size, value in sizes:
+        several = size in OF_SEVERAL and isinstance(value, list | tuple) and value
+        for one in value if several else [value]:
+            if size in SIZES and not (isinstance(one, int) and 0 < one <= SIZES[size]):
+                raise ValueError(f"{name}: {size} is {one!r:.80}; it must be from 1 to {SIZES[size]}")
 
 
 def _refuse_unsupported(config: dict[str, Any], name: str) -> None:

@@ -9,6 +9,7 @@ from typing import Any
 from torch import Tensor
 
 from stan.common.files import read_settings
+from stan.common.json_values import require
 from stan.common.paths import ASSETS
 from stan.config import Experiment, ModelConfig, from_dict, to_dict
 from stan.data.preprocessing import PixelSettings
@@ -129,6 +130,7 @@ def _with_weights(run: Path) -> Path:
     """Return the run itself or, if it took its numbers over from another run, that run: it keeps the weights."""
     record = run / "run.json"
     source = read_settings(record).get("same_as") if record.is_file() else None
+    require(f"{record}: same_as", source, "str | None")
     return run.resolve().parents[2] / source if source else run
 
 
@@ -136,6 +138,8 @@ def _from_file(path: Path) -> DualEncoder:
     state, metadata = checkpoint.load(path) if path.suffix == ".safetensors" else ({}, {})
     try:
         return _described(path, state, metadata)
+    except ValueError as error:
+        raise ValueError(str(error) if str(path) in str(error) else f"{path}: {error}") from error
     except (LookupError, TypeError, AttributeError, ArithmeticError) as error:
         raise ValueError(
             f"{path}: its metadata describes no model ({error!r}): fetch the file again, or write it again"
@@ -152,10 +156,7 @@ def _described(path: Path, state: dict[str, Tensor], metadata: dict[str, Any]) -
         return assemble(metadata["converted"], whole, path)
     if "experiment" not in metadata:
         return load_released(path)
-    try:
-        experiment = from_dict(metadata["experiment"])
-    except ValueError as error:
-        raise ValueError(f"{path}: {error}") from error
+    experiment = from_dict(metadata["experiment"])
     model = build(experiment.model, experiment.data.frames)
     ours = model.state_dict()
     left_out = {name: tensor for name, tensor in ours.items() if name not in state}

@@ -170,7 +170,8 @@ def _read_foreign(path: Path, config: dict[str, Any]) -> dict[str, Any]:
 def _check_evaluation(evaluation: dict[str, Any], path: Path) -> None:
     if not isinstance(evaluation["metrics"], dict) or not isinstance(evaluation.get("headline"), str | None):
         raise ValueError("eval.json holds no metrics, or a headline that is no text")
-    if not all(isinstance(value, int | float | None) for value in flatten(evaluation["metrics"]).values()):
+    parts = (evaluation.get(name) or {} for name in ("metrics", "validation", "last", "plain"))
+    if not all(isinstance(value, int | float | None) for part in parts for value in flatten(part).values()):
         raise ValueError("eval.json holds metrics that are no numbers")
     if not _has_ranks(path):
         raise ValueError("ranks.npz is missing or not whole")

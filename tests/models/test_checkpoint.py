@@ -69,8 +69,11 @@ def test_files_that_are_no_checkpoints(tmp_path):
         ("null", "its metadata is no JSON object"),
         ("[" * 100_000, "its metadata is no JSON: it is nested too deeply"),
         ('{"converted": {}}', r"its metadata describes no model \(KeyError\('architecture'\)\)"),
-        ('{"experiment": 3}', "its metadata describes no model"),
-        ('{"experiment": {"study": "a", "row": "b", "data": {"frames": "x"}}}', "odd.safetensors: data.frames is 'x'"),
+        ('{"experiment": 3}', "odd.safetensors: the experiment is 3; it must be an object"),
+        (
+            '{"experiment": {"study": "a", "row": "b", "data": {"frames": "x"}}}',
+            "odd.safetensors: data.frames is 'x'",
+        ),
     ],
 )
 def test_metadata_that_describes_no_model(tmp_path, told, message):

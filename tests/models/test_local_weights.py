@@ -349,8 +349,8 @@ def test_the_tiny_clip_by_this_name_is_the_preset_with_more_frames():
         ("clip:torn", "torn.open_clip_config.json describes no model: it is not JSON"),
         ("clip:other", "other.open_clip_config.json holds no model_cfg with embed_dim"),
         ("clip:flat", "flat.open_clip_config.json: vision_cfg is None; it must be an object"),
-        ("clip:deep", "deep.open_clip_config.json: layers is 1180591620717411303424; it must be from 1 to"),
-        ("clip:none", "none.open_clip_config.json: layers is 0; it must be from 1 to"),
+        ("clip:deep", "deep: layers is 1180591620717411303424; it must be from 1 to"),
+        ("clip:none", "none: layers is 0; it must be from 1 to"),
         ("clip:wide", "open_clip builds no model from its config .*surprise"),
     ],
 )

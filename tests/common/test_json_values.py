@@ -1,0 +1,64 @@
+"""JSON from anywhere: what is no JSON says so, and nothing comes in that couldn't be written again."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from stan.common.json_values import from_json, require
+
+
+@pytest.mark.parametrize("value", [{"a": [1, 2.5, None, True, "é"]}, "a dog 🐕", "\\ud83d", []])
+def test_what_was_written_is_read(value):
+    assert from_json(json.dumps(value)) == value == from_json(json.dumps(value, ensure_ascii=False).encode())
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("{", "Expecting"),
+        (b"\xff", "can't decode"),
+        ("[" * 100_000, "nested too deeply"),
+        ("1" * 5000, "digits"),
+        (r'{"a": ["\ud800"]}', "half a character"),
+        (rb'{"\uDfff": 1}', "half a character"),
+    ],
+)
+def test_what_is_no_json_is_a_value_error(text, message):
+    with pytest.raises(ValueError, match=message):
+        from_json(text)
+
+
+@pytest.mark.parametrize(
+    ("value", "annotation"),
+    [
+        ("a", "str"),
+        (3, "int | None"),
+        (None, "int | None"),
+        (3, "float"),
+        ([1, 2], "list[int] | None"),
+        ({}, "dict[str, Any]"),
+    ],
+)
+def test_values_that_fit(value, annotation):
+    require("setting", value, annotation)
+
+
+@pytest.mark.parametrize(
+    ("value", "annotation", "words"),
+    [
+        (1, "str", "text"),
+        ("\ud800", "str", "text"),
+        (True, "int", "a whole number"),
+        (2.0, "int | None", "a whole number or null"),
+        (float("inf"), "float", "a finite number"),
+        (0, "bool", "true or false"),
+        ([1, 2.5], "list[int]", "a list of whole numbers"),
+        ("ab", "Sequence[str]", "a list of texts"),
+        ([], "dict[str, Any]", "an object"),
+    ],
+)
+def test_values_that_do_not_fit(value, annotation, words):
+    with pytest.raises(ValueError, match=f"setting is .*; it must be {words}$"):
+        require("setting", value, annotation)
