@@ -18,9 +18,8 @@ def from_json(text: str | bytes, **hooks: Any) -> Any:
     """
     try:
         value = json.loads(text, **hooks)
-        if (
-            b"\\ud" in (text if isinstance(text, bytes) else text.encode()).lower()
-        ):  # of pairs, such as emoji have
+        written = text if isinstance(text, bytes) else text.encode()
+        if b"\\ud" in written.lower():  # emoji are written as two such halves
             json.dumps(value, ensure_ascii=False, default=str).encode()
         return value
     except RecursionError:

@@ -26,10 +26,10 @@ BESIDE = "fusion_model_state_dict"
 """ActionCLIP keeps what follows CLIP apart from `model_state_dict`; both are read, each with its name in front."""
 SETTINGS = ("config.json", "hparams_train.json")
 """Files beside a checkpoint with the settings that weights don't show: ours or Hugging Face's, and CenterCLIP's."""
-KINDS = {"frames": "int"} | dict.fromkeys(
+SETTINGS_ARE = {"frames": "int"} | dict.fromkeys(
     ("vision", "text", "vision_config", "text_config", "flags", "id2label"), "dict[str, Any]"
 )
-"""Settings in these files that are read as objects, and the number of frames."""
+"""What the number of frames and those settings are that hold others."""
 WRAPPERS = ("module.", "model.", "_orig_mod.")
 """What data parallel training, a surrounding class and torch.compile put before every name."""
 
@@ -163,7 +163,7 @@ def _beside(path: Path) -> dict[str, Any]:
     """Return the settings in the first of SETTINGS beside a file, or none."""
     found = next((path.with_name(name) for name in SETTINGS if path.with_name(name).is_file()), None)
     told = {name: value for name, value in read_settings(found).items() if value is not None} if found else {}
-    for name, kind in KINDS.items():
+    for name, kind in SETTINGS_ARE.items():
         if name in told:
             require(f"{found}: {name}", told[name], kind)
     return told

@@ -120,8 +120,9 @@ def _sample(shard: str, key: str, parts: dict[str, Member]) -> _Sample:
 
 
 def _object(member: Member) -> dict[str, Any]:
+    text = _text(member)
     try:
-        found = from_json(_text(member))
+        found = from_json(text)
     except ValueError as error:
         raise ValueError(f"{member} is no JSON ({error})") from error
     if not isinstance(found, dict):

@@ -102,7 +102,7 @@ def join_self_attention(state: Mapping[str, Tensor]) -> State:
 
 
 def join_positions(state: Mapping[str, Tensor]) -> State:
-    """Join Long-CLIP's two tables of text positions into the one that is read (arXiv 2403.15378, section 3.1).
+    """Join Long-CLIP's two tables of text positions into the one that is read (arXiv 2403.15378).
 
     Raises ValueError if one of the two is missing or they differ in shape.
     """
