@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Callable, Mapping
-from functools import partial
+from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
@@ -64,10 +64,15 @@ KINDS: dict[str, tuple[str, Callable[[Any], bool]]] = {
 
 def require(name: str, value: Any, annotation: str) -> None:
     """Raise ValueError, naming the setting, for a value that isn't as its annotation says, such as `int | None`."""
-    kinds = [KINDS[kind] for kind in annotation.split(" | ")]
-    if not any(fits(value) for _, fits in kinds):
-        words = " or ".join(words for words, _ in kinds)
+    words, all_fit = _kinds(annotation)
+    if not any(fits(value) for fits in all_fit):
         raise ValueError(f"{name} is {value!r:.80}; it must be {words}")
+
+
+@cache
+def _kinds(annotation: str) -> tuple[str, list[Callable[[Any], bool]]]:
+    words, fits = zip(*(KINDS[kind] for kind in annotation.split(" | ")), strict=True)
+    return " or ".join(words), list(fits)
 
 
 def plain(value: Any) -> Any:

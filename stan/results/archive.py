@@ -128,10 +128,12 @@ def folders(root: Path) -> Iterator[Path]:
 
 def archive_of(path: Path) -> Path | None:
     """Return the archive that a path leads into; None for a path of ordinary folders."""
-    if f"{SUFFIX}{os.sep}" not in f"{path}{os.sep}":  # a quick answer, as there may be thousands of folders
-        return None
-    inside = (place for place in (path, *path.parents) if place.suffix == SUFFIX and place.is_file())
-    return next(inside, None)
+    whole, mark = f"{path}{os.sep}", f"{SUFFIX}{os.sep}"
+    end = len(whole)
+    while (end := whole.rfind(mark, 0, end)) > 0:  # by text, as there may be thousands of folders
+        if os.path.isfile(file := whole[: end + len(SUFFIX)]):
+            return Path(file)
+    return None
 
 
 def pack(runs: list[Path], file: Path) -> None:
