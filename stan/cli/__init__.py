@@ -154,7 +154,7 @@ def _one_line(error: Exception) -> str:
     if isinstance(error, OSError) and error.strerror:
         return ": ".join(part for part in (error.filename and str(error.filename), error.strerror) if part)
     if isinstance(error, UnicodeEncodeError):  # an argument of bytes that are no UTF-8
-        return f"{error.object!r:.80} is no text that UTF-8 can write"
+        return f"{error.object[error.start : error.end]!r} is no text that UTF-8 can write"
     return str(error) or type(error).__name__
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from typing import Annotated, Any
 
 import typer
@@ -32,10 +31,10 @@ Pretrained = Annotated[str | None, typer.Option(help="A tag of open_clip, a loca
 
 def overrides(settings: list[str] | None, backbone: str | None, pretrained: str | None) -> dict[str, Any]:
     """Return nested fields from `part.field=value`. Values are read as JSON if possible, otherwise as text."""
-    changed: dict[str, Any] = {}
-    named = {"model.backbone": backbone, "model.pretrained": pretrained}
-    pairs = [f"{name}={json.dumps(value)}" for name, value in named.items() if value is not None]
-    for pair in [*pairs, *(settings or [])]:
+    named = {"backbone": backbone, "pretrained": pretrained}
+    model = {name: value for name, value in named.items() if value is not None}
+    changed: dict[str, Any] = {"model": model} if model else {}
+    for pair in settings or []:
         name, equals, value = pair.partition("=")
         *parts, last = name.split(".")
         if not equals or not parts:

@@ -11,7 +11,6 @@ from typing import Any
 from stan.common.files import write_json
 from stan.common.paths import ASSETS
 from stan.common.progress import Progress
-from stan.common.tensors import device_named
 from stan.evaluation.probe_targets import PROBES, STILLS
 from stan.results import kept
 from stan.results.provenance import provenance
@@ -34,7 +33,7 @@ def measure(
 
     Raises ValueError as `load_clip` does.
     """
-
+    from stan.common.tensors import device_named
     from stan.evaluation.level_probes import level_probes
     from stan.models.backbones import load_clip
 
