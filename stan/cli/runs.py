@@ -203,7 +203,6 @@ def _calibrated(
 ) -> tuple[Any, dict[str, Any]]:
     """Return the scores of both directions, and a description of what was done to them."""
     from stan.evaluation import test_time
-    from stan.evaluation.metrics import finite
 
     if dsl and qbnorm:
         raise ValueError("--dsl and --qbnorm exclude each other: choose one")
@@ -222,9 +221,7 @@ def _calibrated(
             "--qbnorm needs an array `query_bank` (other captions x the same videos) in the file"
         )
     banks = arrays["query_bank"], arrays.get("video_bank")
-    for bank in banks:
-        if bank is not None:
-            finite(bank, what="bank's query")
+    scores = test_time.query_bank_norm(similarity, *banks)
     of_videos = f"{banks[1].shape[-1]} videos" if banks[1] is not None else "none: scores as they are"
     said = {
         "trick": "qbnorm",
@@ -232,7 +229,7 @@ def _calibrated(
         "k": test_time.QUERY_BANK_NEIGHBOURS,
         "bank": {"t2v": f"{len(banks[0])} texts", "v2t": of_videos},
     }
-    return test_time.query_bank_norm(similarity, *banks), {"calibration": said}
+    return scores, {"calibration": said}
 
 
 def _packed(found: list[dict[str, Any]], file: Path) -> list[dict[str, Any]]:

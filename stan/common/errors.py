@@ -1,4 +1,4 @@
-"""An error in; its message or its reason, without folders of the machine that it happened on, out."""
+"""An error in; its message or its reason out, without folders of this machine, or with the file that it is about."""
 
 from __future__ import annotations
 
@@ -13,6 +13,11 @@ def told(error: Exception) -> str:
         return str(error)
     name, remedy = Path(getattr(error, "path", "")).name, getattr(error, "remedy", "")
     return f"{name}: {re.sub(_PATH, '', why)}; {remedy}"
+
+
+def about(path: Path, error: Exception, where: str = "") -> str:
+    """Return an error's message if it names `path`, else the message behind `where` (default: the path)."""
+    return str(error) if str(path) in str(error) else f"{where or path}: {error}"
 
 
 def reason(error: OSError) -> str:

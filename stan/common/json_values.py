@@ -19,7 +19,7 @@ def from_json(text: str | bytes, **hooks: Any) -> Any:
     try:
         value = json.loads(text, **hooks)
         written = text if isinstance(text, bytes) else text.encode()
-        if b"\\ud" in written.lower():  # emoji are written as two such halves
+        if b"\\ud" in written or b"\\uD" in written:  # emoji are written as two such halves
             json.dumps(value, ensure_ascii=False, default=str).encode()
         return value
     except RecursionError:

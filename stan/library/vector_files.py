@@ -102,6 +102,10 @@ def _write_npz(table: pa.Table, file: Path) -> None:
         np.savez(stream, made_by=np.array(json.dumps(told)), **arrays)
 
 
+_DAMAGE = (OSError, EOFError, LookupError, TypeError, ValueError, pa.ArrowException, zipfile.BadZipFile)
+"""What reading a damaged archive of arrays, or one of other arrays, raises."""
+
+
 def _read_npz(file: Path) -> pa.Table:
     try:
         if not zipfile.is_zipfile(file):
@@ -111,15 +115,7 @@ def _read_npz(file: Path) -> pa.Table:
         told = from_json(str(arrays.pop("made_by")))
         columns = {name: _column(name, arrays) for name in arrays if name != "frames"}
         return pa.table(columns).replace_schema_metadata(told)
-    except (
-        OSError,
-        EOFError,
-        LookupError,
-        TypeError,
-        ValueError,
-        pa.ArrowException,
-        zipfile.BadZipFile,
-    ) as error:
+    except _DAMAGE as error:
         raise _unreadable(file, error) from error
 
 

@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor
 
+from stan.common.errors import about
 from stan.common.files import digest, read_settings
 from stan.common.json_values import require
 from stan.data.preprocessing import OPENAI, PixelSettings
@@ -124,7 +125,7 @@ def understand(
                 state, (heads, None) if heads else _told(told, "heads", "num_attention_heads"), activation
             )
     except ValueError as error:
-        raise ValueError(str(error) if str(path) in str(error) else f"{path}: {error}") from None
+        raise ValueError(about(path, error)) from None
     design: dict[str, Any] = {
         "temporal": "mean",
         "similarity": "cosine",
@@ -162,7 +163,9 @@ RELEASED_HEADS = {"mug_full": {"released": True}}
 def _beside(path: Path) -> dict[str, Any]:
     """Return the settings in the first of SETTINGS beside a file, or none."""
     found = next((path.with_name(name) for name in SETTINGS if path.with_name(name).is_file()), None)
-    told = {name: value for name, value in read_settings(found).items() if value is not None} if found else {}
+    if found is None:
+        return {}
+    told = {name: value for name, value in read_settings(found).items() if value is not None}
     for name, kind in SETTINGS_ARE.items():
         if name in told:
             require(f"{found}: {name}", told[name], kind)

@@ -8,6 +8,7 @@ from typing import Any
 
 from torch import Tensor
 
+from stan.common.errors import about
 from stan.common.files import read_settings
 from stan.common.json_values import require
 from stan.common.paths import ASSETS
@@ -139,7 +140,7 @@ def _from_file(path: Path) -> DualEncoder:
     try:
         return _described(path, state, metadata)
     except ValueError as error:
-        raise ValueError(str(error) if str(path) in str(error) else f"{path}: {error}") from error
+        raise ValueError(about(path, error)) from error
     except (LookupError, TypeError, AttributeError, ArithmeticError) as error:
         raise ValueError(
             f"{path}: its metadata describes no model ({error!r}): fetch the file again, or write it again"

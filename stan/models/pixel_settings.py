@@ -8,6 +8,7 @@ from typing import Any
 
 from PIL import Image
 
+from stan.common.errors import about
 from stan.common.files import read_settings
 from stan.common.json_values import require
 from stan.data.preprocessing import OPENAI, PixelSettings
@@ -46,8 +47,7 @@ def of_file(path: Path) -> PixelSettings | None:
     try:
         return _of_open_clip(path) or _of_hugging_face(path)
     except ValueError as error:
-        told = str(error) if str(path.parent) in str(error) else f"{path.parent}, beside the weights: {error}"
-        raise ValueError(told) from error
+        raise ValueError(about(path.parent, error, f"{path.parent}, beside the weights")) from error
 
 
 def _of_open_clip(path: Path) -> PixelSettings | None:

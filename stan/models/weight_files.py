@@ -42,8 +42,7 @@ def content(path: Path) -> Any:
     if not path.exists():
         raise ValueError(f"{path} is missing: check the path")
     if path.name == SHARDS:
-        files = sorted(set(read_settings(path)["weight_map"].values()))
-        return {name: one for file in files for name, one in checkpoint.load(path.with_name(file))[0].items()}
+        return {name: one for file in _shards(path) for name, one in checkpoint.load(file)[0].items()}
     if path.suffix == ".safetensors":
         return checkpoint.load(path)[0]
     try:
@@ -67,13 +66,16 @@ def names(path: Path) -> list[str]:
 def shapes(path: Path) -> dict[str, tuple[int, ...]]:
     """Return the shapes of a file's tensors by name, also of those under `state_dict`. Raises the same errors."""
     if path.name == SHARDS:
-        files = sorted(set(read_settings(path)["weight_map"].values()))
-        return {name: one for file in files for name, one in checkpoint.shapes(path.with_name(file)).items()}
+        return {name: one for file in _shards(path) for name, one in checkpoint.shapes(file).items()}
     if path.suffix == ".safetensors":
         return checkpoint.shapes(path)
     held = content(path)
     held = held.get("state_dict", held) if isinstance(held, dict) else {}
     return {name: tuple(tensor.shape) for name, tensor in held.items() if isinstance(tensor, torch.Tensor)}
+
+
+def _shards(path: Path) -> list[Path]:
+    return [path.with_name(file) for file in sorted(set(read_settings(path)["weight_map"].values()))]
 
 
 def is_archive(path: Path) -> bool:

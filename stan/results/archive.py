@@ -170,9 +170,8 @@ def _in_common(arrays: list[_Arrays]) -> dict[str, np.ndarray]:
 
 def _add(made: zipfile.ZipFile, name: str, content: bytes) -> None:
     entry = zipfile.ZipInfo(name)  # dated 1980: equal runs, equal bytes
-    made.writestr(
-        entry, content, zipfile.ZIP_LZMA
-    )  # a fifth smaller than deflated; torchvision needs lzma, too
+    # a fifth smaller than deflated; torchvision doesn't start without lzma, either
+    made.writestr(entry, content, zipfile.ZIP_LZMA)
 
 
 def _add_texts(made: zipfile.ZipFile, runs: list[Path]) -> None:

@@ -31,18 +31,20 @@ def test_what_is_no_json_is_a_value_error(text, message):
 
 
 @pytest.mark.parametrize(
-    ("value", "annotation"),
+    ("value", "annotation", "other"),
     [
-        ("a", "str"),
-        (3, "int | None"),
-        (None, "int | None"),
-        (3, "float"),
-        ([1, 2], "list[int] | None"),
-        ({}, "dict[str, Any]"),
+        ("a", "str", "int"),
+        (3, "int | None", "bool"),
+        (None, "int | None", "int"),
+        (3, "float", "str"),
+        ([1, 2], "list[int] | None", "dict[str, Any]"),
+        ({}, "dict[str, Any]", "list[int]"),
     ],
 )
-def test_values_that_fit(value, annotation):
+def test_values_that_fit_one_kind_and_not_another(value, annotation, other):
     require("setting", value, annotation)
+    with pytest.raises(ValueError, match="setting is"):
+        require("setting", value, other)
 
 
 @pytest.mark.parametrize(

@@ -11,7 +11,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from stan.common.json_values import from_json
+from stan.common.json_values import from_json, require
 from stan.data.datasets.files import VideoFolder, lines
 from stan.data.shards import VideoFile
 
@@ -184,14 +184,8 @@ def paragraph(sentences: Iterable[str]) -> str:
     return " ".join(sentence.strip() for sentence in sentences)
 
 
-_KINDS = {"seen": bool, "twin": str, "kind": str}
-"""What a clip's facts may be, beside null."""
-
-
-def _refuse_other_kinds(facts: dict[str, Any]) -> None:
-    for key, kind in _KINDS.items():
-        if not isinstance(facts[key], kind | None):
-            raise ValueError(f"{key} is {facts[key]!r}")
+FACTS = {"seen": "bool | None", "twin": "str | None", "kind": "str | None"}
+"""What is told of a clip beside its annotations, and of what kind it is."""
 
 
 def _sidecar(root: Path) -> dict[str, dict[str, Any]]:
@@ -200,8 +194,9 @@ def _sidecar(root: Path) -> dict[str, dict[str, Any]]:
     for number, line in lines(path) if path.is_file() else ():
         try:
             clip = from_json(line)
-            facts[clip["id"]] = {key: clip.get(key) for key in _KINDS}
-            _refuse_other_kinds(facts[clip["id"]])
+            facts[clip["id"]] = {key: clip.get(key) for key in FACTS}
+            for key, kind in FACTS.items():
+                require(key, clip.get(key), kind)
         except (ValueError, KeyError, TypeError, AttributeError) as error:
             raise ValueError(f"{path}:{number}: no JSON object with an id ({error!r})") from error
     return facts
