@@ -115,15 +115,12 @@ def understand(
             of_classifier = implied_design["similarity_options"]
             if names := class_names(told, of_classifier["classes"]):
                 of_classifier["names"] = names
+        of_towers = {name: implied_design.pop(name, None) for name in ("activation", "heads")}
         of_clip, pixels = _completed(state, clip)
         if of_clip is None:
-            activation = (
-                activation or implied_design.pop("activation", None) or _activation(told) or "quick_gelu"
-            )
-            heads = implied_design.pop("heads", None)
-            of_clip = implied(
-                state, (heads, None) if heads else _told(told, "heads", "num_attention_heads"), activation
-            )
+            activation = activation or of_towers["activation"] or _activation(told) or "quick_gelu"
+            heads = _told(told, "heads", "num_attention_heads")
+            of_clip = implied(state, (of_towers["heads"], None) if of_towers["heads"] else heads, activation)
     except ValueError as error:
         raise ValueError(about(path, error)) from None
     design: dict[str, Any] = {

@@ -1,6 +1,6 @@
 """Tensors under other code's names in, the same tensors under our names and the design they imply out.
 
-One module per source; `LAYOUTS` lists them. Names tell them apart.
+One module per source; `LAYOUTS` lists them. `clip` and `vit` also hold what many of them share. Names tell them apart.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from torch import Tensor
 from stan.models.layouts import (
     actionclip,
     aim,
+    all_in_one,
     centerclip,
     clip,
     clip2video,
@@ -21,15 +22,17 @@ from stan.models.layouts import (
     drl,
     efficient_prompt,
     evl,
+    frozen_in_time,
     huggingface_vivit,
     language_bind,
     motionformer,
     scenic,
     st_adapter,
     stan,
+    timesformer,
     viclip,
     vifi_clip,
-    vit,
+    vtn,
     x_clip,
     x_pool,
 )
@@ -40,13 +43,13 @@ __all__ = ["LAYOUTS", "Converted", "Layout", "convert", "listed", "recognise"]
 
 LAYOUTS: dict[str, Layout] = {
     "first_stan": stan.FIRST,
-    "timesformer": vit.TIMESFORMER,
-    "huggingface_timesformer": vit.HUGGINGFACE_TIMESFORMER,
+    "timesformer": timesformer.TIMESFORMER,
+    "huggingface_timesformer": timesformer.HUGGINGFACE_TIMESFORMER,
     "huggingface_vivit": huggingface_vivit.HUGGINGFACE_VIVIT,
-    "frozen_in_time": vit.FROZEN_IN_TIME,
+    "frozen_in_time": frozen_in_time.FROZEN_IN_TIME,
     "motionformer": motionformer.MOTIONFORMER,
-    "vtn": vit.VTN,
-    "all_in_one": vit.ALL_IN_ONE,
+    "vtn": vtn.VTN,
+    "all_in_one": all_in_one.ALL_IN_ONE,
     "token_learner": scenic.TOKEN_LEARNER,
     "vivit": scenic.VIVIT,
     "viclip": viclip.VICLIP,

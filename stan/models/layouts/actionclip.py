@@ -11,8 +11,8 @@ from typing import Any
 from torch import Tensor
 
 from stan.models.layouts.clip import openai_names
-from stan.models.layouts.names import Layout, State, count
-from stan.models.layouts.vit import needed
+from stan.models.layouts.names import Layout, State, count, needed
+from stan.models.layouts.told import flags, part
 
 _CLIP = r"(?:model_state_dict\.)?"
 _FUSION = r"fusion_model_state_dict\.(?:module\.)?"
@@ -28,8 +28,7 @@ def _float(state: Mapping[str, Tensor]) -> State:
 
 
 def _transformer(state: State, told: Mapping[str, Any]) -> dict[str, Any]:
-    if "clip.text.ln_final.weight" not in state:
-        raise ValueError("lacks clip.text.ln_final.weight (our name): no checkpoint of a whole ActionCLIP")
+    needed(state, "clip.text.ln_final.weight")
     return _fusion(state, told, len(state["clip.text.ln_final.weight"]))
 
 
@@ -42,7 +41,7 @@ def _text4vis(state: State, told: Mapping[str, Any]) -> dict[str, Any]:
 
 def _fusion(state: State, told: Mapping[str, Any], width: int) -> dict[str, Any]:
     """Return the design of a transformer over frames. width: of the text tower, which tells the number of heads."""
-    heads = told.get("fusion", {}).get("heads") or told.get("text", {}).get("heads")
+    heads = part(told, "fusion").get("heads") or part(told, "text").get("heads")
     eps = told.get("layer_norm_eps")
     options = {
         "layers": count(state, "temporal.blocks."),
@@ -58,7 +57,7 @@ def _convolution(state: State, told: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _shift(state: State, told: Mapping[str, Any]) -> dict[str, Any]:
-    return {"temporal": "temporal_shift", "options": {"divisor": told.get("n_div", 8)}}
+    return {"temporal": "temporal_shift", "options": {"divisor": flags(told).get("n_div", 8)}}
 
 
 TRANSFORMER = Layout(

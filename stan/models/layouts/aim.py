@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from stan.models.layouts.names import Layout, State, listed
+from stan.models.layouts.names import Layout, State, needed
+from stan.models.layouts.sizes import classifier
 
 _BLOCK = r"backbone\.transformer\.resblocks\.(\d+)\."
 _ADAPTERS = {
@@ -15,13 +16,11 @@ _ADAPTERS = {
     "T_Adapter_in": "before_time",
 }
 _PARTS = {"D_fc1": "down", "D_fc2": "up"}
-_TIME, _FIRST, _CLASSES = "temporal.time.weight", "temporal.over_time.0.down.weight", "score.fc.weight"
+_TIME, _FIRST = "temporal.time.weight", "temporal.over_time.0.down.weight"
 
 
 def _design(state: State, told: Mapping[str, Any]) -> dict[str, Any]:
-    lacking = [name for name in (_TIME, _FIRST, _CLASSES) if name not in state]
-    if lacking:
-        raise ValueError(f"lacks {listed(lacking)} (our names): no checkpoint of a whole AIM")
+    needed(state, _TIME, _FIRST)
     state[_TIME] = state[_TIME].squeeze(0)
     adapted_input = any(key.startswith("temporal.before_time.") for key in state)
     options = {
@@ -31,13 +30,7 @@ def _design(state: State, told: Mapping[str, Any]) -> dict[str, Any]:
         "scale": told.get("adapter_scale", 1.0 if adapted_input else 0.5),
         "time_before_norm": True,
     }
-    return {
-        "temporal": "aim",
-        "options": options,
-        "frames": len(state[_TIME]),
-        "similarity": "linear_classifier",
-        "similarity_options": {"classes": len(state[_CLASSES])},
-    }
+    return classifier(state) | {"temporal": "aim", "options": options, "frames": len(state[_TIME])}
 
 
 RELEASED = Layout(

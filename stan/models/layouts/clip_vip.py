@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from stan.models.layouts.clip import huggingface_names, join_projections, transpose_projections
-from stan.models.layouts.names import Layout, State
-from stan.models.layouts.vit import first_times, needed
+from stan.models.layouts.names import Layout, State, needed
+from stan.models.layouts.sizes import first_times
 
 _EMBEDDINGS = r"clipmodel\.vision_model\.embeddings\."
 _PROXIES, _POSITIONS = "temporal.proxies", "clip.visual.positional_embedding"

@@ -9,7 +9,7 @@ from typing import Any
 import torch
 
 from stan.models.layouts.clip import openai_names
-from stan.models.layouts.names import Layout, State, count, listed
+from stan.models.layouts.names import Layout, State, count, needed
 from stan.models.layouts.told import flags, require
 
 VECTORS, HEADS = 16, 8
@@ -21,9 +21,7 @@ TEMPERATURE = 0.07
 def _design(state: State, told: Mapping[str, Any]) -> dict[str, Any]:
     require(told, {"temporal": (1, True), "featnorm": (1, True)})
     given = flags(told)
-    lacking = [name for name in ("temporal.position", "clip.logit_scale") if name not in state]
-    if lacking:
-        raise ValueError(f"lacks {listed(lacking)} (our names): no checkpoint of a whole Efficient-Prompt")
+    needed(state, "temporal.position", "clip.logit_scale")
     state["clip.logit_scale"] = torch.tensor(-math.log(given.get("temperature", TEMPERATURE)))
     options = {
         "prefix": given.get("prefix", VECTORS),

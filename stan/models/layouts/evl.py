@@ -9,9 +9,10 @@ from typing import Any
 from torch import Tensor
 
 from stan.models.layouts.clip import join_projections
-from stan.models.layouts.names import Layout, State, count
+from stan.models.layouts.names import Layout, State, count, needed
+from stan.models.layouts.sizes import classifier
 from stan.models.layouts.told import flags
-from stan.models.layouts.vit import bias_into_positions, needed
+from stan.models.layouts.vit import bias_into_positions
 
 _LAYER, _BLOCK = r"decoder\.decoder_layers\.(\d+)\.", r"backbone\.blocks\.(\d+)\."
 _RESBLOCK = r"clip.visual.transformer.resblocks.\1."
@@ -34,7 +35,7 @@ _IN_BLOCK = {
     r"norm1\.": "ln_1.",
     r"norm2\.": "ln_2.",
 }
-_QUERY, _CLASSES = "temporal.query", "score.fc.weight"
+_QUERY = "temporal.query"
 _PATCHES, _BIAS = "clip.visual.conv1.weight", "clip.visual.conv1.bias"
 _POSITIONS = "clip.visual.positional_embedding"
 
@@ -47,7 +48,7 @@ def _join_tower(state: Mapping[str, Tensor]) -> State:
 
 def _design(state: State, told: Mapping[str, Any]) -> dict[str, Any]:
     tower = [_PATCHES, _BIAS, _POSITIONS] if count(state, "clip.visual.transformer.resblocks.") else []
-    needed(state, _QUERY, _CLASSES, *tower)
+    needed(state, _QUERY, *tower)
     for name in state:
         if name.endswith(".convolution.weight"):  # ours is one patch wide
             state[name] = state[name][..., None, None]
@@ -56,18 +57,20 @@ def _design(state: State, told: Mapping[str, Any]) -> dict[str, Any]:
         state[_PATCHES] = state[_PATCHES].unflatten(1, (3, side, side))  # there, a matrix embeds the patches
         bias_into_positions(state)
     times = next((value for key, value in state.items() if key.startswith("temporal.times.")), None)
-    return {
-        "temporal": "evl",
-        "options": {
-            "layers": count(state, "temporal.layers."),
-            "heads": flags(told).get("decoder_num_heads", max(1, len(state[_QUERY]) // 64)),
-            "convolution": count(state, "temporal.over_time.") > 0,
-            "times": times is not None,
-            "matches": count(state, "temporal.matches.") > 0,
-        },
-        "similarity": "linear_classifier",
-        "similarity_options": {"classes": len(state[_CLASSES])},
-    } | ({} if times is None else {"frames": len(times)})
+    return (
+        classifier(state)
+        | {
+            "temporal": "evl",
+            "options": {
+                "layers": count(state, "temporal.layers."),
+                "heads": flags(told).get("decoder_num_heads", max(1, len(state[_QUERY]) // 64)),
+                "convolution": count(state, "temporal.over_time.") > 0,
+                "times": times is not None,
+                "matches": count(state, "temporal.matches.") > 0,
+            },
+        }
+        | ({} if times is None else {"frames": len(times)})
+    )
 
 
 RELEASED = Layout(

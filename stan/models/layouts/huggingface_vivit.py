@@ -11,9 +11,10 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from stan.models.layouts.names import CENTRED, Layout, State
+from stan.models.layouts.names import CENTRED, Layout, State, needed
+from stan.models.layouts.sizes import classifier, tubelet
 from stan.models.layouts.told import layer_norm_eps, require
-from stan.models.layouts.vit import EPS, as_clip, as_picture, classifier, join, needed, tubelet
+from stan.models.layouts.vit import EPS, as_clip, as_picture, join
 
 _PATCHES = "vivit.embeddings.patch_embeddings.projection.weight"
 _POSITIONS = "clip.visual.positional_embedding"

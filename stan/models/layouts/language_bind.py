@@ -10,8 +10,8 @@ from torch import Tensor
 
 from stan.data.preprocessing import PixelSettings
 from stan.models.layouts.clip import huggingface_names, join_projections, transpose_projections
-from stan.models.layouts.names import Layout, State, count
-from stan.models.layouts.vit import first_times, needed
+from stan.models.layouts.names import Layout, State, count, needed
+from stan.models.layouts.sizes import first_times
 
 _VISION = r"vision_model\."
 _ENCODER = r"encoder\.(?:base_model\.model\.)?"

@@ -15,9 +15,10 @@ import torch.nn.functional as F
 from einops import rearrange
 from torch import Tensor
 
-from stan.models.layouts.names import CENTRED, Layout, State
+from stan.models.layouts.names import CENTRED, Layout, State, needed
+from stan.models.layouts.sizes import classifier, first_times
 from stan.models.layouts.told import flags
-from stan.models.layouts.vit import as_clip, as_picture, classifier, first_times, needed, vit_names
+from stan.models.layouts.vit import as_clip, as_picture, vit_names
 
 _ALONG = r"blocks\.(?P<n>\d+)\.attn\.proj_{}\.(?P<rest>.+)"
 _POSITIONS = "clip.visual.positional_embedding"

@@ -71,6 +71,13 @@ def _first(patterns: Mapping[str, str], key: str) -> str | None:
     return next((match.expand(result) for match, result in matches if match is not None), None)
 
 
+def needed(state: Mapping[str, Tensor], *names: str) -> None:
+    """Raise ValueError, naming them, if any of `names` is missing."""
+    lacking = [name for name in names if name not in state]
+    if lacking:
+        raise ValueError(f"lacks {listed(lacking)} (our names): no checkpoint of a whole model")
+
+
 def count(state: Iterable[str], prefix: str) -> int:
     """Return the number of numbered parts under `prefix`."""
     return len({key.removeprefix(prefix).split(".")[0] for key in state if key.startswith(prefix)})

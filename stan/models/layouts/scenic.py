@@ -12,8 +12,10 @@ import torch
 from einops import rearrange
 from torch import Tensor
 
-from stan.models.layouts.names import CENTRED, Layout, State, count
-from stan.models.layouts.vit import as_clip, classifier, needed, tubelet
+from stan.models.layouts.names import CENTRED, Layout, State, count, needed
+from stan.models.layouts.sizes import classifier, tubelet
+from stan.models.layouts.told import flags
+from stan.models.layouts.vit import as_clip
 
 _ATTENTION = "MultiHeadDotProductAttention_0"
 _VISUAL = "clip.visual.transformer.resblocks."
@@ -113,7 +115,7 @@ def _token_learner(state: State, told: Mapping[str, Any]) -> dict[str, Any]:
         "released": True,
         "tokens": len(state["temporal.maps.3.bias"]),
         "bottleneck": len(state["temporal.maps.1.bias"]),
-        "block": told.get("flags", {}).get("tokenlearner_loc"),
+        "block": flags(told).get("tokenlearner_loc"),
     }
     return _design(state) | {"temporal": "token_learner", "options": options, "frames": frames}
 

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from stan.models.layouts.names import Layout, State
+from stan.models.layouts.sizes import classifier
 
 _BLOCK = r"transformer\.resblocks\.(\d+)\."
 _PLACES = {"mlp": "before_mlp", "attn": "before_attention"}
@@ -17,9 +18,8 @@ _OURS = re.compile(r"temporal\.(before_mlp|before_attention)\.(\d+)\.(.+)")
 def _design(state: State, told: Mapping[str, Any]) -> dict[str, Any]:
     adapters = {key: match for key in state if (match := _OURS.fullmatch(key))}
     width = next((state[key] for key, match in adapters.items() if match[3] == "down.weight"), None)
-    classes = state.get("score.fc.weight")
-    if width is None or classes is None:
-        raise ValueError("lacks an adapter's fc1.weight or fc.weight: no checkpoint of a whole ST-Adapter")
+    if width is None:
+        raise ValueError("lacks an adapter's fc1.weight: no checkpoint of a whole ST-Adapter")
     numbers = {int(match[2]) for match in adapters.values()}
     for key, match in adapters.items():  # ours count from the first block that has adapters
         state[f"temporal.{match[1]}.{int(match[2]) - min(numbers)}.{match[3]}"] = state.pop(key)
@@ -31,12 +31,7 @@ def _design(state: State, told: Mapping[str, Any]) -> dict[str, Any]:
         "last_mlp": True,
         "norm_after_mean": True,
     }
-    return {
-        "temporal": "st_adapter",
-        "options": options,
-        "similarity": "linear_classifier",
-        "similarity_options": {"classes": len(classes)},
-    }
+    return classifier(state) | {"temporal": "st_adapter", "options": options}
 
 
 RELEASED = Layout(

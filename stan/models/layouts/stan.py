@@ -19,7 +19,7 @@ from stan.models.layouts.clip import (
     transpose_projections,
 )
 from stan.models.layouts.drl import WEIGHER_NAMES, weighing
-from stan.models.layouts.names import Layout, State, count
+from stan.models.layouts.names import Layout, State, count, needed
 
 LOGIT_SCALE = math.log(100)  # the released recipe divides cosines by a fixed 0.01
 
@@ -33,13 +33,11 @@ _CROSS_FRAME = {
 
 
 def _design(state: State, told: Mapping[str, Any]) -> dict[str, Any]:
-    time = state.get("temporal.time.weight")
-    if time is None:
-        raise ValueError("lacks temporal.time.weight (our name): no checkpoint of a whole STAN")
+    needed(state, "temporal.time.weight")
     transpose_projections(state, told)
     state["clip.logit_scale"] = torch.tensor(LOGIT_SCALE)
     layers = count(state, "temporal.layers.")
-    options: dict[str, Any] = {"layers": layers, "max_frames": len(time)}
+    options: dict[str, Any] = {"layers": layers, "max_frames": len(state["temporal.time.weight"])}
     if "temporal.layers.0.cross_frame.over_time.weight" in state:
         options |= {"cross_frame": "convolution", "convolution": "dense"}
     return {"temporal": "stan", "options": options}

@@ -5,10 +5,19 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from stan.common import json_values
+
 
 def flags(told: Mapping[str, Any]) -> dict[str, Any]:
     """Return the settings that the source takes on its command line, at the top of the config or under `flags`."""
     return {**told, **told.get("flags", {})}
+
+
+def part(told: Mapping[str, Any], name: str) -> dict[str, Any]:
+    """Return the settings of one of the source's parts. Raises ValueError for what is no object of settings."""
+    given = told.get(name, {})
+    json_values.require(f"the config beside the checkpoint: {name}", given, "dict[str, Any]")
+    return given
 
 
 def layer_norm_eps(told: Mapping[str, Any], part: str, released: float) -> float:
@@ -25,8 +34,8 @@ def layer_norm_eps(told: Mapping[str, Any], part: str, released: float) -> float
 def class_names(told: Mapping[str, Any], classes: int) -> list[str]:
     """Return what a config of Hugging Face's calls a classifier's classes, in their order (`id2label`).
 
-    None, where there is no config or its names only count (LABEL_0, LABEL_1, ...). Raises ValueError if it names
-    another number of classes, or not each of them.
+    An empty list where there is no config or its names only count (LABEL_0, LABEL_1, ...). Raises ValueError if it
+    names another number of classes, or not each of them.
     """
     given = {str(number): name for number, name in told.get("id2label", {}).items()}
     if all(name == f"LABEL_{number}" for number, name in given.items()):

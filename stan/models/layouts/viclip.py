@@ -7,8 +7,8 @@ from typing import Any
 
 from stan.data.preprocessing import PixelSettings
 from stan.models.layouts.clip import TEXT, join_positions
-from stan.models.layouts.names import IMAGENET, Layout, State
-from stan.models.layouts.vit import first_times, needed
+from stan.models.layouts.names import IMAGENET, Layout, State, needed
+from stan.models.layouts.sizes import first_times
 
 _PATCHES = "clip.visual.conv1.weight"
 

@@ -11,7 +11,7 @@ from stan.models.layouts.clip import (
     openai_names,
     transpose_projections,
 )
-from stan.models.layouts.names import IMAGENET, Layout, State, count
+from stan.models.layouts.names import IMAGENET, Layout, State, count, needed
 
 _TIME = "temporal.integration.time.weight"
 _MESSAGE = {"fc": "write", "ln": "norm", "attn": "attention"}
@@ -62,8 +62,7 @@ def _names(blocks: str, integration: str, norm: str) -> dict[str, str]:
 
 
 def _design(state: State, told: Mapping[str, Any]) -> dict[str, Any]:
-    if _TIME not in state:
-        raise ValueError(f"lacks {_TIME} (our name): no checkpoint of a whole X-CLIP")
+    needed(state, _TIME)
     state[_TIME] = state[_TIME].squeeze(0)
     of_integration = told.get("mit_heads") or told.get("vision_config", {}).get("mit_num_attention_heads")
     of_prompts = told.get("prompts_heads") or told.get("prompt_num_attention_heads")

@@ -63,3 +63,24 @@ def test_a_bias_that_would_be_spread_is_refused(tmp_path):
     file = released(tmp_path, "motionformer", state | {"patch_embed_3d.proj.bias": torch.ones(1)})
     with pytest.raises(ValueError, match=r"another shape of the patches' bias, \(1,\)"):
         convert(file, tmp_path / "ours.safetensors")
+
+
+@pytest.mark.parametrize(("name", "part"), [("actionclip", "fusion"), ("vtn", "temporal")])
+def test_settings_of_a_part_are_an_object(tmp_path, name, part):
+    file = released(tmp_path, name, weights(name))
+    told = json.loads((PEERS / name / "config.json").read_text()) | {part: 3}
+    (tmp_path / "config.json").write_text(json.dumps(told))
+    with pytest.raises(ValueError, match=rf"released\.pth: .*config .* {part} is 3; it must be an object"):
+        convert(file, tmp_path / "ours.safetensors")
+
+
+@pytest.mark.parametrize(
+    ("name", "option", "value"),
+    [("actionclip_tsm", "divisor", 4), ("all_in_one", "share", 1 / 4)],
+)
+def test_a_flag_counts_at_the_top_and_under_flags(name, option, value):
+    told = json.loads((PEERS / name / "config.json").read_text())
+    for settings in (told, told.get("flags", {})):
+        settings.pop("n_div", None)
+    for with_flag in (told | {"n_div": 4}, told | {"flags": told.get("flags", {}) | {"n_div": 4}}):
+        assert layouts.convert(weights(name), with_flag).design["options"][option] == value
