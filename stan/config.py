@@ -51,9 +51,9 @@ class ModelConfig:
     """CLIP backbone, temporal method and similarity, with the options of the latter two."""
 
     backbone: str = "tiny"
-    """`tiny` or any ViT architecture of open_clip."""
+    """A CLIP: `tiny` or another shipped one, an architecture that `stan backbones` lists, or a folder of one."""
     pretrained: str | None = None
-    """None for the shipped weights (tiny only), an open_clip tag, a local file, or `random`."""
+    """None for a shipped backbone's own weights or a folder's, an open_clip tag, a local file, or `random`."""
     temporal: str = "stan"
     options: dict[str, Any] = field(default_factory=dict)
     """Keyword arguments of the temporal method, plain JSON values."""

@@ -330,9 +330,3 @@ DOCUMENTS: dict[str, Schema] = {
     },
 }
 """The schema of each command's document, by its name after `stan`."""
-
-
-def command_of(arguments: list[str]) -> str:
-    """Return which of `DOCUMENTS` a command line with `--json` prints. Raises StopIteration for none of them."""
-    names = (" ".join(arguments[:count]) for count in (2, 1))
-    return next(name for name in names if name in DOCUMENTS)

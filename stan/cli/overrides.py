@@ -25,7 +25,9 @@ Set = Annotated[
         "--set", help="Change a setting, e.g. train.epochs=4 or model.options.layers=2; repeatable."
     ),
 ]
-Backbone = Annotated[str | None, typer.Option(help="tiny, or any ViT of open_clip.")]
+Backbone = Annotated[
+    str | None, typer.Option(help="tiny, another one that `stan backbones` lists, or a folder of a CLIP.")
+]
 Pretrained = Annotated[str | None, typer.Option(help="A tag of open_clip, a local file, or random.")]
 
 

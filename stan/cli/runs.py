@@ -72,10 +72,11 @@ def compare(
 ) -> None:
     """Compare two rows or runs on identical queries: paired change, averaged over seeds, with its 95 % interval."""
     from stan.results import listing
+    from stan.results.record_files import is_run
 
     done = listing.done(runs, shipped, {"study": study, "suite": suite, "size": size})
     one, other = (
-        _at(Path(name)) if _is_run(name) else listing.chosen(done, name, backbone) for name in (a, b)
+        _at(Path(name)) if is_run(name) else listing.chosen(done, name, backbone) for name in (a, b)
     )
     document = listing.compared(a, one, b, other, metric, allow)
     emit(document, as_json, _change)
@@ -255,10 +256,6 @@ def _run_table(document: list[dict[str, Any]]) -> str:
         shown |= {"metric": run["headline"], "value": flat.get(run["headline"])}
         rows.append(shown | {"order": flat.get("order.accuracy"), "seconds": run["seconds"]})
     return table(rows)
-
-
-def _is_run(name: str) -> bool:
-    return (Path(name) / "run.json").is_file()
 
 
 def _at(folder: Path) -> pd.DataFrame:

@@ -39,8 +39,9 @@ def track(
 
 def _folder(name: str, root: Path) -> Path:
     from stan import results
+    from stan.results.record_files import is_run
 
-    folder = next((path for path in (Path(name), root / name) if (path / "run.json").is_file()), None)
+    folder = next((path for path in (Path(name), root / name) if is_run(path)), None)
     if folder is None:
         raise ValueError(f"no run {name!r}, neither a folder nor in {root}")
     found = results.read(folder)

@@ -13,11 +13,11 @@ import re
 import time
 from collections.abc import Generator, Iterable
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
 
 from stan.common.files import write_json
-from stan.common.json_values import from_json
+from stan.common.json_values import from_json, require
 
 FOLDER = ".jobs"
 QUICKSTART = "stan run"
@@ -108,21 +108,19 @@ def running(folders: Iterable[str | Path]) -> list[Job]:
 def _read(file: Path) -> Job | None:
     """Return the job in `file`; None where the file isn't as `job` writes it, or is gone by now."""
     try:
-        values = from_json(file.read_text(encoding="utf-8"))
-        found = Job(**values)
+        found = Job(**from_json(file.read_text(encoding="utf-8")))
+        for setting in fields(Job):
+            require(setting.name, getattr(found, setting.name), str(setting.type))
     except (OSError, ValueError, TypeError):
         return None
-    kinds = ((found.name, str), (found.stage, str), (found.detail, str), (found.host, str))
-    numbers = (found.done, found.total, found.started, found.said, found.pid)
-    fits = all(isinstance(value, kind) for value, kind in kinds)
-    return found if fits and all(isinstance(value, int | float) for value in numbers) else None
+    return found
 
 
 def _lives(one: Job) -> bool:
     if one.host != platform.node():
         return time.time() - one.said < _STALE_SECONDS
     try:
-        os.kill(int(one.pid), 0)
+        os.kill(one.pid, 0)
     except (ProcessLookupError, OverflowError):
         return False
     except PermissionError:  # it belongs to another user

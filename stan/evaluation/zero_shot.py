@@ -18,6 +18,7 @@ import torch.nn.functional as F
 from jaxtyping import Float, Int
 from torch import Tensor
 
+from stan.common.durations import milliseconds
 from stan.common.tensors import joined
 from stan.data import prompts
 from stan.data.label_sets import unrelated
@@ -105,14 +106,14 @@ def recognise(
         raise ValueError("there are no labels: give at least one, one per line")
     prompts.averaged(average)
     temperature, fitted = temperature_of(model)
+    asked = _Labels(model, names, templates, average, temperature)
     started = time.perf_counter()
     seen = video if isinstance(video, EmbeddedVideo) else embed(model, video)
     strip = ("frames", seen.output_by_frame(), seen.times)
     if pieces is not None:
         strip = _pieces(model, seen.path, pieces)
     encoded = time.perf_counter()
-    scored = _scored(model, names, templates, average, seen.output(), temperature)
-    scores, chances = (of_video[0] for of_video in scored)
+    scores, chances = (of_video[0] for of_video in asked.of(seen.output()))
     matches = model.pair_probability(scores)
     best = chances.topk(min(top, len(names))).indices.tolist()
     found = {
@@ -122,14 +123,64 @@ def recognise(
             | ({} if matches is None else {"match": float(matches[i])})
             for i in best
         ],
-        "none": _none(model, seen, names, scores, templates, temperature),
-        "alike": repeated + _alike(model, names, templates, temperature),
-        "over_time": _over_time(model, *strip, names, templates, average, best, temperature),
+        "none": asked.none(seen.output(), scores),
+        "alike": repeated + asked.alike(),
+        "over_time": asked.over_time(*strip, best),
         "temperature": temperature,
         "calibrated": fitted,
     }
     ended = time.perf_counter()
-    return found | {"ms": {"encode": _ms(encoded - started), "labels": _ms(ended - encoded)}}
+    return found | {
+        "ms": {"encode": milliseconds(encoded - started), "labels": milliseconds(ended - encoded)}
+    }
+
+
+class _Labels(NamedTuple):
+    """Labels that videos are scored for, and how (see `recognise`)."""
+
+    model: DualEncoder
+    names: Sequence[str]
+    templates: Sequence[str]
+    average: str
+    temperature: float
+
+    def of(self, video: VideoOutput) -> tuple[Float[Tensor, "videos C"], Float[Tensor, "videos C"]]:
+        """Return `label_scores`, and the probabilities that they or, by `average`, each template's own become."""
+        scores = label_scores(self.model, self.names, self.templates, video)
+        if self.average == "scores":
+            return scores, (scores / self.temperature).softmax(1)
+        each = [label_scores(self.model, self.names, [template], video) for template in self.templates]
+        return scores, (torch.stack(each) / self.temperature).softmax(2).mean(0)
+
+    def none(self, video: VideoOutput, scores: Float[Tensor, " C"]) -> dict[str, Any] | None:
+        """Return the entry "none"; with n templates, the bank has one n-th of the sentences: it costs the same."""
+        if isinstance(self.model.score, LinearClassifier):
+            return None
+        bank = unrelated()[:: len(self.templates)]
+        own = {name.lower() for name in self.names}
+        others = torch.tensor([sentence.lower() not in own for sentence in bank])
+        against = label_scores(self.model, bank, self.templates, video)[0][others]
+        probability = none_of_these(scores, against, self.temperature)
+        return {"probability": probability, "rejected": probability > 0.5, "bank": len(against)}
+
+    def alike(self) -> list[list[Any]]:
+        """Return the pairs of `too_alike`; none where scores are no cosines."""
+        if not isinstance(self.model.score, Cosine):
+            return []
+        return too_alike(self.names, class_vectors(self.model, self.names, self.templates), self.temperature)
+
+    def over_time(
+        self, of: str, parts: VideoOutput, times: Float[np.ndarray, " N"], shown: list[int]
+    ) -> dict[str, Any]:
+        """Return the entry "over_time" of a video's frames or pieces, with the labels that are shown."""
+        _, chances = self.of(parts)
+        return {
+            "of": of,
+            "times": [round(float(t), 3) for t in times],
+            "labels": [self.names[i] for i in shown],
+            "best": [self.names[i] for i in chances.argmax(1).tolist()],
+            "probabilities": chances[:, shown].tolist(),
+        }
 
 
 def class_names(model: DualEncoder) -> list[str]:
@@ -159,7 +210,7 @@ def embed(model: DualEncoder, path: str | Path) -> EmbeddedVideo:
     return EmbeddedVideo(str(path), str(path), output.video[0], output.frames[0], times, output.context[0])
 
 
-def class_scores(
+def label_scores(
     model: DualEncoder, names: Sequence[str], templates: Sequence[str], video: VideoOutput
 ) -> Float[Tensor, "videos C"]:
     """Return each name's score for each video: the cosine with `class_vectors`, otherwise the mean over templates.
@@ -175,22 +226,6 @@ def class_scores(
     ids = _sentences(model, names, templates)
     parts = [model.similarity(model.encode_text(part.to(device)), video) for part in ids.split(TEXTS_AT_ONCE)]
     return torch.cat(parts).float().cpu().unflatten(0, (len(names), len(templates))).mean(1).T
-
-
-def _scored(
-    model: DualEncoder,
-    names: Sequence[str],
-    templates: Sequence[str],
-    average: str,
-    video: VideoOutput,
-    temperature: float,
-) -> tuple[Float[Tensor, "videos C"], Float[Tensor, "videos C"]]:
-    """Return `class_scores`, and the probabilities that they or, by `average`, each template's own become."""
-    scores = class_scores(model, names, templates, video)
-    if average == "scores":
-        return scores, (scores / temperature).softmax(1)
-    each = torch.stack([class_scores(model, names, [template], video) for template in templates])
-    return scores, (each / temperature).softmax(2).mean(0)
 
 
 def class_vectors(
@@ -251,54 +286,6 @@ def none_of_these(scores: Float[Tensor, " C"], bank: Float[Tensor, " B"], temper
     return float(torch.sigmoid(of_bank - of_labels))
 
 
-def _alike(
-    model: DualEncoder, names: list[str], templates: Sequence[str], temperature: float
-) -> list[list[Any]]:
-    if not isinstance(model.score, Cosine):
-        return []
-    return too_alike(names, class_vectors(model, names, templates), temperature)
-
-
-def _none(
-    model: DualEncoder,
-    video: EmbeddedVideo,
-    names: list[str],
-    scores: Float[Tensor, " C"],
-    templates: Sequence[str],
-    temperature: float,
-) -> dict[str, Any] | None:
-    """Return the entry "none". With n templates, the bank has one n-th of the sentences, so that it costs the same."""
-    if isinstance(model.score, LinearClassifier):
-        return None
-    bank = unrelated()[:: len(templates)]
-    own = {name.lower() for name in names}
-    others = torch.tensor([sentence.lower() not in own for sentence in bank])
-    against = class_scores(model, bank, templates, video.output())[0][others]
-    probability = none_of_these(scores, against, temperature)
-    return {"probability": probability, "rejected": probability > 0.5, "bank": len(against)}
-
-
-def _over_time(
-    model: DualEncoder,
-    of: str,
-    parts: VideoOutput,
-    times: Float[np.ndarray, " N"],
-    names: list[str],
-    templates: Sequence[str],
-    average: str,
-    shown: list[int],
-    temperature: float,
-) -> dict[str, Any]:
-    _, chances = _scored(model, names, templates, average, parts, temperature)
-    return {
-        "of": of,
-        "times": [round(float(t), 3) for t in times],
-        "labels": [names[i] for i in shown],
-        "best": [names[i] for i in chances.argmax(1).tolist()],
-        "probabilities": chances[:, shown].tolist(),
-    }
-
-
 def _pieces(model: DualEncoder, path: str, pieces: int) -> tuple[str, VideoOutput, Float[np.ndarray, " N"]]:
     """Return "pieces", embeddings of that many equal parts of a video, and the times of their middles in seconds."""
     frames, times = model.decode(path, pieces * model.frames)
@@ -313,7 +300,3 @@ def _encoded(model: DualEncoder, frames: Float[Tensor, "T 3 S S"]) -> VideoOutpu
     if isinstance(model.score, Cosine):
         video, frames = F.normalize(video, dim=-1), F.normalize(frames, dim=-1)
     return VideoOutput(frames, video, output.mask.cpu(), output.context.float().cpu())
-
-
-def _ms(seconds: float) -> float:
-    return round(1000 * seconds, 2)

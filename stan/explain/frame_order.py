@@ -18,6 +18,7 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
+from stan.common.durations import milliseconds
 from stan.common.tensors import joined
 from stan.evaluation.calibration import temperature_of
 from stan.evaluation.frame_order import AS_GIVEN, arrangements
@@ -91,7 +92,7 @@ def time_meter(
         ],
     }
     ended = time.perf_counter()
-    return found | {"ms": {"encode": _ms(encoded - started), "score": _ms(ended - encoded)}}
+    return found | {"ms": {"encode": milliseconds(encoded - started), "score": milliseconds(ended - encoded)}}
 
 
 def _orders(frames: int, draws: int, seed: int) -> dict[str, Int[np.ndarray, "N T"]]:
@@ -170,7 +171,3 @@ def _recognised(
     best = int(wins.argmax())
     share = float(wins[best] / wins.sum())
     return {"order": order, "label": labels[best], "probability": float(chances[best].mean()), "share": share}
-
-
-def _ms(seconds: float) -> float:
-    return round(1000 * seconds, 2)

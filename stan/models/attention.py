@@ -94,10 +94,7 @@ class TowerAttention(nn.Module):
         bias = self.relative.get_bias()
         if places is not None:
             bias = bias[:, :, places[:, None], places]
-        bias = bias[:, :, :queries]
-        if keys is None:
-            return bias
-        return bias.masked_fill(~keys, float("-inf")) if keys.dtype == torch.bool else bias + keys
+        return _with_keys(bias[:, :, :queries], keys)
 
 
 Attention = nn.MultiheadAttention | TowerAttention
@@ -118,20 +115,10 @@ def attend(
     """Return what self-attention makes of `x`, only for the first `queries` tokens if given.
 
     places: where the tokens lie, for a sequence other than the tower's own (its prefix, then all patches); attention
-    that doesn't know places ignores them. Without `queries`, one matrix product computes queries, keys and values.
+    that doesn't know places ignores them.
     """
-    heads, width = attention.num_heads, attention.embed_dim
-    weight, bias = attention.in_proj_weight, attention.in_proj_bias
-    if queries is None:
-        mixed = rearrange(F.linear(x, weight, bias), "n s (three h d) -> three n h s d", three=3, h=heads)
-        q, k, v = mixed.unbind(0)
-    else:
-        of_queries, of_rest = (None, None) if bias is None else (bias[:width], bias[width:])
-        q = rearrange(F.linear(x[:, :queries], weight[:width], of_queries), "n s (h d) -> n h s d", h=heads)
-        mixed = F.linear(x, weight[width:], of_rest)
-        k, v = rearrange(mixed, "n s (two h d) -> two n h s d", two=2, h=heads).unbind(0)
+    q, k, v = attention_heads(attention, x, places, queries)
     if isinstance(attention, TowerAttention):
-        q, k = attention.turned(q, places), attention.turned(k, places)
         keys = attention.added(keys, places, queries)
     return project_heads(attention, rearrange(_mix(q, k, v, keys), "n h s d -> n s (h d)"))
 
@@ -183,11 +170,25 @@ def attention_weights(
 
 
 def attention_heads(
-    attention: Attention, x: Float[Tensor, "N S D"], places: Places | None = None
-) -> tuple[Float[Tensor, "N heads S d"], Float[Tensor, "N heads S d"], Float[Tensor, "N heads S d"]]:
-    """Return the queries, keys and values of `x`; queries and keys are turned by their places."""
-    mixed = F.linear(x, attention.in_proj_weight, attention.in_proj_bias)
-    q, k, v = rearrange(mixed, "n s (three h d) -> three n h s d", three=3, h=attention.num_heads)
+    attention: Attention,
+    x: Float[Tensor, "N S D"],
+    places: Places | None = None,
+    queries: int | None = None,
+) -> tuple[Float[Tensor, "N heads Q d"], Float[Tensor, "N heads S d"], Float[Tensor, "N heads S d"]]:
+    """Return the queries, keys and values of `x`; queries and keys are turned by their places.
+
+    queries: how many of the first tokens ask; None: all, and one matrix product computes all three.
+    """
+    heads, width = attention.num_heads, attention.embed_dim
+    weight, bias = attention.in_proj_weight, attention.in_proj_bias
+    if queries is None:
+        mixed = rearrange(F.linear(x, weight, bias), "n s (three h d) -> three n h s d", three=3, h=heads)
+        q, k, v = mixed.unbind(0)
+    else:
+        of_queries, of_rest = (None, None) if bias is None else (bias[:width], bias[width:])
+        q = rearrange(F.linear(x[:, :queries], weight[:width], of_queries), "n s (h d) -> n h s d", h=heads)
+        mixed = F.linear(x, weight[width:], of_rest)
+        k, v = rearrange(mixed, "n s (two h d) -> two n h s d", two=2, h=heads).unbind(0)
     if isinstance(attention, TowerAttention):
         q, k = attention.turned(q, places), attention.turned(k, places)
     return q, k, v
@@ -226,7 +227,11 @@ def weights_of(
     q, k = q.flatten(0, 1), k.flatten(0, 1)
     # beta=0: only the product counts, and it is scaled without a pass of its own
     logits = torch.baddbmm(q.new_empty(()), q, k.transpose(1, 2), beta=0, alpha=q.shape[-1] ** -0.5)
-    logits = logits.unflatten(0, heads)
-    if keys is not None:
-        logits = logits.masked_fill(~keys, float("-inf")) if keys.dtype == torch.bool else logits + keys
-    return logits.softmax(-1)
+    return _with_keys(logits.unflatten(0, heads), keys).softmax(-1)
+
+
+def _with_keys(logits: Float[Tensor, "N heads Q S"], keys: Tensor | None) -> Float[Tensor, "N heads Q S"]:
+    """Hide the tokens that nothing attends to, or add to their logits. keys: as in `attend`."""
+    if keys is None:
+        return logits
+    return logits.masked_fill(~keys, float("-inf")) if keys.dtype == torch.bool else logits + keys

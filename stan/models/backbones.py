@@ -35,7 +35,6 @@ SHIPPED = {
     "tiny-averaging": "tiny_averaging",
 }
 """Backbones whose weights ship, made by `stan pretrain`, and the name of their files."""
-TINY_WEIGHTS = ASSETS / "weights" / "tiny_clip.safetensors"
 UNUSED_TEXT = {"context_length": 2, "vocab_size": 2, "width": 1, "heads": 1, "layers": 1}
 """open_clip always builds a text tower; this smallest one is thrown away."""
 SIZES = {

@@ -18,7 +18,12 @@ prepare()
 from open_clip.transformer import QuickGELU  # noqa: E402
 
 SLOPE = 1.702
-"""Quick GELU is x * sigmoid(1.702 x)."""
+"""Of quick GELU, x * sigmoid(1.702 x)."""
+
+
+def quick_gelu(x: Float[Tensor, "*shape"]) -> Float[Tensor, "*shape"]:
+    """The activation of OpenAI's CLIP."""
+    return x * torch.sigmoid(SLOPE * x)
 
 
 class PatchEmbedding(nn.Module):

@@ -21,6 +21,7 @@ from stan.models.convert import assemble, load_released
 from stan.models.dual_encoder import DualEncoder, build
 from stan.models.vocabulary import thinned
 
+SCALE = "encoder.clip.logit_scale"
 STAN_TINY_WEIGHTS = ASSETS / "weights" / "stan_tiny.safetensors"
 
 
@@ -74,7 +75,8 @@ def bare_clip(name: str) -> tuple[ModelConfig, int]:
 def save_model(path: str | Path, model: DualEncoder, experiment: Experiment) -> None:
     """Write the tensors that training could change, and the experiment, so that `load_model` can rebuild the model.
 
-    CLIP's frozen parameters are left out and later read from the backbone again, unless the backbone is random.
+    CLIP's frozen parameters but its logit scale are left out and later read from the backbone again, unless the
+    backbone is random.
     """
     kept, left_out = _split(model, experiment.model.pretrained == "random")
     metadata = {"experiment": to_dict(experiment), "backbone": digest(left_out)}
@@ -102,6 +104,7 @@ def export(name: str | Path, path: str | Path, temperature: float | None = None)
 
 def _split(model: DualEncoder, everything: bool) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
     frozen = {name for name, parameter in model.named_parameters() if not parameter.requires_grad}
+    frozen -= {SCALE}  # a recipe sets it, so it may not be the backbone's own any more
     kept, left_out = {}, {}
     for name, tensor in model.state_dict().items():
         of_backbone = name in frozen and name.startswith("encoder.clip.") and not everything

@@ -98,10 +98,7 @@ def _told(repository: str, task: str, revision: str | None = None, file: str = "
         ) from error
     except errors.HfHubHTTPError as error:
         raise ValueError(f"could not {task}: {_refusal(error)}") from error
-    except (
-        errors.HTTPError,
-        OSError,
-    ) as error:  # of the connection, under the names of the client's own client
+    except (errors.HTTPError, OSError) as error:  # no connection: huggingface_hub passes on httpx's errors
         raise ValueError(f"could not {task} at {ENDPOINT}: {type(error).__name__}: {error}") from error
 
 

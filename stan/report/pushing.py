@@ -11,6 +11,7 @@ from stan.config import from_dict
 from stan.models import checkpoint, hub
 from stan.models.factory import weights_file
 from stan.models.model_card import model_card
+from stan.results.record_files import is_run
 
 METRICS = (
     *("t2v.R@1", "t2v.R@5", "t2v.R@10", "t2v.MdR", "t2v.MnR", "v2t.R@1", "v2t.R@5", "v2t.R@10"),
@@ -24,8 +25,7 @@ def push(run: str | Path, repository: str, licence: str = "other", private: bool
 
     Raises ValueError for a run that isn't done, for weights without an experiment, and as `hub.push`.
     """
-    is_run = (Path(run) / "run.json").is_file()
-    found = results.read(run) if is_run else None
+    found = results.read(run) if is_run(run) else None
     if found is not None and found["status"] != "done":
         raise ValueError(f"{run} is {found['status']}: only a run that is done can be pushed")
     state, metadata = checkpoint.load(weights_file(run))

@@ -29,22 +29,17 @@ import numpy as np
 
 from stan.common.files import write_bytes
 from stan.common.json_values import from_json
+from stan.results.record_files import CONFIG, EVALUATION, LOG, PROBE, RANKS, RUN
 
 SUFFIX = ".zip"
 LARGEST = 64 << 20
 """Most bytes of an unpacked file from an archive. There is a limit because an archive may come from anywhere."""
 
-ARRAYS = "ranks.npz"
-RECORD = ("config.json", "run.json", "eval.json")
-DOCUMENTS = (*RECORD, ARRAYS)
 QUERIES = {"t2v": "query_ids", "v2t": "video_ids", "ranks": "video_ids", "order_correct": "order_ids"}
 """Arrays with a number per query, and those with the queries' ids."""
 SHARED = "shared.npz"
 """The arrays that several runs of an archive have in common, by their digests."""
-LOG = "metrics.jsonl"
-PROBE = "time_probe.json"
-"""File beside the record of a run whose frame order was probed."""
-TEXTS = (*RECORD, LOG, PROBE)
+TEXTS = (CONFIG, RUN, EVALUATION, LOG, PROBE)
 INDEX = "texts.json"
 """Where in an archive each text lies."""
 TOGETHER = 1 << 20
@@ -84,7 +79,7 @@ def read_bytes(run: Path, name: str) -> bytes:
 def read_arrays(run: Path) -> dict[str, np.ndarray]:
     """Return the arrays of a run's `ranks.npz`; nothing is unpickled. Raises ValueError if they can't be read."""
     try:
-        arrays = _loaded(read_bytes(run, ARRAYS))
+        arrays = _loaded(read_bytes(run, RANKS))
         archive = archive_of(run)
         if archive is not None and "shared" in arrays:
             shared = _shared(_open(archive).zip)
@@ -93,7 +88,7 @@ def read_arrays(run: Path) -> dict[str, np.ndarray]:
         _check(arrays)
         return arrays
     except (OSError, ValueError, KeyError, *_DAMAGE) as error:
-        raise ValueError(f"{run / ARRAYS} can't be read ({error}); evaluate the run again") from error
+        raise ValueError(f"{run / RANKS} can't be read ({error}); evaluate the run again") from error
 
 
 def _check(arrays: Mapping[str, np.ndarray]) -> None:
@@ -143,14 +138,14 @@ def pack(runs: list[Path], file: Path) -> None:
     """
     by_id = {run.parts[-3:]: run for run in reversed(runs)}
     runs = [by_id[one] for one in sorted(by_id)]
-    arrays = [_with_digests(run) if stamp(run, ARRAYS) else {} for run in runs]
+    arrays = [_with_digests(run) if stamp(run, RANKS) else {} for run in runs]
     shared = _in_common(arrays)
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w") as made:
         _add_texts(made, runs)
         for run, of_run in zip(runs, arrays, strict=True):
-            if stamp(run, ARRAYS) is not None:
-                _add(made, f"{_inside(run)}/{ARRAYS}", _own(of_run, shared))
+            if stamp(run, RANKS) is not None:
+                _add(made, f"{_inside(run)}/{RANKS}", _own(of_run, shared))
         if shared:
             _add(made, SHARED, _saved(shared))
     file.parent.mkdir(parents=True, exist_ok=True)

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from stan.common.files import write_bytes, write_json
-from stan.results.archive import LOG
+from stan.results.record_files import CONFIG, EVALUATION, LOG, RUN
 from stan.results.writer import now
 
 
@@ -75,10 +75,10 @@ def write(root: str | Path, study: str, found: Sequence[ForeignRun], source: str
 def _written(folder: Path, study: str, one: ForeignRun, source: str) -> Path:
     folder.mkdir()
     config = {"foreign": True, "study": study, "row": one.row, "seed": one.seed, "suite": one.suite}
-    write_json(folder / "config.json", config | {"settings": dict(one.settings)})
-    write_json(folder / "run.json", {"source": source, "state": one.state, "imported": now()})
+    write_json(folder / CONFIG, config | {"settings": dict(one.settings)})
+    write_json(folder / RUN, {"source": source, "state": one.state, "imported": now()})
     headline = next(iter(one.metrics))
-    write_json(folder / "eval.json", {"headline": headline, "metrics": dict(one.metrics)})
+    write_json(folder / EVALUATION, {"headline": headline, "metrics": dict(one.metrics)})
     write_bytes(folder / LOG, "".join(json.dumps(dict(line)) + "\n" for line in one.log).encode())
     return folder
 

@@ -5,20 +5,20 @@ Cached levels are just taken in another order: a frozen image tower sees each fr
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
 from stan import results
 from stan.common.files import write_json
+from stan.common.json_values import plain
 from stan.evaluation import statistics
 from stan.evaluation.frame_order import AS_GIVEN, arrangements
 from stan.evaluation.measure import Measured, measure
 from stan.evaluation.splits import open_split
 from stan.evaluation.test_time import description, views_of
-from stan.results.archive import PROBE
 from stan.results.evaluate import stored
+from stan.results.record_files import PROBE
 
 
 def probe(
@@ -67,7 +67,7 @@ def keep(run: str | Path, probed: Mapping[str, Any]) -> bool:
     """
     if probed["split"] != "test" or probed["test_time"]:
         return False
-    write_json(Path(run) / PROBE, json.loads(json.dumps(probed, default=float)))
+    write_json(Path(run) / PROBE, plain(probed))
     return True
 
 

@@ -13,6 +13,7 @@ import pandas as pd
 from stan.common.json_values import from_json
 from stan.results import archive
 from stan.results.record import FOREIGN, SHIPPED, flatten, read, run_folders
+from stan.results.record_files import LOG, RANKS, RECORD
 
 _COLUMNS = (
     "id",
@@ -66,7 +67,7 @@ def load(roots: str | Path | Sequence[str | Path], shipped: bool = False) -> pd.
 
 def _row(path: Path, shipped: bool) -> dict[str, Any]:
     """Return a run's row. It is read again only if a file has changed or its status depends on the heartbeat's age."""
-    stamp = tuple(archive.stamp(path, name) for name in archive.DOCUMENTS)
+    stamp = tuple(archive.stamp(path, name) for name in RECORD)
     row = _row_at(str(path), shipped, stamp)
     return row if row["status"] not in ("running", "died") else _table_row(read(path), shipped)
 
@@ -87,7 +88,7 @@ def ranks(path: str | Path) -> dict[str, np.ndarray]:
 
     Raises ValueError if they can't be read.
     """
-    return dict(_ranks_at(str(path), archive.stamp(Path(path), archive.ARRAYS)))
+    return dict(_ranks_at(str(path), archive.stamp(Path(path), RANKS)))
 
 
 @lru_cache(maxsize=128)  # a study asks for each run's once per metric
@@ -101,7 +102,7 @@ def _ranks_at(path: str, stamp: archive.Stamp | None) -> dict[str, np.ndarray]:
 def history(path: str | Path) -> pd.DataFrame:
     """Return `metrics.jsonl` as a table with dotted names for nested values; lines that can't be read are left out."""
     try:
-        log = archive.read_bytes(Path(path), archive.LOG).decode(errors="replace")
+        log = archive.read_bytes(Path(path), LOG).decode(errors="replace")
     except (OSError, ValueError):  # no log yet, or a damaged archive, which `read` reports
         log = ""
     return pd.DataFrame([flatten(line) for line in map(_line, log.splitlines()) if line])

@@ -14,6 +14,7 @@ from stan.common.paths import ASSETS
 from stan.config import Experiment, from_dict
 from stan.results import archive, lock
 from stan.results.provenance import host
+from stan.results.record_files import CONFIG, EVALUATION, PROBE, RANKS, RECORD, RUN
 
 SHIPPED = ASSETS / "runs.zip"
 """Run records that come with the package, without weights."""
@@ -37,11 +38,11 @@ def run_folders(root: str | Path) -> Iterator[Path]:
     root: a folder, or an archive of runs (`stan.results.archive`).
     """
     for path in archive.folders(Path(root)):
-        if _FOLDER.fullmatch(path.name) and any(archive.stamp(path, name) for name in archive.DOCUMENTS):
+        if _FOLDER.fullmatch(path.name) and any(archive.stamp(path, name) for name in RECORD):
             yield path
 
 
-def written(path: str | Path, name: str = "eval.json") -> int:
+def written(path: str | Path, name: str = EVALUATION) -> int:
     """Return when a run's file was last written, in nanoseconds; 0 if it isn't there."""
     found = archive.stamp(Path(path), name)
     return 0 if found is None else found[0]
@@ -49,7 +50,7 @@ def written(path: str | Path, name: str = "eval.json") -> int:
 
 def probed(root: str | Path) -> Iterator[Path]:
     """Return the run folders under `root` that hold a time probe."""
-    return (path for path in archive.folders(Path(root)) if archive.stamp(path, archive.PROBE))
+    return (path for path in archive.folders(Path(root)) if archive.stamp(path, PROBE))
 
 
 def read(path: str | Path) -> dict[str, Any]:
@@ -78,7 +79,7 @@ def read(path: str | Path) -> dict[str, Any]:
 def time_probe(path: str | Path) -> dict[str, Any] | None:
     """Return what `stan.results.frame_order.keep` wrote beside the run's record; None if nothing can be read."""
     try:
-        found = _document(Path(path), archive.PROBE)
+        found = _document(Path(path), PROBE)
     except (OSError, ValueError):
         return None
     return found if _is_probe(found) else None
@@ -139,14 +140,14 @@ def _flatten(values: Mapping[str, Any], prefix: str, flat: dict[str, Any]) -> No
 
 
 def _read_documents(path: Path) -> dict[str, Any]:
-    config = _document(path, "config.json")
+    config = _document(path, CONFIG)
     if config.get("foreign") is True:
         return _read_foreign(path, config)
     experiment = from_dict(config)
     if (experiment.study, experiment.row) != path.parts[-3:-1] or experiment.seed != _seed(path.name):
         raise ValueError(f"config.json is of {experiment.id}: the folder was moved or renamed")
     run, status, reason = _status(path)
-    evaluation = _document(path, "eval.json") if status == "done" else {}
+    evaluation = _document(path, EVALUATION) if status == "done" else {}
     if status == "done":
         _check_evaluation(evaluation, path)
     identity = {"hash": experiment.hash, "training_hash": experiment.training_hash, "experiment": experiment}
@@ -160,7 +161,7 @@ def _read_foreign(path: Path, config: dict[str, Any]) -> dict[str, Any]:
         raise ValueError(
             f"config.json is of {config['study']}/{config['row']}: the folder was moved or renamed"
         )
-    run, evaluation = _document(path, "run.json"), _document(path, "eval.json")
+    run, evaluation = _document(path, RUN), _document(path, EVALUATION)
     if not isinstance(config["settings"], dict) or not isinstance(evaluation["metrics"], dict):
         raise ValueError("config.json holds no settings, or eval.json no metrics")
     reason = f"measured elsewhere, imported from {run['source']}"
@@ -179,8 +180,8 @@ def _check_evaluation(evaluation: dict[str, Any], path: Path) -> None:
 
 def _has_ranks(path: Path) -> bool:
     if archive.archive_of(path) is None:
-        return zipfile.is_zipfile(path / archive.ARRAYS)
-    return archive.stamp(path, archive.ARRAYS) is not None
+        return zipfile.is_zipfile(path / RANKS)
+    return archive.stamp(path, RANKS) is not None
 
 
 def _content(path: Path, name: str) -> bytes:
@@ -203,11 +204,11 @@ def _document(path: Path, name: str) -> dict[str, Any]:
 
 def _status(path: Path) -> tuple[dict[str, Any], str, str | None]:
     """Return run.json, the status, which depends on it and on whether its writer is alive, and the reason."""
-    if not any(archive.stamp(path, name) for name in ("run.json", "eval.json")):
+    if not any(archive.stamp(path, name) for name in (RUN, EVALUATION)):
         if lock.held(path):
             return {}, "running", None
         return {}, "died", "it ended before it had said anything"
-    run = _document(path, "run.json")
+    run = _document(path, RUN)
     status = run["status"]
     if status not in ("running", "done", "failed", "interrupted"):
         raise ValueError(f"run.json has status {status!r}")
@@ -215,7 +216,7 @@ def _status(path: Path) -> tuple[dict[str, Any], str, str | None]:
         return run, status, run.get("error")
     if _is_written(path, run):
         return run, "running", None
-    if _document(path, "run.json") != run:  # its writer has closed it meanwhile
+    if _document(path, RUN) != run:  # its writer has closed it meanwhile
         return _status(path)
     return run, "died", f"last heartbeat {run['heartbeat']}"
 

@@ -19,10 +19,11 @@ from stan.config import Experiment, to_dict
 from stan.results import lock
 from stan.results.provenance import host, peak_memory_mb, provenance
 from stan.results.record import read
+from stan.results.record_files import CONFIG, EVALUATION, LOG, RANKS, RUN
 
 BEAT_SECONDS = 10.0
 NOTES = ("device", "data_hash", "checkpoint_hash", "same_as", "shipped", "notebook")
-_COPIED = ("metrics.jsonl", "ranks.npz")
+_COPIED = (LOG, RANKS)
 
 
 class RunWriter:
@@ -54,8 +55,8 @@ class RunWriter:
         taken = lock.acquire(folder)
         try:
             writer = cls(folder, taken, _opening_record(folder))
-            write_json(folder / "config.json", to_dict(experiment))
-            writer.rewind(_whole_lines(folder / "metrics.jsonl"))
+            write_json(folder / CONFIG, to_dict(experiment))
+            writer.rewind(_whole_lines(folder / LOG))
             writer.note(**notes)
         except BaseException:
             lock.release(taken)
@@ -92,13 +93,13 @@ class RunWriter:
     def log(self, line: Mapping[str, Any]) -> None:
         """Append one line to `metrics.jsonl`. Raises ValueError naming a value that is NaN or infinite."""
         text = json.dumps(_plain(line, "line")) + "\n"
-        with (self.folder / "metrics.jsonl").open("a", encoding="utf-8") as file:
+        with (self.folder / LOG).open("a", encoding="utf-8") as file:
             file.write(text)
         self.lines += 1
 
     def rewind(self, lines: int) -> None:
         """Cut `metrics.jsonl` back to the `lines` lines that a checkpoint knows; the rest will be written again."""
-        path = self.folder / "metrics.jsonl"
+        path = self.folder / LOG
         kept = path.read_bytes().splitlines(keepends=True)[:lines] if path.exists() else []
         write_bytes(path, b"".join(kept))
         self.lines = len(kept)
@@ -109,8 +110,8 @@ class RunWriter:
 
     def finish(self, evaluation: Mapping[str, Any], ranks: Mapping[str, np.ndarray]) -> Path:
         """Write `eval.json` and `ranks.npz`, then mark the run `done` and return its folder."""
-        write_arrays(self.folder / "ranks.npz", ranks)
-        write_json(self.folder / "eval.json", _plain(evaluation, "evaluation"))
+        write_arrays(self.folder / RANKS, ranks)
+        write_json(self.folder / EVALUATION, _plain(evaluation, "evaluation"))
         self._close("done", None)
         return self.folder
 
@@ -141,7 +142,7 @@ class RunWriter:
                 "seconds": round(self._before + spent, 2),
                 "peak_memory_mb": peak_memory_mb(),
             }
-            write_json(self.folder / "run.json", self._record)
+            write_json(self.folder / RUN, self._record)
 
     def _keep_beating(self) -> None:
         while not self._closed.wait(BEAT_SECONDS):
@@ -170,14 +171,14 @@ def adopt(
     try:
         _refuse_done(folder)
         opened = {"status": "running", "host": host(), "heartbeat": now(), "shipped": False}
-        write_json(folder / "config.json", to_dict(experiment))
-        write_json(folder / "run.json", source["run"] | opened)
+        write_json(folder / CONFIG, to_dict(experiment))
+        write_json(folder / RUN, source["run"] | opened)
         for name in _COPIED:
             if (Path(source_run) / name).exists():
                 write_bytes(folder / name, (Path(source_run) / name).read_bytes())
-        write_json(folder / "eval.json", source["evaluation"] | ({} if lr is None else {"lr": dict(lr)}))
+        write_json(folder / EVALUATION, source["evaluation"] | ({} if lr is None else {"lr": dict(lr)}))
         trained_by = source["run"].get("same_as") or source["id"]
-        write_json(folder / "run.json", source["run"] | {"same_as": trained_by, "shipped": False})
+        write_json(folder / RUN, source["run"] | {"same_as": trained_by, "shipped": False})
     finally:
         lock.release(taken)
     return folder
@@ -229,7 +230,7 @@ def _opening_record(folder: Path) -> dict[str, Any]:
 def _refuse_done(folder: Path) -> dict[str, Any] | None:
     """Return the folder's record if there is one that can be read, else None. Raises ValueError if it is done."""
     try:
-        record = from_json((folder / "run.json").read_text(encoding="utf-8"))
+        record = from_json((folder / RUN).read_text(encoding="utf-8"))
         status = record["status"], record["start"], record["seconds"]
     except (OSError, ValueError, TypeError, KeyError):
         return None

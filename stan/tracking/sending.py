@@ -19,8 +19,8 @@ from filelock import FileLock, Timeout
 
 from stan.common.files import read_settings, write_json
 from stan.config import to_dict
-from stan.results.archive import LOG
 from stan.results.record import flatten, read
+from stan.results.record_files import LOG
 from stan.tracking.base import TRACKERS, Point, RunFacts, TrackedRun, module
 
 AT_ONCE = 500

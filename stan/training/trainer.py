@@ -203,10 +203,7 @@ class _Run:
 
     def save_weights(self, file: Path) -> None:
         if self.fabric.is_global_zero:
-            # save the logit scale too: the recipe set it, so it isn't the backbone's own any more
-            self.model.logit_scale.requires_grad_(True)
             save_model(file, self.model, self.experiment)
-            self.model.logit_scale.requires_grad_(self.experiment.train.learned_scale)
 
 
 def _prepared(
@@ -374,10 +371,10 @@ def _trained_alike(runs_root: str | Path, experiment: Experiment) -> Path | None
 def _record(fabric: Fabric, runs_root: str | Path, experiment: Experiment) -> Any:
     if fabric.is_global_zero:
         return results.RunWriter.start(runs_root, experiment)
-    return _Follower(Path(runs_root) / experiment.id)
+    return _NoRecord(Path(runs_root) / experiment.id)
 
 
-class _Follower:
+class _NoRecord:
     """Takes the record's place in all processes but the first, which is the only one that writes."""
 
     lines = 0
@@ -385,7 +382,7 @@ class _Follower:
     def __init__(self, folder: Path):
         self.folder = folder
 
-    def __enter__(self) -> _Follower:
+    def __enter__(self) -> _NoRecord:
         return self
 
     def __exit__(self, *error: object) -> None:

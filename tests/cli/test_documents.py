@@ -10,7 +10,7 @@ import pytest
 import typer.main
 
 from stan import cli
-from stan.cli.documents import DOCUMENTS, command_of
+from stan.cli.documents import DOCUMENTS
 
 
 def commands(name: str, command) -> list[str]:
@@ -47,11 +47,6 @@ def test_a_document_that_is_not_as_described_is_noticed(stan, tmp_path, monkeypa
     monkeypatch.setitem(DOCUMENTS, "metrics", DOCUMENTS["runs"])
     with pytest.raises(jsonschema.ValidationError):
         stan("metrics", tmp_path / "m.npz", "--json")
-
-
-def test_a_command_of_two_words_is_known():
-    assert command_of(["data", "list", "--json"]) == "data list"
-    assert command_of(["search", "a red square", "--json"]) == "search"
 
 
 def test_the_reference_shows_every_schema(monkeypatch):

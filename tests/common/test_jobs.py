@@ -2,6 +2,7 @@
 
 import json
 import os
+import platform
 import subprocess
 import sys
 import time
@@ -62,10 +63,24 @@ def test_a_killed_process_has_no_job(tmp_path):
 
 @pytest.mark.parametrize(
     "content",
-    ["", "[]", "{}", '{"name": 1}', '{"name": "a", "pid": "x"}', '{"name": "a", "pid": 1e300}', '{"no": 1}'],
+    [
+        *(
+            "",
+            "[]",
+            "{}",
+            '{"name": 1}',
+            '{"name": "a", "pid": "x"}',
+            '{"name": "a", "pid": 1e300}',
+            '{"no": 1}',
+        ),
+        '{"name": "a", "host": "HERE", "pid": NaN}',
+        '{"name": "a", "host": "HERE", "pid": 1.5}',
+        '{"name": "a", "host": "HERE", "pid": PID, "done": NaN}',
+    ],
 )
 def test_what_is_no_job_is_left_out(tmp_path, content):
     (tmp_path / ".jobs").mkdir()
+    content = content.replace("HERE", platform.node()).replace("PID", str(os.getpid()))
     (tmp_path / ".jobs" / "a.json").write_text(content)
     assert jobs.running([tmp_path]) == []
 

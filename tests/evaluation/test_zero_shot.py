@@ -274,7 +274,7 @@ def test_probabilities_of_an_ensemble_may_be_averaged_instead_of_scores(monkeypa
     given = lambda model, names, templates, video: torch.tensor(  # noqa: E731
         [[*scores[tuple(templates)]] if len(names) == 2 else [0.0] * len(names)] * len(video.video)
     )
-    monkeypatch.setattr(zero_shot, "class_scores", given)
+    monkeypatch.setattr(zero_shot, "label_scores", given)
     each = [1 / (1 + math.exp(-2.0)), 1 / (1 + math.exp(0.4))]
     for average, expected in (("scores", 1 / (1 + math.exp(-0.8))), ("probabilities", sum(each) / 2)):
         found = recognise(model, seen([1.0]), ["x", "y"], templates=["a {}", "the {}"], average=average)

@@ -10,7 +10,7 @@ from stan.config import Experiment, ModelConfig
 from stan.data import label_sets, prompts
 from stan.data.world import suites
 from stan.models import checkpoint, factory
-from stan.models.backbones import TINY_WEIGHTS, load_clip
+from stan.models.backbones import load_clip, shipped_weights
 from stan.models.dual_encoder import build
 from stan.models.vocabulary import EMBEDDING, thinned, whole
 
@@ -39,14 +39,14 @@ def test_a_state_with_all_rows_stays_as_it_is():
 
 
 def test_the_shipped_weights_keep_every_word_that_the_project_says():
-    kept = set(checkpoint.kept_words(TINY_WEIGHTS))
-    assert kept == set(checkpoint.kept_words(factory.STAN_TINY_WEIGHTS))
+    kept = set(checkpoint.kept_words(shipped_weights("tiny")))
+    assert kept == set(checkpoint.kept_words(factory.STAN_shipped_weights("tiny")))
     said = {template.replace("{}", "") for one in prompts.TEMPLATES.values() for template in one}
     said |= {*label_sets.unrelated(), *suites.labels("scenes")}
     for suite in suites.SUITES:
         said |= {caption for plan in suites.plans(suite, "tiny") for caption in plan.captions()}
     assert set(load_clip("tiny", "random").tokenize(sorted(said)).unique().tolist()) <= kept
-    assert TINY_WEIGHTS.stat().st_size + factory.STAN_TINY_WEIGHTS.stat().st_size < 2.5e6
+    assert shipped_weights("tiny").stat().st_size + factory.STAN_TINY_WEIGHTS.stat().st_size < 2.5e6
 
 
 @torch.no_grad()
@@ -65,7 +65,7 @@ def test_a_run_on_the_tiny_clip_is_exported_without_words_that_it_never_read(tmp
 
 
 def test_a_file_with_few_rows_serves_as_pretrained(tmp_path):
-    shutil.copy(TINY_WEIGHTS, tmp_path / "mine.safetensors")
+    shutil.copy(shipped_weights("tiny"), tmp_path / "mine.safetensors")
     one, other = (
         load_clip("tiny").state_dict(),
         load_clip("tiny", str(tmp_path / "mine.safetensors")).state_dict(),

@@ -8,7 +8,7 @@ import torch
 
 from stan.evaluation import linear_probe
 from stan.models import checkpoint
-from stan.models.backbones import TINY_WEIGHTS, load_clip
+from stan.models.backbones import load_clip, shipped_weights
 from stan.training import pretrain
 
 SMALL = {"steps": 3, "batch": 16, "stills": 60, "readings": 60}
@@ -74,8 +74,9 @@ def test_a_probe_reads_what_is_there_and_nothing_where_nothing_is():
 
 
 def test_the_shipped_clip_knows_what_but_hardly_where():
-    record = json.loads(TINY_WEIGHTS.with_suffix(".json").read_text())
-    assert TINY_WEIGHTS.stat().st_size < 16 * 2**20
+    weights = shipped_weights("tiny")
+    record = json.loads(weights.with_suffix(".json").read_text())
+    assert weights.stat().st_size < 16 * 2**20
     last = {
         tokens: {name: r2[-1] for name, r2 in found.items()} for tokens, found in record["probes"].items()
     }

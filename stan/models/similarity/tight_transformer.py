@@ -10,8 +10,9 @@ from einops import rearrange, repeat
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from stan.models.blocks import quick_gelu
 from stan.models.similarity.base import PairSimilarity
-from stan.models.temporal.frame_blocks import copied_blocks, copied_positions, mix, placed, quick_gelu
+from stan.models.temporal.frame_blocks import copied_blocks, copied_positions, mix, placed
 
 if TYPE_CHECKING:
     from stan.models.clip import Clip

@@ -10,9 +10,9 @@ from einops import rearrange, repeat
 from jaxtyping import Bool, Float
 from torch import Tensor, nn
 
+from stan.models.blocks import quick_gelu
 from stan.models.similarity.base import PairSimilarity
 from stan.models.temporal.base import mean_over_frames
-from stan.models.temporal.frame_blocks import quick_gelu
 
 if TYPE_CHECKING:
     from stan.models.clip import Clip

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from stan.models.temporal.base import Temporal, mean_over_frames, require_cls, require_parts
-from stan.models.temporal.dropout import DropPath, rising
+from stan.models.temporal.dropout import FRAMES, DropPath, rising
 from stan.models.temporal.stan_layer import CrossFrameAttention
 from stan.models.temporal.video_tokens import TimePositions, attend_within, transform, with_copies
 
@@ -72,7 +72,7 @@ class DividedSpaceTime(Temporal):
         times = (self.time, *self.later_times)
         timed = times[i](timed) if i < len(times) else timed
         x = torch.cat([own, self.over_time[i](timed, mask)], 2)
-        added = self.drop_path[i](attend_within(block, x), samples=(0, 1))
+        added = self.drop_path[i](attend_within(block, x), FRAMES)
         if self.one_cls:
             of_cls = mean_over_frames(added[:, :, 0], mask, keepdim=True)
             added = with_copies(of_cls, added[:, :, 1:])

@@ -53,8 +53,9 @@ class DropPath(nn.Module):
     def forward(self, x: Float[Tensor, "N ..."], samples: tuple[int, ...] = (0,)) -> Float[Tensor, "N ..."]:
         if not self.training or self.rate == 0:
             return x
-        shape = tuple(length if i in samples else 1 for i, length in enumerate(x.shape))
-        return x * ((_drawn(shape, x.device) >= self.rate) / (1 - self.rate)).to(x.dtype)
+        return _dropped(
+            x, self.rate, tuple(length if i in samples else 1 for i, length in enumerate(x.shape))
+        )
 
 
 class Dropout(nn.Module):
@@ -65,9 +66,12 @@ class Dropout(nn.Module):
         self.rate = rate
 
     def forward(self, x: Float[Tensor, "N ..."]) -> Float[Tensor, "N ..."]:
-        if not self.training or self.rate == 0:
-            return x
-        return x * ((_drawn(x.shape, x.device) >= self.rate) / (1 - self.rate)).to(x.dtype)
+        return _dropped(x, self.rate, x.shape) if self.training and self.rate > 0 else x
+
+
+def _dropped(x: Tensor, rate: float, shape: tuple[int, ...]) -> Tensor:
+    """Drop what of `x` one draw of numbers of `shape`, which `x` is as large as or repeats, says to drop."""
+    return x * ((_drawn(shape, x.device) >= rate) / (1 - rate)).to(x.dtype)
 
 
 def _drawn(shape: tuple[int, ...], device: torch.device) -> Tensor:

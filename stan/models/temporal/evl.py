@@ -11,9 +11,9 @@ from jaxtyping import Bool, Float, Shaped
 from torch import Tensor, nn
 
 from stan.models.attention import attention_heads, weights_of
+from stan.models.blocks import quick_gelu
 from stan.models.temporal.base import Project, Temporal, last_norm, require_parts
 from stan.models.temporal.dropout import Dropout
-from stan.models.temporal.frame_blocks import quick_gelu
 from stan.models.temporal.video_tokens import TimePositions, convolve_over_time, draw_as_flax, without_padding
 from stan.models.towers.base import widened
 

@@ -20,7 +20,7 @@ from stan.models.blocks import Block
 from stan.models.hugging_face_text import HuggingFaceText
 from stan.models.temporal.video_tokens import transform
 
-from open_clip.transformer import ResidualAttentionBlock  # isort: skip # after stan.models.blocks, which prepares it
+from open_clip.transformer import QuickGELU, ResidualAttentionBlock  # isort: skip # after stan.models.blocks, which prepares it
 
 if TYPE_CHECKING:
     from stan.models.clip import Clip
@@ -123,19 +123,7 @@ def mix(
     return x
 
 
-def quick_gelu(x: Float[Tensor, "*shape"]) -> Float[Tensor, "*shape"]:
-    """The activation of OpenAI's CLIP."""
-    return x * torch.sigmoid(1.702 * x)
-
-
-class QuickGelu(nn.Module):
-    """`quick_gelu` as a module."""
-
-    def forward(self, x: Float[Tensor, "*shape"]) -> Float[Tensor, "*shape"]:
-        return quick_gelu(x)
-
-
-ACTIVATIONS: dict[str, type[nn.Module]] = {"quick_gelu": QuickGelu, "gelu": nn.GELU}
+ACTIVATIONS: dict[str, type[nn.Module]] = {"quick_gelu": QuickGELU, "gelu": nn.GELU}
 
 
 def _first_block(clip: Clip, heads: int | None, method: str) -> Any:

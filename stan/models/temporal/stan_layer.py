@@ -12,8 +12,8 @@ from torch import Tensor, nn
 from stan.models.attention import Places, attend, attend_over_time, attention_weights, own_places
 from stan.models.blocks import Block, MapBlock
 from stan.models.temporal.base import frame_by_frame, mean_over_frames
-from stan.models.temporal.dropout import DropPath
-from stan.models.temporal.video_tokens import convolve_over_time, without_padding, zero
+from stan.models.temporal.dropout import PLACES, DropPath
+from stan.models.temporal.video_tokens import convolve_over_time, transform, without_padding, zero
 
 
 class StanLayer(nn.Module):
@@ -41,8 +41,7 @@ class StanLayer(nn.Module):
         mask: Bool[Tensor, "B T"] | None,
         cls_only: bool = False,
     ) -> tuple[Float[Tensor, "B 1 D"], Float[Tensor, "B T P D"]]:
-        """Run the layer. With `cls_only`, the returned patches have not passed the intra-frame module; the CLS token
-        has."""
+        """Run the layer. With `cls_only`, the CLS token has passed the intra-frame module; the patches may not have."""
         if self.cross_frame is not None:
             patches = self.cross_frame(patches, mask)
         if self.intra_frame is not None:
@@ -77,8 +76,7 @@ class CrossFrameAttention(nn.Module):
         self, patches: Float[Tensor, "B T P D"], mask: Bool[Tensor, "B T"] | None
     ) -> Float[Tensor, "B T P D"]:
         y = attend_over_time(self.attention, self.norm(patches), mask)
-        # A sample is one patch over time.
-        return patches + self.temporal_fc(self.drop_path(y, samples=(0, 2)))
+        return patches + self.temporal_fc(self.drop_path(y, PLACES))
 
     def weights(self, patches: Tensor, mask: Tensor | None) -> Float[Tensor, "B P heads T T"]:
         count = patches.shape[2]
@@ -155,8 +153,12 @@ class IntraFrame(nn.Module):
         y = self.drop_path(block.ls_1(attend(block.attn, x, None, 1 if cls_only else None, self.places)))
         y = rearrange(y, "(b t) s d -> b t s d", t=frames)
         added, rest = y.split([1, y.shape[2] - 1], 2)
-        cls = self._transform(cls + mean_over_frames(added, mask))
-        return cls, patches if cls_only else self._transform(patches + rest)
+        cls = cls + mean_over_frames(added, mask)
+        cls = cls + transform(block, cls)
+        if cls_only:
+            return cls, patches
+        patches = patches + rest
+        return cls, patches + transform(block, patches)
 
     def weights(self, cls: Tensor, patches: Tensor) -> Float[Tensor, "B T heads S S"]:
         weights = attention_weights(self.block.attn, self._frames(cls, patches), places=self.places)
@@ -166,12 +168,12 @@ class IntraFrame(nn.Module):
         x = torch.cat([repeat(cls, "b 1 d -> b t 1 d", t=patches.shape[1]), patches], 2)
         return self.block.ln_1(rearrange(x, "b t s d -> (b t) s d"))
 
-    def _transform(self, x: Tensor) -> Tensor:
-        return x + self.block.ls_2(self.block.mlp(self.block.ln_2(x)))
-
 
 class IntraFrameMap(nn.Module):
-    """A copy of a CLIP block that only knows patches; the mean of what it adds to them is added to the CLS token."""
+    """A copy of a CLIP block that only knows patches; the mean of what it adds to them is added to the CLS token.
+
+    So all patches pass it, whether or not they are read later (`cls_only`).
+    """
 
     def __init__(self, block: MapBlock, drop_path: float):
         super().__init__()

@@ -10,9 +10,9 @@ from jaxtyping import Bool, Float
 from torch import Tensor, nn
 
 from stan.models.attention import attend_over_time, own_places
+from stan.models.blocks import quick_gelu
 from stan.models.temporal.base import Project, Temporal, require_parts
 from stan.models.temporal.dropout import FRAMES, PLACES, DropPath, rising
-from stan.models.temporal.frame_blocks import quick_gelu
 from stan.models.temporal.video_tokens import TimePositions, attend_within, transform
 
 if TYPE_CHECKING:

@@ -26,6 +26,8 @@ from stan.training.notebooks.execute import GRACE_SECONDS, check
 from stan.training.notebooks.fork_server import Fork, Forks
 
 LOG = "notebook.log"
+LAST_LINES = 12
+"""Of a log, that a message shows."""
 
 
 class NotebookFailed(RuntimeError):
@@ -72,15 +74,15 @@ class Running:
             self.process.kill()  # the kernel sees that its parent is gone and ends itself
             self.process.wait()
 
-    def tail(self, lines: int = 12) -> str:
+    def tail(self) -> str:
         """Return the last lines that notebook and kernel printed."""
-        return tail(self.log, lines)
+        return tail(self.log)
 
 
-def tail(log: Path, lines: int) -> str:
+def tail(log: Path) -> str:
     """Return the last lines of a log; an empty string if there is no log."""
     said = log.read_text(errors="replace") if log.exists() else ""
-    return "\n".join(said.strip().splitlines()[-lines:])
+    return "\n".join(said.strip().splitlines()[-LAST_LINES:])
 
 
 def start(

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from stan.common.json_values import from_json
 from stan.results.progress import remaining
+from stan.results.record_files import LOG
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -56,7 +57,7 @@ def where(run: Run) -> dict[str, Any]:
 
     A value that isn't known yet is None.
     """
-    log = run.folder / "metrics.jsonl"
+    log = run.folder / LOG
     line = last_step(log)
     epochs, epoch = run.experiment.train.epochs, line.get("epoch")
     eta = remaining(line["time"], line["step"], _first_epoch(log), epochs) if epoch else None

@@ -35,7 +35,7 @@ class Execution(Protocol):
 
     def stop(self) -> None: ...
 
-    def tail(self, lines: int = 12) -> str: ...
+    def tail(self) -> str: ...
 
 
 class SweepEngine(AbstractContextManager):
@@ -149,8 +149,8 @@ class _Remote:
         self.interrupt()
         self._ray.wait([self._reference], timeout=GRACE_SECONDS)
 
-    def tail(self, lines: int = 12) -> str:
-        return "\n".join(filter(None, [launch.tail(self._log, lines), self._lost]))
+    def tail(self) -> str:
+        return "\n".join(filter(None, [launch.tail(self._log), self._lost]))
 
 
 def _threads(count: int) -> dict[str, str]:
