@@ -1,4 +1,4 @@
-"""Draws of changes and their p-values in; what is decided after several looks, and what would decide the rest, out."""
+"""P-values and draws of changes in; what is decided after several looks, and what would decide the rest, out."""
 
 from __future__ import annotations
 
@@ -12,15 +12,6 @@ from jaxtyping import Float
 
 POWER = 0.8
 """Chance with which `deciding` seeds or queries find a change as large as the one seen."""
-
-
-def one_sided(drawn: Float[np.ndarray, " repeats"]) -> tuple[float, float]:
-    """Return the p-values of a change that is at most 0, and of one that is at least 0, from its bootstrap draws.
-
-    One draw is added to either count, so that no finite number of draws gives a p of 0.
-    """
-    below, above = (int(beyond.sum()) for beyond in (drawn <= 0, drawn >= 0))
-    return (1 + below) / (1 + len(drawn)), (1 + above) / (1 + len(drawn))
 
 
 def holm(ps: Sequence[float]) -> list[tuple[float, float]]:

@@ -32,7 +32,9 @@ class Change:
     """Number of queries on which b is better, averaged over seeds; `lost` counts those on which it is worse."""
     lost: int
     p: float
-    """Two-sided p of the exact sign test over won and lost; with one seed and 0/1 values, McNemar's exact test."""
+    """Two-sided. Of one seed on each side, that of the exact sign test over won and lost; with 0/1 values, McNemar's
+    exact test. Of several seeds, that of the draws behind the interval: the sign test knows nothing of seeds, and would
+    call certain what another seed turns round."""
 
 
 def bootstrap(
@@ -71,17 +73,19 @@ def paired(
     statistic: Callable[..., np.ndarray] = np.mean,
     higher_is_better: bool = True,
 ) -> Change:
-    """Return b minus a on the same queries, averaged over seeds, with its 95 % interval and the exact sign test.
+    """Return b minus a on the same queries, averaged over seeds, with its 95 % interval and its p.
 
     `a`, `b`: (Q,) or (seeds, Q). The numbers of seeds may differ; the queries must be the same in the same order.
     `higher_is_better`: False for ranks, so that won still means that b is better.
     """
     a, b = _by_seed(a), _by_seed(b)
-    low, high = np.percentile(drawn_changes(a, b, repeats, seed, statistic), INTERVAL)
+    drawn = drawn_changes(a, b, repeats, seed, statistic)
+    low, high = np.percentile(drawn, INTERVAL)
     change = statistic(b, axis=-1).mean() - statistic(a, axis=-1).mean()
     better = np.sign(_difference(a, b)) * (1 if higher_is_better else -1)
     won, lost = int((better > 0).sum()), int((better < 0).sum())
-    return Change(float(change), float(low), float(high), won, lost, sign_test(won, lost))
+    p = sign_test(won, lost) if len(a) == len(b) == 1 else min(1.0, 2 * min(one_sided(drawn)))
+    return Change(float(change), float(low), float(high), won, lost, p)
 
 
 def drawn_changes(
@@ -100,6 +104,15 @@ def drawn_changes(
     sides, rng = _resampled([a, b], repeats, seed, statistic)
     before, after = (_over_seeds(drawn, rng) for drawn in sides)
     return after - before
+
+
+def one_sided(drawn: Float[np.ndarray, " repeats"]) -> tuple[float, float]:
+    """Return the p-values of a change that is at most 0, and of one that is at least 0, from its bootstrap draws.
+
+    One draw is added to either count, so that no finite number of draws gives a p of 0.
+    """
+    below, above = (int(beyond.sum()) for beyond in (drawn <= 0, drawn >= 0))
+    return (1 + below) / (1 + len(drawn)), (1 + above) / (1 + len(drawn))
 
 
 def sign_test(won: int, lost: int) -> float:

@@ -17,9 +17,9 @@ import numpy as np
 import pandas as pd
 
 from stan.data.datasets import task
-from stan.evaluation.decisions import deciding, holm, one_sided
+from stan.evaluation.decisions import deciding, holm
 from stan.evaluation.metrics import HEADLINE
-from stan.evaluation.statistics import drawn_changes
+from stan.evaluation.statistics import drawn_changes, one_sided
 from stan.experiments.orderings import Ordering, Registered, registered
 from stan.results.comparison import one_per_seed, paired_queries, protocol_differences
 

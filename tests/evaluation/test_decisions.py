@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from stan.evaluation.decisions import deciding, holm, one_sided
+from stan.evaluation.decisions import deciding, holm
 
 
 def test_holms_correction_by_hand():
@@ -13,11 +13,6 @@ def test_holms_correction_by_hand():
     )  # .04 alone would be .04, but stands behind .06
     assert times == (3, 1, 2, 4)
     assert [p for p, _ in holm([0.6, 0.5])] == [1.0, 1.0]
-
-
-def test_p_is_the_share_of_draws_on_the_wrong_side_and_never_zero():
-    assert one_sided(np.array([1.0, 2.0, -1.0])) == (2 / 4, 3 / 4)
-    assert one_sided(np.ones(99)) == (1 / 100, 1.0)
 
 
 def values(rng, seeds, queries, mean, of_seeds, of_queries):

@@ -82,6 +82,24 @@ def test_unequal_seeds_widen_the_interval():
     assert several.high - several.low > 2
 
 
+def test_p_of_several_seeds_agrees_with_the_interval():
+    """Three seeds of which one turns the change round, on queries that all agree: a sign test over them is certain."""
+    queries = np.random.default_rng(6).normal(size=200)
+    a, b = np.stack([queries] * 3), np.stack([queries + shift for shift in (-1.0, 0.5, 3.0)])
+    change = statistics.paired(a, b, repeats=2000)
+    assert change.won == 200 and statistics.sign_test(200, 0) < 1e-50
+    assert change.low < 0 < change.high and 0.05 < change.p < 1
+    sure = statistics.paired(a, b + 5, repeats=2000)
+    assert sure.low > 0 and sure.p == 2 / 2001
+    alone = statistics.paired(a[0], b[2], repeats=100)
+    assert alone.p == statistics.sign_test(200, 0)
+
+
+def test_p_is_the_share_of_draws_on_the_wrong_side_and_never_zero():
+    assert statistics.one_sided(np.array([1.0, 2.0, -1.0])) == (2 / 4, 3 / 4)
+    assert statistics.one_sided(np.ones(99)) == (1 / 100, 1.0)
+
+
 def test_hierarchical_interval_covers_a_known_change():
     rng, covered = np.random.default_rng(5), 0
     for _ in range(100):
