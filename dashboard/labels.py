@@ -28,7 +28,7 @@ COMPONENTS = {
     "branch": "branch",
     "multi_level": "multi-level",
 }
-
+NO_COMMAND = "No command was recorded: start it again as you did."
 
 _PUNCTUATION = re.compile(r"([\\`*_{}\[\]()#+\-.!|<>~$:&@^=\"'/])")
 

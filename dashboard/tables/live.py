@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import shlex
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -35,7 +34,7 @@ class UnfinishedRun:
     status: str
     """One of UNDER_WAY."""
     command: str
-    """The command that started it; it also resumes the run where it stopped."""
+    """The command that started it; it also resumes the run where it stopped. "": it was killed before it said so."""
     elapsed: float
     """Seconds spent on all attempts."""
     silent: float
@@ -122,7 +121,7 @@ def _job(found: dict[str, Any]) -> UnfinishedRun:
         id=found["id"],
         experiment=experiment,
         status=found["status"],
-        command=str(run.get("command") or _command(experiment)),
+        command=str(run.get("command") or ""),
         elapsed=spent + (silent if found["status"] == "running" else 0.0),
         silent=silent,
         metric=metric,
@@ -150,12 +149,6 @@ def _log(path: str, size: int, epochs: int, metric: str) -> tuple[RunProgress, p
             steps, validation, _ = study_tables.curves(log, metric)
             return progress(log, epochs, metric), steps, validation
     raise AssertionError("an empty log can be read")
-
-
-def _command(one: Experiment) -> str:
-    """Return the command that resumes a run which was killed before it recorded its own command."""
-    where = ["--suite", one.data.suite, "--size", one.data.size]
-    return shlex.join(["stan", "ablate", one.study, *where, "--seeds", str(one.seed), "--rows", one.row])
 
 
 def _size(path: str) -> int:

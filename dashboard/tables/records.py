@@ -192,10 +192,12 @@ class StudyRuns:
 
     @property
     def command(self) -> str:
-        """Command that makes these runs again."""
-        seeds = ",".join(str(seed) for seed in sorted(self.runs["seed"].unique()))
-        on = f" --backbone {self.backbone}" if self.backbone else ""
-        return f"stan ablate {self.study} --suite {self.suite} --size {self.size}{on} --seeds {seeds}"
+        return commands(self.runs)
+
+
+def commands(runs: pd.DataFrame) -> str:
+    """Return the command lines that made these runs, as their records tell them, each once."""
+    return "; ".join(runs["command"].dropna().astype(str).unique())
 
 
 def studies(table: pd.DataFrame) -> list[StudyRuns]:

@@ -82,8 +82,10 @@ def _stopped(command: str, runs: list[live.UnfinishedRun]) -> None:
         for run in runs[:_NAMED]
     ]
     more = f" and {len(runs) - _NAMED} more" if len(runs) > _NAMED else ""
-    st.warning(f"**Stopped**: {'; '.join(told)}{more}. This goes on from the last checkpoint:")
-    st.code(command, language="bash", wrap_lines=True)
+    how = "This goes on from the last checkpoint:" if command else labels.NO_COMMAND
+    st.warning(f"**Stopped**: {'; '.join(told)}{more}. {how}")
+    if command:
+        st.code(command, language="bash", wrap_lines=True)
 
 
 def _ended(table: pd.DataFrame) -> None:

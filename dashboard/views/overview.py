@@ -77,10 +77,10 @@ def _live() -> None:
             st.progress(job.share, text=f"{labels.plain(job.id)}: epoch {at.epoch or 0} of {at.epochs}{loss}")
     for command, stopped in live.stopped(jobs).items():
         names = "; ".join(f"{labels.plain(job.id)} **{job.status}**" for job in stopped)
-        st.warning(
-            f"{names}: no heartbeat for {labels.duration(stopped[0].silent)}. This resumes what stopped:"
-        )
-        st.code(command, language="bash", wrap_lines=True)
+        how = "This resumes what stopped:" if command else labels.NO_COMMAND
+        st.warning(f"{names}: no heartbeat for {labels.duration(stopped[0].silent)}. {how}")
+        if command:
+            st.code(command, language="bash", wrap_lines=True)
 
 
 def _at_a_glance(studies: list[records.StudyRuns]) -> None:
