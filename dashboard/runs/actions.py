@@ -10,7 +10,7 @@ import streamlit as st
 
 from dashboard import labels
 from dashboard.components import data_grid
-from dashboard.tables import records
+from dashboard.tables import arguments, records
 from stan.results import marks, trash
 
 _SAID = "said by an action"
@@ -72,7 +72,7 @@ def edit(table: pd.DataFrame) -> None:
 
 def show_trash() -> None:
     """List what is in the trash of the first root, with a way back."""
-    folders = list(trash.content(records.roots()[0]))
+    folders = list(trash.content(arguments.roots()[0]))
     if not folders:
         return
     with st.expander(f"Trash: {_count(len(folders))}", key="trash"):

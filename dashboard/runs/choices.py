@@ -10,7 +10,7 @@ import streamlit as st
 
 from dashboard import labels
 from dashboard.components import url_widgets
-from dashboard.tables import records, run_lines, study_tables
+from dashboard.tables import arguments, run_lines, study_tables
 from stan.results import expressions
 
 KEYS = (
@@ -70,7 +70,7 @@ def ask(table: pd.DataFrame, known: Sequence[str], numbers: Sequence[str]) -> Ch
         with st.container(horizontal=True):
             hidden = url_widgets.switch("Hidden runs, too", "hidden")
             unlike = url_widgets.switch("Compare what isn't like for like", "unlike")
-            editing = records.writable() and not by and url_widgets.switch("Edit tags and notes", "edit")
+            editing = arguments.writable() and not by and url_widgets.switch("Edit tags and notes", "edit")
     if not hidden:
         kept &= ~table["hidden"]
     kept = kept.loc[table.index]

@@ -12,7 +12,7 @@ import pandas as pd
 import streamlit as st
 
 from dashboard import labels
-from dashboard.tables import records, study_tables
+from dashboard.tables import arguments, records, study_tables
 from stan import experiments, results
 from stan.common import jobs
 from stan.config import Experiment
@@ -67,7 +67,7 @@ def unfinished(table: pd.DataFrame) -> list[UnfinishedRun]:
 
 def work() -> list[jobs.Job]:
     """Return the running jobs other than single runs: rendering worlds, computing levels, sweeps, indexing."""
-    found = jobs.running([*records.roots(), records.worlds(), *records.libraries()])
+    found = jobs.running([*arguments.roots(), arguments.worlds(), *arguments.libraries()])
     return [one for one in found if one.name != jobs.QUICKSTART]
 
 

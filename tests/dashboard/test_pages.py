@@ -80,14 +80,14 @@ def test_runs_on_another_backbone_are_a_choice_of_their_own(open_dashboard, runs
 
 def test_a_studys_command_is_the_one_that_its_records_tell(runs_root):
     """Only a record knows the folder of a real set, and which settings were changed."""
-    from dashboard.tables import records
+    from dashboard.tables import studies
 
     told = "stan ablate --suite msrvtt:data/msrvtt --pretrained random --set train.lr=0.5"
     for seed in (0, 1):
         file = write_run(runs_root, experiment("stan", seed, "msrvtt")) / "run.json"
         file.write_text(json.dumps(json.loads(file.read_text()) | {"command": told}))
     write_run(runs_root, experiment("baseline", 0, "msrvtt"))
-    (study,) = records.studies(results.load(runs_root))
+    (study,) = studies.done(results.load(runs_root))
     assert study.command == f"stan train --study components --row baseline --seed 0; {told}"
 
 
@@ -453,7 +453,7 @@ def test_damaged_records_are_listed_with_the_reason(open_dashboard, runs_root):
 
 
 def test_a_world_run_shows_the_videos_of_a_query_that_moved(runs_root, tmp_path, monkeypatch):
-    from dashboard.tables import queries, records
+    from dashboard.tables import queries, studies
     from stan.data.world import suites
 
     plans = [plan for plan in suites.plans("retrieval", "tiny") if plan.split == "test" and plan.twin][:2]
@@ -468,7 +468,7 @@ def test_a_world_run_shows_the_videos_of_a_query_that_moved(runs_root, tmp_path,
     for plan in plans:
         (videos / f"{plan.id}.mp4").write_bytes(b"")
     runs = results.load(runs_root).assign(**{"data.world_seed": 0})
-    study = records.StudyRuns("components", "retrieval", "tiny", "", False, runs)
+    study = studies.StudyRuns("components", "retrieval", "tiny", "", False, runs)
     found = queries.videos(study, plans[0].id, ["stan"])
     assert [(name, file.stem) for name, file in found] == [
         ("right", plans[0].id),
