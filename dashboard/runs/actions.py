@@ -72,13 +72,13 @@ def edit(table: pd.DataFrame) -> None:
 
 def show_trash() -> None:
     """List what is in the trash of the first root, with a way back."""
-    folders = list(trash.content(arguments.roots()[0]))
+    content = list(trash.content(arguments.roots()[0]))
+    folders = [folder for folder, _ in content]
     if not folders:
         return
     with st.expander(f"Trash: {_count(len(folders))}", key="trash"):
-        listed = pd.DataFrame(
-            {"id": ["/".join(folder.parts[-3:]) for folder in folders], "put there (UTC)": [_when(one) for one in folders]}
-        )
+        times = [when and f"{when:%Y-%m-%d %H:%M}" for _, when in content]
+        listed = pd.DataFrame({"id": ["/".join(folder.parts[-3:]) for folder in folders], "put there (UTC)": times})
         event = data_grid.show(
             listed, key=f"trashed {len(folders)}", on_select="rerun", selection_mode="multi-row", height=250
         )
@@ -119,11 +119,6 @@ def _restore(folders: list[Path]) -> str:
     for folder in folders:
         trash.restore(folder)
     return f"{_count(len(folders))} brought back."
-
-
-def _when(folder: Path) -> str:
-    when = folder.parts[-4]
-    return f"{when[:4]}-{when[4:6]}-{when[6:8]} {when[9:11]}:{when[11:13]}"
 
 
 def _count(number: int) -> str:

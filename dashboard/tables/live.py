@@ -62,7 +62,7 @@ def chosen(part: str = "") -> pd.DataFrame:
 def unfinished(table: pd.DataFrame) -> list[UnfinishedRun]:
     """Return the runs that are under way or stopped, with what their record and log say now."""
     found = [results.read(path) for path in table.loc[table["status"].isin(UNDER_WAY), "path"]]
-    return [_job(one) for one in found if one["status"] in UNDER_WAY]
+    return [_unfinished(one) for one in found if one["status"] in UNDER_WAY]
 
 
 def work() -> list[jobs.Job]:
@@ -111,7 +111,7 @@ def _thinned(losses: pd.Series) -> list[float]:
     return losses.iloc[:: max(1, len(losses) // _POINTS)].tolist()
 
 
-def _job(found: dict[str, Any]) -> UnfinishedRun:
+def _unfinished(found: dict[str, Any]) -> UnfinishedRun:
     experiment, run = found["experiment"], found["run"]
     metric = HEADLINE[experiments.task(experiment.data.suite)]
     silent, seconds = _silent(run), run.get("seconds")

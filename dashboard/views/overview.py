@@ -64,19 +64,19 @@ def _next_step(own: pd.DataFrame, broken: int) -> None:
 @st.fragment(run_every=2)
 def _live() -> None:
     """Read the records again every two seconds, without rerunning the rest of the page."""
-    jobs, work = live.unfinished(records.runs()), live.work()
-    if not jobs and not work:
+    unfinished, work = live.unfinished(records.runs()), live.work()
+    if not unfinished and not work:
         return
     st.subheader("Live")
     for one in work:
         st.progress(one.share, text=labels.plain(one.words))
-    for job in jobs:
-        if job.status == "running":
-            at = job.progress
+    for run in unfinished:
+        if run.status == "running":
+            at = run.progress
             loss = "" if at.loss is None else f", loss {at.loss:.3f}"
-            st.progress(job.share, text=f"{labels.plain(job.id)}: epoch {at.epoch or 0} of {at.epochs}{loss}")
-    for command, stopped in live.stopped(jobs).items():
-        names = "; ".join(f"{labels.plain(job.id)} **{job.status}**" for job in stopped)
+            st.progress(run.share, text=f"{labels.plain(run.id)}: epoch {at.epoch or 0} of {at.epochs}{loss}")
+    for command, stopped in live.stopped(unfinished).items():
+        names = "; ".join(f"{labels.plain(run.id)} **{run.status}**" for run in stopped)
         how = "This resumes what stopped:" if command else labels.NO_COMMAND
         st.warning(f"{names}: no heartbeat for {labels.duration(stopped[0].silent)}. {how}")
         if command:

@@ -8,7 +8,7 @@ import pandas as pd
 import streamlit as st
 
 from dashboard import labels
-from dashboard.charts import study_charts
+from dashboard.charts import bench_charts, study_charts
 from dashboard.components import data_grid, url_widgets
 from dashboard.tables import arguments, speed
 from dashboard.tables import records as data
@@ -59,7 +59,7 @@ def _bench(bench: str, records: Sequence[speed.Record]) -> None:
         data_grid.show(held, key=f"{bench} memory", decimals="%.4g")
     growth = speed.growth(record)
     if not growth.empty:
-        figure = speed.growth_over_size(growth, speed.GROWTH[bench][0])
+        figure = bench_charts.growth_over_size(growth, speed.GROWTH[bench][0])
         st.plotly_chart(figure, key=f"{bench} growth", config=study_charts.CONFIG)
 
 
