@@ -66,7 +66,7 @@ def edit(table: pd.DataFrame) -> None:
             "note": st.column_config.TextColumn(width=400, max_chars=marks.LONGEST),
         },
         on_change=keep,
-        height=min(430, 75 + 35 * len(table)),
+        height=data_grid.height(table),
     )
 
 

@@ -10,7 +10,7 @@ import streamlit as st
 
 from dashboard import labels
 from dashboard.components import url_widgets
-from dashboard.tables import arguments, run_lines, study_tables
+from dashboard.tables import arguments, records, run_lines, study_tables
 from stan.results import expressions
 
 KEYS = (
@@ -89,8 +89,7 @@ def _filtered(table: pd.DataFrame) -> pd.Series:
         )
     with right:
         statuses = url_widgets.several("Status", sorted(table["status"].unique()), "status")
-    names = table["id"] + " " + table["suite"].fillna("") + " " + table["tags"]
-    kept = names.str.contains(text.strip(), case=False, regex=False)
+    kept = records.named(table, text)
     return kept & table["status"].isin(statuses) if statuses else kept
 
 

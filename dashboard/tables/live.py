@@ -53,10 +53,9 @@ class UnfinishedRun:
 
 
 def chosen(part: str = "") -> pd.DataFrame:
-    """Return the runs of `records.runs` with `part` in their id or suite, ignoring case."""
+    """Return the runs of `records.runs` with `part` in their names (`records.named`)."""
     table = records.runs()
-    names = table["id"] + " " + table["suite"].fillna("").astype(str)
-    return table[names.str.contains(part.strip(), case=False, regex=False)]
+    return table[records.named(table, part)]
 
 
 def unfinished(table: pd.DataFrame) -> list[UnfinishedRun]:

@@ -94,6 +94,12 @@ def marked(table: pd.DataFrame) -> pd.DataFrame:
     return pd.concat([table, pd.DataFrame(told, index=table.index)], axis=1)
 
 
+def named(table: pd.DataFrame, part: str) -> pd.Series:
+    """Tell which runs have `part` in their id, suite or, in a table from `marked`, tags; case doesn't matter."""
+    others = [table[name].fillna("").astype(str) for name in ("suite", "tags") if name in table]
+    return table["id"].str.cat(others, sep=" ").str.contains(part.strip(), case=False, regex=False)
+
+
 def marks_of(run: str) -> marks.Marks:
     """Return the marks of the run with this id."""
     return marks.of_run(arguments.roots(), run)

@@ -23,7 +23,7 @@ def show() -> None:
     found = studies.done(records.runs())
     if not found:
         st.info("No study has a finished run. This runs the component ablation, one seed:")
-        st.code("stan ablate components --suite motions --size quick --seeds 0", language="bash")
+        st.code(labels.FIRST_STUDY, language="bash")
         return
     study, metric, baseline = _choose(found)
     st.caption(_origin(study))

@@ -62,8 +62,7 @@ def _running(runs: list[live.UnfinishedRun], part: str, by: str, log: bool) -> N
         if not live.work():
             left = " that the filter leaves" if part.strip() else ""
             st.info(f"Nothing is running{left}. This starts a sweep:")
-            command = "stan ablate components --suite motions --size quick --seeds 0"
-            st.code(command, language="bash", wrap_lines=True)
+            st.code(labels.FIRST_STUDY, language="bash", wrap_lines=True)
         return
     data_grid.show(live.table(runs), key="running", decimals="%.3g", pinned="run", curves=("losses",))
     st.caption("Of the records and logs on disk; a run counts as running while its process lives.")

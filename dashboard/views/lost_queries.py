@@ -21,7 +21,7 @@ def show() -> None:
     found = studies.done(records.runs())
     if not found:
         st.info("No run is done whose answers could be looked at. This makes some:")
-        st.code("stan ablate components --suite motions --size quick --seeds 0", language="bash")
+        st.code(labels.FIRST_STUDY, language="bash")
         return
     run = _choose(found)
     try:

@@ -49,7 +49,7 @@ def _next_step(own: pd.DataFrame, broken: int) -> None:
     """Suggest what a newcomer could do next."""
     if own.empty:
         st.info("No runs of your own yet. This trains the component ablation, one seed:")
-        st.code("stan ablate components --suite motions --size quick --seeds 0", language="bash")
+        st.code(labels.FIRST_STUDY, language="bash")
     elif broken:
         st.info(
             "Runs that died or failed stand under *Runs*, each with its reason; the same `stan ablate` resumes them."

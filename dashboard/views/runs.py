@@ -20,7 +20,7 @@ def show() -> None:
     runs = records.runs()
     if runs.empty:
         st.info(f"No records under {labels.plain(', '.join(arguments.roots()))}. This makes some:")
-        st.code("stan ablate components --suite motions --size quick --seeds 0", language="bash")
+        st.code(labels.FIRST_STUDY, language="bash")
         return
     names, numbers = records.columns(runs), records.numbers(runs)
     chosen = choices.ask(records.marked(runs), names, numbers)
