@@ -34,11 +34,17 @@ def show(ticked: pd.DataFrame) -> None:
         ids, tags = list(ticked["id"]), marks.parsed(text)
         with st.container(horizontal=True):
             _button("Add tags", lambda: _mark(ids, lambda old: [*old, *tags]), not tags)
-            _button("Take tags away", lambda: _mark(ids, lambda old: [tag for tag in old if tag not in tags]), not tags)
+            _button(
+                "Take tags away",
+                lambda: _mark(ids, lambda old: [tag for tag in old if tag not in tags]),
+                not tags,
+            )
         with st.container(horizontal=True):
             _button("Hide", lambda: _hide(ids, True), bool(ticked["hidden"].all()))
             _button("Show again", lambda: _hide(ids, False), not ticked["hidden"].any())
-        st.caption("Moved into the folder `.trash` beside the runs, from which *Trash*, below, brings them back.")
+        st.caption(
+            "Moved into the folder `.trash` beside the runs, from which *Trash*, below, brings them back."
+        )
         _button("Move to the trash", lambda: _throw_away(list(ticked["path"])))
 
 
@@ -78,7 +84,9 @@ def show_trash() -> None:
         return
     with st.expander(f"Trash: {_count(len(folders))}", key="trash"):
         times = [when and f"{when:%Y-%m-%d %H:%M}" for _, when in content]
-        listed = pd.DataFrame({"id": ["/".join(folder.parts[-3:]) for folder in folders], "put there (UTC)": times})
+        listed = pd.DataFrame(
+            {"id": ["/".join(folder.parts[-3:]) for folder in folders], "put there (UTC)": times}
+        )
         event = data_grid.show(
             listed, key=f"trashed {len(folders)}", on_select="rerun", selection_mode="multi-row", height=250
         )

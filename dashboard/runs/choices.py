@@ -106,7 +106,8 @@ def _computed(table: pd.DataFrame) -> tuple[pd.DataFrame, list[str]]:
         "Columns computed from others",
         key="computed",
         placeholder="gap = `seen.t2v.R@1` - `unseen.t2v.R@1`; seconds / 60",
-        help="Names of columns in backticks, numbers, + - * /, parentheses, min, max and abs; several between semicolons.",
+        help="Names of columns in backticks, numbers, + - * /, parentheses, min, max and abs; "
+        "several between semicolons.",
         bind="query-params",
     )
     try:

@@ -92,7 +92,9 @@ def explain(found: Lines) -> None:
         )
     told = run_lines.reasons(found)
     if told:
-        st.caption("Where something is missing: " + "; ".join(labels.plain(reason) for reason in told[:4]) + ".")
+        st.caption(
+            "Where something is missing: " + "; ".join(labels.plain(reason) for reason in told[:4]) + "."
+        )
 
 
 def _digest(names: Sequence[str]) -> str:

@@ -30,7 +30,13 @@ def show() -> None:
             st.caption("Filters, columns, groups, order and baseline of this page, under a name.")
         if arguments.writable():
             name = st.text_input("Name", key="view name", max_chars=saved_views.LONGEST_NAME)
-            st.button("Keep this view", key="keep view", disabled=not name.strip(), on_click=_keep, args=(root, name))
+            st.button(
+                "Keep this view",
+                key="keep view",
+                disabled=not name.strip(),
+                on_click=_keep,
+                args=(root, name),
+            )
 
 
 def _line(root: str, name: str, view: saved_views.View) -> None:
