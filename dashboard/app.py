@@ -12,7 +12,7 @@ import streamlit as st
 # `streamlit run` puts the folder of this file on the path, but not its parent, which holds the packages.
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from dashboard.views import VIEWS  # noqa: E402
+from dashboard.views import VIEWS
 
 modules = {name: import_module(f"dashboard.views.{name}") for name in VIEWS}
 # Pages have no Material icons: the browser would fetch them from another server as the tab's icon.

@@ -28,7 +28,9 @@ COMPONENTS = {
     "branch": "branch",
     "multi_level": "multi-level",
 }
-
+FIRST_STUDY = "stan ablate components --suite motions --size quick --seeds 0"
+"""The command that pages without a run suggest."""
+NO_COMMAND = "No command was recorded: start it again as you did."
 
 _PUNCTUATION = re.compile(r"([\\`*_{}\[\]()#+\-.!|<>~$:&@^=\"'/])")
 

@@ -21,28 +21,28 @@ from urllib.parse import urlsplit
 
 os.environ["GRADIO_ANALYTICS_ENABLED"] = "False"  # gradio reads it on import
 
-import gradio as gr  # noqa: E402
-from starlette.middleware import Middleware  # noqa: E402
-from starlette.middleware.base import BaseHTTPMiddleware  # noqa: E402
+import gradio as gr
+from starlette.middleware import Middleware
+from starlette.middleware.base import BaseHTTPMiddleware
 
-from demo.components.page import MODEL, STYLE, THEME, failure, message  # noqa: E402
-from demo.languages import IN_BROWSER, MARK_ENGLISH, counted, label, translated  # noqa: E402
-from demo.service import media  # noqa: E402
-from demo.service.access import guard  # noqa: E402
-from demo.service.backend import Backend, open_library  # noqa: E402
-from demo.service.calls import READ_ONLY, Calls, LibraryState  # noqa: E402
+from demo.components.page import MODEL, STYLE, THEME, failure, message
+from demo.languages import IN_BROWSER, MARK_ENGLISH, counted, label, translated
+from demo.service import media
+from demo.service.access import guard
+from demo.service.backend import Backend, open_library
+from demo.service.calls import READ_ONLY, Calls, LibraryState
 from demo.service.search_request import SearchRequest
-from demo.tabs import collections as collections_tab  # noqa: E402
-from demo.tabs import frame_order as time_tab  # noqa: E402
+from demo.tabs import collections as collections_tab
+from demo.tabs import frame_order as time_tab
 from demo.tabs import inside
-from demo.tabs import library as library_tab  # noqa: E402
-from demo.tabs import marks as marks_tab  # noqa: E402
-from demo.tabs import recognise as recognise_tab  # noqa: E402
-from demo.tabs import search as search_tab  # noqa: E402
-from demo.tabs import side_by_side as both_tab  # noqa: E402
-from stan.common.hosts import is_loopback  # noqa: E402
-from stan.common.jobs import Job  # noqa: E402
-from stan.library.places import distinct  # noqa: E402
+from demo.tabs import library as library_tab
+from demo.tabs import marks as marks_tab
+from demo.tabs import recognise as recognise_tab
+from demo.tabs import search as search_tab
+from demo.tabs import side_by_side as both_tab
+from stan.common.hosts import is_loopback
+from stan.common.jobs import Job
+from stan.library.places import distinct
 
 PASSWORD = "STAN_DEMO_AUTH"
 LARGEST_UPLOAD = "200mb"

@@ -17,7 +17,7 @@ from methods import write_pages  # noqa: E402
 
 project = "stan"
 author = "the founders of stan"
-copyright = "the founders of stan, Apache-2.0"  # noqa: A001 - Sphinx's name
+copyright = "the founders of stan, Apache-2.0"
 
 extensions = [
     "myst_nb",

@@ -11,7 +11,8 @@ import plotly.graph_objects as go
 from plotly.subplots import make_subplots
 
 from dashboard.charts import palette
-from dashboard.charts.study_charts import layout, printable, top_down
+from dashboard.charts.study_charts import layout, printable, top_down, whiskers
+from stan import results
 
 Curves = Mapping[str, tuple[pd.DataFrame, pd.DataFrame]]
 """The tables (steps, validation) of each run, as `study_tables.curves` returns them."""
@@ -58,7 +59,7 @@ def parallel(runs: pd.DataFrame, columns: Sequence[str], metric: str) -> go.Figu
 
 
 def _axis(values: pd.Series, name: str) -> dict:
-    label = escape(name.rpartition(".")[2] if name.startswith(("data.", "model.", "train.")) else name)
+    label = escape(name.rpartition(".")[2] if results.is_setting(name) else name)
     if pd.api.types.is_numeric_dtype(values) and not pd.api.types.is_bool_dtype(values):
         return {"label": label, "values": values.astype(float)}
     words = values.astype(str).where(values.notna(), "none")
@@ -80,11 +81,7 @@ def cost(table: pd.DataFrame, column: str, x_title: str, metric: str) -> go.Figu
             y=[row["mean"]],
             name=escape(str(row["row"])),
             mode="markers",
-            error_y={
-                "array": [row["high"] - row["mean"]],
-                "arrayminus": [row["mean"] - row["low"]],
-                "color": colour,
-            },
+            error_y=whiskers([row["low"]], [row["mean"]], [row["high"]], colour),
             marker={"color": colour, "symbol": palette.SYMBOLS[index % len(palette.SYMBOLS)], "size": 12},
             hovertemplate="%{y:.1f} at %{x:,.3~s}",
         )
@@ -99,18 +96,13 @@ def time_probe(table: pd.DataFrame, metric: str) -> go.Figure:
     figure = go.Figure()
     for index, (run, part) in enumerate(table.groupby("run", sort=False)):
         colour = palette.SERIES[index % len(palette.SERIES)]
-        error = {
-            "array": part["high"] - part["value"],
-            "arrayminus": part["value"] - part["low"],
-            "color": colour,
-        }
         figure.add_scatter(
             x=part["value"],
             y=printable(part["arrangement"]),
             name=escape(str(run)),
             mode="markers",
             orientation="h",  # otherwise plotly would spread the runs along the value axis
-            error_x=error,
+            error_x=whiskers(part["low"], part["value"], part["high"], colour),
             marker={"color": colour, "symbol": palette.SYMBOLS[index % len(palette.SYMBOLS)], "size": 10},
             hovertemplate="%{y}: %{x:.1f}",
         )

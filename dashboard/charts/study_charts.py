@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from html import escape
 
+import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
+from numpy.typing import ArrayLike
 
 from dashboard.charts import palette
 
@@ -45,6 +47,12 @@ def top_down(figure: go.Figure, names: list[str]) -> go.Figure:
     return figure
 
 
+def whiskers(low: ArrayLike, middle: ArrayLike, high: ArrayLike, colour: str | None = None) -> dict:
+    """Return the error bars of marks at `middle`; without a colour, they have that of the marks."""
+    above, below = np.subtract(high, middle), np.subtract(middle, low)
+    return {"array": above, "arrayminus": below, "thickness": 2, "width": 5, "color": colour}
+
+
 def verdict(low: float, high: float) -> str:
     """Return what the interval of a change shows: better, worse or undecided (it contains 0)."""
     return "better" if low > 0 else "worse" if high < 0 else "undecided"
@@ -69,18 +77,12 @@ def forest(changes: pd.DataFrame, metric: str) -> go.Figure:
         part = table[table["verdict"] == says]
         if part.empty:
             continue
-        error = {
-            "array": part["high"] - part["change"],
-            "arrayminus": part["change"] - part["low"],
-            "thickness": 2,
-            "width": 5,
-        }
         figure.add_scatter(
             x=part["change"],
             y=part["name"],
             mode="markers",
             name=says,
-            error_x=error,
+            error_x=whiskers(part["low"], part["change"], part["high"]),
             marker={"color": colour, "symbol": symbol, "size": 11, "line": {"width": 2, "color": colour}},
             customdata=part[["low", "high", "won", "lost"]],
             hovertemplate="<b>%{y}</b><br>%{x:+.1f} points [%{customdata[0]:+.1f}, %{customdata[1]:+.1f}]"
@@ -112,13 +114,7 @@ def rows(summary: pd.DataFrame, runs: pd.DataFrame, metric: str, unit: str = "pe
         y=names,
         mode="markers",
         name="mean, 95 % interval",
-        error_x={
-            "array": summary["high"] - summary["mean"],
-            "arrayminus": summary["mean"] - summary["low"],
-            "thickness": 2,
-            "width": 5,
-            "color": palette.OWN,
-        },
+        error_x=whiskers(summary["low"], summary["mean"], summary["high"], palette.OWN),
         marker={"color": palette.OWN, "size": 10},
         customdata=summary[["low", "high", "n"]],
         hovertemplate="<b>%{y}</b>: %{x:.1f} [%{customdata[0]:.1f}, %{customdata[1]:.1f}]"
@@ -169,13 +165,7 @@ def order(summary: pd.DataFrame) -> go.Figure:
         y=names,
         mode="markers",
         showlegend=False,
-        error_x={
-            "array": summary["high"] - summary["mean"],
-            "arrayminus": summary["mean"] - summary["low"],
-            "thickness": 2,
-            "width": 5,
-            "color": palette.OWN,
-        },
+        error_x=whiskers(summary["low"], summary["mean"], summary["high"], palette.OWN),
         marker={"color": palette.OWN, "size": 11},
         customdata=summary["n"],
         hovertemplate="<b>%{y}</b>: %{x:.1f}, %{customdata} seeds<extra></extra>",

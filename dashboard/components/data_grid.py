@@ -9,6 +9,7 @@ import pandas as pd
 import streamlit as st
 
 from dashboard import labels
+from stan import results
 from stan.evaluation.definitions import definition
 
 _COUNTS = ("seeds", "seed", "runs", "configs", "GFLOPs", "frames", "epoch", "N", "lost", "queries", "step")
@@ -50,6 +51,11 @@ def show(
     return st.dataframe(table, hide_index=True, column_config=config, key=key, placeholder="–", **options)
 
 
+def height(table: pd.DataFrame) -> int:
+    """Return a height, in pixels, that fits all of the table's lines, or ten of them."""
+    return min(430, 75 + 35 * len(table))
+
+
 def columns(table: pd.DataFrame, decimals: str = "%.1f", exact: Sequence[str] = ()) -> dict[str, Any]:
     """Return the formats of a table's columns of numbers, as `show` has them."""
     return {
@@ -63,7 +69,7 @@ def columns(table: pd.DataFrame, decimals: str = "%.1f", exact: Sequence[str] = 
 
 def _format(name: str, kind: str, decimals: str) -> str:
     """Return the format of a column; kind: of its dtype, as a count is no longer an integer where one is missing."""
-    if name.startswith(("data.", "model.", "train.")):
+    if results.is_setting(name):
         return "%g"
     if name == "difference":
         return "%+.1f"

@@ -7,7 +7,7 @@ from typing import TypeVar
 
 import streamlit as st
 
-from dashboard.tables.records import StudyRuns
+from dashboard.tables.studies import StudyRuns
 
 V = TypeVar("V")
 

@@ -10,7 +10,7 @@ import streamlit as st
 
 from dashboard import labels
 from dashboard.components import data_grid
-from dashboard.tables import records
+from dashboard.tables import arguments, records
 from stan.results import marks, trash
 
 _SAID = "said by an action"
@@ -34,11 +34,17 @@ def show(ticked: pd.DataFrame) -> None:
         ids, tags = list(ticked["id"]), marks.parsed(text)
         with st.container(horizontal=True):
             _button("Add tags", lambda: _mark(ids, lambda old: [*old, *tags]), not tags)
-            _button("Take tags away", lambda: _mark(ids, lambda old: [tag for tag in old if tag not in tags]), not tags)
+            _button(
+                "Take tags away",
+                lambda: _mark(ids, lambda old: [tag for tag in old if tag not in tags]),
+                not tags,
+            )
         with st.container(horizontal=True):
             _button("Hide", lambda: _hide(ids, True), bool(ticked["hidden"].all()))
             _button("Show again", lambda: _hide(ids, False), not ticked["hidden"].any())
-        st.caption("Moved into the folder `.trash` beside the runs, from which *Trash*, below, brings them back.")
+        st.caption(
+            "Moved into the folder `.trash` beside the runs, from which *Trash*, below, brings them back."
+        )
         _button("Move to the trash", lambda: _throw_away(list(ticked["path"])))
 
 
@@ -66,18 +72,20 @@ def edit(table: pd.DataFrame) -> None:
             "note": st.column_config.TextColumn(width=400, max_chars=marks.LONGEST),
         },
         on_change=keep,
-        height=min(430, 75 + 35 * len(table)),
+        height=data_grid.height(table),
     )
 
 
 def show_trash() -> None:
     """List what is in the trash of the first root, with a way back."""
-    folders = list(trash.content(records.roots()[0]))
+    content = list(trash.content(arguments.roots()[0]))
+    folders = [folder for folder, _ in content]
     if not folders:
         return
     with st.expander(f"Trash: {_count(len(folders))}", key="trash"):
+        times = [when and f"{when:%Y-%m-%d %H:%M}" for _, when in content]
         listed = pd.DataFrame(
-            {"id": ["/".join(folder.parts[-3:]) for folder in folders], "put there (UTC)": [_when(one) for one in folders]}
+            {"id": ["/".join(folder.parts[-3:]) for folder in folders], "put there (UTC)": times}
         )
         event = data_grid.show(
             listed, key=f"trashed {len(folders)}", on_select="rerun", selection_mode="multi-row", height=250
@@ -119,11 +127,6 @@ def _restore(folders: list[Path]) -> str:
     for folder in folders:
         trash.restore(folder)
     return f"{_count(len(folders))} brought back."
-
-
-def _when(folder: Path) -> str:
-    when = folder.parts[-4]
-    return f"{when[:4]}-{when[4:6]}-{when[6:8]} {when[9:11]}:{when[11:13]}"
 
 
 def _count(number: int) -> str:

@@ -10,7 +10,7 @@ import streamlit as st
 
 from dashboard import labels
 from dashboard.components import url_widgets
-from dashboard.tables import records, run_lines, study_tables
+from dashboard.tables import arguments, records, run_lines, study_tables
 from stan.results import expressions
 
 KEYS = (
@@ -70,7 +70,7 @@ def ask(table: pd.DataFrame, known: Sequence[str], numbers: Sequence[str]) -> Ch
         with st.container(horizontal=True):
             hidden = url_widgets.switch("Hidden runs, too", "hidden")
             unlike = url_widgets.switch("Compare what isn't like for like", "unlike")
-            editing = records.writable() and not by and url_widgets.switch("Edit tags and notes", "edit")
+            editing = arguments.writable() and not by and url_widgets.switch("Edit tags and notes", "edit")
     if not hidden:
         kept &= ~table["hidden"]
     kept = kept.loc[table.index]
@@ -89,8 +89,7 @@ def _filtered(table: pd.DataFrame) -> pd.Series:
         )
     with right:
         statuses = url_widgets.several("Status", sorted(table["status"].unique()), "status")
-    names = table["id"] + " " + table["suite"].fillna("") + " " + table["tags"]
-    kept = names.str.contains(text.strip(), case=False, regex=False)
+    kept = records.named(table, text)
     return kept & table["status"].isin(statuses) if statuses else kept
 
 
@@ -107,7 +106,8 @@ def _computed(table: pd.DataFrame) -> tuple[pd.DataFrame, list[str]]:
         "Columns computed from others",
         key="computed",
         placeholder="gap = `seen.t2v.R@1` - `unseen.t2v.R@1`; seconds / 60",
-        help="Names of columns in backticks, numbers, + - * /, parentheses, min, max and abs; several between semicolons.",
+        help="Names of columns in backticks, numbers, + - * /, parentheses, min, max and abs; "
+        "several between semicolons.",
         bind="query-params",
     )
     try:

@@ -31,7 +31,7 @@ def show(chosen: pd.DataFrame) -> None:
     _paired(chosen)
     beside = study_tables.side_by_side(chosen)
     data_grid.show(beside, key="beside", pinned="what")
-    downloads.table("runs", beside, list(chosen["id"]), "; ".join(chosen["command"].dropna().astype(str)))
+    downloads.table("runs", beside, list(chosen["id"]), records.commands(chosen))
     st.markdown("##### Learning curves")
     learning_curves.show({run["id"]: records.record(run["path"]) for _, run in chosen.iterrows()})
 

@@ -54,12 +54,17 @@ def _page(found: Lines, chosen: Choices, origin: str) -> bytes:
         drawn[f"{metric}{' by ' + ', '.join(found.by) if found.by else ''}"] = figure
     if len(found.paired):
         pinned = str(chosen.baseline).replace("$", r"\$")
-        drawn[f"Change against {chosen.baseline}"] = figures.forest(formats.unmathed(found.paired), metric, pinned)
+        drawn[f"Change against {chosen.baseline}"] = figures.forest(
+            formats.unmathed(found.paired), metric, pinned
+        )
     said = [f"{len(found.table)} {'groups' if found.by else 'runs'}, from {len(found.runs)} records."]
     if found.by:
         said.append("95 %: interval over queries, with a group's runs averaged. ± sd: over runs.")
     if found.changes is not None:
-        said.append(f"difference: in {found.value} from {chosen.baseline}; paired: query by query, plain: of two means.")
+        said.append(
+            f"difference: in {found.value} from {chosen.baseline}; "
+            "paired: query by query, plain: of two means."
+        )
     table = run_lines.printed(found, chosen.columns, chosen.computed)
     return bundle.page("Runs", said, table, drawn, list(found.runs["id"]), origin)
 

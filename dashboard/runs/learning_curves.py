@@ -22,7 +22,9 @@ def show(runs: Mapping[str, records.Record]) -> None:
         return
     first, second, third = st.columns(3)
     with first:
-        by = url_widgets.one("Along", list(run_charts.CLOCKS), "along", format_func=run_charts.CLOCKS.__getitem__)
+        by = url_widgets.one(
+            "Along", list(run_charts.CLOCKS), "along", format_func=run_charts.CLOCKS.__getitem__
+        )
     with second:
         smooth = url_widgets.one(
             "Smoothed over", _SMOOTH, "smooth", format_func=lambda n: f"{n} step{'s' * (n > 1)}"

@@ -35,7 +35,7 @@ def show(found: Lines, chosen: Choices) -> list[str]:
             on_select="rerun",
             selection_mode="multi-row",
             selection_default={"selection": {"rows": [names.index(run) for run in wanted if run in names]}},
-            height=min(430, 75 + 35 * len(table)),
+            height=data_grid.height(table),
         )
     ticked = [names[place] for place in event.selection.rows if place < len(names)]
     st.query_params[TICKED] = [] if found.by else ticked
@@ -92,7 +92,9 @@ def explain(found: Lines) -> None:
         )
     told = run_lines.reasons(found)
     if told:
-        st.caption("Where something is missing: " + "; ".join(labels.plain(reason) for reason in told[:4]) + ".")
+        st.caption(
+            "Where something is missing: " + "; ".join(labels.plain(reason) for reason in told[:4]) + "."
+        )
 
 
 def _digest(names: Sequence[str]) -> str:

@@ -8,7 +8,7 @@ import streamlit as st
 from dashboard import labels
 from dashboard.components import data_grid
 from dashboard.runs import learning_curves
-from dashboard.tables import records, study_tables
+from dashboard.tables import arguments, records, study_tables
 from stan.results import marks
 
 
@@ -33,7 +33,7 @@ def show(run: pd.Series) -> None:
 
 def _marks(run: pd.Series) -> None:
     """Show the form for tags and a note, which are kept beside the run's folder and never in it."""
-    if not records.writable():
+    if not arguments.writable():
         told = [f"tags: {labels.plain(run['tags'])}"] * bool(run["tags"]) + [labels.plain(run["note"])]
         st.caption("; ".join(filter(None, told)))
         return

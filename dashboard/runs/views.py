@@ -6,7 +6,7 @@ import streamlit as st
 
 from dashboard import labels
 from dashboard.runs.choices import BASELINE, KEYS
-from dashboard.tables import records
+from dashboard.tables import arguments
 from stan.results import saved_views
 
 _PROBLEM = "problem with views"
@@ -14,7 +14,7 @@ _PROBLEM = "problem with views"
 
 def show() -> None:
     """Show the views that are kept, each with a way to it, and keep what is on the page under a new name."""
-    root = records.roots()[0]
+    root = arguments.roots()[0]
     with st.popover("Saved views", key="views"):
         try:
             views = saved_views.read(root)
@@ -28,15 +28,21 @@ def show() -> None:
             _line(root, name, view)
         if not views:
             st.caption("Filters, columns, groups, order and baseline of this page, under a name.")
-        if records.writable():
+        if arguments.writable():
             name = st.text_input("Name", key="view name", max_chars=saved_views.LONGEST_NAME)
-            st.button("Keep this view", key="keep view", disabled=not name.strip(), on_click=_keep, args=(root, name))
+            st.button(
+                "Keep this view",
+                key="keep view",
+                disabled=not name.strip(),
+                on_click=_keep,
+                args=(root, name),
+            )
 
 
 def _line(root: str, name: str, view: saved_views.View) -> None:
     with st.container(horizontal=True):
         st.button(labels.plain(name), key=f"open {name}", on_click=_open, args=(view,))
-        if records.writable():
+        if arguments.writable():
             st.button("Forget", key=f"forget {name}", type="tertiary", on_click=_forget, args=(root, name))
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import shlex
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -13,7 +12,7 @@ import pandas as pd
 import streamlit as st
 
 from dashboard import labels
-from dashboard.tables import records, study_tables
+from dashboard.tables import arguments, records, study_tables
 from stan import experiments, results
 from stan.common import jobs
 from stan.config import Experiment
@@ -35,7 +34,7 @@ class UnfinishedRun:
     status: str
     """One of UNDER_WAY."""
     command: str
-    """The command that started it; it also resumes the run where it stopped."""
+    """The command that started it; it also resumes the run where it stopped. "": it was killed before it said so."""
     elapsed: float
     """Seconds spent on all attempts."""
     silent: float
@@ -54,21 +53,20 @@ class UnfinishedRun:
 
 
 def chosen(part: str = "") -> pd.DataFrame:
-    """Return the runs of `records.runs` with `part` in their id or suite, ignoring case."""
+    """Return the runs of `records.runs` with `part` in their names (`records.named`)."""
     table = records.runs()
-    names = table["id"] + " " + table["suite"].fillna("").astype(str)
-    return table[names.str.contains(part.strip(), case=False, regex=False)]
+    return table[records.named(table, part)]
 
 
 def unfinished(table: pd.DataFrame) -> list[UnfinishedRun]:
     """Return the runs that are under way or stopped, with what their record and log say now."""
     found = [results.read(path) for path in table.loc[table["status"].isin(UNDER_WAY), "path"]]
-    return [_job(one) for one in found if one["status"] in UNDER_WAY]
+    return [_unfinished(one) for one in found if one["status"] in UNDER_WAY]
 
 
 def work() -> list[jobs.Job]:
     """Return the running jobs other than single runs: rendering worlds, computing levels, sweeps, indexing."""
-    found = jobs.running([*records.roots(), records.worlds(), *records.libraries()])
+    found = jobs.running([*arguments.roots(), arguments.worlds(), *arguments.libraries()])
     return [one for one in found if one.name != jobs.QUICKSTART]
 
 
@@ -112,7 +110,7 @@ def _thinned(losses: pd.Series) -> list[float]:
     return losses.iloc[:: max(1, len(losses) // _POINTS)].tolist()
 
 
-def _job(found: dict[str, Any]) -> UnfinishedRun:
+def _unfinished(found: dict[str, Any]) -> UnfinishedRun:
     experiment, run = found["experiment"], found["run"]
     metric = HEADLINE[experiments.task(experiment.data.suite)]
     silent, seconds = _silent(run), run.get("seconds")
@@ -122,7 +120,7 @@ def _job(found: dict[str, Any]) -> UnfinishedRun:
         id=found["id"],
         experiment=experiment,
         status=found["status"],
-        command=str(run.get("command") or _command(experiment)),
+        command=str(run.get("command") or ""),
         elapsed=spent + (silent if found["status"] == "running" else 0.0),
         silent=silent,
         metric=metric,
@@ -150,12 +148,6 @@ def _log(path: str, size: int, epochs: int, metric: str) -> tuple[RunProgress, p
             steps, validation, _ = study_tables.curves(log, metric)
             return progress(log, epochs, metric), steps, validation
     raise AssertionError("an empty log can be read")
-
-
-def _command(one: Experiment) -> str:
-    """Return the command that resumes a run which was killed before it recorded its own command."""
-    where = ["--suite", one.data.suite, "--size", one.data.size]
-    return shlex.join(["stan", "ablate", one.study, *where, "--seeds", str(one.seed), "--rows", one.row])
 
 
 def _size(path: str) -> int:

@@ -7,7 +7,7 @@ from typing import Any
 import pandas as pd
 import streamlit as st
 
-from dashboard.tables import records
+from dashboard.tables import records, studies
 from stan.experiments.orderings import registered
 from stan.results.orderings import orderings
 
@@ -23,7 +23,7 @@ def places() -> list[tuple[str, str, str]]:
     if table.empty:
         return []
     found = set(table[["origin", "size", "model.backbone"]].itertuples(index=False, name=None))
-    return sorted(found, key=lambda place: (place[0], place[2], *records.default_first(place[1])))
+    return sorted(found, key=lambda place: (place[0], place[2], *studies.default_first(place[1])))
 
 
 def of_place(place: tuple[str, str, str]) -> list[dict[str, Any]]:

@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 import streamlit as st
 
-from dashboard.tables import records
+from dashboard.tables import arguments, studies
 from stan import results
 from stan.data.world import writer as world
 from stan.report import lost_queries
@@ -71,16 +71,16 @@ def lost(table: pd.DataFrame, by: str, value: str | None, demo: str) -> pd.DataF
     )
 
 
-def moved(study: records.StudyRuns, baseline: str, row: str, metric: str) -> pd.DataFrame:
-    """Return `records.won_lost` for the queries that were won or lost, with their texts."""
-    table = records.won_lost(study, baseline, row, metric)
+def moved(study: studies.StudyRuns, baseline: str, row: str, metric: str) -> pd.DataFrame:
+    """Return `studies.won_lost` for the queries that were won or lost, with their texts."""
+    table = studies.won_lost(study, baseline, row, metric)
     table = table[table["gain"] != 0].reset_index(drop=True)
     told = of_run(_first_run(study, row)).set_index("query")["text"]
     texts = table["query"].map(told)
     return table.assign(text=texts) if texts.notna().any() else table
 
 
-def videos(study: records.StudyRuns, query: str, rows: Sequence[str]) -> list[tuple[str, Path]]:
+def videos(study: studies.StudyRuns, query: str, rows: Sequence[str]) -> list[tuple[str, Path]]:
     """Return (description, file) of the query's own video, its time-reversed twin and each row's first answer.
 
     First answers are those of the row's first seed, if it recorded them. Only existing files of the rendered world
@@ -96,7 +96,7 @@ def videos(study: records.StudyRuns, query: str, rows: Sequence[str]) -> list[tu
     return [(name, file) for name, file in files if file.is_file()]
 
 
-def _answer(study: records.StudyRuns, row: str, query: str) -> str | None:
+def _answer(study: studies.StudyRuns, row: str, query: str) -> str | None:
     """Return the id of the video that the row's first seed ranks first; None if the record doesn't tell."""
     try:
         arrays = results.ranks(_first_run(study, row))
@@ -106,16 +106,16 @@ def _answer(study: records.StudyRuns, row: str, query: str) -> str | None:
         return None
 
 
-def _first_run(study: records.StudyRuns, row: str) -> str:
+def _first_run(study: studies.StudyRuns, row: str) -> str:
     return str(study.runs[study.runs["row"] == row].sort_values("seed")["path"].iloc[0])
 
 
-def _file(study: records.StudyRuns, video: str) -> Path:
-    folder = records.worlds() / world.name(study.suite, study.size, _world_seed(study))
+def _file(study: studies.StudyRuns, video: str) -> Path:
+    folder = arguments.worlds() / world.name(study.suite, study.size, _world_seed(study))
     return folder / "videos" / "test" / f"{video}.mp4"
 
 
-def _world_seed(study: records.StudyRuns) -> int:
+def _world_seed(study: studies.StudyRuns) -> int:
     return int(study.runs["data.world_seed"].iloc[0])
 
 

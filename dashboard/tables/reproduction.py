@@ -1,4 +1,4 @@
-"""The ledger's items in; one line per printed row, with separate columns for printed and own numbers, out."""
+"""The user's runs in; the ledger, and one line per printed row with separate columns for printed and own, out."""
 
 from __future__ import annotations
 
@@ -7,8 +7,12 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import pandas as pd
+import streamlit as st
 
 from dashboard import labels
+from dashboard.tables import records
+from stan.experiments import published
+from stan.report import reproduction as printed_and_own
 from stan.report.formats import one_decimal
 from stan.report.reproduction import STATUSES
 
@@ -32,6 +36,27 @@ _METRICS = ("R@1", "R@5", "R@10", "MdR", "top-1", "top-5", "GFLOPs")
 _ASCENDING = ("MdR", "GFLOPs")
 _BACKBONE = re.compile(r"\b([BL])/(\d+)")
 OWN, STATUS = "own ", "status "
+
+
+@st.cache_data(show_spinner=False)
+def published_tables() -> dict[str, pd.DataFrame]:
+    return published.tables()
+
+
+def ledger(counted: bool = False) -> list[dict[str, Any]]:
+    """Return `stan.report.reproduction.ledger` of the user's own runs; counted: count STAN's cost on the model."""
+    return _ledger(records.stamps(), counted, records.runs())
+
+
+@st.cache_data(show_spinner="Looking for runs that answer print ...", max_entries=4)
+def _ledger(key: str, counted: bool, _runs: pd.DataFrame) -> list[dict[str, Any]]:
+    return printed_and_own.ledger(_runs[~_runs["shipped"]], _gmacs if counted else None)
+
+
+def _gmacs(preset: str, frames: int, views: int) -> float:
+    from stan.bench.flops import cost
+
+    return cost(preset, frames, views)["gmacs_linear"]
 
 
 def lines(items: Sequence[Mapping[str, Any]], printed: pd.DataFrame) -> pd.DataFrame:

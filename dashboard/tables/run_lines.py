@@ -11,6 +11,7 @@ import pandas as pd
 import streamlit as st
 
 from dashboard.tables import records, study_tables
+from stan import results
 from stan.evaluation.definitions import definition
 from stan.results import grouping
 
@@ -32,8 +33,6 @@ OF_LINES = frozenset(
     )
 )
 """Names that columns of lines have, which computed columns must not have and groups can't be made by."""
-
-_SETTINGS = ("data.", "model.", "train.")
 
 
 @dataclass(frozen=True)
@@ -132,7 +131,7 @@ def exact(found: Lines, computed: Sequence[str]) -> list[str]:
 def printed(found: Lines, columns: Sequence[str], computed: Sequence[str]) -> pd.DataFrame:
     """Return `shown` for files that print one decimal: settings and numbers of any size are texts with four digits."""
     table = shown(found, columns)
-    loose = {*exact(found, computed), *(name for name in table if name.startswith(_SETTINGS))}
+    loose = {*exact(found, computed), *(name for name in table if results.is_setting(name))}
     floats = [name for name in table.select_dtypes("float") if name in loose]
     return table.assign(
         **{name: table[name].map("{:.4g}".format, na_action="ignore").astype(object) for name in floats}

@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 
 from dashboard import labels
+from stan import results
 from stan.report.formats import one_decimal, with_interval
 from stan.results.comparison import PROTOCOL
 
@@ -207,9 +208,7 @@ def not_comparable(runs: pd.DataFrame) -> list[str]:
 def side_by_side(runs: pd.DataFrame) -> pd.DataFrame:
     """Return a table of what differs: one line per setting or metric, settings first, and one column per run."""
     chosen = [column for column in differing(runs) if not column.startswith(_ASIDE)]
-    chosen = sorted(
-        chosen, key=lambda column: not column.startswith(("data.", "model.", "train.", "test_time"))
-    )
+    chosen = sorted(chosen, key=lambda column: not results.is_setting(column))
     table = runs.set_index("id")[chosen].astype(object).T.map(_short)
     return table.rename_axis("what").reset_index()
 

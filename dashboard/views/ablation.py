@@ -11,7 +11,7 @@ import streamlit as st
 from dashboard import labels
 from dashboard.charts import run_charts, study_charts
 from dashboard.components import data_grid, downloads, refresh, url_widgets
-from dashboard.tables import queries, records
+from dashboard.tables import arguments, queries, records, studies
 from stan.report import figures, formats, study_figures
 
 TITLE = "Ablation"
@@ -20,15 +20,15 @@ TITLE = "Ablation"
 def show() -> None:
     st.title(TITLE)
     refresh.when_a_run_ends()
-    studies = records.studies(records.runs())
-    if not studies:
+    found = studies.done(records.runs())
+    if not found:
         st.info("No study has a finished run. This runs the component ablation, one seed:")
-        st.code("stan ablate components --suite motions --size quick --seeds 0", language="bash")
+        st.code(labels.FIRST_STUDY, language="bash")
         return
-    study, metric, baseline = _choose(studies)
+    study, metric, baseline = _choose(found)
     st.caption(_origin(study))
-    summary = records.summary(study, metric)
-    changes = records.changes(study, baseline, metric)
+    summary = studies.summary(study, metric)
+    changes = studies.changes(study, baseline, metric)
     _headlines(summary, changes, metric, baseline)
     _table(study, metric, summary, changes, baseline)
     left, right = st.columns(2, gap="large")
@@ -43,21 +43,21 @@ def show() -> None:
     _export(study, metric, baseline, summary, changes)
 
 
-def _choose(studies: list[records.StudyRuns]) -> tuple[records.StudyRuns, str, str]:
+def _choose(found: list[studies.StudyRuns]) -> tuple[studies.StudyRuns, str, str]:
     """Return the chosen study, metric and baseline; each is kept in the address."""
     first, second, third = st.columns([2, 1, 1])
     with first:
-        study = url_widgets.study(studies)
+        study = url_widgets.study(found)
     with second:
-        metric = url_widgets.one("Metric", records.metrics(study), "metric", format_func=labels.metric)
+        metric = url_widgets.one("Metric", studies.metrics(study), "metric", format_func=labels.metric)
     with third:
         baseline = url_widgets.one(
-            "Compared with", records.rows(study), "baseline", default=records.baseline(study)
+            "Compared with", studies.rows(study), "baseline", default=studies.baseline(study)
         )
     return study, metric, baseline
 
 
-def _origin(study: records.StudyRuns) -> str:
+def _origin(study: studies.StudyRuns) -> str:
     chosen = ", ".join(sorted(study.runs["selected"].astype(str).unique()))
     text = f"Test split; weights: {labels.plain(chosen)}. Intervals: 95 %, over queries and seeds."
     if study.shipped:
@@ -83,24 +83,24 @@ def _headlines(summary: pd.DataFrame, changes: pd.DataFrame, metric: str, baseli
 
 
 def _table(
-    study: records.StudyRuns, metric: str, summary: pd.DataFrame, changes: pd.DataFrame, baseline: str
+    study: studies.StudyRuns, metric: str, summary: pd.DataFrame, changes: pd.DataFrame, baseline: str
 ) -> None:
     st.subheader("Rows")
     every = url_widgets.switch("All of the paper's benchmarks", "printed")
-    data_grid.show(records.ablation_table(study, metric, summary, changes, every), key="rows", pinned="row")
+    data_grid.show(studies.ablation_table(study, metric, summary, changes, every), key="rows", pinned="row")
     st.caption(
         f"{labels.metric(metric)} in percent; sd over seeds. Change: against {labels.plain(baseline)}, in points, "
         "paired over identical queries. *order*: order accuracy over twins. *seen*, *unseen*: on concepts that did "
         "and did not appear in training videos. *last*: after the last epoch instead of the best on validation."
     )
-    if records.printed(study.study) is not None:
+    if studies.printed(study.study) is not None:
         st.caption(
             "Columns that begin with *paper* are printed numbers for the benchmark they name, from real videos "
             "and real CLIP weights: a neighbour to look at, not the same quantity."
         )
 
 
-def _change(study: records.StudyRuns, changes: pd.DataFrame, baseline: str, metric: str) -> pd.DataFrame:
+def _change(study: studies.StudyRuns, changes: pd.DataFrame, baseline: str, metric: str) -> pd.DataFrame:
     """Show the forest plot and return the changes that it shows."""
     st.subheader(f"Change against {labels.plain(baseline)}")
     refused = changes[changes["reason"] != ""]
@@ -110,7 +110,7 @@ def _change(study: records.StudyRuns, changes: pd.DataFrame, baseline: str, metr
         )
         listed = "; ".join(reasons)
         if url_widgets.switch("Compare what isn't like for like", "anyway"):
-            changes = records.changes(study, baseline, metric, allow=True)
+            changes = studies.changes(study, baseline, metric, allow=True)
             st.caption(f"Compared all the same: {listed}.")
         else:
             st.caption(f"Left out: {listed}.")
@@ -123,8 +123,8 @@ def _change(study: records.StudyRuns, changes: pd.DataFrame, baseline: str, metr
     return shown
 
 
-def _knowledge(study: records.StudyRuns, metric: str) -> None:
-    table = records.seen_unseen(study, metric)
+def _knowledge(study: studies.StudyRuns, metric: str) -> None:
+    table = studies.seen_unseen(study, metric)
     if table.empty:
         return
     st.subheader("Knowledge carried over")
@@ -137,8 +137,8 @@ def _knowledge(study: records.StudyRuns, metric: str) -> None:
     )
 
 
-def _twins(study: records.StudyRuns) -> None:
-    table = records.orders(study)
+def _twins(study: studies.StudyRuns) -> None:
+    table = studies.orders(study)
     if table.empty:
         return
     st.subheader("Twins: does time matter?")
@@ -146,7 +146,7 @@ def _twins(study: records.StudyRuns) -> None:
         "A test video of a kind that has a direction has its time-reversed twin in the test set. A model that is "
         "blind to order is right on half of them."
     )
-    kinds = records.order_kinds(study)
+    kinds = studies.order_kinds(study)
     left, right = st.columns(2) if len(kinds) else (st.container(), None)
     with left:
         st.plotly_chart(study_charts.order(table), key="order", config=study_charts.CONFIG)
@@ -155,17 +155,17 @@ def _twins(study: records.StudyRuns) -> None:
             st.plotly_chart(study_charts.order_by_kind(kinds), key="kinds", config=study_charts.CONFIG)
 
 
-def _seeds(study: records.StudyRuns, metric: str, summary: pd.DataFrame) -> None:
+def _seeds(study: studies.StudyRuns, metric: str, summary: pd.DataFrame) -> None:
     st.subheader("Seeds")
-    figure = study_charts.rows(summary, records.seeds(study, metric), labels.metric(metric))
+    figure = study_charts.rows(summary, studies.seeds(study, metric), labels.metric(metric))
     st.plotly_chart(figure, key="seeds", config=study_charts.CONFIG)
 
 
-def _cost(study: records.StudyRuns, metric: str) -> None:
+def _cost(study: studies.StudyRuns, metric: str) -> None:
     st.subheader("Quality against cost")
     if not url_widgets.switch("Count it on the models", "cost", help="Some seconds, the first time."):
         return
-    table = records.costs(study, metric)
+    table = studies.costs(study, metric)
     known = [name for name in study_figures.COSTS if table[name].notna().any()]
     if not known:
         st.info("No model of these runs can be built here, and their seconds are of several machines.")
@@ -181,8 +181,8 @@ def _cost(study: records.StudyRuns, metric: str) -> None:
     downloads.table("cost", table, study.ids, study.command)
 
 
-def _queries(study: records.StudyRuns, metric: str, baseline: str) -> None:
-    others = [row for row in records.rows(study) if row != baseline]
+def _queries(study: studies.StudyRuns, metric: str, baseline: str) -> None:
+    others = [row for row in studies.rows(study) if row != baseline]
     if not others:
         return
     st.subheader("Queries won and lost")
@@ -204,13 +204,13 @@ def _queries(study: records.StudyRuns, metric: str, baseline: str) -> None:
         _videos(study, table, (baseline, row))
 
 
-def _videos(study: records.StudyRuns, table: pd.DataFrame, rows: tuple[str, str]) -> None:
+def _videos(study: studies.StudyRuns, table: pd.DataFrame, rows: tuple[str, str]) -> None:
     query = url_widgets.one("Look at", list(table["query"]), "query")
     files = queries.videos(study, query, rows)
     if not files:
         st.caption(
             "Its videos aren't here. Where the suite is rendered (`stan world`), `stan dashboard --worlds` names the"
-            f" folder: looked for in {labels.plain(records.worlds())}."
+            f" folder: looked for in {labels.plain(arguments.worlds())}."
         )
         return
     columns = st.columns(max(len(files), 2))  # a single column would fill the page
@@ -221,11 +221,11 @@ def _videos(study: records.StudyRuns, table: pd.DataFrame, rows: tuple[str, str]
 
 
 def _export(
-    study: records.StudyRuns, metric: str, baseline: str, summary: pd.DataFrame, shown: pd.DataFrame
+    study: studies.StudyRuns, metric: str, baseline: str, summary: pd.DataFrame, shown: pd.DataFrame
 ) -> None:
     st.subheader("Take it along")
     st.caption("Every file holds the ids of its runs and the command that makes them again.")
-    table = records.ablation_table(study, metric, summary, shown, every=True)
+    table = studies.ablation_table(study, metric, summary, shown, every=True)
     downloads.table("ablation", table, study.ids, study.command)
     if not shown.empty:
         draw = partial(figures.forest, formats.unmathed(shown), labels.metric(metric), baseline)

@@ -11,7 +11,7 @@ import streamlit as st
 from dashboard import labels
 from dashboard.charts import study_charts
 from dashboard.components import data_grid, downloads, url_widgets
-from dashboard.tables import records, reproduction
+from dashboard.tables import reproduction
 
 TITLE = "Benchmarks"
 
@@ -40,9 +40,9 @@ def show() -> None:
     counted = url_widgets.switch(
         "Count what STAN costs on the model", "count", help="Some seconds, the first time."
     )
-    items = [item for item in records.ledger(counted) if item["table"] == name]
+    items = [item for item in reproduction.ledger(counted) if item["table"] == name]
     _statuses(items)
-    table, metric = _chosen(reproduction.lines(items, records.published_tables()[name]))
+    table, metric = _chosen(reproduction.lines(items, reproduction.published_tables()[name]))
     if table.empty:
         st.info("No printed row has all that. Take a filter away.")
         return

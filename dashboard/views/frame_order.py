@@ -10,7 +10,7 @@ import streamlit as st
 from dashboard import labels
 from dashboard.charts import run_charts, study_charts
 from dashboard.components import comparability, data_grid, downloads, url_widgets
-from dashboard.tables import records
+from dashboard.tables import records, studies
 from stan.report import formats, study_figures
 
 TITLE = "Frame order"
@@ -22,22 +22,22 @@ def show() -> None:
         "Does time matter? A run's weights are measured again on the test split with the frames of every clip in "
         "another order, frozen to the middle one, or fewer. What doesn't fall has not read time."
     )
-    studies = records.probed(records.studies(records.runs()))
-    if not studies:
+    found = studies.probed(studies.done(records.runs()))
+    if not found:
         st.info(
             "No run was probed yet. This probes one that was trained here and keeps the answer beside its record:"
         )
         st.code("stan evaluate runs/STUDY/ROW/HASH-s0 --time-probe", language="bash")
         return
-    study = url_widgets.study(studies)
-    table = records.time_probes(study)
+    study = url_widgets.study(found)
+    table = studies.time_probes(study)
     rows = url_widgets.several("Rows", list(dict.fromkeys(table["row"])), "rows")
     table = table[table["row"].isin(rows)] if rows else table
     if comparability.allowed(study.runs[study.runs["id"].isin(table["id"])]):
         _probes(study, table)
 
 
-def _probes(study: records.StudyRuns, table: pd.DataFrame) -> None:
+def _probes(study: studies.StudyRuns, table: pd.DataFrame) -> None:
     metric = labels.metric(str(study.runs["headline"].iloc[0]))
     st.plotly_chart(run_charts.time_probe(table, metric), key="probe", config=study_charts.CONFIG)
     st.caption("Mean and 95 % interval over queries; *change* is paired with the frames as given.")

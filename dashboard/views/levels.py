@@ -8,7 +8,7 @@ import streamlit as st
 from dashboard import labels
 from dashboard.charts import probe_charts, study_charts
 from dashboard.components import data_grid, downloads, url_widgets
-from dashboard.tables import records
+from dashboard.tables import arguments, records
 from stan.evaluation.probe_targets import NEEDS
 
 TITLE = "Levels"
@@ -26,7 +26,7 @@ def show() -> None:
         st.warning("Not read, because these files are damaged:")
         data_grid.show(pd.DataFrame(damaged), key="damaged")
     st.code(
-        f"stan probe-levels --backbone NAME --pretrained TAG --save {records.roots()[0]}", language="bash"
+        f"stan probe-levels --backbone NAME --pretrained TAG --save {arguments.roots()[0]}", language="bash"
     )
     if not found:
         st.info(

@@ -62,8 +62,7 @@ def _running(runs: list[live.UnfinishedRun], part: str, by: str, log: bool) -> N
         if not live.work():
             left = " that the filter leaves" if part.strip() else ""
             st.info(f"Nothing is running{left}. This starts a sweep:")
-            command = "stan ablate components --suite motions --size quick --seeds 0"
-            st.code(command, language="bash", wrap_lines=True)
+            st.code(labels.FIRST_STUDY, language="bash", wrap_lines=True)
         return
     data_grid.show(live.table(runs), key="running", decimals="%.3g", pinned="run", curves=("losses",))
     st.caption("Of the records and logs on disk; a run counts as running while its process lives.")
@@ -82,8 +81,10 @@ def _stopped(command: str, runs: list[live.UnfinishedRun]) -> None:
         for run in runs[:_NAMED]
     ]
     more = f" and {len(runs) - _NAMED} more" if len(runs) > _NAMED else ""
-    st.warning(f"**Stopped**: {'; '.join(told)}{more}. This goes on from the last checkpoint:")
-    st.code(command, language="bash", wrap_lines=True)
+    how = "This goes on from the last checkpoint:" if command else labels.NO_COMMAND
+    st.warning(f"**Stopped**: {'; '.join(told)}{more}. {how}")
+    if command:
+        st.code(command, language="bash", wrap_lines=True)
 
 
 def _ended(table: pd.DataFrame) -> None:

@@ -8,7 +8,7 @@ import streamlit as st
 from dashboard import labels
 from dashboard.charts import run_charts, study_charts
 from dashboard.components import data_grid, downloads, url_widgets
-from dashboard.tables import queries, records
+from dashboard.tables import arguments, queries, records, studies
 from stan.report import lost_queries
 
 TITLE = "Lost queries"
@@ -18,12 +18,12 @@ _ALL = "all"
 
 def show() -> None:
     st.title(TITLE)
-    studies = records.studies(records.runs())
-    if not studies:
+    found = studies.done(records.runs())
+    if not found:
         st.info("No run is done whose answers could be looked at. This makes some:")
-        st.code("stan ablate components --suite motions --size quick --seeds 0", language="bash")
+        st.code(labels.FIRST_STUDY, language="bash")
         return
-    run = _choose(studies)
+    run = _choose(found)
     try:
         table = queries.of_run(run["path"])
     except ValueError as error:
@@ -39,12 +39,12 @@ def show() -> None:
         _lost(table, by, run)
 
 
-def _choose(studies: list[records.StudyRuns]) -> pd.Series:
+def _choose(found: list[studies.StudyRuns]) -> pd.Series:
     first, second, third = st.columns([2, 1, 1])
     with first:
-        study = url_widgets.study(studies)
+        study = url_widgets.study(found)
     with second:
-        row = url_widgets.one("Row", records.rows(study), "row", default="stan")
+        row = url_widgets.one("Row", studies.rows(study), "row", default="stan")
     seeds = study.runs[study.runs["row"] == row].sort_values("seed")
     with third:
         run = url_widgets.one("Run", list(seeds["id"]), "run", format_func=lambda id: id.rpartition("/")[2])
@@ -74,7 +74,7 @@ def _groups(table: pd.DataFrame) -> str | None:
 def _lost(table: pd.DataFrame, by: str, run: pd.Series) -> None:
     st.subheader("Lost queries")
     value = url_widgets.one(f"Only, by {queries.GROUPS[by]}", [_ALL, *queries.values(table, by)], "only")
-    shown = queries.lost(table, by, None if value == _ALL else value, records.demo())
+    shown = queries.lost(table, by, None if value == _ALL else value, arguments.demo())
     if not any(map(len, table["answers"])):
         st.info(
             "This record is from before the first five answers were kept: it tells ranks, and no answers. A run that "

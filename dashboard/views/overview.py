@@ -8,7 +8,7 @@ import streamlit as st
 from dashboard import labels
 from dashboard.charts import study_charts
 from dashboard.components import refresh
-from dashboard.tables import live, records
+from dashboard.tables import live, records, studies
 from dashboard.views import ablation
 
 TITLE = "Overview"
@@ -29,7 +29,7 @@ def show() -> None:
     table = records.runs()
     _counts(table)
     _live()
-    _at_a_glance(records.studies(table))
+    _at_a_glance(studies.done(table))
     refresh.when_a_run_ends()
 
 
@@ -49,7 +49,7 @@ def _next_step(own: pd.DataFrame, broken: int) -> None:
     """Suggest what a newcomer could do next."""
     if own.empty:
         st.info("No runs of your own yet. This trains the component ablation, one seed:")
-        st.code("stan ablate components --suite motions --size quick --seeds 0", language="bash")
+        st.code(labels.FIRST_STUDY, language="bash")
     elif broken:
         st.info(
             "Runs that died or failed stand under *Runs*, each with its reason; the same `stan ablate` resumes them."
@@ -64,30 +64,30 @@ def _next_step(own: pd.DataFrame, broken: int) -> None:
 @st.fragment(run_every=2)
 def _live() -> None:
     """Read the records again every two seconds, without rerunning the rest of the page."""
-    jobs, work = live.unfinished(records.runs()), live.work()
-    if not jobs and not work:
+    unfinished, work = live.unfinished(records.runs()), live.work()
+    if not unfinished and not work:
         return
     st.subheader("Live")
     for one in work:
         st.progress(one.share, text=labels.plain(one.words))
-    for job in jobs:
-        if job.status == "running":
-            at = job.progress
+    for run in unfinished:
+        if run.status == "running":
+            at = run.progress
             loss = "" if at.loss is None else f", loss {at.loss:.3f}"
-            st.progress(job.share, text=f"{labels.plain(job.id)}: epoch {at.epoch or 0} of {at.epochs}{loss}")
-    for command, stopped in live.stopped(jobs).items():
-        names = "; ".join(f"{labels.plain(job.id)} **{job.status}**" for job in stopped)
-        st.warning(
-            f"{names}: no heartbeat for {labels.duration(stopped[0].silent)}. This resumes what stopped:"
-        )
-        st.code(command, language="bash", wrap_lines=True)
+            st.progress(run.share, text=f"{labels.plain(run.id)}: epoch {at.epoch or 0} of {at.epochs}{loss}")
+    for command, stopped in live.stopped(unfinished).items():
+        names = "; ".join(f"{labels.plain(run.id)} **{run.status}**" for run in stopped)
+        how = "This resumes what stopped:" if command else labels.NO_COMMAND
+        st.warning(f"{names}: no heartbeat for {labels.duration(stopped[0].silent)}. {how}")
+        if command:
+            st.code(command, language="bash", wrap_lines=True)
 
 
-def _at_a_glance(studies: list[records.StudyRuns]) -> None:
+def _at_a_glance(found: list[studies.StudyRuns]) -> None:
     st.subheader("Studies at a glance")
-    if not studies:
+    if not found:
         st.info("No run is done yet. `stan runs` lists what there is.")
-    shown, others = studies[:_AT_ONCE], studies[_AT_ONCE:]
+    shown, others = found[:_AT_ONCE], found[_AT_ONCE:]
     for left, right in zip(shown[::2], [*shown[1::2], None], strict=False):
         for column, study in zip(st.columns(2), (left, right), strict=True):
             if study is not None:
@@ -99,17 +99,17 @@ def _at_a_glance(studies: list[records.StudyRuns]) -> None:
         st.caption(f"{len(others) - _LINKS} more stand under *Ablation*.")
 
 
-def _glance(study: records.StudyRuns) -> None:
-    metric = records.metrics(study)[0]
-    summary = records.summary(study, metric)
+def _glance(study: studies.StudyRuns) -> None:
+    metric = studies.metrics(study)[0]
+    summary = studies.summary(study, metric)
     st.markdown(f"#### {labels.plain(study.label)}")
     runs = f"{len(study.runs)} run{'s' * (len(study.runs) != 1)}"
     st.caption(f"{runs} · {labels.metric(metric)}, test split, best on validation")
-    figure = study_charts.rows(summary, records.seeds(study, metric), labels.metric(metric))
+    figure = study_charts.rows(summary, studies.seeds(study, metric), labels.metric(metric))
     st.plotly_chart(figure, key=f"glance {study.label}", config=study_charts.CONFIG)
     _link(study, "Open the ablation")
 
 
-def _link(study: records.StudyRuns, label: str) -> None:
+def _link(study: studies.StudyRuns, label: str) -> None:
     page = st.Page(ablation.show, title=ablation.TITLE, url_path="ablation")
     st.page_link(page, label=label, icon=":material/arrow_forward:", query_params={"study": study.label})

@@ -9,7 +9,7 @@ from dashboard import labels
 from dashboard.components import data_grid
 from dashboard.runs import actions, choices, comparison, export, lines, record, views
 from dashboard.runs.choices import Choices
-from dashboard.tables import records, run_lines
+from dashboard.tables import arguments, records, run_lines
 from dashboard.tables.run_lines import Lines
 
 TITLE = "Runs"
@@ -19,8 +19,8 @@ def show() -> None:
     st.title(TITLE)
     runs = records.runs()
     if runs.empty:
-        st.info(f"No records under {labels.plain(', '.join(records.roots()))}. This makes some:")
-        st.code("stan ablate components --suite motions --size quick --seeds 0", language="bash")
+        st.info(f"No records under {labels.plain(', '.join(arguments.roots()))}. This makes some:")
+        st.code(labels.FIRST_STUDY, language="bash")
         return
     names, numbers = records.columns(runs), records.numbers(runs)
     chosen = choices.ask(records.marked(runs), names, numbers)
@@ -36,7 +36,7 @@ def show() -> None:
     if not found.by and not chosen.editing:
         _ticked(runs)
     comparison.parallel(runs if len(runs) > 1 else found.runs, names)
-    if records.writable():
+    if arguments.writable():
         actions.show_trash()
 
 
@@ -52,11 +52,11 @@ def _lines(chosen: Choices) -> Lines:
 
 def _below(found: Lines, chosen: Choices, ticked: list[str], runs: pd.DataFrame) -> None:
     """Show what belongs to the table as a whole: actions, ways to take it along, its explanation, charts."""
-    if records.writable():
+    if arguments.writable():
         actions.said()
     with st.container(horizontal=True):
         lines.pin(ticked, chosen.baseline)
-        if records.writable() and len(runs):
+        if arguments.writable() and len(runs):
             actions.show(runs)
         views.show()
         export.share(found, chosen)

@@ -8,10 +8,10 @@ import pandas as pd
 import streamlit as st
 
 from dashboard import labels
-from dashboard.charts import study_charts
+from dashboard.charts import bench_charts, study_charts
 from dashboard.components import data_grid, url_widgets
+from dashboard.tables import arguments, speed
 from dashboard.tables import records as data
-from dashboard.tables import speed
 from stan.bench.store import BENCHES
 
 TITLE = "Speed"
@@ -47,7 +47,7 @@ def _bench(bench: str, records: Sequence[speed.Record]) -> None:
         st.info(
             "No result is kept yet. On a machine that does nothing else meanwhile, this measures and keeps one:"
         )
-        st.code(f"stan bench {bench} --save {data.roots()[0]}", language="bash")
+        st.code(f"stan bench {bench} --save {arguments.roots()[0]}", language="bash")
         return
     names = [_name(record) for record in records]
     record = records[names.index(url_widgets.one("Measured", names, bench))]
@@ -59,7 +59,7 @@ def _bench(bench: str, records: Sequence[speed.Record]) -> None:
         data_grid.show(held, key=f"{bench} memory", decimals="%.4g")
     growth = speed.growth(record)
     if not growth.empty:
-        figure = speed.growth_over_size(growth, speed.GROWTH[bench][0])
+        figure = bench_charts.growth_over_size(growth, speed.GROWTH[bench][0])
         st.plotly_chart(figure, key=f"{bench} growth", config=study_charts.CONFIG)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import html
+from collections.abc import Sequence
 from pathlib import Path
 
 import gradio as gr
@@ -10,6 +11,8 @@ import gradio as gr
 from demo.languages import translated
 from stan.common.errors import told
 
+EXAMPLE = "a red circle moves up"
+"""What empty fields for a query show."""
 MODEL = {"concurrency_limit": 1, "concurrency_id": "model"}
 """Options of every event that runs the model: one event runs at a time, the others queue."""
 
@@ -42,6 +45,11 @@ def message(text: str, kind: str = "note") -> str:
     return f'<div class="message {kind}" role="{role}">{text}</div>'
 
 
+def empty_query() -> str:
+    """Return what is said to someone who searches for nothing."""
+    return message(translated("The query is empty: describe what should be seen, in a few words."), "warn")
+
+
 def failure(error: Exception) -> str:
     """Return `told` as an HTML message."""
     return message(html.escape(told(error)), "error")
@@ -71,4 +79,14 @@ def bar(label: str, share: float, value: str, kind: str = "", low: float = 0.0, 
         f'<div class="label"><bdi>{html.escape(label)}</bdi></div>'
         f'<div class="bar {kind}" aria-hidden="true"><span style="width:{width:.1f}%"></span>{whisker}</div>'
         f'<div class="value">{value}</div>'
+    )
+
+
+def table(label: str, rows: str, head: Sequence[str] = (), kind: str = "") -> str:
+    """Return a table that scrolls by itself where it is too wide. rows: the lines of its body; all texts are HTML."""
+    names = "".join(f'<th scope="col">{name}</th>' for name in head)
+    top = f"<thead><tr>{names}</tr></thead>" if head else ""
+    return (
+        f'<div class="plain {kind}" tabindex="0" role="region" aria-label="{label}">'
+        f"<table>{top}<tbody>{rows}</tbody></table></div>"
     )

@@ -1,11 +1,14 @@
-"""Offers a list of the library's videos with a query field beside it, as two tabs need it."""
+"""A label in; a list of the library's videos with a query field beside it out, as two tabs need it."""
 
 from __future__ import annotations
 
 import gradio as gr
 
-from demo.languages import label
+from demo.components.page import EXAMPLE, message
+from demo.languages import label, translated
 from demo.service.search_request import LONGEST_QUERY
+
+CHOOSE = "Choose a video of the library first."
 
 
 def video_and_query(name: str, asked: gr.i18n.I18nData) -> tuple[gr.Dropdown, gr.Textbox]:
@@ -13,10 +16,15 @@ def video_and_query(name: str, asked: gr.i18n.I18nData) -> tuple[gr.Dropdown, gr
     video = gr.Dropdown([], label=label("Video"), scale=3, min_width=220, elem_id=f"{name}-video")
     query = gr.Textbox(
         label=asked,
-        placeholder="a red circle moves up",
+        placeholder=EXAMPLE,
         max_length=LONGEST_QUERY,
         scale=3,
         min_width=220,
         elem_id=f"{name}-query",
     )
     return video, query
+
+
+def no_video() -> str:
+    """Return what is said to someone who has chosen none."""
+    return message(translated(CHOOSE), "warn")

@@ -228,12 +228,14 @@ class Backend:
         return self._start(existing(name, self._openers)).result()
 
     def _start(self, name: str) -> Future[Library]:
+        """Return the library as it opens. If it could not be opened before, try again: what it lacked may be there."""
         with self._opening:
-            if name not in self._opened:
+            opened = self._opened.get(name)
+            if opened is None or (opened.done() and opened.exception() is not None):
                 opener = ThreadPoolExecutor(1, thread_name_prefix="open-library")
-                self._opened[name] = opener.submit(self._openers[name])
+                opened = self._opened[name] = opener.submit(self._openers[name])
                 opener.shutdown(wait=False)
-            return self._opened[name]
+            return opened
 
 
 def recognisable() -> dict[str, dict[str, list[str]]]:

@@ -96,12 +96,15 @@ class Keeping:
             failed = archive(moments, opened.file, file, progress)
         except OSError as error:
             raise ValueError(
-                translated("no clip can be written here ({why}): have fewer cut at a time", why=_why(error))
+                translated(
+                    "no clip can be written here ({why}): have fewer cut at a time",
+                    why=_without_folder(error),
+                )
             ) from error
         self._made[id] = file
         while len(self._made) > ARCHIVES:
             self._made.pop(next(iter(self._made))).unlink()
-        return Cut(id, [(moment.name, _why(error)) for moment, error in failed])
+        return Cut(id, [(moment.name, _without_folder(error)) for moment, error in failed])
 
     def archive(self, id: str) -> Path:
         """Return the archive with this id. Raises ValueError for an unknown one and for one that is gone already."""
@@ -126,6 +129,6 @@ class Keeping:
         return path
 
 
-def _why(error: Exception) -> str:
+def _without_folder(error: Exception) -> str:
     """Return the reason without the folder, which the message of an OSError would tell."""
     return reason(error) if isinstance(error, OSError) else told(error)

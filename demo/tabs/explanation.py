@@ -6,7 +6,7 @@ import html
 from typing import TYPE_CHECKING, Any
 
 from demo.components import heatmaps
-from demo.components.page import bar, message
+from demo.components.page import bar, message, table
 from demo.languages import translated
 
 if TYPE_CHECKING:
@@ -57,15 +57,11 @@ def faithfulness(maps: list[Map]) -> str:
         translated("all random maps"),
         translated("verdict"),
     )
-    head = "".join(f'<th scope="col">{name}</th>' for name in names)
     told = translated(
         "Deletion: area under the score while the map's highest patches are taken away first, lower is better. "
         "Insertion: while they are put in first, higher is better."
     )
-    return (
-        f'<div class="plain" tabindex="0" role="region" aria-label="{translated("how faithful the maps are")}"><table>'
-        f"<thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table></div><p class='facts'>{told}</p>"
-    )
+    return f"{table(translated('how faithful the maps are'), rows, names)}<p class='facts'>{told}</p>"
 
 
 def words(changes: list[dict[str, Any]]) -> str:

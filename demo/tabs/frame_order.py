@@ -7,7 +7,7 @@ from typing import Any
 import gradio as gr
 
 from demo.components.page import MODEL, bar, failure, message, took
-from demo.components.video_and_query import video_and_query
+from demo.components.video_and_query import no_video, video_and_query
 from demo.languages import label, translated
 from demo.service.calls import Calls
 
@@ -15,7 +15,6 @@ EMPTY = (
     "Choose a video and write what it shows: the same frames are scored as filmed, shuffled, reversed and frozen. "
     "Where nothing changes, the model needs no time to answer."
 )
-CHOOSE = "Choose a video of the library first."
 NO_QUERY = "Write what the video shows, then press <b>Measure</b>."
 
 
@@ -40,8 +39,10 @@ def tab(calls: Calls, library: gr.components.Component) -> gr.Dropdown:
 
 def show(calls: Calls, library: str, video: str | None, query: str) -> list[str]:
     """Return the verdict and the bars; for errors that the user can fix, a message replaces the verdict."""
-    if not video or not query.strip():
-        return [message(translated(CHOOSE) if not video else translated(NO_QUERY), "warn"), ""]
+    if not video:
+        return [no_video(), ""]
+    if not query.strip():
+        return [message(translated(NO_QUERY), "warn"), ""]
     try:
         found = calls.time(library, video, query)
     except ValueError as error:

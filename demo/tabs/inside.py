@@ -8,7 +8,7 @@ from typing import Any
 import gradio as gr
 
 from demo.components.page import MODEL, failure, message
-from demo.components.video_and_query import video_and_query
+from demo.components.video_and_query import no_video, video_and_query
 from demo.languages import label, translated
 from demo.service.calls import Calls
 from demo.tabs import attention, explanation
@@ -18,7 +18,6 @@ EMPTY = (
     "Choose a video, write what it should show, and press <b>Look inside</b>: the maps tell which patches the score "
     "rests on, and whether that holds."
 )
-CHOOSE = "Choose a video of the library first."
 NO_QUERY = "Without a query there is no score to explain: below is where the model looks. Write one to see why it fits."
 
 
@@ -78,7 +77,7 @@ def start(
     """Return the explanation and its parts on the page; without an explanation, None and a message."""
     nothing = [gr.Column(visible=False), gr.skip(), "", ""]
     if not video:
-        return [None, message(translated(CHOOSE), "warn"), *nothing]
+        return [None, no_video(), *nothing]
     if not query.strip():
         return [None, message(translated(NO_QUERY), "warn"), *nothing]
     try:

@@ -12,7 +12,7 @@ from typing import Any
 
 import gradio as gr
 
-from demo.components.page import failure, message
+from demo.components.page import failure, message, table
 from demo.languages import counted, label, translated
 from demo.service.calls import Calls
 from stan.data.video.summary import summary
@@ -121,10 +121,7 @@ def record(calls: Calls, library: str, id: str) -> str:
         f'<tr><th scope="row">{html.escape(name)}</th><td>{html.escape(text)}</td></tr>'
         for name, text in summary(facts).items()
     )
-    return (
-        f'<div class="plain record" tabindex="0" role="region" aria-label="{translated("what is known of the file")}">'
-        f"<table><tbody>{rows}</tbody></table></div>"
-    )
+    return table(translated("what is known of the file"), rows, kind="record")
 
 
 def indexing(calls: Calls, library: str, folder: str | None, below: str) -> Iterator[str]:
@@ -207,11 +204,7 @@ def _table(skipped: list[dict[str, str]]) -> str:
     count = len(skipped) - SHOWN
     more = f"<p class='facts'>{translated('and {count} more', count=count)}</p>" if count > 0 else ""
     names = (translated("skipped"), translated("why"), translated("what to do"))
-    head = "".join(f'<th scope="col">{name}</th>' for name in names)
-    return (
-        f'<div class="plain" tabindex="0" role="region" aria-label="{translated("skipped files")}"><table>'
-        f"<thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table></div>{more}"
-    )
+    return table(translated("skipped files"), rows, names) + more
 
 
 def _duration(seconds: float) -> str:

@@ -7,7 +7,7 @@ import html
 import gradio as gr
 
 from demo.components import downloads
-from demo.components.page import MODEL, bar, failure, message
+from demo.components.page import MODEL, bar, failure, message, table
 from demo.languages import counted, label, translated
 from demo.service.calls import Calls
 from stan.library.own_recall import RANKS, OwnRecall
@@ -93,11 +93,7 @@ def _table(found: OwnRecall) -> str:
     )
     count = len(found.ranks) - SHOWN
     more = f"<p class='facts'>{translated('and {count} more', count=count)}</p>" if count > 0 else ""
-    return (
-        f'<div class="plain" tabindex="0" role="region" aria-label="{translated("queries and ranks")}"><table>'
-        f'<thead><tr><th scope="col">{translated("query")}</th><th scope="col">{translated("rank")}</th></tr></thead>'
-        f"<tbody>{rows}</tbody></table></div>{more}"
-    )
+    return table(translated("queries and ranks"), rows, (translated("query"), translated("rank"))) + more
 
 
 def _file(found: OwnRecall) -> str:

@@ -10,7 +10,7 @@ from typing import Any
 import gradio as gr
 
 from demo.components import cards, downloads
-from demo.components.page import MODEL, failure, message, took
+from demo.components.page import EXAMPLE, MODEL, empty_query, failure, message, took
 from demo.languages import counted, label, translated
 from demo.service.calls import Calls
 from demo.service.search_request import FILTERS, LARGEST_GAIN, LONGEST_QUERY, MORE, MOST, SearchRequest
@@ -66,7 +66,7 @@ def tab(calls: Calls, library: gr.components.Component) -> Form:
     with gr.Row():
         query = gr.Textbox(
             label=label("What should be seen?"),
-            placeholder="a red circle moves up",
+            placeholder=EXAMPLE,
             elem_id="query",
             max_length=LONGEST_QUERY,
             scale=5,
@@ -232,8 +232,7 @@ def without_filter(calls: Calls, before: SearchRequest, field: str) -> list[Any]
 def show(calls: Calls, request: SearchRequest) -> list[str]:
     """Return the status line and the cards; errors that the user can fix are shown in the status line."""
     if not request.asks:
-        told = translated("The query is empty: describe what should be seen, in a few words.")
-        return [message(told, "warn"), ""]
+        return [empty_query(), ""]
     try:
         found = calls.search(request)
         names = {id: name for name, id in calls.videos(request.library)} if request.like else {}

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import gradio as gr
 
-from demo.components.page import MODEL, failure, message, took
+from demo.components.page import EXAMPLE, MODEL, empty_query, failure, message, took
 from demo.languages import label, translated
 from demo.service.calls import Calls
 from demo.service.search_request import LONGEST_QUERY, SearchRequest
@@ -29,7 +29,7 @@ def tab(calls: Calls) -> None:
     with gr.Row():
         query = gr.Textbox(
             label=label("What should both find?"),
-            placeholder="a red circle moves up",
+            placeholder=EXAMPLE,
             max_length=LONGEST_QUERY,
             scale=3,
             min_width=220,
@@ -53,8 +53,7 @@ def tab(calls: Calls) -> None:
 def show(calls: Calls, query: str, left: str, right: str) -> list[str]:
     """Return a line and the results of both libraries; an error that the user can fix replaces the line."""
     if not query.strip():
-        told = translated("The query is empty: describe what should be seen, in a few words.")
-        return [message(told, "warn"), ""]
+        return [empty_query(), ""]
     names = (left, right)
     try:
         found = [calls.search(SearchRequest.of({"library": name, "q": query, "top": TOP})) for name in names]

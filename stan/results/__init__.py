@@ -26,7 +26,7 @@ if TYPE_CHECKING:
         query_values,
         summary,
     )
-    from stan.results.reader import history, load, ranks
+    from stan.results.reader import history, is_setting, load, ranks
     from stan.results.writer import RunWriter, adopt
 
 _COMPARISON = (
@@ -37,7 +37,7 @@ _COMPARISON = (
 __getattr__ = lazily.names(
     __name__,
     dict.fromkeys(_COMPARISON, "stan.results.comparison")
-    | dict.fromkeys(("history", "load", "ranks"), "stan.results.reader")
+    | dict.fromkeys(("history", "is_setting", "load", "ranks"), "stan.results.reader")
     | dict.fromkeys(("RunWriter", "adopt"), "stan.results.writer"),
 )
 """Imports these names on first use. Tables need pandas, whose import takes longer than reading a hundred records."""
@@ -53,6 +53,7 @@ __all__ = [
     "find_training",
     "higher_is_better",
     "history",
+    "is_setting",
     "load",
     "on_backbone",
     "other_backbone",

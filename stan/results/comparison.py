@@ -11,7 +11,7 @@ import pandas as pd
 from stan import experiments
 from stan.evaluation.metrics import found
 from stan.evaluation.statistics import Change, bootstrap, paired
-from stan.results.reader import ranks
+from stan.results.reader import is_setting, ranks
 from stan.results.record import FOREIGN
 
 GROUP = ("study", "suite", "size", "row", "hash")
@@ -54,9 +54,7 @@ def _other(study: str, suite: str, size: str, backbone: str) -> str:
 
 def differing(df: pd.DataFrame) -> list[str]:
     """Return the config columns in which the runs of `df` differ. A value that only some runs have is a difference."""
-    names = [
-        name for name in df.columns if name.startswith(("data.", "model.", "train.")) or name == "test_time"
-    ]
+    names = [name for name in df.columns if is_setting(name)]
     return [
         name
         for name in names

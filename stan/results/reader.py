@@ -45,6 +45,7 @@ _PROVENANCE = (
     ),
     *("threads", "peak_memory_mb", "data_hash", "checkpoint_hash", "error", "same_as"),
 )
+_SETTINGS = ("data.", "model.", "train.")
 
 
 def load(roots: str | Path | Sequence[str | Path], shipped: bool = False) -> pd.DataFrame:
@@ -63,6 +64,11 @@ def load(roots: str | Path | Sequence[str | Path], shipped: bool = False) -> pd.
         paths += [(path, True) for path in run_folders(SHIPPED)]
     rows = [_row(path, comes_with) for path, comes_with in paths]
     return pd.DataFrame(rows, columns=None if rows else list(_COLUMNS))
+
+
+def is_setting(column: str) -> bool:
+    """Tell whether this column of `load` is part of a run's config."""
+    return column == "test_time" or column.startswith(_SETTINGS)
 
 
 def _row(path: Path, shipped: bool) -> dict[str, Any]:

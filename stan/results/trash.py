@@ -17,6 +17,8 @@ from stan.results.marks import SUFFIX
 from stan.results.record import read, run_folders
 
 FOLDER = ".trash"
+_TIME = "%Y%m%dT%H%M%S.%f"
+"""Format of the name of what was put there at one time."""
 
 
 def put(runs: Sequence[str | Path]) -> Path:
@@ -27,7 +29,7 @@ def put(runs: Sequence[str | Path]) -> Path:
     folders = [Path(run) for run in runs]
     for folder in folders:
         _check(folder)
-    when = f"{datetime.now(UTC):%Y%m%dT%H%M%S.%f}"
+    when = datetime.now(UTC).strftime(_TIME)
     for folder in folders:
         place = folder.parents[2] / FOLDER / when
         taken = lock.acquire(folder)
@@ -38,10 +40,14 @@ def put(runs: Sequence[str | Path]) -> Path:
     return place
 
 
-def content(root: str | Path) -> Iterator[Path]:
-    """Yield the folders of the runs in the trash of `root`, those put there last first."""
+def content(root: str | Path) -> Iterator[tuple[Path, datetime | None]]:
+    """Yield the folder of each run in the trash of `root` and when (UTC) it was put there, the last ones first.
+
+    Nobody knows when for what lies in a folder that `put` didn't make.
+    """
     for place in sorted((Path(root) / FOLDER).glob("*"), reverse=True):
-        yield from run_folders(place)
+        when = _when(place)
+        yield from ((folder, when) for folder in run_folders(place))
 
 
 def restore(run: str | Path) -> Path:
@@ -80,6 +86,13 @@ def _move(folder: Path, root: Path) -> None:
 
 def _marks(folder: Path) -> Path:
     return folder.with_name(folder.name + SUFFIX)
+
+
+def _when(place: Path) -> datetime | None:
+    try:
+        return datetime.strptime(place.name, _TIME).replace(tzinfo=UTC)
+    except ValueError:
+        return None
 
 
 def _id(folder: Path) -> str:

@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 
 from dashboard import labels
-from dashboard.charts import run_charts, study_charts
+from dashboard.charts import bench_charts, run_charts, study_charts
 from dashboard.tables import queries, reproduction, speed, study_tables
 from demo.service.search_request import SearchRequest
 from stan import experiments, report
@@ -70,7 +70,7 @@ def test_growth_draws_a_line_for_whoever_was_timed_at_several_sizes():
     ]
     rows += [{"name": "matrix product", "median": 1.0, "spread": 0.1, "precision": "fp32"}]
     rows += [who | {"by": "absent", "clips": 1, "median": None}]
-    figure = speed.growth_over_size(speed.growth({"bench": "encode", "rows": rows}), "clips")
+    figure = bench_charts.growth_over_size(speed.growth({"bench": "encode", "rows": rows}), "clips")
     assert [line.name for line in figure.data] == ["tiny, stan, fp32", "tiny, tower, fp32"]
     assert list(figure.data[0].x) == [1, 2, 4] and list(figure.data[1].y) == [4, 8, 18]
 

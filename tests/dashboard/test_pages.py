@@ -57,7 +57,7 @@ def test_overview_counts_and_calls_the_dead_dead(open_dashboard, runs_root):
 
 @pytest.mark.slow
 def test_runs_on_another_backbone_are_a_choice_of_their_own(open_dashboard, runs_root):
-    from dashboard.tables import orderings, records
+    from dashboard.tables import orderings
 
     write_study(runs_root, rows=("baseline", "stan"), seeds=(0,))
     for size in ("quick", "full"):
@@ -76,8 +76,19 @@ def test_runs_on_another_backbone_are_a_choice_of_their_own(open_dashboard, runs
     assert "0 queries won, 0 lost" in texts(other)
     places = [("yours", "quick", "tiny"), ("yours", "quick", "tiny-eva"), ("yours", "full", "tiny-eva")]
     assert orderings.places() == places
-    apart, _ = (study for study in records.studies(results.load(runs_root)) if study.backbone)
-    assert apart.command.endswith(" --suite retrieval --size quick --backbone tiny-eva --seeds 0")
+
+
+def test_a_studys_command_is_the_one_that_its_records_tell(runs_root):
+    """Only a record knows the folder of a real set, and which settings were changed."""
+    from dashboard.tables import studies
+
+    told = "stan ablate --suite msrvtt:data/msrvtt --pretrained random --set train.lr=0.5"
+    for seed in (0, 1):
+        file = write_run(runs_root, experiment("stan", seed, "msrvtt")) / "run.json"
+        file.write_text(json.dumps(json.loads(file.read_text()) | {"command": told}))
+    write_run(runs_root, experiment("baseline", 0, "msrvtt"))
+    (study,) = studies.done(results.load(runs_root))
+    assert study.command == f"stan train --study components --row baseline --seed 0; {told}"
 
 
 def test_live_tells_running_stopped_and_ended_runs_apart(open_dashboard, runs_root):
@@ -97,7 +108,8 @@ def test_live_tells_running_stopped_and_ended_runs_apart(open_dashboard, runs_ro
     assert len(warnings) == 3 and "s1 (died, silent for 3 h 0 min)" in warnings[1].replace("\\", "")
     commands = [part.value for part in page.code]
     assert "stan train --study components --row stan --seed 1" in commands
-    assert "stan ablate components --suite retrieval --size quick --seeds 0 --rows branch" in commands
+    assert not any("branch" in command for command in commands), "nobody knows what started it"
+    assert any("branch" in said and "No command was recorded" in said for said in warnings)
     links = [part.label.replace("\\", "") for part in page.get("page_link")]
     assert sorted(link.rpartition("-")[2] for link in links) == ["s3: failed", "s4: done"]
 
@@ -441,7 +453,7 @@ def test_damaged_records_are_listed_with_the_reason(open_dashboard, runs_root):
 
 
 def test_a_world_run_shows_the_videos_of_a_query_that_moved(runs_root, tmp_path, monkeypatch):
-    from dashboard.tables import queries, records
+    from dashboard.tables import queries, studies
     from stan.data.world import suites
 
     plans = [plan for plan in suites.plans("retrieval", "tiny") if plan.split == "test" and plan.twin][:2]
@@ -456,7 +468,7 @@ def test_a_world_run_shows_the_videos_of_a_query_that_moved(runs_root, tmp_path,
     for plan in plans:
         (videos / f"{plan.id}.mp4").write_bytes(b"")
     runs = results.load(runs_root).assign(**{"data.world_seed": 0})
-    study = records.StudyRuns("components", "retrieval", "tiny", "", False, runs)
+    study = studies.StudyRuns("components", "retrieval", "tiny", "", False, runs)
     found = queries.videos(study, plans[0].id, ["stan"])
     assert [(name, file.stem) for name, file in found] == [
         ("right", plans[0].id),

@@ -125,7 +125,7 @@ def test_a_dashboard_that_only_reads_offers_nothing_that_writes(
     saved_views.keep(runs_root, "mine", {"filter": "stan/"})
     trash.put([runs_of_two_rows["path"].iloc[1]])
     argv = ["app.py", "--read-only"]
-    monkeypatch.setattr("dashboard.tables.records.sys.argv", argv)
+    monkeypatch.setattr("dashboard.tables.arguments.sys.argv", argv)
     page = open_dashboard("runs", run=[ids[0]])
     monkeypatch.setattr("sys.argv", argv)
     page = shown(page)

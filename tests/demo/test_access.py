@@ -39,6 +39,21 @@ def test_an_engine_says_why_it_has_no_library_and_makes_none(tmp_path):
     assert not missing.exists()
 
 
+def test_a_library_that_could_not_be_opened_is_opened_once_it_is_there(tmp_path):
+    folder = tmp_path / "library"
+
+    def open_if_there():
+        if not folder.exists():
+            raise ValueError("no library yet")
+        return SimpleNamespace(entries=list)
+
+    engine = Backend({"mine": open_if_there}, tmp_path / "proxies")
+    with pytest.raises(ValueError, match="no library yet"):
+        engine.videos("mine")
+    folder.mkdir()
+    assert engine.videos("mine") == []
+
+
 def test_a_visitor_cannot_name_a_path(tmp_path):
     engine = engine_over(tmp_path, SimpleNamespace(entry=refuse, file=refuse, model=None))
     attempts = (

@@ -16,6 +16,7 @@ import pytest
 from demo.app import _look
 from demo.components import heatmaps
 from demo.components.page import message
+from demo.components.video_and_query import CHOOSE
 from demo.service.calls import LibraryState
 from demo.tabs import attention as attention_tab
 from demo.tabs import explanation, frame_order, inside, recognise
@@ -114,7 +115,7 @@ def test_words_that_help_and_harm_are_told_apart():
 
 @pytest.mark.parametrize(
     ("video", "query", "says"),
-    [(None, "a", inside.CHOOSE), (ID, " ", inside.NO_QUERY), (ID, "a", "no such thing")],
+    [(None, "a", CHOOSE), (ID, " ", inside.NO_QUERY), (ID, "a", "no such thing")],
 )
 def test_without_an_explanation_the_page_says_what_to_do(video, query, says):
     seen, said, shown, *_ = inside.start(calls(explain=refuse), "mine", video, query, 8, print)
@@ -235,7 +236,7 @@ def test_the_verdict_is_that_of_the_meter(scores, forwards):
 
 @pytest.mark.parametrize(
     ("video", "query", "says"),
-    [(None, "a", frame_order.CHOOSE), (ID, "", frame_order.NO_QUERY), (ID, "a", "no such thing")],
+    [(None, "a", CHOOSE), (ID, "", frame_order.NO_QUERY), (ID, "a", "no such thing")],
 )
 def test_without_a_measurement_the_page_says_what_to_do(video, query, says):
     said, bars = frame_order.show(calls(time=refuse), "mine", video, query)

@@ -12,10 +12,10 @@ from stan.models.backbones import from_config, load_clip
 from stan.models.tokenizer import tokenizer_of
 
 pytest.importorskip("transformers")
-import open_clip  # noqa: E402
-from transformers import XLMRobertaConfig  # noqa: E402
+import open_clip
+from transformers import XLMRobertaConfig
 
-from tests.support.tokenizers import QUERIES, save_tokenizer  # noqa: E402
+from tests.support.tokenizers import QUERIES, save_tokenizer
 
 VISION = {"image_size": 16, "layers": 1, "width": 24, "head_width": 12, "patch_size": 8}
 TEXT = {"context_length": 40, "vocab_size": 80, "width": 16, "heads": 2, "layers": 1}

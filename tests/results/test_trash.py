@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import UTC, datetime
 
 import pytest
 
@@ -19,12 +20,13 @@ def test_a_run_goes_into_the_trash_and_comes_back_whole(runs_root):
     folder, other = done(runs_root), done(runs_root, replace(EXPERIMENT, seed=1))
     marks.write(runs_root, EXPERIMENT.id, marks.Marks(("odd",)))
     before = files(folder)
+    begun = datetime.now(UTC)
     place = trash.put([folder])
     assert results.load(runs_root)["id"].tolist() == ["/".join(other.parts[-3:])]
     assert marks.read([runs_root]) == {} and list(marks.read([place])) == [EXPERIMENT.id]
     assert results.load(place)["status"].tolist() == ["done"], "the trash is a folder of runs"
-    [there] = trash.content(runs_root)
-    assert files(there) == before
+    [(there, when)] = trash.content(runs_root)
+    assert files(there) == before and begun <= when <= datetime.now(UTC)
     assert trash.restore(there) == folder and files(folder) == before
     assert marks.read([runs_root]) == {EXPERIMENT.id: marks.Marks(("odd",))}
     assert list(trash.content(runs_root)) == [] and list((runs_root / trash.FOLDER).iterdir()) == []
@@ -53,12 +55,17 @@ def test_what_was_run_again_is_never_overwritten(runs_root):
     trash.put([done(runs_root)])
     again = done(runs_root)
     kept = files(again)
-    [there] = trash.content(runs_root)
+    [(there, _)] = trash.content(runs_root)
     with pytest.raises(ValueError, match="was run again"):
         trash.restore(there)
     assert files(again) == kept and there.is_dir()
     trash.put([again])
     assert len(list(trash.content(runs_root))) == 2, "one id may be in the trash several times"
+
+
+def test_nobody_knows_when_a_run_was_put_into_a_folder_of_another_name(runs_root):
+    folder = done(runs_root / trash.FOLDER / "by hand")
+    assert list(trash.content(runs_root)) == [(folder, None)]
 
 
 def test_only_folders_of_runs_can_be_moved(runs_root, tmp_path):

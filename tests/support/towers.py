@@ -12,7 +12,7 @@ from stan.data.preprocessing import OPENAI
 from stan.models.clip import Clip
 
 import timm  # isort: skip # after stan.models, which prepares it
-import stan.models.towers.tiny  # noqa: E402, F401  # isort: skip # tells timm the name of one of them
+import stan.models.towers.tiny  # noqa: F401  # isort: skip # tells timm the name of one of them
 from open_clip.model import CustomTextCLIP  # isort: skip
 
 TEXT = {"context_length": 12, "vocab_size": 49408, "heads": 2, "layers": 2}

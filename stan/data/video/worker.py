@@ -17,9 +17,9 @@ from math import ceil
 from typing import Any
 
 import av
-import av.subtitles.stream  # noqa: F401  loaded now, like numpy.random: later, the memory limit may forbid it
+import av.subtitles.stream  # loaded now, like numpy.random: later, the memory limit may forbid it
 import numpy as np
-import numpy.random  # noqa: F401
+import numpy.random
 
 from stan.data.video import backends, first_bytes
 from stan.data.video.container import BROKEN, Refused, in_words
