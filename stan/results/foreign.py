@@ -47,12 +47,16 @@ class ForeignRun:
 def write(root: str | Path, study: str, found: Sequence[ForeignRun], source: str) -> list[Path]:
     """Write a record for each run, all or none, and return their folders.
 
-    source: name of the file or folder that they come from. Raises ValueError for two runs with one identity, and if a
-    folder is there already.
+    source: name of the file or folder that they come from. Raises ValueError for a study, row or seed that names no
+    folder, for two runs with one identity, and if a folder is there already.
     """
     root = Path(root)
     places: dict[Path, ForeignRun] = {}
+    _require_folder("study", study)
     for one in found:
+        _require_folder(f"{one.where}: row", one.row)
+        if not isinstance(one.seed, int) or one.seed < 0:
+            raise ValueError(f"{one.where}: seed is {one.seed!r}; it must be a whole number from 0 on")
         place = root / one.folder(study)
         if place in places:
             raise ValueError(
@@ -70,6 +74,12 @@ def write(root: str | Path, study: str, found: Sequence[ForeignRun], source: str
         ]
         _move(ready)
     return list(places)
+
+
+def _require_folder(what: str, name: str) -> None:
+    """Raise ValueError for what can't be the name of one folder: it would lie elsewhere, or never be found."""
+    if Path(name).name != name or name.startswith("."):
+        raise ValueError(f"{what} is {name!r}; it must be the name of one folder, without / and not hidden")
 
 
 def _written(folder: Path, study: str, one: ForeignRun, source: str) -> Path:

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from stan import cli, results
+from stan.results import foreign
 from stan.tracking.sending import sender
 from tests.support import written_runs
 from tests.support.written_runs import evaluation, logged
@@ -182,3 +183,23 @@ def test_a_damaged_foreign_run_is_listed_with_its_reason(tmp_path, runs_root):
     found = results.read(one)
     assert found["status"] == "damaged"
     assert "no metrics" in found["reason"]
+
+
+@pytest.mark.parametrize(
+    ("study", "changes", "message"),
+    [
+        ("s", {"row": "../escaped"}, r"a\.csv:2: row is '\.\./escaped'; it must be the name of one folder"),
+        ("s", {"row": "/abs"}, "row is '/abs'"),
+        ("s", {"row": ""}, "row is ''"),
+        ("s", {"row": ".hidden"}, "row is '.hidden'"),
+        ("..", {}, r"study is '\.\.'"),
+        ("a/b", {}, "study is 'a/b'"),
+        ("s", {"seed": "a/../b"}, "seed is 'a/../b'; it must be a whole number from 0 on"),
+        ("s", {"seed": -1}, "seed is -1"),
+    ],
+)
+def test_a_run_lies_where_it_is_found_again_and_nowhere_else(tmp_path, study, changes, message):
+    run = foreign.ForeignRun(**{"row": "a", "metrics": {"top-1": 1.0}, "where": "a.csv:2"} | changes)
+    with pytest.raises(ValueError, match=message):
+        foreign.write(tmp_path / "runs", study, [run], "a.csv")
+    assert not list(tmp_path.iterdir())

@@ -15,8 +15,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
-from stan.common.files import digest, new_file, write_bytes
-from stan.common.json_values import from_json
+from stan.common.files import digest, new_file, read_settings, write_bytes
 from stan.common.progress import Progress
 from stan.data import datasets
 from stan.data.datasets import SETS, SPLITS, Annotations, DataSet, prepared
@@ -32,7 +31,7 @@ COST = (
     " to report"
 )
 SETTINGS = "prepare.json"
-"""Written first, so that a second call knows what it continues."""
+"""Written before any video, so that a second call knows what it continues."""
 
 
 def prepare(
@@ -53,13 +52,16 @@ def prepare(
         raise ValueError(f"--size {size}: the short side must be 64 pixels or more")
     root, out, dataset = Path(root), Path(out), SETS[name]
     told = {split: datasets.annotations(dataset, root, split) for split in SPLITS}
-    _open(out, root, {"set": name, "root": str(root.resolve()), "size": size})
+    settings = {"set": name, "root": str(root.resolve()), "size": size}
+    _refuse_other(out, root, settings)
     sources, missing = _sources(root, told)
     targets = {file: out / "videos" / _name(file, top, size) for file, top in sources.values()}
     if len(set(targets.values())) < len(targets):
         raise ValueError(
             f"{root}: videos differ in their endings alone, .mp4 would be the ending of both: rename some"
         )
+    (out / "videos").mkdir(parents=True, exist_ok=True)
+    _write(out / SETTINGS, [json.dumps(settings)])
     answers = list(_made(targets, size, progress))
     skipped = [
         {"file": str(file), "reason": answer} for file, answer in answers if answer not in ("made", "kept")
@@ -88,22 +90,21 @@ def prepare(
     }
 
 
-def _open(out: Path, root: Path, settings: dict[str, Any]) -> None:
+def _refuse_other(out: Path, root: Path, settings: dict[str, Any]) -> None:
+    """Raise ValueError if `out` lies among the originals, or holds what these settings don't continue."""
     if out.resolve().is_relative_to(root.resolve()):
         raise ValueError(
             f"--out {out} lies in {root}, whose videos would be found twice: name a folder beside it"
         )
     begun = out / SETTINGS
     if begun.is_file():
-        found = from_json(begun.read_text(encoding="utf-8"))
+        found = read_settings(begun)
         if found != settings:
             raise ValueError(
                 f"{out} was prepared from other settings ({found}): name another --out, or remove it"
             )
     elif out.is_dir() and any(out.iterdir()):
         raise ValueError(f"{out} holds other files: name another --out")
-    (out / "videos").mkdir(parents=True, exist_ok=True)
-    _write(begun, [json.dumps(settings)])
 
 
 def _sources(root: Path, told: dict[str, Annotations]) -> tuple[dict[str, tuple[Path, Path]], int]:

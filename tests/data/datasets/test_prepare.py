@@ -182,6 +182,10 @@ def test_what_prepare_refuses(tmp_path):
     put(root, {"val_data.json": [{"video": "train.avi", "description": "b"}]})
     with pytest.raises(ValueError, match="differ in their endings alone"):
         prepare("didemo", root, tmp_path / "out", size=100)
+    assert not (tmp_path / "out").exists()
+    begun = put(tmp_path / "begun", {"prepare.json": "{"}) / "prepare.json"
+    with pytest.raises(ValueError, match=rf"{begun} is no JSON"):
+        prepare("didemo", root, tmp_path / "begun")
 
 
 def test_the_command_line(tmp_path, capsys):
