@@ -78,7 +78,7 @@ def write(root: str | Path, study: str, found: Sequence[ForeignRun], source: str
 
 def _require_folder(what: str, name: str) -> None:
     """Raise ValueError for what can't be the name of one folder: it would lie elsewhere, or never be found."""
-    if Path(name).name != name or name.startswith("."):
+    if not name or Path(name).name != name or name.startswith("."):
         raise ValueError(f"{what} is {name!r}; it must be the name of one folder, without / and not hidden")
 
 
