@@ -7,7 +7,6 @@ Letters: B clips, V views, T frames, S pixels in `video` and tokens in `levels`,
 from __future__ import annotations
 
 import copy
-import os
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import cached_property, partial
@@ -20,6 +19,7 @@ from einops import rearrange
 from jaxtyping import Float, Int
 from torch import Tensor
 
+from stan.common.cores import cores
 from stan.common.progress import Progress
 from stan.config import DataConfig
 from stan.data import prompts
@@ -280,4 +280,4 @@ def _shards(videos: VideoSet) -> Int[np.ndarray, " clips"] | None:
 
 
 def _threads() -> int:
-    return min(8, os.cpu_count() or 1)
+    return min(8, cores())
