@@ -9,23 +9,19 @@ from __future__ import annotations
 import hashlib
 import tempfile
 import time
-from collections.abc import Callable, Generator
+from collections.abc import Generator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import fsspec
 
+from stan.common.retry import patiently
 from stan.data.shards import SUFFIX, Member, ShardError, is_address, member, members, split_path
 from stan.data.video.extensions import READABLE, VIDEOS
 from stan.library import scan as folders
 from stan.library.store import Entry, local_path
-
-PAUSES = (0.5, 2.0)
-"""Seconds to wait before each new attempt at an address after a failure."""
-
-T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -139,7 +135,7 @@ class RemoteSource(Source):
             waits = {"timeout": meter.left()} if meter and files.async_impl else {}
             return getattr(files, method)(path, *arguments, **options, **waits)
 
-        return _patiently(ask)
+        return patiently(ask, NotImplementedError, OverLimit)
 
 
 @dataclass(frozen=True)
@@ -312,21 +308,3 @@ def _suffix(path: str) -> str:
 def _without_query(path: str) -> str:
     """Return an address without its query, which may hold slashes, and words that give access."""
     return path.partition("?")[0] if path.startswith("http") else path
-
-
-def _patiently(act: Callable[[], T]) -> T:
-    """Return what `act` returns, after new attempts if it fails for a reason that may be temporary.
-
-    Raises OSError if the last attempt fails. FileNotFoundError, PermissionError, NotImplementedError and OverLimit
-    are raised at once.
-    """
-    for pause in (*PAUSES, None):
-        try:
-            return act()
-        except (FileNotFoundError, PermissionError, NotImplementedError, OverLimit):
-            raise
-        except Exception as error:  # clients of object storage raise their own kinds of errors
-            if pause is None:
-                raise OSError(f"{type(error).__name__}: {error}") from error
-        time.sleep(pause)
-    raise AssertionError("the last attempt returns or raises")

@@ -6,6 +6,7 @@ import threading
 
 import pytest
 
+from stan.common import retry
 from stan.data.video.decoding import VideoError
 from stan.library import copies, sources
 from stan.library.copies import Copies
@@ -24,7 +25,7 @@ def server():
 
 @pytest.fixture(autouse=True)
 def no_pauses(monkeypatch):
-    monkeypatch.setattr(sources, "PAUSES", (0,))
+    monkeypatch.setattr(retry, "PAUSES", (0,))
 
 
 def indexed(folder, address: str, content: bytes) -> Entry:
