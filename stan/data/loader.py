@@ -47,9 +47,6 @@ MARGIN = 256 / 224
 BUFFER = 2000
 """Clips of shards among which the next one is drawn."""
 
-CROPS = 3
-"""Crops per pass over a clip, in testing with several views."""
-
 _ORDER, _CLIP, _TEMPLATE, _SENTENCE = 1, 2, 3, 4  # keys of independent streams of random numbers
 
 
@@ -217,7 +214,7 @@ class Loader:
             settings = self._preprocessing.pixels
             frames = decoding.decode(path, count, settings.scaling).frames
             return torch.as_tensor(transforms.evaluation(settings)(frames))[None]
-        passes, crops = self.views // CROPS, transforms.views(self._preprocessing.pixels, CROPS)
+        passes, crops = self.views // transforms.CROPS, transforms.views(self._preprocessing.pixels)
         frames = decoding.decode(path, passes * count).frames
         return torch.as_tensor(np.concatenate([crops(frames[k::passes]) for k in range(passes)]))
 
