@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 
-from stan.library.store import among, local_path
+from stan.library.entries import among, local_path
 
 
 @dataclass(frozen=True)

@@ -25,6 +25,7 @@ from stan.evaluation.zero_shot import EmbeddedVideo
 from stan.library import bank
 from stan.library.copies import Copies
 from stan.library.embedding import SECONDS_PER_FRAME, FileEmbeddings, embed
+from stan.library.entries import COLUMNS, Entry, Maker, Row, is_id
 from stan.library.filters import Filters
 from stan.library.indexing import columns, update
 from stan.library.prefetch import IndexEngine, LocalIndexEngine
@@ -34,7 +35,7 @@ from stan.library.results import Results
 from stan.library.scoring import at_gain
 from stan.library.search import Options, Search, frame_parts, stretch, window_parts
 from stan.library.sources import Addresses, Folder
-from stan.library.store import COLUMNS, Entry, Maker, Row, Store, is_id
+from stan.library.store import Store
 from stan.library.video_map import Map, VideoMap
 from stan.models import clip_names
 from stan.models.checkpoint import digest, same_weights

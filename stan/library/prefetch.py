@@ -13,8 +13,8 @@ from typing import Any, NamedTuple, Protocol
 
 from stan.library import scan as folders
 from stan.library.embedding import FileEmbeddings, embed_groups, read
+from stan.library.entries import Entry
 from stan.library.sources import FileState, Source
-from stan.library.store import Entry
 from stan.models.dual_encoder import DualEncoder
 
 READERS = 2

@@ -21,7 +21,7 @@ from stan.common.retry import patiently
 from stan.data.shards import SUFFIX, Member, ShardError, is_address, member, members, split_path
 from stan.data.video.extensions import READABLE, VIDEOS
 from stan.library import scan as folders
-from stan.library.store import Entry, local_path
+from stan.library.entries import Entry, local_path
 
 
 @dataclass(frozen=True)

@@ -10,8 +10,8 @@ from stan.common import retry
 from stan.data.video.decoding import VideoError
 from stan.library import copies, sources
 from stan.library.copies import Copies
+from stan.library.entries import Entry
 from stan.library.sources import Addresses, FetchLimits
-from stan.library.store import Entry
 from tests.support.file_server import serving
 
 SECRET = "?signature=a/secret"

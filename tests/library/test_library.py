@@ -18,7 +18,8 @@ from stan.data.video import decoding as video_files
 from stan.data.video.transforms import evaluation
 from stan.library import Library
 from stan.library.embedding import embed
-from stan.library.store import FACTS, TABLE
+from stan.library.entries import FACTS
+from stan.library.store import TABLE
 from stan.models.convert import load_released
 from stan.models.dual_encoder import DualEncoder, build
 from tests.support.films import Film
