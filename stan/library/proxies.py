@@ -15,7 +15,7 @@ from PIL import Image
 
 from stan.common.files import new_file
 from stan.common.locks import NamedLocks
-from stan.data.video import decoding as video_files
+from stan.data.video import decoding
 from stan.data.video.transcode import WATCHED, small_pictures, write_h264
 
 if TYPE_CHECKING:
@@ -81,10 +81,10 @@ class Proxies:
 
 def _encode(path: Path, out: Path) -> None:
     """Write the frames as the decoder displays them, at their own times: those of the library's moments."""
-    info = video_files.probe(path)
+    info = decoding.probe(path)
     indices = np.arange(info.frames)
     if info.frames > MOST:
-        indices = np.unique(video_files.sample(path, MOST).indices)
+        indices = np.unique(decoding.sample(path, MOST).indices)
     write_h264(out, small_pictures(info, indices, SHORT_SIDE), info.duration, WATCHED)
 
 
@@ -93,8 +93,8 @@ def _encode_part(part: int, path: Path, out: Path) -> None:
 
     Raises ValueError for a part that begins after the video's end.
     """
-    info, begin = video_files.probe(path), STEP * part
-    sampled = video_files.sample(path, round(info.duration * MOST / PART) or 1)
+    info, begin = decoding.probe(path), STEP * part
+    sampled = decoding.sample(path, round(info.duration * MOST / PART) or 1)
     inside = (sampled.times >= begin) & (sampled.times < begin + PART)
     if not inside.any():
         raise ValueError(f"the video ends before its part {part}")
@@ -106,7 +106,7 @@ def _encode_part(part: int, path: Path, out: Path) -> None:
 def _draw_strip(path: Path, out: Path) -> None:
     width, height = PICTURE
     strip = Image.new("RGB", (PICTURES * width, height))
-    for place, frame in enumerate(video_files.frames(path, PICTURES, height)):
+    for place, frame in enumerate(decoding.frames(path, PICTURES, height)):
         picture = Image.fromarray(frame)
         scale = min(width / picture.width, height / picture.height)
         picture = picture.resize((round(picture.width * scale) or 1, round(picture.height * scale) or 1))

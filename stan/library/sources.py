@@ -20,7 +20,7 @@ import fsspec
 from stan.common.retry import patiently
 from stan.data.shards import SUFFIX, Member, ShardError, is_address, member, members, split_path
 from stan.data.video.extensions import READABLE, VIDEOS
-from stan.library import scan as folders
+from stan.library import scan
 from stan.library.entries import Entry, local_path
 
 
@@ -121,7 +121,7 @@ class RemoteSource(Source):
         meter = _Meter(limits)
         state = self.state(meter)
         self._ask("get_file", str(target), meter=meter, callback=meter)
-        return state.tag or folders.digest(target)
+        return state.tag or scan.digest(target)
 
     def _mtime_ns(self) -> int:
         try:
@@ -171,7 +171,7 @@ def fetch(entry: Entry, target: Path, limits: FetchLimits) -> str:
         raise OverLimit(f"is larger than the limit of {limits.bytes >> 20} MiB")
     target.write_bytes(found.content())
     source = ShardSource(entry.path, entry.folder, entry.name, _shard_state(inside[0]), found)
-    return source.state().tag or folders.digest(target)
+    return source.state().tag or scan.digest(target)
 
 
 class _Shards:
@@ -180,7 +180,7 @@ class _Shards:
     def __init__(self) -> None:
         self._away: set[str] = set()
 
-    def videos(self, shard: str, folder: str, within: str, skip: folders.Skip) -> list[Source]:
+    def videos(self, shard: str, folder: str, within: str, skip: scan.Skip) -> list[Source]:
         """Return the videos in a shard. folder, within: what was indexed, and the shard's path in it."""
         try:
             state = _shard_state(shard)
@@ -215,11 +215,11 @@ class Folder:
         self.root = root
         self._shards = _Shards()
 
-    def sources(self, skip: folders.Skip, leave_out: Path | None) -> list[Source]:
+    def sources(self, skip: scan.Skip, leave_out: Path | None) -> list[Source]:
         """Return the videos, sorted by path. The folder `leave_out` is not entered."""
         root = self.root
         found: list[Source] = []
-        for file in folders.video_files(root, skip, leave_out):
+        for file in scan.video_files(root, skip, leave_out):
             within = str(file.relative_to(root))
             if file.suffix == SUFFIX:
                 found += self._shards.videos(str(file), str(root), within, skip)
@@ -254,7 +254,7 @@ class Addresses:
         self._paths = {source.path for source in self._all}
         self._shards = _Shards()
 
-    def sources(self, skip: folders.Skip, leave_out: Path | None) -> list[Source]:
+    def sources(self, skip: scan.Skip, leave_out: Path | None) -> list[Source]:
         """Return the videos in the list's order, each once."""
         kept = []
         for source in self._all:
