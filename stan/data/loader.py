@@ -104,7 +104,7 @@ class Loader:
     def classes(self) -> Int[Tensor, "n L"]:
         """Token ids of all classes in the first template, then of all classes in the second, and so on."""
         return self._tokens(
-            [template.format(name) for template in self.templates for name in self.videos.classes]
+            [prompts.fill(template, name) for template in self.templates for name in self.videos.classes]
         )
 
     def read_levels(self, levels: Levels) -> None:
