@@ -15,7 +15,7 @@ import torch.nn.functional as F
 from jaxtyping import UInt8
 
 from stan import bench
-from stan.data.video import decoding as video_files
+from stan.data.video import decoding
 from stan.data.video.sampling import segments
 from stan.library.prefetch import LocalIndexEngine, Task, Video
 from stan.library.sources import Source
@@ -110,7 +110,7 @@ def readers(clip: Path, size: tuple[int, int], clip_frames: int) -> dict[str, Re
     width, height = (round(length * SHORT_SIDE / min(size)) for length in size)
     bare = {"decord": _by_decord, "pyav": _by_pyav, "torchcodec": _by_torchcodec}
     modules = {"decord": "decord", "pyav": "av", "torchcodec": "torchcodec"}
-    found: dict[str, Reader | None] = {"stan": partial(video_files.frames, clip, FRAMES, SHORT_SIDE)}
+    found: dict[str, Reader | None] = {"stan": partial(decoding.frames, clip, FRAMES, SHORT_SIDE)}
     for name, read in bare.items():
         found[name] = partial(read, str(clip), indices, (width, height)) if _loads(modules[name]) else None
     return found
@@ -190,9 +190,9 @@ def _by_decoder(
 def _by_workers(clip: Path, size: tuple[int, int], repeats: int) -> list[dict[str, Any]]:
     """Time the same number of clips with one worker and with several; `scaling`: one worker's time over theirs."""
     clips = CLIPS_PER_WORKER * max(WORKERS)
-    requests = [video_files.Request(clip, FRAMES, SHORT_SIDE)] * clips
+    requests = [decoding.Request(clip, FRAMES, SHORT_SIDE)] * clips
     calls = {
-        str(workers): lambda _, workers=workers: list(video_files.decode_many(requests, workers))
+        str(workers): lambda _, workers=workers: list(decoding.decode_many(requests, workers))
         for workers in WORKERS
     }
     measured = {name: taken for name, (taken, _) in bench.interleaved(calls, repeats, warm_up=1).items()}
@@ -215,7 +215,7 @@ def _by_workers(clip: Path, size: tuple[int, int], repeats: int) -> list[dict[st
 def _waiting(clip: Path, size: tuple[int, int], repeats: int, model: DualEncoder) -> dict[str, Any]:
     """Time indexing clips one after the other, and the share of that time in which the model waits for their frames."""
     tasks = [Task(Source(str(clip), str(clip.parent), clip.name), None)] * INDEXED
-    local = LocalIndexEngine.of(model, video_files.probe(clip).duration)
+    local = LocalIndexEngine.of(model, decoding.probe(clip).duration)
 
     def index(_: int) -> float:
         return 1000 * sum(_waited(video) for video in local.videos(tasks, ()))

@@ -137,8 +137,9 @@ def _normal(name: str) -> str:
 
 _TORCH = """
 import os, sys
+from stan.common.cores import cores
 from stan.common.torchvision_compat import load_cpu_torch, operators_load
-devices = [f"cpu ({os.cpu_count()} cores)"]
+devices = [f"cpu ({cores()} cores)"]
 if not load_cpu_torch():
     import torch
     apple = ["mps"] if torch.backends.mps.is_available() else []

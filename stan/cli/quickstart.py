@@ -17,6 +17,7 @@ import typer
 from stan.cli.output import RUNS, WORLDS, Runs, Worlds, say
 from stan.cli.overrides import Size
 from stan.common import jobs
+from stan.common.cores import thread_environment
 
 if TYPE_CHECKING:
     from rich.live import Live
@@ -31,7 +32,6 @@ _PATIENCE = 30.0
 """Seconds that a study may take to end, because its runs close their records first."""
 _SECONDS_BETWEEN_LINES = 30.0
 _SECONDS_BETWEEN_LOOKS = 0.5
-_ONE_THREAD = dict.fromkeys(("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"), "1")
 
 
 def run(
@@ -164,7 +164,7 @@ class Work:
         polite = ("nice", "-n", "10" if beside else "5") if shutil.which("nice") else ()
         program = Program(
             (*polite, sys.executable, "-m", "stan", *command),
-            _ONE_THREAD if beside else {},
+            thread_environment(1) if beside else {},
             patience=_PATIENCE,
         )
         return self._running.enter_context(program)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+from collections import Counter
 from collections.abc import Callable, Mapping
 from functools import cache, partial
 from pathlib import Path
@@ -26,6 +27,19 @@ def from_json(text: str | bytes, **hooks: Any) -> Any:
         raise ValueError("it is nested too deeply") from None
     except UnicodeEncodeError:
         raise ValueError("it holds half a character") from None
+
+
+class Doubled(ValueError):
+    """Raised for a name that stands twice in one object."""
+
+
+def each_once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """Return an object's values by name: the hook `object_pairs_hook`. Raises Doubled, where JSON keeps the last."""
+    values = dict(pairs)
+    if len(values) < len(pairs):
+        [(most, _)] = Counter(name for name, _ in pairs).most_common(1)
+        raise Doubled(f"{most!r} stands twice in one object: remove one")
+    return values
 
 
 def _is_text(value: Any) -> bool:

@@ -1,4 +1,4 @@
-"""Connects this process to a Ray cluster, and tells which cores and GPUs there are."""
+"""Connects this process to a Ray cluster, and tells how many cores and GPUs it has."""
 
 from __future__ import annotations
 
@@ -6,7 +6,6 @@ import os
 from typing import Any
 
 ENGINES = ("local", "ray")
-
 
 RETRIES = 3
 """How often Ray restarts a run whose worker was lost; the run continues from its checkpoint."""
@@ -38,8 +37,3 @@ def processors_of(ray: Any) -> tuple[int, int]:
     """Return the numbers of cores and GPUs of the cluster that `ray` is connected to."""
     resources = ray.cluster_resources()
     return int(resources.get("CPU", 1)), int(resources.get("GPU", 0))
-
-
-def cores() -> int:
-    """Return the number of cores that this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

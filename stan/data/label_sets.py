@@ -6,8 +6,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from stan.data.datasets import SETS, kinetics, something
-from stan.data.world import sentences as reading
-from stan.data.world import suites
+from stan.data.world import sentences, suites
 
 LABEL_SETS: dict[str, Callable[[], tuple[str, ...]]] = {
     "kinetics-400": kinetics.class_names,
@@ -37,7 +36,7 @@ def unrelated() -> tuple[str, ...]:
 
     They are both large label sets and, for models of the embedded world, sentences about it.
     """
-    sentences = [*named("kinetics-400"), *named("something-something-v2")]
-    for wording in reading.draw_readings(READINGS, seed=0):
-        sentences += wording
-    return tuple(dict.fromkeys(sentences))
+    found = [*named("kinetics-400"), *named("something-something-v2")]
+    for wording in sentences.draw_readings(READINGS, seed=0):
+        found += wording
+    return tuple(dict.fromkeys(found))

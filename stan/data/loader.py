@@ -7,7 +7,6 @@ Letters: B clips, V views, T frames, S pixels in `video` and tokens in `levels`,
 from __future__ import annotations
 
 import copy
-import os
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import cached_property, partial
@@ -20,6 +19,7 @@ from einops import rearrange
 from jaxtyping import Float, Int
 from torch import Tensor
 
+from stan.common.cores import cores
 from stan.common.progress import Progress
 from stan.config import DataConfig
 from stan.data import prompts
@@ -46,9 +46,6 @@ MARGIN = 256 / 224
 
 BUFFER = 2000
 """Clips of shards among which the next one is drawn."""
-
-CROPS = 3
-"""Crops per pass over a clip, in testing with several views."""
 
 _ORDER, _CLIP, _TEMPLATE, _SENTENCE = 1, 2, 3, 4  # keys of independent streams of random numbers
 
@@ -107,7 +104,7 @@ class Loader:
     def classes(self) -> Int[Tensor, "n L"]:
         """Token ids of all classes in the first template, then of all classes in the second, and so on."""
         return self._tokens(
-            [template.format(name) for template in self.templates for name in self.videos.classes]
+            [prompts.fill(template, name) for template in self.templates for name in self.videos.classes]
         )
 
     def read_levels(self, levels: Levels) -> None:
@@ -217,7 +214,7 @@ class Loader:
             settings = self._preprocessing.pixels
             frames = decoding.decode(path, count, settings.scaling).frames
             return torch.as_tensor(transforms.evaluation(settings)(frames))[None]
-        passes, crops = self.views // CROPS, transforms.views(self._preprocessing.pixels, CROPS)
+        passes, crops = self.views // transforms.CROPS, transforms.views(self._preprocessing.pixels)
         frames = decoding.decode(path, passes * count).frames
         return torch.as_tensor(np.concatenate([crops(frames[k::passes]) for k in range(passes)]))
 
@@ -280,4 +277,4 @@ def _shards(videos: VideoSet) -> Int[np.ndarray, " clips"] | None:
 
 
 def _threads() -> int:
-    return min(8, os.cpu_count() or 1)
+    return min(8, cores())

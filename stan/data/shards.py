@@ -10,7 +10,6 @@ import io
 import os
 import re
 import tarfile
-import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
@@ -18,12 +17,11 @@ from typing import Any, Literal, NamedTuple
 
 import fsspec
 
+from stan.common.retry import patiently
 from stan.data.video import first_bytes
 from stan.data.video.extensions import PICTURES_OR_VIDEOS
 
 SUFFIX = ".tar"
-PAUSES = (0.5, 2.0)
-"""Seconds to wait before each new attempt at an address after a failure."""
 _BLOCK = tarfile.BLOCKSIZE
 
 
@@ -74,14 +72,10 @@ class Member:
     def content(self) -> bytes:
         """Return its bytes, after new attempts if an address fails. Raises OSError if the last one does."""
         files, path = fsspec.core.url_to_fs(self.shard)
-        for pause in (*PAUSES, None):
-            try:
-                found = files.cat_file(path, start=self.offset, end=self.offset + self.size)
-                break
-            except Exception as error:  # clients of object storage raise their own kinds of errors
-                if pause is None or isinstance(error, FileNotFoundError | PermissionError):
-                    raise OSError(f"{type(error).__name__}: {error}") from error
-            time.sleep(pause)
+        try:
+            found = patiently(lambda: files.cat_file(path, start=self.offset, end=self.offset + self.size))
+        except (FileNotFoundError, PermissionError) as error:  # of the shard, not of the video in it
+            raise OSError(f"{type(error).__name__}: {error}") from error
         if len(found) != self.size:
             raise OSError(f"{len(found)} of {self.size} bytes came: the shard is cut off")
         return found

@@ -15,8 +15,9 @@ from torch import Tensor
 
 from stan.config import DataConfig, ModelConfig
 from stan.data.splits import video_set
-from stan.data.video import decoding as video_files
+from stan.data.video import decoding
 from stan.data.video.transforms import evaluation
+from stan.models import temporal
 from stan.models.dual_encoder import DualEncoder, build
 from stan.models.factory import load_model
 
@@ -63,14 +64,12 @@ def open_model(name: str) -> tuple[DualEncoder, str]:
 
 def mean_pooled(model: DualEncoder) -> DualEncoder:
     """Return a model with the same CLIP and no temporal method: it takes the mean over frames."""
-    from stan.models.temporal import build as method
-
-    return DualEncoder(model.clip, method("mean", model.clip, model.frames)).eval()
+    return DualEncoder(model.clip, temporal.build("mean", model.clip, model.frames)).eval()
 
 
-def pixels(model: DualEncoder, path: str | Path) -> tuple[Float[Tensor, "1 T 3 S S"], video_files.Decoded]:
+def pixels(model: DualEncoder, path: str | Path) -> tuple[Float[Tensor, "1 T 3 S S"], decoding.Decoded]:
     """Return the model's input for a file, and the decoded frames that it was made from. Raises VideoError."""
-    decoded = video_files.decode(path, model.frames)
+    decoded = decoding.decode(path, model.frames)
     clip = model.clip
     return torch.as_tensor(evaluation(clip.pixels)(decoded.frames))[None], decoded
 

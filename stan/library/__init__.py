@@ -7,16 +7,17 @@ from typing import TYPE_CHECKING
 from stan.common import lazily
 
 if TYPE_CHECKING:
+    from stan.library.encoder import DEFAULT_MODEL
+    from stan.library.entries import Entry
     from stan.library.filters import Filters
-    from stan.library.library import DEFAULT_MODEL, Library
+    from stan.library.library import Library
     from stan.library.results import Results
-    from stan.library.store import Entry
 
 __getattr__ = lazily.names(
     __name__,
     {
-        "DEFAULT_MODEL": "stan.library.library",
-        "Entry": "stan.library.store",
+        "DEFAULT_MODEL": "stan.library.encoder",
+        "Entry": "stan.library.entries",
         "Filters": "stan.library.filters",
         "Library": "stan.library.library",
         "Results": "stan.library.results",

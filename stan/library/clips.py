@@ -17,7 +17,7 @@ import numpy as np
 from stan.common.files import new_file
 from stan.common.progress import FileProgress
 from stan.data.video import decoding
-from stan.data.video.transcode import shown, write_h264
+from stan.data.video.transcode import WATCHED, small_pictures, write_h264
 from stan.library.kept import Moment
 
 MOST = 50
@@ -28,10 +28,6 @@ SHORT_SIDE = 720
 """Pixels of the short side of a clip at most; larger videos are shrunk."""
 LOOKED_AT = 2.0
 """Frames per second that are looked at to find where a clip begins and ends."""
-AT_ONCE = 32
-"""Number of frames decoded at a time, which keeps memory constant."""
-ENCODING = {"preset": "veryfast", "crf": "20", "bf": "0"}
-"""Options of x264."""
 
 
 def archive(
@@ -75,12 +71,10 @@ def cut(source: Path, start: float, end: float, target: Path) -> None:
             f"{source.name} ends after {info.duration:.1f} s, before the moment begins: index it again"
         )
     end = min(end, info.duration)
-    size = SHORT_SIDE if min(info.width, info.height) > SHORT_SIDE else None
-    groups = np.array_split(around := _around(source, info, start, end), -(-len(around) // AT_ONCE))
-    pictures = shown(decoding.decode(source, group, size) for group in groups)
+    pictures = small_pictures(info, _around(source, info, start, end), SHORT_SIDE)
     seconds = max(end - start, 1 / info.fps)
     sound = decoding.sound(source, start, start + seconds)
-    write_h264(target, _within(pictures, start, end), seconds, ENCODING, sound)
+    write_h264(target, _within(pictures, start, end), seconds, WATCHED, sound)
 
 
 def clip_name(number: int, moment: Moment) -> str:

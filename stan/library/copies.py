@@ -16,8 +16,8 @@ from stan.common.errors import reason
 from stan.common.files import new_file
 from stan.common.locks import NamedLocks
 from stan.data.video.decoding import VideoError
+from stan.library.entries import Entry
 from stan.library.sources import FetchLimits, OverLimit, fetch
-from stan.library.store import Entry
 
 LIMITS = FetchLimits()
 ROOM = 8 << 30

@@ -18,7 +18,7 @@ import torch
 from jaxtyping import Float
 from PIL import Image, UnidentifiedImageError
 
-from stan.data.video import decoding as video_files
+from stan.data.video import decoding
 from stan.data.video.facts import VideoFacts
 from stan.data.video.transforms import evaluation
 from stan.models.dual_encoder import DualEncoder
@@ -87,9 +87,9 @@ def embed(model: DualEncoder, path: str | Path, window: float) -> FileEmbeddings
 
 def read(model: DualEncoder, path: str | Path, window: float) -> Iterator[Group]:
     """Yield a video file's windows of `window` seconds in groups, each decoded when asked for. Raises VideoError."""
-    info = video_files.probe(path)
+    info = decoding.probe(path)
     count, starts = windows(info.duration, model.frames, window)
-    sampled = video_files.sample(path, count)
+    sampled = decoding.sample(path, count)
     prepare = evaluation(model.clip.pixels)
     pixels, done = torch.empty(0), 0
     with closing(_squares(model, info, sampled.indices)) as squares:
@@ -138,7 +138,7 @@ def _groups(starts: list[int], frames: int) -> Iterator[range]:
     return (range(i, min(i + size, len(starts))) for i in range(0, len(starts), size))
 
 
-def _squares(model: DualEncoder, info: video_files.VideoInfo, indices: np.ndarray) -> Generator[np.ndarray]:
+def _squares(model: DualEncoder, info: decoding.VideoInfo, indices: np.ndarray) -> Generator[np.ndarray]:
     """Yield the frames as squares, uint8 (S, S, 3); several processes decode ahead, each another piece of the film.
 
     Raises VideoError.
@@ -146,9 +146,9 @@ def _squares(model: DualEncoder, info: video_files.VideoInfo, indices: np.ndarra
     between = info.width * info.height * info.frames / len(indices)
     most = min(PIECE, max(1, int(PIXELS_AT_ONCE / between)))
     pieces = [indices[i : i + most] for i in range(0, len(indices), most)]
-    requests = [video_files.Request(info.path, piece, model.clip.pixels.scaling) for piece in pieces]
-    for piece in video_files.decode_many(requests, min(DECODERS, video_files.POOL.size)):
-        if isinstance(piece, video_files.VideoError):
+    requests = [decoding.Request(info.path, piece, model.clip.pixels.scaling) for piece in pieces]
+    for piece in decoding.decode_many(requests, min(DECODERS, decoding.POOL.size)):
+        if isinstance(piece, decoding.VideoError):
             raise piece
         yield from piece.frames
 
@@ -179,7 +179,7 @@ def _embed_picture(model: DualEncoder, path: Path) -> FileEmbeddings:
             frame = np.asarray(picture.convert("RGB"))
     except (OSError, UnidentifiedImageError, Image.DecompressionBombError) as error:
         reason = getattr(error, "strerror", None) or "is no picture that can be read"
-        raise video_files.VideoError(path, reason, "give a PNG, JPEG, WebP or BMP file") from None
+        raise decoding.VideoError(path, reason, "give a PNG, JPEG, WebP or BMP file") from None
     pixels = evaluation(model.clip.pixels)(frame[None])
     alone, whole, video = _both(model, torch.as_tensor(pixels).expand(model.frames, -1, -1, -1), [0])
     frame_clip, frame_video = alone[:1], whole[0].mean(0, keepdims=True)

@@ -7,12 +7,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 
-from stan.library.store import among, local_path
+from stan.library.entries import among, local_path
 
 
 @dataclass(frozen=True)
 class Filters:
-    """Conditions that a video must meet to be found. None sets no condition."""
+    """Conditions that a video must meet to be found. None sets no condition, nor does an empty text."""
 
     folder: str | None = None
     """The video lies below this folder, given by its full path or address, or by its path inside an indexed folder."""
@@ -31,11 +31,11 @@ class Filters:
         """Return the condition in the store's SQL, or None if every video may be found."""
         terms = {
             "{}": None if self.ids is None else among(list(self.ids)),
-            "starts_with(path, {})": self.folder and _below(self.folder),
+            "starts_with(path, {})": _below(self.folder) if self.folder else None,
             "duration >= {}": self.shortest,
             "duration <= {}": self.longest,
-            "mtime_ns >= {}": self.since and _midnight(self.since),
-            "mtime_ns < {}": self.until and _midnight(self.until + timedelta(days=1)),
+            "mtime_ns >= {}": _midnight(self.since) if self.since else None,
+            "mtime_ns < {}": _midnight(self.until + timedelta(days=1)) if self.until else None,
         }
         return " AND ".join(form.format(value) for form, value in terms.items() if value is not None) or None
 

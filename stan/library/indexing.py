@@ -17,9 +17,10 @@ import numpy as np
 from stan.common.progress import FileProgress
 from stan.data.video.decoding import VideoError
 from stan.library.embedding import FileEmbeddings
+from stan.library.entries import FACTS, Entry, Row, id_of
 from stan.library.prefetch import IndexEngine, Task, Video
 from stan.library.sources import Addresses, FileState, Folder, Source
-from stan.library.store import FACTS, Entry, Row, Store, id_of
+from stan.library.store import Store
 
 
 @dataclass

@@ -14,8 +14,9 @@ import numpy as np
 import pyarrow as pa
 
 from stan.library import vector_files
+from stan.library.entries import FACTS, PARTS, Maker, id_of, schema_of
 from stan.library.moments import spans
-from stan.library.store import FACTS, PARTS, Maker, Store, id_of, schema_of
+from stan.library.store import Store
 from stan.library.vector_files import FLAT, lengths_of, nested, numbers_in
 from stan.models.checkpoint import same_weights
 

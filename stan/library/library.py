@@ -7,7 +7,6 @@ import math
 import time
 from collections.abc import Generator, Sequence
 from contextlib import contextmanager
-from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -24,27 +23,21 @@ from stan.evaluation import zero_shot
 from stan.evaluation.zero_shot import EmbeddedVideo
 from stan.library import bank
 from stan.library.copies import Copies
-from stan.library.embedding import SECONDS_PER_FRAME, FileEmbeddings, embed
+from stan.library.encoder import Encoder
+from stan.library.entries import COLUMNS, Entry, Maker, Row, is_id
 from stan.library.filters import Filters
 from stan.library.indexing import columns, update
 from stan.library.prefetch import IndexEngine, LocalIndexEngine
-from stan.library.query import Term, parse
+from stan.library.query import parse
 from stan.library.ray_engine import RayIndexEngine
 from stan.library.results import Results
 from stan.library.scoring import at_gain
 from stan.library.search import Options, Search, frame_parts, stretch, window_parts
 from stan.library.sources import Addresses, Folder
-from stan.library.store import COLUMNS, Entry, Maker, Row, Store, is_id
+from stan.library.store import Store
 from stan.library.video_map import Map, VideoMap
-from stan.models import clip_names
-from stan.models.checkpoint import digest, same_weights
 from stan.models.dual_encoder import DualEncoder
-from stan.models.factory import load_model
 from stan.models.similarity.cosine import Cosine
-
-DEFAULT_MODEL = "stan-tiny"
-TEXTS_KEPT = 1024
-"""Number of encoded texts that are cached for later queries."""
 
 
 class Library:
@@ -68,14 +61,10 @@ class Library:
         if window is not None and not 0 < window < math.inf:
             raise ValueError(f"a window of {window} seconds: take a number above 0")
         self._store = Store(path)
-        self._wanted = model
-        self._window = window
-        self._model: DualEncoder | None = None
-        self._maker: Maker | None = None
+        self._encoder = Encoder(self._store, model, window)
         self._searches: Search | None = None
         self._copies = Copies()
         self._map = VideoMap(self._store)
-        self._encoded = lru_cache(TEXTS_KEPT)(self._encode_one)
 
     @property
     def path(self) -> Path | str:
@@ -202,11 +191,11 @@ class Library:
         Raises ValueError for a query that cannot be parsed or whose terms cancel each other out, and for a model for
         which a sentence alone has no vector.
         """
-        self._require_sentences()
+        self._encoder.require_sentences()
         options = Options(top, gain, where or Filters(), correct_hubs=correct_hubs)
         terms, find = parse(query), self._search()
         started = time.perf_counter()
-        return self._judged(_timed(query, find, self._direction(query, terms), options, started))
+        return self._judged(_timed(query, find, self._encoder.direction(query, terms), options, started))
 
     def moments(
         self, query: str, top: int = 10, *, gain: float = 1.0, where: Filters | None = None
@@ -216,18 +205,10 @@ class Library:
         query, gain: as in `search`. Each has video (path), id, name, folder, score, start, end and duration (seconds).
         Raises the same errors as `search`.
         """
-        self._require_sentences()
+        self._encoder.require_sentences()
         options, maker = Options(top, gain, where or Filters()), self.require_model()
-        wanted = self._direction(query, parse(query))
+        wanted = self._encoder.direction(query, parse(query))
         return self._search().moments(wanted, options, int(maker.frames), float(maker.window))
-
-    def _direction(self, query: str, terms: list[Term]) -> Float[torch.Tensor, " E"]:
-        """Return the normalised sum of a query's terms. Raises ValueError for terms that cancel each other out."""
-        wanted = sum(term.weight * self._encoded(term.text) for term in terms)
-        assert isinstance(wanted, torch.Tensor), "a query has terms"
-        if wanted.norm() < 1e-4:
-            raise ValueError(f"the terms of {query!r} cancel each other out: nothing is left to look for")
-        return F.normalize(wanted, dim=-1)
 
     def _judged(self, results: Results) -> Results:
         """Add `match` to the results if the model judges pairs one by one."""
@@ -262,7 +243,7 @@ class Library:
         started = time.perf_counter()
         if row is None:
             file = Path(to)
-            row = {"name": file.name, **columns(self._embed(file))}
+            row = {"name": file.name, **columns(self._encoder.file(file))}
         parts = window_parts(row)
         if start is not None or end is not None:
             span = start or 0.0, math.inf if end is None else end
@@ -275,22 +256,8 @@ class Library:
         self.require_model()
         if self._searches is None:
             sentences = bank.sentences() if self.model.vectors_of_sentences else []
-            self._searches = Search(self._store, self._encode(sentences) if sentences else None)
+            self._searches = Search(self._store, self._encoder.texts(sentences) if sentences else None)
         return self._searches
-
-    def _require_sentences(self) -> None:
-        model = self.model
-        if model.vectors_of_sentences:
-            return
-        if isinstance(model.score, Cosine):
-            raise ValueError(
-                f"{self._name()} has no tokenizer, so no sentence can be read: search by example"
-            )
-        raise ValueError(
-            f"{self._name()} scores by {type(model.score).__name__}, so a sentence has no vector of its own: search by"
-            " example, or take a model with similarity cosine (`stan convert --similarity cosine` leaves a released"
-            " file's own scoring out)"
-        )
 
     # ---- recognising
 
@@ -325,43 +292,11 @@ class Library:
     @property
     def model(self) -> DualEncoder:
         """The loaded model."""
-        if self._model is None:
-            wanted = self._wanted
-            self._model = wanted.eval() if isinstance(wanted, DualEncoder) else load_model(self._name())
-        return self._model
+        return self._encoder.model
 
     def require_model(self) -> Maker:
         """Load the model and return its `Maker`. Raises ValueError if the library's model or windows are others."""
-        made = self._store.maker
-        if self._maker is None:
-            self._maker = self._who_we_are(made)
-        ours = self._maker
-        if made and not (
-            same_weights(made.signature, ours.signature)
-            and (made.frames, made.window) == (ours.frames, ours.window)
-        ):
-            raise ValueError(
-                f"the library {self.path} was made by {made.model}, {made.frames} frames to windows of"
-                f" {made.window} s, not by {ours.model} with these weights and this preprocessing, {ours.frames}"
-                f" frames to windows of {ours.window} s; embeddings of two models or samplings cannot be compared."
-                " Use what made it, or index into a new library"
-            )
-        return ours
-
-    def _who_we_are(self, made: Maker | None) -> Maker:
-        frames = self.model.frames
-        window = self._window or (float(made.window) if made else SECONDS_PER_FRAME * frames)
-        signature = digest(self.model.state_dict(), self.model.clip.unlike_openai)
-        return Maker(self._name(), str(frames), f"{window:g}", signature)
-
-    def _name(self) -> str:
-        """Return the name under which `load_model` finds the model, or the class of a model that was passed in.
-
-        A folder or file is named by its full path, so that it is found from any working directory.
-        """
-        if isinstance(self._wanted, DualEncoder):
-            return type(self._wanted).__name__
-        return clip_names.anywhere(str(self._wanted or self.made_by or DEFAULT_MODEL))
+        return self._encoder.require_fitting()
 
     def _engine(self, name: str, jobs: int | None, window: float) -> IndexEngine:
         if name not in ENGINES:
@@ -371,15 +306,6 @@ class Library:
             if name == "ray"
             else LocalIndexEngine.of(self.model, window)
         )
-
-    def _embed(self, file: Path) -> FileEmbeddings:
-        return embed(self.model, file, float(self.require_model().window))
-
-    def _encode(self, texts: list[str]) -> Float[torch.Tensor, "N E"]:
-        return F.normalize(self.model.encode_text(texts).text, dim=-1).float().cpu()
-
-    def _encode_one(self, text: str) -> Float[torch.Tensor, " E"]:
-        return self._encode([text])[0]
 
     def _row(self, id: str, columns: list[str] | None = None) -> Row:
         rows = self._store.rows([id], columns) if is_id(id) else []

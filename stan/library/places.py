@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from stan.library.store import Entry
+    from stan.library.entries import Entry
 
 
 def places(entries: Iterable[Entry]) -> dict[str, str]:

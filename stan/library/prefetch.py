@@ -11,10 +11,10 @@ from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple, Protocol
 
-from stan.library import scan as folders
+from stan.library import scan
 from stan.library.embedding import FileEmbeddings, embed_groups, read
+from stan.library.entries import Entry
 from stan.library.sources import FileState, Source
-from stan.library.store import Entry
 from stan.models.dual_encoder import DualEncoder
 
 READERS = 2
@@ -107,7 +107,7 @@ def _pieces(
         yield FileIdentity(state, None), None
         return
     with task.source.fetched() as file:
-        digest = state.tag or folders.digest(file)
+        digest = state.tag or scan.digest(file)
         look = FileIdentity(state, digest)
         groups = reads(file)
         yield look, None if digest in known else next(groups)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import os
 import threading
-from collections.abc import Iterator
 from contextlib import AbstractContextManager, nullcontext
 from functools import partial
 from pathlib import Path
@@ -16,8 +15,8 @@ from PIL import Image
 
 from stan.common.files import new_file
 from stan.common.locks import NamedLocks
-from stan.data.video import decoding as video_files
-from stan.data.video.transcode import shown, write_h264
+from stan.data.video import decoding
+from stan.data.video.transcode import WATCHED, small_pictures, write_h264
 
 if TYPE_CHECKING:
     from stan.library import Library
@@ -29,15 +28,11 @@ WHOLE = 360.0
 video is played in parts, each made when it is first asked for."""
 PART, STEP = 60.0, 30.0
 """Seconds of a part, and from the start of one to the start of the next: a moment of up to 30 s lies within one."""
-AT_ONCE = 60
-"""Number of frames decoded at a time, which keeps memory constant."""
 SHORT_SIDE = 240
 PICTURES = 8
 """Pictures in a strip."""
 PICTURE = (256, 144)
 """Width and height of each picture in pixels."""
-ENCODING = {"preset": "veryfast", "crf": "20", "bf": "0"}
-"""Options of x264."""
 LOOK = "3"
 """Rises whenever the same video gives other proxies, so that those of an earlier version are made anew."""
 MAKING = 2
@@ -86,11 +81,11 @@ class Proxies:
 
 def _encode(path: Path, out: Path) -> None:
     """Write the frames as the decoder displays them, at their own times: those of the library's moments."""
-    info = video_files.probe(path)
+    info = decoding.probe(path)
     indices = np.arange(info.frames)
     if info.frames > MOST:
-        indices = np.unique(video_files.sample(path, MOST).indices)
-    write_h264(out, _pictures(info, indices), info.duration, ENCODING)
+        indices = np.unique(decoding.sample(path, MOST).indices)
+    write_h264(out, small_pictures(info, indices, SHORT_SIDE), info.duration, WATCHED)
 
 
 def _encode_part(part: int, path: Path, out: Path) -> None:
@@ -98,27 +93,20 @@ def _encode_part(part: int, path: Path, out: Path) -> None:
 
     Raises ValueError for a part that begins after the video's end.
     """
-    info, begin = video_files.probe(path), STEP * part
-    sampled = video_files.sample(path, round(info.duration * MOST / PART) or 1)
+    info, begin = decoding.probe(path), STEP * part
+    sampled = decoding.sample(path, round(info.duration * MOST / PART) or 1)
     inside = (sampled.times >= begin) & (sampled.times < begin + PART)
     if not inside.any():
         raise ValueError(f"the video ends before its part {part}")
-    pictures = _pictures(info, np.unique(sampled.indices[inside]))
+    pictures = small_pictures(info, np.unique(sampled.indices[inside]), SHORT_SIDE)
     shifted = ((picture, max(seconds - begin, 0.0)) for picture, seconds in pictures)
-    write_h264(out, shifted, min(PART, info.duration - begin), ENCODING)
-
-
-def _pictures(info: video_files.VideoInfo, indices: np.ndarray) -> Iterator[tuple[np.ndarray, float]]:
-    """Yield small pictures of the frames at these indices, and when each is shown."""
-    size = SHORT_SIDE if min(info.width, info.height) > SHORT_SIDE else None
-    groups = np.array_split(indices, -(-len(indices) // AT_ONCE))
-    return shown(video_files.decode(info.path, group, size) for group in groups)
+    write_h264(out, shifted, min(PART, info.duration - begin), WATCHED)
 
 
 def _draw_strip(path: Path, out: Path) -> None:
     width, height = PICTURE
     strip = Image.new("RGB", (PICTURES * width, height))
-    for place, frame in enumerate(video_files.frames(path, PICTURES, height)):
+    for place, frame in enumerate(decoding.frames(path, PICTURES, height)):
         picture = Image.fromarray(frame)
         scale = min(width / picture.width, height / picture.height)
         picture = picture.resize((round(picture.width * scale) or 1, round(picture.height * scale) or 1))

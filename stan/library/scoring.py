@@ -17,8 +17,9 @@ import torch.nn.functional as F
 from jaxtyping import Float, Int
 
 from stan.library.codes import Codes
+from stan.library.entries import COLUMNS, PARTS, Entry
 from stan.library.nearest import nearest
-from stan.library.store import COLUMNS, PARTS, Entry, Store
+from stan.library.store import Store
 
 CODED_FROM = 200_000
 """From this number of windows on, matrices are kept as codes of 16 bits: half the memory of fp32, scores right to about

@@ -12,10 +12,11 @@ from jaxtyping import Float, Int
 
 from stan.evaluation.test_time import query_bank_norm
 from stan.library import bank
+from stan.library.entries import PARTS, Entry, Row, among
 from stan.library.filters import Filters
 from stan.library.moments import apart, candidates, span
 from stan.library.scoring import Matrix, at_gain, moment, read_matrix
-from stan.library.store import EXACT_UP_TO, PARTS, Entry, Row, Store, among
+from stan.library.store import EXACT_UP_TO, Store
 
 CANDIDATES = 1000
 """The index of a large library names at least this many videos as candidates for a query."""

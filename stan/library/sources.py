@@ -9,23 +9,19 @@ from __future__ import annotations
 import hashlib
 import tempfile
 import time
-from collections.abc import Callable, Generator
+from collections.abc import Generator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import fsspec
 
+from stan.common.retry import patiently
 from stan.data.shards import SUFFIX, Member, ShardError, is_address, member, members, split_path
 from stan.data.video.extensions import READABLE, VIDEOS
-from stan.library import scan as folders
-from stan.library.store import Entry, local_path
-
-PAUSES = (0.5, 2.0)
-"""Seconds to wait before each new attempt at an address after a failure."""
-
-T = TypeVar("T")
+from stan.library import scan
+from stan.library.entries import Entry, local_path
 
 
 @dataclass(frozen=True)
@@ -125,7 +121,7 @@ class RemoteSource(Source):
         meter = _Meter(limits)
         state = self.state(meter)
         self._ask("get_file", str(target), meter=meter, callback=meter)
-        return state.tag or folders.digest(target)
+        return state.tag or scan.digest(target)
 
     def _mtime_ns(self) -> int:
         try:
@@ -139,7 +135,7 @@ class RemoteSource(Source):
             waits = {"timeout": meter.left()} if meter and files.async_impl else {}
             return getattr(files, method)(path, *arguments, **options, **waits)
 
-        return _patiently(ask)
+        return patiently(ask, NotImplementedError, OverLimit)
 
 
 @dataclass(frozen=True)
@@ -175,7 +171,7 @@ def fetch(entry: Entry, target: Path, limits: FetchLimits) -> str:
         raise OverLimit(f"is larger than the limit of {limits.bytes >> 20} MiB")
     target.write_bytes(found.content())
     source = ShardSource(entry.path, entry.folder, entry.name, _shard_state(inside[0]), found)
-    return source.state().tag or folders.digest(target)
+    return source.state().tag or scan.digest(target)
 
 
 class _Shards:
@@ -184,7 +180,7 @@ class _Shards:
     def __init__(self) -> None:
         self._away: set[str] = set()
 
-    def videos(self, shard: str, folder: str, within: str, skip: folders.Skip) -> list[Source]:
+    def videos(self, shard: str, folder: str, within: str, skip: scan.Skip) -> list[Source]:
         """Return the videos in a shard. folder, within: what was indexed, and the shard's path in it."""
         try:
             state = _shard_state(shard)
@@ -219,11 +215,11 @@ class Folder:
         self.root = root
         self._shards = _Shards()
 
-    def sources(self, skip: folders.Skip, leave_out: Path | None) -> list[Source]:
+    def sources(self, skip: scan.Skip, leave_out: Path | None) -> list[Source]:
         """Return the videos, sorted by path. The folder `leave_out` is not entered."""
         root = self.root
         found: list[Source] = []
-        for file in folders.video_files(root, skip, leave_out):
+        for file in scan.video_files(root, skip, leave_out):
             within = str(file.relative_to(root))
             if file.suffix == SUFFIX:
                 found += self._shards.videos(str(file), str(root), within, skip)
@@ -258,7 +254,7 @@ class Addresses:
         self._paths = {source.path for source in self._all}
         self._shards = _Shards()
 
-    def sources(self, skip: folders.Skip, leave_out: Path | None) -> list[Source]:
+    def sources(self, skip: scan.Skip, leave_out: Path | None) -> list[Source]:
         """Return the videos in the list's order, each once."""
         kept = []
         for source in self._all:
@@ -312,21 +308,3 @@ def _suffix(path: str) -> str:
 def _without_query(path: str) -> str:
     """Return an address without its query, which may hold slashes, and words that give access."""
     return path.partition("?")[0] if path.startswith("http") else path
-
-
-def _patiently(act: Callable[[], T]) -> T:
-    """Return what `act` returns, after new attempts if it fails for a reason that may be temporary.
-
-    Raises OSError if the last attempt fails. FileNotFoundError, PermissionError, NotImplementedError and OverLimit
-    are raised at once.
-    """
-    for pause in (*PAUSES, None):
-        try:
-            return act()
-        except (FileNotFoundError, PermissionError, NotImplementedError, OverLimit):
-            raise
-        except Exception as error:  # clients of object storage raise their own kinds of errors
-            if pause is None:
-                raise OSError(f"{type(error).__name__}: {error}") from error
-        time.sleep(pause)
-    raise AssertionError("the last attempt returns or raises")

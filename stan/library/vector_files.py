@@ -24,7 +24,7 @@ from jaxtyping import Float
 
 from stan.common.files import new_file
 from stan.common.json_values import from_json
-from stan.library.store import PARTS
+from stan.library.entries import PARTS
 
 
 class Kind(NamedTuple):

@@ -15,6 +15,8 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
+from stan.common.cores import cores
+
 COMMAND = "STAN_COMMAND"
 """Environment variable through which a command passes its own command line to the kernels that it starts."""
 
@@ -95,8 +97,7 @@ def packages() -> dict[str, str]:
 
 def machine() -> str:
     """Return the CPU model and the number of cores that this process may use."""
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
-    return f"{_cpu_model()}, {cores} cores"
+    return f"{_cpu_model()}, {cores()} cores"
 
 
 def threads() -> int | None:

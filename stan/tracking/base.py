@@ -10,7 +10,7 @@ from types import ModuleType
 from typing import Any, NamedTuple, Protocol
 
 TRACKERS = {name: f"stan.tracking.{name}" for name in ("tensorboard", "wandb", "mlflow", "trackio")}
-"""Each tracker's module: its function `open_run(facts, id)` returns a TrackedRun, a new one if `id` is None. A client
+"""Each tracker's module: its class `Run(facts, id)` is a TrackedRun, a new one at the tracker if `id` is None. A client
 costs seconds to import and comes with an extra of the tracker's name, so a module is imported when it is asked for."""
 PROJECT = "stan"
 """Name of the project, in MLflow's words the experiment, unless the tracker's own environment variable says another."""

@@ -5,8 +5,6 @@ Nothing is guessed: a column counts as a metric if it has a name of this suite's
 
 from __future__ import annotations
 
-import csv
-import io
 import math
 import re
 from collections import Counter
@@ -14,7 +12,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from stan.common.json_values import from_json
+from stan.common.json_values import Doubled, each_once, from_json
+from stan.common.tables import records
 from stan.results.foreign import ForeignRun
 from stan.results.record import flatten
 from stan.tracking.base import module
@@ -56,35 +55,27 @@ def read(source: Path, named: Mapping[str, str], suite: str | None = None) -> li
 
 
 def _table(file: Path) -> list[Line]:
-    try:
-        rows = list(csv.reader(io.StringIO(file.read_text(encoding="utf-8-sig"), newline="")))
-    except (UnicodeDecodeError, csv.Error) as error:
-        raise ValueError(f"{file} is no CSV in UTF-8 ({error})") from error
-    if len(rows) < 2:
+    numbered = list(records(file))
+    if len(numbered) < 2:
         raise ValueError(f"{file} holds no runs: a header and a row for each run are expected")
-    header = rows[0]
+    (line, header), *rows = numbered
     doubled = [name for name, count in Counter(header).items() if count > 1]
     if doubled:
-        raise ValueError(f"{file}:1: column {doubled[0]!r} stands twice: remove or rename one")
-    for number, row in enumerate(rows[1:], 2):
-        if row and len(row) != len(header):
+        raise ValueError(f"{file}:{line}: column {doubled[0]!r} stands twice: remove or rename one")
+    for number, row in rows:
+        if len(row) != len(header):
             raise ValueError(f"{file}:{number}: {len(row)} values where the header has {len(header)}")
-    numbered = enumerate(rows[1:], 2)
-    return [(f"{file}:{number}", dict(zip(header, row, strict=True))) for number, row in numbered if row]
+    return [(f"{file}:{number}", dict(zip(header, row, strict=True))) for number, row in rows]
 
 
 def _objects(file: Path) -> list[Line]:
-    def each_once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-        doubled = [name for name, count in Counter(name for name, _ in pairs).items() if count > 1]
-        if doubled:
-            raise ValueError(f"column {doubled[0]!r} stands twice")
-        return dict(pairs)
-
     found = []
     for number, text in enumerate(file.read_bytes().splitlines(), 1):
         where = f"{file}:{number}"
         try:
             run = from_json(text, object_pairs_hook=each_once) if text.strip() else None
+        except Doubled as error:
+            raise ValueError(f"{where}: column {error}") from error
         except ValueError as error:
             raise ValueError(f"{where} is no JSON object of a run ({error})") from error
         if run is None:

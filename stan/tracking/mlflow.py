@@ -19,7 +19,9 @@ PATIENCE = {"MLFLOW_HTTP_REQUEST_MAX_RETRIES": "2", "MLFLOW_HTTP_REQUEST_TIMEOUT
 what it has not got is sent later anyway."""
 
 
-class _Run:
+class Run:
+    """One run, in the experiment that MLFLOW_EXPERIMENT_NAME says."""
+
     def __init__(self, facts: RunFacts, id: str | None):
         for name, value in PATIENCE.items():
             os.environ.setdefault(name, value)
@@ -49,10 +51,6 @@ class _Run:
 
     def end(self, status: str) -> None:
         self._client.set_terminated(self.id, STATUS.get(status, "FAILED"))
-
-
-def open_run(facts: RunFacts, id: str | None) -> _Run:
-    return _Run(facts, id)
 
 
 def _name(name: str) -> str:

@@ -105,7 +105,7 @@ class Sender:
         """Return the run at the tracker, and the time of its start."""
         facts = _facts(self._folder)
         if self._run is None:
-            self._run = self._client.open_run(facts, self.sent.id)
+            self._run = self._client.Run(facts, self.sent.id)
             self.sent.id = self._run.id
             self._note()
         return self._run, facts.start

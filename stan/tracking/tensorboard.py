@@ -13,14 +13,14 @@ from stan.tracking.base import Point, RunFacts
 FOLDER = "tensorboard"
 
 
-class _Run:
+class Run:
     """An attempt at a run has an event file of its own; TensorBoard joins those of one folder."""
 
     id = FOLDER
 
-    def __init__(self, facts: RunFacts, fresh: bool):
+    def __init__(self, facts: RunFacts, id: str | None):
         self._writer = SummaryWriter(facts.folder / FOLDER)
-        if fresh:
+        if id is None:
             for name, values in (("config", facts.config), ("tags", facts.tags)):
                 text = json.dumps(dict(values), indent=1)
                 self._writer.add_text(name, f"```\n{text}\n```", 0, facts.start)
@@ -34,7 +34,3 @@ class _Run:
     def end(self, status: str) -> None:
         self._writer.add_text("status", status)
         self._writer.close()
-
-
-def open_run(facts: RunFacts, id: str | None) -> _Run:
-    return _Run(facts, id is None)

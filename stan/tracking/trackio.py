@@ -9,7 +9,7 @@ import trackio
 from stan.tracking.base import PROJECT, Point, RunFacts
 
 
-class _Run:
+class Run:
     """Trackio finds a run by its name, so that is the record's id."""
 
     def __init__(self, facts: RunFacts, id: str | None):
@@ -31,7 +31,3 @@ class _Run:
 
     def end(self, status: str) -> None:
         self._run.finish()
-
-
-def open_run(facts: RunFacts, id: str | None) -> _Run:
-    return _Run(facts, id)

@@ -10,7 +10,9 @@ import wandb
 from stan.tracking.base import PROJECT, Point, RunFacts
 
 
-class _Run:
+class Run:
+    """One run, in the project that WANDB_PROJECT says."""
+
     def __init__(self, facts: RunFacts, id: str | None):
         self._run = wandb.init(
             id=id,
@@ -32,7 +34,3 @@ class _Run:
 
     def end(self, status: str) -> None:
         self._run.finish(exit_code=int(status not in ("done", "running")))
-
-
-def open_run(facts: RunFacts, id: str | None) -> _Run:
-    return _Run(facts, id)

@@ -295,7 +295,7 @@ def test_index_search_and_recognise(stan, tmp_path, monkeypatch):
     from stan.models.dual_encoder import build
 
     model = build(ModelConfig(pretrained="random"), 4).eval()
-    monkeypatch.setattr("stan.library.library.load_model", lambda name: model)
+    monkeypatch.setattr("stan.library.encoder.load_model", lambda name: model)
     videos, place = tmp_path / "videos", ("--library", tmp_path / "library", "--json")
     videos.mkdir()
     write_clip(videos / "red.mp4")

@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from stan.common.json_values import from_json, require
+from stan.common.json_values import Doubled, each_once, from_json, require
 
 
 @pytest.mark.parametrize("value", [{"a": [1, 2.5, None, True, "é"]}, "a dog 🐕", "\\ud83d", []])
@@ -28,6 +28,13 @@ def test_what_was_written_is_read(value):
 def test_what_is_no_json_is_a_value_error(text, message):
     with pytest.raises(ValueError, match=message):
         from_json(text)
+
+
+def test_a_name_that_stands_twice_in_an_object_is_found():
+    text = '{"a": {"b": 1, "c": 2}, "b": {"b": 3}}'
+    assert from_json(text, object_pairs_hook=each_once) == json.loads(text)
+    with pytest.raises(Doubled, match="'b' stands twice"):
+        from_json('{"a": {"b": 1, "c": 2, "b": 1}}', object_pairs_hook=each_once)
 
 
 @pytest.mark.parametrize(

@@ -11,6 +11,7 @@ import fsspec
 import numpy as np
 import pytest
 
+from stan.common import retry
 from stan.data import shards
 from stan.data.loader import _by_shard, order
 from stan.data.shards import Member, members, samples
@@ -122,7 +123,7 @@ def test_an_address_that_fails_once_is_asked_again(tmp_path, monkeypatch):
         return real(self, *arguments, **options)
 
     monkeypatch.setattr(kind, "cat_file", cat_file)
-    monkeypatch.setattr(shards, "PAUSES", (0.0,))
+    monkeypatch.setattr(retry, "PAUSES", (0.0,))
     assert member.content() == b"video a"
     assert len(asked) == 2
 

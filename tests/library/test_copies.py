@@ -6,11 +6,12 @@ import threading
 
 import pytest
 
+from stan.common import retry
 from stan.data.video.decoding import VideoError
-from stan.library import copies, sources
+from stan.library import copies, scan, sources
 from stan.library.copies import Copies
+from stan.library.entries import Entry
 from stan.library.sources import Addresses, FetchLimits
-from stan.library.store import Entry
 from tests.support.file_server import serving
 
 SECRET = "?signature=a/secret"
@@ -24,7 +25,7 @@ def server():
 
 @pytest.fixture(autouse=True)
 def no_pauses(monkeypatch):
-    monkeypatch.setattr(sources, "PAUSES", (0,))
+    monkeypatch.setattr(retry, "PAUSES", (0,))
 
 
 def indexed(folder, address: str, content: bytes) -> Entry:
@@ -76,7 +77,7 @@ def test_a_video_without_time_and_tag_is_known_by_its_bytes(tmp_path, server, en
     monkeypatch.setattr(sources.RemoteSource, "state", lambda *_: sources.FileState(300_000, 0))
     file = tmp_path / "same"
     file.write_bytes(server.files["/films/a.mp4"])
-    hashed = Entry(**{**vars(entry), "hash": sources.folders.digest(file)})
+    hashed = Entry(**{**vars(entry), "hash": scan.digest(file)})
     with Copies().file(hashed) as copy:
         assert copy.read_bytes() == file.read_bytes()
     assert refused(entry).reason == "is no longer what was indexed"

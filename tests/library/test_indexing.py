@@ -17,7 +17,7 @@ import pytest
 
 from stan.data.video.decoding import VideoError
 from stan.data.video.extensions import VIDEOS
-from stan.library import scan as folders
+from stan.library import scan
 from stan.library import store as stores
 from stan.library.indexing import update
 from stan.library.sources import Addresses, Folder
@@ -54,7 +54,7 @@ def test_everything_that_is_named_as_a_video_is_found(tmp_path):
     files = [tmp_path / f"clip{ending.upper()}" for ending in sorted(VIDEOS)]
     for file in [*files, tmp_path / "notes.txt", tmp_path / "empty.webp"]:
         file.touch()
-    assert folders.video_files(tmp_path.resolve(), lambda *_: None) == files
+    assert scan.video_files(tmp_path.resolve(), lambda *_: None) == files
 
 
 def test_of_webp_and_avif_those_are_found_that_move(tmp_path):
@@ -67,7 +67,7 @@ def test_of_webp_and_avif_those_are_found_that_move(tmp_path):
     (tmp_path / "cut.webp").write_bytes((tmp_path / "film.webp").read_bytes()[:16])
     (tmp_path / "still.avif").write_bytes(b"\0\0\0\x18ftypavif\0\0\0\0avifmif1" + bytes(100))
     skipped = []
-    assert folders.video_files(tmp_path.resolve(), lambda *told: skipped.append(told)) == moving
+    assert scan.video_files(tmp_path.resolve(), lambda *told: skipped.append(told)) == moving
     listed = tmp_path / "list.txt"
     listed.write_text("film.webp\nstill.avif\n")
     found = Addresses(listed).sources(lambda *told: skipped.append(told), None)
@@ -168,7 +168,7 @@ def test_a_hostile_folder_gives_reasons_and_nothing_from_outside(tmp_path, folde
     (mine / "proxy.mp4").write_text("of the library's own making")
 
     skipped = {}
-    found = folders.video_files(folder, lambda name, reason, remedy: skipped.update({name: reason}), mine)
+    found = scan.video_files(folder, lambda name, reason, remedy: skipped.update({name: reason}), mine)
     assert sorted(file.name for file in found) == sorted([*kept, "a.mp4", "b.mp4", "c.mp4"])
     reasons = {name: " ".join(reason.split()[:7]) for name, reason in skipped.items()}
     leads_out = "it is a link that leads out"
@@ -189,7 +189,7 @@ def test_a_file_that_turns_into_something_else_is_not_read(tmp_path):
     os.mkfifo(tmp_path / "pipe")
     for name in ("link", "pipe"):
         with pytest.raises(OSError):
-            folders.digest(tmp_path / name)
+            scan.digest(tmp_path / name)
 
 
 def test_hostile_names_are_only_names(store, folder):

@@ -11,9 +11,10 @@ import pytest
 
 from stan.library import interchange
 from stan.library.embedding import FileEmbeddings
+from stan.library.entries import Maker
 from stan.library.indexing import update
 from stan.library.sources import Folder
-from stan.library.store import Maker, Store
+from stan.library.store import Store
 from stan.library.vector_files import numbers_in
 from tests.stress.killed_indexing import MAKER, engine
 

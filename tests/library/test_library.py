@@ -14,11 +14,12 @@ import torch
 from PIL import Image
 
 from stan.config import ModelConfig
-from stan.data.video import decoding as video_files
+from stan.data.video import decoding
 from stan.data.video.transforms import evaluation
 from stan.library import Library
 from stan.library.embedding import embed
-from stan.library.store import FACTS, TABLE
+from stan.library.entries import FACTS
+from stan.library.store import TABLE
 from stan.models.convert import load_released
 from stan.models.dual_encoder import DualEncoder, build
 from tests.support.films import Film
@@ -152,7 +153,7 @@ def test_recognition_of_a_stored_video_needs_no_decoding(filled, folder, monkeyp
     labels = ["red", "green", " red ", "", "blue"]
     entry = next(entry for entry in filled.entries() if entry.name == "red.mp4")
     fresh = filled.recognise(folder / "red.mp4", labels)
-    monkeypatch.setattr(video_files, "decode", None)
+    monkeypatch.setattr(decoding, "decode", None)
     stored = filled.recognise(entry.id, labels)
     probabilities = {item["label"]: item["probability"] for item in stored["labels"]}
     assert probabilities == pytest.approx({i["label"]: i["probability"] for i in fresh["labels"]}, abs=1e-4)
@@ -270,7 +271,7 @@ def test_a_long_video_is_embedded_in_windows(tmp_path, model, monkeypatch, at_on
     embedded = embed(model, clip, window=2.0)
     grid, starts = 13, [0, 2, 4, 6, 8, 9]
     with torch.no_grad():
-        decoded = video_files.decode(clip, grid)
+        decoded = decoding.decode(clip, grid)
         prepare = evaluation(model.clip.pixels)
         pixels = torch.as_tensor(prepare(decoded.frames))
         windows = [model.encode_video(pixels[None, start : start + 4]) for start in starts]
@@ -291,7 +292,7 @@ def test_a_window_that_begins_amid_a_tubelet_has_tubelets_of_its_own(tmp_path):
     model = load_released(PEERS / "motionformer" / "checkpoint.safetensors")
     clip, count, starts = write_clip(tmp_path / "long.mp4", frames=39), 13, [0, 3, 6, 7]
     embedded = embed(model, clip, window=3.0)
-    pixels = torch.as_tensor(evaluation(model.clip.pixels)(video_files.decode(clip, count).frames))
+    pixels = torch.as_tensor(evaluation(model.clip.pixels)(decoding.decode(clip, count).frames))
     windows = [model.encode_video(pixels[None, start : start + 6]).video[0] for start in starts]
     assert np.allclose(embedded.video, torch.stack(windows), atol=1e-5)
     assert embedded.frame_clip.shape == embedded.frame_video.shape == (count, model.clip.width)
@@ -332,7 +333,7 @@ def test_videos_like_another(filled, folder, tmp_path):
 
 
 def test_a_picture_is_a_video_in_which_nothing_moves(filled, folder, tmp_path, model):
-    frame = video_files.frames(folder / "green.mp4", [6])
+    frame = decoding.frames(folder / "green.mp4", [6])
     Image.fromarray(frame[0]).save(tmp_path / "still.png")
     pixels = torch.as_tensor(evaluation(model.clip.pixels)(frame))
     still = embed(model, tmp_path / "still.png", 4.0)
@@ -343,7 +344,7 @@ def test_a_picture_is_a_video_in_which_nothing_moves(filled, folder, tmp_path, m
     found = filled.similar(tmp_path / "still.png")
     assert found.query == "still.png" and {one["name"] for one in found} == set(COLOURS)
     (tmp_path / "broken.png").write_text("no picture")
-    with pytest.raises(video_files.VideoError, match="no picture that can be read"):
+    with pytest.raises(decoding.VideoError, match="no picture that can be read"):
         filled.similar(tmp_path / "broken.png")
 
 
@@ -352,7 +353,7 @@ def test_the_record_of_each_file_is_kept(tmp_path, model, folder):
     library.add(folder)
     for again in (library, Library(tmp_path / "library", model)):  # from the database, and from its copy
         for entry in again.entries():
-            assert again.facts(entry.id) == video_files.probe(entry.path).facts
+            assert again.facts(entry.id) == decoding.probe(entry.path).facts
     with pytest.raises(ValueError, match="no video"):
         library.facts("0" * 16)
 
@@ -368,7 +369,7 @@ def test_a_library_of_an_earlier_version_goes_on_without_records(tmp_path, model
     assert earlier.add(folder)["indexed"] == 1
     known = {entry.name: earlier.facts(entry.id) for entry in earlier.entries()}
     assert [name for name, facts in known.items() if facts] == ["new.mp4"]
-    assert known["new.mp4"] == video_files.probe(folder / "new.mp4").facts
+    assert known["new.mp4"] == decoding.probe(folder / "new.mp4").facts
 
 
 def test_a_still_that_lasts_is_embedded_for_as_long_as_it_is_shown(tmp_path, model):
@@ -378,7 +379,7 @@ def test_a_still_that_lasts_is_embedded_for_as_long_as_it_is_shown(tmp_path, mod
     film = Film(name="held.mkv", stamps=held, frames=len(held)).write(tmp_path)
     found = embed(model, film, 4.0)
     assert found.times == pytest.approx(np.arange(21) + 0.5, abs=0.03)
-    pictures = video_files.frames(film, shown)
+    pictures = decoding.frames(film, shown)
     prepare, clip = evaluation(model.clip.pixels), model.clip
     with torch.inference_mode():
         levels = model.encoder.levels(torch.as_tensor(prepare(pictures))[None])

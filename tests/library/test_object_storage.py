@@ -10,7 +10,8 @@ import pytest
 import s3fs
 from moto.server import ThreadedMotoServer
 
-from stan.library import Library, sources
+from stan.common import retry
+from stan.library import Library
 from tests.support.films import Film
 
 pytestmark = pytest.mark.slow
@@ -25,7 +26,7 @@ def bucket(monkeypatch):
     host, port = server.get_host_and_port()
     for name, value in (WHO | {"AWS_ENDPOINT_URL": f"http://{host}:{port}"}).items():
         monkeypatch.setenv(name, value)
-    monkeypatch.setattr(sources, "PAUSES", (0,))
+    monkeypatch.setattr(retry, "PAUSES", (0,))
     s3fs.S3FileSystem.clear_instance_cache()
     made = boto3.resource("s3").create_bucket(Bucket="films")
     yield made

@@ -12,8 +12,8 @@ import fsspec
 import numpy as np
 import pytest
 
+from stan.common import retry
 from stan.data.video.decoding import VideoError
-from stan.library import sources
 from stan.library.indexing import update
 from stan.library.prefetch import READERS, LocalIndexEngine, Task
 from stan.library.sources import Addresses, RemoteSource, Source
@@ -160,7 +160,7 @@ def test_a_server_that_fails_costs_no_embeddings(tmp_path, store, memory, monkey
     listed = tmp_path / "list.txt"
     listed.write_text("memory://d.mp4")
     assert report_of(store, listed)[0] == (1, 0, 0)
-    monkeypatch.setattr(sources, "PAUSES", (0, 0))
+    monkeypatch.setattr(retry, "PAUSES", (0, 0))
     calls, info = [], type(memory).info
 
     def fails(self, path, **options):

@@ -170,6 +170,8 @@ def test_a_change_is_found(store, unrelated, wanted):
     ("where", "names"),
     [
         (Filters(), {"short.mp4", "long.mp4", "another.mp4", "last.mp4"}),
+        (Filters(folder=""), {"short.mp4", "long.mp4", "another.mp4", "last.mp4"}),
+        (Filters(folder="", shortest=4), {"long.mp4", "another.mp4"}),
         (Filters(folder="/videos/old"), {"long.mp4", "last.mp4"}),
         (Filters(folder="old/"), {"long.mp4", "last.mp4"}),
         (Filters(folder="/videos/ol"), set()),

@@ -117,7 +117,7 @@ def listed(store, tmp_path: Path, address: str):
 def test_a_shard_at_an_address_is_read_by_ranges_and_kept_while_its_server_is_away(
     store, tmp_path, monkeypatch
 ):
-    monkeypatch.setattr("stan.library.sources.PAUSES", (0,))
+    monkeypatch.setattr("stan.common.retry.PAUSES", (0,))
     content = pack(str(tmp_path / "one.tar"), FILES[:3])
     with serving({"/one.tar": content}) as server:
         address = server.address("/one.tar")

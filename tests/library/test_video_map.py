@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from stan.library import video_map
-from stan.library.store import Maker, Store
+from stan.library.entries import Maker
+from stan.library.store import Store
 from stan.library.video_map import Map, Place, VideoMap, two_dimensions
 
 

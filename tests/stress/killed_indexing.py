@@ -23,10 +23,11 @@ import numpy as np
 
 from stan.common.progress import FileProgress
 from stan.library.embedding import FileEmbeddings
+from stan.library.entries import Maker
 from stan.library.indexing import update
 from stan.library.prefetch import LocalIndexEngine
 from stan.library.sources import Folder
-from stan.library.store import Maker, Store
+from stan.library.store import Store
 
 KILLS = 50
 FILES = 6

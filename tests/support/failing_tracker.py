@@ -38,9 +38,12 @@ def _call(name: str) -> None:
         raise AwayError("nobody answers")
 
 
-class _Run:
-    def __init__(self, id: str):
-        self.id = id
+class Run:
+    def __init__(self, facts: RunFacts, id: str | None):
+        _call("open")
+        FACTS.append(facts)
+        self.id = id or f"run-{len(RUNS)}"
+        RUNS.setdefault(self.id, [])
 
     def log(self, points: Sequence[Point]) -> None:
         _call("log")
@@ -49,11 +52,3 @@ class _Run:
     def end(self, status: str) -> None:
         _call("end")
         ENDED.append(status)
-
-
-def open_run(facts: RunFacts, id: str | None) -> _Run:
-    _call("open")
-    FACTS.append(facts)
-    run = _Run(id or f"run-{len(RUNS)}")
-    RUNS.setdefault(run.id, [])
-    return run

@@ -113,6 +113,11 @@ FAULTS = {
     "doubled column": ("row,t2v.R@1,t2v.R@1\na,45,45\n", r"csv:1: column 't2v.R@1' stands twice"),
     "short row": ("row,t2v.R@1\na,45\nb\n", r"csv:3: 1 values where the header has 2"),
     "no number": ("row,t2v.R@1\na,45\nb,high\n", r"csv:3: column t2v.R@1 is 'high', not a finite number"),
+    "after a name of two lines": (
+        'row,t2v.R@1\n"a\nb",45\nc,high\n',
+        r"csv:4: column t2v.R@1 is 'high', not a finite number",
+    ),
+    "short row after a name of two lines": ('row,t2v.R@1\n"a\nb",45\nc\n', r"csv:4: 1 values where"),
     "infinite": ("row,t2v.R@1\na,inf\n", r"csv:2: column t2v.R@1 is 'inf', not a finite number"),
     "empty": ("row,t2v.R@1\na,45\nb,\n", r"csv:3: column t2v.R@1 is empty"),
     "no percentage": ("row,t2v.R@1\na,450\n", r"csv:2: column t2v.R@1 is '450', not a percentage"),

@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import json
 import os
 import unicodedata
-from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
+from itertools import zip_longest
 from pathlib import Path
 from typing import Any
 
 from stan.common.files import read_text
-from stan.common.json_values import from_json
+from stan.common.json_values import Doubled, each_once, from_json
+from stan.common.tables import records
 from stan.data.video.extensions import VIDEOS
 
 EXTENSIONS = VIDEOS | {"."}  # Flickr, and with it DiDeMo, names some videos `x.`
@@ -89,33 +88,28 @@ def lines(path: Path) -> list[tuple[int, str]]:
     return [(number, line.strip()) for number, line in numbered if line.strip()]
 
 
-def rows(path: Path, columns: Sequence[str]) -> list[dict[str, str]]:
-    """Return the rows of a CSV file with a header.
+def rows(path: Path, columns: Sequence[str]) -> list[tuple[int, dict[str, str]]]:
+    """Return (line number, values by column) of every row of a CSV file with a header.
 
-    Raises ValueError for missing columns and for rows that are too short or too long, naming the line.
+    Raises ValueError for missing columns and for rows that are too long or lack one of `columns`, naming the line.
     """
-    reader = csv.DictReader(io.StringIO(read_text(path), newline=""))
-    found = []
-    try:
-        absent = [column for column in columns if column not in (reader.fieldnames or ())]
-        if absent:
-            raise ValueError(f"{path}:1: no column {', '.join(absent)}; the header is {reader.fieldnames}")
-        for row in reader:
-            _refuse_row(f"{path}:{reader.line_num}", row, columns)
-            found.append(row)
-    except csv.Error as error:
-        raise ValueError(f"{path}:{reader.line_num + 1}: is no CSV ({error})") from error
-    return found
+    told = records(path)
+    line, header = next(told, (1, []))
+    absent = [column for column in columns if column not in header]
+    if absent:
+        raise ValueError(f"{path}:{line}: no column {', '.join(absent)}; the header is {header}")
+    return [(number, _row(f"{path}:{number}", header, values, columns)) for number, values in told]
 
 
-def _refuse_row(where: str, row: dict[Any, Any], columns: Sequence[str]) -> None:
-    if None in row:  # a caption with a comma would end there
-        count = len(row) - 1
+def _row(where: str, header: list[str], values: list[str], columns: Sequence[str]) -> dict[str, str]:
+    if len(values) > len(header):  # a caption with a comma would end there
         raise ValueError(
-            f"{where}: {count + len(row[None])} values where the header has {count}; quote those with commas"
+            f"{where}: {len(values)} values where the header has {len(header)}; quote those with commas"
         )
-    if any(not row[column] for column in columns):
+    row = dict(zip_longest(header, values, fillvalue=""))
+    if not all(row[column] for column in columns):
         raise ValueError(f"{where}: a row without {', '.join(columns)}: {row}")
+    return row
 
 
 def document(path: Path, kind: type[dict] | type[list] | None = None) -> Any:
@@ -124,22 +118,14 @@ def document(path: Path, kind: type[dict] | type[list] | None = None) -> Any:
     Raises ValueError naming the line where it is no JSON, for a name that stands twice in an object, and if it is not
     of the type `kind`.
     """
-
-    def each_once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-        values = dict(pairs)
-        if len(values) < len(pairs):
-            [(most, _)] = Counter(name for name, _ in pairs).most_common(1)
-            raise ValueError(f"{path}: {most!r} stands twice in one object; remove one")
-        return values
-
     try:
         found = from_json(read_text(path), object_pairs_hook=each_once)
     except json.JSONDecodeError as error:
         raise ValueError(f"{path}:{error.lineno}: is no JSON ({error.msg})") from error
+    except Doubled as error:
+        raise ValueError(f"{path}: {error}") from error
     except ValueError as error:
-        raise ValueError(
-            str(error) if str(path) in str(error) else f"{path}: is no JSON ({error})"
-        ) from error
+        raise ValueError(f"{path}: is no JSON ({error})") from error
     if kind is not None and not isinstance(found, kind):
         words = "an object" if kind is dict else "a list"
         raise ValueError(f"{path}: {words} is expected, not {type(found).__name__}")

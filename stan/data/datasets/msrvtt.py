@@ -51,7 +51,7 @@ def published(root: Path, split: str) -> Annotations:
 def pairs(path: Path) -> tuple[AnnotationEntry, ...]:
     """Return one entry per video; a video in several rows keeps all its sentences."""
     captions: dict[str, list[str]] = {}
-    for row in rows(path, ("video_id", "sentence")):
+    for _, row in rows(path, ("video_id", "sentence")):
         captions.setdefault(row["video_id"], []).append(row["sentence"])
     return tuple(AnnotationEntry(video, video, tuple(sentences)) for video, sentences in captions.items())
 
@@ -59,7 +59,7 @@ def pairs(path: Path) -> tuple[AnnotationEntry, ...]:
 def training(listed: Path, data: Path) -> tuple[AnnotationEntry, ...]:
     """Return one entry per listed video, with all its sentences."""
     captions = sentences(data, document(data, dict))
-    wanted = [row["video_id"] for row in rows(listed, ("video_id",))]
+    wanted = [row["video_id"] for _, row in rows(listed, ("video_id",))]
     return _with_captions(wanted, captions, data, listed.name)
 
 

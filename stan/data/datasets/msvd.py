@@ -54,8 +54,8 @@ def from_text(path: Path) -> dict[str, list[str]]:
 def from_table(path: Path) -> dict[str, list[str]]:
     """Return the English sentences by video; the corpus has rows in other languages and some without a sentence."""
     captions: dict[str, list[str]] = {}
-    for row in rows(path, ("VideoID", "Start", "End", "Language")):
-        sentence = (row.get("Description") or "").strip()
+    for _, row in rows(path, ("VideoID", "Start", "End", "Language")):
+        sentence = row.get("Description", "").strip()
         if row["Language"] == "English" and sentence:
             captions.setdefault("_".join(row[key] for key in ("VideoID", "Start", "End")), []).append(
                 sentence

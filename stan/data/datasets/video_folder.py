@@ -10,7 +10,7 @@ test set, and a twentieth of training is held out for validation.
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path, PurePosixPath
@@ -62,7 +62,7 @@ def annotations(task: str, root: Path, split: str) -> Annotations:
 
 def _rows(root: Path, file: Path) -> Iterator[_Row]:
     if file.suffix == ".csv":
-        numbered: Any = enumerate(rows(file, ("file_name",)), 2)
+        numbered: Iterable[tuple[int, Mapping[str, Any]]] = rows(file, ("file_name",))
     else:
         numbered = ((number, _object(file, number, line)) for number, line in lines(file))
     for number, values in numbered:

@@ -21,10 +21,11 @@ from typing import Any
 
 import numpy as np
 
+from stan.common.cores import cores, thread_environment
+
 _START = (
     "import json, sys; sys.path[:] = json.loads(sys.argv[1]); from stan.data.video.worker import main; main()"
 )
-_ONE_THREAD = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1")
 _START_SECONDS = 120
 _PIPE_BYTES = 1 << 20
 _F_SETPIPE_SZ = 1031  # Linux only: a pipe that holds a whole clip saves a wake-up for every 64 KiB
@@ -44,7 +45,7 @@ class Worker:
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,  # decord prints bytes of broken files
-            env={**os.environ, **_ONE_THREAD},
+            env=os.environ | thread_environment(1),
             bufsize=0,
             start_new_session=True,  # Ctrl-C is for the process that asked, which ends the worker itself
         )
@@ -133,10 +134,10 @@ class Worker:
 
 
 class Pool:
-    """As many workers as there are processors (at least 2), started when first needed and shared by all threads."""
+    """As many workers as there are cores (at least 2), started when first needed and shared by all threads."""
 
     def __init__(self, size: int | None = None):
-        self.size = size or max(2, os.cpu_count() or 2)
+        self.size = size or max(2, cores())
         self._idle: list[Worker] = []
         self._lock = threading.Lock()
         self._free = threading.Semaphore(self.size)

@@ -22,18 +22,21 @@ from stan.data.video import decoding
 from stan.data.video.sound import RATE
 
 ENCODING = {"crf": "21", "preset": "medium", "threads": "1", "bf": "0", "g": "24", "mbtree": "0"}
-"""Almost indistinguishable to the eye; about one key frame per second, so that single frames are reached quickly."""
+"""Options of x264 for data sets: almost indistinguishable to the eye; about one key frame per second, so that single
+frames are reached quickly."""
+WATCHED = {"preset": "veryfast", "crf": "20", "bf": "0"}
+"""Options of x264 for videos that someone waits for, to watch them."""
 CLOCK = Fraction(1, 90_000)
 """Length of a tick in seconds, short enough for the stamps of any frame rate."""
 FRAMES_AT_ONCE = 32
+"""Number of frames decoded at a time, which keeps memory constant."""
 BT709 = 1
 """Number of BT.709 among the matrices, primaries and transfer functions of H.264 (ITU-T H.273)."""
 
 
 def is_small(path: Path, size: int) -> bool:
     """Return whether the short side is `size` pixels or fewer, so that nothing needs to shrink. Raises VideoError."""
-    info = decoding.probe(path)
-    return min(info.width, info.height) <= size
+    return _shrunk(decoding.probe(path), size) is None
 
 
 def transcode(source: Path, target: Path, size: int) -> None:
@@ -42,12 +45,28 @@ def transcode(source: Path, target: Path, size: int) -> None:
     Nothing is enlarged, and both sides are even. Raises VideoError for a source that does not give all its frames.
     """
     info = decoding.probe(source)
-    shrunk = size if min(info.width, info.height) > size else None
     with new_file(target) as part:
-        write_h264(part, shown(chunks(source, shrunk, FRAMES_AT_ONCE)), info.duration, ENCODING)
+        pictures = _shown(chunks(source, _shrunk(info, size), FRAMES_AT_ONCE))
+        write_h264(part, pictures, info.duration, ENCODING)
 
 
-def shown(parts: Iterable[decoding.Decoded]) -> Iterator[tuple[np.ndarray, float]]:
+def small_pictures(
+    info: decoding.VideoInfo, indices: np.ndarray, size: int
+) -> Iterator[tuple[np.ndarray, float]]:
+    """Yield the frames at these indices, with a short side of `size` pixels or fewer, and when each is shown.
+
+    Nothing is enlarged. Raises VideoError for a video that cannot be decoded.
+    """
+    groups = np.array_split(indices, -(-len(indices) // FRAMES_AT_ONCE))
+    return _shown(decoding.decode(info.path, group, _shrunk(info, size)) for group in groups)
+
+
+def _shrunk(info: decoding.VideoInfo, size: int) -> int | None:
+    """Return the short side to decode to; None if it is `size` pixels or fewer as it is."""
+    return size if min(info.width, info.height) > size else None
+
+
+def _shown(parts: Iterable[decoding.Decoded]) -> Iterator[tuple[np.ndarray, float]]:
     """Yield each decoded picture with the second from which it is shown."""
     for part in parts:
         yield from zip(part.frames, part.times.tolist(), strict=True)

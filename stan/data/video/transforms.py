@@ -13,6 +13,9 @@ from stan.data.video.scaling import Frames
 
 Pixels = Float32[np.ndarray, "T 3 S S"]
 
+CROPS = 3
+"""Views of a frame in testing with several."""
+
 
 def evaluation(settings: PixelSettings) -> Callable[[Frames], Pixels]:
     """Return open_clip's own preprocessing of every frame: resized as `settings` say, centre crop, normalisation.
@@ -26,18 +29,17 @@ def evaluation(settings: PixelSettings) -> Callable[[Frames], Pixels]:
     return transform
 
 
-def views(settings: PixelSettings, crops: int = 3) -> Callable[[Frames], Float32[np.ndarray, "V T 3 S S"]]:
-    """Return a transform to `crops` square views, spread evenly over the long side from end to end.
+def views(settings: PixelSettings) -> Callable[[Frames], Float32[np.ndarray, "V T 3 S S"]]:
+    """Return a transform to `CROPS` square views, spread evenly over the long side from end to end.
 
-    The middle one of three is the view that `evaluation` gives. A tower that reads the whole frame, squashed or padded,
+    The middle one is the view that `evaluation` gives. A tower that reads the whole frame, squashed or padded,
     has nothing beside it to look at: all its views are that of `evaluation`.
     """
 
     def transform(frames: Frames) -> Float32[np.ndarray, "V T 3 S S"]:
         resized, size = settings.scaling.resized(frames), settings.size
         rooms = [length - size for length in resized.shape[1:3]]
-        steps = [i / (crops - 1) if crops > 1 else 0.5 for i in range(crops)]
-        corners = [[round(room * step) for room in rooms] for step in steps]
+        corners = [[round(room * i / (CROPS - 1)) for room in rooms] for i in range(CROPS)]
         return np.stack([_normalised(resized[:, t : t + size, x : x + size], settings) for t, x in corners])
 
     return transform

@@ -41,10 +41,6 @@ class Event:
         return Event(MOTIONS[self.motion].reversal or self.motion, self.looks)
 
     @property
-    def has_direction(self) -> bool:
-        return self.reversed != self
-
-    @property
     def named(self) -> tuple[Appearance, ...]:
         """Looks in the order in which the motion's template names them."""
         return tuple(self.looks[i] for i in MOTIONS[self.motion].named)
@@ -99,7 +95,7 @@ def tracks_of(event: Event, rng: np.random.Generator, frames: int) -> tuple[Trac
     """Return one Track over `frames` moments for each shape in the picture; the last one is in front."""
     kind = MOTIONS[event.motion]
     if kind.tracks is None:
-        return tuple(_backwards(track) for track in tracks_of(event.reversed, rng, frames))
+        return tuple(track.reversed for track in tracks_of(event.reversed, rng, frames))
     paths = kind.tracks(rng, frames)
     looks = event.looks[: len(paths)]
     tracks = tuple(
@@ -115,10 +111,6 @@ def tracks_of(event: Event, rng: np.random.Generator, frames: int) -> tuple[Trac
 
 def _article(word: str) -> str:
     return "an" if word[0] in "aeiou" else "a"
-
-
-def _backwards(track: Track) -> Track:
-    return Track(**{k: v[::-1] if isinstance(v, np.ndarray) else v for k, v in vars(track).items()})
 
 
 def _at_rest(rng: np.random.Generator, look: Appearance, frames: int) -> dict[str, np.ndarray]:
@@ -308,7 +300,7 @@ MOTIONS: dict[str, Motion] = {
     "recolour": Motion(
         ("{shape} turns from {old} to {new}", "{shape} changes from {old} to {new}"),
         "[Something] changing its colour",
-        lambda rng, frames: _rest(rng, frames),
+        _rest,
         looks=2,
     ),
     "swing": Motion(

@@ -7,7 +7,7 @@ Letters: T frames, H and W pixels; u and v are a shape's own coordinates, in uni
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -34,6 +34,11 @@ class Track:
     """(T, 3) in 0..255."""
     opacity: np.ndarray
     """(T,) in 0..1."""
+
+    @property
+    def reversed(self) -> Track:
+        """The track that is seen when the frames run backwards."""
+        return replace(self, **{name: value[::-1] for name, value in vars(self).items() if name != "shape"})
 
     def boxes(self) -> np.ndarray:
         """Return boxes (T, 4): left, top, right, bottom in pixels. Transparent shapes have a box, too."""
@@ -63,6 +68,12 @@ class Scene:
 
     background: Background
     tracks: tuple[Track, ...]
+
+    @property
+    def reversed(self) -> Scene:
+        """The scene that is seen when the frames run backwards."""
+        background = replace(self.background, phase=self.background.phase[::-1])
+        return Scene(background, tuple(track.reversed for track in self.tracks))
 
 
 def render(scene: Scene) -> np.ndarray:

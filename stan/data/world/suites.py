@@ -76,7 +76,7 @@ class Plan:
         events = [e.reversed for e in self.events[::-1]] if self.backwards else self.events
         rng = np.random.default_rng(self.seed)
         scenes = _scenes(events, self.background, rng)
-        return [_backwards(scene) for scene in scenes[::-1]] if self.backwards else scenes
+        return [scene.reversed for scene in scenes[::-1]] if self.backwards else scenes
 
     def frames(self) -> np.ndarray:
         """Return frames (T, H, W, 3) uint8, which are the same to the last byte for equal plans."""
@@ -238,11 +238,3 @@ def draw_background(kind: str, rng: np.random.Generator, frames: int) -> Backgro
         rng.uniform(0, np.pi),
         phase,
     )
-
-
-def _backwards(scene: Scene) -> Scene:
-    background = replace(scene.background, phase=scene.background.phase[::-1])
-    tracks = [
-        {k: v[::-1] if isinstance(v, np.ndarray) else v for k, v in vars(t).items()} for t in scene.tracks
-    ]
-    return Scene(background, tuple(type(t)(**values) for t, values in zip(scene.tracks, tracks, strict=True)))

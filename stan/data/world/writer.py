@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import csv
 import json
-import os
 import shutil
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -20,6 +19,7 @@ import av
 import numpy as np
 from filelock import FileLock
 
+from stan.common.cores import cores
 from stan.common.jobs import job
 from stan.common.progress import Progress
 from stan.data.world.suites import EVENT_FRAMES, FPS, Plan, labels, plans, require
@@ -99,7 +99,7 @@ def _require_same(folder: Path, made: dict[str, Any]) -> None:
 def _render_all(clips: Sequence[Plan], videos: Path) -> Iterator[None]:
     """Render on all cores, in threads: drawing and encoding don't hold Python's lock most of the time."""
     paths = [videos / plan.split / f"{plan.id}.mp4" for plan in clips]
-    with ThreadPoolExecutor(os.cpu_count()) as pool:
+    with ThreadPoolExecutor(cores()) as pool:
         yield from pool.map(_render_one, clips, paths)
 
 

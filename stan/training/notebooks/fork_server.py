@@ -22,8 +22,8 @@ from multiprocessing.connection import Connection, wait
 from pathlib import Path
 from typing import Any
 
+from stan.common.cores import cores
 from stan.common.progress import StageProgress
-from stan.common.ray import cores
 from stan.training.notebooks.execute import check, end_with_parent, execute_request, leave_out_checkers
 
 IMPORTED = (

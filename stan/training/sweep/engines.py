@@ -9,7 +9,8 @@ from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any, Protocol
 
-from stan.common.ray import ENGINES, RETRIES, cluster, cores, processors_of
+from stan.common.cores import cores, thread_environment
+from stan.common.ray import ENGINES, RETRIES, cluster, processors_of
 from stan.results import lock
 from stan.training.notebooks import fork_server, launch
 from stan.training.notebooks.execute import GRACE_SECONDS
@@ -23,7 +24,6 @@ _LOST_SECONDS = 20.0
 """How long a lost worker's notebook may take to end before another worker resumes its run."""
 
 _POLL_SECONDS = 0.2
-_THREADS = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")
 
 
 class Execution(Protocol):
@@ -67,7 +67,7 @@ class LocalEngine(SweepEngine):
 
     def __init__(self, jobs: int | None, pending: int):
         self.at_once = min(jobs or min(cores(), MOST_AT_ONCE), pending)
-        self._environment = _threads(max(1, cores() // self.at_once))
+        self._environment = thread_environment(max(1, cores() // self.at_once))
 
     def __enter__(self) -> LocalEngine:
         if fork_server.possible():
@@ -115,7 +115,7 @@ class RayEngine(SweepEngine):
 def execute(path: str, parameters: dict[str, Any], folder: str, threads: int) -> int:
     """Execute a notebook in a process of its own and return its exit code. This is what a Ray worker does."""
     _wait_until_free(Path(folder))
-    running = launch.start(Path(path), parameters, Path(folder), _threads(threads))
+    running = launch.start(Path(path), parameters, Path(folder), thread_environment(threads))
     try:
         while running.poll() is None:
             time.sleep(_POLL_SECONDS)
@@ -151,10 +151,6 @@ class _Remote:
 
     def tail(self) -> str:
         return "\n".join(filter(None, [launch.tail(self._log), self._lost]))
-
-
-def _threads(count: int) -> dict[str, str]:
-    return dict.fromkeys(_THREADS, str(count))
 
 
 def _wait_until_free(folder: Path) -> None:

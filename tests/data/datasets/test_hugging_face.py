@@ -140,6 +140,11 @@ FAULTS = {
     "empty caption": (table("1.mp4,a", "2.mp4,"), r"metadata.csv:3: no caption"),
     "leads out": (table("../1.mp4,a"), r"metadata.csv:2: file_name is '../1.mp4', no path within"),
     "absolute": (table("/1.mp4,a"), r"metadata.csv:2: file_name is '/1.mp4'"),
+    "after a caption of two lines": (
+        table('1.mp4,"a dog', 'and a cat"', "2.mp4,"),
+        r"metadata.csv:4: no caption",
+    ),
+    "after a blank line": (table("", "1.mp4,a", "2.mp4,"), r"metadata.csv:4: no caption"),
     "twice": (table("1.mp4,a", "1.mp4,b"), r"stands twice"),
     "comma": (table("1.mp4,a, b"), r"metadata.csv:2: 3 values where the header has 2"),
 }

@@ -156,6 +156,15 @@ def test_a_table_that_is_no_table_is_named(tmp_path):
         rows(tmp_path / "told.csv", ("a", "b"))
 
 
+def test_a_row_is_named_by_the_line_on_which_it_begins(tmp_path):
+    (tmp_path / "told.csv").write_text('a,b\n1,"one\nline\nand more"\n\n2,"two\nlines"\n3,x\n')
+    assert rows(tmp_path / "told.csv", ("a", "b")) == [
+        (2, {"a": "1", "b": "one\nline\nand more"}),
+        (6, {"a": "2", "b": "two\nlines"}),
+        (8, {"a": "3", "b": "x"}),
+    ]
+
+
 def test_a_name_that_stands_twice_in_an_object_is_refused(tmp_path):
     (tmp_path / "val_1.json").write_text(
         '{"v_a": {"sentences": ["one"]}, "v_b": {"sentences": ["x"]}, "v_a": {"sentences": ["two"]}}'

@@ -17,7 +17,7 @@ import pytest
 from stan import experiments, report, results
 from stan.bench.fake_runs import experiment as made_up
 from stan.bench.fake_runs import write_run
-from stan.common.ray import cores
+from stan.common.cores import cores
 from stan.config import to_dict
 from stan.experiments import learning_rates, overrides
 from stan.results import lock
