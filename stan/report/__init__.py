@@ -20,6 +20,7 @@ if TYPE_CHECKING:
         status,
         study_runs,
         time_probes,
+        told_apart,
     )
 
 __all__ = [
@@ -35,6 +36,7 @@ __all__ = [
     "status",
     "study_runs",
     "time_probes",
+    "told_apart",
 ]
 
 __getattr__ = lazily.names(__name__, dict.fromkeys(__all__, "stan.report.tables"))

@@ -49,7 +49,7 @@ def write(
     every = [one for part in ids.values() for one in part]
     table = numbers(found)
     files = {
-        "table.tex": formats.latex(layout(study, found), every, command),
+        "table.tex": formats.latex(layout(study, table), every, command),
         "numbers.csv": formats.csv(table, every, command),
     }
     for suite, part in found.items():
@@ -62,21 +62,25 @@ def write(
     return said | {"rows": rows, "files": [str(out / name) for name in files]}
 
 
-def layout(study: str, found: Suites) -> pd.DataFrame:
-    """Return the study's table as the paper prints it, with columns of two levels.
+def layout(study: str, table: pd.DataFrame) -> pd.DataFrame:
+    """Return the study's table as the paper prints it, with columns of two levels. table: from `numbers`.
 
     There is one line per row, a tick for each component and a group of columns per suite. The printed number of the
-    benchmark that the suite is or mirrors has a column of its own.
+    benchmark that the suite is or mirrors has a column of its own. A row with several configs has a line for each, as
+    `report.told_apart` names them.
     """
-    names = _names(study, found)
-    columns: dict[tuple[str, str], list[Any]] = {("", "row"): names}
+    parts = table.groupby("suite", sort=False)
+    suites = {str(suite): part.assign(shown=report.told_apart(part)["row"]) for suite, part in parts}
+    lines = _lines(study, suites)
+    columns: dict[tuple[str, str], list[Any]] = {("", "row"): list(lines)}
     ticks = report.components(study)
     if ticks is not None:
         of_row = ticks.set_index("row")
         for column in ticks.columns[1:]:
-            columns["components", _TICKS[column]] = [bool(of_row.loc[name, column]) for name in names]
-    for suite, runs in found.items():
-        columns |= {(_group(suite), name): values for name, values in _own(runs, suite, names).items()}
+            columns["components", _TICKS[column]] = [bool(of_row.loc[row, column]) for row in lines.values()]
+    for suite, part in suites.items():
+        own = _own(part, lines) | _printed(study, suite, lines)
+        columns |= {(_group(suite), name): values for name, values in own.items()}
     return pd.DataFrame(columns)
 
 
@@ -100,32 +104,38 @@ def _runs(
     return {suite: report.of_study(loaded, study, suite, size, where, backbone) for suite in wanted}
 
 
-def _names(study: str, found: Suites) -> list[str]:
-    """Return the rows with a done run in any suite, in the study's order."""
-    done = {row for runs in found.values() for row in runs.loc[runs["status"] == "done", "row"]}
-    return [row.name for row in experiments.STUDIES[study].rows if row.name in done]
+def _lines(study: str, suites: Mapping[str, pd.DataFrame]) -> dict[str, str]:
+    """Return the rows of any suite by the names under which they are shown, in the study's order."""
+    rows = {
+        shown: row for part in suites.values() for shown, row in zip(part["shown"], part["row"], strict=True)
+    }
+    known = [row.name for row in experiments.STUDIES[study].rows]
+    return {shown: row for name in known for shown, row in rows.items() if row == name}
 
 
 def _group(suite: str) -> str:
     return f"{suite}, {report.headline(suite).removeprefix('t2v.')}"
 
 
-def _own(runs: pd.DataFrame, suite: str, names: Sequence[str]) -> dict[str, list[Any]]:
-    table = _numbers(runs, suite).drop_duplicates("row").set_index("row").reindex(names)
+def _own(part: pd.DataFrame, lines: Mapping[str, str]) -> dict[str, list[Any]]:
+    table = part.set_index("shown").reindex(list(lines))
     ranges = {
         "own [95 %]": ("", ["mean", "low", "high"]),
         "change": ("+", ["change", "change_low", "change_high"]),
     }
-    shown: dict[str, list[Any]] = {
+    cells: dict[str, list[Any]] = {
         name: [None if pd.isna(v[0]) else formats.with_interval(*v, sign) for v in table[of].to_numpy()]
         for name, (sign, of) in ranges.items()
     }
-    shown["order"] = table["order"].tolist()
+    return cells | {"order": table["order"].tolist()}
+
+
+def _printed(study: str, suite: str, lines: Mapping[str, str]) -> dict[str, list[float | None]]:
+    printed = report.printed(study, suite)
+    if all(value is None for value in printed.values()):
+        return {}
     benchmark = _BENCHMARKS.get(published.COLUMN_OF_SUITE.get(suite, ""))
-    printed = report.printed(runs["study"].iloc[0], suite)
-    if any(value is not None for value in printed.values()):
-        shown[f"printed: {benchmark}"] = [printed[name] for name in names]
-    return shown
+    return {f"printed: {benchmark}": [printed[row] for row in lines.values()]}
 
 
 def _numbers(runs: pd.DataFrame, suite: str) -> pd.DataFrame:
@@ -169,21 +179,22 @@ def _figures(runs: pd.DataFrame, suite: str) -> dict[str, Figure]:
     """Return the suite's figures by name, without those that have nothing to show."""
     metric = report.headline(suite)
     shown = metric.removeprefix("t2v.")
-    rows = report.rows(runs, metric)
+    own, printed = report.rows(runs, metric), report.printed(runs["study"].iloc[0], suite)
+    rows = report.told_apart(own)
+    paper = {name: printed.get(row) for name, row in zip(rows["row"], own["row"], strict=True)}
+    seeds = report.seeds(report.told_apart(runs[runs["status"] == "done"]), metric)
     drawn = {
-        "rows": figures.ablation(
-            rows, shown, report.printed(runs["study"].iloc[0], suite), report.seeds(runs, metric)
-        ),
-        "cost": study_figures.cost(report.costs(runs, metric), shown),
+        "rows": figures.ablation(rows, shown, paper, seeds),
+        "cost": study_figures.cost(report.told_apart(report.costs(runs, metric)), shown),
     }
-    changes = report.changes(runs, metric)
+    changes = report.told_apart(report.changes(runs, metric))
     if changes["change"].notna().any():
         baseline = experiments.STUDIES[runs["study"].iloc[0]].baseline
         drawn["changes"] = figures.forest(changes, shown, baseline)
-    order = report.rows(runs, "order.accuracy")
+    order = report.told_apart(report.rows(runs, "order.accuracy"))
     if len(order):
         drawn["twins"] = figures.order_accuracy(order)
-    seen, unseen = (report.rows(runs, f"{group}.{metric}") for group in ("seen", "unseen"))
+    seen, unseen = (report.told_apart(report.rows(runs, f"{group}.{metric}")) for group in ("seen", "unseen"))
     if len(seen) and len(unseen):
         drawn["seen"] = figures.seen_unseen(seen, unseen, shown)
     probed = report.time_probes(runs)
