@@ -21,6 +21,7 @@ if TYPE_CHECKING:
         study_runs,
         time_probes,
         told_apart,
+        with_costs,
     )
 
 __all__ = [
@@ -37,6 +38,7 @@ __all__ = [
     "study_runs",
     "time_probes",
     "told_apart",
+    "with_costs",
 ]
 
 __getattr__ = lazily.names(__name__, dict.fromkeys(__all__, "stan.report.tables"))

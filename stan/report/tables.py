@@ -114,7 +114,12 @@ def costs(runs: pd.DataFrame, metric: str) -> pd.DataFrame:
 
     Counts are empty if this version cannot build the run's model.
     """
-    table = rows(runs, metric)[["row", "hash", "n", "mean", "low", "high"]].reset_index(drop=True)
+    return with_costs(rows(runs, metric), runs)
+
+
+def with_costs(summary: pd.DataFrame, runs: pd.DataFrame) -> pd.DataFrame:
+    """Return `costs` of runs whose `rows` are already computed."""
+    table = summary[["row", "hash", "n", "mean", "low", "high"]].reset_index(drop=True)
     done = runs[runs["status"] == "done"]
     of_config = done.drop_duplicates("hash").set_index("hash")["path"]
     counted = pd.DataFrame([_counted(of_config[one]) for one in table["hash"]], index=table.index)

@@ -49,6 +49,10 @@ def read_csv(path: Path) -> pd.DataFrame:
     return pd.read_csv(io.StringIO(path.read_text()), comment="#")
 
 
+def laid_out(study: str, runs: pd.DataFrame) -> pd.DataFrame:
+    return write.layout(study, write.numbers([write.SuiteTables.of("retrieval", runs)]))
+
+
 @pytest.mark.slow
 def test_a_report_holds_table_and_figures_with_runs_and_command(study, tmp_path):
     said = write.write("components", tmp_path / "out", study, shipped=False)
@@ -85,8 +89,8 @@ def test_a_report_shows_the_levels_of_its_runs_backbones_where_they_were_probed(
 
 
 def test_the_table_stands_as_the_paper_prints_it(study):
-    found = {"retrieval": report.study_runs("components", "retrieval", "quick", study, shipped=False)}
-    table = write.layout("components", write.numbers(found))
+    found = report.study_runs("components", "retrieval", "quick", study, shipped=False)
+    table = laid_out("components", found)
     assert table["", "row"].tolist() == list(SCORES)
     assert table["components", "cross"].tolist() == [False, False, True]
     own = table["retrieval, R@1"]
@@ -117,7 +121,7 @@ def test_two_configs_of_a_row_are_two_lines_of_the_overview(two_configs):
 
 
 def test_two_configs_of_a_row_are_two_lines_of_the_report(two_configs):
-    table = write.layout("components", write.numbers({"retrieval": two_configs}))
+    table = laid_out("components", two_configs)
     assert table["", "row"].str.fullmatch(r"stan \([0-9a-f]{6}\)").tolist() == [False, False, True, True]
     own = table["retrieval, R@1"]
     assert sorted(text[:6] for text in own["own [95 %]"].iloc[2:]) == ["50.0 [", "75.0 ["]
@@ -128,7 +132,7 @@ def test_two_configs_of_a_row_are_two_lines_of_the_report(two_configs):
 def test_two_configs_of_a_row_have_places_of_their_own_in_figures(two_configs, monkeypatch):
     drawn = {}
     monkeypatch.setattr(figures, "ablation", lambda rows, *others: drawn.update(rows=rows, others=others))
-    write._figures(two_configs, "retrieval")
+    write._figures(write.SuiteTables.of("retrieval", two_configs))
     rows, (_, paper, seeds) = drawn["rows"], drawn["others"]
     assert rows["row"].is_unique and set(rows["row"]) == set(paper) == set(seeds["row"])
     of_seeds = seeds.set_index("row")["value"]
@@ -145,8 +149,8 @@ def test_two_configs_of_a_row_are_two_probed_runs(two_configs):
 def test_a_study_of_something_else_has_no_ticks(runs_root):
     for row in experiments.study("methods", "retrieval")[:2]:
         done(runs_root, row)
-    found = {"retrieval": report.study_runs("methods", "retrieval", "quick", runs_root, shipped=False)}
-    assert "components" not in write.layout("methods", write.numbers(found)).columns.get_level_values(0)
+    found = report.study_runs("methods", "retrieval", "quick", runs_root, shipped=False)
+    assert "components" not in laid_out("methods", found).columns.get_level_values(0)
 
 
 @pytest.mark.slow
