@@ -11,6 +11,7 @@ import pandas as pd
 
 from stan import experiments, results
 from stan.config import ModelConfig
+from stan.data.datasets import task
 from stan.evaluation.metrics import HEADLINE
 from stan.experiments import published
 from stan.report import formats
@@ -63,7 +64,7 @@ def of_study(
 
 def headline(suite: str) -> str:
     """Return the metric by which the suite's tables are read."""
-    return HEADLINE[experiments.task(suite)]
+    return HEADLINE[task(suite)]
 
 
 def rows(runs: pd.DataFrame, metric: str) -> pd.DataFrame:

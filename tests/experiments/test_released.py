@@ -11,8 +11,8 @@ import torch
 
 from stan.config import from_dict, to_dict, with_parts
 from stan.data import label_sets
-from stan.data.datasets import SETS
-from stan.experiments import published, task
+from stan.data.datasets import SETS, task
+from stan.experiments import published
 from stan.experiments.recipes import RECIPES, recipe
 from stan.experiments.released import RELEASED, STUDY
 from stan.models.dual_encoder import build
