@@ -1,4 +1,4 @@
-"""A study in; run folders in the record's format out, with made-up numbers, to time and test pages without training."""
+"""A number of runs in; run folders in the record's format out, with made-up numbers, to time pages without training."""
 
 from __future__ import annotations
 
@@ -40,44 +40,6 @@ def experiment(row: str, seed: int, suite: str = "retrieval", study: str = "comp
     )
 
 
-def write_run(
-    root: Path, wanted: Experiment, status: str = "done", shipped: bool = False, queries: int = 80
-) -> Path:
-    """Write one run folder. `status` may also be `died`: the record says running, with a heartbeat three hours ago."""
-    folder = root / wanted.id
-    folder.mkdir(parents=True)
-    (folder / "config.json").write_text(json.dumps(to_dict(wanted)))
-    (folder / "run.json").write_text(json.dumps(_provenance(wanted, status, shipped)))
-    (folder / "metrics.jsonl").write_text("".join(json.dumps(line) + "\n" for line in _log(wanted, status)))
-    if status == "done":
-        arrays = _arrays(wanted, queries)
-        np.savez(folder / "ranks.npz", **arrays)  # ty: ignore[invalid-argument-type]  # no array is called allow_pickle
-        (folder / "eval.json").write_text(json.dumps(_evaluation(wanted, arrays)))
-    return folder
-
-
-def write_probe(folder: Path) -> None:
-    """Write a time probe beside the run; the run's score falls when its frames are reversed."""
-    names = ("as given", "reversed", "1 frame")
-    lines = [
-        {"arrangement": name, "frames": 8, "value": value, "value_interval": [value - 6, value + 6]}
-        | {"change": value - 52, "interval": [value - 60, value - 45], "order": None}
-        for name, value in zip(names, (52.0, 31.0, 20.0), strict=True)
-    ]
-    probe = {"split": "test", "test_time": [], "headline": "t2v.R@1", "arrangements": lines}
-    (folder / "time_probe.json").write_text(json.dumps(probe))
-
-
-def write_study(
-    root: Path, suite: str = "retrieval", seeds=(0, 1, 2), rows=tuple(QUALITY), shipped: bool = False
-) -> Path:
-    """Write a done run for every row and seed, and return `root`."""
-    for row in rows:
-        for seed in seeds:
-            write_run(root, experiment(row, seed, suite), shipped=shipped)
-    return root
-
-
 def write_many(root: Path, count: int = 5000) -> Path:
     """Write `count` done runs and return `root`.
 
@@ -92,14 +54,26 @@ def write_many(root: Path, count: int = 5000) -> Path:
     return root
 
 
-def _provenance(wanted: Experiment, status: str, shipped: bool) -> dict:
-    now = datetime.now(UTC)
-    beat = {"running": now, "died": now - timedelta(hours=3)}.get(status, START + timedelta(seconds=62))
+def write_run(root: Path, wanted: Experiment, queries: int) -> Path:
+    """Write the folder of one done run, which was tested with so many queries."""
+    folder = root / wanted.id
+    folder.mkdir(parents=True)
+    (folder / "config.json").write_text(json.dumps(to_dict(wanted)))
+    (folder / "run.json").write_text(json.dumps(_provenance(wanted)))
+    (folder / "metrics.jsonl").write_text("".join(json.dumps(line) + "\n" for line in _log(wanted)))
+    arrays = _arrays(wanted, queries)
+    np.savez(folder / "ranks.npz", **arrays)  # ty: ignore[invalid-argument-type]  # no array is called allow_pickle
+    (folder / "eval.json").write_text(json.dumps(_evaluation(wanted, arrays)))
+    return folder
+
+
+def _provenance(wanted: Experiment) -> dict:
+    end = START + timedelta(seconds=62)
     return {
-        "status": "running" if status == "died" else status,
+        "status": "done",
         "start": START.isoformat(),
-        "end": None if status in ("running", "died") else beat.isoformat(),
-        "heartbeat": beat.isoformat(),
+        "end": end.isoformat(),
+        "heartbeat": end.isoformat(),
         "seconds": 62.0,
         "command": f"stan train --study {wanted.study} --row {wanted.row} --seed {wanted.seed}",
         "commit": "0123456789abcdef0123456789abcdef01234567",
@@ -112,16 +86,15 @@ def _provenance(wanted: Experiment, status: str, shipped: bool) -> dict:
         "checkpoint_hash": "c" * 10,
         "threads": 1,
         "peak_memory_mb": 812.0,
-        "shipped": shipped,
-        "error": "ValueError: made up" if status == "failed" else None,
+        "shipped": False,
+        "error": None,
         "same_as": None,
     }
 
 
-def _log(wanted: Experiment, status: str) -> list[dict]:
-    epochs = 4 if status in ("running", "died") else wanted.train.epochs
+def _log(wanted: Experiment) -> list[dict]:
     lines = []
-    for epoch in range(epochs):
+    for epoch in range(wanted.train.epochs):
         fraction = (epoch + 1) / wanted.train.epochs
         for step in range(5):
             where = epoch + step / 5

@@ -23,8 +23,8 @@ from torch.utils.flop_counter import flop_registry, sdpa_backward_flop_count, sd
 
 from stan.config import Experiment, with_parts
 from stan.data import label_sets
+from stan.data.datasets import task
 from stan.data.loader import Batch
-from stan.experiments import task
 from stan.models.dual_encoder import DualEncoder, build
 from stan.training.activation_checkpoint import recompute
 from stan.training.chunked_backward import backward

@@ -5,11 +5,11 @@ from __future__ import annotations
 from dataclasses import replace
 
 from stan.config import Experiment
-from stan.experiments import paper_rows, released_rows
+from stan.experiments import paper_rows, released
 from stan.experiments.paper_rows import BENCHMARKS, Benchmark
-from stan.experiments.released_rows import RELEASED
+from stan.experiments.released import RELEASED
 
-STUDIES = (paper_rows.STUDY, released_rows.STUDY)
+STUDIES = (paper_rows.STUDY, released.STUDY)
 """Studies whose rows are recipes: each is trained on its own set."""
 
 RECIPES: dict[str, Benchmark] = BENCHMARKS | RELEASED

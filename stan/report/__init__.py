@@ -20,6 +20,8 @@ if TYPE_CHECKING:
         status,
         study_runs,
         time_probes,
+        told_apart,
+        with_costs,
     )
 
 __all__ = [
@@ -35,6 +37,8 @@ __all__ = [
     "status",
     "study_runs",
     "time_probes",
+    "told_apart",
+    "with_costs",
 ]
 
 __getattr__ = lazily.names(__name__, dict.fromkeys(__all__, "stan.report.tables"))

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 from stan import results
 from stan.common.paths import ASSETS
 from stan.experiments import published
-from stan.experiments.released_rows import RELEASED
+from stan.experiments.released import RELEASED
 from stan.experiments.studies import STUDIES, Row
 from stan.report import mechanisms
 from stan.report.mechanisms import Mechanism

@@ -11,6 +11,7 @@ import pandas as pd
 
 from stan import experiments, results
 from stan.config import ModelConfig
+from stan.data.datasets import task
 from stan.evaluation.metrics import HEADLINE
 from stan.experiments import published
 from stan.report import formats
@@ -63,7 +64,7 @@ def of_study(
 
 def headline(suite: str) -> str:
     """Return the metric by which the suite's tables are read."""
-    return HEADLINE[experiments.task(suite)]
+    return HEADLINE[task(suite)]
 
 
 def rows(runs: pd.DataFrame, metric: str) -> pd.DataFrame:
@@ -114,7 +115,12 @@ def costs(runs: pd.DataFrame, metric: str) -> pd.DataFrame:
 
     Counts are empty if this version cannot build the run's model.
     """
-    table = rows(runs, metric)[["row", "hash", "n", "mean", "low", "high"]].reset_index(drop=True)
+    return with_costs(rows(runs, metric), runs)
+
+
+def with_costs(summary: pd.DataFrame, runs: pd.DataFrame) -> pd.DataFrame:
+    """Return `costs` of runs whose `rows` are already computed."""
+    table = summary[["row", "hash", "n", "mean", "low", "high"]].reset_index(drop=True)
     done = runs[runs["status"] == "done"]
     of_config = done.drop_duplicates("hash").set_index("hash")["path"]
     counted = pd.DataFrame([_counted(of_config[one]) for one in table["hash"]], index=table.index)
@@ -127,13 +133,13 @@ def costs(runs: pd.DataFrame, metric: str) -> pd.DataFrame:
 def time_probes(runs: pd.DataFrame) -> pd.DataFrame:
     """Return one line per arrangement of every done run that was probed (`stan evaluate RUN --time-probe`).
 
-    Columns: run (row and seed), id, row, seed, arrangement, frames, value, low, high, change, change_low, change_high,
-    order. Probes are of the test split, without further tricks.
+    Columns: run (row and seed; the row as `told_apart` names it), id, row, seed, arrangement, frames, value, low, high,
+    change, change_low, change_high, order. Probes are of the test split, without further tricks.
     """
     done = runs[runs["status"] == "done"]
     lines = [
-        {"run": f"{run.row}, seed {run.seed}", "id": run.id, "row": run.row, "seed": run.seed} | line
-        for run in done.itertuples()
+        {"run": f"{name}, seed {run.seed}", "id": run.id, "row": run.row, "seed": run.seed} | line
+        for name, run in zip(told_apart(done)["row"], done.itertuples(), strict=True)
         for line in _arrangements(results.time_probe(run.path))
     ]
     columns = ["run", "id", "row", "seed", "arrangement", "frames", "value", "low", "high"]
@@ -176,17 +182,25 @@ def overview(runs: pd.DataFrame, suite: str) -> pd.DataFrame:
     """Return, per row, what the study found.
 
     Columns: seeds; headline metric and order accuracy, each also on seen and unseen, with intervals; the printed
-    number; minutes.
+    number; minutes. A row with several configs has a line for each, as `told_apart` names them.
     """
     study, metric = runs["study"].iloc[0], headline(suite)
-    table = pd.DataFrame({"row": rows(runs, metric)["row"], "seeds": rows(runs, metric)["n"]})
     wanted = [f"{group}{name}" for name in (metric, "order.accuracy") for group in ("", "seen.", "unseen.")]
-    for name in (name for name in wanted if name in runs):
-        table = table.merge(_with_interval(rows(runs, name), name), on="row", how="left")
+    summaries = {name: rows(runs, name) for name in wanted if name in runs}
+    table = summaries[metric][["row", "hash", "n"]].rename(columns={"n": "seeds"})
+    for name, summary in summaries.items():
+        table = table.merge(_with_interval(summary, name), on=["row", "hash"], how="left")
     table["paper"] = table["row"].map(printed(study, suite))
-    minutes = runs[runs["status"] == "done"].groupby("row", observed=True)["seconds"].mean() / 60
-    table["minutes"] = table["row"].map(minutes).round(1)
-    return table.astype({"row": str}).set_index("row")
+    seconds = runs[runs["status"] == "done"].groupby("hash")["seconds"].mean()
+    table["minutes"] = (table["hash"].map(seconds) / 60).round(1)
+    return told_apart(table).drop(columns="hash").set_index("row")
+
+
+def told_apart(table: pd.DataFrame) -> pd.DataFrame:
+    """Return a table with row and hash in which the name of a row with several configs says which of them it is."""
+    names, hashes = table["row"].astype(str), table["hash"]
+    several = hashes.groupby(names).transform("nunique") > 1
+    return table.assign(row=names.where(~several, names + " (" + hashes.str[:6] + ")"))
 
 
 def status(runs: pd.DataFrame) -> pd.DataFrame:
@@ -203,7 +217,7 @@ def _with_interval(summary: pd.DataFrame, name: str) -> pd.DataFrame:
         formats.with_interval(*numbers)
         for numbers in summary[["mean", "low", "high"]].itertuples(index=False, name=None)
     ]
-    return pd.DataFrame({"row": summary["row"], name: texts})
+    return summary[["row", "hash"]].assign(**{name: texts})
 
 
 def _in_order(table: pd.DataFrame, study: str) -> pd.DataFrame:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -19,8 +20,52 @@ from stan.results import level_probes
 _BENCHMARKS = {"msrvtt_R@1": "MSR-VTT", "didemo_R@1": "DiDeMo", "k400_top1": "K400", "ssv2_top1": "SSv2"}
 _TICKS = {"cross_frame": "cross", "intra_frame": "intra", "branch": "branch", "multi_level": "multi"}
 
-Suites = Mapping[str, pd.DataFrame]
-"""A study's runs by suite."""
+
+@dataclass(frozen=True)
+class SuiteTables:
+    """What a report shows of a study on one suite. Each table is made once: intervals and counts take seconds."""
+
+    suite: str
+    runs: pd.DataFrame
+    rows: pd.DataFrame
+    changes: pd.DataFrame
+    order: pd.DataFrame
+    costs: pd.DataFrame
+    probes: pd.DataFrame
+
+    @classmethod
+    def of(cls, suite: str, runs: pd.DataFrame) -> SuiteTables:
+        metric = report.headline(suite)
+        rows = report.rows(runs, metric)
+        return cls(
+            suite,
+            runs,
+            rows,
+            report.changes(runs, metric),
+            report.rows(runs, "order.accuracy"),
+            report.with_costs(rows, runs),
+            report.time_probes(runs),
+        )
+
+    @property
+    def metric(self) -> str:
+        return report.headline(self.suite)
+
+    @property
+    def study(self) -> str:
+        return self.runs["study"].iloc[0]
+
+    @property
+    def printed(self) -> dict[str, float | None]:
+        return report.printed(self.study, self.suite)
+
+    @property
+    def done(self) -> pd.DataFrame:
+        return self.runs[self.runs["status"] == "done"]
+
+    @property
+    def ids(self) -> list[str]:
+        return self.done["id"].tolist()
 
 
 def write(
@@ -45,15 +90,16 @@ def write(
     out.mkdir(parents=True, exist_ok=True)
     on = [] if backbone is None else ["--backbone", backbone]
     command = shlex.join(["stan", "report", study, "--suite", ",".join(found), "--size", size, *on])
-    ids = {suite: part.loc[part["status"] == "done", "id"].tolist() for suite, part in found.items()}
+    of_suites = [SuiteTables.of(suite, part) for suite, part in found.items()]
+    ids = {tables.suite: tables.ids for tables in of_suites}
     every = [one for part in ids.values() for one in part]
-    table = numbers(found)
+    table = numbers(of_suites)
     files = {
-        "table.tex": formats.latex(layout(study, found), every, command),
+        "table.tex": formats.latex(layout(study, table), every, command),
         "numbers.csv": formats.csv(table, every, command),
     }
-    for suite, part in found.items():
-        files |= _of_suite(part, suite, ids[suite], command)
+    for tables in of_suites:
+        files |= _of_suite(tables, command)
     files |= _of_backbones(pd.concat(found.values()), runs, shipped, command)
     for name, content in files.items():
         write_bytes(out / name, content)
@@ -62,31 +108,35 @@ def write(
     return said | {"rows": rows, "files": [str(out / name) for name in files]}
 
 
-def layout(study: str, found: Suites) -> pd.DataFrame:
-    """Return the study's table as the paper prints it, with columns of two levels.
+def layout(study: str, table: pd.DataFrame) -> pd.DataFrame:
+    """Return the study's table as the paper prints it, with columns of two levels. table: from `numbers`.
 
     There is one line per row, a tick for each component and a group of columns per suite. The printed number of the
-    benchmark that the suite is or mirrors has a column of its own.
+    benchmark that the suite is or mirrors has a column of its own. A row with several configs has a line for each, as
+    `report.told_apart` names them.
     """
-    names = _names(study, found)
-    columns: dict[tuple[str, str], list[Any]] = {("", "row"): names}
+    parts = table.groupby("suite", sort=False)
+    suites = {str(suite): part.assign(shown=report.told_apart(part)["row"]) for suite, part in parts}
+    lines = _lines(study, suites)
+    columns: dict[tuple[str, str], list[Any]] = {("", "row"): list(lines)}
     ticks = report.components(study)
     if ticks is not None:
         of_row = ticks.set_index("row")
         for column in ticks.columns[1:]:
-            columns["components", _TICKS[column]] = [bool(of_row.loc[name, column]) for name in names]
-    for suite, runs in found.items():
-        columns |= {(_group(suite), name): values for name, values in _own(runs, suite, names).items()}
+            columns["components", _TICKS[column]] = [bool(of_row.loc[row, column]) for row in lines.values()]
+    for suite, part in suites.items():
+        own = _own(part, lines) | _printed(study, suite, lines)
+        columns |= {(_group(suite), name): values for name, values in own.items()}
     return pd.DataFrame(columns)
 
 
-def numbers(found: Suites) -> pd.DataFrame:
+def numbers(suites: Iterable[SuiteTables]) -> pd.DataFrame:
     """Return what the table and the figures show, one line per row and suite.
 
     Columns: suite, row, hash, n, metric, mean, sd, low, high, change, change_low, change_high, won, lost, p, order,
     order_low, order_high, paper, reason (why there is no change).
     """
-    return pd.concat([_numbers(runs, suite) for suite, runs in found.items()], ignore_index=True)
+    return pd.concat([_numbers(tables) for tables in suites], ignore_index=True)
 
 
 def _runs(
@@ -100,62 +150,64 @@ def _runs(
     return {suite: report.of_study(loaded, study, suite, size, where, backbone) for suite in wanted}
 
 
-def _names(study: str, found: Suites) -> list[str]:
-    """Return the rows with a done run in any suite, in the study's order."""
-    done = {row for runs in found.values() for row in runs.loc[runs["status"] == "done", "row"]}
-    return [row.name for row in experiments.STUDIES[study].rows if row.name in done]
+def _lines(study: str, suites: Mapping[str, pd.DataFrame]) -> dict[str, str]:
+    """Return the rows of any suite by the names under which they are shown, in the study's order."""
+    rows = {
+        shown: row for part in suites.values() for shown, row in zip(part["shown"], part["row"], strict=True)
+    }
+    known = [row.name for row in experiments.STUDIES[study].rows]
+    return {shown: row for name in known for shown, row in rows.items() if row == name}
 
 
 def _group(suite: str) -> str:
     return f"{suite}, {report.headline(suite).removeprefix('t2v.')}"
 
 
-def _own(runs: pd.DataFrame, suite: str, names: Sequence[str]) -> dict[str, list[Any]]:
-    table = _numbers(runs, suite).drop_duplicates("row").set_index("row").reindex(names)
+def _own(part: pd.DataFrame, lines: Mapping[str, str]) -> dict[str, list[Any]]:
+    table = part.set_index("shown").reindex(list(lines))
     ranges = {
         "own [95 %]": ("", ["mean", "low", "high"]),
         "change": ("+", ["change", "change_low", "change_high"]),
     }
-    shown: dict[str, list[Any]] = {
+    cells: dict[str, list[Any]] = {
         name: [None if pd.isna(v[0]) else formats.with_interval(*v, sign) for v in table[of].to_numpy()]
         for name, (sign, of) in ranges.items()
     }
-    shown["order"] = table["order"].tolist()
+    return cells | {"order": table["order"].tolist()}
+
+
+def _printed(study: str, suite: str, lines: Mapping[str, str]) -> dict[str, list[float | None]]:
+    printed = report.printed(study, suite)
+    if all(value is None for value in printed.values()):
+        return {}
     benchmark = _BENCHMARKS.get(published.COLUMN_OF_SUITE.get(suite, ""))
-    printed = report.printed(runs["study"].iloc[0], suite)
-    if any(value is not None for value in printed.values()):
-        shown[f"printed: {benchmark}"] = [printed[name] for name in names]
-    return shown
+    return {f"printed: {benchmark}": [printed[row] for row in lines.values()]}
 
 
-def _numbers(runs: pd.DataFrame, suite: str) -> pd.DataFrame:
-    metric = report.headline(suite)
-    table = report.rows(runs, metric)[["row", "hash", "n", "mean", "sd", "low", "high"]]
-    moved = report.changes(runs, metric).rename(columns={"low": "change_low", "high": "change_high"})
+def _numbers(tables: SuiteTables) -> pd.DataFrame:
+    table = tables.rows[["row", "hash", "n", "mean", "sd", "low", "high"]]
+    moved = tables.changes.rename(columns={"low": "change_low", "high": "change_high"})
     moved = moved[["row", "hash", "change", "change_low", "change_high", "won", "lost", "p", "reason"]]
-    order = report.rows(runs, "order.accuracy")[["row", "hash", "mean", "low", "high"]]
+    order = tables.order[["row", "hash", "mean", "low", "high"]]
     order = order.rename(columns={"mean": "order", "low": "order_low", "high": "order_high"})
     table = table.merge(moved, how="left").merge(order, how="left")
-    table.insert(0, "suite", suite)
-    table.insert(4, "metric", metric)
-    paper = table["row"].map(report.printed(runs["study"].iloc[0], suite)).astype(float)
+    table.insert(0, "suite", tables.suite)
+    table.insert(4, "metric", tables.metric)
+    paper = table["row"].map(tables.printed).astype(float)
     reason = table.pop("reason").fillna("")
     return table.assign(paper=paper, reason=reason)
 
 
-def _of_suite(runs: pd.DataFrame, suite: str, ids: Sequence[str], command: str) -> dict[str, bytes]:
+def _of_suite(tables: SuiteTables, command: str) -> dict[str, bytes]:
     """Return the suite's files by name."""
     files = {}
-    for name, figure in _figures(runs, suite).items():
-        files |= _drawn(f"{name}-{suite}", figure, ids, command)
-    metric = report.headline(suite)
-    tables = {
-        "seeds": report.seeds(runs, metric),
-        "cost": report.costs(runs, metric),
-        "time": report.time_probes(runs),
-    }
-    filled = {name: table for name, table in tables.items() if len(table)}
-    return files | {f"{name}-{suite}.csv": formats.csv(table, ids, command) for name, table in filled.items()}
+    for name, figure in _figures(tables).items():
+        files |= _drawn(f"{name}-{tables.suite}", figure, tables.ids, command)
+    seeds = report.seeds(tables.runs, tables.metric)
+    for name, table in {"seeds": seeds, "cost": tables.costs, "time": tables.probes}.items():
+        if len(table):
+            files[f"{name}-{tables.suite}.csv"] = formats.csv(table, tables.ids, command)
+    return files
 
 
 def _drawn(name: str, figure: Figure, ids: Sequence[str], command: str) -> dict[str, bytes]:
@@ -165,30 +217,27 @@ def _drawn(name: str, figure: Figure, ids: Sequence[str], command: str) -> dict[
     }
 
 
-def _figures(runs: pd.DataFrame, suite: str) -> dict[str, Figure]:
+def _figures(tables: SuiteTables) -> dict[str, Figure]:
     """Return the suite's figures by name, without those that have nothing to show."""
-    metric = report.headline(suite)
-    shown = metric.removeprefix("t2v.")
-    rows = report.rows(runs, metric)
+    metric, shown = tables.metric, tables.metric.removeprefix("t2v.")
+    rows, changes, order = (report.told_apart(one) for one in (tables.rows, tables.changes, tables.order))
+    printed = tables.printed
+    paper = {name: printed.get(row) for name, row in zip(rows["row"], tables.rows["row"], strict=True)}
+    seeds = report.seeds(report.told_apart(tables.done), metric)
     drawn = {
-        "rows": figures.ablation(
-            rows, shown, report.printed(runs["study"].iloc[0], suite), report.seeds(runs, metric)
-        ),
-        "cost": study_figures.cost(report.costs(runs, metric), shown),
+        "rows": figures.ablation(rows, shown, paper, seeds),
+        "cost": study_figures.cost(report.told_apart(tables.costs), shown),
     }
-    changes = report.changes(runs, metric)
     if changes["change"].notna().any():
-        baseline = experiments.STUDIES[runs["study"].iloc[0]].baseline
-        drawn["changes"] = figures.forest(changes, shown, baseline)
-    order = report.rows(runs, "order.accuracy")
+        drawn["changes"] = figures.forest(changes, shown, experiments.STUDIES[tables.study].baseline)
     if len(order):
         drawn["twins"] = figures.order_accuracy(order)
-    seen, unseen = (report.rows(runs, f"{group}.{metric}") for group in ("seen", "unseen"))
+    groups = ("seen", "unseen")
+    seen, unseen = (report.told_apart(report.rows(tables.runs, f"{group}.{metric}")) for group in groups)
     if len(seen) and len(unseen):
         drawn["seen"] = figures.seen_unseen(seen, unseen, shown)
-    probed = report.time_probes(runs)
-    if len(probed):
-        drawn["time"] = study_figures.time_probes(probed, shown)
+    if len(tables.probes):
+        drawn["time"] = study_figures.time_probes(tables.probes, shown)
     return drawn
 
 

@@ -10,6 +10,7 @@ import numpy as np
 
 from stan import results
 from stan.config import Experiment
+from stan.data.datasets import task as task_of
 from stan.evaluation.measure import measure
 from stan.evaluation.splits import open_split
 from stan.evaluation.test_time import (
@@ -17,7 +18,6 @@ from stan.evaluation.test_time import (
     description,
     views_of,
 )
-from stan.experiments import task as task_of
 from stan.models.dual_encoder import DualEncoder
 from stan.models.factory import load_model
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 from stan.config import Experiment
+from stan.data.datasets import task
 from stan.data.video.augmentation import AUGMENTATIONS
 from stan.evaluation.splits import computed_once
 from stan.evaluation.test_time import check_tricks
-from stan.experiments import task
 from stan.tracking.base import chosen
 from stan.training.losses import DECORRELATED, LOSSES, SENTENCES
 from stan.training.optim import FROZEN, OPTIMIZERS, SCHEDULES

@@ -8,10 +8,11 @@ from pathlib import Path
 import pytest
 
 from dashboard.views import VIEWS
-from stan.bench.fake_runs import experiment, write_probe, write_run, write_study
+from stan.bench.fake_runs import experiment
 from stan.common.servers import dashboard_command, free_port
 from stan.results import lock
 from stan.results.provenance import host
+from tests.support.made_up_runs import write_probe, write_run, write_study
 from tests.support.server import served
 
 pytestmark = pytest.mark.browser

@@ -12,11 +12,12 @@ from pathlib import Path
 
 import pytest
 
-from stan.bench.fake_runs import experiment, write_run
+from stan.bench.fake_runs import experiment
 from stan.common.jobs import QUICKSTART, job
 from stan.common.servers import dashboard_command, free_port
 from stan.results import RunWriter, lock
 from tests.browser.test_dashboard import keep_running, settled
+from tests.support.made_up_runs import write_run
 from tests.support.server import ROOT, served
 from tests.support.written_runs import EXPERIMENT, arrays, evaluation
 

@@ -7,10 +7,11 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
-from stan.bench.fake_runs import experiment, write_study
+from stan.bench.fake_runs import experiment
 from stan.common.servers import dashboard_command, free_port
 from stan.results import marks, run_folders, saved_views, trash
 from tests.browser.test_dashboard import overflow, settled
+from tests.support.made_up_runs import write_study
 from tests.support.server import served
 
 pytestmark = pytest.mark.browser

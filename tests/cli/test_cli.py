@@ -11,9 +11,10 @@ import numpy as np
 import pytest
 
 from stan import cli
-from stan.bench.fake_runs import experiment, write_run, write_study
+from stan.bench.fake_runs import experiment
 from stan.cli.output import lines, plain, table
 from stan.config import ModelConfig
+from tests.support.made_up_runs import write_run, write_study
 from tests.support.small_clips import write_clip
 from tests.support.written_runs import EXPERIMENT, QUERIES, done
 

@@ -14,11 +14,12 @@ from streamlit.testing.v1 import AppTest
 from dashboard import labels
 from dashboard.views import VIEWS
 from stan import experiments, results
-from stan.bench.fake_runs import experiment, write_probe, write_run, write_study
+from stan.bench.fake_runs import experiment
 from stan.config import ModelConfig
 from stan.results import foreign
 from stan.results.foreign import ForeignRun
 from stan.results.level_probes import keep
+from tests.support.made_up_runs import write_probe, write_run, write_study
 from tests.support.server import ROOT
 from tests.support.shown_pages import shown, table, texts
 from tests.support.written_runs import EXPERIMENT, QUERIES, done

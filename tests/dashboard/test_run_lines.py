@@ -8,8 +8,9 @@ import pytest
 
 from dashboard.tables import run_lines
 from stan import results
-from stan.bench.fake_runs import experiment, write_run
+from stan.bench.fake_runs import experiment
 from stan.results import grouping
+from tests.support.made_up_runs import write_run
 
 
 @pytest.fixture

@@ -6,9 +6,10 @@ from dataclasses import replace
 import pytest
 
 from stan import results
-from stan.bench.fake_runs import QUALITY, experiment, write_run
+from stan.bench.fake_runs import QUALITY, experiment
 from stan.results import marks, saved_views, trash
 from stan.results.writer import now
+from tests.support.made_up_runs import write_run
 from tests.support.shown_pages import shown, table, texts
 
 pytestmark = pytest.mark.slow

@@ -2,10 +2,11 @@
 
 import pytest
 
-from stan.bench.fake_runs import experiment, write_run
+from stan.bench.fake_runs import experiment
 from stan.evaluation.definitions import DIRECTIONS, GROUPS, MEASURES, definition
 from stan.results import load
 from stan.tracking.imported import METRIC
+from tests.support.made_up_runs import write_run
 
 
 def test_a_name_is_told_part_by_part():

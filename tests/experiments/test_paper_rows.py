@@ -8,8 +8,8 @@ import pytest
 import torch
 
 from stan.config import from_dict, to_dict
-from stan.data.datasets import SETS
-from stan.experiments import published, task
+from stan.data.datasets import SETS, task
+from stan.experiments import published
 from stan.experiments.paper_rows import BENCHMARKS
 from stan.experiments.recipes import experiment
 from stan.experiments.recipes import recipe as benchmark

@@ -115,7 +115,7 @@ def test_every_row_is_a_config_that_survives_writing(name, key):
 def test_every_data_set_has_settings_and_is_of_its_own_task():
     for one in datasets.SETS.values():
         assert (one.name, "full") in experiments.SETTINGS
-        assert experiments.task(one.name) == one.task
+        assert datasets.task(one.name) == one.task
         assert experiments.study("components", one.name)[0].data.suite == one.name
 
 

@@ -14,7 +14,7 @@ import pytest
 
 from stan import cli, experiments, report, results
 from stan.config import ModelConfig
-from stan.report import study_figures, write
+from stan.report import figures, study_figures, write
 from stan.results import frame_order, level_probes
 from tests.support.written_runs import EXPERIMENT, QUERIES, done
 
@@ -32,16 +32,25 @@ PROBED = {
 }
 
 
+def placed(first: int) -> np.ndarray:
+    """Ranks of which the first so many are right."""
+    return np.where(np.arange(QUERIES) < first, 1.0, 3.0)
+
+
 @pytest.fixture
 def study(runs_root) -> Path:
     for row in experiments.study("components", "retrieval"):
         if row.row in SCORES:
-            done(runs_root, row, np.where(np.arange(QUERIES) < SCORES[row.row], 1.0, 3.0))
+            done(runs_root, row, placed(SCORES[row.row]))
     return runs_root
 
 
 def read_csv(path: Path) -> pd.DataFrame:
     return pd.read_csv(io.StringIO(path.read_text()), comment="#")
+
+
+def laid_out(study: str, runs: pd.DataFrame) -> pd.DataFrame:
+    return write.layout(study, write.numbers([write.SuiteTables.of("retrieval", runs)]))
 
 
 @pytest.mark.slow
@@ -80,8 +89,8 @@ def test_a_report_shows_the_levels_of_its_runs_backbones_where_they_were_probed(
 
 
 def test_the_table_stands_as_the_paper_prints_it(study):
-    found = {"retrieval": report.study_runs("components", "retrieval", "quick", study, shipped=False)}
-    table = write.layout("components", found)
+    found = report.study_runs("components", "retrieval", "quick", study, shipped=False)
+    table = laid_out("components", found)
     assert table["", "row"].tolist() == list(SCORES)
     assert table["components", "cross"].tolist() == [False, False, True]
     own = table["retrieval, R@1"]
@@ -90,11 +99,58 @@ def test_the_table_stands_as_the_paper_prints_it(study):
     assert own["printed: MSR-VTT"].tolist() == [43.1, 44.3, 46.9]
 
 
+@pytest.fixture
+def two_configs(study) -> pd.DataFrame:
+    """The study's runs, with the row stan also trained for a single epoch; its seconds are told apart, too."""
+    (stan,) = (row for row in experiments.study("components", "retrieval") if row.row == "stan")
+    done(study, replace(stan, train=replace(stan.train, epochs=1)), placed(20))
+    found = report.study_runs("components", "retrieval", "quick", study, shipped=False)
+    return found.assign(seconds=np.where(found["train.epochs"] == 1, 60.0, 540.0))
+
+
+def test_two_configs_of_a_row_are_two_lines_of_the_overview(two_configs):
+    table = report.overview(two_configs, "retrieval")
+    once, often = (
+        f"stan ({of['hash'].iloc[0][:6]})"
+        for _, of in two_configs[two_configs["row"] == "stan"].groupby("train.epochs")
+    )
+    assert sorted(table.index) == sorted(["baseline", "no-cross-frame", once, often])
+    assert table.loc[[once, often], "t2v.R@1"].str.startswith(("50.0 [", "75.0 [")).tolist() == [True, True]
+    assert table.loc[[once, often], "minutes"].tolist() == [1.0, 9.0]
+    assert table.loc[[once, often], "paper"].tolist() == [46.9, 46.9]
+
+
+def test_two_configs_of_a_row_are_two_lines_of_the_report(two_configs):
+    table = laid_out("components", two_configs)
+    assert table["", "row"].str.fullmatch(r"stan \([0-9a-f]{6}\)").tolist() == [False, False, True, True]
+    own = table["retrieval, R@1"]
+    assert sorted(text[:6] for text in own["own [95 %]"].iloc[2:]) == ["50.0 [", "75.0 ["]
+    assert own["printed: MSR-VTT"].tolist() == [43.1, 44.3, 46.9, 46.9]
+    assert table["components", "cross"].tolist() == [False, False, True, True]
+
+
+def test_two_configs_of_a_row_have_places_of_their_own_in_figures(two_configs, monkeypatch):
+    drawn = {}
+    monkeypatch.setattr(figures, "ablation", lambda rows, *others: drawn.update(rows=rows, others=others))
+    write._figures(write.SuiteTables.of("retrieval", two_configs))
+    rows, (_, paper, seeds) = drawn["rows"], drawn["others"]
+    assert rows["row"].is_unique and set(rows["row"]) == set(paper) == set(seeds["row"])
+    of_seeds = seeds.set_index("row")["value"]
+    assert of_seeds[rows["row"]].tolist() == rows["mean"].tolist()
+
+
+def test_two_configs_of_a_row_are_two_probed_runs(two_configs):
+    for path in two_configs.loc[two_configs["row"] == "stan", "path"]:
+        assert frame_order.keep(path, PROBED)
+    table = report.time_probes(two_configs)
+    assert table["run"].nunique() == 2 and set(table["row"]) == {"stan"}
+
+
 def test_a_study_of_something_else_has_no_ticks(runs_root):
     for row in experiments.study("methods", "retrieval")[:2]:
         done(runs_root, row)
-    found = {"retrieval": report.study_runs("methods", "retrieval", "quick", runs_root, shipped=False)}
-    assert "components" not in write.layout("methods", found).columns.get_level_values(0)
+    found = report.study_runs("methods", "retrieval", "quick", runs_root, shipped=False)
+    assert "components" not in laid_out("methods", found).columns.get_level_values(0)
 
 
 @pytest.mark.slow

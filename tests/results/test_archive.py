@@ -8,8 +8,9 @@ import pandas as pd
 import pytest
 
 from stan import cli, results
-from stan.bench.fake_runs import experiment, write_probe, write_run, write_study
+from stan.bench.fake_runs import experiment
 from stan.results import archive
+from tests.support.made_up_runs import write_probe, write_run, write_study
 
 
 @pytest.fixture(scope="module")

@@ -12,9 +12,9 @@ from typing import Any
 import pytest
 from mcp import Client, StdioServerParameters
 
-from stan.bench.fake_runs import write_study
 from stan.library import Library
 from stan.service.tools import tools
+from tests.support.made_up_runs import write_study
 from tests.support.small_clips import write_clip
 
 READING = ["compare", "library", "moments", "published", "recognise", "runs", "search", "similar", "videos"]

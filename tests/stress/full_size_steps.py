@@ -12,7 +12,7 @@ import tempfile
 from pathlib import Path
 
 from stan.experiments.recipes import recipe
-from stan.experiments.released_rows import RELEASED
+from stan.experiments.released import RELEASED
 from tests.support.full_size import steps
 
 GIB = 2**30

@@ -15,10 +15,9 @@ from lightning_fabric import Fabric
 
 from stan.config import Experiment, with_parts
 from stan.data import label_sets
-from stan.data.datasets import VideoItem, VideoSet
+from stan.data.datasets import VideoItem, VideoSet, task
 from stan.data.loader import Loader
 from stan.evaluation.measure import measure
-from stan.experiments import task
 from stan.models.dual_encoder import DualEncoder, build
 from stan.training.chunked_backward import backward
 from stan.training.mixing import mixed

@@ -143,9 +143,9 @@ def _split(
     draws = _draws(suite, words, key)
     while len(chosen) < count:
         index, events, background = next(draws)
-        content = _content(suite, events, background)
+        content = _content(events, background)
         reversed_events = tuple(e.reversed for e in events[::-1])
-        mirrored = _content(suite, reversed_events, background)
+        mirrored = _content(reversed_events, background)
         if {content, mirrored} & (taken | own if unique else taken):
             continue
         clips = _clip_and_twin(
@@ -204,7 +204,7 @@ def _draws(
             index += 1
 
 
-def _content(suite: str, events: tuple[Event, ...], background: str) -> str:
+def _content(events: tuple[Event, ...], background: str) -> str:
     return f"{background}: " + " ".join(event.sentence() for event in events)
 
 

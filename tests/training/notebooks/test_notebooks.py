@@ -11,11 +11,11 @@ import papermill
 import pytest
 
 from stan import results
-from stan.bench.fake_runs import write_study
 from stan.config import to_dict
 from stan.experiments.overrides import experiment
 from stan.results.provenance import command
 from stan.training.notebooks import launch
+from tests.support.made_up_runs import write_study
 
 ROOT = Path(__file__).resolve().parents[3]
 NAMES = ("ablation", "add_a_method", "pretrain", "tour", "train")

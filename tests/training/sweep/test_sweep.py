@@ -16,7 +16,6 @@ import pytest
 
 from stan import experiments, report, results
 from stan.bench.fake_runs import experiment as made_up
-from stan.bench.fake_runs import write_run
 from stan.common.cores import cores
 from stan.config import to_dict
 from stan.experiments import learning_rates, overrides
@@ -26,6 +25,7 @@ from stan.training.sweep import display, durations, engines, sweep
 from stan.training.sweep.plan import hours, plan
 from stan.training.sweep.timing import Spent, logged
 from stan.training.trainer import RESUME
+from tests.support.made_up_runs import write_run
 from tests.support.written_runs import done
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -255,7 +255,7 @@ def test_a_run_is_done_only_when_its_record_says_so(tmp_path, monkeypatch):
     """The notebook ends well in all three; one leaves a done record, one a failed one, one none."""
     monkeypatch.setattr(sweep, "_prepare", lambda *_: None)
     body = """
-from stan.bench.fake_runs import write_run
+from tests.support.made_up_runs import write_run
 from tests.support.written_runs import done
 from stan.config import from_dict
 from pathlib import Path

@@ -11,10 +11,10 @@ import torch
 
 from stan.config import from_dict, to_dict, with_parts
 from stan.data import label_sets
-from stan.data.datasets import SETS
-from stan.experiments import published, task
+from stan.data.datasets import SETS, task
+from stan.experiments import published
 from stan.experiments.recipes import RECIPES, recipe
-from stan.experiments.released_rows import RELEASED, STUDY
+from stan.experiments.released import RELEASED, STUDY
 from stan.models.dual_encoder import build
 from stan.training.checks import check
 from stan.training.optim import freeze
@@ -182,7 +182,7 @@ def with_table(text: str) -> str:
 
 
 def test_the_page_has_the_rows():
-    """`python -m tests.experiments.test_released_rows` writes the table anew."""
+    """`python -m tests.experiments.test_released` writes the table anew."""
     assert with_table(PAGE.read_text()) == PAGE.read_text() and "`drl-msrvtt`" in PAGE.read_text()
 
 
