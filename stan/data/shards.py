@@ -125,7 +125,6 @@ def members(shard: str) -> list[Member]:
         files, path = fsspec.core.url_to_fs(shard)
         with files.open(path, "rb", block_size=1 << 16) as stream:
             found = list(_members(shard, stream))
-            _refuse_cut(shard, found, stream)
     except tarfile.TarError as error:
         raise ShardError(shard, f"is no whole shard ({error})", "fetch or pack it again") from error
     except (ShardError, OSError):
@@ -146,12 +145,21 @@ def _members(shard: str, stream: Any) -> Iterator[Member]:
                 raise ShardError(
                     shard, f"the name {one.name!r} leads out of the shard", "pack it again without"
                 )
+            try:
+                one.name.encode()
+            except UnicodeEncodeError:
+                raise ShardError(
+                    shard, f"the name {one.name!r} is no UTF-8 text", "rename it, and pack again"
+                ) from None
+            if one.size < 0:
+                raise ShardError(shard, f"{one.name!r} has the size {one.size}", "fetch or pack it again")
             if not one.isreg() or one.issparse():
                 raise ShardError(shard, f"{one.name!r} is no plain file", "pack the file itself")
             if str(name) in met:
                 raise ShardError(shard, f"{str(name)!r} stands twice", "remove or rename one")
             met.add(str(name))
             yield Member(shard, str(name), one.offset_data, one.size, _moves(archive, one))
+        _refuse_cut(shard, stream, archive.offset)
 
 
 def _moves(archive: tarfile.TarFile, one: tarfile.TarInfo) -> bool:
@@ -162,13 +170,17 @@ def _moves(archive: tarfile.TarFile, one: tarfile.TarInfo) -> bool:
     return first_bytes.is_moving_picture(content.read(first_bytes.HEAD))
 
 
-def _refuse_cut(shard: str, found: list[Member], stream: Any) -> None:
-    """Raise ShardError for a shard without the empty block that ends a tar file: it was cut between two members."""
-    end = max((one.offset + -(-one.size // _BLOCK) * _BLOCK for one in found), default=0)
+def _refuse_cut(shard: str, stream: Any, end: int) -> None:
+    """Raise ShardError for a shard without the empty block that ends a tar file, where its last member ends.
+
+    It was cut between two members, or one's header is damaged: there, tarfile ends without a word.
+    """
     stream.seek(end)
     rest = stream.read(_BLOCK)
     if len(rest) < _BLOCK:
         raise ShardError(shard, "is no whole shard (its end is missing)", "fetch or pack it again")
+    if any(rest):
+        raise ShardError(shard, f"is damaged at byte {end}", "fetch or pack it again")
 
 
 def split_path(path: str) -> tuple[str, str] | None:
@@ -186,10 +198,17 @@ def member(shard: str, inside: str) -> Member:
 
 
 def samples(shard: str) -> dict[str, dict[str, Member]]:
-    """Return a shard's samples by key: the members whose names agree up to the first dot, by what follows it."""
+    """Return a shard's samples by key: the members whose names agree up to the first dot, by what follows it.
+
+    Raises what `members` raises, and ShardError for two members of one sample that differ in case alone.
+    """
     found: dict[str, dict[str, Member]] = {}
     for member in members(shard):
         base, _, kind = member.name.partition(".")
         key = os.path.join(os.path.dirname(member.inside), base)
-        found.setdefault(key, {})[kind.lower()] = member
+        parts = found.setdefault(key, {})
+        if kind.lower() in parts:
+            both = f"{parts[kind.lower()].inside!r} and {member.inside!r}"
+            raise ShardError(shard, f"{both} are one part of a sample", "remove or rename one")
+        parts[kind.lower()] = member
     return found

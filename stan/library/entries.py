@@ -72,9 +72,13 @@ class Maker:
     layout: str = LAYOUT
 
 
-def is_id(text: str) -> bool:
+def is_id(text: object) -> bool:
     """Return whether `text` has the form of a video's id: 16 hex digits."""
-    return len(text) == 16 and all(character in "0123456789abcdef" for character in text)
+    return (
+        isinstance(text, str)
+        and len(text) == 16
+        and all(character in "0123456789abcdef" for character in text)
+    )
 
 
 def id_of(path: str) -> str:

@@ -7,12 +7,19 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 
-from stan.library.entries import among, local_path
+from stan.common.json_values import require
+from stan.library.entries import among, is_id, local_path
+
+FIRST, LAST = 1970, 2261
+"""Years whose nanoseconds since 1970 a file's time can be compared with."""
 
 
 @dataclass(frozen=True)
 class Filters:
-    """Conditions that a video must meet to be found. None sets no condition, nor does an empty text."""
+    """Conditions that a video must meet to be found. None sets no condition, nor does an empty text.
+
+    Raises ValueError for a value of another kind, and for days that no file's time can be compared with.
+    """
 
     folder: str | None = None
     """The video lies below this folder, given by its full path or address, or by its path inside an indexed folder."""
@@ -26,6 +33,16 @@ class Filters:
     """The file was last changed on this day or earlier, in local time."""
     ids: Sequence[str] | None = None
     """The video is one of these."""
+
+    def __post_init__(self) -> None:
+        require("folder", self.folder, "str | None")
+        require("shortest", self.shortest, "float | None")
+        require("longest", self.longest, "float | None")
+        for name, day in (("since", self.since), ("until", self.until)):
+            if day is not None and not (isinstance(day, date) and FIRST <= day.year <= LAST):
+                raise ValueError(f"{name} is {day}; it must be a day of the years {FIRST} to {LAST}")
+        if self.ids is not None and (isinstance(self.ids, str) or not all(map(is_id, self.ids))):
+            raise ValueError(f"ids are {self.ids!r:.80}; they must be a list of videos' ids")
 
     def condition(self) -> str | None:
         """Return the condition in the store's SQL, or None if every video may be found."""

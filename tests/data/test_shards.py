@@ -68,6 +68,45 @@ def test_a_name_that_stands_twice_is_refused(place):
         members(place)
 
 
+def test_two_parts_of_a_sample_that_differ_in_case_are_refused(place):
+    pack(place, [("a.mp4", b"1"), ("a.txt", b"one"), ("a.TXT", b"two")])
+    with pytest.raises(
+        ValueError, match=r"'a\.txt' and 'a\.TXT' are one part of a sample; remove or rename one"
+    ):
+        samples(place)
+
+
+def test_a_name_that_is_no_text_is_refused(place):
+    pack(place, [("a.mp4", b"1"), ("b\udcff.mp4", b"2")])
+    with pytest.raises(ValueError, match=r"one\.tar: the name 'b\\udcff\.mp4' is no UTF-8 text"):
+        members(place)
+
+
+def test_a_damaged_header_is_said_and_what_follows_it_not_left_out(tmp_path):
+    file = tmp_path / "one.tar"
+    whole = pack(str(file), FILES)
+    assert len(members(str(file))) == len(FILES)
+    with tarfile.open(file) as archive:
+        headers = [one.offset for one in archive]
+    for header in headers:
+        for place in (5, 130, 150):  # of its name, size and sum
+            damaged = bytearray(whole)
+            damaged[header + place] ^= 1
+            file.write_bytes(damaged)
+            with pytest.raises(ValueError, match=rf"is damaged at byte {header}|is no whole shard"):
+                members(str(file))
+
+
+def test_a_size_below_zero_is_refused(tmp_path):
+    file = tmp_path / "one.tar"
+    with tarfile.open(file, "w", format=tarfile.PAX_FORMAT) as archive:
+        entry = tarfile.TarInfo("a.mp4")
+        entry.pax_headers = {"size": "-512"}
+        archive.addfile(entry)
+    with pytest.raises(ValueError, match="has the size -512|is damaged|no whole shard"):
+        members(str(file))
+
+
 @pytest.mark.parametrize("kind", [tarfile.SYMTYPE, tarfile.LNKTYPE, tarfile.FIFOTYPE, tarfile.CHRTYPE])
 def test_what_is_no_plain_file_is_refused(tmp_path, kind):
     file = tmp_path / "one.tar"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import replace
 from datetime import date, datetime, timedelta
 
@@ -180,6 +181,10 @@ def test_a_change_is_found(store, unrelated, wanted):
         (Filters(ids=[]), set()),
         (Filters(longest=4), {"short.mp4", "another.mp4", "last.mp4"}),
         (Filters(since=date(2024, 1, 3)), {"another.mp4", "last.mp4"}),
+        (
+            Filters(since=date(1970, 1, 1), until=date(2261, 12, 31)),
+            {"short.mp4", "long.mp4", "another.mp4", "last.mp4"},
+        ),
         (Filters(until=date(2024, 1, 3)), {"short.mp4", "long.mp4", "another.mp4"}),
         (Filters(folder="old", shortest=4, since=date(2024, 1, 2), until=date(2024, 1, 2)), {"long.mp4"}),
     ],
@@ -191,6 +196,31 @@ def test_filters(store, unrelated, wanted, where, names, exact, monkeypatch):
     found, no_match = Search(store, unrelated)(wanted, Options(where=where))
     assert {one["name"] for one in found} == names
     assert no_match or names
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        ({"folder": 3}, "folder is 3; it must be text"),
+        ({"folder": "\ud800"}, "folder is .*; it must be text"),
+        (
+            {"shortest": "1000 OR duration > 0"},
+            "shortest is '1000 OR duration > 0'; it must be a finite number",
+        ),
+        ({"shortest": math.nan}, "shortest is nan"),
+        ({"longest": math.inf}, "longest is inf"),
+        ({"since": "2024-01-31"}, "since is 2024-01-31; it must be a day of the years 1970 to 2261"),
+        ({"since": date(1600, 1, 1)}, "since is 1600-01-01"),
+        ({"since": date.min}, "since is 0001-01-01"),
+        ({"until": date(2262, 12, 31)}, "until is 2262-12-31"),
+        ({"until": date.max}, "until is 9999-12-31"),
+        ({"ids": ["x"]}, r"ids are \['x'\]; they must be a list of videos' ids"),
+        ({"ids": "0123456789abcdef"}, "ids are '0123"),
+    ],
+)
+def test_filters_of_another_kind_are_named(given, message):
+    with pytest.raises(ValueError, match=message):
+        Filters(**given)
 
 
 def test_a_left_out_video_makes_room_for_the_next(store, unrelated, wanted):

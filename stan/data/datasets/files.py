@@ -88,6 +88,15 @@ def lines(path: Path) -> list[tuple[int, str]]:
     return [(number, line.strip()) for number, line in numbered if line.strip()]
 
 
+def listed_classes(path: Path) -> tuple[str, ...]:
+    """Return the class names of a file with one per line. Raises ValueError for a name that stands twice."""
+    names = tuple(text for _, text in lines(path))
+    repeated = next((text for i, text in enumerate(names) if text in names[:i]), None)
+    if repeated is not None:
+        raise ValueError(f"{path}: class {repeated!r} stands twice, so the two could not be told apart")
+    return names
+
+
 def rows(path: Path, columns: Sequence[str]) -> list[tuple[int, dict[str, str]]]:
     """Return (line number, values by column) of every row of a CSV file with a header.
 

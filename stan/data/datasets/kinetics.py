@@ -12,7 +12,7 @@ from pathlib import Path
 
 from stan.common.paths import ASSETS
 from stan.data.datasets.base import AnnotationEntry, Annotations, DataSet, of_training
-from stan.data.datasets.files import annotation, lines, optional_annotation, without_extension
+from stan.data.datasets.files import annotation, lines, listed_classes, optional_annotation, without_extension
 
 
 def annotations(root: Path, split: str) -> Annotations:
@@ -31,11 +31,7 @@ def annotations(root: Path, split: str) -> Annotations:
 def class_names(path: Path | None = None) -> tuple[str, ...]:
     """Return the class names in index order, from a file with one per line; None: the 400 classes of Kinetics-400."""
     if path is not None:
-        names = tuple(text for _, text in lines(path))
-        repeated = next((text for i, text in enumerate(names) if text in names[:i]), None)
-        if repeated is not None:
-            raise ValueError(f"{path}: class {repeated!r} stands twice, so the two could not be told apart")
-        return names
+        return listed_classes(path)
     shipped = ASSETS / "labels" / "kinetics400.txt"
     return tuple(shipped.read_text(encoding="utf-8").split("\n")[:400])
 

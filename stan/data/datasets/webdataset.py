@@ -17,13 +17,15 @@ from typing import Any
 from stan.common.json_values import from_json
 from stan.data import shards
 from stan.data.datasets.base import AnnotationEntry, Annotations, DataSet, of_training
-from stan.data.datasets.files import EXTENSIONS, Absent, VideoFolder, lines
+from stan.data.datasets.files import EXTENSIONS, Absent, VideoFolder, listed_classes
 from stan.data.datasets.split_names import indexed, of_split, split_of
 from stan.data.shards import Member
 
 TEXT, JSON, CLASS = "txt", "json", "cls"
 LARGEST = 1 << 20
 """Most bytes of a sample's text."""
+DIGITS = 9
+"""Most digits of a class's number."""
 
 
 @dataclass(frozen=True)
@@ -63,7 +65,7 @@ def annotations(task: str, root: Path, split: str) -> Annotations:
 def _classes(root: Path, all_shards: Iterable[str]) -> tuple[str, ...]:
     names = root / "classes.txt"
     if names.is_file():
-        return tuple(line for _, line in lines(names))
+        return listed_classes(names)
     return indexed(
         {sample.label for shard in all_shards for sample in _samples(shard) if sample.label is not None}
     )
@@ -110,13 +112,20 @@ def _sample(shard: str, key: str, parts: dict[str, Member]) -> _Sample:
     if not all(isinstance(one, str) for one in captions):
         raise ValueError(f"{parts[JSON]}: {caption!r} is no caption")
     label = _text(parts[CLASS]) if CLASS in parts else told.get("label", told.get("cls"))
-    return _Sample(
-        key,
-        shard,
-        next(iter(videos), None),
-        tuple(captions),
-        None if label is None else str(label).strip(),
-    )
+    if label is not None:
+        label = _class(parts[CLASS] if CLASS in parts else parts[JSON], label)
+    return _Sample(key, shard, next(iter(videos), None), tuple(captions), label)
+
+
+def _class(member: Member, label: Any) -> str:
+    """Return a class as text. Raises ValueError for what is neither name nor number."""
+    text = str(label).strip()
+    is_long = text.isdecimal() and len(text) > DIGITS
+    if not isinstance(label, str | int) or isinstance(label, bool) or not text or is_long:
+        raise ValueError(
+            f"{member}: {label!r:.80} is no class: a name, or a number of at most {DIGITS} digits"
+        )
+    return text
 
 
 def _object(member: Member) -> dict[str, Any]:

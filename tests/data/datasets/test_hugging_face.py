@@ -235,11 +235,37 @@ def test_shards_of_classes(root):
     assert (found.classes, [clip.label for clip in found.clips]) == (("9", "10"), [1])
 
 
+LABELS = [f'{{"label": {label}}}' for label in ('["dog"]', '{"a": 1}', "true", "1.0", "[]", '""', "NaN")]
+
+
 def test_class_names_for_numbers(tmp_path):
     put(tmp_path, {"classes.txt": "jump\nrun\n"})
     pack(f"{tmp_path}/test-0.tar", [*sample("a", cls="1"), *sample("b", cls="jump")])
     found = load(f"webdataset-labels:{tmp_path}", "test")
     assert (found.classes, [clip.label for clip in found.clips]) == (("jump", "run"), [1, 0])
+
+
+@pytest.mark.parametrize(
+    ("parts", "message"),
+    [
+        *(
+            ({"json": text}, r"a\.json: .* is no class: a name, or a number of at most 9 digits")
+            for text in LABELS
+        ),
+        ({"cls": "1" * 5000}, r"a\.cls: '1+ is no class"),
+    ],
+)
+def test_what_is_no_class_is_named(tmp_path, parts, message):
+    pack(f"{tmp_path}/test-0.tar", [*sample("a", **parts), *sample("b", cls="jump")])
+    with pytest.raises(ValueError, match=message):
+        load(f"webdataset-labels:{tmp_path}", "test")
+
+
+def test_a_class_that_is_listed_twice_is_named(tmp_path):
+    put(tmp_path, {"classes.txt": "jump\nrun\njump\n"})
+    pack(f"{tmp_path}/test-0.tar", [*sample("a", cls="1")])
+    with pytest.raises(ValueError, match=r"classes\.txt: class 'jump' stands twice"):
+        load(f"webdataset-labels:{tmp_path}", "test")
 
 
 def test_a_sample_without_a_video_counts_as_missing(root):
