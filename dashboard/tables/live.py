@@ -13,9 +13,10 @@ import streamlit as st
 
 from dashboard import labels
 from dashboard.tables import arguments, records, study_tables
-from stan import experiments, results
+from stan import results
 from stan.common import jobs
 from stan.config import Experiment
+from stan.data.datasets import task
 from stan.evaluation.metrics import HEADLINE
 from stan.results.progress import RunProgress, progress
 
@@ -112,7 +113,7 @@ def _thinned(losses: pd.Series) -> list[float]:
 
 def _unfinished(found: dict[str, Any]) -> UnfinishedRun:
     experiment, run = found["experiment"], found["run"]
-    metric = HEADLINE[experiments.task(experiment.data.suite)]
+    metric = HEADLINE[task(experiment.data.suite)]
     silent, seconds = _silent(run), run.get("seconds")
     spent = float(seconds) if isinstance(seconds, int | float) else 0.0
     told, steps, validation = _log(found["path"], _size(found["path"]), experiment.train.epochs, metric)

@@ -9,17 +9,15 @@ import numpy as np
 import pandas as pd
 
 from dashboard import labels
-from stan import results
+from stan import report, results
 from stan.report.formats import one_decimal, with_interval
 from stan.results.comparison import PROTOCOL
 
 
 def in_order(table: pd.DataFrame, rows: Sequence[str]) -> pd.DataFrame:
     """Return a table with row and hash in the order of `rows`; rows with several configs get the hash in their name."""
-    several = table.groupby("row")["hash"].transform("nunique") > 1
     table = table.assign(place=table["row"].map(list(rows).index)).sort_values("place", kind="stable")
-    names = table["row"].where(~several, table["row"] + " (" + table["hash"].str[:6] + ")")
-    return table.assign(row=names).drop(columns="place").reset_index(drop=True)
+    return report.told_apart(table).drop(columns="place").reset_index(drop=True)
 
 
 def ordered(names: Sequence[str], known: Sequence[str]) -> list[str]:

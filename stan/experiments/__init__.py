@@ -1,6 +1,5 @@
 """A study's name, a suite and a size in; the study's rows as experiments, and the paper's numbers beside them, out."""
 
-from stan.data.datasets import task
 from stan.experiments.learning_rates import (
     LEARNING_RATES,
     RATES_FILE,
@@ -27,5 +26,4 @@ __all__ = [
     "rate_trials",
     "row",
     "study",
-    "task",
 ]

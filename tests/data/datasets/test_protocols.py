@@ -2,8 +2,7 @@
 
 import pytest
 
-from stan import experiments
-from stan.data.datasets import SETS, SPLITS, base, load
+from stan.data.datasets import SETS, SPLITS, base, load, task
 from stan.data.datasets.files import Absent
 from tests.support.data_folders import (
     activitynet_folder,
@@ -24,7 +23,7 @@ def splits(spec: str) -> list[list[str]]:
 
 @pytest.mark.parametrize("dataset", SETS.values(), ids=SETS)
 def test_the_studies_know_each_sets_task(dataset):
-    assert experiments.task(dataset.name) == dataset.task
+    assert task(dataset.name) == dataset.task
 
 
 @pytest.mark.parametrize("dataset", SETS.values(), ids=SETS)
