@@ -49,10 +49,20 @@ class SearchRequest:
     def of(cls, given: Mapping[str, Any]) -> SearchRequest:
         """Return the request of an address or a form; values that are missing or empty keep their default.
 
-        Raises ValueError for an invalid value.
+        Raises ValueError for an invalid value, and for half of a moment.
         """
         named = {one.name: given[one.name] for one in fields(cls) if given.get(one.name) not in (None, "")}
-        return cls(**{name: _read(name, value) for name, value in named.items()})
+        request = cls(**{name: _read(name, value) for name, value in named.items()})
+        moment = [end for end in (request.start, request.end) if end is not None]
+        if len(moment) == 1 or moment != sorted(moment):
+            raise ValueError(
+                translated(
+                    "start is {start}, end is {end}: a moment needs both, the start first",
+                    start=request.start,
+                    end=request.end,
+                )
+            )
+        return request
 
     @property
     def sides(self) -> tuple[tuple[float, float], tuple[float, float]] | None:

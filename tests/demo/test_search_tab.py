@@ -63,6 +63,12 @@ def test_what_cannot_be_meant_is_refused_by_name(name, value):
         SearchRequest.of({name: value})
 
 
+@pytest.mark.parametrize("moment", [{"start": "1"}, {"end": "1"}, {"start": "2", "end": "1"}])
+def test_half_a_moment_and_one_that_ends_before_it_starts_are_refused(moment):
+    with pytest.raises(ValueError, match=r"start is .*, end is .*: a moment needs both"):
+        SearchRequest.of({"like": ID, **moment})
+
+
 def test_a_form_left_empty_is_no_wish():
     assert (
         SearchRequest.of({"q": "", "shortest": None, "folder": ""}) == SearchRequest()
