@@ -10,6 +10,7 @@ from typing import Any
 from urllib.parse import urlencode
 
 from demo.languages import translated
+from stan.common.json_values import require
 
 LONGEST_QUERY = 500
 MOST = 120
@@ -103,7 +104,7 @@ class SearchRequest:
 
 def _read(name: str, value: Any) -> Any:
     try:
-        return _READERS.get(name, str)(value)
+        return _READERS.get(name, _text)(value)
     except ValueError as error:
         raise ValueError(
             translated("{name} is {value}: {why}", name=name, value=repr(value), why=error)
@@ -114,7 +115,7 @@ def _number(least: float, most: float, kind: type = float) -> Callable[[Any], An
     def read(value: Any) -> Any:
         try:
             number = kind(value)
-        except ValueError:
+        except (TypeError, ValueError, OverflowError):
             number = math.nan
         if not least <= number <= most:
             raise ValueError(
@@ -144,10 +145,18 @@ def _region(value: Any) -> str:
     return ",".join(f"{end:g}" for end in (left, right, low, high))
 
 
+def _text(value: Any) -> str:
+    try:
+        require("text", value, "str")
+    except ValueError:  # also for half a character, which no address can spell
+        raise ValueError(translated("give plain text")) from None
+    return value
+
+
 def _query(value: Any) -> str:
-    if len(str(value)) > LONGEST_QUERY:
+    if len(_text(value)) > LONGEST_QUERY:
         raise ValueError(translated("a query may have {most} characters", most=LONGEST_QUERY))
-    return str(value)
+    return value
 
 
 _SECONDS = _number(0, 1e6)

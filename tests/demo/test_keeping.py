@@ -185,7 +185,9 @@ def test_a_choice_has_a_limit(monkeypatch):
     assert updated == gr.skip() and "1 moments are chosen" in told
 
 
-@pytest.mark.parametrize("clicked", [{}, {**CLICKED, "start": None}, {**CLICKED, "end": "x"}])
+@pytest.mark.parametrize(
+    "clicked", [{}, {**CLICKED, "start": None}, {**CLICKED, "end": "x"}, {**CLICKED, "end": 10**400}]
+)
 def test_what_is_no_moment_is_refused(clicked):
     for answer in (choice.judge, choice.toggle):
         assert "that is no moment" in answer(calls(), ASKED, {}, clicked)[1]

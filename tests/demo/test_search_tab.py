@@ -8,12 +8,14 @@ import io
 import json
 import re
 from dataclasses import replace
+from types import SimpleNamespace
 from urllib.parse import parse_qsl
 
 import gradio as gr
 import pytest
 
 from demo.components import cards, downloads
+from demo.components.page import sent
 from demo.components.video_map import DRAWN
 from demo.service.search_request import SearchRequest
 from demo.tabs import search, side_by_side, video_map
@@ -54,13 +56,30 @@ def test_an_address_spells_a_wish_and_is_read_again():
         ("region", "0.5,0.4,0,1"),
         ("region", "0,nan,0,1"),
         ("top", "x"),
+        ("top", [1]),
+        ("top", float("inf")),
+        ("start", []),
+        pytest.param("gain", 10**400, id="gain-huge"),
         ("since", "soon"),
+        ("since", {}),
+        ("region", [0, 1]),
         ("q", "a" * 501),
+        ("q", "\ud800"),
+        ("q", ["a cat"]),
+        ("like", "\ud800"),
+        ("like", {}),
+        ("library", "\ud800"),
+        ("folder", "\ud800"),
     ],
 )
 def test_what_cannot_be_meant_is_refused_by_name(name, value):
     with pytest.raises(ValueError, match=f"^{name} is "):
         SearchRequest.of({name: value})
+
+
+@pytest.mark.parametrize("data", [None, [], "id", 1])
+def test_an_event_of_another_page_tells_nothing(data):
+    assert sent(SimpleNamespace(_data=data)) == {} and sent(SimpleNamespace(_data={"id": ID})) == {"id": ID}
 
 
 @pytest.mark.parametrize("moment", [{"start": "1"}, {"end": "1"}, {"start": "2", "end": "1"}])
