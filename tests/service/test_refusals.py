@@ -7,10 +7,12 @@ import json
 import logging
 import threading
 import time
+from pathlib import Path
 
 import pytest
 
 from stan.data.video.decoding import VideoError
+from stan.library.roots import Roots
 from stan.service.app import build
 from stan.service.limits import Limits
 from tests.service.conftest import made_up
@@ -59,6 +61,7 @@ def error(reply) -> str:
         ("POST", "/v1/jobs", {"folder": "videos", "below": "../library"}, 422, "leads out of videos"),
         ("POST", "/v1/jobs", {"folder": "videos", "below": "nul\0"}, 422, "leads out of videos"),
         ("POST", "/v1/jobs", {"folder": "videos", "below": "none"}, 422, "has no folder"),
+        ("POST", "/v1/jobs", {"folder": "videos", "below": "x" * 300}, 422, "has no folder"),
         ("GET", f"/v1/jobs/{NOBODY}", None, 404, "no job"),
         ("GET", f"/v1/jobs/{NOBODY}/events", None, 404, "no job"),
     ],
@@ -271,3 +274,8 @@ def test_errors_name_files_not_places(client, tmp_path):
     api = client(made_up(search=search, path=tmp_path / "library"))
     assert error(api.post("/v1/search", json={"query": "a"})) == "the library library was made by another"
     assert error(api.post("/v1/search", json={"query": "a"})) == "a b.mp4: cannot be reached; index again"
+
+
+def test_a_folder_with_too_long_a_name_is_no_folder():
+    with pytest.raises(ValueError, match="is no folder"):
+        Roots({"films": Path("x" * 300)})
