@@ -8,12 +8,14 @@ import logging
 import threading
 import time
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
 from stan.data.video.decoding import VideoError
 from stan.library.roots import Roots
 from stan.service.app import build
+from stan.service.calls import LibraryCalls
 from stan.service.limits import Limits
 from tests.service.conftest import made_up
 from tests.support.service import running
@@ -274,6 +276,27 @@ def test_errors_name_files_not_places(client, tmp_path):
     api = client(made_up(search=search, path=tmp_path / "library"))
     assert error(api.post("/v1/search", json={"query": "a"})) == "the library library was made by another"
     assert error(api.post("/v1/search", json={"query": "a"})) == "a b.mp4: cannot be reached; index again"
+
+
+@pytest.mark.parametrize(
+    ("path", "said", "told"),
+    [
+        ("a", "a term: the library a was made by a run", "a term: the library a was made by a run"),
+        ("lib", "no video of the library lies there", "no video of the library lies there"),
+        (
+            "own/lib",
+            "at own/lib: own/lib/x, 'own/lib'. own/library",
+            "at library: library/x, 'library'. own/library",
+        ),
+        ("/srv/lib", "/srv/lib.bak /srv/lib-2 /srv/lib.", "/srv/lib.bak /srv/lib-2 library."),
+        ("/srv/lib", "(/srv/lib/a.mp4) /srv/videos/b.mp4", "(library/a.mp4) films/b.mp4"),
+    ],
+)
+def test_folders_are_named_and_words_like_them_are_left_alone(tmp_path, path, said, told):
+    folder = tmp_path / "videos"
+    folder.mkdir()
+    calls = LibraryCalls(SimpleNamespace(path=Path(path), made_by=None), Roots({"films": folder}))
+    assert calls.without_folders(said.replace("/srv/videos", str(folder))) == told
 
 
 def test_a_folder_with_too_long_a_name_is_no_folder():
