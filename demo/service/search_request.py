@@ -20,6 +20,7 @@ MORE = 12
 FILTERS = ("folder", "shortest", "longest", "since", "until", "region")
 """Fields that narrow down which videos may be found."""
 LARGEST_GAIN = 2.0
+"""End of the form's slider, far below that of `stan.library.query`."""
 
 
 @dataclass(frozen=True)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -10,10 +9,12 @@ import numpy as np
 import torch
 from jaxtyping import Float, Int
 
+from stan.common.json_values import require
 from stan.evaluation.test_time import query_bank_norm
 from stan.library import bank
 from stan.library.filters import Filters
 from stan.library.moments import apart, candidates, span
+from stan.library.query import LARGEST_GAIN
 from stan.library.scoring import Matrix, at_gain, moment, read_matrix
 from stan.library.store import EXACT_UP_TO, PARTS, Entry, Row, Store, among
 
@@ -25,7 +26,7 @@ CANDIDATES_OF_BANK = 10
 
 @dataclass(frozen=True)
 class Options:
-    """Options of a search. Raises ValueError for a `top` below 1 and a `gain` that is negative or not finite."""
+    """Options of a search. Raises ValueError for a `top` below 1 and a `gain` outside 0 to `LARGEST_GAIN`."""
 
     top: int = 10
     gain: float = 1.0
@@ -41,10 +42,15 @@ class Options:
         return " AND ".join(filter(None, terms)) or None
 
     def __post_init__(self):
+        require("top", self.top, "int")
+        require("gain", self.gain, "float")
         if self.top < 1:
             raise ValueError(f"top is {self.top}: ask for at least one result")
-        if not 0 <= self.gain < math.inf:
-            raise ValueError(f"the branch gain is {self.gain}: take 0 (CLIP alone), 1 (as trained) or more")
+        if not 0 <= self.gain <= LARGEST_GAIN:
+            raise ValueError(
+                f"the branch gain is {self.gain}: take 0 (CLIP alone), 1 (as trained) or more, up to"
+                f" {LARGEST_GAIN:g}"
+            )
 
 
 class Search:
