@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -215,6 +216,21 @@ def frame_parts(row: Row) -> tuple[Float[torch.Tensor, "F E"], Float[torch.Tenso
         torch.from_numpy(np.asarray(row[part], np.float32)) for part in ("frame_clip", "frame_video")
     )
     return clip.reshape(len(row["times"]), -1), video.reshape(len(row["times"]), -1)
+
+
+def moment_of(row: Row, start: float | None, end: float | None) -> tuple[float, float]:
+    """Return the ends of a moment of a stored video; None stands for its start or end.
+
+    Raises ValueError for what is no moment of it.
+    """
+    require("start", start, "float | None")
+    require("end", end, "float | None")
+    first, last = start or 0.0, math.inf if end is None else end
+    if not 0 <= first <= last or first > row["duration"]:
+        raise ValueError(
+            f"{row['name']} has no moment with start {start} and end {end}: it lasts {row['duration']:g} seconds"
+        )
+    return first, last
 
 
 def stretch(

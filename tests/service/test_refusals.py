@@ -73,6 +73,13 @@ def test_an_error_is_a_status_and_one_line(api, method, path, body, status, word
     assert reply.status_code == status and words in error(reply)
 
 
+@pytest.mark.parametrize("moment", [{"start": 5, "end": 1}, {"start": 1000}])
+def test_a_moment_that_a_video_does_not_have_is_refused(api, moment):
+    id = api.get("/v1/videos").json()["videos"][0]["id"]
+    reply = api.post("/v1/similar", json={"to": id, **moment})
+    assert reply.status_code == 422 and "has no moment with start" in error(reply)
+
+
 @pytest.mark.parametrize(
     "body", [b"", b"{", b"[" * 50_000, b'{"query": NaN}', b'{"query": "\\ud800"}', b"\xff\xfe", b"null"]
 )
