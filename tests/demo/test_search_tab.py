@@ -152,6 +152,12 @@ def test_downloads_hold_the_results_without_paths():
     assert cuts.startswith("TITLE: a cat\r\n") and "* FROM CLIP NAME: b, .mp4\r\n" in cuts
 
 
+def test_results_that_no_edit_decision_list_can_hold_have_no_link_to_one():
+    found = results({"start": 359_999.0, "end": 360_001.0, "duration": 400_000.0})
+    links = downloads.of_results(found, found.document())
+    assert "results.csv" in links and "results.edl" not in links
+
+
 def test_the_status_holds_times_and_a_link_back():
     status, _ = search.show(calls(), SearchRequest(q="a cat", gain=0.5))
     assert "encode 1.0" in status and "search 0.5" in status and "render" in status
