@@ -252,8 +252,9 @@ def _over_services(given: argparse.Namespace) -> Calls:
     from stan.service.client import Client
 
     token = words_of(given.token_file)[0] if given.token_file else None
-    clients = {urlsplit(address).netloc: Client(address, token) for address in given.api}
-    return Services(clients, given.read_only).calls()
+    clients = [Client(address, token) for address in given.api]
+    names = [urlsplit(address).netloc for address in given.api]
+    return Services(dict(zip(names, clients, strict=True)), given.read_only).calls()
 
 
 def _parser() -> argparse.ArgumentParser:

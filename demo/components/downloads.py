@@ -29,16 +29,22 @@ def of_results(results: Sequence[dict[str, Any]], document: dict[str, Any]) -> s
     return (
         link("results.json", "application/json", json.dumps(public, indent=1, ensure_ascii=False))
         + link("results.csv", "text/csv", table(ranked, COLUMNS))
-        + link("results.edl", "text/plain", edl(results, document["query"]))
+        + _cuts("results.edl", results, document["query"])
     )
 
 
 def of_moments(moments: Sequence[Moment], title: str) -> str:
     """Return links to the moments as CSV and EDL."""
     rows = [asdict(moment) for moment in moments]
-    return link("moments.csv", "text/csv", table(rows, tuple(rows[0]))) + link(
-        "moments.edl", "text/plain", edl(rows, title)
-    )
+    return link("moments.csv", "text/csv", table(rows, tuple(rows[0]))) + _cuts("moments.edl", rows, title)
+
+
+def _cuts(name: str, moments: Sequence[dict[str, Any]], title: str) -> str:
+    """Return a link to an edit decision list; none for moments that such a list cannot hold."""
+    try:
+        return link(name, "text/plain", edl(moments, title))
+    except ValueError:
+        return ""
 
 
 def table(rows: Iterable[dict[str, Any]], columns: Sequence[str]) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import html
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import gradio as gr
 
@@ -37,6 +38,11 @@ THEME = gr.themes.Default(
     input_placeholder_color="*neutral_500",
     input_placeholder_color_dark="*neutral_400",
 )
+
+
+def sent(event: gr.EventData) -> dict[str, Any]:
+    """Return the values that the page's script sent with an event; none for what no page of ours sends."""
+    return event._data if isinstance(event._data, dict) else {}
 
 
 def message(text: str, kind: str = "note") -> str:

@@ -20,6 +20,7 @@ from demo.service.keeping import Keeping
 from demo.service.search_request import SearchRequest
 from demo.service.uploads import Uploads
 from stan.common import jobs
+from stan.common.errors import reason
 from stan.common.progress import FileProgress
 from stan.data.label_sets import LABEL_SETS
 from stan.data.prompts import TEMPLATES
@@ -196,12 +197,12 @@ class Backend:
         return self._proxies.of(self._holder(id), id, kind, part)
 
     def _holder(self, id: str) -> Library:
-        """Return whichever opened library has the video. Raises ValueError if none has."""
-        failure = ValueError(translated("there is no video {id}", id=repr(id)))
+        """Return whichever opened library has the video. Raises ValueError, or OSError, if none has."""
+        failure: Exception = ValueError(translated("there is no video {id}", id=repr(id)))
         for opened in list(self._opened.values()):
             try:
                 opened.result().entry(id)
-            except ValueError as error:
+            except (ValueError, OSError) as error:
                 failure = error
             else:
                 return opened.result()
@@ -225,7 +226,13 @@ class Backend:
 
     def _library(self, name: str) -> Library:
         """Return the library once it is open. Raises ValueError if its name is unknown or it cannot be opened."""
-        return self._start(existing(name, self._openers)).result()
+        name = existing(name, self._openers)
+        try:
+            return self._start(name).result()
+        except OSError as error:
+            raise ValueError(
+                translated("the library {name} cannot be opened: {why}", name=repr(name), why=reason(error))
+            ) from error
 
     def _start(self, name: str) -> Future[Library]:
         """Return the library as it opens. If it could not be opened before, try again: what it lacked may be there."""

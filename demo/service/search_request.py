@@ -10,6 +10,7 @@ from typing import Any
 from urllib.parse import urlencode
 
 from demo.languages import translated
+from stan.common.json_values import require
 
 LONGEST_QUERY = 500
 MOST = 120
@@ -19,6 +20,7 @@ MORE = 12
 FILTERS = ("folder", "shortest", "longest", "since", "until", "region")
 """Fields that narrow down which videos may be found."""
 LARGEST_GAIN = 2.0
+"""End of the form's slider, far below that of `stan.library.query`."""
 
 
 @dataclass(frozen=True)
@@ -49,10 +51,20 @@ class SearchRequest:
     def of(cls, given: Mapping[str, Any]) -> SearchRequest:
         """Return the request of an address or a form; values that are missing or empty keep their default.
 
-        Raises ValueError for an invalid value.
+        Raises ValueError for an invalid value, and for half of a moment.
         """
         named = {one.name: given[one.name] for one in fields(cls) if given.get(one.name) not in (None, "")}
-        return cls(**{name: _read(name, value) for name, value in named.items()})
+        request = cls(**{name: _read(name, value) for name, value in named.items()})
+        moment = [end for end in (request.start, request.end) if end is not None]
+        if len(moment) == 1 or moment != sorted(moment):
+            raise ValueError(
+                translated(
+                    "start is {start}, end is {end}: a moment needs both, the start first",
+                    start=request.start,
+                    end=request.end,
+                )
+            )
+        return request
 
     @property
     def sides(self) -> tuple[tuple[float, float], tuple[float, float]] | None:
@@ -93,7 +105,7 @@ class SearchRequest:
 
 def _read(name: str, value: Any) -> Any:
     try:
-        return _READERS.get(name, str)(value)
+        return _READERS.get(name, _text)(value)
     except ValueError as error:
         raise ValueError(
             translated("{name} is {value}: {why}", name=name, value=repr(value), why=error)
@@ -104,7 +116,7 @@ def _number(least: float, most: float, kind: type = float) -> Callable[[Any], An
     def read(value: Any) -> Any:
         try:
             number = kind(value)
-        except ValueError:
+        except (TypeError, ValueError, OverflowError):
             number = math.nan
         if not least <= number <= most:
             raise ValueError(
@@ -134,10 +146,18 @@ def _region(value: Any) -> str:
     return ",".join(f"{end:g}" for end in (left, right, low, high))
 
 
+def _text(value: Any) -> str:
+    try:
+        require("text", value, "str")
+    except ValueError:  # also for half a character, which no address can spell
+        raise ValueError(translated("give plain text")) from None
+    return value
+
+
 def _query(value: Any) -> str:
-    if len(str(value)) > LONGEST_QUERY:
+    if len(_text(value)) > LONGEST_QUERY:
         raise ValueError(translated("a query may have {most} characters", most=LONGEST_QUERY))
-    return str(value)
+    return value
 
 
 _SECONDS = _number(0, 1e6)

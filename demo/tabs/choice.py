@@ -7,7 +7,7 @@ from typing import Any
 
 import gradio as gr
 
-from demo.components.page import MODEL, failure, message
+from demo.components.page import MODEL, failure, message, sent
 from demo.languages import translated
 from demo.service.calls import Calls
 from demo.service.search_request import SearchRequest
@@ -30,10 +30,10 @@ def choice(calls: Calls, asked: gr.State, cards: gr.HTML, status: gr.HTML) -> gr
     quietly = {"api_name": False, "show_progress": "hidden"}
 
     def judged(request: SearchRequest, chosen: Chosen, event: gr.EventData) -> list[Any]:
-        return judge(calls, request, chosen, event._data)
+        return judge(calls, request, chosen, sent(event))
 
     def choose(request: SearchRequest, chosen: Chosen, event: gr.EventData) -> list[Any]:
-        return toggle(calls, request, chosen, event._data)
+        return toggle(calls, request, chosen, sent(event))
 
     every = {"trigger_mode": "multiple"}  # a click while another one is being answered counts, too
     cards.judged(judged, [asked, chosen], [cards, status], **quietly, **every, **MODEL)
@@ -103,7 +103,7 @@ def _moment(calls: Calls, request: SearchRequest, clicked: dict[str, Any]) -> Mo
     """Return the clicked moment. Raises ValueError for what is none: the values come from a browser."""
     try:
         start, end = float(clicked["start"]), float(clicked["end"])
-    except (KeyError, TypeError, ValueError):
+    except (KeyError, TypeError, ValueError, OverflowError):
         raise ValueError(translated("that is no moment: search again")) from None
     return calls.kept.moment(_library(calls, request), str(clicked.get("id")), start, end)
 

@@ -11,7 +11,7 @@ import gradio as gr
 
 from demo.components import downloads
 from demo.components.moments import SCRIPT, key, moments_list
-from demo.components.page import failure, message
+from demo.components.page import failure, message, sent
 from demo.languages import counted, label, translated
 from demo.service.calls import Calls
 from demo.tabs.choice import Chosen
@@ -87,7 +87,7 @@ def _answering(
     quietly = {"api_name": False, "show_progress": "hidden"}
 
     def take(library: str, shown: str, chosen: Chosen, event: gr.EventData) -> list[Any]:
-        return take_out(calls, library, shown, chosen, str(event._data.get("key")))
+        return take_out(calls, library, shown, chosen, str(sent(event).get("key")))
 
     opened.select(lambda *now: show(calls, *now), asked, view.outputs, **quietly)
     library.input(

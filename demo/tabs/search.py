@@ -10,7 +10,7 @@ from typing import Any
 import gradio as gr
 
 from demo.components import cards, downloads
-from demo.components.page import EXAMPLE, MODEL, empty_query, failure, message, took
+from demo.components.page import EXAMPLE, MODEL, empty_query, failure, message, sent, took
 from demo.languages import counted, label, translated
 from demo.service.calls import Calls
 from demo.service.search_request import FILTERS, LARGEST_GAIN, LONGEST_QUERY, MORE, MOST, SearchRequest
@@ -123,11 +123,8 @@ def _answering(
 
     def similar(event: gr.EventData, *values: Any) -> list[Any]:
         # `SearchRequest.of` checks every value from the browser, as it does for an address.
-        like = {
-            "like": event._data.get("id"),
-            "start": event._data.get("start"),
-            "end": event._data.get("end"),
-        }
+        clicked = sent(event)
+        like = {"like": clicked.get("id"), "start": clicked.get("start"), "end": clicked.get("end")}
         return _answer(calls, {**dict(zip(names, values, strict=True)), **like, "q": ""})
 
     asking = {"api_name": False, "show_progress_on": status, **MODEL}
@@ -157,11 +154,11 @@ def _answering_again(calls: Calls, library: gr.components.Component, form: Form,
         return _answer(calls, {**dict(zip(names, values, strict=True)), **kept})
 
     def brushed(before: SearchRequest, event: gr.EventData, *values: Any) -> list[Any]:
-        region = str(event._data.get("region"))
+        region = str(sent(event).get("region"))
         return [*again(before, *values[:-1], region), region]
 
     def dropped(before: SearchRequest, event: gr.EventData) -> list[Any]:
-        return without_filter(calls, before, str(event._data.get("field")))
+        return without_filter(calls, before, str(sent(event).get("field")))
 
     asking = {"api_name": False, "show_progress_on": status, **MODEL}
     changing = {"api_name": False, "show_progress": "hidden", "trigger_mode": "always_last", **MODEL}
@@ -176,7 +173,7 @@ def _answering_again(calls: Calls, library: gr.components.Component, form: Form,
 
 def _typings(event: gr.EventData) -> int:
     """Return how often the visitor's words had changed when the event came; 0 for what no page of ours sends."""
-    count = event._data.get("typings")
+    count = sent(event).get("typings")
     return count if isinstance(count, int) else 0
 
 

@@ -5,6 +5,7 @@ The list is a JSON file beside the library's table, never in it: indexing leaves
 
 from __future__ import annotations
 
+import json
 import math
 import os
 from collections.abc import Callable, Generator
@@ -63,8 +64,7 @@ class KeptList(Generic[Item]):
     def items(self) -> list[Item]:
         """Return the items; none while nothing was kept. Raises ValueError for a file that is damaged."""
         try:
-            text = self._file.read_text(encoding="utf-8")
-            return [self._read(one) for one in from_json(text)[self._name]]
+            return self._items_in(self._file.read_text(encoding="utf-8"))
         except FileNotFoundError:
             return []
         except OSError as error:
@@ -80,19 +80,31 @@ class KeptList(Generic[Item]):
     def changing(self) -> Generator[list[Item]]:
         """Yield the items, and keep what they are changed to. Nobody else, in any process, changes them meanwhile.
 
-        Raises ValueError for a damaged file, which stays as it is, and for a folder that cannot be written to.
+        Raises ValueError for a damaged file, which stays as it is, for items that could not be read again, and for a
+        folder that cannot be written to.
         """
         try:
             with FileLock(self._folder / f".{self._name}.lock", timeout=PATIENCE):
                 items = self.items()
                 yield items
-                write_json(self._file, {self._name: [asdict(one) for one in items]})  # ty: ignore[invalid-argument-type]
+                held = {self._name: [asdict(one) for one in items]}  # ty: ignore[invalid-argument-type]
+                self._require_readable(held)
+                write_json(self._file, held)
         except Timeout:
             raise ValueError(f"{self._shown} is being changed by others: try again") from None
         except OSError as error:
             raise ValueError(
                 f"{self._shown} cannot be written ({reason(error)}): what it held stands"
             ) from error
+
+    def _items_in(self, text: str) -> list[Item]:
+        return [self._read(one) for one in from_json(text)[self._name]]
+
+    def _require_readable(self, held: dict[str, Any]) -> None:
+        try:
+            self._items_in(json.dumps(held))
+        except (ValueError, TypeError, KeyError) as error:
+            raise ValueError(f"{self._shown} cannot keep this ({error}): what it held stands") from error
 
     @property
     def _shown(self) -> str:

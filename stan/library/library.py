@@ -32,7 +32,7 @@ from stan.library.query import parse
 from stan.library.ray_engine import RayIndexEngine
 from stan.library.results import Results
 from stan.library.scoring import at_gain
-from stan.library.search import Options, Search, frame_parts, stretch, window_parts
+from stan.library.search import Options, Search, frame_parts, moment_of, stretch, window_parts
 from stan.library.sources import Addresses, Folder
 from stan.library.store import Store
 from stan.library.video_map import Map, VideoMap
@@ -235,7 +235,8 @@ class Library:
 
         The bank consists of sentences, so the percentile and prominence of any video are high here. They are None for a
         model that reads no sentences, such as one with a classifier of its own.
-        Raises ValueError for an unknown id, and VideoError (a ValueError) for a file that cannot be decoded.
+        Raises ValueError for an unknown id and for what is no moment of the video, and VideoError (a ValueError) for a
+        file that cannot be decoded.
         """
         row = self._row(to) if isinstance(to, str) else None
         options = Options(top, gain, where or Filters(), row["id"] if row else None)
@@ -246,7 +247,7 @@ class Library:
             row = {"name": file.name, **columns(self._encoder.file(file))}
         parts = window_parts(row)
         if start is not None or end is not None:
-            span = start or 0.0, math.inf if end is None else end
+            span = moment_of(row, start, end)
             parts = stretch(frame_parts(row), torch.tensor(row["times"]), *span)
         wanted = F.normalize(at_gain(*parts, gain).mean(0), dim=-1)
         return _timed(row["name"], find, wanted, options, started)

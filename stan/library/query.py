@@ -9,6 +9,9 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
+LARGEST_GAIN = 100.0
+"""The most by which a search may weigh the branch. Far beyond it, fp32 cannot hold the scores."""
+
 _SIGN = re.compile(r"(?:^|(?<=\s))([+-])(?=\s|$)")
 _WEIGHT = re.compile(r"(\d+\.?\d*|\.\d+)\s*:(?!\d)\s*(.*)", re.DOTALL)
 

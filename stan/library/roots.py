@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -11,7 +12,7 @@ class Roots:
 
     def __init__(self, folders: Mapping[str, Path]):
         for folder in folders.values():
-            if not folder.is_dir():
+            if not os.path.isdir(folder):  # false for a name that is too long, too
                 raise ValueError(f"--allow-folders {folder} is no folder: name one that is there")
         self._folders = {name: folder.resolve() for name, folder in folders.items()}
 
@@ -37,6 +38,6 @@ class Roots:
             wanted = root.parent
         if not wanted.is_relative_to(root):
             raise ValueError(f"{below} leads out of {name}: name a folder in it")
-        if not wanted.is_dir():
+        if not os.path.isdir(wanted):
             raise ValueError(f"{name} has no folder {below}: name one that is there, or leave it empty")
         return wanted

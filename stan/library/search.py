@@ -10,11 +10,13 @@ import numpy as np
 import torch
 from jaxtyping import Float, Int
 
+from stan.common.json_values import require
 from stan.evaluation.test_time import query_bank_norm
 from stan.library import bank
 from stan.library.entries import PARTS, Entry, Row, among
 from stan.library.filters import Filters
 from stan.library.moments import apart, candidates, span
+from stan.library.query import LARGEST_GAIN
 from stan.library.scoring import Matrix, at_gain, moment, read_matrix
 from stan.library.store import EXACT_UP_TO, Store
 
@@ -26,7 +28,7 @@ CANDIDATES_OF_BANK = 10
 
 @dataclass(frozen=True)
 class Options:
-    """Options of a search. Raises ValueError for a `top` below 1 and a `gain` that is negative or not finite."""
+    """Options of a search. Raises ValueError for a `top` below 1 and a `gain` outside 0 to `LARGEST_GAIN`."""
 
     top: int = 10
     gain: float = 1.0
@@ -42,10 +44,15 @@ class Options:
         return " AND ".join(filter(None, terms)) or None
 
     def __post_init__(self):
+        require("top", self.top, "int")
+        require("gain", self.gain, "float")
         if self.top < 1:
             raise ValueError(f"top is {self.top}: ask for at least one result")
-        if not 0 <= self.gain < math.inf:
-            raise ValueError(f"the branch gain is {self.gain}: take 0 (CLIP alone), 1 (as trained) or more")
+        if not 0 <= self.gain <= LARGEST_GAIN:
+            raise ValueError(
+                f"the branch gain is {self.gain}: take 0 (CLIP alone), 1 (as trained) or more, up to"
+                f" {LARGEST_GAIN:g}"
+            )
 
 
 class Search:
@@ -210,6 +217,21 @@ def frame_parts(row: Row) -> tuple[Float[torch.Tensor, "F E"], Float[torch.Tenso
         torch.from_numpy(np.asarray(row[part], np.float32)) for part in ("frame_clip", "frame_video")
     )
     return clip.reshape(len(row["times"]), -1), video.reshape(len(row["times"]), -1)
+
+
+def moment_of(row: Row, start: float | None, end: float | None) -> tuple[float, float]:
+    """Return the ends of a moment of a stored video; None stands for its start or end.
+
+    Raises ValueError for what is no moment of it.
+    """
+    require("start", start, "float | None")
+    require("end", end, "float | None")
+    first, last = start or 0.0, math.inf if end is None else end
+    if not 0 <= first <= last or first > row["duration"]:
+        raise ValueError(
+            f"{row['name']} has no moment with start {start} and end {end}: it lasts {row['duration']:g} seconds"
+        )
+    return first, last
 
 
 def stretch(

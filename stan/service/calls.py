@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import tempfile
 from collections.abc import Mapping, Sequence
@@ -159,15 +160,18 @@ class LibraryCalls:
         return " ".join(self.without_folders(errors.told(error)).split())
 
     def without_folders(self, text: str) -> str:
-        """Return the text with this machine's folders replaced by their names."""
+        """Return the text with this machine's folders replaced by their names.
+
+        A name alone, as of a library in the working directory, stays: it tells no place, and may be a word of the text.
+        """
         known = {str(path): name for name, path in self.roots.items()}
         known |= {str(path): "library" for path in (self.library.path, Path(self.library.path).resolve())}
         known |= {tempfile.gettempdir(): "upload"}
         if made_by := self.library.made_by:
             known |= {made_by: _model_name(made_by)}
-        for folder in sorted(known, key=len, reverse=True):
-            text = text.replace(folder, known[folder])
-        return text
+        longest_first = sorted((path for path in known if os.sep in path), key=len, reverse=True)
+        paths = "|".join(map(re.escape, longest_first))
+        return re.sub(rf"(?<![\w.-])({paths})(?![\w-]|\.\w)", lambda found: known[found[0]], text)
 
     def _entry(self, id: str) -> Entry:
         try:

@@ -50,13 +50,9 @@ class Client:
     """
 
     def __init__(self, url: str, token: str | None = None, timeout: float = 150.0):
-        parts = urlsplit(url)
-        host, port = parts.hostname, parts.port
-        if parts.scheme not in ("http", "https") or not host:
-            raise ValueError(f"{url} is no address of a service: give one such as http://127.0.0.1:8600")
-        kind = http.client.HTTPSConnection if parts.scheme == "https" else http.client.HTTPConnection
+        kind, host, port, path = _address(url)
         self._connect = lambda: kind(host, port, timeout=timeout)
-        self._base = parts.path.rstrip("/")
+        self._base = path.rstrip("/")
         self._headers = {"Authorization": f"Bearer {token}"} if token else {}
 
     def about(self) -> dict[str, Any]:
@@ -222,6 +218,18 @@ class Client:
             yield reply
         finally:
             connection.close()
+
+
+def _address(url: str) -> tuple[type[http.client.HTTPConnection], str, int | None, str]:
+    """Return the kind of connection, the host, the port, if any, and the path. Raises ValueError for no address."""
+    kinds = {"http": http.client.HTTPConnection, "https": http.client.HTTPSConnection}
+    try:
+        parts = urlsplit(url)
+        if parts.scheme in kinds and parts.hostname:
+            return kinds[parts.scheme], parts.hostname, parts.port, parts.path
+    except ValueError:  # a port out of range, half of a bracket
+        pass
+    raise ValueError(f"{url} is no address of a service: give one such as http://127.0.0.1:8600")
 
 
 def _refused(reply: http.client.HTTPResponse) -> ServiceError:

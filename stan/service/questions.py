@@ -10,13 +10,14 @@ from typing import Annotated, Any
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema
 
+from stan.library.query import LARGEST_GAIN
+
 MOST_RESULTS = 100
 MOST_LABELS = 1000
 MOST_IN_ADDRESS = 200
 """Labels that an address may hold."""
 MOST_FRAMES = 64
 MOST_PIECES = 32
-LARGEST_GAIN = 10.0
 LONGEST = 1e6
 """Seconds, longer than any film."""
 

@@ -111,6 +111,17 @@ def test_clips_are_served_by_an_id_until_newer_ones_take_their_place(backend, se
             backend.media(unknown, "zip")
 
 
+def test_a_library_that_cannot_be_read_hides_no_other(tmp_path):
+    def unreadable():
+        raise PermissionError(13, "Permission denied", "/srv/private/library")
+
+    backend = Backend({"locked": unreadable, "mine": lambda: SmallLibrary(tmp_path)}, tmp_path / "proxies")
+    assert backend.videos("mine") == [("a.mp4", ID)]
+    assert backend.media(ID, "webp").exists()
+    with pytest.raises(ValueError, match=r"library 'locked' cannot be opened: Permission denied$"):
+        backend.videos("locked")
+
+
 def test_clips_that_fail_are_named_without_their_folder(backend, service, tmp_path):
     moments = [service.moment("mine", ID, 0.5, 1.0), Moment(ID, "a.mp4", 90.0, 91.0)]
     cut = service.cut("mine", moments, lambda *_: None)
@@ -185,7 +196,9 @@ def test_a_choice_has_a_limit(monkeypatch):
     assert updated == gr.skip() and "1 moments are chosen" in told
 
 
-@pytest.mark.parametrize("clicked", [{}, {**CLICKED, "start": None}, {**CLICKED, "end": "x"}])
+@pytest.mark.parametrize(
+    "clicked", [{}, {**CLICKED, "start": None}, {**CLICKED, "end": "x"}, {**CLICKED, "end": 10**400}]
+)
 def test_what_is_no_moment_is_refused(clicked):
     for answer in (choice.judge, choice.toggle):
         assert "that is no moment" in answer(calls(), ASKED, {}, clicked)[1]

@@ -8,12 +8,14 @@ import io
 import json
 import re
 from dataclasses import replace
+from types import SimpleNamespace
 from urllib.parse import parse_qsl
 
 import gradio as gr
 import pytest
 
 from demo.components import cards, downloads
+from demo.components.page import sent
 from demo.components.video_map import DRAWN
 from demo.service.search_request import SearchRequest
 from demo.tabs import search, side_by_side, video_map
@@ -54,13 +56,36 @@ def test_an_address_spells_a_wish_and_is_read_again():
         ("region", "0.5,0.4,0,1"),
         ("region", "0,nan,0,1"),
         ("top", "x"),
+        ("top", [1]),
+        ("top", float("inf")),
+        ("start", []),
+        pytest.param("gain", 10**400, id="gain-huge"),
         ("since", "soon"),
+        ("since", {}),
+        ("region", [0, 1]),
         ("q", "a" * 501),
+        ("q", "\ud800"),
+        ("q", ["a cat"]),
+        ("like", "\ud800"),
+        ("like", {}),
+        ("library", "\ud800"),
+        ("folder", "\ud800"),
     ],
 )
 def test_what_cannot_be_meant_is_refused_by_name(name, value):
     with pytest.raises(ValueError, match=f"^{name} is "):
         SearchRequest.of({name: value})
+
+
+@pytest.mark.parametrize("data", [None, [], "id", 1])
+def test_an_event_of_another_page_tells_nothing(data):
+    assert sent(SimpleNamespace(_data=data)) == {} and sent(SimpleNamespace(_data={"id": ID})) == {"id": ID}
+
+
+@pytest.mark.parametrize("moment", [{"start": "1"}, {"end": "1"}, {"start": "2", "end": "1"}])
+def test_half_a_moment_and_one_that_ends_before_it_starts_are_refused(moment):
+    with pytest.raises(ValueError, match=r"start is .*, end is .*: a moment needs both"):
+        SearchRequest.of({"like": ID, **moment})
 
 
 def test_a_form_left_empty_is_no_wish():
@@ -125,6 +150,12 @@ def test_downloads_hold_the_results_without_paths():
     assert [row["name"] for row in rows] == ["'=1+1", "b,\n.mp4"] and rows[0]["score"] == "0.5"
     cuts = downloaded(links, "results.edl")
     assert cuts.startswith("TITLE: a cat\r\n") and "* FROM CLIP NAME: b, .mp4\r\n" in cuts
+
+
+def test_results_that_no_edit_decision_list_can_hold_have_no_link_to_one():
+    found = results({"start": 359_999.0, "end": 360_001.0, "duration": 400_000.0})
+    links = downloads.of_results(found, found.document())
+    assert "results.csv" in links and "results.edl" not in links
 
 
 def test_the_status_holds_times_and_a_link_back():

@@ -171,6 +171,12 @@ def test_a_wrong_token_and_an_unknown_library_are_told(address, services):
         services.videos("other")
 
 
+@pytest.mark.parametrize("address", ["http://h:99999", "http://[", "ftp://h"])
+def test_what_is_no_address_is_named(capsys, address):
+    assert app.main(["--api", address]) == 2
+    assert capsys.readouterr().err.startswith(f"{address} is no address of a service")
+
+
 # ---- read-only pages
 
 

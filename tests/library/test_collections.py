@@ -38,6 +38,14 @@ def test_a_name_is_one_short_line(tmp_path, name):
     assert list(tmp_path.iterdir()) == []
 
 
+def test_a_moment_that_could_not_be_read_again_is_not_added(tmp_path):
+    kept = Collections(tmp_path)
+    kept.add("a", [ONE])
+    with pytest.raises(ValueError, match=r"collections\.json cannot keep this \(it holds half a character\)"):
+        kept.add("a", [Moment("a" * 16, "\ud800.mp4", 1.0, 2.0)])
+    assert kept.all() == [Collection("a", (ONE,))]
+
+
 def test_what_is_kept_has_limits(tmp_path, monkeypatch):
     monkeypatch.setattr(collections, "MOST", 1)
     monkeypatch.setattr(collections, "MOST_MOMENTS", 1)

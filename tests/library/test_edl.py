@@ -44,3 +44,22 @@ def test_a_list_holds_as_many_moments_as_three_digits_count():
     assert "\r\n999  AX" in edl([one] * MOST, "")
     with pytest.raises(ValueError, match="1000 moments: an edit decision list holds 999"):
         edl([one] * (MOST + 1), "")
+
+
+@pytest.mark.parametrize(
+    ("start", "end"),
+    [(359_999.0, 360_001.0), (-5.0, 1.0), (2.0, 1.0), (float("nan"), 1.0), (0.0, float("inf"))],
+)
+def test_what_time_codes_cannot_count_is_refused_by_name(start, end):
+    with pytest.raises(ValueError, match=rf"a\.mp4 from {start} to {end} seconds"):
+        edl([{"name": "a.mp4", "start": start, "end": end}], "")
+
+
+def test_a_sequence_ends_before_100_hours():
+    last = {"name": "a", "start": 360_000 - 1 / 25, "end": 360_000 - 1 / 25}
+    with pytest.raises(ValueError, match="reach 100 hours"):
+        edl([last], "")  # its last frame ends there
+    long = {"name": "a", "start": 0.0, "end": 180_000 - 1 / 25}
+    assert " 99:59:59:23\r\n" in edl([long] * 2, "")
+    with pytest.raises(ValueError, match="reach 100 hours"):
+        edl([long] * 3, "")

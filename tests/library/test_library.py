@@ -329,7 +329,30 @@ def test_videos_like_another(filled, folder, tmp_path):
     times = by_file[0]["curve"]["times"]
     moments = [filled.similar(red.id, start=at, end=at, gain=0)[0]["score"] for at in (times[0], times[-1])]
     assert moments[0] != moments[1]
-    assert moments[1] == filled.similar(red.id, start=99, end=99, gain=0)[0]["score"]
+    assert moments[1] == filled.similar(red.id, start=red.duration, end=99, gain=0)[0]["score"]
+
+
+@pytest.mark.parametrize(
+    ("moment", "says"),
+    [
+        (
+            {"start": 99.0, "end": 99.0},
+            "red.mp4 has no moment with start 99.0 and end 99.0: it lasts 2 seconds",
+        ),
+        ({"start": 99.0}, "no moment with start 99.0"),
+        ({"start": 1.0, "end": 0.5}, "no moment with start 1.0 and end 0.5"),
+        ({"start": -1.0}, "no moment with start -1.0"),
+        ({"end": -1.0}, "no moment with start None and end -1.0"),
+        ({"start": float("nan")}, "start is nan; it must be a finite number or null"),
+        ({"start": 0.0, "end": float("inf")}, "end is inf"),
+        ({"start": "1"}, "start is '1'"),
+    ],
+)
+def test_a_moment_that_a_video_does_not_have_is_refused(filled, folder, moment, says):
+    red = next(entry.id for entry in filled.entries() if entry.name == "red.mp4")
+    for example in (red, folder / "red.mp4"):
+        with pytest.raises(ValueError, match=says):
+            filled.similar(example, **moment)
 
 
 def test_a_picture_is_a_video_in_which_nothing_moves(filled, folder, tmp_path, model):

@@ -79,6 +79,17 @@ def test_a_damaged_file_is_named_and_left_as_it_is(tmp_path, content):
     assert file.read_bytes() == content.encode("latin-1")
 
 
+@pytest.mark.parametrize(
+    ("query", "start", "name"),
+    [("\ud800", 1.0, "a.mp4"), ("r", 1.0, "\ud800.mp4"), ("r", float("nan"), "a.mp4"), ("r", 3.0, "a.mp4")],
+)
+def test_what_could_not_be_read_again_is_not_kept(tmp_path, query, start, name):
+    Marks(tmp_path).set("q", moment(), True)
+    with pytest.raises(ValueError, match=r"marks\.json cannot keep this .*: what it held stands"):
+        Marks(tmp_path).set(query, Moment(B, name, start, 2.0), True)
+    assert [mark.query for mark in Marks(tmp_path).all()] == ["q"]
+
+
 @pytest.mark.parametrize("start", ["NaN", "-1", "3", "Infinity", "null", '"x"'])
 def test_a_mark_of_no_moment_is_damage(tmp_path, start):
     Marks(tmp_path).set("q", moment(), True)

@@ -14,6 +14,7 @@ import torch.nn.functional as F
 from stan.library import bank
 from stan.library.codes import Codes
 from stan.library.filters import Filters
+from stan.library.query import LARGEST_GAIN
 from stan.library.scoring import at_gain, moment, read_matrix
 from stan.library.search import Options, Search
 from stan.library.store import Store
@@ -75,7 +76,7 @@ def naive(one: dict, wanted: torch.Tensor, gain: float) -> float:
     return best
 
 
-@pytest.mark.parametrize("gain", [0, 0.3, 1, 2.5])
+@pytest.mark.parametrize("gain", [0, 0.3, 1, 2.5, LARGEST_GAIN])
 def test_scores_at_any_gain_are_the_naive_ones(store, unrelated, wanted, gain):
     found, _ = Search(store, unrelated)(wanted, Options(gain=gain))
     assert {one["name"]: one["score"] for one in found} == pytest.approx(
@@ -261,7 +262,16 @@ def test_a_hub_counts_less_when_hubs_are_corrected():
 
 
 @pytest.mark.parametrize(
-    ("change", "says"), [({"top": 0}, "at least one"), ({"gain": -1}, "branch gain is -1")]
+    ("change", "says"),
+    [
+        ({"top": 0}, "at least one"),
+        *(({"top": top}, "^top is .* a whole number") for top in (1.5, "3", True, None, float("nan"))),
+        *(
+            ({"gain": gain}, "^gain is .* a finite number")
+            for gain in ("1", None, float("nan"), float("inf"))
+        ),
+        *(({"gain": gain}, f"branch gain is {gain}: .* up to 100") for gain in (-1, 100.5)),
+    ],
 )
 def test_what_cannot_be_asked_is_refused(change, says):
     with pytest.raises(ValueError, match=says):

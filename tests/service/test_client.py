@@ -114,7 +114,9 @@ def test_no_room_tells_when_to_come_back():
     assert refused.value.status == 429 and refused.value.seconds == 3
 
 
-@pytest.mark.parametrize("url", ["127.0.0.1:8600", "ftp://here", "http://"])
+@pytest.mark.parametrize(
+    "url", ["127.0.0.1:8600", "ftp://here", "http://", "http://h:99999", "http://h:x", "http://["]
+)
 def test_what_is_no_address_is_refused(url):
     with pytest.raises(ValueError, match="no address of a service"):
         Client(url)

@@ -7,11 +7,15 @@ import json
 import logging
 import threading
 import time
+from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
 from stan.data.video.decoding import VideoError
+from stan.library.roots import Roots
 from stan.service.app import build
+from stan.service.calls import LibraryCalls
 from stan.service.limits import Limits
 from tests.service.conftest import made_up
 from tests.support.service import running
@@ -59,6 +63,7 @@ def error(reply) -> str:
         ("POST", "/v1/jobs", {"folder": "videos", "below": "../library"}, 422, "leads out of videos"),
         ("POST", "/v1/jobs", {"folder": "videos", "below": "nul\0"}, 422, "leads out of videos"),
         ("POST", "/v1/jobs", {"folder": "videos", "below": "none"}, 422, "has no folder"),
+        ("POST", "/v1/jobs", {"folder": "videos", "below": "x" * 300}, 422, "has no folder"),
         ("GET", f"/v1/jobs/{NOBODY}", None, 404, "no job"),
         ("GET", f"/v1/jobs/{NOBODY}/events", None, 404, "no job"),
     ],
@@ -66,6 +71,13 @@ def error(reply) -> str:
 def test_an_error_is_a_status_and_one_line(api, method, path, body, status, words):
     reply = api.request(method, path, json=body)
     assert reply.status_code == status and words in error(reply)
+
+
+@pytest.mark.parametrize("moment", [{"start": 5, "end": 1}, {"start": 1000}])
+def test_a_moment_that_a_video_does_not_have_is_refused(api, moment):
+    id = api.get("/v1/videos").json()["videos"][0]["id"]
+    reply = api.post("/v1/similar", json={"to": id, **moment})
+    assert reply.status_code == 422 and "has no moment with start" in error(reply)
 
 
 @pytest.mark.parametrize(
@@ -271,3 +283,29 @@ def test_errors_name_files_not_places(client, tmp_path):
     api = client(made_up(search=search, path=tmp_path / "library"))
     assert error(api.post("/v1/search", json={"query": "a"})) == "the library library was made by another"
     assert error(api.post("/v1/search", json={"query": "a"})) == "a b.mp4: cannot be reached; index again"
+
+
+@pytest.mark.parametrize(
+    ("path", "said", "told"),
+    [
+        ("a", "a term: the library a was made by a run", "a term: the library a was made by a run"),
+        ("lib", "no video of the library lies there", "no video of the library lies there"),
+        (
+            "own/lib",
+            "at own/lib: own/lib/x, 'own/lib'. own/library",
+            "at library: library/x, 'library'. own/library",
+        ),
+        ("/srv/lib", "/srv/lib.bak /srv/lib-2 /srv/lib.", "/srv/lib.bak /srv/lib-2 library."),
+        ("/srv/lib", "(/srv/lib/a.mp4) /srv/videos/b.mp4", "(library/a.mp4) films/b.mp4"),
+    ],
+)
+def test_folders_are_named_and_words_like_them_are_left_alone(tmp_path, path, said, told):
+    folder = tmp_path / "videos"
+    folder.mkdir()
+    calls = LibraryCalls(SimpleNamespace(path=Path(path), made_by=None), Roots({"films": folder}))
+    assert calls.without_folders(said.replace("/srv/videos", str(folder))) == told
+
+
+def test_a_folder_with_too_long_a_name_is_no_folder():
+    with pytest.raises(ValueError, match="is no folder"):
+        Roots({"films": Path("x" * 300)})
