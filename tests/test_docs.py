@@ -77,9 +77,7 @@ def metrics() -> str:
 
 def orderings(runs: pd.DataFrame, backbone: str, size: str) -> str:
     items = decided(runs, size, backbone)
-    lines = [
-        {name: value for name, value in line.items() if name != "seeds"} for line in of_orderings.lines(items)
-    ]
+    lines = of_orderings.lines(items)
     rows = [
         list(lines[0]),
         ["---"] * len(lines[0]),
@@ -134,6 +132,8 @@ def faithfulness() -> str:
 
 
 def _cell(value: object) -> str:
+    if value is None:
+        return ""
     return f"{value:.2g}" if isinstance(value, float) else str(value)
 
 
