@@ -67,6 +67,19 @@ def test_orderings_are_counted_and_said_in_words(stan, tmp_path):
     )
 
 
+def test_p_has_two_digits_however_small_it_is(stan, tmp_path, monkeypatch):
+    from stan.results import orderings
+
+    items = [
+        {"number": n, "claim": "a", "suites": ["motions"], "state": "undecided", "seeds_needed": None}
+        | {"queries_needed": 3, "adjusted": p, "missing": []}
+        for n, p in enumerate((0.0462, 0.0014, 0.734, 1.0))
+    ]
+    monkeypatch.setattr(orderings, "orderings", lambda *given: items)
+    rows = stan("orderings", "--runs", tmp_path, "--no-shipped")[1].splitlines()[1:5]
+    assert [row.split()[4] for row in rows] == ["0.046", "0.0014", "0.73", "1"]
+
+
 def test_levels_are_probed_kept_and_shown(stan, tmp_path):
     asked = ("probe-levels", "--stills", "40", "--no-attentive", "--save", tmp_path, "--device", "cpu")
     found = document(stan(*asked, "--json"))
