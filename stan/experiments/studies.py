@@ -115,7 +115,7 @@ _METHODS = (
     replace(_COMPONENTS[1], name="stan-posterior", rate_of="posterior"),
     replace(_FULL_STAN, printed=_structure("STAN") + _component("stan")),
 )
-"""The paper compares structures on MSR-VTT and Kinetics-400 only; elsewhere the components table prints three of them."""
+"""The paper compares structures on MSR-VTT and Kinetics-400; of three the components table has further numbers."""
 
 _INSIDE = (
     Row("message_token", "x_clip", (("layers", 0),), printed=_structure("Msg-Token (X-CLIP)")),

@@ -54,8 +54,8 @@ def done(root: Path, shipped: bool, wanted: Wanted) -> pd.DataFrame:
 def chosen(done: pd.DataFrame, name: str, backbone: str | None = None, hint: str = "") -> pd.DataFrame:
     """Return the done runs that are seeds of one config, named by a run's id, by STUDY/ROW or by row.
 
-    backbone: of a row's runs; None: those that its study uses, if it has runs on them. Several studies may have the row,
-    as long as it is one config in all of them. Raises ValueError for a name of no run, which ends in `hint`, and of
+    backbone: of a row's runs; None: those that its study uses, if it has runs on them. Several studies may have the
+    row, as long as it is one config in all of them. Raises ValueError for a name of no run, ended by `hint`, and of
     several configs.
     """
     from stan.results.comparison import one_per_seed
