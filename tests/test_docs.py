@@ -11,6 +11,7 @@ from stan import experiments, report, results
 from stan.evaluation.definitions import DIRECTIONS, GROUPS, MEASURES
 from stan.experiments.orderings import registered
 from stan.report import orderings as of_orderings
+from stan.report.formats import with_interval
 from stan.results import level_probes
 from stan.results.orderings import orderings as decided
 
@@ -76,9 +77,7 @@ def metrics() -> str:
 
 def orderings(runs: pd.DataFrame, backbone: str, size: str) -> str:
     items = decided(runs, size, backbone)
-    lines = [
-        {name: value for name, value in line.items() if name != "seeds"} for line in of_orderings.lines(items)
-    ]
+    lines = of_orderings.lines(items)
     rows = [
         list(lines[0]),
         ["---"] * len(lines[0]),
@@ -133,6 +132,8 @@ def faithfulness() -> str:
 
 
 def _cell(value: object) -> str:
+    if value is None:
+        return ""
     return f"{value:.2g}" if isinstance(value, float) else str(value)
 
 
@@ -175,7 +176,7 @@ def change(changes: pd.DataFrame, row: str) -> str:
     if row not in changes.index:
         return ""
     one = changes.loc[row]
-    return f"{one['change']:+.1f} [{one['low']:+.1f}, {one['high']:+.1f}]"
+    return with_interval(one["change"], one["low"], one["high"], "+")
 
 
 @pytest.mark.slow

@@ -35,4 +35,6 @@ def _shown(document: dict[str, Any]) -> str:
     from stan.report.orderings import lines, notes
 
     items = document["orderings"]
-    return "\n".join([table(lines(items)), "", *notes(items, registered())])
+    # the table's two decimals would show 0.05 for what holds because it lies below
+    rows = [line | {"p (Holm)": f"{line['p (Holm)']:.2g}"} for line in lines(items)]
+    return "\n".join([table(rows), "", *notes(items, registered())])

@@ -75,8 +75,9 @@ def compare(
     from stan.results.record_files import is_run
 
     done = listing.done(runs, shipped, {"study": study, "suite": suite, "size": size})
+    hint = "" if shipped else " (`--shipped` adds the package's runs)"
     one, other = (
-        _at(Path(name)) if is_run(name) else listing.chosen(done, name, backbone) for name in (a, b)
+        _at(Path(name)) if is_run(name) else listing.chosen(done, name, backbone, hint) for name in (a, b)
     )
     document = listing.compared(a, one, b, other, metric, allow)
     emit(document, as_json, _change)

@@ -6,11 +6,13 @@ import re
 
 from stan.evaluation.metrics import CONVENTIONS
 
+_TIES = "Ties take their average rank: 5.5 counts among the first 5, but the first place must be held alone"
+
 MEASURES = {
-    "R@K": "Recall at K: percent of queries whose right candidate is among the first K. Ties take their average rank",
+    "R@K": f"Recall at K: percent of queries whose right candidate is among the first K. {_TIES}",
     "MdR": "Median rank of the right candidate, 1 is best. Lower is better",
     "MnR": "Mean rank of the right candidate, 1 is best. Lower is better",
-    "top-K": "Percent of videos whose right class is among the first K. Ties take their average rank",
+    "top-K": f"Percent of videos whose right class is among the first K. {_TIES}",
     "order.accuracy": "Percent of videos that score higher with their own text than with that of their time-reversed"
     " twin. 50 is chance: a model that is blind to order is right on half of them",
     "N": "Number of queries that the metric was measured on",

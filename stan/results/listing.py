@@ -51,11 +51,12 @@ def done(root: Path, shipped: bool, wanted: Wanted) -> pd.DataFrame:
     return found
 
 
-def chosen(done: pd.DataFrame, name: str, backbone: str | None = None) -> pd.DataFrame:
+def chosen(done: pd.DataFrame, name: str, backbone: str | None = None, hint: str = "") -> pd.DataFrame:
     """Return the done runs that are seeds of one config, named by a run's id, by STUDY/ROW or by row.
 
-    backbone: of a row's runs; None: those that its study uses, if it has runs on them. Raises ValueError for a name of
-    no run, and of several configs.
+    backbone: of a row's runs; None: those that its study uses, if it has runs on them. Several studies may have the
+    row, as long as it is one config in all of them. Raises ValueError for a name of no run, ended by `hint`, and of
+    several configs.
     """
     from stan.results.comparison import one_per_seed
 
@@ -68,9 +69,10 @@ def chosen(done: pd.DataFrame, name: str, backbone: str | None = None) -> pd.Dat
             found = of_row
     if found.empty:
         known = ", ".join(sorted({f"{s}/{r}" for s, r in zip(done["study"], done["row"], strict=True)}))
-        raise ValueError(f"no done run {name!r}; there are {known or 'none'}")
+        raise ValueError(f"no done run {name!r}; there are {known or 'none'}{hint}")
     kinds = found[["study", "suite", "size", "row", "hash", "model.backbone"]].drop_duplicates()
-    if len(kinds) > 1:
+    configs = kinds.drop_duplicates(["suite", "size", "hash"])
+    if len(configs) > 1:
         there = "; ".join(" ".join(map(str, kind)) for kind in kinds.to_numpy())
         raise ValueError(
             f"{name!r} is several configs ({there}): name one by --study, --suite, --size, --backbone or its id"

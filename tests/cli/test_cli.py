@@ -68,6 +68,19 @@ def test_orderings_are_counted_and_said_in_words(stan, tmp_path):
     )
 
 
+def test_p_has_two_digits_however_small_it_is(stan, tmp_path, monkeypatch):
+    from stan.results import orderings
+
+    items = [
+        {"number": n, "claim": "a", "suites": ["motions"], "state": "undecided", "seeds_needed": None}
+        | {"queries_needed": 3, "adjusted": p, "missing": []}
+        for n, p in enumerate((0.0462, 0.0014, 0.734, 1.0))
+    ]
+    monkeypatch.setattr(orderings, "orderings", lambda *given: items)
+    rows = stan("orderings", "--runs", tmp_path, "--no-shipped")[1].splitlines()[1:5]
+    assert [row.split()[4] for row in rows] == ["0.046", "0.0014", "0.73", "1"]
+
+
 def test_levels_are_probed_kept_and_shown(stan, tmp_path):
     asked = ("probe-levels", "--stills", "40", "--no-attentive", "--save", tmp_path, "--device", "cpu")
     found = document(stan(*asked, "--json"))
@@ -103,6 +116,26 @@ def test_compare_refuses_what_is_missing_several_or_unfair(stan, tmp_path):
     code, _, err = stan("compare", "stan", "stan+testing", "--runs", tmp_path)
     assert code == 2 and "not the same protocol" in err
     assert stan("compare", "stan", "stan+testing", "--allow", "--runs", tmp_path)[0] == 0
+
+
+def test_one_config_in_several_studies_is_one_row(stan, tmp_path):
+    write_study(tmp_path, rows=("baseline", "stan"), seeds=(0, 1))
+    for seed in (1, 2):
+        write_run(tmp_path, replace(experiment("stan", seed), study="methods"))
+    asked = ("compare", "baseline", "stan", "--runs", tmp_path, "--json")
+    assert document(stan(*asked))["seeds"] == [2, 3], "a seed that both studies have counts once"
+    other = replace(experiment("stan", 0), study="methods", model=ModelConfig("tiny", options={"layers": 1}))
+    write_run(tmp_path, other)
+    code, _, err = stan(*asked)
+    assert code == 2 and "several configs (components retrieval" in err and "; methods retrieval" in err
+
+
+def test_compare_as_the_docs_write_it(stan, tmp_path):
+    shipped = ("compare", "components/baseline", "components/stan", "--suite", "motions", "--size", "quick")
+    found = document(stan(*shipped, "--shipped", "--runs", tmp_path, "--json"))
+    assert found["seeds"] == [3, 3] and found["queries"] == 400
+    bare = document(stan("compare", "baseline", *shipped[2:], "--shipped", "--runs", tmp_path, "--json"))
+    assert bare["change"] == found["change"]
 
 
 def test_a_row_is_compared_on_the_backbone_that_its_study_uses_unless_one_is_named(stan, tmp_path):
@@ -487,7 +520,8 @@ def test_doctor_reports_and_fails_only_for_what_is_needed(stan, monkeypatch):
         (["train", "stan", "--set", "model.options=3"], "model.options is 3; it must be an object"),
         (["train", "stan", "--set", "train.lr=1", "--set", "train.lr.x=1"], "lr was given a value before"),
         (["ablate", "--dry-run", "--set", "model.backbone=[]"], "model.backbone is []; it must be text"),
-        (["compare", "a", "b"], "no done run 'a'; there are none"),
+        (["compare", "a", "b"], "no done run 'a'; there are none (`--shipped` adds the package's runs)"),
+        (["compare", "a", "b", "--shipped", "--suite", "none"], "no done run 'a'; there are none\n"),
         (["ablate", "--dry-run", "--backbone", "\udcff"], "it must be text"),
         (["cost", "clip-b32", "--frames", "9" * 25], "--frames"),
         (["probe-levels", "--device", "inf"], "there is no device 'inf'"),

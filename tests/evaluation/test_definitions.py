@@ -12,7 +12,8 @@ from tests.support.made_up_runs import write_run
 def test_a_name_is_told_part_by_part():
     told = definition("last.unseen.t2v.R@10")
     assert told == (
-        "Recall at 10: percent of queries whose right candidate is among the first 10. Ties take their average rank. "
+        "Recall at 10: percent of queries whose right candidate is among the first 10. Ties take their average rank:"
+        " 5.5 counts among the first 5, but the first place must be held alone. "
         f"{DIRECTIONS['t2v']}. {GROUPS['last']}. {GROUPS['unseen']}."
     )
     assert definition("order.accuracy") == MEASURES["order.accuracy"] + "."

@@ -72,6 +72,13 @@ def test_numbers_are_rounded_as_a_browser_does(value, text):
     assert formats.one_decimal(value) == text and formats.one_decimal(value, "+").lstrip("+") == text
 
 
+def test_a_tie_is_one_in_whatever_order_it_was_computed():
+    values = 75.05 - 66.80, -(66.80 - 75.05), 8.25 - 1e-12
+    assert {f"{value:+.1f}" for value in (*values, 8.25 + 1e-12)} == {"+8.2", "+8.3"}
+    assert {formats.one_decimal(value, "+") for value in values} == {"+8.3"}
+    assert formats.one_decimal(-values[0], "+") == "-8.3"
+
+
 def test_numbers_that_no_honest_run_has_are_shown_all_the_same():
     shown = [formats.one_decimal(value) for value in (float("inf"), -float("inf"), 1e30, -1e308)]
     assert shown == ["inf", "-inf", f"{int(1e30)}.0", f"-{int(1e308)}.0"]

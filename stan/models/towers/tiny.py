@@ -80,5 +80,5 @@ def _average(block: nn.Module, given: Any, x: Tensor) -> Tensor:
 
 @register_model
 def stan_tiny_averaging(**given: Any) -> AveragingVit:
-    """A tower that is deeper, sees finer detail and forgets: from its seventh block on, no patch knows its place."""
+    """A tower that is deeper, sees finer detail and forgets: behind its seventh block, no patch knows its place."""
     return AveragingVit(**DEEPER, embed_layer=ConvolutionalStem, **_of_network(given))
