@@ -40,7 +40,7 @@ def test_a_state_with_all_rows_stays_as_it_is():
 
 def test_the_shipped_weights_keep_every_word_that_the_project_says():
     kept = set(checkpoint.kept_words(shipped_weights("tiny")))
-    assert kept == set(checkpoint.kept_words(factory.STAN_shipped_weights("tiny")))
+    assert kept == set(checkpoint.kept_words(factory.STAN_TINY_WEIGHTS))
     said = {template.replace("{}", "") for one in prompts.TEMPLATES.values() for template in one}
     said |= {*label_sets.unrelated(), *suites.labels("scenes")}
     for suite in suites.SUITES:
