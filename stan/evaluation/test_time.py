@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from jaxtyping import Float
 
+from stan.common.json_values import require
 from stan.evaluation import metrics
 
 DUAL_SOFTMAX_SCALE = 100.0
@@ -33,8 +34,10 @@ def dual_softmax(
 
     similarity: cosines. A video that suits every text is worth less to each of them (t2v: softmax over the texts), and
     so is a text that suits every video (v2t: softmax over the videos). The prior runs over **all test queries**.
+    Raises ValueError for NaN or infinity, naming the text, and for a scale that isn't a finite number.
     """
-    similarity = np.asarray(similarity, np.float64)
+    require("scale", scale, "float")
+    similarity = metrics.finite(similarity, what="text").astype(np.float64)
     return Rescored(*(similarity * _softmax(scale * similarity, axis) for axis in (0, 1)))
 
 
@@ -50,9 +53,14 @@ def query_bank_norm(
     The queries of a bank show which candidates are hubs. similarity: cosines. text_bank: texts are the queries of t2v,
     so its bank holds other texts. video_bank: videos are the queries of v2t, so its bank holds other videos; without
     it, v2t stays as it is. No test query influences another's score.
-    Raises ValueError for a bank of other candidates, and for a bank with NaN or infinity, naming its query.
+    Raises ValueError for a bank of other candidates, for NaN or infinity, naming the query, for a scale that isn't a
+    finite number, and for less than one neighbour.
     """
-    similarity = np.asarray(similarity, np.float64)
+    require("scale", scale, "float")
+    require("neighbours", neighbours, "int")
+    if neighbours < 1:
+        raise ValueError(f"neighbours is {neighbours}; it must be at least 1")
+    similarity = metrics.finite(similarity, what="text").astype(np.float64)
     t2v = _inverted_softmax(similarity, np.asarray(text_bank), scale, neighbours, "text")
     if video_bank is None:
         return Rescored(t2v, similarity)
