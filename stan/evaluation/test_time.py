@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from jaxtyping import Float
 
-from stan.common.json_values import require
+from stan.common.json_values import require_count
 from stan.evaluation import metrics
 
 DUAL_SOFTMAX_SCALE = 100.0
@@ -36,7 +36,7 @@ def dual_softmax(
     so is a text that suits every video (v2t: softmax over the videos). The prior runs over **all test queries**.
     Raises ValueError for NaN or infinity, naming the text, and for a scale that isn't a finite number.
     """
-    require("scale", scale, "float")
+    _require_finite(scale)
     similarity = metrics.finite(similarity, what="text").astype(np.float64)
     return Rescored(*(similarity * _softmax(scale * similarity, axis) for axis in (0, 1)))
 
@@ -56,10 +56,8 @@ def query_bank_norm(
     Raises ValueError for a bank of other candidates, for NaN or infinity, naming the query, for a scale that isn't a
     finite number, and for less than one neighbour.
     """
-    require("scale", scale, "float")
-    require("neighbours", neighbours, "int")
-    if neighbours < 1:
-        raise ValueError(f"neighbours is {neighbours}; it must be at least 1")
+    _require_finite(scale)
+    require_count("neighbours", neighbours)
     similarity = metrics.finite(similarity, what="text").astype(np.float64)
     t2v = _inverted_softmax(similarity, np.asarray(text_bank), scale, neighbours, "text")
     if video_bank is None:
@@ -87,6 +85,11 @@ def _inverted_softmax(
     inverted = np.exp(scale * similarity - np.logaddexp.reduce(scale * bank, axis=0))
     found_a_hub = np.isin(similarity.argmax(axis=1), hubs)
     return np.where(found_a_hub[:, None], inverted, similarity)
+
+
+def _require_finite(scale: float) -> None:
+    if not np.isfinite(scale):
+        raise ValueError(f"scale is {scale}; it must be a finite number")
 
 
 def _softmax(values: np.ndarray, axis: int) -> np.ndarray:

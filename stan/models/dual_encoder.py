@@ -11,6 +11,7 @@ import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor, nn
 
+from stan.common.json_values import require_count
 from stan.config import ModelConfig, from_dict
 from stan.models import checkpoint, hub
 from stan.models import similarity as similarities
@@ -153,13 +154,17 @@ class DualEncoder(nn.Module):
     ) -> tuple[Float[Tensor, "T 3 S S"], Float[np.ndarray, " T"]]:
         """Return `count` frames of a video file, prepared for the model, and their times in seconds.
 
-        count: None for the model's own number. Raises VideoError (a ValueError) for a file that cannot be decoded.
+        count: None for the model's own number. Raises VideoError (a ValueError) for a file that cannot be decoded, and
+        ValueError for another count than a whole number of at least 1.
         """
         from stan.data.video.decoding import decode
         from stan.data.video.transforms import evaluation  # only reading files needs decoders
 
+        if count is None:
+            count = self.frames
+        require_count("the number of frames", count)
         settings = self.clip.pixels
-        decoded = decode(path, count or self.frames, settings.scaling)
+        decoded = decode(path, count, settings.scaling)
         frames = evaluation(settings)(decoded.frames)
         return torch.as_tensor(frames), np.asarray(decoded.times)
 

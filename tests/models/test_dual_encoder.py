@@ -88,6 +88,13 @@ def test_files_are_decoded_and_prepared(model, monkeypatch, tmp_path):
     assert times.tolist() == Decoded.times
 
 
+@pytest.mark.parametrize("count", ["3", 2.9, [3], True, 0, -1])
+def test_a_number_of_frames_is_no_frame(model, count, tmp_path):
+    """The decoder takes a number that isn't whole, and text, for the frames' own numbers."""
+    with pytest.raises(ValueError, match="number of frames is .* a whole number of at least 1"):
+        model.decode(tmp_path / "a.mp4", count)
+
+
 def test_unknown_similarity(model):
     with pytest.raises(ValueError, match="similarity 'euclid' is not known; there are cosine"):
         DualEncoder(model.clip, model.temporal, "euclid")
