@@ -10,6 +10,7 @@ import torch.nn.functional as F
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 
+from stan.common.json_values import require
 from stan.data.preprocessing import PixelSettings, Preprocessing
 from stan.models.attention import attention_weights
 from stan.models.blocks import Block
@@ -90,10 +91,14 @@ class Clip(nn.Module):
         """S: the tower's own tokens and the patches."""
         return self.prefix + self.patches
 
-    def tokenize(self, texts: str | list[str], words: int | None = None) -> Int[Tensor, "B L"]:
+    def tokenize(self, texts: str | Sequence[str], words: int | None = None) -> Int[Tensor, "B L"]:
         """Return token ids of length `words` (None: the context length). A text that is too long is cut before its end
-        token. Where padding is read, `words` only cuts, and all have the context length."""
+        token. Where padding is read, `words` only cuts, and all have the context length.
+
+        Raises ValueError for what is no text, and without a text tower or a tokenizer that belongs to it.
+        """
         require_text(self.text)
+        require("texts", texts, "str | Sequence[str]")
         if self.tokenizer is None:
             raise ValueError(
                 "this CLIP has a vocabulary of its own and no tokenizer: hand over token ids instead"
