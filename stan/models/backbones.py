@@ -134,7 +134,8 @@ def local_weights(backbone: str, pretrained: str | None) -> Path | None:
     if pretrained is None:
         return None if is_architecture(backbone) else _folder(backbone)
     named = pretrained == "random" or get_pretrained_cfg(backbone, pretrained)
-    return Path(pretrained) if not named and Path(pretrained).exists() else None
+    # unlike Path.exists, os.path's takes a name that is longer than the system's
+    return Path(pretrained) if not named and os.path.exists(pretrained) else None
 
 
 def _tell_context(text: dict[str, Any] | None, weights: Path, backbone: str) -> None:
@@ -227,7 +228,7 @@ def _architecture(backbone: str) -> dict[str, Any]:
     if backbone in SHIPPED:
         return json.loads((ASSETS / "models" / f"{SHIPPED[backbone]}.json").read_text())
     if not is_architecture(backbone):
-        if (folder := _folder(backbone)).is_dir() or backbone.startswith(LOCAL):
+        if os.path.isdir(folder := _folder(backbone)) or backbone.startswith(LOCAL):
             return local_folder.architecture(folder)
         raise ValueError(
             f"backbone {backbone!r} is neither shipped ({', '.join(SHIPPED)}) nor known to open_clip nor a folder of"

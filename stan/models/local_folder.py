@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,7 @@ PARTS = {"embed_dim", "vision_cfg", "text_cfg"}
 def architecture(folder: Path) -> dict[str, Any]:
     """Return the model config in an open_clip folder. Raises ValueError for a folder that doesn't tell it."""
     path = folder / CONFIG
-    if not path.is_file():
+    if not os.path.isfile(path):  # unlike Path.is_file, it takes a name that is longer than the system's
         raise ValueError(
             f"{path} describes no model: there is none, so the architecture must be named beside the folder:"
             f" clip:ARCHITECTURE/{folder} as a model, --backbone ARCHITECTURE --pretrained {folder} in training;"

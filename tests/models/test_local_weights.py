@@ -376,6 +376,31 @@ def test_names_that_lead_nowhere(name, message, tmp_path, monkeypatch):
         stan.load_model(name)
 
 
+LONG = "x" * 5000
+
+
+@pytest.mark.parametrize(
+    ("load", "message"),
+    [
+        (lambda: stan.load_model(LONG), "no model 'xxx"),
+        (lambda: stan.load_model(f"clip:{LONG}"), "no architecture"),
+        (lambda: stan.load_model(f"clip:ViT-B-32/{LONG}"), "is no file and no tag of ViT-B-32"),
+        (lambda: stan.load_model("clip-tiny", LONG), "is no file and no tag of tiny"),
+        (lambda: load_clip(LONG), "neither shipped"),
+        (lambda: load_clip(f"local-dir:{LONG}"), "describes no model"),
+    ],
+)
+def test_names_longer_than_a_file_can_have(load, message):
+    """Of which the system says so instead of that there is none."""
+    with pytest.raises(ValueError, match=message) as refused:
+        load()
+    assert "\n" not in str(refused.value)
+
+
+def test_a_name_longer_than_a_file_can_have_stays_as_it_is():
+    assert clip_names.anywhere(LONG) == LONG
+
+
 class Runs(torch.nn.Module):
     """Its archive runs code when it is loaded."""
 
