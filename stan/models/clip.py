@@ -21,6 +21,7 @@ from stan.models.text_tower import (
     reads_padding,
     require_text,
     text_tower,
+    vocabulary_size,
 )
 from stan.models.towers import ImageTower, image_tower
 
@@ -108,7 +109,18 @@ class Clip(nn.Module):
         texts = [texts] if isinstance(texts, str) else list(texts)
         ids = self.tokenizer(texts, words or self.context_length)
         missing = self.context_length - ids.shape[1] if self.reads_padding else 0
-        return F.pad(ids, (0, missing), value=getattr(self.tokenizer, "pad_id", 0))
+        return self._known(F.pad(ids, (0, missing), value=getattr(self.tokenizer, "pad_id", 0)))
+
+    def _known(self, ids: Int[Tensor, "B L"]) -> Int[Tensor, "B L"]:
+        """Return a tokenizer's ids. Raises ValueError for one that the text tower doesn't know."""
+        known = vocabulary_size(self.text)
+        if (unknown := ids[ids >= known]).numel():
+            source = getattr(self.tokenizer, "source", "of open_clip")
+            raise ValueError(
+                f"the tokenizer {source} gives the token {unknown[0].item()}, and this CLIP's are from 0 to {known - 1}:"
+                " put the one that it was trained with beside its weights"
+            )
+        return ids
 
     def embed(self, images: Float[Tensor, "N 3 H W"]) -> Float[Tensor, "N S D"]:
         """Return the input of the first block: the tokens after a LayerNorm that precedes the blocks."""
