@@ -139,11 +139,19 @@ def local_weights(backbone: str, pretrained: str | None) -> Path | None:
 
 
 def _tell_context(text: dict[str, Any] | None, weights: Path, backbone: str) -> None:
-    """Set the number of tokens that open_clip's own text tower reads, in place, to what its weights hold."""
-    if text is None or "hf_model_name" in text:
+    """Set the number of tokens that open_clip's own text tower reads, in place, to what its weights hold.
+
+    Raises ValueError for weights with a text tower of a model without one.
+    """
+    if text is not None and text.get("hf_model_name"):
         return
     positions = text_positions(weights, backbone)
-    if positions is not None:
+    if text is None and positions is not None:
+        raise ValueError(
+            f"{weights} holds a text tower, and {backbone} has none: write its sizes as text_cfg into"
+            f" {local_folder.CONFIG}, where that is null"
+        )
+    if text is not None and positions is not None:
         text["context_length"] = positions - text.get("embed_cls", False)  # a CLS has the last position
 
 
@@ -196,7 +204,7 @@ def _random(config: dict[str, Any]) -> CustomTextCLIP | CoCa:
     vision, text = config["vision_cfg"], config["text_cfg"]
     if "timm_model_name" in vision:
         import_timm()
-    own = text is not None and "hf_model_name" not in text
+    own = text is not None and not text.get("hf_model_name")
     config["vision_cfg"] = vision | {"output_tokens": False}
     tubelet = config["vision_cfg"].pop("tubelet", 1)  # ours, not open_clip's
     if own:
@@ -241,7 +249,7 @@ def _architecture(backbone: str) -> dict[str, Any]:
 
 
 def _refuse_sizes(config: dict[str, Any], name: str) -> None:
-    """Raise ValueError, naming it, for a size that no tower has."""
+    """Raise ValueError, naming it, for a size that no tower has, and for a token beyond the vocabulary's size."""
     sizes = [("embed_dim", config["embed_dim"])]
     sizes += [size for tower in ("vision_cfg", "text_cfg") for size in (config[tower] or {}).items()]
     for size, value in sizes:
@@ -249,6 +257,11 @@ def _refuse_sizes(config: dict[str, Any], name: str) -> None:
         for one in value if several else [value]:
             if size in SIZES and not (isinstance(one, int) and 0 < one <= SIZES[size]):
                 raise ValueError(f"{name}: {size} is {one!r:.80}; it must be from 1 to {SIZES[size]}")
+    text = config["text_cfg"] or {}
+    last = text.get("vocab_size", VOCABULARY) - 1
+    for token in ("pad_id", "eos_id"):
+        if not 0 <= text.get(token, 0) <= last:
+            raise ValueError(f"{name}: {token} is {text[token]}; this vocabulary's ids are from 0 to {last}")
 
 
 def _refuse_unsupported(config: dict[str, Any], name: str) -> None:

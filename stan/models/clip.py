@@ -117,8 +117,8 @@ class Clip(nn.Module):
         if (unknown := ids[ids >= known]).numel():
             source = getattr(self.tokenizer, "source", "of open_clip")
             raise ValueError(
-                f"the tokenizer {source} gives the token {unknown[0].item()}, and this CLIP's are from 0 to {known - 1}:"
-                " put the one that it was trained with beside its weights"
+                f"the tokenizer {source} gives the token {unknown[0].item()}, and this CLIP's are from 0 to"
+                f" {known - 1}: put the one that it was trained with beside its weights"
             )
         return ids
 

@@ -34,7 +34,8 @@ def tokenizer_of(text: dict[str, Any] | None, folder: Path | None = None) -> Any
     """Return the tokenizer of open_clip's text config; None for a vocabulary that no known tokenizer has.
 
     It is called with texts and a number of tokens per text. folder: where the weights lie; a Hugging Face tokenizer is
-    read there, if its files are there, else in the hub's local cache.
+    read there, if its files are there, else in the hub's local cache. Raises ValueError for options of open_clip's own
+    tokenizer that it doesn't take.
     """
     if text is None:
         return None
@@ -48,7 +49,13 @@ def tokenizer_of(text: dict[str, Any] | None, folder: Path | None = None) -> Any
     if text.get("vocab_size", VOCABULARY) < VOCABULARY:
         return None
     if options:
-        return open_clip.SimpleTokenizer(context_length=length, **options)
+        try:
+            return open_clip.SimpleTokenizer(context_length=length, **options)
+        except Exception as error:  # of the options, or of the file of merges that they name
+            raise ValueError(
+                f"{folder or 'the model config'}: text_cfg.tokenizer_kwargs is {options!r:.80}; open_clip builds no"
+                f" tokenizer with it ({error!r:.200})"
+            ) from error
     # a copy, because reading the vocabulary again takes longer than the tiny CLIP does
     tokenizer = copy.copy(open_clip.tokenizer._tokenizer)
     tokenizer.context_length = length

@@ -221,6 +221,27 @@ def test_own_tokenizer_with_other_cleaning_and_vocabulary(clean, vocabulary):
     assert torch.equal(tokenizer_of(config)(texts, 12), theirs(texts))
 
 
+@pytest.mark.parametrize(
+    "options",
+    [{"foo": 1}, {"context_length": 5}, {"clean": "x"}, {"reduction_mask": "x"}, {"bpe_path": "none"}],
+)
+def test_options_that_open_clips_own_tokenizer_does_not_take(options):
+    with pytest.raises(ValueError, match=r"tokenizer_kwargs is \{.*; open_clip builds no tokenizer with it"):
+        tokenizer_of({"tokenizer_kwargs": options})
+
+
+def test_options_that_a_hugging_face_tokenizer_does_not_take(tmp_path):
+    name = model_folder("gemma", tmp_path)
+    edit(
+        tmp_path / "open_clip_config.json",
+        lambda said: said["model_cfg"]["text_cfg"].update(tokenizer_kwargs={"clean": "x"}),
+    )
+    with pytest.raises(
+        ValueError, match=r"Invalid clean function .* or mend tokenizer_kwargs \{'clean': 'x'\}"
+    ):
+        load_clip(name).tokenize("a cat")
+
+
 def test_a_vocabulary_of_ones_own_has_no_tokenizer():
     assert tokenizer_of({"vocab_size": 100}) is None and tokenizer_of(None) is None
 
