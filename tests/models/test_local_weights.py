@@ -421,6 +421,7 @@ LONG = "x" * 5000
         (lambda: stan.load_model("clip-tiny", LONG), "is no file and no tag of tiny"),
         (lambda: load_clip(LONG), "neither shipped"),
         (lambda: load_clip(f"local-dir:{LONG}"), "describes no model"),
+        (lambda: load_released(LONG), "is missing: check the path"),
     ],
 )
 def test_names_longer_than_a_file_can_have(load, message):
