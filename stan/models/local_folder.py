@@ -50,7 +50,8 @@ def _text_settings() -> dict[str, str]:
     for one in fields(CLIPTextCfg):
         annotated = next(iter(get_args(hints[one.name])), hints[one.name])  # the first of Optional's
         null = one.default is None or one.name in MAY_BE_NULL
-        kinds[one.name] = KINDS[annotated] + " | None" * null
+        if annotated in KINDS:  # a later open_clip may have more
+            kinds[one.name] = KINDS[annotated] + " | None" * null
     return kinds
 
 
