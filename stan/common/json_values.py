@@ -7,6 +7,7 @@ import math
 from collections import Counter
 from collections.abc import Callable, Mapping
 from functools import cache, partial
+from numbers import Integral
 from pathlib import Path
 from typing import Any
 
@@ -81,6 +82,12 @@ def require(name: str, value: Any, annotation: str) -> None:
     words, all_fit = _kinds(annotation)
     if not any(fits(value) for fits in all_fit):
         raise ValueError(f"{name} is {value!r:.80}; it must be {words}")
+
+
+def require_count(name: str, value: Any) -> None:
+    """Raise ValueError, naming it, for what is no whole number of at least 1, Python's or numpy's."""
+    if not isinstance(value, Integral) or isinstance(value, bool) or value < 1:
+        raise ValueError(f"{name} is {value!r:.80}; it must be a whole number of at least 1")
 
 
 @cache

@@ -12,10 +12,16 @@ from stan.common.json_values import require
 def build(
     kind: str, registry: Mapping[str, type], name: str, given: tuple, options: Mapping[str, Any]
 ) -> Any:
-    """Return `registry[name](*given, **options)`; options are the keyword-only arguments of the class.
+    """Return `registry[name](*given, **options)`. Raises ValueError as `check` does."""
+    check(kind, registry, name, options)
+    return registry[name](*given, **options)
 
-    kind: what the registry holds, for messages. Raises ValueError for an unknown name or option, listing the known
-    ones, for a missing option, and for a value that isn't as the option's annotation says.
+
+def check(kind: str, registry: Mapping[str, type], name: str, options: Mapping[str, Any]) -> None:
+    """Raise ValueError for an unknown name or option, listing the known ones, for a missing option, and for a value
+    that isn't as the option's annotation says.
+
+    kind: what the registry holds, for messages. options: the keyword-only arguments of the class `registry[name]`.
     """
     if name not in registry:
         raise ValueError(f"{kind} {name!r} is not known; there are {', '.join(registry)}")
@@ -29,4 +35,3 @@ def build(
         raise ValueError(f"{name} needs the option {', '.join(lacking)}")
     for option, value in options.items():
         require(f"{name}'s option {option}", value, known[option].annotation)
-    return registry[name](*given, **options)

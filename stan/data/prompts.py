@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from stan.common.files import read_text
+from stan.common.json_values import require
 
 TEMPLATES: dict[str, tuple[str, ...]] = {
     "plain": ("{}",),
@@ -45,7 +46,11 @@ def read(path: Path) -> tuple[str, ...]:
 
 
 def checked(lines: Sequence[str], source: str) -> tuple[str, ...]:
-    """Return the templates among `lines`, without empty ones. source: what they are from, for the errors of `read`."""
+    """Return the templates among `lines`, without empty ones. source: what they are from, for the errors of `read`.
+
+    Raises ValueError for what is no list of texts, too: one template alone would be read letter by letter.
+    """
+    require(source, lines, "Sequence[str]")
     for number, line in enumerate(lines, 1):
         if line.strip() and line.count("{}") != 1:
             raise ValueError(

@@ -106,8 +106,7 @@ def found(ranks: Float[np.ndarray, "*shape"], k: int) -> Bool[np.ndarray, "*shap
 
 def recall(ranks: Float[np.ndarray, " Q"]) -> dict[str, float]:
     """Return {"R@1", "R@5", "R@10"} in percent, median rank "MdR", mean rank "MnR" and number of queries "N"."""
-    if len(ranks) == 0:
-        raise ValueError("no queries to average over")
+    ranks = _ranks(ranks, "queries")
     recalls = {f"R@{k}": 100 * found(ranks, k).sum() / len(ranks) for k in RECALL_AT}
     return {name: float(value) for name, value in recalls.items()} | {
         "MdR": float(np.median(ranks)),
@@ -131,6 +130,11 @@ def retrieval(
     `v2t_similarity`: other scores for video-to-text (`stan.evaluation.test_time`).
     """
     back = similarity if v2t_similarity is None else v2t_similarity
+    if np.shape(back) != np.shape(similarity):
+        raise ValueError(
+            f"v2t_similarity of shape {np.shape(back)}: expected {np.shape(similarity)}, the captions and videos of"
+            " similarity"
+        )
     text, _ = retrieval_ranks(similarity, owner, caption_names)
     _, video = retrieval_ranks(back, owner, caption_names)
     by_direction = {"t2v": text, "v2t": video}
@@ -152,8 +156,7 @@ def retrieval(
 
 def top(ranks: Float[np.ndarray, " V"]) -> dict[str, float]:
     """Return {"top-1", "top-5"} in percent and "N". With five classes or fewer, top-5 is 100 by definition."""
-    if len(ranks) == 0:
-        raise ValueError("no videos to average over")
+    ranks = _ranks(ranks, "videos")
     return {f"top-{k}": float(100 * found(ranks, k).sum() / len(ranks)) for k in TOP} | {"N": len(ranks)}
 
 
@@ -238,6 +241,22 @@ def finite(
             f"{rows} of {len(similarity)} queries have such scores: find the embedding that is not finite"
         )
     return similarity
+
+
+def _ranks(values: Sequence[float] | np.ndarray, of: str) -> np.ndarray:
+    """Return ranks as an array. Raises ValueError if there is none, and for what is no rank."""
+    ranks = np.asarray(values)
+    if ranks.ndim != 1 or ranks.dtype.kind not in "iuf":
+        raise ValueError(f"ranks must be a list of numbers; they are {ranks.dtype} of shape {ranks.shape}")
+    if len(ranks) == 0:
+        raise ValueError(f"no {of} to average over")
+    wrong = np.flatnonzero(~(np.isfinite(ranks) & (ranks >= 1)))
+    if len(wrong):
+        raise ValueError(
+            f"rank {wrong[0]} is {ranks[wrong[0]]}; it must be finite and at least 1, which is best: `ranks` counts"
+            " so"
+        )
+    return ranks
 
 
 def _indices(values: Sequence[int] | np.ndarray, queries: int, candidates: int) -> np.ndarray:

@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from jaxtyping import Float
 
+from stan.common.json_values import require_count
 from stan.evaluation import metrics
 
 DUAL_SOFTMAX_SCALE = 100.0
@@ -33,8 +34,10 @@ def dual_softmax(
 
     similarity: cosines. A video that suits every text is worth less to each of them (t2v: softmax over the texts), and
     so is a text that suits every video (v2t: softmax over the videos). The prior runs over **all test queries**.
+    Raises ValueError for NaN or infinity, naming the text, and for a scale that isn't a finite number.
     """
-    similarity = np.asarray(similarity, np.float64)
+    _require_finite(scale)
+    similarity = metrics.finite(similarity, what="text").astype(np.float64)
     return Rescored(*(similarity * _softmax(scale * similarity, axis) for axis in (0, 1)))
 
 
@@ -50,9 +53,12 @@ def query_bank_norm(
     The queries of a bank show which candidates are hubs. similarity: cosines. text_bank: texts are the queries of t2v,
     so its bank holds other texts. video_bank: videos are the queries of v2t, so its bank holds other videos; without
     it, v2t stays as it is. No test query influences another's score.
-    Raises ValueError for a bank of other candidates, and for a bank with NaN or infinity, naming its query.
+    Raises ValueError for a bank of other candidates, for NaN or infinity, naming the query, for a scale that isn't a
+    finite number, and for less than one neighbour.
     """
-    similarity = np.asarray(similarity, np.float64)
+    _require_finite(scale)
+    require_count("neighbours", neighbours)
+    similarity = metrics.finite(similarity, what="text").astype(np.float64)
     t2v = _inverted_softmax(similarity, np.asarray(text_bank), scale, neighbours, "text")
     if video_bank is None:
         return Rescored(t2v, similarity)
@@ -79,6 +85,11 @@ def _inverted_softmax(
     inverted = np.exp(scale * similarity - np.logaddexp.reduce(scale * bank, axis=0))
     found_a_hub = np.isin(similarity.argmax(axis=1), hubs)
     return np.where(found_a_hub[:, None], inverted, similarity)
+
+
+def _require_finite(scale: float) -> None:
+    if not np.isfinite(scale):
+        raise ValueError(f"scale is {scale}; it must be a finite number")
 
 
 def _softmax(values: np.ndarray, axis: int) -> np.ndarray:

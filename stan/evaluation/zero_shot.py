@@ -19,6 +19,7 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from stan.common.durations import milliseconds
+from stan.common.json_values import require, require_count
 from stan.common.tensors import joined
 from stan.data import prompts
 from stan.data.label_sets import unrelated
@@ -97,14 +98,19 @@ def recognise(
     are cosines; also holds labels given twice. over_time: times in seconds, the best label at each, and probabilities
     (times, labels) of the labels shown. ms: milliseconds for encoding the video and for scoring the labels.
 
-    Raises ValueError without labels or names of classes, for another number of labels than a classifier has classes
-    and for another average, VideoError for a video that can't be decoded.
+    Raises ValueError without labels or names of classes, for another number of labels than a classifier has classes,
+    for templates without one place for the label, for another average, and for a `top` or `pieces` below 1; VideoError
+    for a video that can't be decoded.
     """
+    templates = prompts.checked(templates, "templates")
+    prompts.averaged(average)
+    require_count("top", top)
+    if pieces is not None:
+        require_count("pieces", pieces)
     names, repeated = distinct(labels)
     names = names or class_names(model)
     if not names:
         raise ValueError("there are no labels: give at least one, one per line")
-    prompts.averaged(average)
     temperature, fitted = temperature_of(model)
     asked = _Labels(model, names, templates, average, temperature)
     started = time.perf_counter()
@@ -191,8 +197,11 @@ def class_names(model: DualEncoder) -> list[str]:
 def distinct(labels: Iterable[str]) -> tuple[list[str], list[list[Any]]]:
     """Return the labels without empty and repeated ones, and [first, again, 1.0] for each repetition.
 
-    Labels are the same if they differ only in case and spaces.
+    Labels are the same if they differ only in case and spaces. Raises ValueError for what is no list of texts.
     """
+    if isinstance(labels, Iterable) and not isinstance(labels, str):
+        labels = list(labels)
+    require("labels", labels, "Sequence[str]")
     first: dict[str, str] = {}
     repeated: list[list[Any]] = []
     for label in filter(None, (" ".join(label.split()) for label in labels)):

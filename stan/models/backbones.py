@@ -134,15 +134,24 @@ def local_weights(backbone: str, pretrained: str | None) -> Path | None:
     if pretrained is None:
         return None if is_architecture(backbone) else _folder(backbone)
     named = pretrained == "random" or get_pretrained_cfg(backbone, pretrained)
-    return Path(pretrained) if not named and Path(pretrained).exists() else None
+    # unlike Path.exists, os.path's takes a name that is longer than the system's
+    return Path(pretrained) if not named and os.path.exists(pretrained) else None
 
 
 def _tell_context(text: dict[str, Any] | None, weights: Path, backbone: str) -> None:
-    """Set the number of tokens that open_clip's own text tower reads, in place, to what its weights hold."""
-    if text is None or "hf_model_name" in text:
+    """Set the number of tokens that open_clip's own text tower reads, in place, to what its weights hold.
+
+    Raises ValueError for weights with a text tower of a model without one.
+    """
+    if text is not None and text.get("hf_model_name"):
         return
     positions = text_positions(weights, backbone)
-    if positions is not None:
+    if text is None and positions is not None:
+        raise ValueError(
+            f"{weights} holds a text tower, and {backbone} has none: write its sizes as text_cfg into"
+            f" {local_folder.CONFIG}, where that is null"
+        )
+    if text is not None and positions is not None:
         text["context_length"] = positions - text.get("embed_cls", False)  # a CLS has the last position
 
 
@@ -195,7 +204,7 @@ def _random(config: dict[str, Any]) -> CustomTextCLIP | CoCa:
     vision, text = config["vision_cfg"], config["text_cfg"]
     if "timm_model_name" in vision:
         import_timm()
-    own = text is not None and "hf_model_name" not in text
+    own = text is not None and not text.get("hf_model_name")
     config["vision_cfg"] = vision | {"output_tokens": False}
     tubelet = config["vision_cfg"].pop("tubelet", 1)  # ours, not open_clip's
     if own:
@@ -227,7 +236,7 @@ def _architecture(backbone: str) -> dict[str, Any]:
     if backbone in SHIPPED:
         return json.loads((ASSETS / "models" / f"{SHIPPED[backbone]}.json").read_text())
     if not is_architecture(backbone):
-        if (folder := _folder(backbone)).is_dir() or backbone.startswith(LOCAL):
+        if os.path.isdir(folder := _folder(backbone)) or backbone.startswith(LOCAL):
             return local_folder.architecture(folder)
         raise ValueError(
             f"backbone {backbone!r} is neither shipped ({', '.join(SHIPPED)}) nor known to open_clip nor a folder of"
@@ -240,7 +249,7 @@ def _architecture(backbone: str) -> dict[str, Any]:
 
 
 def _refuse_sizes(config: dict[str, Any], name: str) -> None:
-    """Raise ValueError, naming it, for a size that no tower has."""
+    """Raise ValueError, naming it, for a size that no tower has, and for a token beyond the vocabulary's size."""
     sizes = [("embed_dim", config["embed_dim"])]
     sizes += [size for tower in ("vision_cfg", "text_cfg") for size in (config[tower] or {}).items()]
     for size, value in sizes:
@@ -248,6 +257,11 @@ def _refuse_sizes(config: dict[str, Any], name: str) -> None:
         for one in value if several else [value]:
             if size in SIZES and not (isinstance(one, int) and 0 < one <= SIZES[size]):
                 raise ValueError(f"{name}: {size} is {one!r:.80}; it must be from 1 to {SIZES[size]}")
+    text = config["text_cfg"] or {}
+    last = text.get("vocab_size", VOCABULARY) - 1
+    for token in ("pad_id", "eos_id"):
+        if not 0 <= text.get(token, 0) <= last:
+            raise ValueError(f"{name}: {token} is {text[token]}; this vocabulary's ids are from 0 to {last}")
 
 
 def _refuse_unsupported(config: dict[str, Any], name: str) -> None:

@@ -10,6 +10,7 @@ import torch.nn.functional as F
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 
+from stan.common.json_values import require
 from stan.data.preprocessing import PixelSettings, Preprocessing
 from stan.models.attention import attention_weights
 from stan.models.blocks import Block
@@ -20,6 +21,7 @@ from stan.models.text_tower import (
     reads_padding,
     require_text,
     text_tower,
+    vocabulary_size,
 )
 from stan.models.towers import ImageTower, image_tower
 
@@ -90,10 +92,14 @@ class Clip(nn.Module):
         """S: the tower's own tokens and the patches."""
         return self.prefix + self.patches
 
-    def tokenize(self, texts: str | list[str], words: int | None = None) -> Int[Tensor, "B L"]:
+    def tokenize(self, texts: str | Sequence[str], words: int | None = None) -> Int[Tensor, "B L"]:
         """Return token ids of length `words` (None: the context length). A text that is too long is cut before its end
-        token. Where padding is read, `words` only cuts, and all have the context length."""
+        token. Where padding is read, `words` only cuts, and all have the context length.
+
+        Raises ValueError for what is no text, and without a text tower or a tokenizer that belongs to it.
+        """
         require_text(self.text)
+        require("texts", texts, "str | Sequence[str]")
         if self.tokenizer is None:
             raise ValueError(
                 "this CLIP has a vocabulary of its own and no tokenizer: hand over token ids instead"
@@ -103,7 +109,18 @@ class Clip(nn.Module):
         texts = [texts] if isinstance(texts, str) else list(texts)
         ids = self.tokenizer(texts, words or self.context_length)
         missing = self.context_length - ids.shape[1] if self.reads_padding else 0
-        return F.pad(ids, (0, missing), value=getattr(self.tokenizer, "pad_id", 0))
+        return self._known(F.pad(ids, (0, missing), value=getattr(self.tokenizer, "pad_id", 0)))
+
+    def _known(self, ids: Int[Tensor, "B L"]) -> Int[Tensor, "B L"]:
+        """Return a tokenizer's ids. Raises ValueError for one that the text tower doesn't know."""
+        known = vocabulary_size(self.text)
+        if (unknown := ids[ids >= known]).numel():
+            source = getattr(self.tokenizer, "source", "of open_clip")
+            raise ValueError(
+                f"the tokenizer {source} gives the token {unknown[0].item()}, and this CLIP's are from 0 to"
+                f" {known - 1}: put the one that it was trained with beside its weights"
+            )
+        return ids
 
     def embed(self, images: Float[Tensor, "N 3 H W"]) -> Float[Tensor, "N S D"]:
         """Return the input of the first block: the tokens after a LayerNorm that precedes the blocks."""

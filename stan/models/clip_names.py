@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 from stan.models.backbones import closest, is_architecture, local_weights
@@ -22,7 +23,7 @@ def split(name: str) -> tuple[str, str | None]:
     architecture, _, weights = rest.partition("/")
     if is_architecture(architecture):
         return architecture, weights or None
-    if Path(rest).is_dir():
+    if os.path.isdir(rest):  # unlike Path.is_dir, it takes a name that is longer than the system's
         return rest, None
     raise ValueError(
         f"{name}: {architecture!r} is no architecture (`stan backbones` lists them; close: {closest(architecture)}),"
@@ -33,7 +34,7 @@ def split(name: str) -> tuple[str, str | None]:
 def anywhere(name: str) -> str:
     """Return the name with which a model is found from any working directory: paths that exist are made full."""
     if not name.startswith(PREFIX):
-        return str(Path(name).resolve()) if Path(name).exists() else name
+        return str(Path(name).resolve()) if os.path.exists(name) else name
     architecture, weights = split(name)
     local = local_weights(architecture, weights)
     if local is None or (weights is None and is_architecture(architecture)):

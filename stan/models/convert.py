@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -212,7 +213,7 @@ def _joined(architecture: Mapping[str, Any], parts: Mapping[str, Any]) -> dict[s
 
 def _named_clip(clip: str) -> tuple[dict[str, Any], dict[str, Tensor], PixelSettings]:
     """Return the architecture, the tensors (`clip.*`) and the settings of the CLIP with this name or in this file."""
-    if Path(clip).is_file():
+    if os.path.isfile(clip):  # unlike Path.is_file, it takes a name that is longer than the system's
         design, state, _ = understand(clip)
         tensors = {key.removeprefix("encoder."): value for key, value in state.items()}
         return design["architecture"], tensors, PixelSettings(*design.get("pixels", ()))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -11,6 +11,7 @@ import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor, nn
 
+from stan.common.json_values import require_count
 from stan.config import ModelConfig, from_dict
 from stan.models import checkpoint, hub
 from stan.models import similarity as similarities
@@ -21,7 +22,7 @@ from stan.models.clip import Clip
 from stan.models.model_card import model_card
 from stan.models.similarity.cosine import Cosine
 from stan.models.temporal.base import Temporal
-from stan.models.text_tower import TextOutput, text_blocks
+from stan.models.text_tower import TextOutput, require_known, text_blocks
 from stan.models.video_encoder import VideoEncoder, VideoOutput
 
 if TYPE_CHECKING:
@@ -124,22 +125,29 @@ class DualEncoder(nn.Module):
 
     def encode_video(
         self,
-        video: str | Path | list[str | Path] | Float[Tensor, "B T 3 H W"],
+        video: str | Path | Sequence[str | Path] | Float[Tensor, "B T 3 H W"],
         mask: Bool[Tensor, "B T"] | None = None,
     ) -> VideoOutput:
         """Embed video files (one or several; `frames` frames each, without gradient) or prepared frames.
 
-        Raises VideoError (a ValueError) for a file that cannot be decoded.
+        Raises VideoError (a ValueError) for a file that cannot be decoded, and ValueError for what is neither.
         """
         if isinstance(video, Tensor):
             return self.encoder(video, mask)
-        paths = video if isinstance(video, list) else [video]
+        paths = [video] if isinstance(video, str | Path) else video
+        listed = isinstance(paths, list | tuple) and all(isinstance(path, str | Path) for path in paths)
+        if not listed or not paths:
+            raise ValueError(
+                f"{video!r:.80} is no video: give a file's path, a list of paths, or prepared frames as a torch"
+                " tensor (videos, frames, 3, height, width)"
+            )
         with torch.no_grad():
             return self.encoder(torch.stack([self.decode(path)[0] for path in paths]).to(self.device))
 
-    def encode_text(self, text: str | list[str] | Int[Tensor, "B L"]) -> TextOutput:
-        """Embed captions (without gradient) or token ids."""
+    def encode_text(self, text: str | Sequence[str] | Int[Tensor, "B L"]) -> TextOutput:
+        """Embed captions (without gradient) or token ids. Raises ValueError for what is neither."""
         if isinstance(text, Tensor):
+            require_known(self.clip.text, text)
             return self.clip.encode_text(text, self.temporal.text_tokens)
         with torch.no_grad():
             return self.encode_text(self.clip.tokenize(text).to(self.device))
@@ -153,13 +161,17 @@ class DualEncoder(nn.Module):
     ) -> tuple[Float[Tensor, "T 3 S S"], Float[np.ndarray, " T"]]:
         """Return `count` frames of a video file, prepared for the model, and their times in seconds.
 
-        count: None for the model's own number. Raises VideoError (a ValueError) for a file that cannot be decoded.
+        count: None for the model's own number. Raises VideoError (a ValueError) for a file that cannot be decoded, and
+        ValueError for another count than a whole number of at least 1.
         """
         from stan.data.video.decoding import decode
         from stan.data.video.transforms import evaluation  # only reading files needs decoders
 
+        if count is None:
+            count = self.frames
+        require_count("the number of frames", count)
         settings = self.clip.pixels
-        decoded = decode(path, count or self.frames, settings.scaling)
+        decoded = decode(path, count, settings.scaling)
         frames = evaluation(settings)(decoded.frames)
         return torch.as_tensor(frames), np.asarray(decoded.times)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -120,8 +121,8 @@ def weights_file(name: str | Path) -> Path:
     if str(name).startswith(hub.PREFIX):
         return hub.fetched(str(name), CHECKPOINT)
     path = STAN_TINY_WEIGHTS if name == "stan-tiny" else Path(name)
-    path = _with_weights(path) / CHECKPOINT if path.is_dir() else path
-    if not path.is_file():
+    path = _with_weights(path) / CHECKPOINT if os.path.isdir(path) else path
+    if not os.path.isfile(path):  # unlike Path.is_file, it takes a name that is longer than the system's
         names = ", ".join(["stan-tiny", *PRESETS])
         raise ValueError(
             f"no model {str(name)!r} ({path} is missing): name a preset ({names}), a CLIP (clip:ARCHITECTURE/TAG, see"

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import json
+import os
+import textwrap
 from collections.abc import Sequence
 from functools import cache
+from pathlib import Path
 from types import ModuleType
 from typing import Any
 
@@ -12,6 +15,7 @@ import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor, nn
 
+from stan.common.json_values import require
 from stan.common.paths import ASSETS
 
 KNOWN = ASSETS / "models" / "hugging_face_text.json"
@@ -45,10 +49,19 @@ class HuggingFaceText(nn.Module):
         if pooler not in POOLERS:
             raise ValueError(f"{name} read by hf_pooler_type={pooler!r}: supported are {', '.join(POOLERS)}")
         config = _config(name)
-        self.transformer = _encoder(config, pooler == "cls_pooler")
+        try:
+            self.transformer = _encoder(config, pooler == "cls_pooler")
+            self.width, self.pad_id = config.hidden_size, config.pad_token_id
+            require("pad_token_id", self.pad_id, "int")
+        except Exception as error:  # of a dozen unrelated types
+            raise _unusable(name, error) from error
         self.pooler_type = pooler
-        self.width, self.pad_id = config.hidden_size, config.pad_token_id
         self.context_length = context_length
+        if (most := _positions(self.transformer)) is not None and context_length > most:
+            raise ValueError(
+                f"the text model {name} reads at most {most} tokens, and text_cfg asks for {context_length}: write a"
+                f" context_length of at most {most} into it"
+            )
         self.proj = _projection(name, self.width, embed_dim, projection)
 
     @property
@@ -91,7 +104,9 @@ def _config(name: str) -> Any:
     else:
         try:
             config = library.AutoConfig.from_pretrained(name, local_files_only=True)
-        except (OSError, ValueError) as error:
+        except Exception as error:  # of a dozen unrelated types
+            if os.path.isfile(Path(name) / "config.json"):
+                raise _unusable(name, error) from error
             raise ValueError(
                 f"the text model {name} is not here: fetch its config.json and name the folder with it as hf_model_name"
                 f" instead, or fetch it into the hub's cache: hf download {name} config.json"
@@ -100,6 +115,21 @@ def _config(name: str) -> Any:
         if hasattr(config, attribute):
             setattr(config, attribute, 0.0)
     return config
+
+
+def _unusable(name: str, error: Exception) -> ValueError:
+    reason = textwrap.shorten(f"{type(error).__name__}: {error}", 200, placeholder=" …")
+    return ValueError(f"the config.json of {name} describes no text model ({reason}): fetch it again")
+
+
+def _positions(model: nn.Module) -> int | None:
+    """Return the largest number of tokens that a model has positions for; None if they aren't a table."""
+    tables = (part for name, part in model.named_modules() if name.endswith("position_embeddings"))
+    table = next((one for one in tables if isinstance(one, nn.Embedding)), None)
+    if table is None:
+        return None
+    # RoBERTa counts from behind the padding's own
+    return table.num_embeddings - (0 if table.padding_idx is None else table.padding_idx + 1)
 
 
 @cache

@@ -33,6 +33,7 @@ READING = (
     OSError,
     ValueError,
     AssertionError,
+    AttributeError,
     pickle.UnpicklingError,
     SafetensorError,
 )

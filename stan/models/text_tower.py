@@ -67,10 +67,15 @@ def reads_padding(text: Any) -> bool:
 def embedded(text: Any, ids: Int[Tensor, "B L"], text_tokens: TextTokens | None = None) -> TextOutput:
     """Embed token ids with the tower `text`. Padding after the end token changes nothing unless it `reads_padding`.
 
-    text_tokens: changes what the tower reads (see `Temporal.text_tokens`). Raises ValueError for more tokens than the
-    context length, for fewer where padding is read, and without a text tower.
+    text_tokens: changes what the tower reads (see `Temporal.text_tokens`). Raises ValueError for what is no ids of
+    this shape, for more tokens than the context length, for fewer where padding is read, and without a text tower.
     """
     require_text(text)
+    if ids.ndim != 2 or ids.shape[1] == 0 or ids.dtype not in (torch.int32, torch.int64):
+        raise ValueError(
+            f"token ids of shape {tuple(ids.shape)}, {ids.dtype}: expected (texts, tokens) in torch.long, as"
+            " `Clip.tokenize` returns them"
+        )
     length = ids.shape[1]
     if length > text.context_length:
         raise ValueError(f"{length} tokens per caption; this CLIP reads at most {text.context_length}")
@@ -102,6 +107,24 @@ def require_text(text: nn.Module) -> None:
         raise ValueError(
             "this model has no text tower, only videos and its own classes: convert its file together with the CLIP"
             " that it was trained on (--clip) to compare it with texts"
+        )
+
+
+def vocabulary_size(text: Any) -> int:
+    """Return the number of tokens that the tower knows: ids lie below it."""
+    known = (
+        text.transformer.get_input_embeddings() if isinstance(text, HuggingFaceText) else text.token_embedding
+    )
+    return known.num_embeddings
+
+
+def require_known(text: Any, ids: Int[Tensor, "*shape"]) -> None:
+    """Raise ValueError for an id that the tower doesn't know; this waits for the device that the ids are on."""
+    require_text(text)
+    unknown = ids[(ids < 0) | (ids >= vocabulary_size(text))]
+    if len(unknown):
+        raise ValueError(
+            f"token id {unknown[0].item()}: this CLIP's ids are from 0 to {vocabulary_size(text) - 1}"
         )
 
 

@@ -77,7 +77,7 @@ class VideoEncoder(nn.Module):
     ) -> VideoOutput:
         """Embed videos. `mask` is False where a frame is padding.
 
-        Raises ValueError for another shape, and for a video without a real frame.
+        Raises ValueError for another shape, for pixels that aren't prepared, and for a video without a real frame.
         """
         self._require_video(video, mask)
         parts = [self.together(piece, real) for piece, real in self._pieces(video, mask)]
@@ -192,16 +192,23 @@ class VideoEncoder(nn.Module):
 
     def _require_video(self, video: Tensor, mask: Tensor | None) -> None:
         size = self.clip.image_size
-        if video.ndim != 5 or tuple(video.shape[2:]) != (3, size, size) or video.shape[1] == 0:
+        if video.ndim != 5 or tuple(video.shape[2:]) != (3, size, size) or 0 in video.shape[:2]:
             raise ValueError(
                 f"video of shape {tuple(video.shape)}: expected (videos, frames, 3, {size}, {size})"
+            )
+        if not video.is_floating_point():
+            raise ValueError(
+                f"video of {video.dtype}: expected floating-point numbers, which `DualEncoder.decode` and"
+                " `stan.data.video.transforms` make of pixels from 0 to 255"
             )
         if video.shape[1] % self.clip.visual.tubelet:
             raise ValueError(
                 f"{video.shape[1]} frames: this model reads {self.clip.visual.tubelet} at a time, so give a multiple"
             )
-        if mask is not None and (mask.shape != video.shape[:2] or not mask.any(1).all()):
+        if mask is None:
+            return
+        if mask.shape != video.shape[:2] or mask.dtype != torch.bool or not mask.any(1).all():
             raise ValueError(
-                f"mask of shape {tuple(mask.shape)}: expected {tuple(video.shape[:2])} with a True in each"
-                " row"
+                f"mask of shape {tuple(mask.shape)}, {mask.dtype}: expected {tuple(video.shape[:2])}, torch.bool,"
+                " with a True in each row"
             )

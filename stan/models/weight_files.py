@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import pickle
 import re
 import zipfile
@@ -37,9 +38,9 @@ def content(path: Path) -> Any:
 
     Raises ValueError for a file that is missing, unreadable, or holds more than tensors and plain values.
     """
-    if path.is_dir():
+    if os.path.isdir(path):  # unlike Path.is_dir, it takes a name that is longer than the system's
         raise ValueError(f"{path} is a folder: name the file of weights in it")
-    if not path.exists():
+    if not os.path.exists(path):
         raise ValueError(f"{path} is missing: check the path")
     if path.name == SHARDS:
         return {name: one for file in _shards(path) for name, one in checkpoint.load(file)[0].items()}

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from typing import Any
 
+from stan.common import registry
 from stan.config import Experiment
 from stan.data.datasets import task
 from stan.data.video.augmentation import AUGMENTATIONS
 from stan.evaluation.splits import computed_once
 from stan.evaluation.test_time import check_tricks
+from stan.models.similarity import SIMILARITIES
+from stan.models.temporal import METHODS
 from stan.tracking.base import chosen
 from stan.training.losses import DECORRELATED, LOSSES, SENTENCES
 from stan.training.optim import FROZEN, OPTIMIZERS, SCHEDULES
@@ -40,6 +43,9 @@ def check(experiment: Experiment) -> None:
     recipe, suite = experiment.train, experiment.data.suite
     check_tricks(experiment.test_time, task(suite))
     _check_values(experiment)
+    model = experiment.model
+    registry.check("temporal method", METHODS, model.temporal, model.options)
+    registry.check("similarity", SIMILARITIES, model.similarity, model.similarity_options)
     chosen(recipe.logger)
     if recipe.compile and recipe.checkpointing:
         raise ValueError(

@@ -52,7 +52,9 @@ class Objective(nn.Module):
         self.model = model
 
     def forward(self, batch: Batch) -> tuple[TextOutput, VideoOutput]:
-        return self.model.encode_text(batch["text"]), embed(self.model, batch)
+        # the loader's own ids: `DualEncoder.encode_text` would check them, and wait for the device at every step
+        text = self.model.clip.encode_text(batch["text"], self.model.temporal.text_tokens)
+        return text, embed(self.model, batch)
 
 
 def batch_loss(

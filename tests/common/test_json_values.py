@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import json
 
+import numpy as np
 import pytest
 
-from stan.common.json_values import Doubled, each_once, from_json, require
+from stan.common.json_values import Doubled, each_once, from_json, require, require_count
 
 
 @pytest.mark.parametrize("value", [{"a": [1, 2.5, None, True, "é"]}, "a dog 🐕", "\\ud83d", []])
@@ -71,3 +72,14 @@ def test_values_that_fit_one_kind_and_not_another(value, annotation, other):
 def test_values_that_do_not_fit(value, annotation, words):
     with pytest.raises(ValueError, match=f"setting is .*; it must be {words}$"):
         require("setting", value, annotation)
+
+
+@pytest.mark.parametrize("value", [0, -1, 2.0, "3", True, None, [1], np.float64(3), np.True_])
+def test_what_is_no_count(value):
+    with pytest.raises(ValueError, match="setting is .*; it must be a whole number of at least 1$"):
+        require_count("setting", value)
+
+
+@pytest.mark.parametrize("value", [1, 10**30, np.int64(3), np.uint8(1)])
+def test_counts_of_python_and_numpy(value):
+    require_count("setting", value)

@@ -206,8 +206,27 @@ def test_scores_that_are_not_finite_name_the_query(value):
         (lambda: metrics.order_accuracy(np.eye(2), np.arange(2), np.arange(3)), "twins for 3"),
         (lambda: metrics.recall(np.array([])), "no queries"),
         (lambda: metrics.top(np.array([])), "no videos"),
+        (lambda: metrics.retrieval(np.eye(3), v2t_similarity=np.eye(4)), r"\(4, 4\): expected \(3, 3\)"),
     ],
 )
 def test_sizes_that_do_not_match_are_refused(call, message):
     with pytest.raises(ValueError, match=message):
         call()
+
+
+@pytest.mark.parametrize("averaged", [metrics.recall, metrics.top])
+@pytest.mark.parametrize(
+    ("ranks", "message"),
+    [
+        ([1.0, np.nan], "rank 1 is nan; it must be finite and at least 1"),
+        ([np.inf], "rank 0 is inf"),
+        ([2, 0], "rank 1 is 0"),
+        ([-1.0], "rank 0 is -1.0"),
+        ([[1.0]], r"they are float64 of shape \(1, 1\)"),
+        (["1"], "they are <U1"),
+        (1.0, r"of shape \(\)"),
+    ],
+)
+def test_what_is_no_rank_is_refused(averaged, ranks, message):
+    with pytest.raises(ValueError, match=message):
+        averaged(ranks)

@@ -93,3 +93,26 @@ def test_the_public_implementations_give_the_same(name, computed):
 def test_a_bank_that_does_not_fit_is_refused(bank, message):
     with pytest.raises(ValueError, match=message):
         query_bank_norm(HUB, bank)
+
+
+@pytest.mark.parametrize(
+    ("call", "message"),
+    [
+        (lambda: dual_softmax(np.array([[0.1, np.nan]])), "text 0 scores nan against candidate 1"),
+        (lambda: dual_softmax(np.array([[0.1], [np.inf]])), "text 1 scores inf against candidate 0"),
+        (lambda: dual_softmax(HUB, np.nan), "scale is nan; it must be a finite number"),
+        (lambda: query_bank_norm(HUB * np.nan, HUB), "text 0 scores nan against candidate 0"),
+        (lambda: query_bank_norm(HUB, HUB, scale=np.inf), "scale is inf; it must be a finite number"),
+        (
+            lambda: query_bank_norm(HUB, HUB, neighbours=0),
+            "neighbours is 0; it must be a whole number of at least 1",
+        ),
+        (
+            lambda: query_bank_norm(HUB, HUB, neighbours=1.5),
+            "neighbours is 1.5; it must be a whole number of",
+        ),
+    ],
+)
+def test_numbers_that_would_make_every_score_nan_are_refused(call, message):
+    with pytest.raises(ValueError, match=message):
+        call()

@@ -90,7 +90,9 @@ def test_a_model_that_judges_pairs_says_how_well_a_label_fits_by_itself(axes, mo
 def test_the_strip_tells_the_best_label_of_each_moment(axes, monkeypatch):
     model = axes(["a", "b", "c"])
     monkeypatch.setattr(model, "temperature", 1.0)
-    found = recognise(model, seen([0.5, 0.4, 0], [[1.0, 0, 0], [0, 1.0, 0], [0, 0, 1.0]]), "abc", top=2)
+    found = recognise(
+        model, seen([0.5, 0.4, 0], [[1.0, 0, 0], [0, 1.0, 0], [0, 0, 1.0]]), ["a", "b", "c"], top=2
+    )
     strip = found["over_time"]
     assert (strip["of"], strip["times"], strip["labels"]) == ("frames", [0.5, 1.5, 2.5], ["a", "b"])
     assert strip["best"] == ["a", "b", "c"]
@@ -195,6 +197,26 @@ def test_what_cannot_be_recognised_is_refused(model, tmp_path):
         recognise(model, tmp_path / "none.mp4", ["", " "])
     with pytest.raises(video_files.VideoError, match="no such file"):
         recognise(model, tmp_path / "none.mp4", ["a"])
+
+
+@pytest.mark.parametrize(
+    ("labels", "options", "message"),
+    [
+        ("dog", {}, "labels is 'dog'; it must be a list of texts"),
+        ([None], {}, r"labels is \[None\]; it must be a list of texts"),
+        (5, {}, "labels is 5; it must be a list of texts"),
+        (["a"], {"templates": "a video of {}"}, "templates is 'a video of {}'; it must be a list of texts"),
+        (["a"], {"templates": ["a video"]}, "templates:1: 'a video' has 0 places for a name"),
+        (["a"], {"templates": []}, "templates holds no template"),
+        (["a"], {"top": 0}, "top is 0; it must be a whole number of at least 1"),
+        (["a"], {"top": -1}, "top is -1"),
+        (["a"], {"pieces": 0}, "pieces is 0; it must be a whole number of at least 1"),
+        (["a"], {"pieces": 1.5}, "pieces is 1.5"),
+    ],
+)
+def test_labels_templates_and_counts_of_another_kind_are_refused(model, labels, options, message):
+    with pytest.raises(ValueError, match=message):
+        recognise(model, seen([1.0] * WIDTH), labels, **options)
 
 
 @pytest.mark.parametrize("similarity", ["mug_simple", "token_interaction", "video_prompts"])

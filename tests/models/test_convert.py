@@ -238,6 +238,8 @@ def test_a_named_clip_completes_a_file(tmp_path, state):
         ValueError, match="backbone 'none' is neither shipped .*tiny-eva.* nor known to open_clip"
     ):
         load_released(tmp_path / "visual.pth", clip="none:openai")
+    with pytest.raises(ValueError, match="neither shipped"):
+        load_released(tmp_path / "visual.pth", clip="x" * 5000)  # longer than a file's name can be
 
 
 def embedded_video(model) -> torch.Tensor:

@@ -77,7 +77,7 @@ def test_files_are_decoded_and_prepared(model, monkeypatch, tmp_path):
         return Decoded
 
     monkeypatch.setattr(video, "decode", decode)
-    out = model.encode_video([tmp_path / "a.mp4", tmp_path / "b.mp4"])
+    out = model.encode_video((tmp_path / "a.mp4", tmp_path / "b.mp4"))
     assert asked == [(tmp_path / "a.mp4", 4), (tmp_path / "b.mp4", 4)] and not out.video.requires_grad
     prepared = transforms.evaluation(model.clip.pixels)(Decoded.frames)
     expected = model.encode_video(torch.as_tensor(prepared)[None]).video[0]
@@ -86,6 +86,46 @@ def test_files_are_decoded_and_prepared(model, monkeypatch, tmp_path):
     pixels, times = model.decode(tmp_path / "a.mp4", 2)
     assert asked[-1] == (tmp_path / "a.mp4", 2) and pixels.shape == (4, 3, 48, 48)
     assert times.tolist() == Decoded.times
+
+
+@pytest.mark.parametrize("count", ["3", 2.9, [3], True, 0, -1])
+def test_a_number_of_frames_is_no_frame(model, count, tmp_path):
+    """The decoder takes a number that isn't whole, and text, for the frames' own numbers."""
+    with pytest.raises(ValueError, match="number of frames is .* a whole number of at least 1"):
+        model.decode(tmp_path / "a.mp4", count)
+
+
+@pytest.mark.parametrize(
+    ("video", "message"),
+    [
+        ([], r"\[\] is no video: give a file's path"),
+        (np.zeros((1, 4, 3, 48, 48)), "is no video: .* as a torch tensor"),
+        (None, "None is no video"),
+        ([torch.zeros(4, 3, 48, 48)], "is no video"),
+        (torch.zeros(0, 4, 3, 48, 48), r"shape \(0, 4, 3, 48, 48\): expected \(videos"),
+        (torch.zeros(1, 4, 3, 48, 48, dtype=torch.uint8), "torch.uint8: expected floating-point numbers"),
+    ],
+)
+def test_what_is_no_video_is_refused(model, video, message):
+    with pytest.raises(ValueError, match=message), torch.no_grad():
+        model.encode_video(video)
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        (None, "texts is None; it must be text or a list of texts"),
+        (["a", 1], r"texts is \['a', 1\]"),
+        (torch.zeros(77, dtype=torch.long), r"ids of shape \(77,\), torch.int64: expected \(texts, tokens\)"),
+        (torch.zeros(1, 0, dtype=torch.long), r"ids of shape \(1, 0\)"),
+        (torch.zeros(1, 77), "torch.float32: expected .* in torch.long"),
+        (torch.tensor([[5, -1]]), "token id -1: this CLIP's ids are from 0 to 49407"),
+        (torch.tensor([[5, 49408]]), "token id 49408: this CLIP's ids are from 0 to 49407"),
+    ],
+)
+def test_what_is_no_text_is_refused(model, text, message):
+    with pytest.raises(ValueError, match=message):
+        model.encode_text(text)
 
 
 def test_unknown_similarity(model):

@@ -1,6 +1,7 @@
 """Hugging Face text models: open_clip's own embeddings, built without a network, on real and on meta tensors."""
 
 import importlib
+import json
 
 import pytest
 import torch
@@ -177,6 +178,44 @@ def test_methods_that_need_clips_own_text_blocks_refuse(method, tmp_path):
     ours = from_config(config_of("no projection", tmp_path))
     with pytest.raises(ValueError, match=f"{method}.* Hugging Face model"):
         build(method, ours, 2, {})
+
+
+@pytest.mark.parametrize(
+    ("said", "message"),
+    [
+        ({"num_hidden_layers": {}}, "config.json of {} describes no text model .*num_hidden_layers"),
+        ({"hidden_size": 17}, "config.json of {} describes no text model .*17"),
+        ({"pad_token_id": None}, "config.json of {} describes no text model .*pad_token_id is None"),
+        ({"model_type": "gpt2"}, "config.json of {} describes no text model"),
+        ({"hidden_act": "none"}, "config.json of {} describes no text model"),
+        ("[", "config.json of {} describes no text model"),
+        ("[" * 100000, "config.json of {} describes no text model"),
+        (
+            {"max_position_embeddings": 11},
+            "the text model {} reads at most 9 tokens, and text_cfg asks for 10",
+        ),
+    ],
+)
+def test_a_damaged_config_is_refused_with_its_folder(said, message, tmp_path):
+    config, file = config_of("roberta, mean", tmp_path), tmp_path / "config.json"
+    file.write_text(said if isinstance(said, str) else json.dumps(json.loads(file.read_text()) | said))
+    with pytest.raises(ValueError, match=message.format(tmp_path)) as error:
+        from_config(config)
+    assert "\n" not in str(error.value)
+
+
+@torch.no_grad()
+def test_as_many_tokens_as_there_are_positions(tmp_path):
+    """RoBERTa's first one follows the padding's own, so that of 20 there are 18."""
+    config = config_of("roberta, mean", tmp_path)
+    ours = from_config(config | {"text_cfg": config["text_cfg"] | {"context_length": 18}}).eval()
+    assert ours.encode_text(torch.full((1, 18), 5)).tokens.shape == (1, 18, 12)
+    with pytest.raises(
+        ValueError, match="at most 18 tokens, and text_cfg asks for 77: write a context_length"
+    ):
+        from_config(
+            config | {"text_cfg": {k: v for k, v in config["text_cfg"].items() if k != "context_length"}}
+        )
 
 
 def test_what_cannot_be_built(tmp_path, monkeypatch):

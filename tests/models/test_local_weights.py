@@ -2,6 +2,7 @@
 
 import json
 import shutil
+from dataclasses import asdict
 
 import pytest
 import torch
@@ -15,7 +16,7 @@ from stan.models.local_folder import tell
 from stan.models.open_clip_weights import load_into
 from tests.support import towers
 
-from open_clip.model import CLIP, CustomTextCLIP  # isort: skip
+from open_clip.model import CLIP, CLIPTextCfg, CustomTextCLIP  # isort: skip
 
 PLAIN = towers.config_of("class token") | {"quick_gelu": True}
 FAMILIES = ["class token", "mean", "EVA02", "SigLIP", "Perception Encoder", "FastViT", "ConvNeXt", "Swin"]
@@ -374,6 +375,64 @@ def test_names_that_lead_nowhere(name, message, tmp_path, monkeypatch):
     (tmp_path / "empty").mkdir()
     with pytest.raises(ValueError, match=message):
         stan.load_model(name)
+
+
+@pytest.mark.parametrize(
+    ("changed", "message"),
+    [
+        ({"tokenizer_kwargs": 5}, "text_cfg.tokenizer_kwargs is 5; it must be an object or null"),
+        ({"hf_tokenizer_name": 5}, "text_cfg.hf_tokenizer_name is 5; it must be text or null"),
+        ({"hf_model_name": 5}, "text_cfg.hf_model_name is 5; it must be text or null"),
+        ({"pool_type": "eos", "eos_id": "x"}, "text_cfg.eos_id is 'x'; it must be a whole number"),
+        ({"pool_type": "eos", "eos_id": None}, "text_cfg.eos_id is None; it must be a whole number"),
+        ({"pool_type": "eos", "eos_id": 10**30}, r"eos_id is 10+; this vocabulary's ids are from 0 to 49407"),
+        ({"pad_id": -1}, "pad_id is -1; this vocabulary's ids"),
+        ({"embed_cls": "x"}, "text_cfg.embed_cls is 'x'; it must be true or false"),
+        ({"mlp_ratio": None}, "text_cfg.mlp_ratio is None; it must be a finite number"),
+        (None, "holds a text tower, and .* has none: write its sizes as text_cfg"),
+    ],
+)
+def test_a_text_config_of_another_kind_is_refused(changed, message, plain, tmp_path):
+    text = None if changed is None else PLAIN["text_cfg"] | changed
+    (tmp_path / "open_clip_config.json").write_text(json.dumps({"model_cfg": PLAIN | {"text_cfg": text}}))
+    torch.save(plain.state_dict(), tmp_path / "open_clip_pytorch_model.bin")
+    with pytest.raises(ValueError, match=message) as refused:
+        load_clip(str(tmp_path))
+    assert str(tmp_path) in str(refused.value)
+
+
+def test_what_open_clip_writes_for_a_text_tower_of_its_own_is_read(plain, tmp_path):
+    """All of its settings, with null for those of a Hugging Face model."""
+    text = asdict(CLIPTextCfg()) | PLAIN["text_cfg"]
+    (tmp_path / "open_clip_config.json").write_text(json.dumps({"model_cfg": PLAIN | {"text_cfg": text}}))
+    torch.save(plain.state_dict(), tmp_path / "open_clip_pytorch_model.bin")
+    assert_same(load_clip(str(tmp_path)).eval(), plain)
+
+
+LONG = "x" * 5000
+
+
+@pytest.mark.parametrize(
+    ("load", "message"),
+    [
+        (lambda: stan.load_model(LONG), "no model 'xxx"),
+        (lambda: stan.load_model(f"clip:{LONG}"), "no architecture"),
+        (lambda: stan.load_model(f"clip:ViT-B-32/{LONG}"), "is no file and no tag of ViT-B-32"),
+        (lambda: stan.load_model("clip-tiny", LONG), "is no file and no tag of tiny"),
+        (lambda: load_clip(LONG), "neither shipped"),
+        (lambda: load_clip(f"local-dir:{LONG}"), "describes no model"),
+        (lambda: load_released(LONG), "is missing: check the path"),
+    ],
+)
+def test_names_longer_than_a_file_can_have(load, message):
+    """Of which the system says so instead of that there is none."""
+    with pytest.raises(ValueError, match=message) as refused:
+        load()
+    assert "\n" not in str(refused.value)
+
+
+def test_a_name_longer_than_a_file_can_have_stays_as_it_is():
+    assert clip_names.anywhere(LONG) == LONG
 
 
 class Runs(torch.nn.Module):

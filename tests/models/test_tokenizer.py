@@ -102,6 +102,59 @@ def test_words_cut_before_the_end_token_and_the_rest_is_padding(kind, end, pad, 
     assert cut[0, kept] == end and set(cut[0, kept + 1 :].tolist()) == {pad}
 
 
+def edit(file: Path, change) -> None:
+    said = json.loads(file.read_text())
+    change(said)
+    file.write_text(json.dumps(said))
+
+
+@pytest.mark.parametrize(
+    ("file", "content"),
+    [
+        ("tokenizer.json", "{}"),
+        ("tokenizer.json", "[]"),
+        ("tokenizer.json", "[" * 100000),
+        ("tokenizer.json", '{"model": '),
+        ("tokenizer.json", lambda said: said["model"].pop("vocab")),
+        ("tokenizer.json", lambda said: said["model"].update(unk_token="<none>")),
+        ("tokenizer_config.json", "[]"),
+        ("tokenizer_config.json", b"\xff"),
+        ("tokenizer_config.json", lambda said: said.update(pad_token=5)),
+    ],
+)
+def test_a_damaged_tokenizer_is_refused_with_its_folder(file, content, tmp_path):
+    name = model_folder("bert", tmp_path)
+    if callable(content):
+        edit(tmp_path / file, content)
+    else:
+        (tmp_path / file).write_bytes(content if isinstance(content, bytes) else content.encode())
+    with pytest.raises(
+        ValueError, match=r"is damaged, or lacks a file or a package \(.*: fetch it again"
+    ) as error:
+        load_clip(name).tokenize("a zebra")
+    assert str(tmp_path) in str(error.value) and "\n" not in str(error.value)
+
+
+@pytest.mark.parametrize("token", ["pad_token", "sep_token"])
+def test_a_tokenizer_without_a_token_that_is_needed_is_refused(token, tmp_path):
+    name = model_folder("bert", tmp_path)
+    edit(tmp_path / "tokenizer_config.json", lambda said: said.pop(token))
+    with pytest.raises(
+        ValueError, match=f"{tmp_path} names no {token}: write into its tokenizer_config.json"
+    ):
+        load_clip(name).tokenize("a cat")
+
+
+def test_another_towers_tokenizer_is_refused(tmp_path):
+    """Tokens that no text has may lie beyond the vocabulary, as T5's extra ones do in SigLIP."""
+    name = model_folder("bert", tmp_path)
+    edit(tmp_path / "tokenizer.json", lambda said: said["model"]["vocab"].update(a=80))
+    clip = load_clip(name)
+    assert clip.tokenize("red").shape == (1, 40)
+    with pytest.raises(ValueError, match=f"{tmp_path} gives the token 80, and this CLIP's are from 0 to 79"):
+        clip.tokenize("a cat")
+
+
 def test_a_tokenizer_that_is_not_here_is_missed_only_by_texts(offline):
     text = TEXT | SIGLIP | {"hf_tokenizer_name": "timm/nowhere"}
     clip = from_config({"embed_dim": 12, "vision_cfg": VISION, "text_cfg": text})
@@ -151,8 +204,10 @@ def test_a_sentencepiece_model_alone(tmp_path):
 def test_class_token_stays_at_the_last_place_that_is_read(tmp_path):
     save_tokenizer(tmp_path, "gemma")
     text = TEXT | {"hf_tokenizer_name": "x", "tokenizer_mode": "clips"}
+    with pytest.raises(ValueError, match="names no bos_token and no cls_token"):
+        tokenizer_of(text, tmp_path)(["a cat"], 8)
+    edit(tmp_path / "tokenizer_config.json", lambda said: said.update(bos_token="<bos>", cls_token="<unk>"))
     tokenizer = tokenizer_of(text, tmp_path)
-    tokenizer._read.tokenizer.add_special_tokens({"bos_token": "<bos>", "cls_token": "<unk>"})
     ids = tokenizer(["a cat"], 8)[0].tolist()
     assert (ids[0], len(ids), ids[-1]) == (2, 40, 3) and ids[6:8] == [1, 0]
 
@@ -164,6 +219,27 @@ def test_own_tokenizer_with_other_cleaning_and_vocabulary(clean, vocabulary):
     theirs = open_clip.SimpleTokenizer(context_length=12, clean=clean)
     texts = ["Two red cats, running!!! 'Twas_late", "kissa"]
     assert torch.equal(tokenizer_of(config)(texts, 12), theirs(texts))
+
+
+@pytest.mark.parametrize(
+    "options",
+    [{"foo": 1}, {"context_length": 5}, {"clean": "x"}, {"reduction_mask": "x"}, {"bpe_path": "none"}],
+)
+def test_options_that_open_clips_own_tokenizer_does_not_take(options):
+    with pytest.raises(ValueError, match=r"tokenizer_kwargs is \{.*; open_clip builds no tokenizer with it"):
+        tokenizer_of({"tokenizer_kwargs": options})
+
+
+def test_options_that_a_hugging_face_tokenizer_does_not_take(tmp_path):
+    name = model_folder("gemma", tmp_path)
+    edit(
+        tmp_path / "open_clip_config.json",
+        lambda said: said["model_cfg"]["text_cfg"].update(tokenizer_kwargs={"clean": "x"}),
+    )
+    with pytest.raises(
+        ValueError, match=r"Invalid clean function .* or mend tokenizer_kwargs \{'clean': 'x'\}"
+    ):
+        load_clip(name).tokenize("a cat")
 
 
 def test_a_vocabulary_of_ones_own_has_no_tokenizer():

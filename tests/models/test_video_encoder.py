@@ -101,9 +101,10 @@ def test_wrong_shapes(clip, shape):
         VideoEncoder(clip, build("mean", clip, 4))(torch.zeros(shape))
 
 
-def test_a_mask_needs_a_frame_in_each_row(clip, video):
-    with pytest.raises(ValueError, match="with a True in each row"):
-        VideoEncoder(clip, build("mean", clip, 4))(video, torch.zeros(2, 4, dtype=torch.bool))
+@pytest.mark.parametrize("mask", [torch.zeros(2, 4, dtype=torch.bool), torch.ones(2, 4, dtype=torch.long)])
+def test_a_mask_needs_a_frame_in_each_row(clip, video, mask):
+    with pytest.raises(ValueError, match="torch.bool, with a True in each row"):
+        VideoEncoder(clip, build("mean", clip, 4))(video, mask)
 
 
 def test_missing_levels(clip):

@@ -257,6 +257,23 @@ def test_settings_that_no_run_can_have(changed, said):
         check(tiny(**changed))
 
 
+@pytest.mark.parametrize(
+    ("changed", "said"),
+    [
+        (
+            {"temporal": "stan", "options": {"layers": "abc"}},
+            "option layers is 'abc'; it must be a whole number",
+        ),
+        ({"temporal": "magic"}, "temporal method 'magic' is not known"),
+        ({"similarity": "cosine", "similarity_options": {"heads": 2}}, "cosine has no option heads"),
+    ],
+)
+def test_a_model_that_cannot_be_built_leaves_no_run(changed, said, tmp_path):
+    with pytest.raises(ValueError, match=said):
+        train(with_parts(tiny(), model=changed), tmp_path, tmp_path)
+    assert list(tmp_path.iterdir()) == []
+
+
 @pytest.mark.slow
 def test_data_that_is_not_there(worlds, runs_root):
     with pytest.raises(ValueError, match="batch of 64 from 24"):
