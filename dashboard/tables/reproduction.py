@@ -1,4 +1,4 @@
-"""The user's runs in; the ledger, and one line per printed row with separate columns for printed and own, out."""
+"""The user's runs in; printed cells with own numbers beside them, and one line per printed row, out."""
 
 from __future__ import annotations
 
@@ -43,14 +43,14 @@ def published_tables() -> dict[str, pd.DataFrame]:
     return published.tables()
 
 
-def ledger(counted: bool = False) -> list[dict[str, Any]]:
-    """Return `stan.report.reproduction.ledger` of the user's own runs; counted: count STAN's cost on the model."""
-    return _ledger(records.stamps(), counted, records.runs())
+def cells(counted: bool = False) -> list[dict[str, Any]]:
+    """Return `stan.report.reproduction.cells` of the user's own runs; counted: count STAN's cost on the model."""
+    return _cells(records.stamps(), counted, records.runs())
 
 
 @st.cache_data(show_spinner="Looking for runs that answer print ...", max_entries=4)
-def _ledger(key: str, counted: bool, _runs: pd.DataFrame) -> list[dict[str, Any]]:
-    return printed_and_own.ledger(_runs[~_runs["shipped"]], _gmacs if counted else None)
+def _cells(key: str, counted: bool, _runs: pd.DataFrame) -> list[dict[str, Any]]:
+    return printed_and_own.cells(_runs[~_runs["shipped"]], _gmacs if counted else None)
 
 
 def _gmacs(preset: str, frames: int, views: int) -> float:
@@ -64,7 +64,7 @@ def lines(items: Sequence[Mapping[str, Any]], printed: pd.DataFrame) -> pd.DataF
 
     Columns: benchmark, row, the printed description of the row, backbone, tricks and, for each metric, METRIC (the
     printed number), "own METRIC" and "status METRIC".
-    items: the items of one table in `stan.report.reproduction.ledger`. printed: that table.
+    items: the items of one table in `stan.report.reproduction.cells`. printed: that table.
     """
     keys = ["benchmark", "row"] if "benchmark" in printed else ["row"]
     cells = pd.DataFrame(items).drop(columns="interval")  # confidence interval; the levels table has another

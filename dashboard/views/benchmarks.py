@@ -1,4 +1,4 @@
-"""The ledger in, its page out: what paper and slides print and, in separate columns, what the user's runs measured."""
+"""Printed cells in, their page out: paper and slides and, in columns of their own, what the user's runs measured."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def show() -> None:
     counted = url_widgets.switch(
         "Count what STAN costs on the model", "count", help="Some seconds, the first time."
     )
-    items = [item for item in reproduction.ledger(counted) if item["table"] == name]
+    items = [item for item in reproduction.cells(counted) if item["table"] == name]
     _statuses(items)
     table, metric = _chosen(reproduction.lines(items, reproduction.published_tables()[name]))
     if table.empty:

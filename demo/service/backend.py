@@ -160,11 +160,11 @@ class Backend:
             return attention(opened.model, path, frames)
 
     def time(self, library: str, id: str, query: str) -> dict[str, Any]:
-        from stan.explain.frame_order import time_meter
+        from stan.explain.frame_order import probe
 
         opened = self._library(library)
         with opened.file(id) as path:
-            return time_meter(opened.model, path, query)
+            return probe(opened.model, path, query)
 
     def index(self, library: str, folder: str | None, below: str, progress: FileProgress) -> dict[str, Any]:
         """Index `folder`, one of the allowed ones, or only the folder `below` in it; return the report.

@@ -106,7 +106,7 @@ class Calls:
     attention: Callable[[str, str, int], Attention]
     """attention(library, id, frames) -> `stan.explain.Attention`."""
     time: Callable[[str, str, str], dict[str, Any]]
-    """time(library, id, query) -> the result of `stan.explain.frame_order.time_meter`."""
+    """time(library, id, query) -> the result of `stan.explain.frame_order.probe`."""
     index: Callable[[str, str | None, str, FileProgress], dict[str, Any]]
     """index(library, folder, below, progress) -> the report of `Library.add`; None: all folders of the library."""
     media: Callable[[str, str, int | None], Path]

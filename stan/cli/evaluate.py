@@ -76,11 +76,11 @@ def time(
     """Show whether time matters: what a video scores when its frames run backwards, stand still or are shuffled."""
     from stan import load_model
     from stan.common.files import read_text
-    from stan.explain.frame_order import time_meter
+    from stan.explain.frame_order import probe
 
     listed = read_text(labels).splitlines() if labels else []
     with quiet():
-        found = time_meter(load_model(model), video, query or [], labels=listed, draws=draws, seed=seed)
+        found = probe(load_model(model), video, query or [], labels=listed, draws=draws, seed=seed)
     emit(found, as_json, _time)
 
 

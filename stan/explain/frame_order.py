@@ -37,7 +37,7 @@ ROUNDING = 1e-5
 
 
 @torch.inference_mode()
-def time_meter(
+def probe(
     model: DualEncoder,
     video: str | Path | Float[Tensor, "T 3 S S"],
     queries: str | Sequence[str] = (),

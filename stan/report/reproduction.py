@@ -90,7 +90,7 @@ _PRECISION = 0.05
 
 
 def printed(root: Path, table: str | None = None, count: Count | None = None) -> list[dict[str, Any]]:
-    """Return the `ledger` of the runs under `root`, of all printed numbers or those of one table.
+    """Return the `cells` of the runs under `root`, of all printed numbers or those of one table.
 
     Raises ValueError for a table that there is not.
     """
@@ -98,10 +98,10 @@ def printed(root: Path, table: str | None = None, count: Count | None = None) ->
         raise ValueError(f"no printed table {table!r}; there are {', '.join(published.SOURCES)}")
     measured = any(one["suite"] in SUITES.values() for one in listed(root, shipped=False))
     own = results.load(root) if measured else None  # runs on the embedded world measure no benchmark
-    return [item for item in ledger(own, count) if table in (None, item["table"])]
+    return [item for item in cells(own, count) if table in (None, item["table"])]
 
 
-def ledger(runs: pd.DataFrame | None, count: Count | None = None) -> list[dict[str, Any]]:
+def cells(runs: pd.DataFrame | None, count: Count | None = None) -> list[dict[str, Any]]:
     """Return `published.numbers`, each with status (one of STATUSES), own, interval, runs (ids), protocol and reason.
 
     runs: as `results.load` returns them, or None if there are none.

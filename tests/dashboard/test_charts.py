@@ -13,7 +13,7 @@ from dashboard.tables import queries, reproduction, speed, study_tables
 from demo.service.search_request import SearchRequest
 from stan import experiments, report
 from stan.experiments import published
-from stan.report.reproduction import ledger as printed_and_own
+from stan.report.reproduction import cells as printed_and_own
 
 CHANGES = pd.DataFrame(
     {

@@ -11,7 +11,7 @@ import torch.nn.functional as F
 from torch import nn
 
 from stan.config import ModelConfig
-from stan.explain.frame_order import permutation_test, time_meter
+from stan.explain.frame_order import permutation_test, probe
 from stan.models.backbones import architecture, from_config
 from stan.models.dual_encoder import DualEncoder, build
 from stan.models.similarity.cosine import Cosine
@@ -53,7 +53,7 @@ def rising() -> torch.Tensor:
 
 
 def test_the_true_order_stands_out_for_a_model_that_reads_it(rising):
-    found = time_meter(Rising(), rising, ["rising", "falling"], draws=199)
+    found = probe(Rising(), rising, ["rising", "falling"], draws=199)
     up, down = found["queries"]
     assert (up["sure"], up["blind"], up["change"] > 0, down["change"] < 0) == (True, False, True, True)
     assert up["forwards"] == pytest.approx(-up["reversed"]) == pytest.approx(-down["forwards"])
@@ -64,12 +64,12 @@ def test_the_true_order_stands_out_for_a_model_that_reads_it(rising):
 
 
 def test_an_ordinary_order_does_not_stand_out(rising):
-    (found,) = time_meter(Rising(), rising[[2, 0, 4, 5, 1, 3]], "rising")["queries"]
+    (found,) = probe(Rising(), rising[[2, 0, 4, 5, 1, 3]], "rising")["queries"]
     assert not found["sure"] and not found["blind"] and "doesn't stand out" in found["says"]
 
 
 def test_labels_under_each_order(rising):
-    rows = {row["order"]: row for row in time_meter(Rising(), rising, labels=["rising", "falling"])["labels"]}
+    rows = {row["order"]: row for row in probe(Rising(), rising, labels=["rising", "falling"])["labels"]}
     assert list(rows) == ["forwards", "reversed", "frozen", "shuffled"]
     assert (rows["forwards"]["label"], rows["reversed"]["label"]) == ("rising", "falling")
     assert rows["forwards"]["probability"] > 0.5 and rows["forwards"]["share"] == 1
@@ -80,7 +80,7 @@ def test_mean_pooling_is_blind_and_its_scores_are_those_of_the_file(tmp_path):
     torch.manual_seed(0)
     model = build(ModelConfig(pretrained="random", temporal="mean"), 4).eval()
     clip = write_clip(tmp_path / "clip.mp4")
-    found = time_meter(model, clip, "a red square", draws=19)
+    found = probe(model, clip, "a red square", draws=19)
     (query,) = found["queries"]
     assert query["forwards"] != pytest.approx(query["frozen"], abs=1e-4)  # other frames, not another order
     assert query["blind"] and query["p"] == 1 and not query["sure"] and "blind" in query["says"]
@@ -100,7 +100,7 @@ def test_scores_in_an_order_are_the_models_own(temporal):
     for parameter in model.temporal.parameters():
         nn.init.normal_(parameter, std=0.2)
     frames = torch.randn(4, 3, model.clip.image_size, model.clip.image_size)
-    (query,) = time_meter(model, frames, "a red square", draws=19)["queries"]
+    (query,) = probe(model, frames, "a red square", draws=19)["queries"]
     with torch.no_grad():
         text = model.encode_text("a red square")
         shown = {"forwards": frames, "reversed": frames.flip(0), "frozen": frames[[1] * 4]}
@@ -120,8 +120,7 @@ def test_p_counts_all_orders_that_lie_as_far_from_their_mean():
 
 def test_the_same_seed_draws_the_same_orders(rising):
     first, again, other = (
-        time_meter(Rising(), rising, "rising", seed=seed)["queries"][0]["shuffled"]["scores"]
-        for seed in (0, 0, 1)
+        probe(Rising(), rising, "rising", seed=seed)["queries"][0]["shuffled"]["scores"] for seed in (0, 0, 1)
     )
     assert first == again != other
 
@@ -129,7 +128,7 @@ def test_the_same_seed_draws_the_same_orders(rising):
 @pytest.mark.parametrize(("asked", "says"), [({}, "nothing is asked"), ({"draws": 10}, "at least 19")])
 def test_what_cannot_be_told_is_refused(rising, asked, says):
     with pytest.raises(ValueError, match=says):
-        time_meter(Rising(), rising, ["rising"] if asked else [" "], **asked)
+        probe(Rising(), rising, ["rising"] if asked else [" "], **asked)
 
 
 @torch.no_grad()
@@ -142,7 +141,7 @@ def test_other_orders_are_other_tubelets():
         *(torch.ones(1, *shape, 64) for shape in ((1,), ())), torch.ones(1, 1, dtype=torch.bool)
     )
     frames = torch.randn(FRAMES, 3, 48, 48)
-    (found,) = time_meter(model, frames, ["any"], draws=19)["queries"]
+    (found,) = probe(model, frames, ["any"], draws=19)["queries"]
     for name, shown in {"forwards": frames, "reversed": frames.flip(0)}.items():
         expected = model.similarity(model.encode_text([]), model.encode_video(shown[None]))
         assert found[name] == pytest.approx(expected.item(), abs=1e-5)

@@ -11,7 +11,8 @@ import pytest
 from stan import experiments, results
 from stan.config import with_parts
 from stan.experiments import published
-from stan.report.reproduction import STATUSES, ledger, protocol
+from stan.report import reproduction
+from stan.report.reproduction import STATUSES, protocol
 from tests.support.written_runs import done
 
 QUERIES = 1000
@@ -27,7 +28,7 @@ def places(percent: float) -> np.ndarray:
 
 
 def cells(runs_root, **wanted) -> list[dict]:
-    return [c for c in ledger(results.load(runs_root)) if wanted.items() <= c.items()]
+    return [c for c in reproduction.cells(results.load(runs_root)) if wanted.items() <= c.items()]
 
 
 def one(runs_root, table: str, name: str, benchmark: str = "MSR-VTT", metric: str = "R@1") -> dict:
@@ -36,7 +37,7 @@ def one(runs_root, table: str, name: str, benchmark: str = "MSR-VTT", metric: st
 
 
 def test_without_runs_every_cell_is_printed_and_not_run():
-    found = ledger(pd.DataFrame(columns=["status", "suite", "path"]))
+    found = reproduction.cells(pd.DataFrame(columns=["status", "suite", "path"]))
     assert len(found) == 291 and {cell["status"] for cell in found} == {"not run"}
     assert all(cell["own"] is cell["interval"] is None and cell["runs"] == [] for cell in found)
 
@@ -80,7 +81,7 @@ def test_seeds_with_other_queries_have_no_interval_and_a_metric_may_be_missing(r
     cell = one(runs_root, "ablation_components", "stan")
     assert cell["status"] == "protocol differs" and "same queries" in cell["reason"]
     runs = results.load(runs_root).drop(columns="t2v.MdR")
-    missing = [c for c in ledger(runs) if c["row"] == "A-STA-B/32" and c["metric"] == "MdR"]
+    missing = [c for c in reproduction.cells(runs) if c["row"] == "A-STA-B/32" and c["metric"] == "MdR"]
     assert [(c["status"], c["reason"]) for c in missing[:1]] == [("not run", "the runs have no t2v.MdR")]
 
 
@@ -108,7 +109,7 @@ def test_tricks_options_worlds_and_unfinished_runs_are_no_answer(runs_root):
 def test_printed_and_own_are_never_mixed(runs_root):
     done(runs_root, row("stan", "msrvtt"), places(12.3))
     printed = {(c["table"], c["benchmark"], c["row"], c["metric"]): c["value"] for c in published.numbers()}
-    found = ledger(results.load(runs_root), count=lambda preset, frames, views: 1.5)
+    found = reproduction.cells(results.load(runs_root), count=lambda preset, frames, views: 1.5)
     assert {(c["table"], c["benchmark"], c["row"], c["metric"]): c["value"] for c in found} == printed
     own = [c["own"] for c in found if c["metric"] == "R@1" and c["own"] is not None]
     assert len(own) >= 2 and own == pytest.approx([12.3] * len(own))
@@ -123,7 +124,7 @@ def test_costs_are_counted_where_asked_and_the_unmatched_are_said():
         known = {"stan-self-b16": 593.3, "stan-self-b16-k6": 687.8, "stan-conv-b16": 541.0}
         return known.get(preset, 610.0)
 
-    found = ledger(pd.DataFrame(columns=["status", "suite", "path"]), count)
+    found = reproduction.cells(pd.DataFrame(columns=["status", "suite", "path"]), count)
     counted = {c["value"]: c for c in found if c["metric"] == "GFLOPs" and c["own"] is not None}
     assert {value: c["status"] for value, c in counted.items()} == {
         593: "reproduced", 1187: "reproduced", 688: "reproduced", 1376: "reproduced",
@@ -172,5 +173,5 @@ def test_other_authors_rows_name_the_method_that_runs_here():
 def test_every_ablation_cell_has_a_protocol():
     """Except structures on Something-Something, which no table prints."""
     nothing = pd.DataFrame(columns=["status", "suite", "path"])
-    cells = [cell for cell in ledger(nothing) if cell["table"].startswith("ablation")]
+    cells = [cell for cell in reproduction.cells(nothing) if cell["table"].startswith("ablation")]
     assert len(cells) == 52 and all(cell["protocol"] for cell in cells)
