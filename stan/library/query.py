@@ -9,6 +9,8 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
+from stan.common.json_values import require
+
 LARGEST_GAIN = 100.0
 """The most by which a search may weigh the branch. Far beyond it, fp32 cannot hold the scores."""
 
@@ -26,8 +28,9 @@ class Term:
 def parse(query: str) -> list[Term]:
     """Return the terms in order.
 
-    Raises ValueError for an empty query or term, and for a weight of 0 or of 1000 and more.
+    Raises ValueError for what is no text, an empty query or term, and a weight of 0 or of 1000 and more.
     """
+    require("the query", query, "str")
     if not query.strip():
         raise ValueError("the query is empty: describe what should be seen")
     first, *rest = _SIGN.split(query)

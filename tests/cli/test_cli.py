@@ -343,7 +343,7 @@ def test_index_search_and_recognise(stan, tmp_path, monkeypatch):
     found = document(stan("search", "a red square", *place))
     assert found["query"] == "a red square" and set(found["ms"]) == {"encode", "search"}
     assert isinstance(found["no_match"], bool)
-    assert "'\\udcff' is no text that UTF-8 can write" in stan("search", "\udcff", *place)[2]
+    assert "the query is '\\udcff'; it must be text" in stan("search", "\udcff", *place)[2]
     assert set(found["results"][0]) >= {"video", "score", "percentile", "start", "end"}
     like = document(stan("search", "--like", videos / "red.mp4", "--at", "1", "--gain", "0", *place))
     assert [one["name"] for one in like["results"]] == ["red.mp4"]

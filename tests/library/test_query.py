@@ -31,6 +31,8 @@ def test_terms(query, terms):
 @pytest.mark.parametrize(
     ("query", "says"),
     [
+        (3, "the query is 3; it must be text"),
+        ("\udcff", r"the query is '\\udcff'; it must be text"),
         ("   ", "empty"),
         ("a cat +", "a term without words"),
         ("a cat + - a dog", "a term without words"),
