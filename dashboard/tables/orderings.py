@@ -32,9 +32,12 @@ def of_place(place: tuple[str, str, str]) -> list[dict[str, Any]]:
     Raises ValueError as `stan.results.orderings.orderings` does.
     """
     table = records.runs()
-    return _decided(place, records.stamps(), table[table["origin"] == place[0]])
+    of_place = (table[["origin", "size", "model.backbone"]] == place).all(axis=1)
+    runs = table[of_place & (table["status"] == "done")]
+    return _decided(place, records.key(runs), runs)
 
 
 @st.cache_data(show_spinner="Comparing query by query ...", max_entries=8)
-def _decided(place: tuple[str, str, str], stamps: str, _runs: pd.DataFrame) -> list[dict[str, Any]]:
+def _decided(place: tuple[str, str, str], key: tuple, _runs: pd.DataFrame) -> list[dict[str, Any]]:
+    """Compare, which takes seconds, only when one of these runs has changed, not with every step of a training run."""
     return orderings(_runs, *place[1:])

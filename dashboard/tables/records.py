@@ -54,6 +54,11 @@ def stamps() -> str:
     return hashlib.sha256(repr(sorted(found + archives)).encode()).hexdigest()
 
 
+def key(runs: pd.DataFrame) -> tuple:
+    """Return a cache key that changes when any of these records does."""
+    return tuple((path, results.written(path)) for path in runs["path"])
+
+
 def _changed(place: os.DirEntry[str] | str | Path) -> int:
     try:
         return os.stat(place).st_mtime_ns

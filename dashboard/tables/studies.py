@@ -32,7 +32,7 @@ class StudyRuns:
     @property
     def key(self) -> tuple:
         """Cache key, which changes when any of the records does."""
-        return tuple((path, results.written(path)) for path in self.runs["path"])
+        return records.key(self.runs)
 
     @property
     def label(self) -> str:
