@@ -102,17 +102,12 @@ def recognise(
     for templates without one place for the label, for another average, and for a `top` or `pieces` below 1; VideoError
     for a video that can't be decoded.
     """
-    templates = prompts.checked(templates, "templates")
-    prompts.averaged(average)
     require_count("top", top)
     if pieces is not None:
         require_count("pieces", pieces)
     names, repeated = distinct(labels)
-    names = names or class_names(model)
-    if not names:
-        raise ValueError("there are no labels: give at least one, one per line")
     temperature, fitted = temperature_of(model)
-    asked = _Labels(model, names, templates, average, temperature)
+    asked = _asked(model, names, templates, average, temperature)
     started = time.perf_counter()
     seen = video if isinstance(video, EmbeddedVideo) else embed(model, video)
     strip = ("frames", seen.output_by_frame(), seen.times)
@@ -121,11 +116,11 @@ def recognise(
     encoded = time.perf_counter()
     scores, chances = (of_video[0] for of_video in asked.of(seen.output()))
     matches = model.pair_probability(scores)
-    best = chances.topk(min(top, len(names))).indices.tolist()
+    best = chances.topk(min(top, len(chances))).indices.tolist()
     found = {
         "video": seen.name,
         "labels": [
-            {"label": names[i], "probability": float(chances[i]), "score": float(scores[i])}
+            {"label": asked.names[i], "probability": float(chances[i]), "score": float(scores[i])}
             | ({} if matches is None else {"match": float(matches[i])})
             for i in best
         ],
@@ -187,6 +182,18 @@ class _Labels(NamedTuple):
             "best": [self.names[i] for i in chances.argmax(1).tolist()],
             "probabilities": chances[:, shown].tolist(),
         }
+
+
+def _asked(
+    model: DualEncoder, names: Sequence[str], templates: Sequence[str], average: str, temperature: float
+) -> _Labels:
+    """Return the labels, or the classes that the model brings. Raises ValueError as `recognise` does for either."""
+    templates = prompts.checked(templates, "templates")
+    prompts.averaged(average)
+    names = names or class_names(model)
+    if not names:
+        raise ValueError("there are no labels: give at least one, one per line")
+    return _Labels(model, names, templates, average, temperature)
 
 
 def class_names(model: DualEncoder) -> list[str]:

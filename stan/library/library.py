@@ -15,6 +15,7 @@ import torch
 import torch.nn.functional as F
 from jaxtyping import Float
 
+from stan.common.durations import milliseconds
 from stan.common.jobs import job
 from stan.common.progress import FileProgress
 from stan.common.ray import ENGINES
@@ -323,8 +324,9 @@ def _timed(
     encoded = time.perf_counter()
     found, no_match = find(wanted, options)
     ended = time.perf_counter()
-    return Results(query, found, no_match, {"encode": _ms(encoded - started), "search": _ms(ended - encoded)})
-
-
-def _ms(seconds: float) -> float:
-    return round(1000 * seconds, 2)
+    return Results(
+        query,
+        found,
+        no_match,
+        {"encode": milliseconds(encoded - started), "search": milliseconds(ended - encoded)},
+    )

@@ -80,6 +80,11 @@ def test_what_is_no_count(value):
         require_count("setting", value)
 
 
-@pytest.mark.parametrize("value", [1, 10**30, np.int64(3), np.uint8(1)])
-def test_counts_of_python_and_numpy(value):
-    require_count("setting", value)
+def test_counts_of_python_and_numpy():
+    refused = []
+    for value in (1, 10**30, np.int64(3), np.uint8(1)):
+        try:
+            require_count("setting", value)
+        except ValueError:
+            refused.append(value)
+    assert refused == []
