@@ -123,6 +123,11 @@ class TrainConfig:
     """Recognition: alpha of the Beta distribution from which mixup draws how much of a clip remains (0: no mixup)."""
     cutmix: float = 0.0
     """The same for cutmix. With both, each batch takes one of the two, with equal probability."""
+    interpolated_loss: float = 0.0
+    """Weight of a second loss, for which CLIP's trained weights are moved back towards those that they started from, by
+    a share that is drawn anew for every step (Open-VCLIP: .5)."""
+    interpolated_up_to: float = 0.6
+    """Largest share of the weights that CLIP started from in that second loss; the smallest is 0."""
     precision: str = "32-true"
     """Precision, as lightning-fabric names it."""
     chunk: int = 0

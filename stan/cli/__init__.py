@@ -28,7 +28,7 @@ COMMANDS = {
     **dict.fromkeys(("runs", "compare", "report", "published", "cost", "metrics"), "runs"),
     **dict.fromkeys(("track", "import-runs"), "tracking"),
     "orderings": "orderings",
-    **dict.fromkeys(("evaluate", "time"), "evaluate"),
+    **dict.fromkeys(("evaluate", "interpolate", "time"), "evaluate"),
     "backbones": "backbones",
     "probe": "probe",
     "probe-levels": "probe_levels",

@@ -60,6 +60,64 @@ def _probe_table(document: dict[str, Any]) -> str:
     return table(rows)
 
 
+def interpolate(
+    run: Annotated[Path, typer.Argument(help="Folder of a finished run.")],
+    shares: Annotated[
+        str, typer.Option(help="Shares of the weights that CLIP started from, separated by commas.")
+    ] = "0,0.25,0.5,0.75,1",
+    also: Annotated[
+        list[str] | None,
+        typer.Option(help="SUITE or SUITE=FOLDER: another data set, on its test split; repeatable."),
+    ] = None,
+    split: Annotated[str, typer.Option(help="test or val.")] = "test",
+    worlds: Worlds = WORLDS,
+    as_json: Json = False,
+) -> None:
+    """Measure a finished run with CLIP's weights moved back towards those that they started from (WiSE-FT).
+
+    It shows what training made CLIP forget, and which weights between keep both. What the temporal method added stays
+    as trained. With the default shares, the answer is kept next to the record, for the report and the dashboard.
+    """
+    from stan.results.weight_interpolation import interpolate as measure_between
+    from stan.results.weight_interpolation import keep
+
+    with quiet():
+        found = measure_between(run, split, worlds, _shares(shares), list(map(_set_and_folder, also or ())))
+    found["kept"] = keep(run, found)
+    emit(found, as_json, _interpolation_table)
+
+
+def _shares(text: str) -> list[float]:
+    try:
+        return [float(part) for part in text.replace(",", " ").split()]
+    except ValueError:
+        raise ValueError(f"--shares {text}: write numbers separated by commas, e.g. 0,0.5,1") from None
+
+
+def _set_and_folder(named: str) -> tuple[str, str | None]:
+    suite, _, root = named.partition("=")
+    return suite, root or None
+
+
+def _interpolation_table(document: dict[str, Any]) -> str:
+    moved = document["moved"]
+    rows = [
+        {
+            "measured on": line["on"],
+            "CLIP's share": line["share"],
+            "metric": line["metric"],
+            "value": line["value"],
+            "change": line["change"],
+            "from": line["change_low"],
+            "to": line["change_high"],
+            "p": line["p"],
+        }
+        for line in document["lines"]
+    ]
+    told = f"{moved['parameters']:,} trained weights of CLIP, {100 * moved['distance']:.1f} % of their length away"
+    return f"{told} from where they started\n\n{table(rows)}"
+
+
 def time(
     video: Annotated[Path, typer.Argument(help="A video file.")],
     query: Annotated[list[str] | None, typer.Argument(help="What is seen; one or several sentences.")] = None,

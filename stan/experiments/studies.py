@@ -254,11 +254,19 @@ def _trained(name: str, row: Row, printed: Printed = (), **recipe: Any) -> Row:
 _RECIPE = (
     _trained("mean-vision-frozen", _BASELINE, frozen="vision"),
     _trained("mean-full", _BASELINE, frozen="nothing", clip_lr_ratio=0.1),
+    _trained("mean-full+interpolated", _BASELINE, frozen="nothing", clip_lr_ratio=0.1, interpolated_loss=0.5),
     _trained("clip-frozen", _FULL_STAN, frozen="clip"),
     _trained("vision-frozen", _FULL_STAN, frozen="vision"),
     _trained("full-ratio-0.01", _FULL_STAN, frozen="nothing", clip_lr_ratio=0.01),
     _trained("full-ratio-0.1", _FULL_STAN, _component("stan"), frozen="nothing", clip_lr_ratio=0.1),
     _trained("full-ratio-1", _FULL_STAN, frozen="nothing", clip_lr_ratio=1.0),
+    _trained(
+        "full-ratio-0.1+interpolated",
+        _FULL_STAN,
+        frozen="nothing",
+        clip_lr_ratio=0.1,
+        interpolated_loss=0.5,
+    ),
 )
 
 _LINEAR = {"similarity": "linear_classifier", "task": "recognition"}

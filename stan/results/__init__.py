@@ -10,7 +10,17 @@ from typing import TYPE_CHECKING
 
 from stan.common import lazily
 from stan.results.archive import pack
-from stan.results.record import SHIPPED, find, find_training, probed, read, run_folders, time_probe, written
+from stan.results.record import (
+    SHIPPED,
+    find,
+    find_training,
+    interpolation,
+    probed,
+    read,
+    run_folders,
+    time_probe,
+    written,
+)
 
 if TYPE_CHECKING:
     from stan.results.comparison import (
@@ -53,6 +63,7 @@ __all__ = [
     "find_training",
     "higher_is_better",
     "history",
+    "interpolation",
     "is_setting",
     "load",
     "on_backbone",

@@ -29,7 +29,7 @@ import numpy as np
 
 from stan.common.files import write_bytes
 from stan.common.json_values import from_json
-from stan.results.record_files import CONFIG, EVALUATION, LOG, PROBE, RANKS, RUN
+from stan.results.record_files import CONFIG, EVALUATION, INTERPOLATION, LOG, PROBE, RANKS, RUN
 
 SUFFIX = ".zip"
 LARGEST = 64 << 20
@@ -39,7 +39,7 @@ QUERIES = {"t2v": "query_ids", "v2t": "video_ids", "ranks": "video_ids", "order_
 """Arrays with a number per query, and those with the queries' ids."""
 SHARED = "shared.npz"
 """The arrays that several runs of an archive have in common, by their digests."""
-TEXTS = (CONFIG, RUN, EVALUATION, LOG, PROBE)
+TEXTS = (CONFIG, RUN, EVALUATION, LOG, PROBE, INTERPOLATION)
 INDEX = "texts.json"
 """Where in an archive each text lies."""
 TOGETHER = 1 << 20

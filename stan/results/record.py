@@ -14,7 +14,7 @@ from stan.common.paths import ASSETS
 from stan.config import Experiment, from_dict
 from stan.results import archive, lock
 from stan.results.provenance import host
-from stan.results.record_files import CONFIG, EVALUATION, PROBE, RANKS, RECORD, RUN
+from stan.results.record_files import CONFIG, EVALUATION, INTERPOLATION, PROBE, RANKS, RECORD, RUN
 
 SHIPPED = ASSETS / "runs.zip"
 """Run records that come with the package, without weights."""
@@ -48,9 +48,9 @@ def written(path: str | Path, name: str = EVALUATION) -> int:
     return 0 if found is None else found[0]
 
 
-def probed(root: str | Path) -> Iterator[Path]:
-    """Return the run folders under `root` that hold a time probe."""
-    return (path for path in archive.folders(Path(root)) if archive.stamp(path, PROBE))
+def probed(root: str | Path, name: str = PROBE) -> Iterator[Path]:
+    """Return the run folders under `root` that hold a time probe, or another file of that name."""
+    return (path for path in archive.folders(Path(root)) if archive.stamp(path, name))
 
 
 def read(path: str | Path) -> dict[str, Any]:
@@ -83,6 +83,34 @@ def time_probe(path: str | Path) -> dict[str, Any] | None:
     except (OSError, ValueError):
         return None
     return found if _is_probe(found) else None
+
+
+def interpolation(path: str | Path) -> dict[str, Any] | None:
+    """Return what `stan.results.weight_interpolation.keep` wrote beside the record; None if nothing can be read."""
+    try:
+        found = _document(Path(path), INTERPOLATION)
+    except (OSError, ValueError):
+        return None
+    return found if _is_interpolation(found) else None
+
+
+def _is_interpolation(found: dict[str, Any]) -> bool:
+    """Tell whether every set has its metric, its shares and a line of ranks for each share."""
+    measured = found.get("measured")
+    return isinstance(measured, dict) and all(map(_is_measured, measured.values()))
+
+
+def _is_measured(one: Any) -> bool:
+    if not isinstance(one, dict) or not isinstance(one.get("metric"), str):
+        return False
+    ids, ranks = (
+        one.get(name, one.get(other)) for name, other in (("query_ids", "video_ids"), ("t2v", "ranks"))
+    )
+    if not (isinstance(one.get("shares"), list) and isinstance(ids, list) and isinstance(ranks, list)):
+        return False
+    lengths = [len(line) for line in ranks if isinstance(line, list)]
+    seen = one.get("seen", ids)
+    return lengths == [len(ids)] * len(one["shares"]) and isinstance(seen, list) and len(seen) == len(ids)
 
 
 def _is_probe(found: dict[str, Any]) -> bool:

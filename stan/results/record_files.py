@@ -14,6 +14,8 @@ RECORD = (CONFIG, RUN, EVALUATION, RANKS)
 """The files that are read for a run's place in a table."""
 PROBE = "time_probe.json"
 """Of a run whose frame order was probed; it is read apart from the record."""
+INTERPOLATION = "interpolation.json"
+"""Of a run that was measured with CLIP's weights moved back; it is read apart from the record."""
 
 
 def is_run(path: str | Path) -> bool:

@@ -31,9 +31,9 @@ KNOWN = {
 ABOVE_ZERO = ("train.batch", "train.lr", "train.temperature", "data.frames", "data.words")
 NOT_NEGATIVE = (
     *("train.epochs", "train.chunk", "train.clip_gradient", "train.label_smoothing", "train.mixup"),
-    *("train.cutmix", "data.kept_frames", "data.world_seed"),
+    *("train.cutmix", "train.interpolated_loss", "data.kept_frames", "data.world_seed"),
 )
-SHARES = ("train.warmup", "train.beta2")
+SHARES = ("train.warmup", "train.beta2", "train.interpolated_up_to")
 LEFT_IS_NOT_RIGHT = ("something", "motions", "retrieval", "paragraph")
 """Suites whose classes or captions tell left from right, so that a mirrored clip would have a wrong one."""
 
@@ -57,6 +57,11 @@ def check(experiment: Experiment) -> None:
         raise ValueError(
             f"data.augmentation {experiment.data.augmentation!r} mirrors clips, and {suite} tells left from right:"
             " choose one that doesn't"
+        )
+    if recipe.interpolated_loss and recipe.frozen == "clip":
+        raise ValueError(
+            "train.interpolated_loss moves CLIP's trained weights back, and train.frozen 'clip' trains none: set one of"
+            " the two to its default"
         )
     if recipe.sentences == "video" and recipe.twins:
         raise ValueError("train.twins compares a video with every class: set train.sentences to class")

@@ -40,8 +40,9 @@ def backward(
     batch: Batch,
     recipe: TrainConfig,
     seed: int,
+    weight: float = 1.0,
 ) -> Tensor:
-    """Return the loss over all processes' clips and add its gradients to those of the parameters.
+    """Return the loss over all processes' clips, times `weight`, and add its gradients to those of the parameters.
 
     objective: the `Objective` as fabric has set it up. seed: of everything random in a forward pass. What is dropped
     for a clip depends only on the seed and on the clip's place among those of all processes. So loss and gradients
@@ -50,12 +51,12 @@ def backward(
     chunks = list(_chunks(batch, recipe.chunk, fabric.global_rank, fabric.world_size))
     if len(chunks) == 1:
         with _drawing(chunks[0], seed):
-            loss = batch_loss(fabric, objective, model, batch, recipe)
+            loss = weight * batch_loss(fabric, objective, model, batch, recipe)
             fabric.backward(loss)
         return loss.detach()
     with torch.no_grad():
         outputs = [_embedded(objective, chunk, seed) for chunk in chunks]
-    loss, gradients, of_score = _at_embeddings(fabric, model, outputs, batch, recipe)
+    loss, gradients, of_score = _at_embeddings(fabric, model, outputs, batch, recipe, weight)
     for chunk, of_chunk in zip(chunks, gradients, strict=True):
         last = chunk is chunks[-1]
         with nullcontext() if last else fabric.no_backward_sync(objective), _drawing(chunk, seed):
@@ -117,14 +118,19 @@ def _embedded(objective: nn.Module, chunk: _Chunk, seed: int) -> Outputs:
 
 
 def _at_embeddings(
-    fabric: Fabric, model: DualEncoder, outputs: list[Outputs], batch: Batch, recipe: TrainConfig
+    fabric: Fabric,
+    model: DualEncoder,
+    outputs: list[Outputs],
+    batch: Batch,
+    recipe: TrainConfig,
+    weight: float,
 ) -> tuple[Tensor, list[Gradients], tuple[list[Tensor], Gradients]]:
     """Return the loss, its gradients at each chunk's embeddings, and the parameters of scoring with theirs."""
     text, video = (joined(parts) for parts in zip(*outputs, strict=True))
     leaves = [leaf.requires_grad_(True) for leaf in _floating((text, video))]
     scaling = [p for p in (model.logit_scale, model.logit_bias) if p is not None]
     learned: list[Tensor] = [p for p in (*model.score.parameters(), *scaling) if p.requires_grad]
-    loss = loss_of(fabric, model, text, video, batch, recipe)
+    loss = weight * loss_of(fabric, model, text, video, batch, recipe)
     gradients = torch.autograd.grad(loss, [*leaves, *learned], allow_unused=True)
     rows = zip(*([len(leaf) for leaf in _floating(output)] for output in outputs), strict=True)
     split = [

@@ -12,6 +12,7 @@ from torch.distributed.device_mesh import DeviceMesh
 from torch.distributed.fsdp import fully_shard
 from torch.distributed.tensor import DTensor, distribute_tensor
 
+from stan.config import TrainConfig
 from stan.models.dual_encoder import whole_blocks
 from stan.training.objective import Objective
 
@@ -28,6 +29,19 @@ def strategy(name: str, devices: int | str, nodes: int) -> str | Strategy:
     if not isinstance(devices, int):
         raise ValueError(f"strategy fsdp with devices={devices!r}: say how many devices a machine has")
     return ModelParallelStrategy(shard, data_parallel_size=devices * nodes, tensor_parallel_size=1)
+
+
+def check(recipe: TrainConfig) -> None:
+    """Raise ValueError for a recipe that needs what parameters spread over processes can't do."""
+    if recipe.learned_scale:
+        raise ValueError(
+            "train.learned_scale and strategy fsdp don't go together: a single number can't be spread; choose ddp"
+        )
+    if recipe.interpolated_loss:
+        raise ValueError(
+            "train.interpolated_loss and strategy fsdp don't go together: the weights that CLIP started from aren't"
+            " spread; choose ddp"
+        )
 
 
 def shard(objective: Objective, mesh: DeviceMesh) -> Objective:

@@ -12,31 +12,22 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
 from stan.common.files import write_json
 from stan.common.tensors import device_named
-from stan.data.video.transforms import evaluation
 from stan.data.world.sentences import draw_readings
-from stan.data.world.stills import draw_stills
 from stan.evaluation import linear_probe
 from stan.evaluation.metrics import retrieval
+from stan.evaluation.still_retrieval import WORDS, captioned_stills, unseen_stills
 from stan.models import checkpoint
 from stan.models.backbones import load_clip
 from stan.models.clip import Clip
 from stan.models.vocabulary import thinned
 from stan.results.provenance import provenance
 from stan.training.losses import info_nce, sigmoid_pairs
-
-CHUNK = 1000
-"""Number of stills drawn at a time, before they are shrunk to the size that CLIP sees."""
-WORDS = 20
-"""Text tokens per text; the longest caption of a still has 19, the longest sentence about a motion 17."""
-HELD_OUT = 1_000_000
-"""Seeds from this number on are never used for training."""
 
 
 def pretrain(
@@ -64,7 +55,7 @@ def pretrain(
     made_by = provenance()
     torch.manual_seed(seed)
     clip = load_clip(backbone, "random").to(target)
-    images, ids, names = _stills(clip, stills, seed)
+    images, ids, names = captioned_stills(clip, stills, seed)
     images, ids, names = images.to(target), ids.to(target), names.to(target)
     wordings = _readings(clip, readings, seed).to(target)
     take = _stepper(clip, lr, weight_decay, steps)
@@ -157,43 +148,18 @@ def _batches(count: int, batch: int, steps: int, seed: int) -> Iterator[Tensor]:
         waiting = waiting[batch:]
 
 
-def _stills(clip: Clip, count: int, seed: int) -> tuple[Tensor, Tensor, Tensor]:
-    """Return half-precision images (count, 3, S, S), token ids (count, WORDS) and caption numbers (count,).
-
-    Captions with the same content (see `content_of`) have the same number.
-    """
-    transform = evaluation(clip.pixels)
-    images, captions = [], []
-    for chunk in range(math.ceil(count / CHUNK)):
-        pictures, texts = draw_stills(CHUNK, (seed, chunk))
-        images.append(torch.as_tensor(transform(pictures)).half())
-        captions += texts
-    contents = [content_of(caption) for caption in captions]
-    numbers = {content: i for i, content in enumerate(dict.fromkeys(contents))}
-    names = torch.tensor([numbers[content] for content in contents])
-    return torch.cat(images)[:count], clip.tokenize(captions, WORDS)[:count], names[:count]
-
-
 def _readings(clip: Clip, count: int, seed: int) -> Tensor:
     """Return token ids (count / 2, 2, 2, WORDS): pairs of a sentence and its reversal in time, each in two wordings."""
     both = [clip.tokenize(sentences, WORDS) for sentences in draw_readings(count // 2 * 2, seed)]
     return torch.stack(both, 1).unflatten(0, (-1, 2))
 
 
-def content_of(caption: str) -> str:
-    """Return the caption without its opening words; pictures with the same content are no negatives of each other."""
-    for opening in ("a picture of ", "there is ", "this is "):
-        caption = caption.removeprefix(opening)
-    return caption
-
-
 def _measure(clip: Clip, seed: int, device: torch.device) -> dict[str, Any]:
-    """Return retrieval scores over 1,000 unseen stills, all with different captions, and the linear probes."""
-    images, ids, names = _stills(clip, 3 * CHUNK, HELD_OUT + seed)
-    first = np.unique(names.numpy(), return_index=True)[1][:1000]
+    """Return retrieval scores over `unseen_stills`, and the linear probes."""
+    images, ids = unseen_stills(clip, seed)
     with torch.no_grad():
-        image = F.normalize(clip.encode_image(images[first].float().to(device)), dim=-1)
-        text = F.normalize(clip.encode_text(ids[first].to(device)).text, dim=-1)
+        image = F.normalize(clip.encode_image(images.to(device)), dim=-1)
+        text = F.normalize(clip.encode_text(ids.to(device)).text, dim=-1)
     scores = retrieval((text @ image.T).cpu().numpy())
     return {
         "unseen_stills": {"image_to_text": scores["v2t"], "text_to_image": scores["t2v"]},

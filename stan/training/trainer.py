@@ -30,7 +30,7 @@ from stan.evaluation.measure import Measured, embedded, measure
 from stan.evaluation.splits import computed_once, open_split
 from stan.evaluation.test_time import description, views_of
 from stan.experiments import learning_rate
-from stan.models import checkpoint
+from stan.models import checkpoint, weight_interpolation
 from stan.models.dual_encoder import DualEncoder, build, embeds_alike
 from stan.models.factory import CHECKPOINT, save_model
 from stan.tracking.base import chosen
@@ -86,10 +86,8 @@ def train(
         strategy=fsdp.strategy(strategy, devices, nodes),
         precision=experiment.train.precision,
     )
-    if experiment.train.learned_scale and isinstance(fabric.strategy, ModelParallelStrategy):
-        raise ValueError(
-            "train.learned_scale and strategy fsdp don't go together: a single number can't be spread; choose ddp"
-        )
+    if isinstance(fabric.strategy, ModelParallelStrategy):
+        fsdp.check(experiment.train)
     fabric.launch()
     with following(trackers if fabric.is_global_zero else ()) as follow:
         taken = _taken_over(fabric, experiment, Path(runs_root))
@@ -167,6 +165,8 @@ class _Run:
     report: StageProgress
     runs_root: Path
     worlds_root: Path
+    start: weight_interpolation.Weights
+    """What CLIP's trained weights start from; empty where the recipe has no loss that needs them."""
 
     def open(self, split: str, views: int = 1) -> Loader:
         """Return the loader of a split, with its levels computed if the image tower is frozen."""
@@ -207,12 +207,18 @@ class _Run:
 
 
 def _prepared(
-    experiment: Experiment, fabric: Fabric, record: Any, report: StageProgress, *roots: Path
+    experiment: Experiment,
+    fabric: Fabric,
+    record: Any,
+    report: StageProgress,
+    runs_root: Path,
+    worlds_root: Path,
 ) -> _Run:
     torch.manual_seed(experiment.seed)
     model = build(experiment.model, experiment.data.frames).to(fabric.device)
     freeze(model, experiment.train)
-    return _Run(experiment, fabric, model, record, report, *roots)
+    start = weight_interpolation.trained(model.clip) if experiment.train.interpolated_loss else {}
+    return _Run(experiment, fabric, model, record, report, runs_root, worlds_root, start)
 
 
 def _fit(run: _Run, training: Loader, validation: Loader, checkpoint_seconds: float) -> int | None:
@@ -304,6 +310,12 @@ def _update(
         group["lr"] = group["share"] * lr
     batch = mixed(to_device(batch, run.fabric.device), recipe, seed)
     loss = backward(run.fabric, objective, trained, batch, recipe, seed)
+    if recipe.interpolated_loss:
+        share = np.random.default_rng((run.experiment.seed, step, 1)).uniform(0, recipe.interpolated_up_to)
+        with weight_interpolation.moved_back(trained.clip, run.start, share):
+            loss = loss + backward(
+                run.fabric, objective, trained, batch, recipe, seed, recipe.interpolated_loss
+            )
     if not torch.isfinite(loss):
         raise ValueError(
             f"the loss is {loss.item()} at step {step} of {steps}: lower train.lr ({recipe.lr:g}), or raise"

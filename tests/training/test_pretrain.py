@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from stan.evaluation import linear_probe
+from stan.evaluation import linear_probe, still_retrieval
 from stan.models import checkpoint
 from stan.models.backbones import load_clip, shipped_weights
 from stan.training import pretrain
@@ -16,7 +16,7 @@ SMALL = {"steps": 3, "batch": 16, "stills": 60, "readings": 60}
 
 @pytest.fixture(autouse=True)
 def few_pictures(monkeypatch):
-    monkeypatch.setattr(pretrain, "CHUNK", 60)
+    monkeypatch.setattr(still_retrieval, "CHUNK", 60)
     monkeypatch.setattr(linear_probe.place, "__defaults__", (80, 7))
 
 
@@ -25,14 +25,14 @@ def few_pictures(monkeypatch):
     ["a red star on a plain background", "this is a red star on a plain background"],
 )
 def test_opening_words_are_no_content(caption):
-    assert pretrain.content_of(caption) == "a red star on a plain background"
+    assert still_retrieval.content_of(caption) == "a red star on a plain background"
 
 
 def test_no_caption_is_cut_short():
     clip = load_clip("tiny", "random")
     longest = "a picture of a purple crescent and an orange crescent on a checkered background"
-    assert (clip.tokenize(longest, pretrain.WORDS) == clip.tokenizer.eot_token_id).any()
-    assert (clip.tokenize(longest)[0] > 0).sum() <= pretrain.WORDS
+    assert (clip.tokenize(longest, still_retrieval.WORDS) == clip.tokenizer.eot_token_id).any()
+    assert (clip.tokenize(longest)[0] > 0).sum() <= still_retrieval.WORDS
 
 
 def test_batches_show_every_still_once_before_any_comes_again():

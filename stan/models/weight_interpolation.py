@@ -1,0 +1,78 @@
+"""A CLIP and the weights that it started from in; the same CLIP with weights between the two, for a while, out.
+
+Weights between a CLIP's own and those tuned on new data keep more of what the CLIP knew: WiSE-FT (Wortsman et al.,
+2022, arXiv 2109.01903), and for videos Open-VCLIP (Weng et al., 2023, arXiv 2302.00624).
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Generator, Mapping
+from contextlib import contextmanager
+
+import torch
+from torch import Tensor
+
+from stan.config import Experiment
+from stan.models.clip import Clip
+from stan.models.dual_encoder import build
+
+TOWERS = ("visual.", "text.")
+"""The sources interpolate the logit scale, too. It changes no order of videos, and stays here as the recipe sets it."""
+
+Weights = Mapping[str, Tensor]
+"""A CLIP's parameters, or some of them, by name."""
+
+
+def trained(clip: Clip) -> dict[str, Tensor]:
+    """Return copies of those weights of the towers that are trained."""
+    return {
+        name: parameter.detach().clone()
+        for name, parameter in clip.named_parameters()
+        if name.startswith(TOWERS) and parameter.requires_grad
+    }
+
+
+def changed(clip: Clip, start: Clip) -> dict[str, Tensor]:
+    """Return `start`'s weights of the towers where `clip`, which is built alike, has others."""
+    ours = dict(clip.named_parameters())
+    return {
+        name: parameter.detach()
+        for name, parameter in start.named_parameters()
+        if name.startswith(TOWERS) and not torch.equal(ours[name], parameter)
+    }
+
+
+def started_from(experiment: Experiment) -> Clip:
+    """Return the CLIP that an experiment's training starts from. Raises ValueError for one of random weights."""
+    if experiment.model.pretrained == "random":
+        raise ValueError(
+            f"{experiment.id} started from random weights: there is no CLIP's knowledge to go back to"
+        )
+    return build(experiment.model, experiment.data.frames).clip
+
+
+def distance(clip: Clip, start: Weights) -> float:
+    """Return how far `clip` is from the weights named in `start`, as a share of their length (Euclidean)."""
+    way = sum(
+        float((clip.get_parameter(name).detach() - tensor).square().sum()) for name, tensor in start.items()
+    )
+    return math.sqrt(way / sum(float(tensor.square().sum()) for tensor in start.values()))
+
+
+@contextmanager
+def moved_back(clip: Clip, start: Weights, share: float) -> Generator[None]:
+    """Within this context, the weights named in `start` are share * start + (1 - share) * the CLIP's own.
+
+    Gradients that are computed within it are those at the moved weights. They are added to the parameters' own.
+    """
+    own = {name: clip.get_parameter(name).detach().clone() for name in start}
+    with torch.no_grad():
+        for name, tensor in start.items():
+            clip.get_parameter(name).lerp_(tensor.to(own[name]), share)
+    try:
+        yield
+    finally:
+        with torch.no_grad():
+            for name, tensor in own.items():
+                clip.get_parameter(name).copy_(tensor)

@@ -1,0 +1,173 @@
+"""A stored run in; what it finds with CLIP's weights moved back towards those that they started from, out.
+
+As trained, a model is best on videos like those of its training. On the way back to CLIP's own weights, what was
+learned fades, and what was forgotten returns: concepts that no training video shows, and stills, as CLIP learned them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from stan.common.files import write_json
+from stan.common.json_values import plain
+from stan.config import DataConfig, Experiment
+from stan.data.datasets import task as task_of
+from stan.data.world.suites import SUITES
+from stan.evaluation import metrics, statistics, still_retrieval
+from stan.evaluation.measure import measure
+from stan.evaluation.splits import open_split
+from stan.models.dual_encoder import DualEncoder
+from stan.models.weight_interpolation import changed, distance, moved_back, started_from
+from stan.results.comparison import query_values
+from stan.results.evaluate import stored
+from stan.results.record_files import INTERPOLATION
+
+SHARES = (0.0, 0.25, 0.5, 0.75, 1.0)
+VIDEOS, STILLS = "videos", "stills"
+GROUPS = {"videos": "", "seen concepts": "seen.", "unseen concepts": "unseen."}
+"""The test videos, and those that show only concepts of the training videos, or others, as prefixes of a metric."""
+
+Arrays = Mapping[str, np.ndarray]
+Measured = Mapping[str, Any]
+"""A set's "metric", the "shares" it was measured with, and arrays of `ranks.npz` as lists: ranks have one per share."""
+
+
+def interpolate(
+    run: str | Path,
+    split: str = "test",
+    worlds_root: str | Path = "worlds",
+    shares: Iterable[float] = SHARES,
+    also: Sequence[tuple[str, str | None]] = (),
+) -> dict[str, Any]:
+    """Measure a run with each of `shares` of the weights that its CLIP started from; 0 is the model as it was trained.
+
+    What the temporal method adds to CLIP stays as trained. Measured are the videos of the run's split, in the embedded
+    world unseen stills (`stan.evaluation.still_retrieval`), and the test split of each set in `also`: a suite and, for
+    a real data set, its folder. It is read as the run's own set is, with as many frames and words.
+
+    Returns {"run", "split", "moved": {"parameters", "distance"}, "lines": `lines`, "measured": `Measured` by set}.
+    distance: length of the way back, as a share of the length of the weights that CLIP started from. Nothing is written
+    to the run. Raises ValueError as `evaluate` does, for a share outside 0 to 1, and for a run whose CLIP wasn't
+    trained or started from random weights.
+    """
+    shares = _checked(shares)
+    model, experiment = stored(run)
+    start = changed(model.clip, started_from(experiment))
+    if not start:
+        raise ValueError(f"{run} has CLIP's own weights: no training changed them, so there is no way back")
+    sets = _sets(model, experiment, split, (worlds_root, Path(run).resolve().parents[2]), also)
+    found: dict[str, list[Arrays]] = {name: [] for name in sets}
+    for share in shares:
+        with moved_back(model.clip, start, share):
+            for name, (_, measured) in sets.items():
+                found[name].append(measured(model))
+    measured = {name: _measured(sets[name][0], shares, each) for name, each in found.items()}
+    count = sum(tensor.numel() for tensor in start.values())
+    return {
+        "run": experiment.id,
+        "split": split,
+        "moved": {"parameters": count, "distance": distance(model.clip, start)},
+        "lines": [line for name, one in measured.items() for line in lines(name, [one])],
+        "measured": measured,
+    }
+
+
+def keep(run: str | Path, found: Mapping[str, Any]) -> bool:
+    """Write the result beside the run's record, where report and dashboard find it, and tell whether it was written.
+
+    Only one of the test split with SHARES is written, because only these can be averaged over seeds.
+    """
+    if found["split"] != "test" or list(found["measured"][VIDEOS]["shares"]) != list(SHARES):
+        return False
+    write_json(Path(run) / INTERPOLATION, plain(found))
+    return True
+
+
+def lines(name: str, seeds: Sequence[Measured]) -> list[dict[str, Any]]:
+    """Return what one set measured, in one run or in several that differ in their seed, one item per group and share.
+
+    Items: on (a key of GROUPS, or the set's name), metric, share, value, low, high and, paired with share 0, change,
+    change_low, change_high, won, lost, p. Raises ValueError if the seeds were measured on other queries or shares.
+    """
+    first = seeds[0]
+    groups = GROUPS if name == VIDEOS and "seen" in first else {name: ""}
+    return [
+        {"on": on, "metric": first["metric"], "share": share} | _compared(by_share[:, 0], by_share[:, i])
+        for on, prefix in groups.items()
+        for by_share in [_stacked(seeds, prefix)]
+        for i, share in enumerate(first["shares"])
+    ]
+
+
+def _stacked(seeds: Sequence[Measured], prefix: str) -> np.ndarray:
+    """Return the headline's values (seeds, shares, Q)."""
+    asked = [(one["shares"], one.get("query_ids", one.get("video_ids"))) for one in seeds]
+    if any(one != asked[0] for one in asked):
+        raise ValueError("seeds were measured with other shares or on other queries")
+    return np.stack([[_values(one, i, prefix) for i in range(len(one["shares"]))] for one in seeds])
+
+
+def _values(measured: Measured, i: int, prefix: str) -> np.ndarray:
+    arrays = {
+        name: np.asarray(measured[name]) for name in ("query_ids", "video_ids", "seen") if name in measured
+    }
+    ranks = {name: np.asarray(measured[name][i]) for name in ("t2v", "ranks") if name in measured}
+    return query_values(arrays | ranks, prefix + measured["metric"])[1]
+
+
+def _compared(as_trained: np.ndarray, moved: np.ndarray) -> dict[str, Any]:
+    value, low, high = statistics.bootstrap(moved)
+    change = statistics.paired(as_trained, moved)
+    return {
+        "value": value,
+        "low": low,
+        "high": high,
+        "change": change.change,
+        "change_low": change.low,
+        "change_high": change.high,
+        "won": change.won,
+        "lost": change.lost,
+        "p": change.p,
+    }
+
+
+def _checked(shares: Iterable[float]) -> list[float]:
+    """Return the shares in order, with 0 among them. Raises ValueError for one outside 0 to 1."""
+    wrong = [share for share in shares if not 0 <= share <= 1]
+    if wrong:
+        raise ValueError(
+            f"a share of {wrong[0]:g}: a share of CLIP's own weights is from 0 (as trained) to 1"
+        )
+    return sorted({0.0, *shares})
+
+
+def _sets(
+    model: DualEncoder,
+    experiment: Experiment,
+    split: str,
+    roots: tuple[str | Path, str | Path],
+    also: Sequence[tuple[str, str | None]],
+) -> dict[str, tuple[str, Callable[[DualEncoder], Arrays]]]:
+    """Return, by the set's name, its headline and what measures a model on it."""
+
+    def videos(data: DataConfig, split: str) -> tuple[str, Callable[[DualEncoder], Arrays]]:
+        loader = open_split(replace(experiment, data=data), model, split, *roots)
+        return metrics.HEADLINE[task_of(data.suite)], lambda model: measure(model, loader).arrays
+
+    sets = {VIDEOS: videos(experiment.data, split)}
+    if experiment.data.suite in SUITES:
+        stills = still_retrieval.unseen_stills(model.clip)
+        sets[STILLS] = metrics.HEADLINE["retrieval"], lambda model: still_retrieval.retrieve(model, *stills)
+    others = (replace(experiment.data, suite=suite, root=root) for suite, root in also)
+    return sets | {data.suite: videos(data, "test") for data in others}
+
+
+def _measured(metric: str, shares: Sequence[float], each: Sequence[Arrays]) -> Measured:
+    ids, ranks = ("query_ids", "t2v") if metric.startswith("t2v") else ("video_ids", "ranks")
+    kept = {name: each[0][name].tolist() for name in (ids, "seen") if name in each[0]}
+    return {"metric": metric, "shares": shares, **kept, ranks: [one[ranks].tolist() for one in each]}
