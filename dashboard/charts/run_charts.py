@@ -1,4 +1,4 @@
-"""Tables of single runs in, plotly figures out: learning curves, parallel coordinates, cost, time, lost queries."""
+"""Tables of runs in, plotly figures out: learning curves, coordinates, cost, time, moved weights, lost queries."""
 
 from __future__ import annotations
 
@@ -110,6 +110,41 @@ def time_probe(table: pd.DataFrame, metric: str) -> go.Figure:
     layout(figure, len(arrangements), x_title=f"{escape(metric)}, percent")
     figure.update_layout(scattermode="group")
     return top_down(figure, arrangements)
+
+
+def interpolations(table: pd.DataFrame) -> go.Figure:
+    """Draw what rows find with CLIP's weights moved back, one panel per measured set.
+
+    table: row, on, metric, share, value, low, high (`stan.report.interpolations`).
+    """
+    sets = list(table.groupby(table["on"] + ", " + table["metric"], sort=False))
+    titles = printable(name for name, _ in sets)
+    figure = make_subplots(
+        rows=len(sets), cols=1, shared_xaxes=True, vertical_spacing=0.06, subplot_titles=titles
+    )
+    places = {row: place for place, row in enumerate(dict.fromkeys(table["row"]))}
+    for panel, (_, of_set) in enumerate(sets, 1):
+        for row, part in of_set.groupby("row", sort=False):
+            colour = palette.SERIES[places[row] % len(palette.SERIES)]
+            figure.add_scatter(
+                x=part["share"],
+                y=part["value"],
+                name=escape(str(row)),
+                legendgroup=str(row),
+                showlegend=panel == 1,
+                mode="lines+markers",
+                line={"color": colour, "width": 2},
+                error_y=whiskers(part["low"], part["value"], part["high"], colour),
+                marker={"symbol": palette.SYMBOLS[places[row] % len(palette.SYMBOLS)], "size": 8},
+                hovertemplate="%{y:.1f} at %{x}",
+                row=panel,
+                col=1,
+            )
+    layout(figure, 6 * len(sets))
+    figure.update_layout(margin={"t": 34 + 20 * len(places)})
+    figure.update_yaxes(rangemode="tozero", title="percent")
+    figure.update_xaxes(title="share of CLIP's own weights", row=len(sets), col=1)
+    return figure
 
 
 def lost(groups: pd.DataFrame) -> go.Figure:

@@ -13,6 +13,7 @@ from dashboard.tables import arguments, records, study_tables
 from stan import experiments, report, results
 from stan.config import DataConfig
 from stan.experiments import published
+from stan.results.record_files import INTERPOLATION, PROBE
 
 
 @dataclass(frozen=True)
@@ -193,14 +194,24 @@ def _costs(key: tuple, metric: str, _runs: pd.DataFrame) -> pd.DataFrame:
     return report.costs(_runs, metric)
 
 
-def probed(studies: Sequence[StudyRuns]) -> list[StudyRuns]:
-    """Return the studies in which at least one run has a time probe in its folder."""
-    folders = {
-        str(folder) for place in (*arguments.roots(), results.SHIPPED) for folder in results.probed(place)
-    }
+def probed(studies: Sequence[StudyRuns], file: str = PROBE) -> list[StudyRuns]:
+    """Return the studies in which at least one run has a time probe in its folder, or another file of that name."""
+    places = (*arguments.roots(), results.SHIPPED)
+    folders = {str(folder) for place in places for folder in results.probed(place, file)}
     return [study for study in studies if study.runs["path"].isin(folders).any()]
 
 
 def time_probes(study: StudyRuns) -> pd.DataFrame:
     """Return `stan.report.time_probes`. It is not cached, because a probe is written long after its run is done."""
     return report.time_probes(study.runs)
+
+
+def interpolations(study: StudyRuns) -> pd.DataFrame:
+    """Return `stan.report.interpolations`; each run may be measured long after it is done."""
+    written = tuple(results.written(path, INTERPOLATION) for path in study.runs["path"])
+    return _interpolations((*study.key, written), study.runs)
+
+
+@st.cache_data(show_spinner="Drawing the intervals ...", max_entries=32)
+def _interpolations(key: tuple, _runs: pd.DataFrame) -> pd.DataFrame:
+    return report.interpolations(_runs)

@@ -8,6 +8,7 @@ VIEWS = (
     "runs",
     "lost_queries",
     "frame_order",
+    "kept_knowledge",
     "levels",
     "benchmarks",
     "methods",

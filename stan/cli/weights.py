@@ -62,28 +62,48 @@ def export(
             help="With a temperature fitted on the run's validation split: recognition uses it.",
         ),
     ] = False,
+    clip_share: Annotated[
+        float,
+        typer.Option(
+            help="With --out: share of CLIP's own weights in those of its towers, from 0 (as trained) to 1"
+            " (`stan interpolate` shows what each share gives).",
+        ),
+    ] = 0.0,
+    clip: Annotated[
+        str | None,
+        typer.Option(
+            help="The CLIP that converted weights were trained from: ARCHITECTURE:PRETRAINED, such as ViT-B-16:openai,"
+            " or a CLIP's file. A run knows its own."
+        ),
+    ] = None,
     worlds: Worlds = WORLDS,
     as_json: Json = False,
 ) -> None:
     """Write a run's weights as one small file that every command and `stan.load_model` reads, or a model as ONNX."""
-    if onnx is not None and out is None and not calibrate:
+    if calibrate and clip_share:
+        raise ValueError(
+            "--calibrate fits a temperature to the run's own weights: leave it out, or --clip-share"
+        )
+    if onnx is not None and out is None and not calibrate and not clip_share and clip is None:
         emit(_as_onnx(run, onnx, pt2), as_json, lines)
     elif out is not None and onnx is None and not pt2:
-        emit(_as_weights(run, out, calibrate, worlds), as_json, lines)
+        emit(_as_weights(run, out, calibrate, clip_share, clip, worlds), as_json, lines)
     else:
         raise ValueError(
-            "say what to write: the weights (--out FILE, perhaps --calibrate) or, in a call of its own, ONNX files"
-            " (--onnx FOLDER, perhaps --pt2)"
+            "say what to write: the weights (--out FILE, perhaps --calibrate or --clip-share) or, in a call of its own,"
+            " ONNX files (--onnx FOLDER, perhaps --pt2)"
         )
 
 
-def _as_weights(run: str, out: Path, calibrate: bool, worlds: Path) -> dict[str, Any]:
+def _as_weights(
+    run: str, out: Path, calibrate: bool, clip_share: float, clip: str | None, worlds: Path
+) -> dict[str, Any]:
     from stan.models.factory import export as write
     from stan.results.calibrate import calibrate as fit
 
     with quiet():
         fitted = fit(run, worlds) if calibrate else None
-    write(run, out, fitted["temperature"] if fitted else None)
+        write(run, out, fitted["temperature"] if fitted else None, clip_share, clip)
     document = {"run": run, "out": out, "bytes": out.stat().st_size}
     return document | ({"calibration": fitted} if fitted else {})
 

@@ -197,7 +197,7 @@ def _completed(state: dict[str, Tensor], clip: str | None) -> tuple[dict[str, An
             state.setdefault("clip.visual.proj", torch.eye(len(state["clip.visual.conv1.weight"])))
             state.setdefault("clip.logit_scale", torch.tensor(0.0))
         return None, OPENAI
-    named, tensors, pixels = _named_clip(clip)
+    named, tensors, pixels = named_clip(clip)
     for name, tensor in tensors.items():
         state.setdefault(name, tensor)
     return named, pixels
@@ -211,7 +211,7 @@ def _joined(architecture: Mapping[str, Any], parts: Mapping[str, Any]) -> dict[s
     return {**architecture, **parts, **towers}
 
 
-def _named_clip(clip: str) -> tuple[dict[str, Any], dict[str, Tensor], PixelSettings]:
+def named_clip(clip: str) -> tuple[dict[str, Any], dict[str, Tensor], PixelSettings]:
     """Return the architecture, the tensors (`clip.*`) and the settings of the CLIP with this name or in this file."""
     if os.path.isfile(clip):  # unlike Path.is_file, it takes a name that is longer than the system's
         design, state, _ = understand(clip)

@@ -15,10 +15,10 @@ from stan.common.json_values import require
 from stan.common.paths import ASSETS
 from stan.config import Experiment, ModelConfig, from_dict, to_dict
 from stan.data.preprocessing import PixelSettings
-from stan.models import checkpoint, clip_names, hub
+from stan.models import checkpoint, clip_names, hub, weight_interpolation
 from stan.models.backbones import SHIPPED, shipped_weights
 from stan.models.checkpoint import CHECKPOINT, Saved, digest, same_weights
-from stan.models.convert import assemble, load_released
+from stan.models.convert import assemble, load_released, named_clip
 from stan.models.dual_encoder import DualEncoder, build
 from stan.models.vocabulary import thinned
 
@@ -84,14 +84,29 @@ def save_model(path: str | Path, model: DualEncoder, experiment: Experiment) -> 
     checkpoint.save(path, kept, metadata | {"pixels": model.clip.pixels.saved})
 
 
-def export(name: str | Path, path: str | Path, temperature: float | None = None) -> None:
+def export(
+    name: str | Path,
+    path: str | Path,
+    temperature: float | None = None,
+    clip_share: float = 0.0,
+    clip: str | None = None,
+) -> None:
     """Write the weights of a run or a checkpoint in half precision; `stan-tiny` was made this way.
 
     For a model on the shipped tiny CLIP, the rows of words that it never read are left out (`stan.models.vocabulary`).
     temperature: saved with the weights, as fitted by `stan.evaluation.calibration`; None keeps the file's temperature.
-    Raises ValueError if there are no weights.
+    clip_share: share of CLIP's own weights (`stan.models.weight_interpolation`). With one, a temperature that the file
+    holds is left out, because it was fitted to other weights. clip: whose weights these are, as `convert` names a CLIP;
+    None: those that a run started from.
+
+    Raises ValueError if there are no weights, and for a share that can't be taken.
     """
-    state, metadata = checkpoint.load(weights_file(name))
+    source = weights_file(name)
+    state, metadata = checkpoint.load(source)
+    if clip_share:
+        state = _moved_back(source, state, metadata, clip_share, clip)
+        metadata.pop("temperature", None)
+        metadata["clip_share"] = 1 - (1 - metadata.get("clip_share", 0.0)) * (1 - clip_share)
     if temperature is not None:
         metadata["temperature"] = temperature
     half = {key: tensor.half() for key, tensor in state.items()}
@@ -101,6 +116,23 @@ def export(name: str | Path, path: str | Path, temperature: float | None = None)
         assert words is not None, "the shipped weights keep only some words"
         half = thinned(half, words)
     checkpoint.save(path, half, metadata)
+
+
+def _moved_back(
+    source: Path, state: dict[str, Tensor], metadata: dict[str, Any], share: float, clip: str | None
+) -> dict[str, Tensor]:
+    if clip is not None:
+        start = {key.removeprefix("clip."): tensor for key, tensor in named_clip(clip)[1].items()}
+    elif "experiment" in metadata:
+        start = dict(weight_interpolation.started_from(from_dict(metadata["experiment"])).named_parameters())
+    else:
+        raise ValueError(
+            f"{source} doesn't tell which CLIP it was trained from: name it, such as --clip ViT-B-16:openai"
+        )
+    try:
+        return weight_interpolation.between(state, start, share)
+    except ValueError as error:
+        raise ValueError(about(source, error)) from None
 
 
 def _split(model: DualEncoder, everything: bool) -> tuple[dict[str, Tensor], dict[str, Tensor]]:

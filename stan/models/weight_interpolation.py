@@ -20,6 +20,8 @@ from stan.models.dual_encoder import build
 TOWERS = ("visual.", "text.")
 """The sources interpolate the logit scale, too. It changes no order of videos, and stays here as the recipe sets it."""
 
+_OF_CLIP = "encoder.clip."
+"""What the names of a CLIP's weights begin with in a checkpoint."""
 Weights = Mapping[str, Tensor]
 """A CLIP's parameters, or some of them, by name."""
 
@@ -76,3 +78,29 @@ def moved_back(clip: Clip, start: Weights, share: float) -> Generator[None]:
         with torch.no_grad():
             for name, tensor in own.items():
                 clip.get_parameter(name).copy_(tensor)
+
+
+def between(state: Weights, start: Weights, share: float) -> dict[str, Tensor]:
+    """Return a model's tensors with those of its CLIP's towers moved back by `share` towards `start`, a CLIP's own.
+
+    state: names as in a checkpoint, `encoder.clip.visual...` or `visual...`. Raises ValueError for a share outside 0 to
+    1, for a tensor that `start` has in another shape, and if `start` has none of them.
+    """
+    if not 0 <= share <= 1:
+        raise ValueError(f"a share of {share:g}: a share of CLIP's own weights is from 0 (as trained) to 1")
+    moved = {}
+    for name, tensor in state.items():
+        own = start.get(name.removeprefix(_OF_CLIP))
+        if own is None or not name.removeprefix(_OF_CLIP).startswith(TOWERS):
+            continue
+        if own.shape != tensor.shape:
+            raise ValueError(
+                f"{name} is {tuple(tensor.shape)}, and {tuple(own.shape)} in the CLIP to go back to: name the CLIP that"
+                " these weights were trained from"
+            )
+        moved[name] = tensor.lerp(own.detach().to(tensor), share)
+    if not moved:
+        raise ValueError(
+            "it holds no weights of a CLIP's towers that training could change: nothing goes back"
+        )
+    return {**state, **moved}

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from stan.common import lazily
 
 if TYPE_CHECKING:
+    from stan.report.interpolation import interpolations
     from stan.report.tables import (
         changes,
         components,
@@ -29,6 +30,7 @@ __all__ = [
     "components",
     "costs",
     "headline",
+    "interpolations",
     "of_study",
     "overview",
     "printed",
@@ -41,4 +43,7 @@ __all__ = [
     "with_costs",
 ]
 
-__getattr__ = lazily.names(__name__, dict.fromkeys(__all__, "stan.report.tables"))
+__getattr__ = lazily.names(
+    __name__,
+    dict.fromkeys(__all__, "stan.report.tables") | {"interpolations": "stan.report.interpolation"},
+)

@@ -1,4 +1,4 @@
-"""Tables of a whole study in; figures of quality against cost, with rearranged frames, and of CLIP's levels, out."""
+"""Tables of a study in; figures of quality against cost, of rearranged frames, moved weights and CLIP's levels out."""
 
 from __future__ import annotations
 
@@ -73,6 +73,35 @@ def time_probes(table: pd.DataFrame, metric: str) -> Figure:
         axes.errorbar(part["value"], place, xerr=error, fmt=mark, color=colour, capsize=2, label=str(run))
     axes.set(xlabel=f"{metric}, percent", xlim=(0, 102))
     return finished(figure, axes)
+
+
+def interpolations(table: pd.DataFrame) -> Figure:
+    """Draw what rows find with CLIP's weights moved back, with 95 % intervals: one panel per measured set.
+
+    table: row, on, metric, share, value, low, high (`stan.report.interpolations`).
+    """
+    sets = list(table.groupby(table["on"] + ", " + table["metric"], sort=False))
+    figure, panels = plt.subplots(
+        1, len(sets), figsize=(3.2 * len(sets), 3.6), sharex=True, squeeze=False, layout="constrained"
+    )
+    for axes, (name, of_set) in zip(panels[0], sets, strict=True):
+        styles = itertools.cycle(zip(_MARKS, itertools.cycle(_COLOURS)))
+        for (row, part), (mark, colour) in zip(of_set.groupby("row", sort=False), styles, strict=False):
+            error = [part["value"] - part["low"], part["high"] - part["value"]]
+            axes.errorbar(
+                part["share"],
+                part["value"],
+                yerr=error,
+                fmt=f"-{mark}",
+                color=colour,
+                capsize=2,
+                label=str(row),
+            )
+        axes.set(title=name, xlabel="share of CLIP's own weights", ylabel="percent", ylim=(0, None))
+        bare(axes)
+    handles = panels[0][0].get_legend_handles_labels()
+    figure.legend(*handles, loc="outside lower center", ncols=4, frameon=False, fontsize=8)
+    return figure
 
 
 def levels(rows: pd.DataFrame) -> Figure:

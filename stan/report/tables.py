@@ -59,7 +59,7 @@ def of_study(
                 else f"run `stan ablate {study}` first"
             )
         )
-    return _in_order(found, study)
+    return in_study_order(found, study)
 
 
 def headline(suite: str) -> str:
@@ -69,7 +69,7 @@ def headline(suite: str) -> str:
 
 def rows(runs: pd.DataFrame, metric: str) -> pd.DataFrame:
     """Return `results.summary` in the study's order."""
-    return _in_order(results.summary(runs, metric), runs["study"].iloc[0])
+    return in_study_order(results.summary(runs, metric), runs["study"].iloc[0])
 
 
 def changes(runs: pd.DataFrame, metric: str, baseline: str = "") -> pd.DataFrame:
@@ -79,7 +79,7 @@ def changes(runs: pd.DataFrame, metric: str, baseline: str = "") -> pd.DataFrame
     so.
     """
     study = runs["study"].iloc[0]
-    return _in_order(
+    return in_study_order(
         results.changes(runs, baseline or experiments.STUDIES[study].baseline, metric, allow=True), study
     )
 
@@ -220,7 +220,8 @@ def _with_interval(summary: pd.DataFrame, name: str) -> pd.DataFrame:
     return summary[["row", "hash"]].assign(**{name: texts})
 
 
-def _in_order(table: pd.DataFrame, study: str) -> pd.DataFrame:
+def in_study_order(table: pd.DataFrame, study: str) -> pd.DataFrame:
+    """Return a table with rows in the study's own order; rows that it doesn't have come last."""
     known = [row.name for row in experiments.STUDIES[study].rows] if study in experiments.STUDIES else []
     place = {name: i for i, name in enumerate(known)}
     return table.sort_values(

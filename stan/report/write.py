@@ -32,6 +32,7 @@ class SuiteTables:
     order: pd.DataFrame
     costs: pd.DataFrame
     probes: pd.DataFrame
+    interpolations: pd.DataFrame
 
     @classmethod
     def of(cls, suite: str, runs: pd.DataFrame) -> SuiteTables:
@@ -45,6 +46,7 @@ class SuiteTables:
             report.rows(runs, "order.accuracy"),
             report.with_costs(rows, runs),
             report.time_probes(runs),
+            report.interpolations(runs),
         )
 
     @property
@@ -80,7 +82,8 @@ def write(
     """Write table.tex, numbers.csv and, for each suite, figures (.png, .pdf) and their numbers (.csv) into `out`.
 
     suites: if none is named, all that have done runs. backbone: of the runs; None: those that the study uses.
-    Figures: rows, changes, twins, seen, cost, time (if a run was probed); and levels-BACKBONE, where
+    Figures: rows, changes, twins, seen, cost, time (if a run was probed), interpolation (if a run was measured with
+    CLIP's weights moved back); and levels-BACKBONE, where
     `stan probe-levels --save` kept what the levels of the runs' backbones hold.
     Returns {"study", "suites", "size", "command", "runs": ids by suite, "rows": `numbers`, "files"}.
     Raises ValueError for an unknown study, and if a named suite, or every suite, has no done run.
@@ -204,7 +207,13 @@ def _of_suite(tables: SuiteTables, command: str) -> dict[str, bytes]:
     for name, figure in _figures(tables).items():
         files |= _drawn(f"{name}-{tables.suite}", figure, tables.ids, command)
     seeds = report.seeds(tables.runs, tables.metric)
-    for name, table in {"seeds": seeds, "cost": tables.costs, "time": tables.probes}.items():
+    numbers = {
+        "seeds": seeds,
+        "cost": tables.costs,
+        "time": tables.probes,
+        "interpolation": tables.interpolations,
+    }
+    for name, table in numbers.items():
         if len(table):
             files[f"{name}-{tables.suite}.csv"] = formats.csv(table, tables.ids, command)
     return files
@@ -238,6 +247,8 @@ def _figures(tables: SuiteTables) -> dict[str, Figure]:
         drawn["seen"] = figures.seen_unseen(seen, unseen, shown)
     if len(tables.probes):
         drawn["time"] = study_figures.time_probes(tables.probes, shown)
+    if len(tables.interpolations):
+        drawn["interpolation"] = study_figures.interpolations(tables.interpolations)
     return drawn
 
 

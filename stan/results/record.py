@@ -14,7 +14,7 @@ from stan.common.paths import ASSETS
 from stan.config import Experiment, from_dict
 from stan.results import archive, lock
 from stan.results.provenance import host
-from stan.results.record_files import CONFIG, EVALUATION, INTERPOLATION, PROBE, RANKS, RECORD, RUN
+from stan.results.record_files import CONFIG, EVALUATION, PROBE, RANKS, RECORD, RUN
 
 SHIPPED = ASSETS / "runs.zip"
 """Run records that come with the package, without weights."""
@@ -79,38 +79,10 @@ def read(path: str | Path) -> dict[str, Any]:
 def time_probe(path: str | Path) -> dict[str, Any] | None:
     """Return what `stan.results.frame_order.keep` wrote beside the run's record; None if nothing can be read."""
     try:
-        found = _document(Path(path), PROBE)
+        found = document(Path(path), PROBE)
     except (OSError, ValueError):
         return None
     return found if _is_probe(found) else None
-
-
-def interpolation(path: str | Path) -> dict[str, Any] | None:
-    """Return what `stan.results.weight_interpolation.keep` wrote beside the record; None if nothing can be read."""
-    try:
-        found = _document(Path(path), INTERPOLATION)
-    except (OSError, ValueError):
-        return None
-    return found if _is_interpolation(found) else None
-
-
-def _is_interpolation(found: dict[str, Any]) -> bool:
-    """Tell whether every set has its metric, its shares and a line of ranks for each share."""
-    measured = found.get("measured")
-    return isinstance(measured, dict) and all(map(_is_measured, measured.values()))
-
-
-def _is_measured(one: Any) -> bool:
-    if not isinstance(one, dict) or not isinstance(one.get("metric"), str):
-        return False
-    ids, ranks = (
-        one.get(name, one.get(other)) for name, other in (("query_ids", "video_ids"), ("t2v", "ranks"))
-    )
-    if not (isinstance(one.get("shares"), list) and isinstance(ids, list) and isinstance(ranks, list)):
-        return False
-    lengths = [len(line) for line in ranks if isinstance(line, list)]
-    seen = one.get("seen", ids)
-    return lengths == [len(ids)] * len(one["shares"]) and isinstance(seen, list) and len(seen) == len(ids)
 
 
 def _is_probe(found: dict[str, Any]) -> bool:
@@ -168,14 +140,14 @@ def _flatten(values: Mapping[str, Any], prefix: str, flat: dict[str, Any]) -> No
 
 
 def _read_documents(path: Path) -> dict[str, Any]:
-    config = _document(path, CONFIG)
+    config = document(path, CONFIG)
     if config.get("foreign") is True:
         return _read_foreign(path, config)
     experiment = from_dict(config)
     if (experiment.study, experiment.row) != path.parts[-3:-1] or experiment.seed != _seed(path.name):
         raise ValueError(f"config.json is of {experiment.id}: the folder was moved or renamed")
     run, status, reason = _status(path)
-    evaluation = _document(path, EVALUATION) if status == "done" else {}
+    evaluation = document(path, EVALUATION) if status == "done" else {}
     if status == "done":
         _check_evaluation(evaluation, path)
     identity = {"hash": experiment.hash, "training_hash": experiment.training_hash, "experiment": experiment}
@@ -189,7 +161,7 @@ def _read_foreign(path: Path, config: dict[str, Any]) -> dict[str, Any]:
         raise ValueError(
             f"config.json is of {config['study']}/{config['row']}: the folder was moved or renamed"
         )
-    run, evaluation = _document(path, RUN), _document(path, EVALUATION)
+    run, evaluation = document(path, RUN), document(path, EVALUATION)
     if not isinstance(config["settings"], dict) or not isinstance(evaluation["metrics"], dict):
         raise ValueError("config.json holds no settings, or eval.json no metrics")
     reason = f"measured elsewhere, imported from {run['source']}"
@@ -219,7 +191,7 @@ def _content(path: Path, name: str) -> bytes:
         raise ValueError(f"{name} is missing") from None
 
 
-def _document(path: Path, name: str) -> dict[str, Any]:
+def document(path: Path, name: str) -> dict[str, Any]:
     content = _content(path, name)
     try:
         values = from_json(content)
@@ -236,7 +208,7 @@ def _status(path: Path) -> tuple[dict[str, Any], str, str | None]:
         if lock.held(path):
             return {}, "running", None
         return {}, "died", "it ended before it had said anything"
-    run = _document(path, RUN)
+    run = document(path, RUN)
     status = run["status"]
     if status not in ("running", "done", "failed", "interrupted"):
         raise ValueError(f"run.json has status {status!r}")
@@ -244,7 +216,7 @@ def _status(path: Path) -> tuple[dict[str, Any], str, str | None]:
         return run, status, run.get("error")
     if _is_written(path, run):
         return run, "running", None
-    if _document(path, RUN) != run:  # its writer has closed it meanwhile
+    if document(path, RUN) != run:  # its writer has closed it meanwhile
         return _status(path)
     return run, "died", f"last heartbeat {run['heartbeat']}"
 

@@ -18,23 +18,16 @@ from stan.common.json_values import plain
 from stan.config import DataConfig, Experiment
 from stan.data.datasets import task as task_of
 from stan.data.world.suites import SUITES
-from stan.evaluation import metrics, statistics, still_retrieval
+from stan.evaluation import metrics, still_retrieval
 from stan.evaluation.measure import measure
 from stan.evaluation.splits import open_split
 from stan.models.dual_encoder import DualEncoder
 from stan.models.weight_interpolation import changed, distance, moved_back, started_from
-from stan.results.comparison import query_values
 from stan.results.evaluate import stored
+from stan.results.interpolated import SHARES, STILLS, VIDEOS, Measured, lines
 from stan.results.record_files import INTERPOLATION
 
-SHARES = (0.0, 0.25, 0.5, 0.75, 1.0)
-VIDEOS, STILLS = "videos", "stills"
-GROUPS = {"videos": "", "seen concepts": "seen.", "unseen concepts": "unseen."}
-"""The test videos, and those that show only concepts of the training videos, or others, as prefixes of a metric."""
-
 Arrays = Mapping[str, np.ndarray]
-Measured = Mapping[str, Any]
-"""A set's "metric", the "shares" it was measured with, and arrays of `ranks.npz` as lists: ranks have one per share."""
 
 
 def interpolate(
@@ -86,54 +79,6 @@ def keep(run: str | Path, found: Mapping[str, Any]) -> bool:
         return False
     write_json(Path(run) / INTERPOLATION, plain(found))
     return True
-
-
-def lines(name: str, seeds: Sequence[Measured]) -> list[dict[str, Any]]:
-    """Return what one set measured, in one run or in several that differ in their seed, one item per group and share.
-
-    Items: on (a key of GROUPS, or the set's name), metric, share, value, low, high and, paired with share 0, change,
-    change_low, change_high, won, lost, p. Raises ValueError if the seeds were measured on other queries or shares.
-    """
-    first = seeds[0]
-    groups = GROUPS if name == VIDEOS and "seen" in first else {name: ""}
-    return [
-        {"on": on, "metric": first["metric"], "share": share} | _compared(by_share[:, 0], by_share[:, i])
-        for on, prefix in groups.items()
-        for by_share in [_stacked(seeds, prefix)]
-        for i, share in enumerate(first["shares"])
-    ]
-
-
-def _stacked(seeds: Sequence[Measured], prefix: str) -> np.ndarray:
-    """Return the headline's values (seeds, shares, Q)."""
-    asked = [(one["shares"], one.get("query_ids", one.get("video_ids"))) for one in seeds]
-    if any(one != asked[0] for one in asked):
-        raise ValueError("seeds were measured with other shares or on other queries")
-    return np.stack([[_values(one, i, prefix) for i in range(len(one["shares"]))] for one in seeds])
-
-
-def _values(measured: Measured, i: int, prefix: str) -> np.ndarray:
-    arrays = {
-        name: np.asarray(measured[name]) for name in ("query_ids", "video_ids", "seen") if name in measured
-    }
-    ranks = {name: np.asarray(measured[name][i]) for name in ("t2v", "ranks") if name in measured}
-    return query_values(arrays | ranks, prefix + measured["metric"])[1]
-
-
-def _compared(as_trained: np.ndarray, moved: np.ndarray) -> dict[str, Any]:
-    value, low, high = statistics.bootstrap(moved)
-    change = statistics.paired(as_trained, moved)
-    return {
-        "value": value,
-        "low": low,
-        "high": high,
-        "change": change.change,
-        "change_low": change.low,
-        "change_high": change.high,
-        "won": change.won,
-        "lost": change.lost,
-        "p": change.p,
-    }
 
 
 def _checked(shares: Iterable[float]) -> list[float]:

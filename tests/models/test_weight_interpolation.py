@@ -8,8 +8,11 @@ import pytest
 import torch
 from lightning_fabric import Fabric
 
+from stan.config import Experiment, ModelConfig
+from stan.models import checkpoint, factory
+from stan.models.backbones import load_clip
 from stan.models.dual_encoder import build
-from stan.models.weight_interpolation import changed, distance, moved_back, started_from, trained
+from stan.models.weight_interpolation import between, changed, distance, moved_back, started_from, trained
 from stan.training.chunked_backward import backward
 from stan.training.objective import Objective
 from stan.training.optim import freeze
@@ -55,7 +58,10 @@ def test_a_model_all_the_way_back_is_its_clip(pair):
 def test_gradients_are_those_at_the_weights_between(pair, chunk):
     ours, start = pair
     recipe = tiny(frozen="nothing", chunk=chunk).train
-    batch = {"video": torch.randn(4, 4, 3, 48, 48), "text": ours.clip.tokenize(["a", "red", "blue", "star"], 12)}
+    batch = {
+        "video": torch.randn(4, 4, 3, 48, 48),
+        "text": ours.clip.tokenize(["a", "red", "blue", "star"], 12),
+    }
     gradients = []
     for value, share in ((1.75, 0.0), (2.0, 0.25)):
         with torch.no_grad():
@@ -83,3 +89,51 @@ def test_what_is_frozen_is_not_on_the_way():
 def test_random_weights_know_nothing():
     with pytest.raises(ValueError, match="started from random weights"):
         started_from(tiny())
+
+
+def test_a_checkpoints_tensors_go_back_by_either_of_their_names():
+    start = {"visual.proj": torch.zeros(2), "logit_scale": torch.tensor(1.0)}
+    state = {"encoder.clip.visual.proj": torch.full((2,), 4.0), "encoder.clip.logit_scale": torch.tensor(3.0)}
+    state |= {"visual.proj": torch.full((2,), 8.0), "encoder.temporal.proj": torch.ones(2)}
+    found = between(state, start, 0.25)
+    assert {name: tensor.tolist() for name, tensor in found.items()} == {
+        "encoder.clip.visual.proj": [3, 3], "encoder.clip.logit_scale": 3,
+        "visual.proj": [6, 6], "encoder.temporal.proj": [1, 1],
+    }  # fmt: skip
+    with pytest.raises(ValueError, match=r"visual.proj is \(3,\), and \(2,\) in the CLIP to go back to"):
+        between({"visual.proj": torch.zeros(3)}, start, 0.5)
+    with pytest.raises(ValueError, match="no weights of a CLIP's towers"):
+        between({"temporal.proj": torch.zeros(3)}, start, 0.5)
+    with pytest.raises(ValueError, match="a share of -1"):
+        between(state, start, -1)
+
+
+@torch.no_grad()
+def test_weights_are_exported_between(tmp_path, pair):
+    ours, _ = pair
+    recipe = Experiment("a", "b", model=ModelConfig(temporal="mean"))
+    factory.save_model(tmp_path / "run.safetensors", ours, recipe)
+    factory.export(tmp_path / "run.safetensors", tmp_path / "fitted.safetensors", temperature=0.04)
+    factory.export(tmp_path / "fitted.safetensors", tmp_path / "between.safetensors", clip_share=0.25)
+    found = factory.load_model(tmp_path / "between.safetensors")
+    own = load_clip("tiny")
+    expected = 0.75 * 2 + 0.25 * own.get_parameter(WEIGHT)
+    assert (
+        torch.equal(found.clip.get_parameter(WEIGHT), expected.half().float()) and found.temperature is None
+    )
+    assert torch.equal(
+        found.clip.visual.proj, own.visual.proj
+    )  # nothing changed it; it is shipped in half precision
+    factory.export(
+        tmp_path / "between.safetensors", tmp_path / "again.safetensors", clip_share=0.5, clip="tiny"
+    )
+    told = checkpoint.metadata(tmp_path / "again.safetensors")["clip_share"]
+    assert told == pytest.approx(1 - 0.75 * 0.5)
+
+
+def test_released_weights_do_not_tell_where_they_started(tmp_path):
+    released = tmp_path / "released.safetensors"
+    checkpoint.save(released, {"visual.proj": torch.zeros(2, 2)}, {"converted": {}})
+    with pytest.raises(ValueError, match=r"released.safetensors doesn't tell which CLIP.*--clip"):
+        factory.export(released, tmp_path / "out.safetensors", clip_share=0.5)
+    assert not (tmp_path / "out.safetensors").exists()
