@@ -362,9 +362,8 @@ def _open_vclip() -> Benchmark:
         cosine("ViT-B-32", "neighbour_attention", normalised=True),
         _OPEN_VCLIP,
         "wengzejia1/Open-VCLIP configs/Kinetics/TemporalCLIP_vitb32_8x16_STAdapter.yaml,"
-        " script/training/temporal_b32/, tools/ and weight_average_tool.py (c126cc6)",
+        " script/training/temporal_b32/, slowfast/, tools/ and weight_average_tool.py (c126cc6)",
         views=("views-1x3",),
-        unstated=("beta2",),
         differs=(
             HALF,
             _segments(16),
