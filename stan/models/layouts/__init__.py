@@ -102,9 +102,9 @@ class Converted(NamedTuple):
 
 
 def recognise(keys: Iterable[str], told: Mapping[str, Any]) -> Layout:
-    """Return the layout with these names; of two with the same names, the first that the settings beside the file name.
+    """Return the first layout with these names that the settings beside the file allow.
 
-    Raises ValueError if they belong to none.
+    Raises ValueError if the names belong to none.
     """
     keys = list(keys)
     found = next((one for one in LAYOUTS.values() if one.holds(keys) and one.told(told)), None)

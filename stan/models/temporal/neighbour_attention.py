@@ -18,12 +18,14 @@ if TYPE_CHECKING:
 class NeighbourAttention(Temporal):
     """In every block, each token also asks all tokens of the neighbouring frames, CLS tokens too (Open-VCLIP).
 
-    From `torch_utils/functional.py` (`expand_temporal_view`). reach: number of frames that are asked on each side; the
-    source has 1, 2 (`expand_temporal_view_step2`) and 3. normalised: as in the base class; the source means cosines
-    over frames, which is the mean of normalised frames.
-    zeros: whether what would lie beyond a clip's ends is there as tokens whose keys and values are zero, as in the
-        source: each takes a weight and adds nothing, so that the first and the last frame gather less. False: nothing
-        is there; then the method equals CLIP for one frame.
+    From `torch_utils/functional.py` (`expand_temporal_view`).
+
+    reach: number of frames that are asked on each side: 1 in the source, which also has 2 and 3 (`_step2`, `_step3`).
+    zeros: whether beyond a clip's ends are tokens whose keys and values are zero, as in the source: each takes a weight
+        and adds nothing, so that the first and the last frame gather less. False: nothing is there, so that the method
+        equals CLIP for one frame.
+    normalised: as in the base class. The source averages the frames' cosines with a text, which ranks a video's classes
+        as its cosine with the mean of normalised frames does.
 
     A padding frame lies beyond the clip's ends. There are no parameters. What comes before and what comes behind is
     asked alike, so that a video and its reverse have the same embedding. The model doesn't start as CLIP.
