@@ -130,6 +130,7 @@ _INSIDE = (
     Row("frozen_in_time", "frozen_in_time"),
     Row("trajectory_attention", "trajectory_attention"),
     Row("clip_vip", "clip_vip"),
+    Row("neighbour_attention", "neighbour_attention"),
     Row("token_roll", "token_roll"),
     Row("token_learner", "token_learner"),
     Row("temporal_shift", "temporal_shift"),

@@ -8,7 +8,7 @@ from typing import Any
 import torch
 import torch.nn.functional as F
 from einops import rearrange, repeat
-from jaxtyping import Bool, Float, Int
+from jaxtyping import Bool, Float, Int, Shaped
 from torch import Tensor, nn
 
 SMALL_HEAD = 512
@@ -154,6 +154,52 @@ def found_by_frame(
     if bias is not None:
         bias = bias[:, :, first:, first:].repeat(1, 1, frames, 1)
     return rearrange(_mix(asked, k, v, bias), "(b f) h (t p) d -> b t p f (h d)", t=frames, f=frames)
+
+
+def attend_to_neighbours(
+    attention: Attention,
+    x: Float[Tensor, "B T S D"],
+    mask: Bool[Tensor, "B T"] | None,
+    reach: int,
+    zeros: bool,
+) -> Float[Tensor, "B T S D"]:
+    """Mix each frame's tokens with its own and all of the `reach` frames on each side.
+
+    zeros: whether beyond the clip's ends and at padding frames are tokens whose keys and values are zero, which take a
+    weight; False: nothing. A neighbour's tokens lie where the frame's own do, for attention that knows places.
+    """
+    q, k, v = attention_heads(attention, rearrange(x, "b t s d -> (b t) s d"))
+    k, v = (
+        rearrange(
+            _with_neighbours(y.unflatten(0, x.shape[:2]), mask, reach), "b t n h s d -> (b t) h (n s) d"
+        )
+        for y in (k, v)
+    )
+    keys = None if zeros else repeat(_there(x, mask, reach), "b t n -> (b t) 1 1 (n s)", s=x.shape[2])
+    bias = attention.added(None, None, None) if isinstance(attention, TowerAttention) else None
+    if bias is not None:
+        keys = _with_keys(bias.repeat(1, 1, 1, 2 * reach + 1), keys)
+    mixed = project_heads(attention, rearrange(_mix(q, k, v, keys), "n h s d -> n s (h d)"))
+    return mixed.unflatten(0, x.shape[:2])
+
+
+def _with_neighbours(
+    x: Shaped[Tensor, "B T *rest"], mask: Bool[Tensor, "B T"] | None, reach: int
+) -> Shaped[Tensor, "B T N *rest"]:
+    """Return each frame in the middle of its neighbours; what isn't there is zero."""
+    if mask is not None:
+        x = x * mask.reshape(*mask.shape, *[1] * (x.ndim - 2))
+    padded = F.pad(x, [0, 0] * (x.ndim - 2) + [reach, reach])
+    return torch.stack([padded[:, i : i + x.shape[1]] for i in range(2 * reach + 1)], 2)
+
+
+def _there(
+    x: Float[Tensor, "B T S D"], mask: Bool[Tensor, "B T"] | None, reach: int
+) -> Bool[Tensor, "B T N"]:
+    """Return which of a frame and its neighbours are there; a padding frame has itself, so that it isn't NaN."""
+    real = torch.ones(x.shape[:2], dtype=torch.bool, device=x.device)
+    own = torch.arange(2 * reach + 1, device=x.device) == reach
+    return _with_neighbours(real, mask, reach) | own
 
 
 def attention_weights(

@@ -22,6 +22,7 @@ from tests.support.full_size import steps
 
 NOT_PRINTED = {
     *("clip4clip-meanp-msrvtt", "clip4clip-tighttransf-msrvtt", "aim-something", "efficient_prompt-hmdb51"),
+    "open_vclip-kinetics-b32-8",
     *(name for name in RELEASED if name.startswith("mug_stan")),
 }
 
@@ -93,6 +94,7 @@ SETTINGS = {
     "aim-something": ("clip", 50, 64, 3e-4, None, 0.05, 2.5, "aim-something"),
     "efficient_prompt-hmdb51": ("clip", 20, 64, 1e-4, None, 0.01, 0, "none"),
     "motionformer-something": ("nothing", 35, 128, 1e-4, 1e-4, 0.05, 0, "motionformer-something"),
+    "open_vclip-kinetics-b32-8": ("text", 22, 64, 3.33e-6, 3.33e-6, 0.01, 2, "open_vclip"),
     "timesformer-something": ("nothing", 15, 8, 5e-3, 5e-3, 1e-4, 0, "timesformer-something"),
     "frozen_in_time-msrvtt": ("nothing", 100, 16, 3e-5, 3e-5, 0.01, 0, "frozen_in_time"),
     "mug_stan-msrvtt-b32": ("nothing", 100, 128, 2e-5, 2e-6, 0.02, 10, "crop"),
@@ -118,7 +120,7 @@ def test_targets_losses_and_scales_are_those_of_the_sources():
     motionformer = {name: (0.2, 0.0, 0.0) for name in train if name.startswith("motionformer")}
     assert soft == x_clip | motionformer | {"aim-something": (0.1, 0.0, 0.0)}
     learned = {name.partition("-")[0] for name, t in train.items() if t.learned_scale}
-    assert learned == {"clip4clip", "drl", "clip2video", "x_pool", "center_clip", "actionclip"}
+    assert learned == {"clip4clip", "drl", "clip2video", "x_pool", "center_clip", "actionclip", "open_vclip"}
     assert {name for name, t in train.items() if t.optimizer == "sgd"} == {
         "timesformer-kinetics",
         "timesformer-something",

@@ -40,6 +40,7 @@ MOST_FRAMES = {
     "frozen_in_time": FRAMES,
     "trajectory_attention": FRAMES,
     "clip_vip": FRAMES,
+    "neighbour_attention": None,
     "token_roll": None,
     "token_learner": FRAMES,
     "temporal_shift": None,

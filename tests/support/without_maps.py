@@ -7,6 +7,7 @@ WITHOUT_MAPS = {
     "frozen_in_time",
     "trajectory_attention",
     "clip_vip",
+    "neighbour_attention",
     "token_learner",
 }
 """Methods whose blocks read other tokens than each frame's own."""

@@ -54,6 +54,7 @@ RIVALS: dict[str, Rival] = {
     "viclip": space_time.VICLIP,
     "video_clip_xl": space_time.VIDEO_CLIP_XL,
     "clip_vip": space_time.CLIP_VIP,
+    "open_vclip": space_time.OPEN_VCLIP,
     "frozen_in_time": space_time.FROZEN_IN_TIME,
     "all_in_one": all_in_one.RIVAL,
     "vtn": frame_transformers.VTN,

@@ -35,11 +35,15 @@ def _origin(folder: Path) -> dict[str, Any]:
         source = {"repository": source, "commit": settings["commit"]}
     with safe_open(folder / CHECKPOINT, "pt") as checkpoint:
         names = list(checkpoint.keys())
-    return {"repository": source["repository"], "commit": source["commit"], "layout": _layout(names)}
+    return {
+        "repository": source["repository"],
+        "commit": source["commit"],
+        "layout": _layout(names, settings),
+    }
 
 
-def _layout(names: list[str]) -> str | None:
+def _layout(names: list[str], settings: dict[str, Any]) -> str | None:
     try:
-        return recognise(names).words
+        return recognise(names, settings).words
     except ValueError:
         return None

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 from functools import partial
 
 import torch
+import torch.nn.functional as F
 from einops import rearrange
 from jaxtyping import Float
 from torch import Tensor
@@ -82,6 +83,26 @@ def _clip_vip(golden: Golden) -> Outputs:
 
 
 @torch.no_grad()
+def _open_vclip(golden: Golden) -> Outputs:
+    model, video, prompts = golden.model(), golden.io["video"], golden.io["prompt_ids"]
+    each = F.normalize(model.encode_text(prompts.flatten(0, 1)).text, dim=-1).unflatten(0, prompts.shape[:2])
+    classes, embedded = F.normalize(each.mean(0), dim=-1), model.encode_video(video)
+    ours = {f"tokens_after_block_{i}": _token_major(x) for i, x in model.encoder.blocks(video)}
+    return ours | {
+        "tokens_before_blocks": _token_major(model.encoder.embed(video)),
+        "dynamic_classifier": classes,
+        "img_encode": F.normalize(embedded.frames, dim=-1).flatten(0, 1),
+        "video_embedding": embedded.video,
+        # cosines are averaged over frames: the mean of their directions isn't made as long as one again
+        "pred": model.logit_scale.exp() * embedded.video @ classes.T,
+    }
+
+
+def _token_major(x: Float[Tensor, "B T S D"]) -> Float[Tensor, "S BT D"]:
+    return rearrange(x, "b t s d -> s (b t) d")
+
+
+@torch.no_grad()
 def _frozen(golden: Golden) -> Outputs:
     model, video = golden.model(), golden.io["video"]
     with recorded(model.clip.visual.ln_post) as normed:
@@ -135,5 +156,6 @@ VIDEO_CLIP_XL = Rival(
     frozenset({"video", "token_ids"}),
 )
 CLIP_VIP = Rival("CLIP-ViP (microsoft/XPretrain)", _clip_vip, frozenset({"video", "token_ids"}))
+OPEN_VCLIP = Rival("Open-VCLIP (wengzejia1/Open-VCLIP)", _open_vclip, frozenset({"video", "prompt_ids"}))
 FROZEN_IN_TIME = Rival("Frozen in Time (m-bain/frozen-in-time)", _frozen, frozenset({"video"}))
 TOKEN_LEARNER = Rival("TokenLearner (google-research/scenic)", _token_learner, frozenset({"video"}))

@@ -127,6 +127,7 @@ AUGMENTATIONS: dict[str, Augmentation | None] = {
     "x_clip": _X_CLIP,
     "actionclip": _ACTIONCLIP,
     "st_adapter": Augmentation(partial(square_box, enlarged=(1, 1.15)), flip=True),
+    "open_vclip": Augmentation(partial(square_box, enlarged=(1, 256 / 224)), flip=True),
     "st_adapter-something": Augmentation(operations=4, magnitude=21),
     "aim-something": Augmentation(operations=4, magnitude=7),
     "evl": Augmentation(partial(random_box, scale=(0.08, 1.0)), operations=4, magnitude=21),

@@ -1,6 +1,7 @@
 """Tensors under other code's names in, the same tensors under our names and the design they imply out.
 
-One module per source; `LAYOUTS` lists them. `clip` and `vit` also hold what many of them share. Names tell them apart.
+One module per source; `LAYOUTS` lists them. `clip` and `vit` also hold what many of them share. Names tell them apart,
+but for Open-VCLIP, whose names are CLIP's own: the settings beside the file name it.
 """
 
 from __future__ import annotations
@@ -26,6 +27,7 @@ from stan.models.layouts import (
     huggingface_vivit,
     language_bind,
     motionformer,
+    open_vclip,
     scenic,
     st_adapter,
     stan,
@@ -80,6 +82,7 @@ LAYOUTS: dict[str, Layout] = {
     "huggingface": clip.HUGGINGFACE,
     "open_clip": clip.OPEN_CLIP,
     "long_clip": clip.LONG,
+    "open_vclip": open_vclip.OPEN_VCLIP,
     "openai": clip.OPENAI,
 }
 """All layouts by name. A file's layout is the first that holds its names: what extends another one stands before it."""
@@ -98,10 +101,13 @@ class Converted(NamedTuple):
     left_out: dict[str, str]
 
 
-def recognise(keys: Iterable[str]) -> Layout:
-    """Return the layout with these names. Raises ValueError if they belong to none."""
+def recognise(keys: Iterable[str], told: Mapping[str, Any]) -> Layout:
+    """Return the first layout with these names that the settings beside the file allow.
+
+    Raises ValueError if the names belong to none.
+    """
     keys = list(keys)
-    found = next((layout for layout in LAYOUTS.values() if layout.holds(keys)), None)
+    found = next((one for one in LAYOUTS.values() if one.holds(keys) and one.told(told)), None)
     if found is None:
         known = "; ".join(layout.words for layout in LAYOUTS.values())
         raise ValueError(f"names like {', '.join(sorted(keys)[:3])} are of no layout known here: {known}")
@@ -114,7 +120,7 @@ def convert(state: Mapping[str, Tensor], told: Mapping[str, Any]) -> Converted:
     told: settings that no weight shows, from a config.json beside the file. Raises ValueError for an unknown layout,
     and for names without a counterpart, parts that are missing and tensors of an impossible shape, naming them.
     """
-    layout, last = recognise(state), LastRead(state)
+    layout, last = recognise(state, told), LastRead(state)
     try:
         with last:
             ours, left_out = layout.renamed(state)

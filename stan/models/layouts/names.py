@@ -24,6 +24,11 @@ def mean_pooling(state: State, told: Mapping[str, Any]) -> dict[str, Any]:
     return {}
 
 
+def needs_none(told: Mapping[str, Any]) -> bool:
+    """Return True: names alone tell that a file is in the layout."""
+    return True
+
+
 @dataclass(frozen=True)
 class Layout:
     """Where a released file keeps what. Our names begin with `clip.`, `temporal.` or `score.`, as in `DualEncoder`."""
@@ -44,6 +49,8 @@ class Layout:
     """Tensors under our names, which it may change, and the settings beside the file in; the design that they imply
     out: any of temporal, options, similarity, similarity_options, frames, activation, heads (of the image tower), and
     parts of the architecture."""
+    told: Callable[[Mapping[str, Any]], bool] = needs_none
+    """Whether the settings beside the file let it be in this layout, where another has the same names."""
 
     def holds(self, keys: Iterable[str]) -> bool:
         """Tell whether a file with these names is in this layout."""

@@ -16,6 +16,7 @@ from stan.models.temporal.evl import Evl
 from stan.models.temporal.factorised_encoder import FactorisedEncoder
 from stan.models.temporal.frozen_in_time import FrozenInTime
 from stan.models.temporal.joint_space_time import JointSpaceTime
+from stan.models.temporal.neighbour_attention import NeighbourAttention
 from stan.models.temporal.sequence_transformer import SequenceTransformer
 from stan.models.temporal.st_adapter import StAdapter
 from stan.models.temporal.stan import Stan
@@ -49,6 +50,7 @@ METHODS: dict[str, type[Temporal]] = {
     "frozen_in_time": FrozenInTime,
     "trajectory_attention": TrajectoryAttention,
     "clip_vip": ClipVip,
+    "neighbour_attention": NeighbourAttention,
     "token_roll": TokenRoll,
     "token_learner": TokenLearner,
     "temporal_shift": TemporalShift,

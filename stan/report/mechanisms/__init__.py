@@ -32,6 +32,7 @@ _ORDER = (  # that of METHODS, which can't be read without torch
     "frozen_in_time",
     "trajectory_attention",
     "clip_vip",
+    "neighbour_attention",
     "token_roll",
     "token_learner",
     "temporal_shift",

@@ -184,6 +184,26 @@ INSIDE: dict[str, Mechanism] = {
         "pretrained on HD-VILA-100M with captions of frames, then all weights, AdamW 1e-6, batch 128, 12 frames",
         sets=("clip_vip",),
     ),
+    "neighbour_attention": Mechanism(
+        "Open-VCLIP, neighbour attention",
+        "Weng et al., ICML 2023, arXiv 2302.00624",
+        (
+            Part(
+                "attention",
+                "neighbours' tokens",
+                "neighbours",
+                "CLIP's own attention also reads all tokens of the frame before and of the frame behind, CLS tokens"
+                " too, without telling one from the other; beyond a clip's ends are keys and values of zero.",
+                learned=False,
+            ),
+        ),
+        "frames count in the mean as they are, and a video's score is a cosine (there: the mean of the frames'"
+        " cosines); trained without interpolated weights, and not mixed with CLIP's afterwards",
+        f"{FREE}; does not start as CLIP, not even for one frame",
+        "image tower and logit scale, AdamW 3.33e-6, batch 64, 22 epochs, 8 frames, loss also at weights between CLIP's"
+        " and its own; epochs are averaged, then mixed with CLIP",
+        sets=("open_vclip", "open_vclip_step2"),
+    ),
     "joint_space_time": Mechanism(
         "Joint space-time attention (TimeSformer, ViCLIP, VideoCLIP-XL)",
         f"{_TIMESFORMER}; Wang et al., ICLR 2024, arXiv 2307.06942; Wang et al., EMNLP 2024, arXiv 2410.00741",

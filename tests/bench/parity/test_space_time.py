@@ -16,6 +16,8 @@ SETS = {
     "viclip": space_time.VICLIP,
     "video_clip_xl": space_time.VIDEO_CLIP_XL,
     "clip_vip": space_time.CLIP_VIP,
+    "open_vclip": space_time.OPEN_VCLIP,
+    "open_vclip_step2": space_time.OPEN_VCLIP,
     "frozen_in_time": space_time.FROZEN_IN_TIME,
     "token_learner": space_time.TOKEN_LEARNER,
 }
@@ -40,6 +42,15 @@ def test_trajectory_attentions_one_cls_token_matters():
     golden = read(PEERS / "motionformer")
     found = golden.model(options={"one_cls": False}).encode_video(golden.io["video"]).video
     assert (found - golden.io["features"]).abs().max() > 0.1
+
+
+@pytest.mark.parametrize("deviation", [{"zeros": False}, {"normalised": False}, {"reach": 2}])
+@torch.no_grad()
+def test_what_open_vclip_does_at_the_ends_and_in_the_mean_matters(deviation):
+    golden = read(PEERS / "open_vclip")
+    found = golden.model(options=deviation).encode_video(golden.io["video"]).video
+    theirs = golden.io["video_embedding"]
+    assert (found - theirs).abs().max() > 100 * TOLERANCE * theirs.abs().max()
 
 
 @pytest.mark.parametrize("deviation", [{"time_before_norm": False}, {"one_cls": False}])

@@ -21,6 +21,8 @@ SETS = {
     "viclip": ("ViCLIP", "video_embedding"),
     "video_clip_xl": ("VideoCLIP-XL", "video_embedding"),
     "clip_vip": ("CLIP-ViP", "video_embedding"),
+    "open_vclip": ("Open-VCLIP", "video_embedding"),
+    "open_vclip_step2": ("Open-VCLIP", "video_embedding"),
     "language_bind": ("LanguageBind for videos", "video_embedding"),
     "frozen_in_time": ("Frozen in Time", "video_embedding"),
     "motionformer": ("Motionformer", "features"),

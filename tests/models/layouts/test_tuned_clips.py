@@ -1,4 +1,4 @@
-"""Files of CLIPs that were tuned on videos, ViFi-CLIP's, Text4Vis' and LanguageBind's: converted, and refused."""
+"""Files of CLIPs tuned on videos, ViFi-CLIP's, Text4Vis', Open-VCLIP's and LanguageBind's: converted, and refused."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from copy import deepcopy
 
 import pytest
 import torch
+import torch.nn.functional as F
 
 import stan
 from stan.bench.parity.golden import read
@@ -111,6 +112,53 @@ def test_vifi_clip_needs_the_clip_that_it_was_tuned_from(tmp_path, vifi):
     with pytest.raises(ValueError, match=r"prompt_learner\.ctx has no counterpart: this is not ViFi-CLIP"):
         convert(prompted, target)
     assert not target.parent.exists()
+
+
+def open_vclip(folder, state, said):
+    """Write a file as Open-VCLIP's averaging of epochs does, and what a config beside it says."""
+    file = folder / "swa_2_22.pth"
+    torch.save({"model_state": state}, file)
+    config = json.loads((PEERS / "open_vclip" / "config.json").read_text())
+    (folder / "config.json").write_text(json.dumps(config | {"MODEL": said}))
+    return file
+
+
+@torch.no_grad()
+def test_open_vclips_score_is_a_cosine_that_ranks_classes_as_the_source_does(tmp_path):
+    """The source averages cosines over frames, which differs by one factor per video."""
+    golden = read(PEERS / "open_vclip")
+    said = {"TEMPORAL_MODELING_TYPE": "expand_temporal_view"}
+    model = load_released(open_vclip(tmp_path, weights("open_vclip"), said))
+    video = model.encode_video(golden.io["video"]).video
+    cosines = F.normalize(video, dim=-1) @ golden.io["dynamic_classifier"].T
+    logits = model.logit_scale.exp() * cosines * video.norm(dim=-1, keepdim=True)
+    torch.testing.assert_close(logits, golden.io["pred"], rtol=1e-5, atol=1e-4)
+    assert torch.equal(cosines.argsort(1), golden.io["pred"].argsort(1))
+
+
+@pytest.mark.parametrize("said", [{}, {"TEMPORAL_MODELING_TYPE": None}])
+def test_open_vclips_names_alone_are_a_clip_of_mean_pooling(tmp_path, said):
+    report = convert(open_vclip(tmp_path, weights("open_vclip"), said), tmp_path / "ours.safetensors")
+    assert (report["layout"], report["temporal"]) == ("CLIP in OpenAI's layout", "mean")
+
+
+def test_a_frozen_clip_beside_open_vclips_is_left_out(tmp_path):
+    state, said = weights("open_vclip"), {"TEMPORAL_MODELING_TYPE": "expand_temporal_view_step3"}
+    raw = {f"raw_{key}": torch.zeros_like(value) for key, value in state.items()}
+    report = convert(open_vclip(tmp_path, state | raw, said), tmp_path / "ours.safetensors")
+    assert report["left_out"].keys() == raw.keys() and report["branch"] == {"reach": 3, "normalised": True}
+
+
+def test_what_open_vclips_config_says_and_no_method_does_is_refused(tmp_path):
+    for said, words in (
+        (
+            {"TEMPORAL_MODELING_TYPE": "channel_shift"},
+            "='channel_shift'; here it can only be 'expand_temporal_view'",
+        ),
+        ("temporal", "MODEL is 'temporal'"),
+    ):
+        with pytest.raises(ValueError, match=words):
+            load_released(open_vclip(tmp_path, weights("open_vclip"), said))
 
 
 def with_lora(base: str) -> dict[str, torch.Tensor]:

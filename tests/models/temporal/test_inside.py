@@ -42,6 +42,7 @@ OPTIONS = {
     "trajectory_attention as in the paper": ("trajectory_attention", {"own_values": False, "drop_path": 0.1}),
     "token_learner released": ("token_learner", {"tokens": 3, "released": True}),
     "token_roll with times and a pooler": ("token_roll", {"times": True, "pooler": True}),
+    "neighbour_attention without zeros": ("neighbour_attention", {"zeros": False, "reach": 2}),
     "token_learner early": ("token_learner", {"tokens": 3, "block": 0}),
 }
 SETTINGS = {name: (name, {}) for name in INSIDE} | OPTIONS
@@ -62,8 +63,10 @@ CLIP_OF_ONE_FRAME = [
     "frozen_in_time",
     "token_roll",
     "token_roll with times and a pooler",
+    "neighbour_attention without zeros",
 ]
-ORDER_BLIND = ["x_clip without MIT"]
+ORDER_BLIND = ["x_clip without MIT", "neighbour_attention", "neighbour_attention without zeros"]
+"""Settings that give a video and its reverse one embedding."""
 
 
 @pytest.fixture(scope="module")
@@ -101,7 +104,7 @@ def pooled(clip, video):
 
 
 def test_every_method_inside_is_tested():
-    assert {name for name, _ in SETTINGS.values()} == set(INSIDE) and len(INSIDE) == 12
+    assert {name for name, _ in SETTINGS.values()} == set(INSIDE) and len(INSIDE) == 13
 
 
 @torch.no_grad()
@@ -215,6 +218,7 @@ def test_more_frames_than_there_are_times(clip, name):
         ("token_learner", {"block": 6}, "blocks 0 to 5"),
         ("token_roll", {"share": 0.01}, "rolls 0 of 16 patches"),
         ("token_roll", {"share": 0.6}, "choose 1 to 8"),
+        ("neighbour_attention", {"reach": 0}, "reach=0: each frame needs a neighbour"),
     ],
 )
 def test_impossible_settings(clip, name, options, message):

@@ -358,6 +358,57 @@ def test_clip_vip_without_proxies(clip):
         build("clip_vip", clip, FRAMES, {"proxies": 0})
 
 
+def asks_beside_zeros(attention, query, keys, zeros):
+    """What a token (D) gets of others (N, D) in CLIP's attention beside `zeros` keys and values that are zero."""
+    parts = attention.in_proj_weight.chunk(3), attention.in_proj_bias.chunk(3)
+    q, k, v = (F.linear(*part) for part in zip((query, keys, keys), *parts, strict=True))
+    size, heads = attention.head_dim, []
+    for h in range(attention.num_heads):
+        of_head = slice(h * size, (h + 1) * size)
+        logits = torch.cat([k[:, of_head] @ q[of_head] / math.sqrt(size), torch.zeros(zeros)])
+        heads.append(logits.softmax(0)[: len(keys)] @ v[:, of_head])
+    return attention.out_proj(torch.cat(heads))
+
+
+@pytest.mark.parametrize("zeros", [True, False])
+@pytest.mark.parametrize(("reach", "frame", "asked"), [(1, 1, 3), (1, 0, 2), (1, 2, 2), (2, 0, 3), (2, 2, 3)])
+@torch.no_grad()
+def test_neighbour_attention_by_hand(clip, x, zeros, reach, frame, asked):
+    """Each token asks all tokens of its frame's neighbours, CLS tokens too; beyond the ends are zeros, or nothing."""
+    method, block = of(clip, "neighbour_attention", zeros=zeros, reach=reach), clip.blocks[1]
+    found = method.inside(1, block, x, None)
+    near = x[0, max(frame - reach, 0) : frame + reach + 1]
+    assert len(near) == asked
+    keys, count = block.ln_1(near.flatten(0, 1)), x.shape[2]
+    missing = (2 * reach + 1 - asked) * count if zeros else 0
+    for token in (0, 5):
+        own = x[0, frame, token]
+        expected = own + asks_beside_zeros(block.attn, block.ln_1(own), keys, missing)
+        expected = expected + block.mlp(block.ln_2(expected))
+        torch.testing.assert_close(found[0, frame, token], expected, atol=1e-5, rtol=1e-5)
+
+
+@pytest.mark.parametrize("zeros", [True, False])
+@torch.no_grad()
+def test_a_padding_frame_is_nobodys_neighbour(clip, x, zeros):
+    """Where a padding frame lies between two others, each of them is at an end."""
+    method, block = of(clip, "neighbour_attention", zeros=zeros), clip.blocks[1]
+    mask = torch.tensor([[True, False, True]]).expand(len(x), -1)
+    found, alone = method.inside(1, block, x, mask), method.inside(1, block, x[:, 2:], None)
+    torch.testing.assert_close(found[:, 2:], alone, atol=1e-5, rtol=1e-5)
+    assert found.isfinite().all(), "what a padding frame becomes is weighed by zero, which no NaN survives"
+
+
+@torch.no_grad()
+def test_neighbour_attention_knows_who_is_beside_whom_and_not_who_comes_first(clip, video):
+    model = DualEncoder(clip, of(clip, "neighbour_attention")).eval()
+    known = model.encode_video(video)
+    reverse, swapped = model.encode_video(video.flip(1)), model.encode_video(video[:, [1, 0, 2]])
+    torch.testing.assert_close(reverse.frames.flip(1), known.frames, atol=1e-5, rtol=1e-5)
+    assert (swapped.video - known.video).abs().max() > 1e-3
+    assert not list(model.temporal.parameters())
+
+
 @pytest.mark.parametrize("own_values", [True, False])
 @torch.no_grad()
 def test_trajectory_attention_by_hand(clip, x, own_values):

@@ -154,6 +154,7 @@ def refused(family: str, clip: Clip, method: str) -> str | None:
         "frozen_in_time",
         "trajectory_attention",
         "clip_vip",
+        "neighbour_attention",
     }
     if family in towers.STAGED and method in inside | {"token_learner", "evl"}:
         return "no such parts"
