@@ -44,6 +44,9 @@ PROBES = "(<!-- probes of ([\\w-]+): .*? -->\\n)(.*?)(<!-- end of probes -->)"
 FAITHFULNESS = "(<!-- faithfulness: .*? -->\\n)(.*?)(<!-- end of faithfulness -->)"
 
 
+INTERPOLATIONS = "(<!-- moved weights of (\\w+) on (\\w+): .*? -->\\n)(.*?)(<!-- end of moved weights -->)"
+
+
 METRICS = "(<!-- metrics: .*? -->\\n)(.*?)(<!-- end of metrics -->)"
 
 
@@ -53,6 +56,12 @@ def with_tables(text: str) -> str:
     text = re.sub(METRICS, lambda found: found[1] + metrics() + found[3], text, flags=re.S)
     text = re.sub(PROBES, lambda found: found[1] + probes(found[2]) + found[4], text, flags=re.S)
     text = re.sub(FAITHFULNESS, lambda found: found[1] + faithfulness() + found[3], text, flags=re.S)
+    text = re.sub(
+        INTERPOLATIONS,
+        lambda found: found[1] + interpolations(runs, *found.group(2, 3)) + found[5],
+        text,
+        flags=re.S,
+    )
     of_size = {size: runs[runs["size"] == size] for size in ("quick", "full")}
     text = re.sub(
         ORDERINGS,
@@ -87,6 +96,23 @@ def orderings(runs: pd.DataFrame, backbone: str, size: str) -> str:
         note for note in of_orderings.notes(items, registered()) if note.startswith(("holds", "No runs"))
     ]
     return "\n".join([*(f"| {' | '.join(cells)} |" for cells in rows), "", *notes, ""])
+
+
+def interpolations(runs: pd.DataFrame, study: str, suite: str) -> str:
+    """What a study's rows find with CLIP's weights moved back: a line per row and measured set, a column per share."""
+    of_study = (runs["study"] == study) & (runs["suite"] == suite) & (runs["size"] == "quick")
+    found = report.interpolations(results.on_backbone(runs[of_study]))
+    (seeds,), shares = found["n"].unique(), found["share"].unique()
+    lines = [
+        ["row", "measured on", "as trained", *(f"{share:.0%}" for share in shares[1:])],
+        ["---"] * (2 + len(shares)),
+    ]
+    for (row, on), part in found.groupby(["row", "on"], sort=False):
+        changes = part[["change", "change_low", "change_high"]].itertuples(index=False, name=None)
+        moved = [f"{value:.1f}, {with_interval(*of, '+')}" for value, of in zip(part["value"], changes)]
+        lines.append([row, on, f"{part['value'].iloc[0]:.1f}", *moved[1:]])
+    title = f"**Study `{study}` on `{suite}`, {found['metric'].iloc[0].removeprefix('t2v.')}, {seeds} seeds**"
+    return "\n".join([title, "", *(f"| {' | '.join(cells)} |" for cells in lines), ""])
 
 
 def probes(backbone: str) -> str:
@@ -186,7 +212,7 @@ def test_the_tables_are_those_of_the_shipped_records():
         for path in PAGES
         if re.search("<!-- end of (tables|orderings|probes|faithfulness)", text := path.read_text())
     }
-    marks = f"{MARKS}|{ORDERINGS}|{PROBES}|{FAITHFULNESS}"
+    marks = f"{MARKS}|{ORDERINGS}|{PROBES}|{FAITHFULNESS}|{INTERPOLATIONS}"
     assert {path.name: len(re.findall(marks, text, re.S)) for path, text in marked.items()} == {
         "README.md": 1,
         "components.md": 4,

@@ -17,6 +17,9 @@ from stan import results
 Curves = Mapping[str, tuple[pd.DataFrame, pd.DataFrame]]
 """The tables (steps, validation) of each run, as `study_tables.curves` returns them."""
 
+TITLE_HEIGHT = 30
+"""Of a panel, in pixels."""
+
 CLOCKS = {"epoch": "epoch", "step": "step", "time": "seconds"}
 """Columns that can be the x-axis of learning curves, with their axis titles."""
 
@@ -141,7 +144,8 @@ def interpolations(table: pd.DataFrame) -> go.Figure:
                 col=1,
             )
     layout(figure, 6 * len(sets))
-    figure.update_layout(margin={"t": 34 + 20 * len(places)})
+    above = 1 + TITLE_HEIGHT / (figure.layout.height - 100)  # the legend stands above the first panel's title
+    figure.update_layout(margin={"t": 2 * TITLE_HEIGHT}, legend={"y": above})
     figure.update_yaxes(rangemode="tozero", title="percent")
     figure.update_xaxes(title="share of CLIP's own weights", row=len(sets), col=1)
     return figure

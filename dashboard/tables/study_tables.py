@@ -59,6 +59,25 @@ def ablation(
     return table.astype({"seeds": "Int64"})
 
 
+def interpolations(table: pd.DataFrame) -> pd.DataFrame:
+    """Return `stan.report.interpolations` as the page shows it, with intervals in words."""
+    values = table[["low", "high"]].itertuples(index=False, name=None)
+    changes = table[["change", "change_low", "change_high"]].itertuples(index=False, name=None)
+    return pd.DataFrame(
+        {
+            "row": table["row"],
+            "seeds": table["n"],
+            "measured on": table["on"],
+            "metric": table["metric"],
+            "CLIP's share": [f"{share:.0%}" for share in table["share"]],
+            "value": table["value"],
+            "95 %": [interval(*ends) for ends in values],
+            "change": [with_interval(*change, "+") for change in changes],
+            "p": table["p"],
+        }
+    )
+
+
 def interval(low: float, high: float, sign: str = "") -> str | None:
     """Return the form 50.1 to 54.4; None if there is no interval. sign: "+" for that of a change."""
     return None if np.isnan(low) else f"{one_decimal(low, sign)} to {one_decimal(high, sign)}"

@@ -9,7 +9,7 @@ import streamlit as st
 
 from dashboard.charts import run_charts, study_charts
 from dashboard.components import comparability, data_grid, downloads, url_widgets
-from dashboard.tables import records, studies
+from dashboard.tables import records, studies, study_tables
 from stan.report import study_figures
 from stan.results.record_files import INTERPOLATION
 
@@ -44,7 +44,8 @@ def _interpolations(study: studies.StudyRuns, table: pd.DataFrame) -> None:
         "Means over seeds with 95 % intervals over queries; *change* is paired with the same model as trained, and its "
         "interval and p are also over seeds."
     )
-    data_grid.show(table.drop(columns=["hash"]), key="interpolations", pinned="row")
+    shown = study_tables.interpolations(table)
+    data_grid.show(shown, key="interpolations", pinned="row", exact=["p"])
     ids = study.runs.loc[study.runs["hash"].isin(table["hash"]), "id"].tolist()
     command = " && ".join(f"stan interpolate runs/{run}" for run in ids)
     downloads.table("kept_knowledge", table, ids, command)

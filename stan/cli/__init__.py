@@ -13,8 +13,8 @@ import re
 import sys
 import threading
 from collections.abc import Iterable, Sequence
-from importlib import import_module
-from typing import Any, NoReturn
+from importlib import import_module, metadata
+from typing import Annotated, Any, NoReturn
 
 import typer
 
@@ -43,6 +43,12 @@ COMMANDS = {
 """Every command, in the order of the help, with the module of this folder that holds it."""
 
 
+def _version(asked: bool) -> None:
+    if asked:
+        typer.echo(f"stan {metadata.version('stan-video')}")
+        raise typer.Exit
+
+
 def application(names: Iterable[str] = COMMANDS) -> typer.Typer:
     """Return the application `stan` with these commands.
 
@@ -54,7 +60,7 @@ def application(names: Iterable[str] = COMMANDS) -> typer.Typer:
         pretty_exceptions_enable=False,
         context_settings={"help_option_names": ["-h", "--help"]},
     )
-    app.callback()(lambda: None)  # without a callback, a single command would lose its name
+    app.callback()(_general)  # without a callback, a single command would lose its name
     for name in names:
         command = getattr(import_module(f"stan.cli.{COMMANDS[name]}"), name.replace("-", "_"))
         if isinstance(command, typer.Typer):
@@ -62,6 +68,14 @@ def application(names: Iterable[str] = COMMANDS) -> typer.Typer:
         else:
             app.command()(command)
     return app
+
+
+def _general(
+    version: Annotated[
+        bool, typer.Option("--version", help="Print the version and exit.", callback=_version, is_eager=True)
+    ] = False,
+) -> None:
+    """Take what can be asked of no command in particular."""
 
 
 _USAGE_ERROR: Any = typer.BadParameter.__base__

@@ -211,6 +211,29 @@ DOCUMENTS: dict[str, Schema] = {
         _object(run=TEXT, split=TEXT, task=TEXT, headline=TEXT, arrangements=_list(ANY), queries=_list(ANY)),
         _object(run=TEXT, split=TEXT, task=TEXT, headline=TEXT, metrics=_METRICS),
     ),
+    "interpolate": _object(
+        run=TEXT,
+        split=TEXT,
+        moved=_object(parameters=WHOLE, distance=NUMBER),
+        lines=_list(
+            _object(
+                on=TEXT,
+                metric=TEXT,
+                share=NUMBER,
+                value=NUMBER,
+                low=NUMBER,
+                high=NUMBER,
+                change=NUMBER,
+                change_low=NUMBER,
+                change_high=NUMBER,
+                won=WHOLE,
+                lost=WHOLE,
+                p=NUMBER,
+            )
+        ),
+        measured=_by_name(_object(metric=TEXT, shares=_list(NUMBER))),
+        kept=TRUTH,
+    ),
     "time": _object(
         video=TEXT,
         frames=WHOLE,

@@ -12,7 +12,7 @@ from stan.bench.fake_runs import experiment
 from stan.common.servers import dashboard_command, free_port
 from stan.results import lock
 from stan.results.provenance import host
-from tests.support.made_up_runs import write_probe, write_run, write_study
+from tests.support.made_up_runs import write_interpolation, write_probe, write_run, write_study
 from tests.support.server import served
 
 pytestmark = pytest.mark.browser
@@ -32,6 +32,7 @@ def address(root) -> Iterator[str]:
     write_study(root, "motions", seeds=(0,))
     running = keep_running(write_run(root, experiment("stan", 9), "running"))
     write_probe(root / experiment("stan", 0).id)
+    write_interpolation(root / experiment("stan", 0).id)
     try:
         with served(dashboard_command([root], free_port(0))) as (address, _):
             yield address
@@ -70,6 +71,7 @@ def test_the_pages_are_reached_by_clicking(address, open_page):
         ("Runs", "Runs"),
         ("Lost queries", "Lost queries"),
         ("Frame order", "Frame order"),
+        ("Kept knowledge", "Kept knowledge"),
         ("Benchmarks", "Benchmarks"),
         ("Methods", "Methods"),
         ("Speed", "Speed"),
@@ -180,6 +182,12 @@ def test_the_time_probe_is_drawn(address, open_page):
     page = settled(open_page(f"{address}/frame_order"), "Frame order")
     page.locator(".st-key-probe .js-plotly-plot").wait_for()
     assert "reversed" in page.locator(".st-key-probe .yaxislayer-above").text_content()
+
+
+def test_what_each_share_of_clips_weights_finds_is_drawn(address, open_page):
+    page = settled(open_page(f"{address}/kept_knowledge", height=1600), "Kept knowledge")
+    page.locator(".st-key-interpolation .js-plotly-plot").wait_for()
+    assert "unseen concepts" in page.locator(".st-key-interpolation .infolayer").text_content()
 
 
 def test_two_ticked_runs_share_their_curves(address, open_page):

@@ -5,6 +5,7 @@ import os
 import subprocess
 import sys
 from dataclasses import replace
+from importlib import metadata
 from pathlib import Path
 
 import numpy as np
@@ -45,6 +46,10 @@ def test_runs_lists_every_run_with_status_and_metrics(stan, tmp_path):
     assert document(stan("runs", "--runs", tmp_path, "--backbone", "tiny-eva", "--json")) == []
     failed = document(stan("runs", "--runs", tmp_path, "--status", "failed", "--json"))
     assert [run["row"] for run in failed] == ["branch"]
+
+
+def test_the_version_is_that_of_the_package(stan):
+    assert stan("--version") == (0, f"stan {metadata.version('stan-video')}\n", "")
 
 
 def test_no_runs_are_an_empty_list(stan, tmp_path):

@@ -19,7 +19,7 @@ from stan.config import ModelConfig
 from stan.results import foreign
 from stan.results.foreign import ForeignRun
 from stan.results.level_probes import keep
-from tests.support.made_up_runs import write_probe, write_run, write_study
+from tests.support.made_up_runs import write_interpolation, write_probe, write_run, write_study
 from tests.support.server import ROOT
 from tests.support.shown_pages import shown, table, texts
 from tests.support.written_runs import EXPERIMENT, QUERIES, done
@@ -412,6 +412,35 @@ def test_levels_of_kept_probes_are_drawn_and_damaged_ones_named(open_dashboard, 
     assert table(page, "file")["file"].tolist() == ["other.json"]
     (drawn,) = (json.loads(chart.proto.spec) for chart in page.get("plotly_chart"))
     assert drawn["data"][0]["y"] == ["shape"]
+
+
+@pytest.mark.slow
+def test_what_training_made_clip_forget_is_averaged_over_seeds(open_dashboard, runs_root):
+    assert "stan interpolate" in texts(open_dashboard("kept_knowledge"))
+    for seed, best in ((0, 1), (1, 2)):
+        write_interpolation(write_run(runs_root, experiment("stan", seed)), best)
+    write_run(runs_root, experiment("baseline", 0))  # not measured
+    page = open_dashboard("kept_knowledge")
+    cells = table(page, "CLIP's share")
+    assert set(cells["row"]) == {"stan"} and set(cells["seeds"]) == {2}
+    assert list(dict.fromkeys(cells["measured on"])) == [
+        "videos", "seen concepts", "unseen concepts", "stills",
+    ]  # fmt: skip
+    stills = cells[cells["measured on"] == "stills"]
+    assert stills["CLIP's share"].tolist() == ["0%", "25%", "50%", "75%", "100%"]
+    assert stills["value"].tolist() == [35.0, 45.0, 45.0, 35.0, 25.0]
+    assert [change.partition(" ")[0] for change in stills["change"]] == [
+        "+0.0",
+        "+10.0",
+        "+10.0",
+        "+0.0",
+        "-10.0",
+    ]
+    (chart,) = (json.loads(chart.proto.spec) for chart in page.get("plotly_chart"))
+    assert [note["text"] for note in chart["layout"]["annotations"]][-1] == "stills, t2v.R@1"
+    write_interpolation(runs_root / experiment("stan", 0).id, 3)  # measured again: the page shows it
+    cells = table(open_dashboard("kept_knowledge"), "CLIP's share")
+    assert cells[cells["measured on"] == "stills"]["value"].tolist() == [25.0, 35.0, 45.0, 45.0, 35.0]
 
 
 @pytest.mark.slow

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from stan import results
+from stan.bench.flops import of_methods
 from stan.bench.parity import TOLERANCE, sets
 from stan.experiments import published
 from stan.models.layouts import LAYOUTS
@@ -34,6 +35,16 @@ def test_what_is_added_is_what_was_counted(card):
     assert bool(card.params) == any(part.learned for part in card.mechanism.parts)
     assert all(part.place in PLACES and part.mixes in MIXES for part in card.mechanism.parts)
     assert 1 <= len(card.mechanism.parts) <= 5
+
+
+@pytest.mark.slow
+def test_the_record_of_costs_is_what_is_counted_today():
+    record = method_cards.costs()
+    counted = of_methods(record["frames"], record["views"])
+    for kind in ("temporal", "similarity"):
+        assert list(record[kind]) == list(counted[kind])
+        for name, cost in record[kind].items():
+            assert cost == pytest.approx(counted[kind][name], abs=1e-6), name
 
 
 def test_counts_in_words():

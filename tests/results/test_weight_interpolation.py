@@ -94,6 +94,18 @@ def test_what_is_kept_is_read_again_from_folders_and_archives(run, found, tmp_pa
     assert [axes.get_title() for axes in panels][-2:] == ["stills, t2v.R@1", "scenes, top-1"]
 
 
+def test_the_command_prints_and_keeps_it(run, worlds, few_stills, stan):
+    folders = ["--worlds", worlds]
+    code, out, _ = stan("interpolate", run, "--shares", "1 0.5", *folders, "--json")
+    told = json.loads(out)
+    assert code == 0 and not told["kept"]  # two shares are not all
+    assert told["measured"]["videos"]["shares"] == [0.0, 0.5, 1.0]
+    code, out, _ = stan("interpolate", run, *folders)
+    assert code == 0 and "% of their length away" in out and "unseen concepts          0.75" in out
+    code, _, err = stan("interpolate", run, "--shares", "some", *folders)
+    assert code == 2 and "--shares some: write numbers" in err
+
+
 @pytest.mark.parametrize(
     ("changed", "why"),
     [({"split": "val"}, "another split"), ({"measured": {"videos": {"shares": [0.0, 1.0]}}}, "other shares")],

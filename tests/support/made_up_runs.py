@@ -10,6 +10,8 @@ from typing import Any
 from stan.bench import fake_runs
 from stan.bench.fake_runs import QUALITY, experiment
 from stan.config import Experiment
+from stan.results.interpolated import SHARES
+from stan.results.record_files import INTERPOLATION
 
 EPOCHS = 4
 """Of those that a run has behind it while it is running."""
@@ -42,6 +44,18 @@ def write_probe(folder: Path) -> None:
     ]
     probe = {"split": "test", "test_time": [], "headline": "t2v.R@1", "arrangements": lines}
     (folder / "time_probe.json").write_text(json.dumps(probe))
+
+
+def write_interpolation(folder: Path, best: int = 1) -> None:
+    """Write beside the run what it finds with CLIP's weights moved back: most at the share of this place."""
+    ids = [f"video{i:03}" for i in range(40)]
+    found = [20 - 4 * abs(i - best) for i in range(len(SHARES))]
+    ranks = [[1.0] * count + [2.0] * (len(ids) - count) for count in found]
+    one = {"metric": "t2v.R@1", "shares": list(SHARES), "query_ids": ids, "t2v": ranks}
+    seen = [i % 2 == 0 for i in range(len(ids))]
+    (folder / INTERPOLATION).write_text(
+        json.dumps({"measured": {"videos": one | {"seen": seen}, "stills": one}})
+    )
 
 
 def write_study(
