@@ -109,7 +109,10 @@ def interpolations(runs: pd.DataFrame, study: str, suite: str) -> str:
     ]
     for (row, on), part in found.groupby(["row", "on"], sort=False):
         changes = part[["change", "change_low", "change_high"]].itertuples(index=False, name=None)
-        moved = [f"{value:.1f}, {with_interval(*of, '+')}" for value, of in zip(part["value"], changes)]
+        moved = [
+            f"{value:.1f}, {with_interval(*of, '+')}"
+            for value, of in zip(part["value"], changes, strict=True)
+        ]
         lines.append([row, on, f"{part['value'].iloc[0]:.1f}", *moved[1:]])
     title = f"**Study `{study}` on `{suite}`, {found['metric'].iloc[0].removeprefix('t2v.')}, {seeds} seeds**"
     return "\n".join([title, "", *(f"| {' | '.join(cells)} |" for cells in lines), ""])

@@ -12,15 +12,15 @@ from typing import Any
 import numpy as np
 
 from stan.evaluation import statistics
+from stan.evaluation.metrics import HEADLINE
 from stan.results.comparison import query_values
 from stan.results.record import document
 from stan.results.record_files import INTERPOLATION
 
 SHARES = (0.0, 0.25, 0.5, 0.75, 1.0)
 VIDEOS, STILLS = "videos", "stills"
-GROUPS = {"videos": "", "seen concepts": "seen.", "unseen concepts": "unseen."}
+GROUPS = {VIDEOS: "", "seen concepts": "seen.", "unseen concepts": "unseen."}
 """The test videos, and those that show only concepts of the training videos, or others, as prefixes of a metric."""
-
 
 Measured = Mapping[str, Any]
 """A set's "metric", the "shares" it was measured with, and arrays of `ranks.npz` as lists: ranks have one per share."""
@@ -69,8 +69,9 @@ def _values(measured: Measured, i: int, prefix: str) -> np.ndarray:
 
 
 def _compared(as_trained: np.ndarray, moved: np.ndarray) -> dict[str, Any]:
+    """Return the value of `moved` (seeds, Q), and its change: each seed is drawn with its own model as trained."""
     value, low, high = statistics.bootstrap(moved)
-    change = statistics.paired(as_trained, moved)
+    change = statistics.paired(np.zeros_like(moved), moved - as_trained)
     return {
         "value": value,
         "low": low,
@@ -86,13 +87,17 @@ def _compared(as_trained: np.ndarray, moved: np.ndarray) -> dict[str, Any]:
 
 def _is_measured(one: Any) -> bool:
     """Tell whether a set has all that `lines` reads; a run's folder may come from anywhere."""
-    if not isinstance(one, dict) or not isinstance(one.get("metric"), str):
+    if not isinstance(one, dict) or one.get("metric") not in HEADLINE.values():
         return False
     ids, ranks = (
         one.get(name, one.get(other)) for name, other in (("query_ids", "video_ids"), ("t2v", "ranks"))
     )
     if not (isinstance(one.get("shares"), list) and isinstance(ids, list) and isinstance(ranks, list)):
         return False
-    lengths = [len(line) for line in ranks if isinstance(line, list)]
+    lengths = [len(line) for line in ranks if isinstance(line, list) and all(map(_is_number, line))]
     seen = one.get("seen", ids)
     return lengths == [len(ids)] * len(one["shares"]) and isinstance(seen, list) and len(seen) == len(ids)
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, int | float)

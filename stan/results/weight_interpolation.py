@@ -83,12 +83,13 @@ def keep(run: str | Path, found: Mapping[str, Any]) -> bool:
 
 def _checked(shares: Iterable[float]) -> list[float]:
     """Return the shares in order, with 0 among them. Raises ValueError for one outside 0 to 1."""
-    wrong = [share for share in shares if not 0 <= share <= 1]
+    asked = sorted({0.0, *shares})
+    wrong = [share for share in asked if not 0 <= share <= 1]
     if wrong:
         raise ValueError(
             f"a share of {wrong[0]:g}: a share of CLIP's own weights is from 0 (as trained) to 1"
         )
-    return sorted({0.0, *shares})
+    return asked
 
 
 def _sets(
