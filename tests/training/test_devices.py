@@ -11,9 +11,10 @@ import pytest
 import torch
 
 from stan import results
-from stan.config import with_parts
+from stan.config import TrainConfig, with_parts
 from stan.models import checkpoint
 from stan.models.dual_encoder import build
+from stan.training import fsdp
 from stan.training import trainer as training
 from stan.training.trainer import CHECKPOINT, RESUME, train
 from tests.support import processes
@@ -101,3 +102,10 @@ def test_a_run_goes_on_with_another_number_of_processes(
     trained = same.keys() - {"encoder.clip.logit_scale"}
     apart, moved = (sum((same[n] - x[n]).square().sum() for n in trained).sqrt() for x in (other, start))
     assert apart < 0.01 * moved
+
+
+@pytest.mark.parametrize("setting", [{"learned_scale": True}, {"interpolated_loss": 0.5}])
+def test_what_cannot_be_spread_is_refused_with_fsdp(setting):
+    fsdp.check(TrainConfig())
+    with pytest.raises(ValueError, match=f"train.{next(iter(setting))} and strategy fsdp don't go together"):
+        fsdp.check(TrainConfig(**setting))
