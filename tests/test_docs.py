@@ -11,7 +11,7 @@ from stan import experiments, report, results
 from stan.evaluation.definitions import DIRECTIONS, GROUPS, MEASURES
 from stan.experiments.orderings import registered
 from stan.report import orderings as of_orderings
-from stan.report.formats import with_interval
+from stan.report.formats import one_decimal, with_interval
 from stan.results import level_probes
 from stan.results.orderings import orderings as decided
 
@@ -113,7 +113,7 @@ def interpolations(runs: pd.DataFrame, study: str, suite: str) -> str:
             f"{value:.1f}, {with_interval(*of, '+')}"
             for value, of in zip(part["value"], changes, strict=True)
         ]
-        lines.append([row, on, f"{part['value'].iloc[0]:.1f}", *moved[1:]])
+        lines.append([row, on, one_decimal(part["value"].iloc[0]), *moved[1:]])
     title = f"**Study `{study}` on `{suite}`, {found['metric'].iloc[0].removeprefix('t2v.')}, {seeds} seeds**"
     return "\n".join([title, "", *(f"| {' | '.join(cells)} |" for cells in lines), ""])
 
