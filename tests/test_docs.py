@@ -110,7 +110,7 @@ def interpolations(runs: pd.DataFrame, study: str, suite: str) -> str:
     for (row, on), part in found.groupby(["row", "on"], sort=False):
         changes = part[["change", "change_low", "change_high"]].itertuples(index=False, name=None)
         moved = [
-            f"{value:.1f}, {with_interval(*of, '+')}"
+            f"{one_decimal(value)}, {with_interval(*of, '+')}"
             for value, of in zip(part["value"], changes, strict=True)
         ]
         lines.append([row, on, one_decimal(part["value"].iloc[0]), *moved[1:]])
