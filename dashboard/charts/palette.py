@@ -12,3 +12,8 @@ SYMBOLS = ("circle", "diamond", "square", "triangle-up", "cross", "x", "star")
 
 DIVERGING = [[0.0, VERMILION], [0.5, "#F1F3F5"], [1.0, BLUE]]
 """Colour scale for values below, at and above chance; it never sets red against green."""
+
+
+def mark(index: int) -> dict[str, str]:
+    """Return the colour and symbol of the marks of the series at this place; they repeat after the last."""
+    return {"color": SERIES[index % len(SERIES)], "symbol": SYMBOLS[index % len(SYMBOLS)]}

@@ -31,14 +31,17 @@ def curves(runs: Curves, metric: str, by: str = "epoch", smooth: int = 1, log: b
     """
     figure = make_subplots(rows=2, cols=1, shared_xaxes=True, vertical_spacing=0.1)
     for index, (name, (steps, validation)) in enumerate(runs.items()):
-        colour = palette.SERIES[index % len(palette.SERIES)]
-        symbol = palette.SYMBOLS[index % len(palette.SYMBOLS)]
-        shown = {"name": escape(name), "legendgroup": name, "line": {"color": colour, "width": 2}}
+        mark = palette.mark(index)
+        shown = {"name": escape(name), "legendgroup": name, "line": {"color": mark["color"], "width": 2}}
         if by in steps:
             loss = steps["loss"].ewm(span=smooth).mean() if smooth > 1 else steps["loss"]
             figure.add_scatter(x=steps[by], y=loss, mode="lines", row=1, col=1, **shown)
         if by in validation:
-            marks = {"mode": "lines+markers", "marker": {"symbol": symbol, "size": 8}, "showlegend": False}
+            marks = {
+                "mode": "lines+markers",
+                "marker": {"symbol": mark["symbol"], "size": 8},
+                "showlegend": False,
+            }
             figure.add_scatter(x=validation[by], y=validation["value"], row=2, col=1, **marks, **shown)
     layout(figure, 8)
     figure.update_layout(showlegend=len(runs) > 1, hovermode="x")
@@ -78,14 +81,14 @@ def cost(table: pd.DataFrame, column: str, x_title: str, metric: str) -> go.Figu
     """
     figure = go.Figure()
     for index, row in enumerate(table.dropna(subset=[column]).to_dict("records")):
-        colour = palette.SERIES[index % len(palette.SERIES)]
+        mark = palette.mark(index)
         figure.add_scatter(
             x=[row[column]],
             y=[row["mean"]],
             name=escape(str(row["row"])),
             mode="markers",
-            error_y=whiskers([row["low"]], [row["mean"]], [row["high"]], colour),
-            marker={"color": colour, "symbol": palette.SYMBOLS[index % len(palette.SYMBOLS)], "size": 12},
+            error_y=whiskers([row["low"]], [row["mean"]], [row["high"]], mark["color"]),
+            marker={**mark, "size": 12},
             hovertemplate="%{y:.1f} at %{x:,.3~s}",
         )
     return layout(figure, 8, x_title=escape(x_title), y_title=f"{escape(metric)}, percent")
@@ -98,15 +101,15 @@ def time_probe(table: pd.DataFrame, metric: str) -> go.Figure:
     """
     figure = go.Figure()
     for index, (run, part) in enumerate(table.groupby("run", sort=False)):
-        colour = palette.SERIES[index % len(palette.SERIES)]
+        mark = palette.mark(index)
         figure.add_scatter(
             x=part["value"],
             y=printable(part["arrangement"]),
             name=escape(str(run)),
             mode="markers",
             orientation="h",  # otherwise plotly would spread the runs along the value axis
-            error_x=whiskers(part["low"], part["value"], part["high"], colour),
-            marker={"color": colour, "symbol": palette.SYMBOLS[index % len(palette.SYMBOLS)], "size": 10},
+            error_x=whiskers(part["low"], part["value"], part["high"], mark["color"]),
+            marker={**mark, "size": 10},
             hovertemplate="%{y}: %{x:.1f}",
         )
     arrangements = list(dict.fromkeys(printable(table["arrangement"])))
@@ -125,10 +128,10 @@ def interpolations(table: pd.DataFrame) -> go.Figure:
     figure = make_subplots(
         rows=len(sets), cols=1, shared_xaxes=True, vertical_spacing=0.06, subplot_titles=titles
     )
-    places = {row: place for place, row in enumerate(dict.fromkeys(table["row"]))}
+    marks = {row: palette.mark(place) for place, row in enumerate(dict.fromkeys(table["row"]))}
     for panel, (_, of_set) in enumerate(sets, 1):
         for row, part in of_set.groupby("row", sort=False):
-            colour = palette.SERIES[places[row] % len(palette.SERIES)]
+            mark = marks[row]
             figure.add_scatter(
                 x=part["share"],
                 y=part["value"],
@@ -136,9 +139,9 @@ def interpolations(table: pd.DataFrame) -> go.Figure:
                 legendgroup=str(row),
                 showlegend=panel == 1,
                 mode="lines+markers",
-                line={"color": colour, "width": 2},
-                error_y=whiskers(part["low"], part["value"], part["high"], colour),
-                marker={"symbol": palette.SYMBOLS[places[row] % len(palette.SYMBOLS)], "size": 8},
+                line={"color": mark["color"], "width": 2},
+                error_y=whiskers(part["low"], part["value"], part["high"], mark["color"]),
+                marker={"symbol": mark["symbol"], "size": 8},
                 hovertemplate="%{y:.1f} at %{x}",
                 row=panel,
                 col=1,

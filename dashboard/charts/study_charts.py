@@ -226,7 +226,7 @@ def accuracy_over_cost(table: pd.DataFrame, metric: str) -> go.Figure:
             y=part[metric],
             mode="markers",
             name=escape(str(group)),
-            marker={**_mark(index), "size": 13 if group == "STAN" else 10},
+            marker={**palette.mark(index), "size": 13 if group == "STAN" else 10},
             customdata=printable(part["row"]),
             hovertemplate="<b>%{customdata}</b><br>%{y:.1f} at %{x:,.0f} GFLOPs<extra></extra>",
         )
@@ -251,7 +251,7 @@ def printed_and_own(table: pd.DataFrame, metric: str) -> go.Figure:
             y=printable(part["row"]),
             mode="markers",
             name=escape(str(group)),
-            marker={**_mark(index), "size": 11},
+            marker={**palette.mark(index), "size": 11},
             hovertemplate="<b>%{y}</b>: %{x:.1f} as printed<extra></extra>",
         )
     own = printed.dropna(subset=[f"own {metric}"])
@@ -263,13 +263,6 @@ def printed_and_own(table: pd.DataFrame, metric: str) -> go.Figure:
 
 def _groups(printed: pd.DataFrame):
     return printed.groupby("group", sort=False) if "group" in printed else [("printed", printed)]
-
-
-def _mark(index: int) -> dict:
-    return {
-        "color": palette.SERIES[index % len(palette.SERIES)],
-        "symbol": palette.SYMBOLS[index % len(palette.SYMBOLS)],
-    }
 
 
 def _add_own(figure: go.Figure, x, y, rows) -> None:

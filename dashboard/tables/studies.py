@@ -13,7 +13,7 @@ from dashboard.tables import arguments, records, study_tables
 from stan import experiments, report, results
 from stan.config import DataConfig
 from stan.experiments import published
-from stan.results.record_files import INTERPOLATION, PROBE
+from stan.results.record_files import INTERPOLATION
 
 
 @dataclass(frozen=True)
@@ -194,8 +194,8 @@ def _costs(key: tuple, metric: str, _runs: pd.DataFrame) -> pd.DataFrame:
     return report.costs(_runs, metric)
 
 
-def probed(studies: Sequence[StudyRuns], file: str = PROBE) -> list[StudyRuns]:
-    """Return the studies in which at least one run has a time probe in its folder, or another file of that name."""
+def probed(studies: Sequence[StudyRuns], file: str) -> list[StudyRuns]:
+    """Return the studies in which at least one run has a file of this name beside its record."""
     places = (*arguments.roots(), results.SHIPPED)
     folders = {str(folder) for place in places for folder in results.probed(place, file)}
     return [study for study in studies if study.runs["path"].isin(folders).any()]

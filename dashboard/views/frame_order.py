@@ -9,9 +9,10 @@ import streamlit as st
 
 from dashboard import labels
 from dashboard.charts import run_charts, study_charts
-from dashboard.components import comparability, data_grid, downloads, url_widgets
-from dashboard.tables import records, studies
+from dashboard.components import data_grid, downloads, measured_runs
+from dashboard.tables import studies
 from stan.report import formats, study_figures
+from stan.results.record_files import PROBE
 
 TITLE = "Frame order"
 
@@ -22,19 +23,10 @@ def show() -> None:
         "Does time matter? A run's weights are measured again on the test split with the frames of every clip in "
         "another order, frozen to the middle one, or fewer. What doesn't fall has not read time."
     )
-    found = studies.probed(studies.done(records.runs()))
-    if not found:
-        st.info(
-            "No run was probed yet. This probes one that was trained here and keeps the answer beside its record:"
-        )
-        st.code("stan evaluate runs/STUDY/ROW/HASH-s0 --time-probe", language="bash")
-        return
-    study = url_widgets.study(found)
-    table = studies.time_probes(study)
-    rows = url_widgets.several("Rows", list(dict.fromkeys(table["row"])), "rows")
-    table = table[table["row"].isin(rows)] if rows else table
-    if comparability.allowed(study.runs[study.runs["id"].isin(table["id"])]):
-        _probes(study, table)
+    command = "stan evaluate runs/STUDY/ROW/HASH-s0 --time-probe"
+    shown = measured_runs.chosen(PROBE, studies.time_probes, "id", command)
+    if shown:
+        _probes(*shown)
 
 
 def _probes(study: studies.StudyRuns, table: pd.DataFrame) -> None:

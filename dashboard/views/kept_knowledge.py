@@ -8,8 +8,8 @@ import pandas as pd
 import streamlit as st
 
 from dashboard.charts import run_charts, study_charts
-from dashboard.components import comparability, data_grid, downloads, url_widgets
-from dashboard.tables import records, studies, study_tables
+from dashboard.components import data_grid, downloads, measured_runs
+from dashboard.tables import studies, study_tables
 from stan.report import study_figures
 from stan.results.record_files import INTERPOLATION
 
@@ -23,19 +23,10 @@ def show() -> None:
         "started from, while the temporal method stays as trained (WiSE-FT, Open-VCLIP). Left of each panel: the model "
         "as trained. Right: CLIP's own weights. In the embedded world, unseen concepts and stills show what CLIP knew."
     )
-    found = studies.probed(studies.done(records.runs()), INTERPOLATION)
-    if not found:
-        st.info(
-            "No run was measured so yet. This measures one that was trained here, and keeps the answer beside it:"
-        )
-        st.code("stan interpolate runs/STUDY/ROW/HASH-s0", language="bash")
-        return
-    study = url_widgets.study(found)
-    table = studies.interpolations(study)
-    rows = url_widgets.several("Rows", list(dict.fromkeys(table["row"])), "rows")
-    table = table[table["row"].isin(rows)] if rows else table
-    if comparability.allowed(study.runs[study.runs["hash"].isin(table["hash"])]):
-        _interpolations(study, table)
+    command = "stan interpolate runs/STUDY/ROW/HASH-s0"
+    shown = measured_runs.chosen(INTERPOLATION, studies.interpolations, "hash", command)
+    if shown:
+        _interpolations(*shown)
 
 
 def _interpolations(study: studies.StudyRuns, table: pd.DataFrame) -> None:

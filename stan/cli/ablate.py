@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from stan.cli.output import RUNS, WORLDS, Json, Runs, Worlds, emit, say, table
-from stan.cli.overrides import Backbone, Pretrained, Set, Size, Suite, overrides
+from stan.cli.overrides import Backbone, Pretrained, Set, Size, Suite, listed, overrides
 
 if TYPE_CHECKING:
     from stan.training import sweep
@@ -159,10 +159,7 @@ def _outcome(run: sweep.Run) -> dict[str, Any]:
 
 
 def _seeds(text: str) -> list[int]:
-    try:
-        seeds = [int(part) for part in text.replace(",", " ").split()]
-    except ValueError:
-        raise ValueError(f"--seeds {text}: write numbers separated by commas, e.g. 0,1,2") from None
+    seeds = listed("--seeds", text, int, "0,1,2")
     if min(seeds, default=0) < 0:
         raise ValueError(f"--seeds {text}: a seed is 0 or more")
     return seeds

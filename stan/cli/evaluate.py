@@ -8,6 +8,7 @@ from typing import Annotated, Any
 import typer
 
 from stan.cli.output import WORLDS, Json, Worlds, emit, lines, quiet, table
+from stan.cli.overrides import listed
 
 
 def evaluate(
@@ -81,17 +82,11 @@ def interpolate(
     from stan.results.weight_interpolation import interpolate as measure_between
     from stan.results.weight_interpolation import keep
 
+    asked, sets = listed("--shares", shares, float, "0,0.5,1"), list(map(_set_and_folder, also or ()))
     with quiet():
-        found = measure_between(run, split, worlds, _shares(shares), list(map(_set_and_folder, also or ())))
+        found = measure_between(run, split, worlds, asked, sets)
     found["kept"] = keep(run, found)
     emit(found, as_json, _interpolation_table)
-
-
-def _shares(text: str) -> list[float]:
-    try:
-        return [float(part) for part in text.replace(",", " ").split()]
-    except ValueError:
-        raise ValueError(f"--shares {text}: write numbers separated by commas, e.g. 0,0.5,1") from None
 
 
 def _set_and_folder(named: str) -> tuple[str, str | None]:

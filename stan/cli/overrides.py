@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from collections.abc import Callable
+from typing import Annotated, Any, TypeVar
 
 import typer
 
 from stan.common.json_values import from_json
+
+T = TypeVar("T", int, float)
 
 Suite = Annotated[
     str,
@@ -55,3 +58,11 @@ def _value(text: str) -> Any:
         return from_json(text)
     except ValueError:
         return text
+
+
+def listed(option: str, text: str, kind: Callable[[str], T], example: str) -> list[T]:
+    """Return the numbers in an option's text, separated by commas or spaces. Raises ValueError for what is none."""
+    try:
+        return [kind(part) for part in text.replace(",", " ").split()]
+    except ValueError:
+        raise ValueError(f"{option} {text}: write numbers separated by commas, e.g. {example}") from None

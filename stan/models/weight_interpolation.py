@@ -62,6 +62,12 @@ def distance(clip: Clip, start: Weights) -> float:
     return math.sqrt(way / sum(float(tensor.square().sum()) for tensor in start.values()))
 
 
+def require_share(share: float) -> None:
+    """Raise ValueError for a share of CLIP's own weights outside 0 to 1."""
+    if not 0 <= share <= 1:
+        raise ValueError(f"a share of {share:g}: a share of CLIP's own weights is from 0 (as trained) to 1")
+
+
 @contextmanager
 def moved_back(clip: Clip, start: Weights, share: float) -> Generator[None]:
     """Within this context, the weights named in `start` are share * start + (1 - share) * the CLIP's own.
@@ -86,8 +92,7 @@ def between(state: Weights, start: Weights, share: float) -> dict[str, Tensor]:
     state: names as in a checkpoint, `encoder.clip.visual...` or `visual...`. Raises ValueError for a share outside 0 to
     1, for a tensor that `start` has in another shape, and if `start` has none of them.
     """
-    if not 0 <= share <= 1:
-        raise ValueError(f"a share of {share:g}: a share of CLIP's own weights is from 0 (as trained) to 1")
+    require_share(share)
     moved = {}
     for name, tensor in state.items():
         own = start.get(name.removeprefix(_OF_CLIP))

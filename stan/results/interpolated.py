@@ -14,7 +14,7 @@ import numpy as np
 from stan.evaluation import statistics
 from stan.evaluation.metrics import HEADLINE
 from stan.results.comparison import query_values
-from stan.results.record import document
+from stan.results.record import beside
 from stan.results.record_files import INTERPOLATION
 
 SHARES = (0.0, 0.25, 0.5, 0.75, 1.0)
@@ -28,12 +28,7 @@ Measured = Mapping[str, Any]
 
 def read(path: str | Path) -> dict[str, Any] | None:
     """Return what was kept beside the record of the run in the folder `path`; None if nothing can be read."""
-    try:
-        found = document(Path(path), INTERPOLATION)
-    except (OSError, ValueError):
-        return None
-    measured = found.get("measured")
-    return found if isinstance(measured, dict) and all(map(_is_measured, measured.values())) else None
+    return beside(path, INTERPOLATION, _is_interpolation)
 
 
 def lines(name: str, seeds: Sequence[Measured]) -> list[dict[str, Any]]:
@@ -83,6 +78,11 @@ def _compared(as_trained: np.ndarray, moved: np.ndarray) -> dict[str, Any]:
         "lost": change.lost,
         "p": change.p,
     }
+
+
+def _is_interpolation(found: dict[str, Any]) -> bool:
+    measured = found.get("measured")
+    return isinstance(measured, dict) and all(map(_is_measured, measured.values()))
 
 
 def _is_measured(one: Any) -> bool:

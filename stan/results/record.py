@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import zipfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -78,11 +78,16 @@ def read(path: str | Path) -> dict[str, Any]:
 
 def time_probe(path: str | Path) -> dict[str, Any] | None:
     """Return what `stan.results.frame_order.keep` wrote beside the run's record; None if nothing can be read."""
+    return beside(path, PROBE, _is_probe)
+
+
+def beside(path: str | Path, file: str, whole: Callable[[dict[str, Any]], bool]) -> dict[str, Any] | None:
+    """Return the document `file` beside a run's record if it can be read and `whole` says that nothing is missing."""
     try:
-        found = document(Path(path), PROBE)
+        found = _document(Path(path), file)
     except (OSError, ValueError):
         return None
-    return found if _is_probe(found) else None
+    return found if whole(found) else None
 
 
 def _is_probe(found: dict[str, Any]) -> bool:
@@ -140,14 +145,14 @@ def _flatten(values: Mapping[str, Any], prefix: str, flat: dict[str, Any]) -> No
 
 
 def _read_documents(path: Path) -> dict[str, Any]:
-    config = document(path, CONFIG)
+    config = _document(path, CONFIG)
     if config.get("foreign") is True:
         return _read_foreign(path, config)
     experiment = from_dict(config)
     if (experiment.study, experiment.row) != path.parts[-3:-1] or experiment.seed != _seed(path.name):
         raise ValueError(f"config.json is of {experiment.id}: the folder was moved or renamed")
     run, status, reason = _status(path)
-    evaluation = document(path, EVALUATION) if status == "done" else {}
+    evaluation = _document(path, EVALUATION) if status == "done" else {}
     if status == "done":
         _check_evaluation(evaluation, path)
     identity = {"hash": experiment.hash, "training_hash": experiment.training_hash, "experiment": experiment}
@@ -161,7 +166,7 @@ def _read_foreign(path: Path, config: dict[str, Any]) -> dict[str, Any]:
         raise ValueError(
             f"config.json is of {config['study']}/{config['row']}: the folder was moved or renamed"
         )
-    run, evaluation = document(path, RUN), document(path, EVALUATION)
+    run, evaluation = _document(path, RUN), _document(path, EVALUATION)
     if not isinstance(config["settings"], dict) or not isinstance(evaluation["metrics"], dict):
         raise ValueError("config.json holds no settings, or eval.json no metrics")
     reason = f"measured elsewhere, imported from {run['source']}"
@@ -191,7 +196,7 @@ def _content(path: Path, name: str) -> bytes:
         raise ValueError(f"{name} is missing") from None
 
 
-def document(path: Path, name: str) -> dict[str, Any]:
+def _document(path: Path, name: str) -> dict[str, Any]:
     content = _content(path, name)
     try:
         values = from_json(content)
@@ -208,7 +213,7 @@ def _status(path: Path) -> tuple[dict[str, Any], str, str | None]:
         if lock.held(path):
             return {}, "running", None
         return {}, "died", "it ended before it had said anything"
-    run = document(path, RUN)
+    run = _document(path, RUN)
     status = run["status"]
     if status not in ("running", "done", "failed", "interrupted"):
         raise ValueError(f"run.json has status {status!r}")
@@ -216,7 +221,7 @@ def _status(path: Path) -> tuple[dict[str, Any], str, str | None]:
         return run, status, run.get("error")
     if _is_written(path, run):
         return run, "running", None
-    if document(path, RUN) != run:  # its writer has closed it meanwhile
+    if _document(path, RUN) != run:  # its writer has closed it meanwhile
         return _status(path)
     return run, "died", f"last heartbeat {run['heartbeat']}"
 

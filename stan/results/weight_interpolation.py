@@ -22,7 +22,7 @@ from stan.evaluation import metrics, still_retrieval
 from stan.evaluation.measure import measure
 from stan.evaluation.splits import open_split
 from stan.models.dual_encoder import DualEncoder
-from stan.models.weight_interpolation import changed, distance, moved_back, started_from
+from stan.models.weight_interpolation import changed, distance, moved_back, require_share, started_from
 from stan.results.evaluate import stored
 from stan.results.interpolated import SHARES, STILLS, VIDEOS, Measured, lines
 from stan.results.record_files import INTERPOLATION
@@ -48,7 +48,9 @@ def interpolate(
     to the run. Raises ValueError as `evaluate` does, for a share outside 0 to 1, and for a run whose CLIP wasn't
     trained or started from random weights.
     """
-    shares = _checked(shares)
+    shares = sorted({0.0, *shares})
+    for share in shares:
+        require_share(share)
     model, experiment = stored(run)
     start = changed(model.clip, started_from(experiment))
     if not start:
@@ -79,17 +81,6 @@ def keep(run: str | Path, found: Mapping[str, Any]) -> bool:
         return False
     write_json(Path(run) / INTERPOLATION, plain(found))
     return True
-
-
-def _checked(shares: Iterable[float]) -> list[float]:
-    """Return the shares in order, with 0 among them. Raises ValueError for one outside 0 to 1."""
-    asked = sorted({0.0, *shares})
-    wrong = [share for share in asked if not 0 <= share <= 1]
-    if wrong:
-        raise ValueError(
-            f"a share of {wrong[0]:g}: a share of CLIP's own weights is from 0 (as trained) to 1"
-        )
-    return asked
 
 
 def _sets(

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import copy
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -41,6 +41,7 @@ from stan.training.checks import PRECISIONS, check
 from stan.training.chunked_backward import backward
 from stan.training.compile import compile_blocks
 from stan.training.mixing import mixed
+from stan.training.no_record import NoRecord
 from stan.training.objective import Objective
 from stan.training.optim import freeze, limit_scale, optimizer, parameter_groups, rate
 from stan.training.resume import TrainingState, load_state, save_state
@@ -383,31 +384,4 @@ def _trained_alike(runs_root: str | Path, experiment: Experiment) -> Path | None
 def _record(fabric: Fabric, runs_root: str | Path, experiment: Experiment) -> Any:
     if fabric.is_global_zero:
         return results.RunWriter.start(runs_root, experiment)
-    return _NoRecord(Path(runs_root) / experiment.id)
-
-
-class _NoRecord:
-    """Takes the record's place in all processes but the first, which is the only one that writes."""
-
-    lines = 0
-
-    def __init__(self, folder: Path):
-        self.folder = folder
-
-    def __enter__(self) -> _NoRecord:
-        return self
-
-    def __exit__(self, *error: object) -> None:
-        pass
-
-    def note(self, **notes: Any) -> None:
-        pass
-
-    def skip(self, split: str, broken: Mapping[str, str]) -> None:
-        pass
-
-    def log(self, line: dict[str, Any]) -> None:
-        pass
-
-    def rewind(self, lines: int) -> None:
-        pass
+    return NoRecord(Path(runs_root) / experiment.id)
