@@ -158,12 +158,14 @@ _STRUCTURES = (
     Row("vtn", "vtn"),
     *_INSIDE,
     Row("evl", "evl"),
+    Row("uniformer_v2", "uniformer_v2"),
+    Row("uniformer_v2-local", "uniformer_v2", (("convolutions", 2),)),
     *_METHODS[2:],
     replace(_stan("stan+mug_simple"), similarity="mug_simple"),
     replace(_stan("stan+mug_full"), similarity="mug_full"),
 )
-"""CLIP4Clip, CLIP2Video (TDB; TDB and TAB), DRL, ActionCLIP, A6, ViViT, the methods inside CLIP, EVL, STAN and
-Mug-STAN, all under the same recipe. Rows with a + also have what their source adds to the method."""
+"""CLIP4Clip, CLIP2Video (TDB; TDB and TAB), DRL, ActionCLIP, A6, ViViT, the methods inside CLIP, EVL, UniFormerV2, STAN
+and Mug-STAN, all under the same recipe. Rows with a + also have what their source adds to the method."""
 
 
 def _interval(blocks_between: int) -> Row:

@@ -20,7 +20,7 @@ from stan.common.recording import Passes, all_recorded
 from stan.explain.readout import Readout, readout_of
 from stan.models.attention import Attention as AttentionModule
 from stan.models.attention import attention_weights, weights_of
-from stan.models.temporal.evl import DecoderLayer
+from stan.models.temporal.decoder_layer import DecoderLayer
 from stan.models.temporal.stan_layer import CrossFrameAttention, IntraFrame
 from stan.models.towers.pooling import MeanPool
 

@@ -24,7 +24,7 @@ from stan.models.attention import (
     before_projection,
     weights_of,
 )
-from stan.models.temporal.evl import DecoderLayer
+from stan.models.temporal.decoder_layer import DecoderLayer
 from stan.models.temporal.stan_layer import IntraFrame
 from stan.models.towers.pooling import MeanPool, last_projection
 

@@ -50,6 +50,8 @@ SIZES = {
 """The largest sizes in a config that are no mistake; far larger ones would be built for hours."""
 OF_SEVERAL = ("layers", "image_size", "patch_size")
 """Those that may be a list: of a residual network's stages, of height and width."""
+OF_TUBELETS = ("tubelet", "frames_before")
+"""Settings of an image tower that are ours, not open_clip's; see `ImageTower`."""
 NOT_BUILT = (TypeError, LookupError, ArithmeticError, AssertionError, RuntimeError)
 """What open_clip, timm and torch raise for a config whose values don't go together."""
 LOCAL = "local-dir:"
@@ -190,6 +192,7 @@ def from_config(
     if weights is not None and not wrapped:
         load_into(model, weights, name)
     clip = Clip(model, pixels, tokenizer)
+    clip.visual.tubelet, clip.visual.frames_before = _tubelet(config["vision_cfg"])
     if weights is not None and wrapped:
         load_wrapped(clip, weights, name)
     return clip
@@ -205,21 +208,26 @@ def _random(config: dict[str, Any]) -> CustomTextCLIP | CoCa:
     if "timm_model_name" in vision:
         import_timm()
     own = text is not None and not text.get("hf_model_name")
-    config["vision_cfg"] = vision | {"output_tokens": False}
-    tubelet = config["vision_cfg"].pop("tubelet", 1)  # ours, not open_clip's
+    config["vision_cfg"] = {key: vision[key] for key in vision if key not in OF_TUBELETS}
+    config["vision_cfg"]["output_tokens"] = False
     if own:
         config["text_cfg"] = text | {"output_tokens": text.get("embed_cls", False)}
     else:  # a CoCa's decoder takes its vocabulary from here
         config["text_cfg"] = UNUSED_TEXT | ({} if text is None else {"vocab_size": VOCABULARY})
     model = (CoCa if "multimodal_cfg" in config else CustomTextCLIP)(**config)
-    if tubelet > 1:
-        model.visual.conv1 = _of_tubelets(model.visual.conv1, tubelet)
+    if (frames := sum(_tubelet(vision))) > 1:
+        model.visual.conv1 = _of_frames(model.visual.conv1, frames)
     if not own:
         model.text = None if text is None else _hugging_face_text(text, config["embed_dim"])
     return model
 
 
-def _of_tubelets(patches: nn.Conv2d, frames: int) -> nn.Conv2d:
+def _tubelet(vision: dict[str, Any]) -> tuple[int, int]:
+    """Return how many frames are embedded together, and how many before them the embedding also reads."""
+    return vision.get("tubelet", 1), vision.get("frames_before", 0)
+
+
+def _of_frames(patches: nn.Conv2d, frames: int) -> nn.Conv2d:
     """Return a patch embedding, drawn anew, that reads so many frames at once, as channels of one picture."""
     size = patches.weight.shape[-1]
     return nn.Conv2d(3 * frames, patches.out_channels, size, size, bias=patches.bias is not None)

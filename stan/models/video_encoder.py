@@ -7,6 +7,7 @@ from itertools import chain, repeat
 from typing import NamedTuple
 
 import torch
+import torch.nn.functional as F
 from einops import rearrange
 from jaxtyping import Bool, Float, Int
 from torch import Tensor, nn
@@ -160,8 +161,16 @@ class VideoEncoder(nn.Module):
         return zip(video.split(count), masks, strict=False)
 
     def _tokens(self, video: Tensor) -> Float[Tensor, "B T S D"]:
-        tubelets = rearrange(video, "b (t z) c h w -> (b t) (z c) h w", z=self.clip.visual.tubelet)
-        return rearrange(self.clip.visual.tokens(tubelets), "(b t) s d -> b t s d", b=video.shape[0])
+        tokens = self.clip.visual.tokens(self._tubelets(video))
+        return rearrange(tokens, "(b t) s d -> b t s d", b=video.shape[0])
+
+    def _tubelets(self, video: Float[Tensor, "B zT 3 H W"]) -> Float[Tensor, "B*T 3*read H W"]:
+        """Return the pictures that are embedded: the frames of each tubelet, and those before it that it reads."""
+        together, before = self.clip.visual.tubelet, self.clip.visual.frames_before
+        if not before:
+            return rearrange(video, "b (t z) c h w -> (b t) (z c) h w", z=together)
+        frames = F.pad(video, (0, 0, 0, 0, 0, 0, before, 0)).unfold(1, before + together, together)
+        return rearrange(frames, "b t c h w z -> (b t) (z c) h w")
 
     def _by_tubelet(self, mask: Bool[Tensor, "B zT"] | None) -> Bool[Tensor, "B T"] | None:
         """Return which tubelets are real: those whose first frame is."""

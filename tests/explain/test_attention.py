@@ -123,6 +123,7 @@ def test_a_patch_stands_where_it_is_in_the_picture(model):
         ("stan", {"intra_frame": False}, False, True),
         ("stan", {"branch": False, "multi_level": False}, True, True),
         ("evl", {}, True, False),
+        ("uniformer_v2", {}, True, False),
     ],
 )
 def test_what_a_model_lacks_is_none(pixels, temporal, options, branch, over_time):
@@ -131,10 +132,11 @@ def test_what_a_model_lacks_is_none(pixels, temporal, options, branch, over_time
     assert (maps["branch"] is not None, maps["temporal"] is not None) == (branch, over_time)
 
 
+@pytest.mark.parametrize("name", ["evl", "uniformer_v2"])
 @torch.no_grad()
-def test_a_query_looks_at_all_frames_at_once(pixels):
+def test_a_query_looks_at_all_frames_at_once(pixels, name):
     """With keys that are all alike, every token of every frame gets the same share."""
-    model = tiny("evl", layers=2)
+    model = tiny(name, layers=2)
     for layer in model.temporal.layers:
         layer.key.weight.zero_()
     maps, _ = attention_of(model, pixels)

@@ -257,7 +257,9 @@ def test_every_method_is_explained_or_says_why_not(pixels, name):
             explain_pixels(model, pixels, QUERY)
         return
     maps = maps_of(layers_of(model, pixels, model.encode_text(QUERY)))
-    assert {one.part for one in maps} == ({"both", "clip", "branch"} if name in ("stan", "evl") else {"clip"})
+    assert {one.part for one in maps} == (
+        {"both", "clip", "branch"} if name in ("stan", "evl", "uniformer_v2") else {"clip"}
+    )
     for one in maps:
         assert one.values.shape == (FRAMES, 16) and (one.values >= 0).all()
         assert one.values.max() > 0, f"{one.name} follows nothing"

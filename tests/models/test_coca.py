@@ -107,7 +107,8 @@ def test_learned_words_are_refused(pair):
 def test_every_method_works_on_it(pair, name):
     clip = deepcopy(pair[1])
     torch.manual_seed(0)
-    options = {"layers": 2} if name in ("stan", "evl", "sequence_transformer", "temporal_difference") else {}
+    with_layers = ("stan", "evl", "uniformer_v2", "sequence_transformer", "temporal_difference")
+    options = {"layers": 2} if name in with_layers else {}
     model = DualEncoder(clip, build(name, clip, 4, options))
     text = model.encode_text(clip.tokenize(CAPTIONS[:2]))
     video = model.encode_video(torch.randn(2, 4, 3, 16, 16))

@@ -45,6 +45,7 @@ MOST_FRAMES = {
     "token_learner": FRAMES,
     "temporal_shift": None,
     "evl": FRAMES,
+    "uniformer_v2": None,
 }
 """Of each method, how many frames its graph takes at most (None: any number), or why it has none."""
 OWN_WORDS = {"mean", "efficient_prompting"}
@@ -55,6 +56,7 @@ SETTINGS = {
 SETTINGS |= {name: {"layers": 1} for name in ("efficient_prompting", "factorised_encoder")} | {
     "stan": {"layers": 2},
     "evl": {"layers": 1},
+    "uniformer_v2": {"layers": 1, "convolutions": 2},
 }
 
 SCORES = {

@@ -54,6 +54,7 @@ FAMILIES = [*OPEN_CLIP, *TIMM]
 SETTINGS: dict[str, dict[str, Any]] = {
     "stan": {"layers": 2},
     "evl": {"layers": 1},
+    "uniformer_v2": {"layers": 1},
     "sequence_transformer": {"layers": 2},
     "temporal_difference": {"layers": 2},
     "efficient_prompting": {"prefix": 2, "suffix": 2},

@@ -29,6 +29,7 @@ from stan.bench.parity import (
     space_time,
     st_adapter,
     stan,
+    uniformer_v2,
     x_clip,
     x_pool,
 )
@@ -48,6 +49,7 @@ RIVALS: dict[str, Rival] = {
     "st_adapter": st_adapter.RIVAL,
     "aim": aim.RIVAL,
     "evl": evl.RIVAL,
+    "uniformer_v2": uniformer_v2.RIVAL,
     "timesformer": space_time.TIMESFORMER,
     "motionformer": space_time.MOTIONFORMER,
     "language_bind": space_time.LANGUAGE_BIND,

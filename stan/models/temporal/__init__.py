@@ -25,6 +25,7 @@ from stan.models.temporal.temporal_shift import TemporalShift
 from stan.models.temporal.token_learner import TokenLearner
 from stan.models.temporal.token_roll import TokenRoll
 from stan.models.temporal.trajectory_attention import TrajectoryAttention
+from stan.models.temporal.uniformer_v2 import UniformerV2
 from stan.models.temporal.vtn import Vtn
 from stan.models.temporal.x_clip import XClip
 
@@ -55,6 +56,7 @@ METHODS: dict[str, type[Temporal]] = {
     "token_learner": TokenLearner,
     "temporal_shift": TemporalShift,
     "evl": Evl,
+    "uniformer_v2": UniformerV2,
 }
 
 

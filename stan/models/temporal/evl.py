@@ -11,10 +11,9 @@ from jaxtyping import Bool, Float, Shaped
 from torch import Tensor, nn
 
 from stan.models.attention import attention_heads, weights_of
-from stan.models.blocks import quick_gelu
 from stan.models.temporal.base import Project, Temporal, last_norm, require_parts
-from stan.models.temporal.dropout import Dropout
-from stan.models.temporal.video_tokens import TimePositions, convolve_over_time, draw_as_flax, without_padding
+from stan.models.temporal.decoder_layer import DecoderLayer
+from stan.models.temporal.video_tokens import TimePositions, convolve_over_time, without_padding
 from stan.models.towers.base import widened
 
 if TYPE_CHECKING:
@@ -170,39 +169,3 @@ class Matches(nn.Module):
 def _moved(x: Shaped[Tensor, "B T *rest"], frames: int) -> Shaped[Tensor, "B T *rest"]:
     """Move all frames back by so many, or forward by a negative number; zeros come in at the end."""
     return F.pad(x, [0, 0] * (x.ndim - 2) + [frames, -frames])
-
-
-class DecoderLayer(nn.Module):
-    """Attention of the query to all tokens of real frames, then an MLP, with a norm before each."""
-
-    def __init__(self, width: int, heads: int, dropout: float):
-        super().__init__()
-        self.heads = heads
-        self.query_norm, self.token_norm, self.mlp_norm = (nn.LayerNorm(width) for _ in range(3))
-        self.query, self.key, self.value, self.out = (nn.Linear(width, width) for _ in range(4))
-        self.up, self.down = nn.Linear(width, 4 * width), nn.Linear(4 * width, width)
-        self.dropout = Dropout(dropout)
-        self.apply(draw_as_flax)
-        for linear in (self.query, self.key, self.value, self.out):
-            nn.init.zeros_(linear.bias)
-
-    def forward(
-        self,
-        query: Float[Tensor, "B 1 D"],
-        tokens: Float[Tensor, "B T S D"],
-        mask: Bool[Tensor, "B T"] | None,
-    ) -> Float[Tensor, "B 1 D"]:
-        q, k, v = self.attention_heads(query, tokens)
-        keys = None if mask is None else repeat(mask, "b t -> b 1 1 (t s)", s=tokens.shape[2])
-        found = F.scaled_dot_product_attention(q, k, v, attn_mask=keys)
-        query = query + self.out(rearrange(found, "b h n c -> b n (h c)"))
-        return query + self.down(self.dropout(quick_gelu(self.up(self.mlp_norm(query)))))
-
-    def attention_heads(
-        self, query: Float[Tensor, "B 1 D"], tokens: Float[Tensor, "B T S D"]
-    ) -> tuple[Float[Tensor, "B heads 1 d"], Float[Tensor, "B heads T*S d"], Float[Tensor, "B heads T*S d"]]:
-        """Return the query, and keys and values of all frames' tokens."""
-        y = self.token_norm(rearrange(tokens, "b t s d -> b (t s) d"))
-        given = (self.query(self.query_norm(query)), self.key(y), self.value(y))
-        q, k, v = (rearrange(x, "b n (h d) -> b h n d", h=self.heads) for x in given)
-        return q, k, v

@@ -39,6 +39,8 @@ class ImageTower(nn.Module):
 
     tubelet = 1
     """Frames that are embedded together, as the channels of one picture; 1 in every CLIP."""
+    frames_before = 0
+    """Frames before a tubelet that its embedding also reads; before the first, they are zero."""
 
     averages_after: int | None = None
     """Index of the block behind which the mean of all patches stands in place of each; from there on, none has a
@@ -67,7 +69,7 @@ class ImageTower(nn.Module):
     def tokens(self, images: Float[Tensor, "N C H W"]) -> Float[Tensor, "N S D"]:
         """Return the tokens with their positions, before a LayerNorm that precedes the blocks. Never drops patches.
 
-        C is 3, or 3z where z frames are embedded together (`tubelet`).
+        C is 3, or 3z where an embedding reads z frames (`tubelet` and `frames_before`).
         """
         raise NotImplementedError
 

@@ -40,7 +40,6 @@ class OpenClipVit(ImageTower):
         self.read_at_cls = self.attn_pool is None and self.pooling == "tok"
         self.image_size, self.grid, self.prefix = vit.image_size[0], vit.grid_size, 1
         self.width, self.embed_dim = vit.transformer.width, vit.output_dim
-        self.tubelet = vit.conv1.in_channels // 3
         self.pooled_width = max(self.width, self.ln_post.normalized_shape[0])
         self.heads = self.blocks[0].attn.num_heads
 

@@ -37,6 +37,7 @@ _ORDER = (  # that of METHODS, which can't be read without torch
     "token_learner",
     "temporal_shift",
     "evl",
+    "uniformer_v2",
 )
 TEMPORAL: dict[str, Mechanism] = {name: (AFTER | BESIDE | INSIDE)[name] for name in _ORDER}
 """By the names of `stan.models.temporal.METHODS`."""

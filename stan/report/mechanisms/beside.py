@@ -57,4 +57,38 @@ BESIDE: dict[str, Mechanism] = {
         "CLIP frozen, AdamW 4e-4, weight decay 0.05, batch 256, 50,000 steps, linear classifier",
         sets=("evl",),
     ),
+    "uniformer_v2": Mechanism(
+        "UniFormerV2",
+        "Li et al., ICCV 2023, arXiv 2211.09552",
+        (
+            Part(
+                "before attention",
+                "convolutions",
+                "neighbours",
+                "With `convolutions`, patches are normalised over the batch, projected to two thirds of the width,"
+                " convolved over three frames channel by channel, projected back and added; with 2 of them, once more"
+                " before the MLP.",
+            ),
+            Part(
+                "branch",
+                "global blocks",
+                "all",
+                "One query per video attends to all tokens of CLIP's last levels, one level after another. To patches,"
+                " a convolution over 3 x 3 patches of three frames is added.",
+            ),
+            Part(
+                "end",
+                "query + CLIP",
+                "time",
+                "The query and the frames' mean of CLIP's CLS token are mixed, each channel in a learned share. CLIP's"
+                " last norm, which is trained, and its projection read the sum.",
+            ),
+        ),
+        "no convolutions over time unless asked for, as there for Kinetics; frames are embedded one by one unless a"
+        " released file joins them; nothing is dropped out in training; paths are dropped for each video (there for all"
+        " videos of a batch at once); scored by cosine unless `linear_classifier` is chosen",
+        "all that is added at zero, shares equal: as CLIP, but for frames whose mean is taken before the last norm",
+        "all weights, AdamW, weight decay 0.05, linear classifier, half of each MLP's channels dropped",
+        sets=("uniformer_v2", "uniformer_v2_frozen", "uniformer_v2_sthv2"),
+    ),
 }

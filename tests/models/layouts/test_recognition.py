@@ -1,4 +1,4 @@
-"""Files of X-CLIP, ActionCLIP, ST-Adapter, AIM and EVL: as their authors save them, and with what they can't be."""
+"""Files of methods for recognition, such as X-CLIP: as their authors save them, and with what they can't be."""
 
 from __future__ import annotations
 
@@ -28,6 +28,9 @@ SETS = {
     "aim": "the released AIM",
     "aim_sthv2": "the released AIM",
     "evl": "the released EVL",
+    "uniformer_v2": "UniFormerV2",
+    "uniformer_v2_frozen": "UniFormerV2",
+    "uniformer_v2_sthv2": "UniFormerV2",
 }
 WRAPPERS = {
     "bare": lambda state: state,
@@ -41,7 +44,7 @@ def expected(name: str) -> torch.Tensor:
     io = read(PEERS / name).io
     if name.startswith("aim"):
         return io["frame_features"].mean(1)
-    return io["features"] if name == "evl" else io["video_embedding"]
+    return io["features"] if name.startswith(("evl", "uniformer_v2")) else io["video_embedding"]
 
 
 @pytest.mark.parametrize("wrapper", WRAPPERS)
@@ -177,6 +180,34 @@ def test_evls_decoder_alone_needs_a_clip(tmp_path):
     video = model.encode_video(golden.io["video"])
     logits = model.logit_scale.exp() * model.score.of_classes(model.score.classes, video)
     torch.testing.assert_close(logits, golden.io["logits"], rtol=1e-5, atol=1e-5)
+
+
+@pytest.mark.parametrize("name", ["uniformer_v2", "uniformer_v2_sthv2"])
+@torch.no_grad()
+def test_mmaction2_names_uniformer_v2s_classifier_in_its_own_way(tmp_path, name):
+    theirs = {"proj.0.": "norm.", "backbone.transformer.proj.2.": "cls_head.fc_cls."}
+    state = {
+        next((key.replace(old, new) for old, new in theirs.items() if old in key), key): value
+        for key, value in weights(name).items()
+    }
+    state |= {"data_preprocessor.mean": torch.full((3, 1, 1, 1), 114.75)}
+    assert {"backbone.transformer.norm.weight", "cls_head.fc_cls.weight"} <= state.keys()
+    model, golden = load_released(released(tmp_path, name, {"state_dict": state})), read(PEERS / name)
+    video = model.encode_video(golden.io["video"])
+    logits = model.logit_scale.exp() * model.score.of_classes(model.score.classes, video)
+    torch.testing.assert_close(logits, golden.io["logits"], rtol=1e-5, atol=1e-5)
+
+
+def test_what_a_config_says_of_uniformer_v2(tmp_path):
+    file = released(tmp_path, "uniformer_v2_sthv2", weights("uniformer_v2_sthv2"))
+    told = json.loads((tmp_path / "config.json").read_text())
+    assert load_released(file).clip.visual.frames_before == 1
+    (tmp_path / "config.json").write_text(json.dumps(told | {"DATA": {"NUM_FRAMES": 16}}))
+    assert load_released(file).frames == 16
+    early = {"UNIFORMERV2": told["UNIFORMERV2"] | {"RETURN_LIST": [0, 1]}}
+    (tmp_path / "config.json").write_text(json.dumps(told | early))
+    with pytest.raises(ValueError, match=r"RETURN_LIST=\[0, 1\]; here it can only be \[1, 2\]"):
+        load_released(file)
 
 
 @torch.no_grad()

@@ -43,6 +43,7 @@ OPTIONS = {
     "token_learner released": ("token_learner", {"tokens": 3, "released": True}),
     "token_roll with times and a pooler": ("token_roll", {"times": True, "pooler": True}),
     "neighbour_attention without zeros": ("neighbour_attention", {"zeros": False, "reach": 2}),
+    "uniformer_v2 over time": ("uniformer_v2", {"convolutions": 2, "mixed": False, "bottleneck": 5}),
     "token_learner early": ("token_learner", {"tokens": 3, "block": 0}),
 }
 SETTINGS = {name: (name, {}) for name in INSIDE} | OPTIONS
@@ -104,7 +105,7 @@ def pooled(clip, video):
 
 
 def test_every_method_inside_is_tested():
-    assert {name for name, _ in SETTINGS.values()} == set(INSIDE) and len(INSIDE) == 13
+    assert {name for name, _ in SETTINGS.values()} == set(INSIDE) and len(INSIDE) == 14
 
 
 @torch.no_grad()
@@ -219,6 +220,11 @@ def test_more_frames_than_there_are_times(clip, name):
         ("token_roll", {"share": 0.01}, "rolls 0 of 16 patches"),
         ("token_roll", {"share": 0.6}, "choose 1 to 8"),
         ("neighbour_attention", {"reach": 0}, "reach=0: each frame needs a neighbour"),
+        ("uniformer_v2", {"layers": 7}, "layers=7: choose 1 to 6, as many as this CLIP's blocks"),
+        ("uniformer_v2", {"heads": 5}, "heads=5 don't divide CLIP's 64 channels"),
+        ("uniformer_v2", {"convolutions": 3}, "convolutions=3: choose 0, 1 or 2"),
+        ("uniformer_v2", {"bottleneck": 0}, "bottleneck=0"),
+        ("uniformer_v2", {"drop_path": 1}, "drop_path=1: it must be at least 0 and below 1"),
     ],
 )
 def test_impossible_settings(clip, name, options, message):
