@@ -13,13 +13,10 @@ from stan.config import Experiment
 from stan.data.datasets import task as task_of
 from stan.evaluation.measure import measure
 from stan.evaluation.splits import open_split
-from stan.evaluation.test_time import (
-    check_tricks,
-    description,
-    views_of,
-)
+from stan.evaluation.test_time import check_tricks, description, views_of
 from stan.models.dual_encoder import DualEncoder
 from stan.models.factory import load_model
+from stan.results.archive import archive_of
 
 
 def evaluate(
@@ -47,10 +44,17 @@ def evaluate(
 def stored(run: str | Path, test_time: Iterable[str] = ()) -> tuple[DualEncoder, Experiment]:
     """Return a run's model (with the weights that are best on validation) and its experiment.
 
-    Raises ValueError for a folder that holds no run, and for tricks that are unknown or don't suit its task.
+    Raises ValueError for a folder that holds no run, for a run in an archive, which holds no weights, and for tricks
+    that are unknown or don't suit its task.
     """
-    model, record = load_model(run), results.read(run)
+    record = results.read(run)
     if record["experiment"] is None:
-        raise ValueError(f"{run} is no run: {record['reason']}")
+        raise ValueError(f"{run} is no run: {record['reason']}; give the folder of a finished one")
+    if (archive := archive_of(Path(run))) is not None:
+        command = record["run"].get("command", "stan train")
+        raise ValueError(
+            f"{record['id']} lies in {archive}, and archives hold no weights: give a run's folder, or train it again as"
+            f" it was made: {command}"
+        )
     check_tricks(test_time, task_of(record["experiment"].data.suite))
-    return model, record["experiment"]
+    return load_model(run), record["experiment"]

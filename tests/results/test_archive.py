@@ -189,3 +189,14 @@ def test_on_the_command_line(root, tmp_path, capsys):
     assert "ends in .zip" in capsys.readouterr().err
     assert cli.run(["runs", "--runs", str(tmp_path / "none"), "--pack", str(file)]) == 2
     assert "nothing to pack" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("command", ["evaluate", "interpolate"])
+def test_a_run_without_weights_is_not_measured_again(packed, command, capsys):
+    run = packed / experiment("stan", 0).id
+    assert cli.run([command, str(run)]) == 2
+    (line,) = capsys.readouterr().err.splitlines()
+    assert f"lies in {packed}, and archives hold no weights: give a run's folder" in line
+    assert line.endswith(results.read(run)["run"]["command"])
+    assert cli.run([command, str(packed / "components" / "stan" / "0123456789-s0")]) == 2
+    assert "0123456789-s0 is no run: config.json is missing" in capsys.readouterr().err

@@ -5,10 +5,13 @@ from, which of them the source leaves open, and what of the source cannot be sai
 """
 
 from stan.experiments.paper_rows import Benchmark
-from stan.experiments.released.recognition import RECOGNITION
+from stan.experiments.released.linear_classifiers import LINEAR_CLASSIFIERS
 from stan.experiments.released.retrieval import RETRIEVAL
 from stan.experiments.released.rows import STUDY
+from stan.experiments.released.text_classifiers import TEXT_CLASSIFIERS
 
 __all__ = ["RELEASED", "STUDY"]
 
-RELEASED: dict[str, Benchmark] = {row.name: row for row in (*RETRIEVAL, *RECOGNITION)}
+RELEASED: dict[str, Benchmark] = {
+    row.name: row for row in (*RETRIEVAL, *TEXT_CLASSIFIERS, *LINEAR_CLASSIFIERS)
+}

@@ -22,8 +22,15 @@ TITLES = {
 """Suites by the names that printed tables give them."""
 
 HALF = "half precision; here bfloat16"
+ALL_DECAY = "biases and norms decay, too; here only matrices"
+THREE_CLIPS = "three clips of one crop are tested; here one clip of three crops"
+TESTED_IN_SOFTMAX = "views are averaged as probabilities; here as logits"
 TRAINING = ("batch", "lr", "weight_decay", "schedule", "warmup", "clip_gradient", "temperature")
 """The settings of a training, for sources that release none."""
+
+
+def segments(apart: int) -> str:
+    return f"frames lie {apart} apart from a random start on; here one in each segment of the video"
 
 
 def row(
