@@ -118,6 +118,7 @@ _ACTIONCLIP = replace(
     _X_CLIP, crop=partial(multi_scale_box, places=THIRTEEN_PLACES), operations=2, magnitude=9
 )
 _HALF_OR_MORE = Augmentation(partial(random_box, scale=(0.5, 1.0)), flip=True)
+_EVL = Augmentation(partial(random_box, scale=(0.08, 1.0)), operations=4, magnitude=21)
 _TIMESFORMER = Augmentation(partial(square_box, enlarged=(256 / 224, 320 / 224)))
 
 AUGMENTATIONS: dict[str, Augmentation | None] = {
@@ -130,15 +131,17 @@ AUGMENTATIONS: dict[str, Augmentation | None] = {
     "open_vclip": Augmentation(partial(square_box, enlarged=(1, 256 / 224)), flip=True),
     "st_adapter-something": Augmentation(operations=4, magnitude=21),
     "aim-something": Augmentation(operations=4, magnitude=7),
-    "evl": Augmentation(partial(random_box, scale=(0.08, 1.0)), operations=4, magnitude=21),
+    "evl": _EVL,
+    "uniformer_v2": replace(_EVL, flip=True),
+    "uniformer_v2-something": _EVL,
     "timesformer": replace(_TIMESFORMER, flip=True),
     "timesformer-something": _TIMESFORMER,
     "motionformer-something": replace(_TIMESFORMER, operations=2, magnitude=20),
     "frozen_in_time": _HALF_OR_MORE,
     "x_pool": _HALF_OR_MORE,
 }
-"""Augmentations by name; those named after a method are the ones that its authors released. ST-Adapter and EVL
-count magnitudes to 10, so their 7 is 21 here."""
+"""Augmentations by name; those named after a method are the ones that its authors released. ST-Adapter, EVL
+and UniFormerV2 count magnitudes to 10, so their 7 is 21 here."""
 
 
 def colour_jitter(clip: Clip, rng: np.random.Generator) -> Clip:

@@ -227,6 +227,71 @@ def _motionformer() -> list[Benchmark]:
     ]
 
 
+_UNIFORMER_V2 = TrainConfig(
+    "nothing",
+    epochs=55,
+    batch=256,
+    lr=1e-5,
+    clip_lr_ratio=1.0,
+    beta2=0.999,
+    weight_decay=0.05,
+    warmup=5 / 55,
+    clip_gradient=20.0,
+    temperature=0.01,
+    precision="bf16-mixed",
+)
+
+
+def _uniformer_v2() -> list[Benchmark]:
+    shared = (
+        HALF,
+        _DROPOUT,
+        TESTED_IN_SOFTMAX,
+        _RAND_AUGMENT,
+        "frames are normalised by .45 and .225; here by CLIP's mean and std",
+        "run.sh overrides config.yaml, and only copies of it were read: the batch is config.yaml's, and clipping is"
+        " MMAction2's",
+    )
+    source = "OpenGVLab/UniFormerV2 exp/{0}/config.yaml (ea60a26) and run.sh, as copied in {1}"
+    return [
+        row(
+            "uniformer_v2-kinetics",
+            classes("kinetics", "uniformer_v2"),
+            classifier("ViT-B-16", "uniformer_v2", "kinetics", dropout=0.5),
+            _UNIFORMER_V2,
+            source.format("k400/k400_b16_f8x224", "AmmaraRazzaq/uniformerv2 (1074cd4); MMAction2's port"),
+            ("released", "UniFormerV2-B/16, 8 frames, 3x4 views"),
+            ("views-4x3",),
+            unstated=("batch", "clip_gradient"),
+            differs=(*shared, "the rate starts and ends at 1e-6, not 0"),
+        ),
+        row(
+            "uniformer_v2-something",
+            classes("something", "uniformer_v2-something"),
+            classifier(
+                *("ViT-B-16", "uniformer_v2", "something"),
+                layers=8,
+                convolutions=2,
+                dropout=0.5,
+                drop_path=0.4,
+                block_drop_path=0.2,
+            ),
+            replace(_UNIFORMER_V2, epochs=22, lr=4e-4, warmup=5 / 22),
+            source.format("sthv2/ssv2_b16_f16x224", "DonghwanKIM0101/UniFormerV2 (2e8c9d8)"),
+            ("released", "UniFormerV2-B/16, 16 frames, 3x1 views"),
+            ("views-1x3",),
+            unstated=("batch", "lr", "clip_gradient"),
+            differs=(
+                *shared,
+                "16 frames are 8 tubelets, each of which also reads the frame before; here 8 frames",
+                "each clip is augmented twice in a batch; here once",
+                "a block is dropped for all videos of a batch at once; here it is drawn for each",
+                "the rate is config.yaml's, and that of the copied run.sh is 4e-5 at a batch of 16",
+            ),
+        ),
+    ]
+
+
 LINEAR_CLASSIFIERS: tuple[Benchmark, ...] = (
     *_st_adapter(),
     *_aim(),
@@ -235,4 +300,5 @@ LINEAR_CLASSIFIERS: tuple[Benchmark, ...] = (
     _timesformer("kinetics", "timesformer", "Kinetics/TimeSformer_divST_8x32_224.yaml (23e78bf)"),
     _timesformer("something", "timesformer-something", "SSv2/TimeSformer_divST_8_224.yaml (e17a697)"),
     *_motionformer(),
+    *_uniformer_v2(),
 )
