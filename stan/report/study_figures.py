@@ -22,8 +22,6 @@ COSTS = {
 
 _COLOURS = (BLUE, VERMILION, GREEN, ORANGE, "black", GREY)
 _MARKS = ("o", "D", "s", "^", "v", "P", "X", "*", "<", ">", "p", "h", "d")
-_SIDES = ((4, 3), (-4, 3), (4, -3), (-4, -3))
-"""From a mark to its label, in points: each row has a side of its own, where rows meet."""
 
 
 def _styles(names: Iterable[Hashable]) -> dict[Hashable, tuple[str, str]]:
@@ -120,12 +118,11 @@ def trade_off(table: pd.DataFrame) -> Figure:
     """
     planes = list(table.groupby("y_set", sort=False))
     styles = _styles(table["row"])
-    sides = dict(zip(styles, itertools.cycle(_SIDES), strict=False))
     size = (1.2 + 3.8 * len(planes), 4.6)
     figure, panels = plt.subplots(1, len(planes), figsize=size, squeeze=False, layout="constrained")
     for axes, (name, plane) in zip(panels[0], planes, strict=True):
         for row, way in plane.groupby("row", sort=False):
-            _draw_way(axes, way, *styles[row], sides[row])
+            _draw_way(axes, way, *styles[row])
         axes.set(xlabel=f"{table['x_set'].iloc[0]}, percent", ylabel=f"{name}, percent")
         bare(axes)
     handles = panels[0][0].get_legend_handles_labels()
@@ -142,8 +139,8 @@ def trade_off(table: pd.DataFrame) -> Figure:
     return figure
 
 
-def _draw_way(axes: Axes, way: pd.DataFrame, mark: str, colour: str, side: tuple[int, int]) -> None:
-    """Draw one row's marks and intervals, joined, with the shares of both ends beside their marks."""
+def _draw_way(axes: Axes, way: pd.DataFrame, mark: str, colour: str) -> None:
+    """Draw one row's marks and intervals, joined, with the share at which they begin."""
     axes.errorbar(
         way["x"],
         way["y"],
@@ -154,16 +151,8 @@ def _draw_way(axes: Axes, way: pd.DataFrame, mark: str, colour: str, side: tuple
         elinewidth=0.5,
         label=f"{way['row'].iloc[0]}, n = {way['n'].iloc[0]}",
     )
-    for end in way.iloc[[0, -1]].itertuples():
-        axes.annotate(
-            f"{end.share:.0%}",
-            (end.x, end.y),
-            xytext=side,
-            textcoords="offset points",
-            horizontalalignment="left" if side[0] > 0 else "right",
-            verticalalignment="bottom" if side[1] > 0 else "top",
-            fontsize=7,
-        )
+    share, x, y = way[["share", "x", "y"]].iloc[0]
+    axes.annotate(f"{share:.0%}", (x, y), (-4, -3), textcoords="offset points", ha="right", va="top", size=7)
 
 
 def levels(rows: pd.DataFrame) -> Figure:
