@@ -20,6 +20,9 @@ Curves = Mapping[str, tuple[pd.DataFrame, pd.DataFrame]]
 TITLE_HEIGHT = 30
 """Of a panel, in pixels."""
 
+HAIRLINE = {"thickness": 0.5, "width": 0}
+"""Of the whiskers of marks that have some in both directions."""
+
 CLOCKS = {"epoch": "epoch", "step": "step", "time": "seconds"}
 """Columns that can be the x-axis of learning curves, with their axis titles."""
 
@@ -152,6 +155,34 @@ def interpolations(table: pd.DataFrame) -> go.Figure:
     figure.update_yaxes(rangemode="tozero", title="percent")
     figure.update_xaxes(title="share of CLIP's own weights", row=len(sets), col=1)
     return figure
+
+
+def trade_off(table: pd.DataFrame) -> go.Figure:
+    """Draw each row's way from the model as trained to CLIP's own weights, over what CLIP knew.
+
+    table: row, n, share, x_set, x, x_low, x_high, y_set, y, y_low, y_high, of one set on y (`stan.report.trade_off`).
+    """
+    figure = go.Figure()
+    for place, (row, way) in enumerate(table.groupby("row", sort=False)):
+        mark = palette.mark(place)
+        shares = [f"{share:.0%}" for share in way["share"]]
+        figure.add_scatter(
+            x=way["x"],
+            y=way["y"],
+            name=f"{escape(str(row))}, n = {way['n'].iloc[0]}",
+            mode="lines+markers+text",
+            text=shares[:1],  # the way's other end is where it leads to
+            textposition="bottom left",
+            line={"color": mark["color"], "width": 2},
+            error_x=whiskers(way["x_low"], way["x"], way["x_high"], mark["color"]) | HAIRLINE,
+            error_y=whiskers(way["y_low"], way["y"], way["y_high"], mark["color"]) | HAIRLINE,
+            marker={"symbol": mark["symbol"], "size": 10},
+            customdata=shares,
+            hovertemplate="<b>%{fullData.name}</b><br>%{y:.1f} over %{x:.1f}<br>"
+            "at %{customdata} of CLIP's own weights<extra></extra>",
+        )
+    x_title, y_title = (f"{escape(table[name].iloc[0])}, percent" for name in ("x_set", "y_set"))
+    return layout(figure, 12, x_title=x_title, y_title=y_title)
 
 
 def lost(groups: pd.DataFrame) -> go.Figure:

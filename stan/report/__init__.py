@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from stan.common import lazily
 
 if TYPE_CHECKING:
-    from stan.report.interpolation import interpolations
+    from stan.report.interpolation import interpolations, trade_off
     from stan.report.tables import (
         changes,
         components,
@@ -40,10 +40,12 @@ __all__ = [
     "study_runs",
     "time_probes",
     "told_apart",
+    "trade_off",
     "with_costs",
 ]
 
 __getattr__ = lazily.names(
     __name__,
-    dict.fromkeys(__all__, "stan.report.tables") | {"interpolations": "stan.report.interpolation"},
+    dict.fromkeys(__all__, "stan.report.tables")
+    | dict.fromkeys(("interpolations", "trade_off"), "stan.report.interpolation"),
 )

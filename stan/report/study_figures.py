@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import itertools
+from collections.abc import Hashable, Iterable
 
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from stan.common.plotting import BLUE, GREEN, GREY, ORANGE, VERMILION, bare, canvas, finished
@@ -22,6 +24,12 @@ _COLOURS = (BLUE, VERMILION, GREEN, ORANGE, "black", GREY)
 _MARKS = ("o", "D", "s", "^", "v", "P", "X", "*", "<", ">", "p", "h", "d")
 
 
+def _styles(names: Iterable[Hashable]) -> dict[Hashable, tuple[str, str]]:
+    """Return the mark and colour of each name; one that comes again keeps its own."""
+    styles = itertools.cycle(zip(_MARKS, itertools.cycle(_COLOURS)))
+    return dict(zip(dict.fromkeys(names), styles, strict=False))
+
+
 def cost(table: pd.DataFrame, metric: str) -> Figure:
     """Draw quality with its 95 % interval against each known cost, one panel per cost. Every row has its own mark.
 
@@ -35,8 +43,7 @@ def cost(table: pd.DataFrame, metric: str) -> Figure:
     figure, panels = plt.subplots(
         1, len(known), figsize=(4 * len(known), 3.8), sharey=True, squeeze=False, layout="constrained"
     )
-    styles = itertools.cycle(zip(_MARKS, itertools.cycle(_COLOURS)))
-    for (_, row), (mark, colour) in zip(table.iterrows(), styles, strict=False):
+    for (_, row), (mark, colour) in zip(table.iterrows(), _styles(table.index).values(), strict=True):
         error = [[row["mean"] - row["low"]], [row["high"] - row["mean"]]]
         for axes, name in zip(panels[0], known, strict=True):
             axes.errorbar(
@@ -65,8 +72,7 @@ def time_probes(table: pd.DataFrame, metric: str) -> Figure:
     figure, axes = canvas(arrangements)
     figure.set_figheight(max(figure.get_figheight(), 1.2 + 0.16 * len(arrangements) * len(runs)))
     beside = np.linspace(-0.3, 0.3, len(runs)) if len(runs) > 1 else [0.0]
-    styles = itertools.cycle(zip(_MARKS, itertools.cycle(_COLOURS)))
-    for run, shift, (mark, colour) in zip(runs, beside, styles, strict=False):
+    for shift, (run, (mark, colour)) in zip(beside, _styles(runs).items(), strict=True):
         part = table[table["run"] == run]
         place = part["arrangement"].map(arrangements.index) + shift
         error = [part["value"] - part["low"], part["high"] - part["value"]]
@@ -81,12 +87,13 @@ def interpolations(table: pd.DataFrame) -> Figure:
     table: row, on, metric, share, value, low, high (`stan.report.interpolations`).
     """
     sets = list(table.groupby(table["on"] + ", " + table["metric"], sort=False))
+    styles = _styles(table["row"])
     figure, panels = plt.subplots(
         1, len(sets), figsize=(3.2 * len(sets), 3.6), sharex=True, squeeze=False, layout="constrained"
     )
     for axes, (name, of_set) in zip(panels[0], sets, strict=True):
-        styles = itertools.cycle(zip(_MARKS, itertools.cycle(_COLOURS)))
-        for (row, part), (mark, colour) in zip(of_set.groupby("row", sort=False), styles, strict=False):
+        for row, part in of_set.groupby("row", sort=False):
+            mark, colour = styles[row]
             error = [part["value"] - part["low"], part["high"] - part["value"]]
             axes.errorbar(
                 part["share"],
@@ -102,6 +109,50 @@ def interpolations(table: pd.DataFrame) -> Figure:
     handles = panels[0][0].get_legend_handles_labels()
     figure.legend(*handles, loc="outside lower center", ncols=4, frameon=False, fontsize=8)
     return figure
+
+
+def trade_off(table: pd.DataFrame) -> Figure:
+    """Draw each row's way from the model as trained to CLIP's own weights, over what CLIP knew: one panel per set on y.
+
+    table: row, n, share, x_set, x, x_low, x_high, y_set, y, y_low, y_high (`stan.report.trade_off`).
+    """
+    planes = list(table.groupby("y_set", sort=False))
+    styles = _styles(table["row"])
+    size = (1.2 + 3.8 * len(planes), 4.6)
+    figure, panels = plt.subplots(1, len(planes), figsize=size, squeeze=False, layout="constrained")
+    for axes, (name, plane) in zip(panels[0], planes, strict=True):
+        for row, way in plane.groupby("row", sort=False):
+            _draw_way(axes, way, *styles[row])
+        axes.set(xlabel=f"{table['x_set'].iloc[0]}, percent", ylabel=f"{name}, percent")
+        bare(axes)
+    handles = panels[0][0].get_legend_handles_labels()
+    shares = ", ".join(f"{share:.0%}" for share in table["share"].unique())
+    figure.legend(
+        *handles,
+        loc="outside lower center",
+        ncols=2 * len(planes),
+        frameon=False,
+        fontsize=8,
+        title=f"marks at {shares} of CLIP's own weights",
+        title_fontsize=8,
+    )
+    return figure
+
+
+def _draw_way(axes: Axes, way: pd.DataFrame, mark: str, colour: str) -> None:
+    """Draw one row's marks and intervals, joined, with the share at which they begin."""
+    axes.errorbar(
+        way["x"],
+        way["y"],
+        xerr=[way["x"] - way["x_low"], way["x_high"] - way["x"]],
+        yerr=[way["y"] - way["y_low"], way["y_high"] - way["y"]],
+        fmt=f"-{mark}",
+        color=colour,
+        elinewidth=0.5,
+        label=f"{way['row'].iloc[0]}, n = {way['n'].iloc[0]}",
+    )
+    share, x, y = way[["share", "x", "y"]].iloc[0]
+    axes.annotate(f"{share:.0%}", (x, y), (-4, -3), textcoords="offset points", ha="right", va="top", size=7)
 
 
 def levels(rows: pd.DataFrame) -> Figure:

@@ -83,7 +83,7 @@ def write(
 
     suites: if none is named, all that have done runs. backbone: of the runs; None: those that the study uses.
     Figures: rows, changes, twins, seen, cost, time (if a run was probed), interpolation (if a run was measured with
-    CLIP's weights moved back); and levels-BACKBONE, where
+    CLIP's weights moved back), trade-off (if that was also on stills or another data set); and levels-BACKBONE, where
     `stan probe-levels --save` kept what the levels of the runs' backbones hold.
     Returns {"study", "suites", "size", "command", "runs": ids by suite, "rows": `numbers`, "files"}.
     Raises ValueError for an unknown study, and if a named suite, or every suite, has no done run.
@@ -249,6 +249,9 @@ def _figures(tables: SuiteTables) -> dict[str, Figure]:
         drawn["time"] = study_figures.time_probes(tables.probes, shown)
     if len(tables.interpolations):
         drawn["interpolation"] = study_figures.interpolations(tables.interpolations)
+    plane = report.trade_off(tables.interpolations)
+    if len(plane):
+        drawn["trade-off"] = study_figures.trade_off(plane)
     return drawn
 
 

@@ -188,6 +188,11 @@ def test_what_each_share_of_clips_weights_finds_is_drawn(address, open_page):
     page = settled(open_page(f"{address}/kept_knowledge", height=1600), "Kept knowledge")
     page.locator(".st-key-interpolation .js-plotly-plot").wait_for()
     assert "unseen concepts" in page.locator(".st-key-interpolation .infolayer").text_content()
+    page.locator(".st-key-trade-off .js-plotly-plot").wait_for()
+    assert page.locator(".st-key-trade-off .xtitle").text_content().startswith("stills")
+    with page.expect_download() as download:
+        page.locator(".st-key-trade_off-png button").click()
+    assert Path(download.value.path()).read_bytes().startswith(b"\x89PNG")
 
 
 def test_two_ticked_runs_share_their_curves(address, open_page):

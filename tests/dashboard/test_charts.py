@@ -218,6 +218,34 @@ def test_cost_time_and_lost_have_a_mark_each():
     assert (list(confused.x), list(otherwise.x)) == ([25.0], [50.0]) and confused.marker.pattern.shape == "/"
 
 
+def test_each_row_goes_its_way_from_the_model_as_trained():
+    plane = pd.DataFrame(
+        {
+            "row": ["a<b", "a<b", "c", "c"],
+            "n": [3, 3, 1, 1],
+            "share": [0.0, 1.0, 0.0, 1.0],
+            "x_set": "stills, t2v.R@1",
+            "x": [15.0, 38.0, 22.0, 24.0],
+            "x_low": [14.0, 36.0, np.nan, np.nan],
+            "x_high": [17.0, 39.0, np.nan, np.nan],
+            "y_set": "videos, t2v.R@1",
+            "y": [40.0, 10.0, 60.0, 30.0],
+            "y_low": [37.0, 9.0, np.nan, np.nan],
+            "y_high": [41.0, 12.0, np.nan, np.nan],
+        }
+    )
+    figure = run_charts.trade_off(plane)
+    several, single = figure.data
+    assert (several.name, single.name) == ("a&lt;b, n = 3", "c, n = 1")
+    assert (list(several.x), list(several.y)) == ([15, 38], [40, 10])
+    assert (list(several.error_x.arrayminus), list(several.error_y.array)) == ([1, 2], [1, 2])
+    assert np.isnan(single.error_x.array).all() and np.isnan(single.error_y.arrayminus).all()
+    assert list(several.text) == ["0%"] and list(several.customdata) == ["0%", "100%"]
+    assert several.marker.symbol != single.marker.symbol
+    axes = figure.layout.xaxis.title.text, figure.layout.yaxis.title.text
+    assert axes == ("stills, t2v.R@1, percent", "videos, t2v.R@1, percent")
+
+
 def test_lost_queries_stand_with_their_answers_and_the_demos_address():
     table = pd.DataFrame(
         {

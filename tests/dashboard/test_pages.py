@@ -436,8 +436,13 @@ def test_what_training_made_clip_forget_is_averaged_over_seeds(open_dashboard, r
         "+0.0",
         "-10.0",
     ]
-    (chart,) = (json.loads(chart.proto.spec) for chart in page.get("plotly_chart"))
+    plane, chart = (json.loads(chart.proto.spec) for chart in page.get("plotly_chart"))
+    assert [way["name"] for way in plane["data"]] == ["stan, n = 2"]
+    assert plane["layout"]["yaxis"]["title"]["text"] == "videos, t2v.R@1, percent"
     assert [note["text"] for note in chart["layout"]["annotations"]][-1] == "stills, t2v.R@1"
+    page = open_dashboard("kept_knowledge", found="unseen concepts, t2v.R@1")
+    plane, _ = (json.loads(chart.proto.spec) for chart in page.get("plotly_chart"))
+    assert plane["layout"]["yaxis"]["title"]["text"] == "unseen concepts, t2v.R@1, percent"
     write_interpolation(runs_root / experiment("stan", 0).id, 3)  # measured again: the page shows it
     cells = table(open_dashboard("kept_knowledge"), "CLIP's share")
     assert cells[cells["measured on"] == "stills"]["value"].tolist() == [25.0, 35.0, 45.0, 45.0, 35.0]

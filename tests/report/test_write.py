@@ -16,6 +16,7 @@ from stan import cli, experiments, report, results
 from stan.config import ModelConfig
 from stan.report import figures, study_figures, write
 from stan.results import frame_order, level_probes
+from tests.support.made_up_runs import write_interpolation
 from tests.support.written_runs import EXPERIMENT, QUERIES, done
 
 SCORES = {"baseline": 10, "no-cross-frame": 14, "stan": 30}
@@ -161,6 +162,16 @@ def test_a_run_that_was_probed_shows_it(study, tmp_path):
     table = read_csv(tmp_path / "time-retrieval.csv")
     assert table["value"].tolist() == [75.0, 40.0] and set(table["id"]) == {run["id"]}
     assert (tmp_path / "time-retrieval.png").stat().st_size > 5000
+
+
+@pytest.mark.slow
+def test_a_run_that_was_measured_on_its_way_back_shows_it(study, tmp_path):
+    write_interpolation(Path(results.load(study).set_index("row").loc["stan"]["path"]))
+    write.write("components", tmp_path, study, shipped=False)
+    table = read_csv(tmp_path / "interpolation-retrieval.csv")
+    assert table["on"].unique().tolist() == ["videos", "seen concepts", "unseen concepts", "stills"]
+    for name in ("interpolation", "trade-off"):
+        assert (tmp_path / f"{name}-retrieval.png").stat().st_size > 5000
 
 
 @pytest.mark.parametrize("changed", [{"split": "val"}, {"test_time": ["dsl"]}])
