@@ -80,7 +80,7 @@ def _options(state: State, said: Mapping[str, Any]) -> dict[str, Any]:
 
 UNIFORMER_V2 = Layout(
     "UniFormerV2",
-    (rf"{_TRANSFORMER}temporal_cls_token", rf"{_TRANSFORMER}dec\..+"),
+    (rf"{_TRANSFORMER}dec\..+",),
     {
         rf"{_MODEL}(conv1\.weight|class_embedding|positional_embedding|ln_pre\..+)": r"clip.visual.\1",
         rf"{_BLOCK}((?:attn|ln_1|ln_2|mlp)\..+)": r"clip.visual.transformer.resblocks.\1.\2",
