@@ -27,6 +27,7 @@ from stan.bench.encoders import (
     preset,
     waited,
 )
+from stan.common.tensors import numel
 from stan.config import ModelConfig, TrainConfig
 from stan.models.video_encoder import VideoEncoder
 from stan.results import provenance
@@ -170,7 +171,7 @@ def held(module: nn.Module, pair: Encoders, precision: str, clips: int = MEMORY_
     one, two = (
         kept(lambda n=n: _loss(module, pair.clips(n), precision), list(module.parameters())) for n in (1, 2)
     )
-    fixed = BYTES_PER_WEIGHT * sum(parameter.numel() for parameter in weights)
+    fixed = BYTES_PER_WEIGHT * numel(weights)
     return fixed + one + (clips - 1) * (two - one)
 
 
