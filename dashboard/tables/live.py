@@ -71,10 +71,10 @@ def work() -> list[jobs.Job]:
     return [one for one in found if one.name != jobs.QUICKSTART]
 
 
-def ended(table: pd.DataFrame, most: int = 5) -> pd.DataFrame:
-    """Return at most `most` of the user's own runs that ended (done or failed), the latest first."""
+def ended(table: pd.DataFrame) -> pd.DataFrame:
+    """Return at most five of the user's own runs that ended (done or failed), the latest first."""
     over = table[table["status"].isin(["done", "failed"]) & ~table["shipped"]]
-    return over.sort_values("end", ascending=False).head(most) if len(over) else over
+    return over.sort_values("end", ascending=False).head(5) if len(over) else over
 
 
 def stopped(runs: list[UnfinishedRun]) -> dict[str, list[UnfinishedRun]]:

@@ -20,7 +20,14 @@ def show() -> None:
     st.caption(
         "What each temporal method and each similarity adds to CLIP, where, after which source, and how sure."
     )
-    name = url_widgets.one("Method or similarity", method_cards.names(), "method", default="stan")
+    asked = st.query_params.get("method")  # by its name alone; a choice stands there as it is listed
+    name = url_widgets.one(
+        "Method or similarity",
+        method_cards.names(),
+        "method",
+        default=asked if asked in method_cards.names() else "stan",
+        format_func=_listed,
+    )
     card = method_cards.card(name)
     st.subheader(card.mechanism.title)
     picture, words = st.columns(2, gap="large")
@@ -34,6 +41,10 @@ def show() -> None:
             st.markdown(f"**{question}:** {answer}")
     _numbers(card)
     st.caption(method_cards.origin())
+
+
+def _listed(name: str) -> str:
+    return f"{name} · {method_cards.card(name).mechanism.title}"
 
 
 def _numbers(card: Card) -> None:

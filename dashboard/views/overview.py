@@ -26,11 +26,17 @@ _AT_ONCE, _LINKS = 4, 20
 def show() -> None:
     st.title("What carries CLIP over to video?")
     st.markdown(_WHAT)
+    _now()
+    _at_a_glance(studies.done(records.runs()))
+    refresh.when_a_run_ends()
+
+
+@st.fragment(run_every=2)
+def _now() -> None:
+    """Read the records again every two seconds, without rerunning the rest of the page."""
     table = records.runs()
     _counts(table)
-    _live()
-    _at_a_glance(studies.done(table))
-    refresh.when_a_run_ends()
+    _live(table)
 
 
 def _counts(table: pd.DataFrame) -> None:
@@ -61,10 +67,8 @@ def _next_step(own: pd.DataFrame, broken: int) -> None:
         st.code("stan report components --out report", language="bash")
 
 
-@st.fragment(run_every=2)
-def _live() -> None:
-    """Read the records again every two seconds, without rerunning the rest of the page."""
-    unfinished, work = live.unfinished(records.runs()), live.work()
+def _live(table: pd.DataFrame) -> None:
+    unfinished, work = live.unfinished(table), live.work()
     if not unfinished and not work:
         return
     st.subheader("Live")

@@ -16,6 +16,7 @@ from huggingface_hub import try_to_load_from_cache
 from stan.bench import flops
 from stan.common.files import write_json
 from stan.common.paths import ASSETS
+from stan.common.tensors import numel
 from stan.models.backbones import architecture, architectures, image_tower, load_clip, source, tags
 from stan.models.clip import Clip
 
@@ -100,8 +101,8 @@ def count(name: str) -> dict[str, Any]:
     return {
         "refused": None,
         "image_size": clip.image_size,
-        "params_image": _parameters(clip.visual),
-        "params_text": _parameters(clip.text),
+        "params_image": numel(clip.visual.parameters()),
+        "params_text": numel(clip.text.parameters()),
         "gmacs_frame": _rounded(macs["image"]),
         "gmacs_caption": _rounded(macs["text"]),
         "tower": _tower(clip),
@@ -110,7 +111,7 @@ def count(name: str) -> dict[str, Any]:
 
 def _refused(name: str, reason: str) -> dict[str, Any]:
     with torch.device("meta"):
-        parameters = _parameters(image_tower(name))
+        parameters = numel(image_tower(name).parameters())
     unknown = dict.fromkeys(("params_text", "gmacs_frame", "gmacs_caption", "tower"))
     size = architecture(name, "random")["vision_cfg"]["image_size"]
     return {"refused": reason, "image_size": size, "params_image": parameters} | unknown
@@ -126,10 +127,6 @@ def _tower(clip: Clip) -> dict[str, Any]:
         "embedding": clip.embed_dim,
         "context_length": clip.context_length,
     }
-
-
-def _parameters(module: torch.nn.Module) -> int:
-    return sum(parameter.numel() for parameter in module.parameters())
 
 
 def _rounded(macs: flops.Macs) -> dict[str, float]:

@@ -19,6 +19,7 @@ import torch
 from torch import Tensor
 from torch.utils.flop_counter import FlopCounterMode
 
+from stan.common.tensors import numel
 from stan.config import ModelConfig, TrainConfig
 from stan.models.backbones import load_clip
 from stan.models.clip import Clip
@@ -77,9 +78,8 @@ def _added_to_mean(temporal: str = "mean", similarity: str = "cosine", **options
 def _of_similarity(name: str, frames: int) -> int:
     options = {"classes": CLASSES} if name == "linear_classifier" else {}
     with torch.device("meta"):
-        return _size(
-            build(replace(_added_to_mean("mean", name, **options), pretrained="random"), frames).score
-        )
+        model = build(replace(_added_to_mean("mean", name, **options), pretrained="random"), frames)
+    return numel(model.score.parameters())
 
 
 def of_model(config: ModelConfig, frames: int, views: int = 1) -> dict[str, Any]:
@@ -122,8 +122,8 @@ def _view(config: str, frames: int) -> dict[str, Any]:
     return {
         "parts": _parts(model, run, _towers(known.backbone, frames)["image"], frames),
         "run": run,
-        "params": _size(model),
-        "params_added": _size(model.temporal),
+        "params": numel(model.parameters()),
+        "params_added": numel(model.temporal.parameters()),
         "params_trainable": {frozen: _trainable(model, frozen) for frozen in FROZEN},
     }
 
@@ -192,10 +192,6 @@ def _video(clip: Clip, frames: int) -> Tensor:
     return torch.empty(1, frames, 3, size, size, device="meta")
 
 
-def _size(module: torch.nn.Module) -> int:
-    return sum(parameter.numel() for parameter in module.parameters())
-
-
 def _trainable(model: DualEncoder, frozen: str) -> int:
     freeze(model, TrainConfig(frozen=frozen))
-    return sum(parameter.numel() for parameter in model.parameters() if parameter.requires_grad)
+    return numel(parameter for parameter in model.parameters() if parameter.requires_grad)

@@ -27,6 +27,7 @@ from stan.bench.encoders import (
     preset,
     waited,
 )
+from stan.common.tensors import numel
 from stan.config import ModelConfig, TrainConfig
 from stan.models.video_encoder import VideoEncoder
 from stan.results import provenance
@@ -160,8 +161,9 @@ def _loss(module: nn.Module, video: Tensor, precision: str) -> Float[Tensor, ""]
     return info_nce(similarity / TEMPERATURE, torch.eye(len(videos), dtype=torch.bool, device=video.device))
 
 
-def held(module: nn.Module, pair: Encoders, precision: str, clips: int = MEMORY_CLIPS) -> float:
-    """Return a step's bytes when backward begins: weights, gradients, moments, and what forward keeps for backward.
+def held(module: nn.Module, pair: Encoders, precision: str) -> float:
+    """Return the bytes of a step of MEMORY_CLIPS clips when backward begins: weights, gradients, moments, and what
+    forward keeps for backward.
 
     What forward keeps is counted, tensor by tensor, for one and for two clips; each further clip adds the same again.
     Short-lived tensors aren't counted, nor is what the allocator holds beside them.
@@ -170,8 +172,8 @@ def held(module: nn.Module, pair: Encoders, precision: str, clips: int = MEMORY_
     one, two = (
         kept(lambda n=n: _loss(module, pair.clips(n), precision), list(module.parameters())) for n in (1, 2)
     )
-    fixed = BYTES_PER_WEIGHT * sum(parameter.numel() for parameter in weights)
-    return fixed + one + (clips - 1) * (two - one)
+    fixed = BYTES_PER_WEIGHT * numel(weights)
+    return fixed + one + (MEMORY_CLIPS - 1) * (two - one)
 
 
 def kept(forward: Callable[[], Tensor], weights: Sequence[Tensor]) -> int:

@@ -12,9 +12,12 @@ from stan.common.json_values import require
 def build(
     kind: str, registry: Mapping[str, type], name: str, given: tuple, options: Mapping[str, Any]
 ) -> Any:
-    """Return `registry[name](*given, **options)`. Raises ValueError as `check` does."""
+    """Return `registry[name](*given, **options)`. Raises ValueError as `check` does, and for sizes of no layer."""
     check(kind, registry, name, options)
-    return registry[name](*given, **options)
+    try:
+        return registry[name](*given, **options)
+    except (RuntimeError, AssertionError) as error:  # torch's, as of a negative size
+        raise ValueError(f"{name} can't be built with {dict(options)}: {error}") from error
 
 
 def check(kind: str, registry: Mapping[str, type], name: str, options: Mapping[str, Any]) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any, TypeVar
 
 import torch
@@ -24,6 +24,11 @@ def to_device(value: Any, device: torch.device) -> Any:
     if isinstance(value, Tensor):
         return value.to(device)
     return {key: to_device(inner, device) for key, inner in value.items()}
+
+
+def numel(tensors: Iterable[Tensor]) -> int:
+    """Return the number of values in all of the tensors together."""
+    return sum(tensor.numel() for tensor in tensors)
 
 
 def joined(parts: Sequence[Parts]) -> Parts:

@@ -22,7 +22,6 @@ def level_probes(
     clip: Clip,
     device: torch.device,
     stills: int = STILLS,
-    seed: int = 7,
     attentive: bool = True,
     progress: Progress | None = None,
 ) -> list[dict[str, Any]]:
@@ -34,7 +33,7 @@ def level_probes(
     rows: list[dict[str, Any]] = []
     done = 0
     for place, kind in enumerate(KINDS):
-        known = kind(stills, seed + place)
+        known = kind(stills, linear_probe.SEED + place)
         images = torch.as_tensor(evaluation(clip.pixels)(known.pictures))
         for number, level in enumerate(linear_probe.levels(clip, images, device)):
             cls, patches = clip.visual.cls(level), clip.visual.patches(level)

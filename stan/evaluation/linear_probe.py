@@ -22,15 +22,15 @@ from stan.models.clip import Clip
 STILLS = 4000
 RIDGES = (1.0, 10.0, 100.0, 1000.0, 10000.0)
 TARGETS = ("x", "y", "size", "turn")
+SEED = 7
+"""Of the stills."""
 AT_ONCE = 500
 """Pictures that go through a block together."""
 
 
-def place(
-    clip: Clip, device: torch.device, stills: int = STILLS, seed: int = 7
-) -> dict[str, dict[str, list[float]]]:
+def place(clip: Clip, device: torch.device, stills: int = STILLS) -> dict[str, dict[str, list[float]]]:
     """Return R2 by tokens ("cls", "patches") and target: one number per level, the input of block 0 first."""
-    known = arrows(stills, seed)
+    known = arrows(stills, SEED)
     wanted = torch.as_tensor(np.concatenate(list(known.numbers.values()), 1), device=device)
     images = torch.as_tensor(evaluation(clip.pixels)(known.pictures))
     found: dict[str, list[np.ndarray]] = {"cls": [], "patches": []}

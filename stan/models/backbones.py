@@ -14,8 +14,9 @@ from stan.data.preprocessing import OPENAI, PixelSettings
 from stan.models import local_folder, pixel_settings, weight_files
 from stan.models.clip import Clip
 from stan.models.hugging_face_text import HuggingFaceText
-from stan.models.tokenizer import CONTEXT, VOCABULARY, tokenizer_of
+from stan.models.tokenizer import CONTEXT, tokenizer_of
 from stan.models.towers import import_timm
+from stan.models.vocabulary import VOCABULARY
 
 prepare()
 

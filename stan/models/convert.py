@@ -13,6 +13,7 @@ from torch import Tensor
 from stan.common.errors import about
 from stan.common.files import digest, read_settings
 from stan.common.json_values import require
+from stan.common.tensors import numel
 from stan.data.preprocessing import OPENAI, PixelSettings
 from stan.models import layouts, pixel_settings, weight_files
 from stan.models.backbones import architecture, from_config, load_clip
@@ -91,7 +92,7 @@ def convert(
     """
     design, state, report = understand(source, frames, activation, similarity, clip, options)
     model = assemble(design, state, source)  # refuses what doesn't fit before anything is written
-    report |= {"target": str(target), "parameters": sum(p.numel() for p in model.parameters())}
+    report |= {"target": str(target), "parameters": numel(model.parameters())}
     of_clip = all(key.startswith("encoder.clip.") for key in state)  # written under open_clip's own names
     names = {key: key.removeprefix("encoder.clip.") if of_clip else key for key in state}
     kept = {name: report[name] for name in ("source", "sha256")}

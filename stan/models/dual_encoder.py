@@ -130,9 +130,11 @@ class DualEncoder(nn.Module):
     ) -> VideoOutput:
         """Embed video files (one or several; `frames` frames each, without gradient) or prepared frames.
 
-        Raises VideoError (a ValueError) for a file that cannot be decoded, and ValueError for what is neither.
+        Raises VideoError (a ValueError) for a file that cannot be decoded, and ValueError for what is neither, such as
+        frames with values from 0 to 255.
         """
         if isinstance(video, Tensor):
+            self._require_prepared(video)
             return self.encoder(video, mask)
         paths = [video] if isinstance(video, str | Path) else video
         listed = isinstance(paths, list | tuple) and all(isinstance(path, str | Path) for path in paths)
@@ -143,6 +145,19 @@ class DualEncoder(nn.Module):
             )
         with torch.no_grad():
             return self.encoder(torch.stack([self.decode(path)[0] for path in paths]).to(self.device))
+
+    def _require_prepared(self, video: Tensor) -> None:
+        """Raise ValueError for values far above those of prepared frames.
+
+        Not asked in each step of a training: the answer is waited for, where the video lies on a GPU.
+        """
+        pixels = self.clip.pixels
+        white = max((1 - mean) / std for mean, std in zip(pixels.mean, pixels.std, strict=True))
+        if (video > 10 * white).any():
+            raise ValueError(
+                f"video with values up to {video.max():g}: expected prepared frames, where white is {white:.3g}, as"
+                " `DualEncoder.decode` and `stan.data.video.transforms` make them of pixels from 0 to 255"
+            )
 
     def encode_text(self, text: str | Sequence[str] | Int[Tensor, "B L"]) -> TextOutput:
         """Embed captions (without gradient) or token ids. Raises ValueError for what is neither."""

@@ -57,6 +57,10 @@ def load_model(name: str | Path, pretrained: str | None = None) -> DualEncoder:
 
     Raises ValueError for a name that is none of these and for weights that cannot be fetched or loaded.
     """
+    if not isinstance(name, str | Path):
+        raise ValueError(
+            f"{name!r:.80} names no model: give text or a Path, such as 'stan-tiny' or a run's folder"
+        )
     if name in PRESETS or str(name).startswith(clip_names.PREFIX):
         config, frames = PRESETS.get(str(name)) or bare_clip(str(name))
         return build(replace(config, pretrained=pretrained or config.pretrained), frames).eval()

@@ -17,6 +17,7 @@ from torch import Tensor
 
 from stan.common.open_clip_import import prepare
 from stan.models.hugging_face_text import transformers
+from stan.models.vocabulary import VOCABULARY
 
 prepare()
 
@@ -24,8 +25,6 @@ import open_clip  # noqa: E402
 
 CONTEXT = 77
 """Tokens per caption, unless the text config says otherwise."""
-VOCABULARY = 49408
-"""Vocabulary size of open_clip's own tokenizer."""
 FILES = ("tokenizer.json", "tokenizer_config.json")
 """A folder with one of them holds a tokenizer."""
 

@@ -14,6 +14,9 @@ from functools import cache
 import torch
 from torch import Tensor
 
+VOCABULARY = 49408
+"""Vocabulary size of open_clip's own tokenizer."""
+
 EMBEDDING = "text.token_embedding.weight"
 """Name of the embedding in a CLIP's state dict, and the end of its name in a model's state dict."""
 
@@ -36,17 +39,17 @@ def thinned(state: Mapping[str, Tensor], read: Iterable[int]) -> dict[str, Tenso
     return thin
 
 
-def whole(state: Mapping[str, Tensor], words: int = 49408) -> dict[str, Tensor]:
+def whole(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
     """Return the state with all rows of the token embedding that `thinned` reduced; any other state as it is."""
     full = dict(state)
     for owner in [name.removesuffix(ROWS) for name in state if name.endswith(ROWS)]:
         rows, ids = full.pop(owner + ROWS), full.pop(owner + IDS).long()
-        full[owner + EMBEDDING] = _noise(words, rows.shape[1]).to(rows.dtype).index_copy(0, ids, rows)
+        full[owner + EMBEDDING] = _noise(rows.shape[1]).to(rows.dtype).index_copy(0, ids, rows)
     return full
 
 
 @cache
-def _noise(words: int, width: int) -> Tensor:
-    """Return noise (words, width) from a hash: no random number generator promises the same values for ever."""
-    drawn = bytearray(hashlib.shake_256(_SEED).digest(words * width))
-    return ((torch.frombuffer(drawn, dtype=torch.uint8).float() - 127.5) * _STEP).reshape(words, width)
+def _noise(width: int) -> Tensor:
+    """Return noise (VOCABULARY, width) from a hash: no random generator promises the same values for ever."""
+    drawn = bytearray(hashlib.shake_256(_SEED).digest(VOCABULARY * width))
+    return ((torch.frombuffer(drawn, dtype=torch.uint8).float() - 127.5) * _STEP).reshape(VOCABULARY, width)

@@ -165,8 +165,8 @@ class _Canvas:
         }
         self.axes.annotate("", end, start, arrowprops=style, zorder=3)
 
-    def dots(self, x: float, y: float, count: int, colour: str = "white", gap: float = 6) -> None:
-        places = [x + gap * (i - (count - 1) / 2) for i in range(count)]
+    def dots(self, x: float, y: float, count: int, colour: str = "white") -> None:
+        places = [x + 6 * (i - (count - 1) / 2) for i in range(count)]
         self.axes.plot(places, [y] * count, "o", color=colour, markersize=3, zorder=4)
 
 

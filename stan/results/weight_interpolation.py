@@ -15,6 +15,7 @@ import numpy as np
 
 from stan.common.files import write_json
 from stan.common.json_values import plain
+from stan.common.tensors import numel
 from stan.config import DataConfig, Experiment
 from stan.data.datasets import task as task_of
 from stan.data.world.suites import SUITES
@@ -62,11 +63,10 @@ def interpolate(
             for name, (_, measured) in sets.items():
                 found[name].append(measured(model))
     measured = {name: _measured(sets[name][0], shares, each) for name, each in found.items()}
-    count = sum(tensor.numel() for tensor in start.values())
     return {
         "run": experiment.id,
         "split": split,
-        "moved": {"parameters": count, "distance": distance(model.clip, start)},
+        "moved": {"parameters": numel(start.values()), "distance": distance(model.clip, start)},
         "lines": [line for name, one in measured.items() for line in lines(name, [one])],
         "measured": measured,
     }

@@ -104,10 +104,6 @@ class RunWriter:
         write_bytes(path, b"".join(kept))
         self.lines = len(kept)
 
-    def beat(self) -> None:
-        """Update the heartbeat, the seconds and the peak memory in `run.json`."""
-        self._update()
-
     def finish(self, evaluation: Mapping[str, Any], ranks: Mapping[str, np.ndarray]) -> Path:
         """Write `eval.json` and `ranks.npz`, then mark the run `done` and return its folder."""
         write_arrays(self.folder / RANKS, ranks)

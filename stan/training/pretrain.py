@@ -29,6 +29,9 @@ from stan.models.vocabulary import thinned
 from stan.results.provenance import provenance
 from stan.training.losses import info_nce, sigmoid_pairs
 
+_WARMUP = 0.05
+"""Share of the steps in which the rate rises."""
+
 
 def pretrain(
     out: str | Path,
@@ -132,8 +135,8 @@ def _groups(clip: Clip, weight_decay: float) -> list[dict[str, Any]]:
     return [{"params": decayed, "weight_decay": weight_decay}, {"params": others, "weight_decay": 0.0}]
 
 
-def _warm_cosine(step: int, steps: int, warmup: float = 0.05) -> float:
-    risen = min(1.0, (step + 1) / (warmup * steps))
+def _warm_cosine(step: int, steps: int) -> float:
+    risen = min(1.0, (step + 1) / (_WARMUP * steps))
     return risen * 0.5 * (1 + math.cos(math.pi * min(1.0, step / steps)))
 
 

@@ -96,13 +96,14 @@ def train(
             if fabric.is_global_zero:
                 follow(taken)
             return taken
+        model, start = _initial(experiment, fabric)  # refuses what can't be built before anything is written
         with (
             _record(fabric, runs_root, experiment) as record,
             Bars(progress, fabric.is_global_zero) as report,
         ):
             if fabric.is_global_zero:
                 follow(record.folder)
-            run = _prepared(experiment, fabric, record, report, Path(runs_root), Path(worlds_root))
+            run = _Run(experiment, fabric, model, start, record, report, Path(runs_root), Path(worlds_root))
             _complete(run, checkpoint_seconds)
     return record.folder
 
@@ -148,7 +149,8 @@ def prepare(
     check(experiment)
     with Bars(progress) as report:
         fabric = Fabric(devices=1)
-        run = _prepared(experiment, fabric, None, report, Path(runs_root), Path(worlds_root))
+        model, start = _initial(experiment, fabric)
+        run = _Run(experiment, fabric, model, start, None, report, Path(runs_root), Path(worlds_root))
         for split in ("train", "val"):
             run.open(split)
         run.open("test", views_of(experiment.test_time))
@@ -162,12 +164,12 @@ class _Run:
     fabric: Fabric
     model: DualEncoder
     """The model that is measured and saved; every process holds all of it."""
+    start: weight_interpolation.Weights
+    """What CLIP's trained weights start from; empty where the recipe has no loss that needs them."""
     record: Any
     report: StageProgress
     runs_root: Path
     worlds_root: Path
-    start: weight_interpolation.Weights
-    """What CLIP's trained weights start from; empty where the recipe has no loss that needs them."""
 
     def open(self, split: str, views: int = 1) -> Loader:
         """Return the loader of a split, with its levels computed if the image tower is frozen."""
@@ -207,19 +209,12 @@ class _Run:
             save_model(file, self.model, self.experiment)
 
 
-def _prepared(
-    experiment: Experiment,
-    fabric: Fabric,
-    record: Any,
-    report: StageProgress,
-    runs_root: Path,
-    worlds_root: Path,
-) -> _Run:
+def _initial(experiment: Experiment, fabric: Fabric) -> tuple[DualEncoder, weight_interpolation.Weights]:
+    """Return the model before its first step, with what is frozen, and `_Run.start`. Raises ValueError as `build`."""
     torch.manual_seed(experiment.seed)
     model = build(experiment.model, experiment.data.frames).to(fabric.device)
     freeze(model, experiment.train)
-    start = weight_interpolation.trained(model.clip) if experiment.train.interpolated_loss else {}
-    return _Run(experiment, fabric, model, record, report, runs_root, worlds_root, start)
+    return model, weight_interpolation.trained(model.clip) if experiment.train.interpolated_loss else {}
 
 
 def _fit(run: _Run, training: Loader, validation: Loader, checkpoint_seconds: float) -> int | None:

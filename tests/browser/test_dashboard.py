@@ -2,6 +2,7 @@
 
 import json
 import re
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -99,6 +100,19 @@ def test_a_running_job_shows_its_progress(address, open_page):
     assert re.search("epoch [45] of", page.get_by_test_id("stProgress").inner_text())
 
 
+def test_a_run_that_starts_is_counted_on_the_open_page(root, address, open_page):
+    page = settled(open_page(address), "What carries CLIP over to video?")
+    running = page.get_by_test_id("stMetric").filter(has_text="running")
+    assert running.inner_text().split() == ["running", "1"]
+    folder = write_run(root, experiment("stan", 8), "running")
+    started = keep_running(folder)
+    try:
+        running.filter(has_text="2").wait_for()
+    finally:
+        lock.release(started)
+        shutil.rmtree(folder)
+
+
 def test_the_ablation_draws_its_plots_and_its_table(address, open_page):
     page = settled(open_page(f"{address}/ablation", height=3200), "Ablation")
     page.locator(".js-plotly-plot .legendtext", has_text="better").wait_for()
@@ -129,7 +143,7 @@ def test_a_method_s_picture_follows_the_choice(address, open_page):
     before = picture.get_attribute("src")
     chosen = page.get_by_role("combobox", name=re.compile("Method or similarity"))
     chosen.fill("st_adapter")  # a long list holds only the options in sight
-    page.get_by_role("option", name="st_adapter", exact=True).click()
+    page.get_by_role("option", name="st_adapter · ST-Adapter", exact=True).click()
     page.get_by_role("heading", name="ST-Adapter", exact=True).wait_for()
     page.wait_for_url("**method=st_adapter**")
     settled(page, "Methods")

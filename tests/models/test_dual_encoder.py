@@ -104,6 +104,10 @@ def test_a_number_of_frames_is_no_frame(model, count, tmp_path):
         ([torch.zeros(4, 3, 48, 48)], "is no video"),
         (torch.zeros(0, 4, 3, 48, 48), r"shape \(0, 4, 3, 48, 48\): expected \(videos"),
         (torch.zeros(1, 4, 3, 48, 48, dtype=torch.uint8), "torch.uint8: expected floating-point numbers"),
+        (
+            torch.full((1, 4, 3, 48, 48), 60.0),
+            "values up to 60: expected prepared frames, where white is 2.1",
+        ),
     ],
 )
 def test_what_is_no_video_is_refused(model, video, message):
@@ -152,6 +156,9 @@ def test_presets_by_name():
     assert (model.frames, type(model.temporal).__name__, model.training) == (8, "Temporal", False)
     with pytest.raises(ValueError, match="no model 'clip-huge' .*: name a preset .*clip-tiny"):
         stan.load_model("clip-huge")
+    for name in (None, 3, ["stan-tiny"]):
+        with pytest.raises(ValueError, match="names no model: give text or a Path, such as 'stan-tiny'"):
+            stan.load_model(name)
     with pytest.raises(ValueError, match="stan-tiny brings its own weights"):
         stan.load_model("stan-tiny", pretrained="openai")
 

@@ -9,6 +9,7 @@ import pytest
 from stan.common.json_values import KINDS
 from stan.models.backbones import load_clip
 from stan.models.similarity import SIMILARITIES
+from stan.models.similarity import build as build_similarity
 from stan.models.temporal import METHODS, build
 
 
@@ -32,3 +33,22 @@ def test_every_option_has_a_kind_that_is_checked(name):
 def test_another_value_is_refused(options, words):
     with pytest.raises(ValueError, match=words):
         build("stan", load_clip("tiny"), 4, options)
+
+
+@pytest.mark.parametrize(
+    ("name", "options", "words"),
+    [
+        ("stan", {"layers": 99}, "layers=99: this CLIP has 6 blocks"),
+        ("stan", {"dropout": 1.5}, "dropout=1.5: it must be at least 0 and below 1"),
+        ("evl", {"dropout": -0.5}, "dropout=-0.5"),
+        ("vtn", {"hidden": -1}, "vtn can't be built with {'hidden': -1}: .*negative dimension"),
+        ("x_clip", {"heads": 99}, "x_clip can't be built with {'heads': 99}: .*divisible"),
+        ("video_prompts", {"layers": -1}, "video_prompts: layers=-1"),
+        ("video_prompts", {"heads": -1}, "heads=-1 don't divide the 64 channels"),
+        ("temporal_alignment", {"centres": -1}, "temporal_alignment can't be built with {'centres': -1}"),
+    ],
+)
+def test_a_value_out_of_range_is_refused(name, options, words):
+    clip = load_clip("tiny")
+    with pytest.raises(ValueError, match=words):
+        build(name, clip, 4, options) if name in METHODS else build_similarity(name, clip, options)

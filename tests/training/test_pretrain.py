@@ -17,7 +17,7 @@ SMALL = {"steps": 3, "batch": 16, "stills": 60, "readings": 60}
 @pytest.fixture(autouse=True)
 def few_pictures(monkeypatch):
     monkeypatch.setattr(still_retrieval, "CHUNK", 60)
-    monkeypatch.setattr(linear_probe.place, "__defaults__", (80, 7))
+    monkeypatch.setattr(linear_probe.place, "__defaults__", (80,))
 
 
 @pytest.mark.parametrize(

@@ -265,6 +265,8 @@ def test_settings_that_no_run_can_have(changed, said):
             "option layers is 'abc'; it must be a whole number",
         ),
         ({"temporal": "magic"}, "temporal method 'magic' is not known"),
+        ({"temporal": "stan", "options": {"layers": 99}}, "layers=99: this CLIP has 6 blocks"),
+        ({"pretrained": "none.safetensors"}, "pretrained .none.safetensors. is no file and no tag of tiny"),
         ({"similarity": "cosine", "similarity_options": {"heads": 2}}, "cosine has no option heads"),
     ],
 )

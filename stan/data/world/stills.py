@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from stan.data.world.concepts import ALL, RGB, Vocabulary
+from stan.data.world.concepts import ALL, RGB
 from stan.data.world.motions import Appearance
 from stan.data.world.render import HEIGHT, WIDTH, Scene, Track, render
 from stan.data.world.suites import draw_background
@@ -12,12 +12,12 @@ from stan.data.world.suites import draw_background
 FORMS = ("{}", "a picture of {}", "there is {}", "this is {}")
 
 
-def draw_still(rng: np.random.Generator, words: Vocabulary = ALL) -> tuple[np.ndarray, str]:
+def draw_still(rng: np.random.Generator) -> tuple[np.ndarray, str]:
     """Return a picture (H, W, 3) uint8 of one or two shapes, and its caption."""
-    background = str(rng.choice(words.backgrounds))
+    background = str(rng.choice(ALL.backgrounds))
     count = rng.integers(1, 3)
-    colours = rng.choice(words.colours, count, replace=False)
-    looks = [Appearance(str(c), str(rng.choice(words.shapes))) for c in colours]
+    colours = rng.choice(ALL.colours, count, replace=False)
+    looks = [Appearance(str(c), str(rng.choice(ALL.shapes))) for c in colours]
     scene = Scene(draw_background(background, rng, 1), scatter(looks, rng))
     what = " and ".join(str(look) for look in looks)
     if rng.random() < 0.7:

@@ -49,7 +49,9 @@ class VideoPrompts(PairSimilarity):
             raise ValueError(f"video_prompts: reads={reads!r}: choose one of {READS}")
         self.prefix = clip.prefix
         heads = heads or max(1, clip.embed_dim // 64)
-        if clip.embed_dim % heads:
+        if layers < 0:
+            raise ValueError(f"video_prompts: layers={layers}: it can't be negative")
+        if heads < 1 or clip.embed_dim % heads:
             raise ValueError(f"video_prompts: heads={heads} don't divide the {clip.embed_dim} channels")
         self.norm = nn.LayerNorm(clip.embed_dim)
         self.layers = nn.ModuleList(PromptLayer(clip.embed_dim, heads) for _ in range(layers))

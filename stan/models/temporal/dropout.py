@@ -59,10 +59,15 @@ class DropPath(nn.Module):
 
 
 class Dropout(nn.Module):
-    """Drops single values in training and scales the others up."""
+    """Drops single values in training and scales the others up.
+
+    Raises ValueError for a rate below 0 or from 1 on.
+    """
 
     def __init__(self, rate: float):
         super().__init__()
+        if not 0 <= rate < 1:
+            raise ValueError(f"dropout={rate}: it must be at least 0 and below 1")
         self.rate = rate
 
     def forward(self, x: Float[Tensor, "N ..."]) -> Float[Tensor, "N ..."]:
