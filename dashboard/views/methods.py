@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import streamlit as st
 
-from dashboard.components import data_grid, url_widgets
+from dashboard.components import data_grid
 from stan.report import method_cards
 from stan.report.method_cards import Card
 from stan.report.method_pictures import INK, NUMBERS, svg
@@ -20,14 +20,7 @@ def show() -> None:
     st.caption(
         "What each temporal method and each similarity adds to CLIP, where, after which source, and how sure."
     )
-    asked = st.query_params.get("method")  # by its name alone; a choice stands there as it is listed
-    name = url_widgets.one(
-        "Method or similarity",
-        method_cards.names(),
-        "method",
-        default=asked if asked in method_cards.names() else "stan",
-        format_func=_listed,
-    )
+    name = _chosen(method_cards.names())
     card = method_cards.card(name)
     st.subheader(card.mechanism.title)
     picture, words = st.columns(2, gap="large")
@@ -41,6 +34,15 @@ def show() -> None:
             st.markdown(f"**{question}:** {answer}")
     _numbers(card)
     st.caption(method_cards.origin())
+
+
+def _chosen(names: list[str]) -> str:
+    """Return the choice from the list. The address holds it by its name alone, not with the title that is listed."""
+    asked = st.query_params.get("method")
+    st.session_state.setdefault("method", asked if asked in names else "stan")
+    name = st.selectbox("Method or similarity", names, key="method", format_func=_listed)
+    st.query_params["method"] = name
+    return name
 
 
 def _listed(name: str) -> str:

@@ -35,7 +35,7 @@ def _apart(state: Mapping[str, Tensor]) -> State:
     """Take the global blocks' projections of queries, keys and values apart."""
     ours = dict(state)
     for name in [key for key in state if ".dec." in key and ".attn.in_proj_" in key]:
-        for one, tensor in zip(("query", "key", "value"), ours.pop(name).chunk(3), strict=True):
+        for one, tensor in zip(("query", "key", "value"), ours.pop(name).unflatten(0, (3, -1)), strict=True):
             ours[name.replace("in_proj_", f"{one}.")] = tensor
     return ours
 

@@ -62,16 +62,8 @@ BESIDE: dict[str, Mechanism] = {
         "Li et al., ICCV 2023, arXiv 2211.09552",
         (
             Part(
-                "before attention",
-                "convolutions",
-                "neighbours",
-                "With `convolutions`, patches are normalised over the batch, projected to two thirds of the width,"
-                " convolved over three frames channel by channel, projected back and added; with 2 of them, once more"
-                " before the MLP.",
-            ),
-            Part(
                 "branch",
-                "global blocks",
+                "decoder",
                 "all",
                 "One query per video attends to all tokens of CLIP's last levels, one level after another. To patches,"
                 " a convolution over 3 x 3 patches of three frames is added.",
@@ -84,9 +76,10 @@ BESIDE: dict[str, Mechanism] = {
                 " last norm, which is trained, and its projection read the sum.",
             ),
         ),
-        "no convolutions over time unless asked for, as there for Kinetics; frames are embedded one by one unless a"
-        " released file joins them; nothing is dropped out in training; paths are dropped for each video (there for all"
-        " videos of a batch at once); scored by cosine unless `linear_classifier` is chosen",
+        "patches are convolved over three frames, channel by channel, before attention and before the MLP only where"
+        " `convolutions` asks for it (there for Something-Something); frames are embedded one by one unless a released"
+        " file joins them; nothing is dropped out in training; paths are dropped for each video (there for a batch's"
+        " videos at once); scored by cosine unless `linear_classifier` is chosen",
         "all that is added at zero, shares equal: as CLIP, but for frames whose mean is taken before the last norm",
         "all weights, AdamW, weight decay 0.05, linear classifier, half of each MLP's channels dropped",
         sets=("uniformer_v2", "uniformer_v2_frozen", "uniformer_v2_sthv2"),
