@@ -50,6 +50,7 @@ RIVALS: dict[str, Rival] = {
     "aim": aim.RIVAL,
     "evl": evl.RIVAL,
     "uniformer_v2": uniformer_v2.RIVAL,
+    "intern_video": uniformer_v2.INTERN_VIDEO,
     "timesformer": space_time.TIMESFORMER,
     "motionformer": space_time.MOTIONFORMER,
     "language_bind": space_time.LANGUAGE_BIND,

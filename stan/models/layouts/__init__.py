@@ -71,6 +71,7 @@ LAYOUTS: dict[str, Layout] = {
     "aim": aim.RELEASED,
     "evl": evl.RELEASED,
     "uniformer_v2": uniformer_v2.UNIFORMER_V2,
+    "intern_video": uniformer_v2.INTERN_VIDEO,
     "x_pool": x_pool.X_POOL,
     "clip2video": clip2video.DIFFERENCE_AND_ALIGNMENT,
     "drl": drl.WEIGHTED,

@@ -82,6 +82,6 @@ BESIDE: dict[str, Mechanism] = {
         " videos at once); scored by cosine unless `linear_classifier` is chosen",
         "all that is added at zero, shares equal: as CLIP, but for frames whose mean is taken before the last norm",
         "all weights, AdamW, weight decay 0.05, linear classifier, half of each MLP's channels dropped",
-        sets=("uniformer_v2", "uniformer_v2_frozen", "uniformer_v2_sthv2"),
+        sets=("uniformer_v2", "uniformer_v2_frozen", "uniformer_v2_sthv2", "intern_video"),
     ),
 }

@@ -1,4 +1,4 @@
-"""Files of CLIPs tuned on videos, ViFi-CLIP's, Text4Vis', Open-VCLIP's and LanguageBind's: converted, and refused."""
+"""Files of CLIPs tuned on videos, such as ViFi-CLIP's, Open-VCLIP's and InternVideo's: converted, and refused."""
 
 from __future__ import annotations
 
@@ -99,6 +99,20 @@ def test_text4vis_has_texts_with_the_clip_that_it_was_tuned_from(tmp_path, clip)
     torch.testing.assert_close(with_texts.encode_video(video).video, alone.encode_video(video).video)
     with pytest.raises(ValueError, match="no text tower"):
         alone.encode_text(ids)
+
+
+@torch.no_grad()
+def test_intern_videos_own_form_leaves_out_what_only_pretraining_needed(tmp_path):
+    """It has both towers, so that texts and videos are compared; its code builds it for 8 frames."""
+    state, golden = weights("intern_video"), read(PEERS / "intern_video")
+    file = released(tmp_path, "intern_video", {"epoch": 4, "state_dict": state, "lr_schedulers": []})
+    report = convert(file, tmp_path / "ours.safetensors")
+    assert (report["layout"], report["temporal"], report["frames"]) == ("InternVideo-MM", "uniformer_v2", 8)
+    assert set(report["left_out"]) == {"clip.text_mask_embedding", "mlm_head.weight", "mlm_head.bias"}
+    model = stan.load_model(tmp_path / "ours.safetensors")
+    text, video = model.encode_text(golden.io["token_ids"]), model.encode_video(golden.io["video"])
+    logits = model.logit_scale.exp() * model.similarity(text, video).T
+    torch.testing.assert_close(logits, golden.io["logits"], rtol=1e-5, atol=1e-5)
 
 
 def test_vifi_clip_needs_the_clip_that_it_was_tuned_from(tmp_path, vifi):
