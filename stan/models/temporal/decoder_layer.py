@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import torch.nn.functional as F
 from einops import rearrange, repeat
 from jaxtyping import Bool, Float
@@ -10,6 +12,9 @@ from torch import Tensor, nn
 from stan.models.blocks import quick_gelu
 from stan.models.temporal.dropout import Dropout, DropPath
 from stan.models.temporal.video_tokens import draw_as_flax
+
+if TYPE_CHECKING:
+    from stan.models.clip import Clip
 
 
 class DecoderLayer(nn.Module):
@@ -50,3 +55,11 @@ class DecoderLayer(nn.Module):
         given = (self.query(self.query_norm(query)), self.key(y), self.value(y))
         q, k, v = (rearrange(x, "b n (h d) -> b h n d", h=self.heads) for x in given)
         return q, k, v
+
+
+def heads_of_query(clip: Clip, heads: int | None, method: str) -> int:
+    """Return `heads`, or as many as CLIP's blocks have. Raises ValueError, naming `method`, if they don't fit its width."""
+    heads = clip.heads if heads is None else heads
+    if heads < 1 or clip.width % heads:
+        raise ValueError(f"{method}: heads={heads} don't divide CLIP's {clip.width} channels")
+    return heads

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from stan.models.attention import attention_heads, weights_of
 from stan.models.temporal.base import Project, Temporal, last_norm, require_parts
-from stan.models.temporal.decoder_layer import DecoderLayer
+from stan.models.temporal.decoder_layer import DecoderLayer, heads_of_query
 from stan.models.temporal.video_tokens import TimePositions, convolve_over_time, without_padding
 from stan.models.towers.base import widened
 
@@ -64,9 +64,7 @@ class Evl(Temporal):
             raise ValueError(
                 f"evl: layers={layers}: this CLIP has {clip.layers} blocks, of which the first can't be read"
             )
-        heads = clip.heads if heads is None else heads
-        if heads < 1 or clip.width % heads:
-            raise ValueError(f"evl: heads={heads} don't divide CLIP's {clip.width} channels")
+        heads = heads_of_query(clip, heads, "evl")
         self.trained_of_clip = last_norm(clip)
         self.first = clip.layers - layers
         self.levels = tuple(range(self.first - 1, clip.layers))

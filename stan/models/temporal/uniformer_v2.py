@@ -10,7 +10,7 @@ from jaxtyping import Bool, Float
 from torch import Tensor, nn
 
 from stan.models.temporal.base import Project, Temporal, last_norm, mean_over_frames, require_parts
-from stan.models.temporal.decoder_layer import DecoderLayer
+from stan.models.temporal.decoder_layer import DecoderLayer, heads_of_query
 from stan.models.temporal.dropout import DropPath, rising
 from stan.models.temporal.video_tokens import (
     attend_within,
@@ -66,9 +66,9 @@ class UniformerV2(Temporal):
         block_drop_path: float = 0.0,
     ):
         super().__init__(clip, frames)
-        heads = clip.heads if heads is None else heads
+        heads = heads_of_query(clip, heads, "uniformer_v2")
         bottleneck = int(clip.width // 1.5) if bottleneck is None else bottleneck
-        _require(clip, layers, heads, convolutions, bottleneck)
+        _require(clip, layers, convolutions, bottleneck)
         self.trained_of_clip = last_norm(clip)
         self.first = clip.layers - layers
         self.levels = tuple(range(self.first, clip.layers))
@@ -79,9 +79,7 @@ class UniformerV2(Temporal):
             for rate in rising(drop_path, layers, "uniformer_v2")
         )
         self.before_attention, self.before_mlp = (
-            nn.ModuleList(
-                ConvolutionOverTime(clip.width, bottleneck, clip.prefix) for _ in clip.blocks[:count]
-            )
+            nn.ModuleList(LocalConvolution(clip.width, bottleneck, clip.prefix) for _ in clip.blocks[:count])
             for count in (clip.layers * (convolutions > 0), clip.layers * (convolutions > 1))
         )
         self.block_drop_path = nn.ModuleList(
@@ -127,7 +125,7 @@ class UniformerV2(Temporal):
         return project(video).expand(-1, cls.shape[1], -1)
 
 
-class ConvolutionOverTime(nn.Module):
+class LocalConvolution(nn.Module):
     """Normalises patches, projects them down, convolves each channel over three frames, and projects up.
 
     There is no activation. What comes out, zero at first, is added to the patches; the `prefix` tokens before them are
@@ -159,14 +157,12 @@ class ConvolutionOverTime(nn.Module):
         return y
 
 
-def _require(clip: Clip, layers: int, heads: int, convolutions: int, bottleneck: int) -> None:
+def _require(clip: Clip, layers: int, convolutions: int, bottleneck: int) -> None:
     """Raise ValueError, naming it, for a setting that fits no such method or not this CLIP."""
     if not 1 <= layers <= clip.layers:
         raise ValueError(
             f"uniformer_v2: layers={layers}: choose 1 to {clip.layers}, as many as this CLIP's blocks"
         )
-    if heads < 1 or clip.width % heads:
-        raise ValueError(f"uniformer_v2: heads={heads} don't divide CLIP's {clip.width} channels")
     if convolutions not in (0, 1, 2):
         raise ValueError(
             f"uniformer_v2: convolutions={convolutions}: choose 0, 1 or 2 for each of CLIP's blocks"
