@@ -14,7 +14,7 @@ from stan.models.temporal.uniformer_v2 import UniformerV2
 from stan.models.video_encoder import VideoOutput
 
 
-def _passed(model: DualEncoder, given: Tensor) -> tuple[Outputs, VideoOutput]:
+def _passed(model: DualEncoder, given: Tensor) -> tuple[dict[str, Tensor], VideoOutput]:
     """Return CLIP's tokens, what each global block reads and the query behind it; and the video's embeddings."""
     method = model.temporal
     assert isinstance(method, UniformerV2)

@@ -58,7 +58,7 @@ class DecoderLayer(nn.Module):
 
 
 def heads_of_query(clip: Clip, heads: int | None, method: str) -> int:
-    """Return `heads`, or as many as CLIP's blocks have. Raises ValueError, naming `method`, if they don't fit its width."""
+    """Return `heads`, None for as many as CLIP has. Raises ValueError, naming `method`, if they don't fit its width."""
     heads = clip.heads if heads is None else heads
     if heads < 1 or clip.width % heads:
         raise ValueError(f"{method}: heads={heads} don't divide CLIP's {clip.width} channels")
