@@ -83,14 +83,30 @@ def read_text(path: Path) -> str:
 
 
 def read_settings(path: Path) -> dict[str, Any]:
-    """Return the JSON object in a file that came with others. Raises ValueError, naming it, if there is none in it."""
+    """Return the JSON object, or YAML's mapping, in a file that came with others.
+
+    Raises ValueError, naming it, if there is none in it.
+    """
+    kind, read = ("plain YAML", _from_yaml) if path.suffix == ".yaml" else ("JSON", from_json)
     try:
-        told = from_json(path.read_text(encoding="utf-8"))
+        told = read(path.read_text(encoding="utf-8"))
     except ValueError as error:
-        raise ValueError(f"{path} is no JSON ({error}): fetch it again, or take it away") from error
+        raise ValueError(f"{path} is no {kind} ({error}): fetch it again, or take it away") from error
     if not isinstance(told, dict):
         raise ValueError(f"{path} holds no object of settings: fetch it again, or take it away")
     return told
+
+
+def _from_yaml(text: str) -> Any:
+    """Return the values in a YAML text. Raises ValueError if it is none, or asks for more than plain values."""
+    import yaml  # late: few files need it
+
+    try:
+        return yaml.safe_load(text)
+    except yaml.YAMLError as error:
+        raise ValueError(" ".join(str(error).split())) from error
+    except RecursionError as error:
+        raise ValueError("it is nested too deeply") from error
 
 
 class Readable(Protocol):

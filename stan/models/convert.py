@@ -27,10 +27,11 @@ NESTED = ("state_dict", "model_state_dict", "model_state", "model")
 """Names under which training scripts keep the weights, beside an optimizer's state and the like."""
 BESIDE = "fusion_model_state_dict"
 """ActionCLIP keeps what follows CLIP apart from `model_state_dict`; both are read, each with its name in front."""
-SETTINGS = ("config.json", "hparams_train.json")
-"""Files beside a checkpoint with the settings that weights don't show: ours or Hugging Face's, and CenterCLIP's."""
+SETTINGS = ("config.json", "hparams_train.json", "config.yaml")
+"""Files beside a checkpoint with the settings that weights don't show: ours or Hugging Face's, CenterCLIP's, and what
+SlowFast's descendants train with (Open-VCLIP, UniFormerV2, TimeSformer, X-CLIP)."""
 SETTINGS_ARE = {"frames": "int"} | dict.fromkeys(
-    ("vision", "text", "vision_config", "text_config", "flags", "id2label"), "dict[str, Any]"
+    ("DATA", "vision", "text", "vision_config", "text_config", "flags", "id2label"), "dict[str, Any]"
 )
 """What the number of frames and those settings are that hold others."""
 WRAPPERS = ("module.", "model.", "_orig_mod.")
@@ -60,8 +61,8 @@ def load_released(
     A CLIP's file gives a model with mean pooling.
     path: `.safetensors`, or `.pth` of plain tensors: nothing in a file is executed. Sizes are read off the weights.
         Weights don't show the number of heads. It and the number of frames come from a `config.json` beside the file
-        (ours or Hugging Face's) or an `hparams_train.json` (CenterCLIP's); defaults are 64 channels per head, as in
-        CLIP, and `frames`.
+        (ours or Hugging Face's), an `hparams_train.json` (CenterCLIP's) or a `config.yaml` (SlowFast's); defaults are
+        64 channels per head, as in CLIP, and `frames`.
     activation: quick_gelu or gelu; None for the config's activation, or quick_gelu if the config names none.
     similarity: how texts and videos are scored; None for the layout's own. Mug's heads (`mug_simple`, `mug_full`) have
         no weights, so a checkpoint doesn't show whether it was trained with one.
@@ -168,6 +169,9 @@ def _beside(path: Path) -> dict[str, Any]:
     for name, kind in SETTINGS_ARE.items():
         if name in told:
             require(f"{found}: {name}", told[name], kind)
+    if frames := told.get("DATA", {}).get("NUM_FRAMES"):
+        require(f"{found}: DATA.NUM_FRAMES", frames, "int")
+        told.setdefault("frames", frames)
     return told
 
 

@@ -44,6 +44,12 @@ def test_texts_and_settings_that_cannot_be_read_name_their_file(tmp_path):
         (tmp_path / "config.json").write_bytes(content)
         with pytest.raises(ValueError, match=r"config\.json (is no JSON|holds no object)"):
             read_settings(tmp_path / "config.json")
+    (tmp_path / "config.yaml").write_text("DATA:\n  NUM_FRAMES: 8\n")
+    assert read_settings(tmp_path / "config.yaml") == {"DATA": {"NUM_FRAMES": 8}}
+    for content in ("a: {", "[" * 100_000, "a: !!python/name:os.system", "8", ""):
+        (tmp_path / "config.yaml").write_text(content)
+        with pytest.raises(ValueError, match=r"config\.yaml (is no plain YAML|holds no object)"):
+            read_settings(tmp_path / "config.yaml")
 
 
 def test_a_folder_appears_when_it_is_whole(tmp_path):

@@ -60,8 +60,7 @@ def _design(state: State, told: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _with_classifier(state: State, told: Mapping[str, Any]) -> dict[str, Any]:
-    frames = part(told, "DATA").get("NUM_FRAMES")
-    return _design(state, told) | classifier(state) | ({"frames": frames} if frames else {})
+    return _design(state, told) | classifier(state)
 
 
 def _with_texts(state: State, told: Mapping[str, Any]) -> dict[str, Any]:

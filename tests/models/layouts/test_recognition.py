@@ -202,9 +202,14 @@ def test_what_a_config_says_of_uniformer_v2(tmp_path):
     file = released(tmp_path, "uniformer_v2_sthv2", weights("uniformer_v2_sthv2"))
     told = json.loads((tmp_path / "config.json").read_text())
     assert load_released(file).clip.visual.frames_before == 1
-    (tmp_path / "config.json").write_text(json.dumps(told | {"DATA": {"NUM_FRAMES": 16}}))
+    (tmp_path / "config.json").unlink()
+    of_tower = "vision: {heads: 4}\nUNIFORMERV2:\n  N_HEAD: 4\n"
+    (tmp_path / "config.yaml").write_text(f"{of_tower}DATA:\n  NUM_FRAMES: 16\nSOLVER:\n  BASE_LR: 4e-4\n")
     assert load_released(file).frames == 16
-    early = {"UNIFORMERV2": told["UNIFORMERV2"] | {"RETURN_LIST": [0, 1]}}
+    (tmp_path / "config.yaml").write_text(f"{of_tower}DATA: 16\n")
+    with pytest.raises(ValueError, match=r"config\.yaml: DATA is 16; it must be an object"):
+        load_released(file)
+    early = {"UNIFORMERV2": told["UNIFORMERV2"] | {"RETURN_LIST": [0, 1]}}  # what is JSON counts first
     (tmp_path / "config.json").write_text(json.dumps(told | early))
     with pytest.raises(ValueError, match=r"RETURN_LIST=\[0, 1\]; here it can only be \[1, 2\]"):
         load_released(file)

@@ -150,6 +150,17 @@ def test_open_vclips_score_is_a_cosine_that_ranks_classes_as_the_source_does(tmp
     assert torch.equal(cosines.argsort(1), golden.io["pred"].argsort(1))
 
 
+def test_open_vclips_own_yaml_says_so_too(tmp_path):
+    file = open_vclip(tmp_path, weights("open_vclip"), {})
+    told = json.loads((tmp_path / "config.json").read_text())
+    (tmp_path / "config.json").unlink()
+    heads = f"vision: {json.dumps(told['vision'])}\ntext: {json.dumps(told['text'])}\n"
+    own = "DATA:\n  NUM_FRAMES: 5\nMODEL:\n  TEMPORAL_MODELING_TYPE: 'expand_temporal_view'\n"
+    (tmp_path / "config.yaml").write_text(heads + own)
+    model = load_released(file)
+    assert type(model.temporal).__name__ == "NeighbourAttention" and model.frames == 5
+
+
 @pytest.mark.parametrize("said", [{}, {"TEMPORAL_MODELING_TYPE": None}])
 def test_open_vclips_names_alone_are_a_clip_of_mean_pooling(tmp_path, said):
     report = convert(open_vclip(tmp_path, weights("open_vclip"), said), tmp_path / "ours.safetensors")
