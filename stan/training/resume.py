@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from stan.training.fsdp import fill, spread_like, whole
 
@@ -26,17 +26,22 @@ class TrainingState:
     best_value: float = -math.inf
 
 
+def changing(model: nn.Module) -> dict[str, Tensor]:
+    """Return the model's own tensors that training changes: trained parameters and statistics of batch norms."""
+    frozen = {name for name, parameter in model.named_parameters() if not parameter.requires_grad}
+    return {name: tensor for name, tensor in model.state_dict().items() if name not in frozen}
+
+
 def save_state(
     file: Path, model: nn.Module, optimizer: torch.optim.Optimizer, state: TrainingState, write: bool = True
 ) -> None:
-    """Write the trained parameters, the optimizer and the state; `file` is either unchanged or complete.
+    """Write what training changes, the optimizer and the state; `file` is either unchanged or complete.
 
     The state of random generators isn't kept, because each step seeds its own. All processes must call this, and one
     of them writes. Tensors that are spread over processes are put together, so that any number of processes can go on
     from the file.
     """
-    trained = {name: p.detach() for name, p in model.named_parameters() if p.requires_grad}
-    kept = whole({"state": asdict(state), "trained": trained, "optimizer": optimizer.state_dict()})
+    kept = whole({"state": asdict(state), "trained": changing(model), "optimizer": optimizer.state_dict()})
     if write:
         # one name, so that the next save replaces what a killed process left
         part = file.with_suffix(".part")
