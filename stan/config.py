@@ -128,6 +128,9 @@ class TrainConfig:
     a share that is drawn anew for every step (Open-VCLIP: .5)."""
     interpolated_up_to: float = 0.6
     """Largest share of the weights that CLIP started from in that second loss; the smallest is 0."""
+    averaged_from: int = 0
+    """First epoch, counted from 1, of the mean over weights at epochs' ends that is validated, kept and tested instead
+    of the best epoch (stochastic weight averaging; Open-VCLIP: 2). It takes a copy of the model. 0: no mean."""
     precision: str = "32-true"
     """Precision, as lightning-fabric names it."""
     chunk: int = 0

@@ -91,7 +91,8 @@ def _table(
     st.caption(
         f"{labels.metric(metric)} in percent; sd over seeds. Change: against {labels.plain(baseline)}, in points, "
         "paired over identical queries. *order*: order accuracy over twins. *seen*, *unseen*: on concepts that did "
-        "and did not appear in training videos. *last*: after the last epoch instead of the best on validation."
+        "and did not appear in training videos. *last*: after the last epoch instead of the best on validation or of"
+        " the mean."
     )
     if studies.printed(study.study) is not None:
         st.caption(

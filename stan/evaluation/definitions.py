@@ -29,7 +29,7 @@ DIRECTIONS = {
 GROUPS = {
     "seen": "Only queries about concepts that appear in training videos",
     "unseen": "Only queries about concepts that appear in no training video",
-    "last": "After the last epoch, where the plain name is of the epoch that is best on validation",
+    "last": "After the last epoch, where the plain name is of the epoch that is best on validation, or of the mean",
     "validation": "On the validation split, where the plain name is of the test split",
     "plain": "Without the test-time tricks that the plain name is measured with",
 }

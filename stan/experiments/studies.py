@@ -258,6 +258,7 @@ _RECIPE = (
     _trained("mean-vision-frozen", _BASELINE, frozen="vision"),
     _trained("mean-full", _BASELINE, frozen="nothing", clip_lr_ratio=0.1),
     _trained("mean-full+interpolated", _BASELINE, frozen="nothing", clip_lr_ratio=0.1, interpolated_loss=0.5),
+    _trained("mean-full+averaged", _BASELINE, frozen="nothing", clip_lr_ratio=0.1, averaged_from=2),
     _trained("clip-frozen", _FULL_STAN, frozen="clip"),
     _trained("vision-frozen", _FULL_STAN, frozen="vision"),
     _trained("full-ratio-0.01", _FULL_STAN, frozen="nothing", clip_lr_ratio=0.01),

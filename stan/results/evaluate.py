@@ -22,7 +22,7 @@ from stan.results.archive import archive_of
 def evaluate(
     run: str | Path, split: str = "test", test_time: Iterable[str] = (), worlds_root: str | Path = "worlds"
 ) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
-    """Measure a stored run's weights (best on validation) again; return (evaluation, arrays of per-query ranks).
+    """Measure the weights that a stored run tested again; return (evaluation, arrays of per-query ranks).
 
     evaluation: run, split, task, headline, test_time, tricks, warnings, metrics, and with tricks also "plain", the
     metrics without them. Nothing is written to the run. Raises ValueError for a run without weights, and for tricks
@@ -42,7 +42,7 @@ def evaluate(
 
 
 def stored(run: str | Path, test_time: Iterable[str] = ()) -> tuple[DualEncoder, Experiment]:
-    """Return a run's model (with the weights that are best on validation) and its experiment.
+    """Return a run's model (with the weights that it tested) and its experiment.
 
     Raises ValueError for a folder that holds no run, for a run in an archive, which holds no weights, and for tricks
     that are unknown or don't suit its task.

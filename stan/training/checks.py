@@ -31,7 +31,8 @@ KNOWN = {
 ABOVE_ZERO = ("train.batch", "train.lr", "train.temperature", "data.frames", "data.words")
 NOT_NEGATIVE = (
     *("train.epochs", "train.chunk", "train.clip_gradient", "train.label_smoothing", "train.mixup"),
-    *("train.cutmix", "train.interpolated_loss", "data.kept_frames", "data.world_seed"),
+    *("train.cutmix", "train.interpolated_loss", "train.averaged_from", "data.kept_frames"),
+    "data.world_seed",
 )
 SHARES = ("train.warmup", "train.beta2", "train.interpolated_up_to")
 LEFT_IS_NOT_RIGHT = ("something", "motions", "retrieval", "paragraph")
@@ -62,6 +63,11 @@ def check(experiment: Experiment) -> None:
         raise ValueError(
             "train.interpolated_loss moves CLIP's trained weights back, and train.frozen 'clip' trains none: set one of"
             " the two to its default"
+        )
+    if recipe.averaged_from > recipe.epochs:
+        raise ValueError(
+            f"train.averaged_from is {recipe.averaged_from}, and train.epochs {recipe.epochs}: the mean needs one of"
+            " the epochs; choose an earlier one, or 0 for no mean"
         )
     if recipe.sentences == "video" and recipe.twins:
         raise ValueError("train.twins compares a video with every class: set train.sentences to class")

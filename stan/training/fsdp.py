@@ -78,7 +78,7 @@ def spread_like(tensor: Tensor, parameter: Tensor) -> Tensor:
 
 @torch.no_grad()
 def fill(model: nn.Module, tensors: Mapping[str, Tensor]) -> None:
-    """Copy whole tensors into the parameters of the same names."""
-    parameters = dict(model.named_parameters())
+    """Copy whole tensors into the model's own of the same names."""
+    own = model.state_dict()
     for name, tensor in tensors.items():
-        parameters[name].copy_(spread_like(tensor, parameters[name]))
+        own[name].copy_(spread_like(tensor, own[name]))

@@ -6,6 +6,7 @@ import math
 from typing import Any
 
 import torch
+from torch import Tensor
 
 from stan.config import TrainConfig
 from stan.models.dual_encoder import DualEncoder
@@ -46,6 +47,12 @@ def freeze(model: DualEncoder, recipe: TrainConfig) -> None:
             "train.loss 'sigmoid' adds the bias of a CLIP that was trained with it: choose such a backbone, for example"
             " ViT-B-16-SigLIP2, or another loss"
         )
+
+
+def changing(model: DualEncoder) -> dict[str, Tensor]:
+    """Return the model's own tensors that training changes: trained parameters and statistics of batch norms."""
+    frozen = {name for name, parameter in model.named_parameters() if not parameter.requires_grad}
+    return {name: tensor for name, tensor in model.state_dict().items() if name not in frozen}
 
 
 def parameter_groups(model: DualEncoder, recipe: TrainConfig) -> list[dict[str, Any]]:

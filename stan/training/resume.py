@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import math
 import os
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import torch
-from torch import nn
+from torch import Tensor
 
+from stan.models.dual_encoder import DualEncoder
 from stan.training.fsdp import fill, spread_like, whole
+from stan.training.optim import changing
 
 
 @dataclass
@@ -27,16 +30,23 @@ class TrainingState:
 
 
 def save_state(
-    file: Path, model: nn.Module, optimizer: torch.optim.Optimizer, state: TrainingState, write: bool = True
+    file: Path,
+    model: DualEncoder,
+    optimizer: torch.optim.Optimizer,
+    mean: Mapping[str, Tensor],
+    state: TrainingState,
+    write: bool = True,
 ) -> None:
-    """Write the trained parameters, the optimizer and the state; `file` is either unchanged or complete.
+    """Write what training changes, the optimizer and the state; `file` is either unchanged or complete.
+
+    mean: the mean over epochs, if the recipe has one (`stan.training.weight_average`).
 
     The state of random generators isn't kept, because each step seeds its own. All processes must call this, and one
     of them writes. Tensors that are spread over processes are put together, so that any number of processes can go on
     from the file.
     """
-    trained = {name: p.detach() for name, p in model.named_parameters() if p.requires_grad}
-    kept = whole({"state": asdict(state), "trained": trained, "optimizer": optimizer.state_dict()})
+    spread = {"state": asdict(state), "trained": changing(model), "optimizer": optimizer.state_dict()}
+    kept = whole(spread | {"mean": mean})
     if write:
         # one name, so that the next save replaces what a killed process left
         part = file.with_suffix(".part")
@@ -44,8 +54,13 @@ def save_state(
         os.replace(part, file)
 
 
-def load_state(file: Path, model: nn.Module, optimizer: torch.optim.Optimizer) -> TrainingState:
-    """Load an earlier attempt into model and optimizer and return its state; a fresh state if there is no file."""
+def load_state(
+    file: Path, model: DualEncoder, optimizer: torch.optim.Optimizer, mean: Mapping[str, Tensor]
+) -> TrainingState:
+    """Load an earlier attempt into model, optimizer and mean, and return its state.
+
+    If there is no file, nothing is loaded, and the state is a fresh one.
+    """
     if not file.exists():
         return TrainingState()
     kept = torch.load(file, map_location="cpu", weights_only=True)
@@ -56,4 +71,6 @@ def load_state(file: Path, model: nn.Module, optimizer: torch.optim.Optimizer) -
             if moment.ndim:
                 moments[name] = spread_like(moment, parameters[i])
     optimizer.load_state_dict(kept["optimizer"])
+    for name, tensor in mean.items():
+        tensor.copy_(kept["mean"][name])
     return TrainingState(**kept["state"])

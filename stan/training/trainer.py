@@ -43,8 +43,9 @@ from stan.training.compile import compile_blocks
 from stan.training.mixing import mixed
 from stan.training.no_record import NoRecord
 from stan.training.objective import Objective
-from stan.training.optim import freeze, limit_scale, optimizer, parameter_groups, rate
+from stan.training.optim import changing, freeze, limit_scale, optimizer, parameter_groups, rate
 from stan.training.resume import TrainingState, load_state, save_state
+from stan.training.weight_average import share_of, take_in
 
 if TYPE_CHECKING:
     from lightning_fabric.wrappers import _FabricModule
@@ -191,18 +192,19 @@ class _Run:
                 loader.read_embedded(embedded(self.model, loader)._asdict())
         return loader
 
-    @property
-    def sharded(self) -> bool:
-        return isinstance(self.fabric.strategy, ModelParallelStrategy)
-
     def trained(self) -> DualEncoder:
-        """Return the model to train: a copy if its parameters will be spread over processes, else `model` itself."""
-        return copy.deepcopy(self.model) if self.sharded else self.model
+        """Return the model to train: a copy if it will be spread over processes or averaged, else `model` itself."""
+        spread = isinstance(self.fabric.strategy, ModelParallelStrategy)
+        apart = spread or self.experiment.train.averaged_from
+        return copy.deepcopy(self.model) if apart else self.model
 
-    def catch_up(self, trained: DualEncoder) -> None:
-        """Give `model` the weights of `trained`; all processes must call it, to put spread weights together."""
-        if self.sharded:
-            self.model.load_state_dict(fsdp.whole(trained.state_dict()))
+    def catch_up(self, trained: DualEncoder, share: float = 1.0) -> None:
+        """Move `model` by a share of the way to `trained`.
+
+        All processes must call it, to put spread weights together.
+        """
+        if trained is not self.model:
+            take_in(self.model, fsdp.whole(changing(trained)), share)
 
     def save_weights(self, file: Path) -> None:
         if self.fabric.is_global_zero:
@@ -221,6 +223,7 @@ def _fit(run: _Run, training: Loader, validation: Loader, checkpoint_seconds: fl
     """Train to the last step and return the epoch that is best on validation; None if there is nothing to train.
 
     That epoch's weights are left in CHECKPOINT. If it isn't the last epoch, the last epoch's weights are left in LAST.
+    Where the recipe averages weights, the mean is left in CHECKPOINT, and the epoch is the last.
     """
     recipe, folder = run.experiment.train, run.record.folder
     groups = parameter_groups(run.model, recipe)
@@ -235,8 +238,8 @@ def _fit(run: _Run, training: Loader, validation: Loader, checkpoint_seconds: fl
     groups = parameter_groups(trained, recipe)  # once more: the parameters may have been spread
     descent = run.fabric.setup_optimizers(optimizer(groups, recipe))
     assert isinstance(descent, torch.optim.Optimizer)  # fabric's wrapper inherits the optimizer's class
-    state = load_state(folder / RESUME, trained, descent)
-    run.catch_up(trained)
+    mean = changing(run.model) if recipe.averaged_from else {}
+    state = load_state(folder / RESUME, trained, descent, mean)
     run.record.rewind(state.lines)
     saved = time.monotonic()
     for batch in _batches(run, training, state.step, per_epoch, recipe.epochs):
@@ -249,14 +252,15 @@ def _fit(run: _Run, training: Loader, validation: Loader, checkpoint_seconds: fl
         run.record.log({"step": state.step, "epoch": epoch} | line | speed)
         run.report("training", state.step, steps, {"loss": line["loss"], "best": state.best_value})
         if state.step % per_epoch == 0:
-            run.catch_up(trained)
+            run.catch_up(trained, share_of(epoch, recipe.averaged_from))
             _validate(run, validation, state, epoch)
         # the first process decides for all, because all of them must take part in putting spread parameters together
         if run.fabric.broadcast(state.step == steps or time.monotonic() - saved >= checkpoint_seconds):
             state.lines = run.record.lines
-            save_state(folder / RESUME, trained, descent, state, write=run.fabric.is_global_zero)
+            save_state(folder / RESUME, trained, descent, mean, state, write=run.fabric.is_global_zero)
             saved = time.monotonic()
-    if state.best_epoch != recipe.epochs - 1:
+    run.catch_up(trained)
+    if recipe.averaged_from or state.best_epoch != recipe.epochs - 1:
         run.save_weights(folder / LAST)
     return state.best_epoch
 
@@ -327,14 +331,17 @@ def _update(
 
 
 def _validate(run: _Run, validation: Loader, state: TrainingState, epoch: int) -> None:
-    """Measure on validation and keep the weights if they are the best so far; of equally good ones, the later."""
+    """Measure on validation and keep the weights if they are the best so far; of equally good ones, the later.
+
+    A mean is kept in any case (`stan.training.weight_average` says why).
+    """
     if run.fabric.is_global_zero:
         began = time.monotonic()
         measured = run.measure(validation)
         spent = time.monotonic() - began
         run.record.log({"epoch": epoch, "validation": measured.metrics, "validation_seconds": spent})
         value = measured.headline(validation.videos.task)
-        if value >= state.best_value:
+        if value >= state.best_value or run.experiment.train.averaged_from:
             state.best_epoch, state.best_value = epoch, value
             run.save_weights(run.record.folder / CHECKPOINT)
     run.fabric.barrier()
@@ -355,7 +362,7 @@ def _test(
     if tricks:
         found["plain"] = run.measure(run.open("test")).metrics
     found |= {
-        "selected": "nothing to train" if epoch is None else "best on validation",
+        "selected": _selected(run.experiment.train, epoch),
         "epoch": epoch,
         "metrics": best.metrics,
         "last": (last or best).metrics,
@@ -363,6 +370,13 @@ def _test(
         "lr": learning_rate(run.experiment, run.runs_root),
     }
     return found, best.arrays
+
+
+def _selected(recipe: TrainConfig, epoch: int | None) -> str:
+    if epoch is None:
+        return "nothing to train"
+    first = recipe.averaged_from
+    return f"mean of epochs {first} to {recipe.epochs}" if first else "best on validation"
 
 
 def _load_weights(model: DualEncoder, file: Path) -> None:

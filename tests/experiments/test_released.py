@@ -129,6 +129,12 @@ def test_targets_losses_and_scales_are_those_of_the_sources():
     }
 
 
+def test_open_vclip_tests_the_mean_over_epochs_2_to_22():
+    averaged = {name: row.experiment.train for name, row in RELEASED.items()}
+    averaged = {name: (t.averaged_from, t.epochs) for name, t in averaged.items() if t.averaged_from}
+    assert averaged == {"open_vclip-kinetics-b32-8": (2, 22)}
+
+
 def test_classifiers_have_their_sets_classes():
     classifiers = [
         row.experiment for row in RELEASED.values() if row.experiment.model.similarity == "linear_classifier"

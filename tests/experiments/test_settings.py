@@ -201,6 +201,8 @@ def test_rows_of_data_and_recipe_vary_what_they_say(suite):
     trained = {name: (row.train.frozen, row.train.clip_lr_ratio) for name, row in recipe.items()}
     assert trained["full-ratio-0.01"] == ("nothing", 0.01) and trained["mean-full"] == ("nothing", 0.1)
     assert trained["clip-frozen"][0] == "clip" and trained["vision-frozen"][0] == "vision"
+    plain, averaged = recipe["mean-full"].train, recipe["mean-full+averaged"].train
+    assert averaged == replace(plain, averaged_from=2) and averaged.epochs > 2
 
 
 def test_one_name_is_one_training_in_all_studies():

@@ -16,7 +16,7 @@ from stan.models import checkpoint
 from stan.models.dual_encoder import build
 from stan.training import fsdp
 from stan.training import trainer as training
-from stan.training.trainer import CHECKPOINT, RESUME, train
+from stan.training.trainer import CHECKPOINT, LAST, RESUME, train
 from tests.support import processes
 from tests.support.tiny_experiment import tiny
 
@@ -26,8 +26,11 @@ EXPERIMENT = with_parts(
 )
 """Live decoding, random frames and crops, drop path: all that is random in training; and a similarity that learns."""
 
-IN_PIECES = with_parts(EXPERIMENT, train={"chunk": 2, "checkpointing": True})
-"""The same, of as little at a time as can be."""
+AVERAGED = with_parts(EXPERIMENT, train={"averaged_from": 1})
+"""The same, tested with the mean over its two epochs."""
+
+PIECES = {"train": {"chunk": 2, "checkpointing": True}}
+"""As little at a time as can be."""
 
 FABRIC = ()
 """The script is simply run, and Fabric starts the second process."""
@@ -35,7 +38,7 @@ FABRIC = ()
 TORCHRUN = ("-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2")
 
 
-def trains_until(runs: str, worlds: str, strategy: str, devices: int, until: int, pieces: str) -> None:
+def trains_until(runs: str, worlds: str, strategy: str, devices: int, until: int, kind: str) -> None:
     """In processes of their own: train, but die before step `until`, if there is one."""
     update = training._update
 
@@ -48,18 +51,20 @@ def trains_until(runs: str, worlds: str, strategy: str, devices: int, until: int
         return update(*given)
 
     training._update = dies
-    experiment = EXPERIMENT if pieces == "whole" else IN_PIECES
+    experiment = AVERAGED if "averaged" in kind else EXPERIMENT
+    if "pieces" in kind:
+        experiment = with_parts(experiment, **PIECES)
     training.train(
         experiment, runs, worlds, accelerator="cpu", devices=devices, strategy=strategy, checkpoint_seconds=0
     )
 
 
 def run(
-    folder: Path, worlds: Path, strategy: str, devices: int, until: int, pieces: str, launcher: tuple | None
+    folder: Path, worlds: Path, strategy: str, devices: int, until: int, kind: str, launcher: tuple | None
 ) -> None:
     """Two processes are started by the launcher, if there is one; all others are forked."""
     strategy = strategy if devices > 1 else "auto"
-    given = (str(folder / "runs"), str(worlds), strategy, devices, until, pieces)
+    given = (str(folder / "runs"), str(worlds), strategy, devices, until, kind)
     if devices == 1 or launcher is None:
         processes.forked(folder, devices, trains_until, *given)
     else:
@@ -72,36 +77,46 @@ def worlds(tmp_path_factory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def undisturbed(tmp_path_factory, worlds) -> Path:
-    return train(EXPERIMENT, tmp_path_factory.mktemp("undisturbed"), worlds, accelerator="cpu")
+def undisturbed(tmp_path_factory) -> Path:
+    """The folder of runs by one process, each of which is trained when it is first asked for."""
+    return tmp_path_factory.mktemp("undisturbed")
 
 
 @pytest.mark.slow
 @pytest.mark.timeout(1200)  # some processes start one after the other, each with all of torch
 @pytest.mark.parametrize(
-    ("strategy", "first", "then", "launcher"),
-    [("ddp", 2, 1, FABRIC), ("ddp", 1, 2, TORCHRUN), ("fsdp", 2, 1, None), ("fsdp", 1, 2, None)],
-    ids=["ddp-2-1", "ddp-1-2-torchrun", "fsdp-2-1", "fsdp-1-2"],
+    ("strategy", "first", "then", "launcher", "kind"),
+    [
+        ("ddp", 2, 1, FABRIC, "whole"),
+        ("ddp", 1, 2, TORCHRUN, "whole"),
+        ("ddp", 2, 1, None, "averaged"),
+        ("fsdp", 2, 1, None, "in pieces"),
+        ("fsdp", 1, 2, None, "in pieces"),
+        ("fsdp", 1, 2, None, "averaged, in pieces"),
+    ],
+    ids=["ddp-2-1", "ddp-1-2-torchrun", "ddp-2-1-averaged", "fsdp-2-1", "fsdp-1-2", "fsdp-1-2-averaged"],
 )
 def test_a_run_goes_on_with_another_number_of_processes(
-    tmp_path, worlds, undisturbed, strategy, first, then, launcher
+    tmp_path, worlds, undisturbed, strategy, first, then, launcher, kind
 ):
-    """With fsdp also chunk by chunk, and blocks computed again."""
-    pieces, experiment = ("pieces", IN_PIECES) if strategy == "fsdp" else ("whole", EXPERIMENT)
-    run(tmp_path, worlds, strategy, first, 4, pieces, launcher)
+    """In pieces: chunk by chunk, and blocks computed again."""
+    experiment = AVERAGED if "averaged" in kind else EXPERIMENT
+    straight = train(experiment, undisturbed, worlds, accelerator="cpu")
+    run(tmp_path, worlds, strategy, first, 4, kind, launcher)
     folder = tmp_path / "runs" / experiment.id
     assert torch.load(folder / RESUME)["state"]["step"] == 4 and not (folder / "eval.json").exists()
-    run(tmp_path, worlds, strategy, then, -1, pieces, launcher)
-    wanted, found = (results.history(one) for one in (undisturbed, folder))
+    run(tmp_path, worlds, strategy, then, -1, kind, launcher)
+    wanted, found = (results.history(one) for one in (straight, folder))
     assert found["step"].dropna().tolist() == wanted["step"].dropna().tolist() == [1, 2, 3, 4, 5, 6]
     np.testing.assert_allclose(found["loss"].dropna(), wanted["loss"].dropna(), rtol=1e-5)
-    same, other = (checkpoint.load(one / CHECKPOINT)[0] for one in (undisturbed, folder))
     torch.manual_seed(EXPERIMENT.seed)
     start = build(EXPERIMENT.model, EXPERIMENT.data.frames).state_dict()
-    assert same.keys() == other.keys() == start.keys()
-    trained = same.keys() - {"encoder.clip.logit_scale"}
-    apart, moved = (sum((same[n] - x[n]).square().sum() for n in trained).sqrt() for x in (other, start))
-    assert apart < 0.01 * moved
+    for file in (CHECKPOINT, LAST) if "averaged" in kind else (CHECKPOINT,):
+        same, other = (checkpoint.load(one / file)[0] for one in (straight, folder))
+        assert same.keys() == other.keys() == start.keys()
+        trained = same.keys() - {"encoder.clip.logit_scale"}
+        apart, moved = (sum((same[n] - x[n]).square().sum() for n in trained).sqrt() for x in (other, start))
+        assert apart < 0.01 * moved
 
 
 @pytest.mark.parametrize("setting", [{"learned_scale": True}, {"interpolated_loss": 0.5}])

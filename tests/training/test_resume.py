@@ -14,6 +14,7 @@ import pytest
 import torch
 
 from stan import results
+from stan.config import with_parts
 from stan.models import checkpoint
 from stan.training import resume
 from stan.training.trainer import CHECKPOINT, train
@@ -88,3 +89,24 @@ def test_killed_at_three_moments_and_while_saving(tmp_path):
     assert found[same].equals(wanted[same])
     evaluations = [json.loads((folder / "eval.json").read_text()) for folder in (straight, run)]
     assert evaluations[0] == evaluations[1]
+
+
+@pytest.mark.slow
+def test_a_batch_norms_statistics_are_resumed(tmp_path):
+    experiment = with_parts(
+        tiny("scenes", "uniformer_v2", frozen="nothing"),
+        model={"options": {"convolutions": 1, "bottleneck": 8}},
+    )
+
+    def interrupt(stage, done, total, values):
+        if (stage, done) == ("training", 3):
+            raise KeyboardInterrupt
+
+    worlds = tmp_path / "worlds"
+    straight = train(experiment, tmp_path / "straight", worlds)
+    with pytest.raises(KeyboardInterrupt):
+        train(experiment, tmp_path / "resumed", worlds, checkpoint_seconds=0, progress=interrupt)
+    resumed = train(experiment, tmp_path / "resumed", worlds)
+    wanted, found = (checkpoint.load(folder / CHECKPOINT)[0] for folder in (straight, resumed))
+    assert any(name.endswith("running_var") for name in wanted)
+    assert [name for name, tensor in wanted.items() if not torch.equal(tensor, found[name])] == []

@@ -198,8 +198,9 @@ INSIDE: dict[str, Mechanism] = {
             ),
         ),
         "frames count in the mean as they are, and a video's score is a cosine (there: the mean of the frames'"
-        " cosines); studies train without the loss at interpolated weights (train.interpolated_loss), and don't mix"
-        " weights with CLIP's afterwards (clip-share of stan export)",
+        " cosines); studies train without the loss at interpolated weights (train.interpolated_loss), test one epoch"
+        " instead of the mean over epochs (train.averaged_from), and don't mix weights with CLIP's afterwards"
+        " (clip-share of stan export)",
         f"{FREE}; does not start as CLIP, not even for one frame",
         "image tower and logit scale, AdamW 3.33e-6, batch 64, 22 epochs, 8 frames, loss also at weights between CLIP's"
         " and its own; epochs are averaged, then mixed with CLIP",
