@@ -1,8 +1,9 @@
 """A model and the trained weights after one epoch and another in; the mean over the epochs, held by the model, out.
 
-Stochastic weight averaging (SWA; Izmailov et al., 2018, arXiv 1803.05407), as Open-VCLIP tests its models. After each
-epoch from the first averaged one on, the mean so far is validated and kept. So the last value on validation is that of
-the weights that are tested, and none of them is chosen: the last mean has the most epochs.
+Stochastic weight averaging (SWA; Izmailov et al., 2018, arXiv 1803.05407), as Open-VCLIP tests its models. From the
+first averaged epoch on, the mean so far is validated and kept after each epoch; before, that epoch's own weights are.
+So the last value on validation is that of the weights that are tested. None of the means is chosen: the last is the one
+that the recipe asks for.
 
 Statistics of batch norms are averaged like weights. The paper measures them anew, by one more pass over the training
 videos.
