@@ -13,6 +13,7 @@ TITLE = "Methods"
 
 _INK_ON_DARK = "#F1F3F5"
 _PICTURE_WIDTH = 560
+_FIRST = "stan"
 
 
 def show() -> None:
@@ -39,9 +40,12 @@ def show() -> None:
 def _chosen(names: list[str]) -> str:
     """Return the choice from the list. The address holds it by its name alone, not with the title that is listed."""
     asked = st.query_params.get("method")
-    st.session_state.setdefault("method", asked if asked in names else "stan")
+    st.session_state.setdefault("method", asked if asked in names else _FIRST)
     name = st.selectbox("Method or similarity", names, key="method", format_func=_listed)
-    st.query_params["method"] = name
+    if name != _FIRST:
+        st.query_params["method"] = name
+    elif asked:
+        del st.query_params["method"]
     return name
 
 
