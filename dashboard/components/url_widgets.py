@@ -27,6 +27,20 @@ def one(
     )
 
 
+def one_by_name(
+    label: str, names: Sequence[str], key: str, default: str, format_func: Callable[[str], str]
+) -> str:
+    """Return the choice from a drop-down list, as `one`; the address holds its name, not what is listed for it."""
+    asked = st.query_params.get(key)
+    st.session_state.setdefault(key, asked if asked in names else default)
+    name = st.selectbox(label, names, key=key, format_func=format_func)
+    if name != default:
+        st.query_params[key] = name
+    elif asked:
+        del st.query_params[key]
+    return name
+
+
 def study(studies: Sequence[StudyRuns]) -> StudyRuns:
     """Return the study chosen for the page."""
     return one("Study", studies, "study", format_func=lambda study: study.label)

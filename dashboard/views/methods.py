@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import streamlit as st
 
-from dashboard.components import data_grid
+from dashboard.components import data_grid, url_widgets
 from stan.report import method_cards
 from stan.report.method_cards import Card
 from stan.report.method_pictures import INK, NUMBERS, svg
@@ -13,7 +13,6 @@ TITLE = "Methods"
 
 _INK_ON_DARK = "#F1F3F5"
 _PICTURE_WIDTH = 560
-_FIRST = "stan"
 
 
 def show() -> None:
@@ -21,7 +20,7 @@ def show() -> None:
     st.caption(
         "What each temporal method and each similarity adds to CLIP, where, after which source, and how sure."
     )
-    name = _chosen(method_cards.names())
+    name = url_widgets.one_by_name("Method or similarity", method_cards.names(), "method", "stan", _listed)
     card = method_cards.card(name)
     st.subheader(card.mechanism.title)
     picture, words = st.columns(2, gap="large")
@@ -35,18 +34,6 @@ def show() -> None:
             st.markdown(f"**{question}:** {answer}")
     _numbers(card)
     st.caption(method_cards.origin())
-
-
-def _chosen(names: list[str]) -> str:
-    """Return the choice from the list. The address holds it by its name alone, not with the title that is listed."""
-    asked = st.query_params.get("method")
-    st.session_state.setdefault("method", asked if asked in names else _FIRST)
-    name = st.selectbox("Method or similarity", names, key="method", format_func=_listed)
-    if name != _FIRST:
-        st.query_params["method"] = name
-    elif asked:
-        del st.query_params["method"]
-    return name
 
 
 def _listed(name: str) -> str:

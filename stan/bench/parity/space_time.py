@@ -53,10 +53,10 @@ def _classified(ordered: Callable[[Tensor], Tensor], golden: Golden) -> Outputs:
 def _with_texts(ordered: Callable[[Tensor], Tensor], golden: Golden) -> Outputs:
     model, video = golden.model(), golden.io["video"]
     ours = {f"tokens_after_block_{i}": ordered(x) for i, x in model.encoder.blocks(video)}
-    return ours | {"tokens_before_blocks": ordered(model.encoder.embed(video))} | _matched(model, golden)
+    return ours | {"tokens_before_blocks": ordered(model.encoder.embed(video))} | matched(model, golden)
 
 
-def _matched(model: DualEncoder, golden: Golden) -> dict[str, Tensor]:
+def matched(model: DualEncoder, golden: Golden) -> dict[str, Tensor]:
     """Return both embeddings and the logits of videos and texts."""
     text, video = model.encode_text(golden.io["token_ids"]), model.encode_video(golden.io["video"])
     return {
@@ -75,7 +75,7 @@ def _clip_vip(golden: Golden) -> Outputs:
 
     model, video = golden.model(), golden.io["video"]
     *blocks, (_, last) = model.encoder.blocks(video)
-    ours = {f"tokens_after_block_{i}": ordered(x) for i, x in blocks} | _matched(model, golden)
+    ours = {f"tokens_after_block_{i}": ordered(x) for i, x in blocks} | matched(model, golden)
     return ours | {
         "tokens_before_blocks": ordered(model.encoder.embed(video)),
         "patches_after_blocks": _in_one_row(last[:, :, 1:]),
@@ -87,9 +87,9 @@ def _open_vclip(golden: Golden) -> Outputs:
     model, video, prompts = golden.model(), golden.io["video"], golden.io["prompt_ids"]
     each = F.normalize(model.encode_text(prompts.flatten(0, 1)).text, dim=-1).unflatten(0, prompts.shape[:2])
     classes, embedded = F.normalize(each.mean(0), dim=-1), model.encode_video(video)
-    ours = {f"tokens_after_block_{i}": _token_major(x) for i, x in model.encoder.blocks(video)}
+    ours = {f"tokens_after_block_{i}": token_major(x) for i, x in model.encoder.blocks(video)}
     return ours | {
-        "tokens_before_blocks": _token_major(model.encoder.embed(video)),
+        "tokens_before_blocks": token_major(model.encoder.embed(video)),
         "dynamic_classifier": classes,
         "img_encode": F.normalize(embedded.frames, dim=-1).flatten(0, 1),
         "video_embedding": embedded.video,
@@ -98,7 +98,8 @@ def _open_vclip(golden: Golden) -> Outputs:
     }
 
 
-def _token_major(x: Float[Tensor, "B T S D"]) -> Float[Tensor, "S BT D"]:
+def token_major(x: Float[Tensor, "B T S D"]) -> Float[Tensor, "S BT D"]:
+    """Return token 0 of all frames of all videos, then token 1, ..., as CLIP's blocks hold them in OpenAI's code."""
     return rearrange(x, "b t s d -> s (b t) d")
 
 
