@@ -117,6 +117,8 @@ _METHODS = (
 )
 """The paper compares structures on MSR-VTT and Kinetics-400; of three the components table has further numbers."""
 
+_LOCAL = Row("uniformer_v2-local", "uniformer_v2", (("convolutions", 2),))
+
 _INSIDE = (
     Row("message_token", "x_clip", (("layers", 0),), printed=_structure("Msg-Token (X-CLIP)")),
     Row("x_clip", "x_clip"),
@@ -159,13 +161,31 @@ _STRUCTURES = (
     *_INSIDE,
     Row("evl", "evl"),
     Row("uniformer_v2", "uniformer_v2"),
-    Row("uniformer_v2-local", "uniformer_v2", (("convolutions", 2),)),
+    _LOCAL,
     *_METHODS[2:],
     replace(_stan("stan+mug_simple"), similarity="mug_simple"),
     replace(_stan("stan+mug_full"), similarity="mug_full"),
 )
 """CLIP4Clip, CLIP2Video (TDB; TDB and TAB), DRL, ActionCLIP, A6, ViViT, the methods inside CLIP, EVL, UniFormerV2, STAN
 and Mug-STAN, all under the same recipe. Rows with a + also have what their source adds to the method."""
+
+
+def _local(name: str, **changed: Any) -> Row:
+    return replace(_LOCAL, name=name, options=tuple((dict(_LOCAL.options) | changed).items()))
+
+
+_CONVOLUTIONS = (
+    _LOCAL,
+    Row("no-convolutions", "uniformer_v2", rate_of="uniformer_v2"),
+    _local("one-convolution", convolutions=1),
+    _local("no-query", layers=0),
+    _local("unmixed", mixed=False),
+    _local("layer-norm", norm="layer"),
+    _local("no-norm", norm="none"),
+    next(row for row in _INSIDE if row.name == "st_adapter-both"),
+)
+"""UniFormerV2 with its convolutions, what is left when a part is taken away, and ST-Adapter, which has neither norm nor
+query."""
 
 
 def _interval(blocks_between: int) -> Row:
@@ -298,6 +318,7 @@ STUDIES: dict[str, Study] = {
         Study("components", "What each component of STAN gives", _COMPONENTS, "baseline"),
         Study("methods", "Temporal methods on one backbone and one recipe", _METHODS, "mean"),
         Study("structures", "Where time is modelled: inside, beside and after CLIP", _STRUCTURES, "mean"),
+        Study("convolutions", "What UniFormerV2's convolutions inside CLIP need", _CONVOLUTIONS, _LOCAL.name),
         Study("levels", "Which of CLIP's levels the branch reads, and how many", _LEVELS, "interval-1"),
         Study("temporal", "What mixes frames: attention, convolution or nothing", _TEMPORAL, "none"),
         Study("frames", "How many frames a clip needs", _FRAMES, "baseline-frames-1"),

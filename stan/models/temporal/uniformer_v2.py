@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 import torch
@@ -25,6 +26,13 @@ if TYPE_CHECKING:
     from stan.models.blocks import Block
     from stan.models.clip import Clip
 
+NORMS: dict[str, Callable[[int], nn.Module]] = {
+    "batch": nn.BatchNorm1d,
+    "layer": nn.LayerNorm,
+    "none": nn.Identity,
+}
+"""What precedes a convolution over time inside CLIP's blocks, by name."""
+
 
 class UniformerV2(Temporal):
     """Global blocks beside CLIP and local ones inside it (UniFormerV2, `uniformerv2_model.py`).
@@ -34,15 +42,16 @@ class UniformerV2(Temporal):
     inside CLIP's blocks, see `convolutions`.
 
     layers: number of global blocks; the last one reads CLIP's last block. The source has 4 for Kinetics, and 8 of 12
-    for Something-Something. heads: of the query's attention, None for as many as CLIP's blocks have. convolutions: how
-    many convolutions over time a block of CLIP's gets: 0 (the source's choice for Kinetics), 1, before attention, or 2,
-    one more before the MLP (for Something-Something). bottleneck: their channels, None for two thirds of CLIP's. mixed:
-    True mixes the query with the mean over frames of CLIP's pooled token, channel by channel in learned shares; False
-    reads the query alone, as the source does where CLIP is frozen. dropout: share of the channels inside a global
-    block's MLP that training drops, .5 in the source. drop_path, block_drop_path: rates in the last global block and in
-    CLIP's last block; they rise linearly from 0 (.4 and .2 in the source for Something-Something, where a global block
-    is dropped for all videos of a batch at once, and a token's path in CLIP's blocks for all frames at once; here both
-    are drawn for each video).
+    for Something-Something. With 0 there is no query: the video is the mean over frames. heads: of the query's
+    attention, None for as many as CLIP's blocks have. convolutions: how many convolutions over time a block of CLIP's
+    gets: 0 (the source's choice for Kinetics), 1, before attention, or 2, one more before the MLP (for
+    Something-Something). bottleneck: their channels, None for two thirds of CLIP's. norm: what precedes them, one of
+    NORMS; the source has `batch`. mixed: True mixes the query with the mean over frames of CLIP's pooled token, channel
+    by channel in learned shares; False reads the query alone, as the source does where CLIP is frozen. dropout: share
+    of the channels inside a global block's MLP that training drops, .5 in the source. drop_path, block_drop_path: rates
+    in the last global block and in CLIP's last block; they rise linearly from 0 (.4 and .2 in the source for
+    Something-Something, where a global block is dropped for all videos of a batch at once, and a token's path in CLIP's
+    blocks for all frames at once; here both are drawn for each video).
 
     CLIP's last LayerNorm and projection read what is mixed. The norm is trained even where CLIP is frozen: in the
     source it is a new one.
@@ -60,6 +69,7 @@ class UniformerV2(Temporal):
         heads: int | None = None,
         convolutions: int = 0,
         bottleneck: int | None = None,
+        norm: str = "batch",
         mixed: bool = True,
         dropout: float = 0.0,
         drop_path: float = 0.0,
@@ -68,18 +78,20 @@ class UniformerV2(Temporal):
         super().__init__(clip, frames)
         heads = heads_of_query(clip, heads, "uniformer_v2")
         bottleneck = int(clip.width // 1.5) if bottleneck is None else bottleneck
-        _require(clip, layers, convolutions, bottleneck)
+        _require(clip, layers, convolutions, bottleneck, norm)
         self.trained_of_clip = last_norm(clip)
         self.first = clip.layers - layers
-        self.levels = tuple(range(self.first, clip.layers))
-        self.query = nn.Parameter(torch.zeros(clip.width))
+        self.levels = tuple(range(self.first, clip.layers)) or self.levels
+        self.query = nn.Parameter(torch.zeros(clip.width)) if layers else None
         self.neighbours = nn.ModuleList(_over_neighbours(clip.width) for _ in range(layers))
         self.layers = nn.ModuleList(
             _starting_at_zero(DecoderLayer(clip.width, heads, dropout, rate))
             for rate in rising(drop_path, layers, "uniformer_v2")
         )
         self.before_attention, self.before_mlp = (
-            nn.ModuleList(LocalConvolution(clip.width, bottleneck, clip.prefix) for _ in clip.blocks[:count])
+            nn.ModuleList(
+                LocalConvolution(clip.width, bottleneck, norm, clip.prefix) for _ in clip.blocks[:count]
+            )
             for count in (clip.layers * (convolutions > 0), clip.layers * (convolutions > 1))
         )
         self.block_drop_path = nn.ModuleList(
@@ -88,7 +100,7 @@ class UniformerV2(Temporal):
         if convolutions or block_drop_path:
             require_parts(clip, "uniformer_v2")
             self.changes_from = 0
-        self.balance = nn.Parameter(torch.zeros(clip.visual.pooled_width)) if mixed else None
+        self.balance = nn.Parameter(torch.zeros(clip.visual.pooled_width)) if mixed and layers else None
         self.grid = clip.grid
 
     def inside(self, i: int, block: Block, x: Tensor, mask: Tensor | None) -> Tensor:
@@ -103,7 +115,7 @@ class UniformerV2(Temporal):
         return x + drop(transform(block, x))
 
     def beside(self, i: int, x: Tensor, side: Tensor | None, mask: Tensor | None) -> Tensor | None:
-        if i < self.first:
+        if i < self.first or self.query is None:
             return None
         query = repeat(self.query, "d -> b 1 d", b=x.shape[0]) if side is None else side
         return self.layers[i - self.first](query, self.read(i - self.first, x, mask), mask)
@@ -117,11 +129,12 @@ class UniformerV2(Temporal):
         added = rearrange(self.neighbours[k](given), "b d t h w -> b t (h w) d")
         return torch.cat([own, patches + added], 2)
 
-    def after(self, cls: Tensor, side: Tensor, mask: Tensor | None, project: Project) -> Tensor:
-        video = widened(side, cls.shape[2])
+    def after(self, cls: Tensor, side: Tensor | None, mask: Tensor | None, project: Project) -> Tensor:
+        own = mean_over_frames(cls, mask, keepdim=True)
+        video = own if side is None else widened(side, cls.shape[2])
         if self.balance is not None:
             share = self.balance.sigmoid()
-            video = (1 - share) * video + share * mean_over_frames(cls, mask, keepdim=True)
+            video = (1 - share) * video + share * own
         return project(video).expand(-1, cls.shape[1], -1)
 
 
@@ -129,13 +142,13 @@ class LocalConvolution(nn.Module):
     """Normalises patches, projects them down, convolves each channel over three frames, and projects up.
 
     There is no activation. What comes out, zero at first, is added to the patches; the `prefix` tokens before them are
-    left as they are. The norm's statistics are of all patches in the real frames of what is embedded together.
+    left as they are. In training, the statistics of a norm over the batch are of all patches in its real frames.
     """
 
-    def __init__(self, width: int, bottleneck: int, prefix: int):
+    def __init__(self, width: int, bottleneck: int, norm: str, prefix: int):
         super().__init__()
         self.prefix = prefix
-        self.norm = nn.BatchNorm1d(width)
+        self.norm = NORMS[norm](width)
         self.down, self.up = nn.Linear(width, bottleneck), zero(nn.Linear(bottleneck, width))
         self.over_time = nn.Conv3d(bottleneck, bottleneck, (3, 1, 1), padding=(1, 0, 0), groups=bottleneck)
 
@@ -157,11 +170,11 @@ class LocalConvolution(nn.Module):
         return y
 
 
-def _require(clip: Clip, layers: int, convolutions: int, bottleneck: int) -> None:
+def _require(clip: Clip, layers: int, convolutions: int, bottleneck: int, norm: str) -> None:
     """Raise ValueError, naming it, for a setting that fits no such method or not this CLIP."""
-    if not 1 <= layers <= clip.layers:
+    if not 0 <= layers <= clip.layers:
         raise ValueError(
-            f"uniformer_v2: layers={layers}: choose 1 to {clip.layers}, as many as this CLIP's blocks"
+            f"uniformer_v2: layers={layers}: choose 0 to {clip.layers}, as many as this CLIP's blocks"
         )
     if convolutions not in (0, 1, 2):
         raise ValueError(
@@ -169,6 +182,8 @@ def _require(clip: Clip, layers: int, convolutions: int, bottleneck: int) -> Non
         )
     if bottleneck < 1:
         raise ValueError(f"uniformer_v2: bottleneck={bottleneck}: it must be at least 1")
+    if norm not in NORMS:
+        raise ValueError(f"uniformer_v2: norm={norm!r}: choose one of {tuple(NORMS)}")
 
 
 def _over_neighbours(width: int) -> nn.Conv3d:
