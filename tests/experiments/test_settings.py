@@ -96,6 +96,31 @@ def test_a_tower_of_another_depth_has_its_own_span_and_its_own_rates(rates):
     assert experiments.rate_key(deeper["stan+testing"]) == experiments.rate_key(deeper["stan"])
 
 
+def test_convolutions_take_one_part_away_at_a_time():
+    """All share the recipe; the whole, the query alone and ST-Adapter are trained as rows of structures."""
+    rows, structures = by_row("convolutions"), by_row("structures")
+    whole = rows["uniformer_v2-local"]
+    shared = {
+        "uniformer_v2-local": "uniformer_v2-local",
+        "no-convolutions": "uniformer_v2",
+        "st_adapter-both": "st_adapter-both",
+    }
+    assert all(rows[name].hash == structures[other].hash for name, other in shared.items())
+    own = {name: row.model.options for name, row in rows.items() if name not in shared}
+    of_whole = {"convolutions": 2, "layers": 4, "mixed": True, "norm": "batch"}
+    differing = {
+        name: {k for k, v in of_whole.items() if options.get(k, v) != v} for name, options in own.items()
+    }
+    assert differing == {
+        "one-convolution": {"convolutions"},
+        "no-query": {"layers"},
+        "unmixed": {"mixed"},
+        "layer-norm": {"norm"},
+        "no-norm": {"norm"},
+    }
+    assert all(replace(row.train, lr=whole.train.lr) == whole.train for row in rows.values())
+
+
 def test_structures_differ_in_method_and_own_loss_only():
     first, *others = experiments.study("structures", "retrieval")
     own = {other.row for other in others if replace(other.train, lr=first.train.lr) != first.train}

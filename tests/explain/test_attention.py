@@ -124,6 +124,7 @@ def test_a_patch_stands_where_it_is_in_the_picture(model):
         ("stan", {"branch": False, "multi_level": False}, True, True),
         ("evl", {}, True, False),
         ("uniformer_v2", {}, True, False),
+        ("uniformer_v2", {"layers": 0, "convolutions": 2}, False, False),
     ],
 )
 def test_what_a_model_lacks_is_none(pixels, temporal, options, branch, over_time):

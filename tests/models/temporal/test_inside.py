@@ -44,6 +44,7 @@ OPTIONS = {
     "token_roll with times and a pooler": ("token_roll", {"times": True, "pooler": True}),
     "neighbour_attention without zeros": ("neighbour_attention", {"zeros": False, "reach": 2}),
     "uniformer_v2 over time": ("uniformer_v2", {"convolutions": 2, "mixed": False, "bottleneck": 5}),
+    "uniformer_v2 without a query": ("uniformer_v2", {"convolutions": 1, "layers": 0, "norm": "layer"}),
     "token_learner early": ("token_learner", {"tokens": 3, "block": 0}),
 }
 SETTINGS = {name: (name, {}) for name in INSIDE} | OPTIONS
@@ -65,6 +66,7 @@ CLIP_OF_ONE_FRAME = [
     "token_roll",
     "token_roll with times and a pooler",
     "neighbour_attention without zeros",
+    "uniformer_v2 without a query",
 ]
 ORDER_BLIND = ["x_clip without MIT", "neighbour_attention", "neighbour_attention without zeros"]
 """Settings that give a video and its reverse one embedding."""
@@ -220,10 +222,11 @@ def test_more_frames_than_there_are_times(clip, name):
         ("token_roll", {"share": 0.01}, "rolls 0 of 16 patches"),
         ("token_roll", {"share": 0.6}, "choose 1 to 8"),
         ("neighbour_attention", {"reach": 0}, "reach=0: each frame needs a neighbour"),
-        ("uniformer_v2", {"layers": 7}, "layers=7: choose 1 to 6, as many as this CLIP's blocks"),
+        ("uniformer_v2", {"layers": 7}, "layers=7: choose 0 to 6, as many as this CLIP's blocks"),
         ("uniformer_v2", {"heads": 5}, "heads=5 don't divide CLIP's 64 channels"),
         ("uniformer_v2", {"convolutions": 3}, "convolutions=3: choose 0, 1 or 2"),
         ("uniformer_v2", {"bottleneck": 0}, "bottleneck=0"),
+        ("uniformer_v2", {"norm": "group"}, "norm='group': choose one of \\('batch', 'layer', 'none'\\)"),
         ("uniformer_v2", {"drop_path": 1}, "drop_path=1: it must be at least 0 and below 1"),
     ],
 )

@@ -78,6 +78,33 @@ def test_the_query_is_mixed_with_clips_own_mean_in_shares(clip):
 
 
 @torch.no_grad()
+def test_without_a_query_the_video_is_the_mean_of_clips_own_tokens(clip, video):
+    model = DualEncoder(clip, of(clip, layers=0, convolutions=2)).eval()
+    cls = clip.visual.pool(dict(model.encoder.blocks(video))[clip.layers - 1])
+    torch.testing.assert_close(model.encode_video(video).video, clip.visual.project(cls.mean(1)))
+    with_clip_alone = DualEncoder(clip, build("mean", clip, FRAMES)).eval()
+    assert (cls - clip.visual.pool(dict(with_clip_alone.encoder.blocks(video))[5])).abs().max() > 0.1
+
+
+@torch.no_grad()
+@pytest.mark.parametrize("norm", ["layer", "none"])
+def test_another_norm_before_a_convolution_sees_each_patch_by_itself(clip, norm):
+    """So the other videos of a batch, in training and later, change nothing."""
+    convolution = of(clip, convolutions=1, norm=norm).before_attention[0].train()
+    x = torch.randn(2, FRAMES, 1 + clip.patches, clip.width)
+    alone, together = (convolution(part, None, torch.nn.Identity()) for part in (x[:1], x))
+    torch.testing.assert_close(alone, together[:1])
+    y = x[:, :, 1:]
+    if norm == "layer":
+        y = (y - y.mean(-1, keepdim=True)) / (y.var(-1, keepdim=True, unbiased=False) + 1e-5).sqrt()
+        y = y * convolution.norm.weight + convolution.norm.bias
+    padded = torch.nn.functional.pad(convolution.down(y), (0, 0, 0, 0, 1, 1))
+    weights = convolution.over_time.weight[:, 0, :, 0, 0].T
+    over_time = sum(padded[:, k : k + FRAMES] * weights[k] for k in range(3)) + convolution.over_time.bias
+    torch.testing.assert_close(together[:, :, 1:], x[:, :, 1:] + convolution.up(over_time))
+
+
+@torch.no_grad()
 def test_a_convolution_over_time(clip):
     """The statistics are those that were learned; zeros stand beyond a clip's real frames."""
     convolution = of(clip, convolutions=1, bottleneck=3).before_attention[2]
@@ -114,6 +141,7 @@ def test_the_norms_statistics_are_of_real_frames(clip):
         ({"layers": 2}, 6, (4, 5)),
         ({"layers": 6}, 6, (0, 1, 2, 3, 4, 5)),
         ({"convolutions": 1}, 0, (2, 3, 4, 5)),
+        ({"convolutions": 1, "layers": 0}, 0, (5,)),
         ({"block_drop_path": 0.1}, 0, (2, 3, 4, 5)),
     ],
 )
