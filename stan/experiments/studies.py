@@ -145,6 +145,7 @@ _STRUCTURES = (
     Row("temporal_alignment", "temporal_difference", similarity="temporal_alignment"),
     Row("tight_transformer", "mean", similarity="tight_transformer"),
     Row("text_conditioned_pooling", "mean", similarity="text_conditioned_pooling"),
+    Row("concept_spotting", "actionclip", similarity="concept_spotting"),
     Row("token_interaction", "sequence_transformer", similarity="token_interaction"),
     Row(
         "token_interaction+decorrelation",
@@ -166,8 +167,9 @@ _STRUCTURES = (
     replace(_stan("stan+mug_simple"), similarity="mug_simple"),
     replace(_stan("stan+mug_full"), similarity="mug_full"),
 )
-"""CLIP4Clip, CLIP2Video (TDB; TDB and TAB), DRL, ActionCLIP, A6, ViViT, the methods inside CLIP, EVL, UniFormerV2, STAN
-and Mug-STAN, all under the same recipe. Rows with a + also have what their source adds to the method."""
+"""CLIP4Clip, CLIP2Video (TDB; TDB and TAB), X-Pool, BIKE, DRL, ActionCLIP, A6, ViViT, the methods inside CLIP, EVL,
+UniFormerV2, STAN and Mug-STAN, all under the same recipe. Rows with a + also have what their source adds to the
+method."""
 
 
 def _local(name: str, **changed: Any) -> Row:

@@ -62,6 +62,7 @@ SETTINGS |= {name: {"layers": 1} for name in ("efficient_prompting", "factorised
 SCORES = {
     "tight_transformer": {"layers": 1},
     "text_conditioned_pooling": {},
+    "concept_spotting": {},
     "temporal_alignment": {},
     "token_interaction": {},
     "mug_simple": {},

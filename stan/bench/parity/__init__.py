@@ -46,6 +46,7 @@ RIVALS: dict[str, Rival] = {
     "x_clip": x_clip.RIVAL,
     "actionclip": actionclip.RIVAL,
     "text4vis": actionclip.TEXT4VIS,
+    "bike": actionclip.BIKE,
     "st_adapter": st_adapter.RIVAL,
     "aim": aim.RIVAL,
     "evl": evl.RIVAL,

@@ -50,6 +50,26 @@ def _text4vis(golden: Golden) -> Outputs:
     }
 
 
+@torch.no_grad()
+def _bike(golden: Golden) -> Outputs:
+    model, given = golden.model(), golden.io
+    *_, (_, last) = model.encoder.blocks(given["video"])
+    text, video = model.encode_text(given["token_ids"]), model.encode_video(given["video"])
+    own = model.clip.visual.project(last[:, :, 0])
+    similarity = model.similarity(text, video).T
+    return {
+        "frame_embeddings": own,
+        "text_embedding": text.text,
+        "token_embeddings": text.tokens,
+        "fused_frames": video.frames,
+        "frame_weights": model.score.weights(text, video),
+        "similarity": similarity,
+        "similarity_without_fusion": model.similarity(text, video._replace(frames=own)).T,
+        "logits": model.logit_scale.exp() * similarity,
+    }
+
+
+BIKE = Rival("BIKE (whwu95/BIKE)", _bike, frozenset({"video", "token_ids"}))
 TEXT4VIS = Rival("Text4Vis (whwu95/Text4Vis)", _text4vis, frozenset({"video", "class_embeddings"}))
 RIVAL = Rival(
     "ActionCLIP (sallymmx/ActionCLIP)", _outputs, frozenset({"video", "token_ids", "batch_classes"})

@@ -45,7 +45,7 @@ COLOURS = {"brightness": 0.4, "contrast": 0.4, "saturation": 0.2, "hue": 0.1}
 """How far X-CLIP and ActionCLIP move colours."""
 
 COLOURED, GRAY = 0.8, 0.2
-"""Share of clips whose colours they move, and of clips that they make gray."""
+"""Share of clips whose colours they move, and of clips that they and BIKE make gray."""
 
 MAGNITUDES = 30
 """RandAugment's highest magnitude."""
@@ -92,7 +92,9 @@ class Augmentation:
     flip: bool = False
     """Mirror half of the clips. Where left and right have a meaning, no clip may be mirrored."""
     colours: bool = False
-    """Move the colours of most clips, and make some gray."""
+    """Move the colours of most clips."""
+    gray: bool = False
+    """Make some clips gray."""
     operations: int = 0
     """Number of RandAugment's operations on each clip."""
     magnitude: int = 0
@@ -104,16 +106,20 @@ class Augmentation:
         """Return the cropped and resized clip, mirrored and recoloured."""
         if self.flip and rng.random() < 0.5:
             frames = frames[:, :, ::-1]
-        if not (self.operations or self.colours):
+        if not (self.operations or self.colours or self.gray):
             return frames
         clip = torch.from_numpy(np.ascontiguousarray(frames)).permute(0, 3, 1, 2)
         clip = rand_augment(clip, rng, self.operations, self.magnitude)
         if self.colours:
-            clip = gray(colour_jitter(clip, rng), rng)
+            clip = colour_jitter(clip, rng)
+        if self.gray:
+            clip = gray(clip, rng)
         return clip.permute(0, 2, 3, 1).numpy()
 
 
-_X_CLIP = Augmentation(partial(multi_scale_box, places=CORNERS_AND_CENTRE), flip=True, colours=True)
+_X_CLIP = Augmentation(
+    partial(multi_scale_box, places=CORNERS_AND_CENTRE), flip=True, colours=True, gray=True
+)
 _ACTIONCLIP = replace(
     _X_CLIP, crop=partial(multi_scale_box, places=THIRTEEN_PLACES), operations=2, magnitude=9
 )
@@ -127,6 +133,7 @@ AUGMENTATIONS: dict[str, Augmentation | None] = {
     "crop+flip": Augmentation(flip=True),
     "x_clip": _X_CLIP,
     "actionclip": _ACTIONCLIP,
+    "bike": Augmentation(flip=True, gray=True),
     "st_adapter": Augmentation(partial(square_box, enlarged=(1, 1.15)), flip=True),
     "open_vclip": Augmentation(partial(square_box, enlarged=(1, 256 / 224)), flip=True),
     "st_adapter-something": Augmentation(operations=4, magnitude=21),

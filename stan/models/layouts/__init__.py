@@ -1,7 +1,7 @@
 """Tensors under other code's names in, the same tensors under our names and the design they imply out.
 
 One module per source; `LAYOUTS` lists them. `clip` and `vit` also hold what many of them share. Names tell them apart,
-but for Open-VCLIP, whose names are CLIP's own: the settings beside the file name it.
+but for Open-VCLIP's, which are CLIP's own, and BIKE's, which are ActionCLIP's: the settings beside the file name them.
 """
 
 from __future__ import annotations
@@ -62,6 +62,7 @@ LAYOUTS: dict[str, Layout] = {
     "vifi_clip": vifi_clip.VIFI_CLIP,
     "x_clip": x_clip.RELEASED,
     "huggingface_x_clip": x_clip.HUGGINGFACE,
+    "bike": actionclip.BIKE,
     "actionclip": actionclip.TRANSFORMER,
     "text4vis": actionclip.TEXT4VIS,
     "actionclip_conv_1d": actionclip.CONVOLUTION,

@@ -1,6 +1,7 @@
 """ActionCLIP's layouts: a CLIP, and beside it what fuses frames, which has another form for each `sim_header`.
 
-Text4Vis has the same transformer behind an image tower, and leaves out the text tower, which it doesn't train.
+Text4Vis has the same transformer behind an image tower, and leaves out the text tower, which it doesn't train. BIKE's
+files have ActionCLIP's names; the config beside them says that words weigh frames.
 """
 
 from __future__ import annotations
@@ -52,6 +53,17 @@ def _fusion(state: State, told: Mapping[str, Any], width: int) -> dict[str, Any]
     return {"temporal": "actionclip", "options": options}
 
 
+def _bike(state: State, told: Mapping[str, Any]) -> dict[str, Any]:
+    fused = _transformer(state, told) if any(key.startswith("temporal.") for key in state) else {}
+    frames = part(told, "data").get("num_segments")
+    of_config = {} if frames is None else {"frames": frames}
+    return fused | of_config | {"similarity": "concept_spotting", "similarity_options": {"padded": True}}
+
+
+def _spots_concepts(told: Mapping[str, Any]) -> bool:
+    return part(told, "network").get("interaction") == "VCS"
+
+
 def _convolution(state: State, told: Mapping[str, Any]) -> dict[str, Any]:
     return {"temporal": "actionclip_shift", "options": {"transposed": False}}
 
@@ -60,11 +72,20 @@ def _shift(state: State, told: Mapping[str, Any]) -> dict[str, Any]:
     return {"temporal": "temporal_shift", "options": {"divisor": flags(told).get("n_div", 8)}}
 
 
+_FUSED = {rf"{_FUSION}transformer\.resblocks\.(.+)": r"temporal.blocks.\1", _POSITIONS: "temporal.position"}
+
+BIKE = Layout(
+    "BIKE",
+    (rf"{_CLIP}visual\..+",),
+    _FUSED | openai_names(_CLIP),
+    prepare=_float,
+    design=_bike,
+    told=_spots_concepts,
+)
 TRANSFORMER = Layout(
     "the released ActionCLIP (Transf)",
     (rf"{_CLIP}visual\..+", rf"{_FUSION}transformer\..+"),
-    {rf"{_FUSION}transformer\.resblocks\.(.+)": r"temporal.blocks.\1", _POSITIONS: "temporal.position"}
-    | openai_names(_CLIP),
+    _FUSED | openai_names(_CLIP),
     prepare=_float,
     design=_transformer,
 )

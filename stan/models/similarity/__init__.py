@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from stan.common import registry
 from stan.models.similarity.base import Similarity
+from stan.models.similarity.concept_spotting import ConceptSpotting
 from stan.models.similarity.cosine import Cosine
 from stan.models.similarity.linear_classifier import LinearClassifier
 from stan.models.similarity.mug import MugFull, MugSimple
@@ -22,6 +23,7 @@ SIMILARITIES: dict[str, type[Similarity]] = {
     "cosine": Cosine,
     "tight_transformer": TightTransformer,
     "text_conditioned_pooling": TextConditionedPooling,
+    "concept_spotting": ConceptSpotting,
     "temporal_alignment": TemporalAlignment,
     "token_interaction": TokenInteraction,
     "mug_simple": MugSimple,

@@ -73,7 +73,7 @@ AFTER: dict[str, Mechanism] = {
         sets=("clip2video_tdb_tab",),
     ),
     "actionclip": Mechanism(
-        "ActionCLIP Transf (also Text4Vis)",
+        "ActionCLIP Transf (also Text4Vis and BIKE)",
         ACTIONCLIP,
         (
             over_frames(
@@ -84,7 +84,7 @@ AFTER: dict[str, Mechanism] = {
         "blocks keep the form of CLIP's text blocks (there: eps 1e-12 and quick GELU for every CLIP)",
         "positions and linear layers from N(0, .02²)",
         ACTIONCLIP_RECIPE,
-        sets=("actionclip", "text4vis"),
+        sets=("actionclip", "text4vis", "bike"),
     ),
     "actionclip_shift": Mechanism(
         "ActionCLIP Conv_1D",

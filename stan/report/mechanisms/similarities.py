@@ -64,6 +64,24 @@ SIMILARITIES: dict[str, Mechanism] = {
         "frames, text",
         sets=("x_pool",),
     ),
+    "concept_spotting": Mechanism(
+        "BIKE video concept spotting",
+        "Wu et al., CVPR 2023, arXiv 2301.00182",
+        (
+            _score(
+                "frames that words single out",
+                "Each word chooses among the frames by their cosines; the frames' mean, weighted by all words' choices,"
+                " is compared with the text.",
+                "time",
+                learned=False,
+            ),
+        ),
+        "padding behind the text doesn't choose (there it does, as words)",
+        FREE,
+        "text tower frozen, AdamW 5e-5, CLIP at a tenth of it, KL loss, batch 256, 30 epochs, 8 frames",
+        "frames, tokens",
+        sets=("bike",),
+    ),
     "temporal_alignment": Mechanism(
         "CLIP2Video TAB",
         CLIP2VIDEO,

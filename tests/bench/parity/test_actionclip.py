@@ -1,4 +1,4 @@
-"""Released outputs of ActionCLIP and Text4Vis, and what each deviation of ours changes in them."""
+"""Released outputs of ActionCLIP, Text4Vis and BIKE, and what each deviation of ours changes in them."""
 
 import pytest
 import torch
@@ -7,12 +7,13 @@ from stan.bench.parity import TOLERANCE, actionclip, differences
 from stan.bench.parity.golden import read
 from tests.support.peers import PEERS
 
-SETS = ("actionclip", "actionclip_conv1d", "actionclip_tsm", "text4vis")
+SETS = ("actionclip", "actionclip_conv1d", "actionclip_tsm", "text4vis", "bike")
 
 
 @pytest.mark.parametrize("name", SETS)
 def test_every_output_is_reproduced(name):
-    assert not actionclip.RIVAL.not_reproduced and not actionclip.TEXT4VIS.not_reproduced
+    rivals = (actionclip.RIVAL, actionclip.TEXT4VIS, actionclip.BIKE)
+    assert not any(rival.not_reproduced for rival in rivals)
     assert {one.output for one in differences(read(PEERS / name)) if not one.relative < TOLERANCE} == set()
 
 

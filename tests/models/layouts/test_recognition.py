@@ -15,6 +15,7 @@ import stan
 from stan.bench.parity.golden import read
 from stan.data.preprocessing import PixelSettings
 from stan.models.convert import convert, load_released
+from stan.models.similarity.cosine import Cosine
 from tests.support.peers import PEERS, released, weights
 
 SETS = {
@@ -23,6 +24,7 @@ SETS = {
     "actionclip_conv1d": "the released ActionCLIP (Conv_1D)",
     "actionclip_tsm": "the released ActionCLIP (tsm, meanP)",
     "text4vis": "Text4Vis (Transf)",
+    "bike": "BIKE",
     "st_adapter": "the released ST-Adapter",
     "st_adapter_both": "the released ST-Adapter",
     "aim": "the released AIM",
@@ -44,6 +46,8 @@ def expected(name: str) -> torch.Tensor:
     io = read(PEERS / name).io
     if name.startswith("aim"):
         return io["frame_features"].mean(1)
+    if name == "bike":
+        return io["fused_frames"].mean(1)
     return io["features"] if name.startswith(("evl", "uniformer_v2")) else io["video_embedding"]
 
 
@@ -196,6 +200,32 @@ def test_mmaction2_names_uniformer_v2s_classifier_in_its_own_way(tmp_path, name)
     video = model.encode_video(golden.io["video"])
     logits = model.logit_scale.exp() * model.score.of_classes(model.score.classes, video)
     torch.testing.assert_close(logits, golden.io["logits"], rtol=1e-5, atol=1e-5)
+
+
+@torch.no_grad()
+def test_a_bike_is_told_from_actionclip_by_the_config_of_its_training(tmp_path):
+    """Its names are ActionCLIP's; the source's config.yaml says what compares videos and texts."""
+    io, told = read(PEERS / "bike").io, json.loads((PEERS / "bike" / "config.json").read_text())
+    file = released(tmp_path, "bike", weights("bike"))
+    sizes = {key: told[key] for key in ("vision", "text", "fusion")}
+    (tmp_path / "config.json").write_text(json.dumps(sizes))
+    assert isinstance(load_released(file).score, Cosine)
+    (tmp_path / "config.json").unlink()
+    of_training = {"network": {"sim_header": "Transf", "interaction": "VCS"}, "data": {"num_segments": 5}}
+    (tmp_path / "config.yaml").write_text(json.dumps(sizes | of_training))
+    model = load_released(file)
+    assert model.frames == 5
+    found = model.similarity(model.encode_text(io["token_ids"]), model.encode_video(io["video"]))
+    torch.testing.assert_close(found.T, io["similarity"], rtol=1e-5, atol=1e-5)
+
+
+@torch.no_grad()
+def test_a_bike_without_fusion_averages_clips_own_frames(tmp_path):
+    io = read(PEERS / "bike").io
+    state = {key: value for key, value in weights("bike").items() if not key.startswith("fusion")}
+    model = load_released(released(tmp_path, "bike", state))
+    found = model.similarity(model.encode_text(io["token_ids"]), model.encode_video(io["video"]))
+    torch.testing.assert_close(found.T, io["similarity_without_fusion"], rtol=1e-5, atol=1e-5)
 
 
 def test_what_a_config_says_of_uniformer_v2(tmp_path):

@@ -1,4 +1,4 @@
-"""What DRL, CLIP4Clip, CLIP2Video and Mug-STAN set otherwise than our defaults, by hand."""
+"""What DRL, BIKE, CLIP4Clip, CLIP2Video and Mug-STAN set otherwise than our defaults, by hand."""
 
 from __future__ import annotations
 
@@ -84,6 +84,31 @@ def test_matches_are_the_best_of_the_pair(clip, text, video):
     torch.testing.assert_close(of_tokens.weight, torch.stack(weights))
     assert of_frames.own.shape == of_frames.best.shape == (6, WIDTH)
     assert of_frames.weight.sum().item() == pytest.approx(2)
+
+
+@torch.no_grad()
+@pytest.mark.parametrize("padded", [False, True])
+def test_words_choose_among_frames(clip, text, video, padded):
+    """Of the first text and the second video, which has two frames; padding is a word where it counts."""
+    score = build("concept_spotting", clip, {"padded": padded, "temperature": 0.2})
+    score.context_length = 5
+    words, frames = text.tokens[0, : 5 if padded else 3], F.normalize(video.frames[1, :2], dim=1)
+    chosen = [(F.normalize(word, dim=0) @ frames.T / 0.2).softmax(0) for word in words]
+    weights = torch.stack(chosen).mean(0)
+    expected = F.normalize(text.text[0], dim=0) @ (weights @ frames)
+    torch.testing.assert_close(score(text, video)[0, 1], expected)
+    torch.testing.assert_close(score.weights(text, video)[0, 1], torch.tensor([*weights, 0, 0]))
+
+
+def test_padding_that_counts_has_to_be_there(clip, text, video):
+    score = build("concept_spotting", clip, {"padded": True})
+    with pytest.raises(ValueError, match="5 tokens per text; with padded=True .* hand over all 77"):
+        score(text, video)
+    own = load_clip("tiny", "random")
+    model = DualEncoder(own, build_method("mean", own, 2), "concept_spotting", {"padded": True})
+    assert model.clip.tokenize(["a red square"], 20).shape == (1, 77)
+    with pytest.raises(ValueError, match="concept_spotting: temperature=0: it must be above 0"):
+        build("concept_spotting", clip, {"temperature": 0})
 
 
 def test_the_tight_transformer_drops_values_in_training_only(clip, text, video):
