@@ -60,6 +60,7 @@ RIVALS: dict[str, Rival] = {
     "clip_vip": space_time.CLIP_VIP,
     "open_vclip": space_time.OPEN_VCLIP,
     "frozen_in_time": space_time.FROZEN_IN_TIME,
+    "bridge_former": space_time.BRIDGE_FORMER,
     "all_in_one": all_in_one.RIVAL,
     "vtn": frame_transformers.VTN,
     "vivit": frame_transformers.VIVIT,

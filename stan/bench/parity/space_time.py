@@ -49,11 +49,18 @@ def _classified(ordered: Callable[[Tensor], Tensor], golden: Golden) -> Outputs:
     }
 
 
+def _clips_tokens(
+    model: DualEncoder, video: Tensor, ordered: Callable[[Tensor], Tensor]
+) -> dict[str, Tensor]:
+    """Return the tokens before the blocks and after each of them, where their times are CLIP's own or none."""
+    after = {f"tokens_after_block_{i}": ordered(x) for i, x in model.encoder.blocks(video)}
+    return {"tokens_before_blocks": ordered(model.encoder.embed(video))} | after
+
+
 @torch.no_grad()
 def _with_texts(ordered: Callable[[Tensor], Tensor], golden: Golden) -> Outputs:
-    model, video = golden.model(), golden.io["video"]
-    ours = {f"tokens_after_block_{i}": ordered(x) for i, x in model.encoder.blocks(video)}
-    return ours | {"tokens_before_blocks": ordered(model.encoder.embed(video))} | matched(model, golden)
+    model = golden.model()
+    return _clips_tokens(model, golden.io["video"], ordered) | matched(model, golden)
 
 
 def matched(model: DualEncoder, golden: Golden) -> dict[str, Tensor]:
@@ -115,6 +122,22 @@ def _frozen(golden: Golden) -> Outputs:
 
 
 @torch.no_grad()
+def _bridge_former(golden: Golden) -> Outputs:
+    model, video = golden.model(), golden.io["video"]
+    tokens = _clips_tokens(model, video, frame_major)
+    with recorded(model.clip.visual.ln_post) as normed:
+        embedded = model.encode_video(video)
+    if "token_ids" not in golden.io:
+        return tokens | {"features": normed.result[:, 0], "video_embedding": embedded.video}
+    text = model.encode_text(golden.io["token_ids"])
+    return tokens | {
+        "video_embedding": embedded.video,
+        "text_embedding": text.text,
+        "similarity": model.similarity(text, embedded),
+    }
+
+
+@torch.no_grad()
 def _token_learner(golden: Golden) -> Outputs:
     model, video = golden.model(), golden.io["video"]
     temporal = model.temporal
@@ -159,4 +182,5 @@ VIDEO_CLIP_XL = Rival(
 CLIP_VIP = Rival("CLIP-ViP (microsoft/XPretrain)", _clip_vip, frozenset({"video", "token_ids"}))
 OPEN_VCLIP = Rival("Open-VCLIP (wengzejia1/Open-VCLIP)", _open_vclip, frozenset({"video", "prompt_ids"}))
 FROZEN_IN_TIME = Rival("Frozen in Time (m-bain/frozen-in-time)", _frozen, frozenset({"video"}))
+BRIDGE_FORMER = Rival("BridgeFormer (TencentARC/MCQ)", _bridge_former, frozenset({"video", "token_ids"}))
 TOKEN_LEARNER = Rival("TokenLearner (google-research/scenic)", _token_learner, frozenset({"video"}))

@@ -1,7 +1,8 @@
 """Tensors under other code's names in, the same tensors under our names and the design they imply out.
 
 One module per source; `LAYOUTS` lists them. `clip` and `vit` also hold what many of them share. Names tell them apart,
-but for Open-VCLIP's, which are CLIP's own, and BIKE's, which are ActionCLIP's: the settings beside the file name them.
+but for Open-VCLIP's and BridgeFormer's, which are CLIP's own, and BIKE's, which are ActionCLIP's: the settings beside
+the file name them.
 """
 
 from __future__ import annotations
@@ -49,6 +50,7 @@ LAYOUTS: dict[str, Layout] = {
     "timesformer": timesformer.TIMESFORMER,
     "huggingface_timesformer": timesformer.HUGGINGFACE_TIMESFORMER,
     "huggingface_vivit": huggingface_vivit.HUGGINGFACE_VIVIT,
+    "bridge_former": frozen_in_time.BRIDGE_FORMER,
     "frozen_in_time": frozen_in_time.FROZEN_IN_TIME,
     "motionformer": motionformer.MOTIONFORMER,
     "vtn": vtn.VTN,
@@ -87,6 +89,7 @@ LAYOUTS: dict[str, Layout] = {
     "open_clip": clip.OPEN_CLIP,
     "long_clip": clip.LONG,
     "open_vclip": open_vclip.OPEN_VCLIP,
+    "bridge_former_clip": frozen_in_time.BRIDGE_FORMER_CLIP,
     "openai": clip.OPENAI,
 }
 """All layouts by name. A file's layout is the first that holds its names: what extends another one stands before it."""

@@ -9,10 +9,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from torch import Tensor
-
 from stan.models.layouts.clip import openai_names
-from stan.models.layouts.names import Layout, State, count, needed
+from stan.models.layouts.names import Layout, State, count, needed, single_precision
 from stan.models.layouts.told import flags, part
 
 _CLIP = r"(?:model_state_dict\.)?"
@@ -21,11 +19,6 @@ _POSITIONS = rf"{_FUSION}frame_position_embeddings\.weight"
 _SHIFTED = rf"{_CLIP}visual\.transformer\.resblocks\.(\d+)\.net\."
 EPS = 1e-12
 """Of the fusion's layer norms, as released."""
-
-
-def _float(state: Mapping[str, Tensor]) -> State:
-    """Return the tensors in single precision: the release keeps CLIP's matrices in half precision."""
-    return {key: value.float() for key, value in state.items()}
 
 
 def _transformer(state: State, told: Mapping[str, Any]) -> dict[str, Any]:
@@ -78,7 +71,7 @@ BIKE = Layout(
     "BIKE",
     (rf"{_CLIP}visual\..+",),
     _FUSED | openai_names(_CLIP),
-    prepare=_float,
+    prepare=single_precision,
     design=_bike,
     told=_spots_concepts,
 )
@@ -86,7 +79,7 @@ TRANSFORMER = Layout(
     "the released ActionCLIP (Transf)",
     (rf"{_CLIP}visual\..+", rf"{_FUSION}transformer\..+"),
     _FUSED | openai_names(_CLIP),
-    prepare=_float,
+    prepare=single_precision,
     design=_transformer,
 )
 TEXT4VIS = Layout(
@@ -97,7 +90,7 @@ TEXT4VIS = Layout(
         r"fusion_model\.frame_position_embeddings\.weight": "temporal.position",
     }
     | openai_names(),
-    prepare=_float,
+    prepare=single_precision,
     design=_text4vis,
 )
 CONVOLUTION = Layout(
@@ -105,19 +98,19 @@ CONVOLUTION = Layout(
     (rf"{_CLIP}visual\..+", rf"{_FUSION}(?:shift|frame_position_embeddings)\..+"),
     {rf"{_FUSION}shift\.(.+)": r"temporal.shift.\1"} | openai_names(_CLIP),
     left_out={_POSITIONS: "not used by Conv_1D"},
-    prepare=_float,
+    prepare=single_precision,
     design=_convolution,
 )
 SHIFT = Layout(
     "the released ActionCLIP (tsm, meanP)",
     (rf"{_SHIFTED}.+",),
     {rf"{_SHIFTED}(.+)": r"clip.visual.transformer.resblocks.\1.\2"} | openai_names(_CLIP),
-    prepare=_float,
+    prepare=single_precision,
     design=_shift,
 )
 MEAN = Layout(
     "the released ActionCLIP (meanP)",
     (r"model_state_dict\.visual\..+",),
     openai_names(r"model_state_dict\."),
-    prepare=_float,
+    prepare=single_precision,
 )

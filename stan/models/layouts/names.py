@@ -29,6 +29,11 @@ def needs_none(told: Mapping[str, Any]) -> bool:
     return True
 
 
+def single_precision(state: Mapping[str, Tensor]) -> State:
+    """Return the tensors in single precision, for releases that keep CLIP's matrices in half precision."""
+    return {key: value.float() for key, value in state.items()}
+
+
 @dataclass(frozen=True)
 class Layout:
     """Where a released file keeps what. Our names begin with `clip.`, `temporal.` or `score.`, as in `DualEncoder`."""

@@ -40,26 +40,29 @@ class FrozenInTime(Temporal):
     which is its place in all frames or its frame. What attention over time adds is read by attention within frames,
     but only what the latter adds stays: x + within(norm(x + over_time(norm(x)))). Then CLIP's MLP.
 
+    over_time: False leaves out attention over time and the times, as BridgeFormer does: only the CLS token sees several
+    frames then, and their order makes no difference.
+
     Starts as in the source: over time, queries, keys and values are zero and the projection's weights one; its norm is
     new; times are zero. The projection into the shared space has a bias, which starts at zero here.
     """
 
-    def __init__(self, clip: Clip, frames: int):
+    def __init__(self, clip: Clip, frames: int, *, over_time: bool = True):
         super().__init__(clip, frames)
         require_parts(clip, "frozen_in_time")
         require_cls(clip, "frozen_in_time")
         require_free_places(clip, "frozen_in_time")
         self.changes_from = 0
-        self.time = TimePositions(frames, clip.width)
-        self.over_time = nn.ModuleList(OverTime(block) for block in clip.blocks)
+        self.time = TimePositions(frames, clip.width) if over_time else None
+        self.over_time = nn.ModuleList(OverTime(block) for block in clip.blocks if over_time)
         self.bias = nn.Parameter(torch.zeros(clip.embed_dim))
 
     def inside(self, i: int, block: Block, x: Tensor, mask: Tensor | None) -> Tensor:
         cls, patches = x[:, 0, :1], x[:, :, 1:]
-        if i == 0:
+        if i == 0 and self.time is not None:
             patches = self.time(patches)
         x = with_copies(cls, patches)
-        y = block.ln_1(x + self.over_time[i](x, mask))
+        y = block.ln_1(x + self.over_time[i](x, mask) if self.over_time else x)
         of_cls, of_patches = _within(block.attn, y[:, 0, :1], y[:, :, 1:], mask)
         x = x + block.ls_1(with_copies(of_cls, of_patches))
         return x + transform(block, x)

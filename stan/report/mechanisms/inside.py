@@ -158,7 +158,7 @@ INSIDE: dict[str, Mechanism] = {
         "the projection's bias starts at zero",
         "over time: queries, keys and values at zero, the projection at one, norm and times new",
         "image weights from ImageNet, all trained on web videos with text",
-        sets=("frozen_in_time",),
+        sets=("frozen_in_time", "bridge_former", "bridge_former_clip"),
     ),
     "clip_vip": Mechanism(
         "CLIP-ViP",

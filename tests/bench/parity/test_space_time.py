@@ -19,6 +19,8 @@ SETS = {
     "open_vclip": space_time.OPEN_VCLIP,
     "open_vclip_step2": space_time.OPEN_VCLIP,
     "frozen_in_time": space_time.FROZEN_IN_TIME,
+    "bridge_former": space_time.BRIDGE_FORMER,
+    "bridge_former_clip": space_time.BRIDGE_FORMER,
     "token_learner": space_time.TOKEN_LEARNER,
 }
 
