@@ -26,10 +26,10 @@ from stan.models.temporal import build as build_temporal
 NESTED = ("state_dict", "model_state_dict", "model_state", "model")
 """Names under which training scripts keep the weights, beside an optimizer's state and the like."""
 BESIDE = "fusion_model_state_dict"
-"""ActionCLIP keeps what follows CLIP apart from `model_state_dict`; both are read, each with its name in front."""
+"""ActionCLIP and BIKE keep what follows CLIP apart from `model_state_dict`; both are read, each with its name in front."""
 SETTINGS = ("config.json", "hparams_train.json", "config.yaml")
 """Files beside a checkpoint with the settings that weights don't show: ours or Hugging Face's, CenterCLIP's, and what
-SlowFast's descendants train with (Open-VCLIP, UniFormerV2, TimeSformer, X-CLIP)."""
+BIKE and SlowFast's descendants (Open-VCLIP, UniFormerV2, TimeSformer, X-CLIP) train with."""
 SETTINGS_ARE = {"frames": "int"} | dict.fromkeys(
     ("DATA", "vision", "text", "vision_config", "text_config", "flags", "id2label"), "dict[str, Any]"
 )
@@ -61,8 +61,8 @@ def load_released(
     A CLIP's file gives a model with mean pooling.
     path: `.safetensors`, or `.pth` of plain tensors: nothing in a file is executed. Sizes are read off the weights.
         Weights don't show the number of heads. It and the number of frames come from a `config.json` beside the file
-        (ours or Hugging Face's), an `hparams_train.json` (CenterCLIP's) or a `config.yaml` (SlowFast's); defaults are
-        64 channels per head, as in CLIP, and `frames`.
+        (ours or Hugging Face's), an `hparams_train.json` (CenterCLIP's) or a `config.yaml` (SlowFast's, BIKE's);
+        defaults are 64 channels per head, as in CLIP, and `frames`.
     activation: quick_gelu or gelu; None for the config's activation, or quick_gelu if the config names none.
     similarity: how texts and videos are scored; None for the layout's own. Mug's heads (`mug_simple`, `mug_full`) have
         no weights, so a checkpoint doesn't show whether it was trained with one.

@@ -25,6 +25,7 @@ SETS = {
     "open_vclip_step2": ("Open-VCLIP", "video_embedding"),
     "language_bind": ("LanguageBind for videos", "video_embedding"),
     "frozen_in_time": ("Frozen in Time", "video_embedding"),
+    "bridge_former": ("BridgeFormer", "video_embedding"),
     "motionformer": ("Motionformer", "features"),
     "motionformer_hr": ("Motionformer", "features"),
     "all_in_one": ("All-in-one", "video_only_cls_feats"),
@@ -40,8 +41,16 @@ WRAPPERS = {
     "model in model_state": lambda state: {"model_state": {f"model.{k}": v for k, v in state.items()}},
     "module": lambda state: {f"module.{key}": value for key, value in state.items()},
 }
+BRIDGES = tuple(
+    f"video_model.blocks.{i}.{part}"
+    for i in range(2)
+    for part in ("crossattn", "bridge", "norm4", "norm5", "norm6", "norm7")
+)
+"""Parts of BridgeFormer's blocks that only its training runs."""
 NEVER_READ = ("text_embeddings.", "backbone.timesFPN_pos", "backbone.timesFPN_cls")
-NEVER_READ_OF = dict.fromkeys(("motionformer", "motionformer_hr"), ("patch_embed.proj.",))
+NEVER_READ_OF = dict.fromkeys(("motionformer", "motionformer_hr"), ("patch_embed.proj.",)) | {
+    "bridge_former": ("bridge_proj.", "text_", "video_model.norm2.", *BRIDGES)
+}
 
 
 @pytest.mark.parametrize("wrapper", WRAPPERS)
@@ -339,6 +348,18 @@ def test_texts_of_frozen_are_left_out(tmp_path):
     assert set(convert(file, tmp_path / "ours.safetensors")["left_out"]) == text.keys()
     with pytest.raises(ValueError, match="no text tower"):
         stan.load_model(tmp_path / "ours.safetensors").encode_text(torch.tensor([[1, 2]]))
+
+
+def test_what_answers_bridge_formers_questions_is_left_out(tmp_path):
+    """A file without it, as BridgeFormer is tested, is the same model."""
+    state = weights("bridge_former")
+    report = convert(released(tmp_path, "bridge_former", state), tmp_path / "ours.safetensors")
+    never_read = {key for key in state if key.startswith(NEVER_READ_OF["bridge_former"])}
+    assert set(report["left_out"]) == never_read and len(never_read) == 51
+    file = released(tmp_path, "bridge_former", {key: state[key] for key in state.keys() - never_read})
+    video = read(PEERS / "bridge_former").io["video"]
+    alone, converted = load_released(file), stan.load_model(tmp_path / "ours.safetensors")
+    assert torch.equal(alone.encode_video(video).video, converted.encode_video(video).video)
 
 
 def test_the_first_stan_with_both_towers(tmp_path):

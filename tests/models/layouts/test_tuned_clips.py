@@ -115,6 +115,25 @@ def test_intern_videos_own_form_leaves_out_what_only_pretraining_needed(tmp_path
     torch.testing.assert_close(logits, golden.io["logits"], rtol=1e-5, atol=1e-5)
 
 
+@torch.no_grad()
+def test_a_clip_of_bridge_former_is_told_by_the_config_of_its_testing(tmp_path):
+    """Its names are CLIP's own. It may be kept in half precision, as it is tested."""
+    state, io = weights("bridge_former_clip"), read(PEERS / "bridge_former_clip").io
+    file = released(
+        tmp_path, "bridge_former_clip", {"state_dict": {f"module.{k}": v for k, v in state.items()}}
+    )
+    report = convert(file, tmp_path / "ours.safetensors")
+    assert (report["layout"], report["frames"]) == ("BridgeFormer on a CLIP", 5)
+    model = stan.load_model(tmp_path / "ours.safetensors")
+    text, video = model.encode_text(io["token_ids"]), model.encode_video(io["video"])
+    torch.testing.assert_close(model.similarity(text, video), io["similarity"], rtol=1e-5, atol=1e-5)
+    half = released(tmp_path, "bridge_former_clip", {key: value.half() for key, value in state.items()})
+    assert load_released(half).clip.logit_scale.dtype == torch.float32
+    told = json.loads((tmp_path / "config.json").read_text())
+    (tmp_path / "config.json").write_text(json.dumps(told | {"data_loader": {"type": "TextVideoDataLoader"}}))
+    assert convert(file, tmp_path / "mean.safetensors")["temporal"] == "mean"
+
+
 def test_vifi_clip_needs_the_clip_that_it_was_tuned_from(tmp_path, vifi):
     target = tmp_path / "out" / "ours.safetensors"
     file = saved(tmp_path / "vifi.pth", vifi)

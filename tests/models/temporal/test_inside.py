@@ -44,6 +44,7 @@ OPTIONS = {
     "token_roll with times and a pooler": ("token_roll", {"times": True, "pooler": True}),
     "neighbour_attention without zeros": ("neighbour_attention", {"zeros": False, "reach": 2}),
     "uniformer_v2 over time": ("uniformer_v2", {"convolutions": 2, "mixed": False, "bottleneck": 5}),
+    "frozen_in_time without time": ("frozen_in_time", {"over_time": False}),
     "uniformer_v2 without a query": ("uniformer_v2", {"convolutions": 1, "layers": 0, "norm": "layer"}),
     "token_learner early": ("token_learner", {"tokens": 3, "block": 0}),
 }
@@ -63,12 +64,18 @@ CLIP_OF_ONE_FRAME = [
     "joint_space_time with one CLS",
     "joint_space_time as in ViCLIP",
     "frozen_in_time",
+    "frozen_in_time without time",
     "token_roll",
     "token_roll with times and a pooler",
     "neighbour_attention without zeros",
     "uniformer_v2 without a query",
 ]
-ORDER_BLIND = ["x_clip without MIT", "neighbour_attention", "neighbour_attention without zeros"]
+ORDER_BLIND = [
+    "x_clip without MIT",
+    "neighbour_attention",
+    "neighbour_attention without zeros",
+    "frozen_in_time without time",
+]
 """Settings that give a video and its reverse one embedding."""
 
 

@@ -147,6 +147,20 @@ def test_frozen_in_time_starts_without_time(clip, x):
 
 
 @torch.no_grad()
+def test_frozen_in_time_without_attention_over_time_by_hand(clip, x):
+    """As in BridgeFormer: a patch asks the CLS token and its frame, the CLS token asks all frames' patches."""
+    method, block = build("frozen_in_time", clip, FRAMES, {"over_time": False}).eval(), clip.blocks[2]
+    assert [name for name, _ in method.named_parameters()] == ["bias"]
+    found, y = method.inside(2, block, x, None)[0], block.ln_1(x[0])
+    frame = y[1, 1:]
+    groups = {(1, 3): (y[1, 3], [y[0, 0], *frame]), (0, 0): (y[0, 0], [y[0, 0], *y[:, 1:].flatten(0, 1)])}
+    for (t, p), (query, keys) in groups.items():
+        expected = x[0, t, p] + asks(block.attn, query, torch.stack(keys))
+        expected = expected + block.mlp(block.ln_2(expected))
+        torch.testing.assert_close(found[t, p], expected, atol=1e-5, rtol=0)
+
+
+@torch.no_grad()
 def test_frozen_in_time_ends_in_the_shared_space():
     vision = {"image_size": 16, "patch_size": 8, "width": 32, "layers": 1, "head_width": 16}
     small = from_config({"embed_dim": 24, "vision_cfg": vision, "text_cfg": None})
