@@ -26,7 +26,7 @@ from stan.models.temporal import build as build_temporal
 NESTED = ("state_dict", "model_state_dict", "model_state", "model")
 """Names under which training scripts keep the weights, beside an optimizer's state and the like."""
 BESIDE = "fusion_model_state_dict"
-"""ActionCLIP and BIKE keep what follows CLIP apart from `model_state_dict`; both are read, each with its name in front."""
+"""ActionCLIP and BIKE keep what follows CLIP apart from `model_state_dict`; both are read, each under its own name."""
 SETTINGS = ("config.json", "hparams_train.json", "config.yaml")
 """Files beside a checkpoint with the settings that weights don't show: ours or Hugging Face's, CenterCLIP's, and what
 BIKE and SlowFast's descendants (Open-VCLIP, UniFormerV2, TimeSformer, X-CLIP) train with."""
