@@ -118,7 +118,7 @@ SETTINGS = {
     "clip_vip-msrvtt-b16": ("nothing", 100, 128, 1e-6, 1e-6, 0.2, 1, "clip_vip"),
     "language_bind-vidal-l14": ("text", 6, 1024, 1e-4, 1e-4, 0.2, 6 * 2000 / 59_040, "language_bind"),
     "viclip-internvid-b16": ("text", 10, 4096, 2e-4, 2e-4, 0.2, 0.5, "viclip"),
-    "frozen_in_time-msrvtt": ("nothing", 100, 16, 3e-5, 3e-5, 0.01, 0, "frozen_in_time"),
+    "frozen_in_time-msrvtt": ("nothing", 100, 16, 3e-5, 3e-5, 0, 0, "frozen_in_time"),
     "mug_stan-msrvtt-b32": ("nothing", 100, 128, 2e-5, 2e-6, 0.02, 10, "crop"),
     "mug_stan-lsmdc-b32": ("nothing", 100, 128, 1e-5, 2e-6, 0.1, 5, "crop"),
 }
