@@ -43,6 +43,8 @@ def test_every_row_is_a_config_that_can_be_trained_and_built(name):
     check(one)
     with torch.device("meta"):
         model = build(replace(one.model, pretrained="random"), one.data.frames)
+        found = model.encoder(torch.empty(1, one.data.frames, 3, 224, 224))
+    assert found.video.shape == (1, model.embedding_width)
     width, patches = {"32": (768, 49), "16": (768, 196), "14": (1024, 256)}[one.model.backbone[-2:]]
     assert (model.clip.width, model.clip.patches) == (width, patches)
     assert (one.model.similarity == "linear_classifier") == bool(one.model.similarity_options.get("classes"))

@@ -16,6 +16,7 @@ from stan.experiments.released.rows import (
     THREE_CLIPS,
     classes,
     classifier,
+    embedding_classifier,
     row,
     segments,
 )
@@ -234,7 +235,7 @@ def _vtn() -> Benchmark:
     return row(
         "vtn-kinetics",
         classes("kinetics", "timesformer", 16),
-        classifier("ViT-B-16", "vtn", "kinetics"),
+        embedding_classifier("ViT-B-16", "vtn", "kinetics"),
         replace(_TIMESFORMER, epochs=25, batch=16, lr=1e-3),
         "facebookresearch/SlowFast configs/Kinetics/VIT_B_VTN.yaml and slowfast/config/defaults.py (d85ca86)",
         ("recognition", "VTN-ViT-B, 250 frames, 1x1 views"),
@@ -275,7 +276,7 @@ def _vivit() -> list[Benchmark]:
             (),
         ),
         "vivit_fe": (
-            classifier("ViT-B-16", "factorised_encoder", "kinetics", released=True),
+            embedding_classifier("ViT-B-16", "factorised_encoder", "kinetics", released=True),
             5e-2,
             "vivit_base_factorised_encoder.py (0cce82d)",
             "ViViT-B/16x2 FE, 32 frames, 4x3 views",

@@ -75,3 +75,9 @@ def scored(
 
 def classifier(backbone: str, temporal: str, suite: str, **options: Any) -> ModelConfig:
     return scored(backbone, temporal, "linear_classifier", {"classes": label_sets.count(suite)}, **options)
+
+
+def embedding_classifier(backbone: str, temporal: str, suite: str, **options: Any) -> ModelConfig:
+    """Return a classifier of what a method makes of CLIP's embeddings, behind its projection."""
+    scoring = {"classes": label_sets.count(suite), "before_projection": False}
+    return scored(backbone, temporal, "linear_classifier", scoring, **options)
