@@ -66,6 +66,12 @@ def random_box(
     return (height - h) // 2, (width - w) // 2, h, w
 
 
+def central_box(height: int, width: int, rng: np.random.Generator) -> Box:
+    """Return the largest square in the middle, as in testing: only the choice of frames is random."""
+    side = min(height, width)
+    return (height - side) // 2, (width - side) // 2, side, side
+
+
 def square_box(height: int, width: int, rng: np.random.Generator, enlarged: tuple[float, float]) -> Box:
     """Return the square that a crop of fixed size covers, if the frame is first enlarged by a random factor."""
     side = max(1, round(min(height, width) / rng.uniform(*enlarged)))
@@ -133,6 +139,7 @@ AUGMENTATIONS: dict[str, Augmentation | None] = {
     "crop+flip": Augmentation(flip=True),
     "x_clip": _X_CLIP,
     "actionclip": _ACTIONCLIP,
+    "vifi_clip": _X_CLIP,
     "bike": Augmentation(flip=True, gray=True),
     "st_adapter": Augmentation(partial(square_box, enlarged=(1, 1.15)), flip=True),
     "open_vclip": Augmentation(partial(square_box, enlarged=(1, 256 / 224)), flip=True),
@@ -144,8 +151,12 @@ AUGMENTATIONS: dict[str, Augmentation | None] = {
     "timesformer": replace(_TIMESFORMER, flip=True),
     "timesformer-something": _TIMESFORMER,
     "motionformer-something": replace(_TIMESFORMER, operations=2, magnitude=20),
+    "vivit": Augmentation(partial(square_box, enlarged=(0.9 * 256 / 224, 1.33 * 256 / 224)), flip=True),
     "frozen_in_time": _HALF_OR_MORE,
     "x_pool": _HALF_OR_MORE,
+    "viclip": _HALF_OR_MORE,
+    "clip_vip": Augmentation(central_box),
+    "language_bind": Augmentation(partial(square_box, enlarged=(1, 1)), flip=True),
 }
 """Augmentations by name; those named after a method are the ones that its authors released. ST-Adapter, EVL
 and UniFormerV2 count magnitudes to 10, so their 7 is 21 here."""

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from stan.config import TrainConfig
+from stan.config import ModelConfig, TrainConfig
 from stan.experiments.paper_rows import Benchmark
 from stan.experiments.released.rows import (
     ALL_DECAY,
@@ -16,6 +16,7 @@ from stan.experiments.released.rows import (
     THREE_CLIPS,
     classes,
     classifier,
+    embedding_classifier,
     row,
     segments,
 )
@@ -227,6 +228,85 @@ def _motionformer() -> list[Benchmark]:
     ]
 
 
+_NARROW = "frames' embeddings have 768 channels; here CLIP's 512"
+
+
+def _vtn() -> Benchmark:
+    return row(
+        "vtn-kinetics",
+        classes("kinetics", "timesformer", 16),
+        embedding_classifier("ViT-B-16", "vtn", "kinetics"),
+        replace(_TIMESFORMER, epochs=25, batch=16, lr=1e-3),
+        "facebookresearch/SlowFast configs/Kinetics/VIT_B_VTN.yaml and slowfast/config/defaults.py (d85ca86)",
+        ("recognition", "VTN-ViT-B, 250 frames, 1x1 views"),
+        differs=(
+            _IMAGENET,
+            _NARROW,
+            ALL_DECAY,
+            _DROPOUT,
+            "momentum is Nesterov's; here it is not",
+            segments(8),
+            "a tenth of what the Longformer reads and of its attention is dropped in training; here nothing",
+            "all frames up to 250 are tested; here as many as training",
+            "the rate falls after 13 and 24 epochs; here after 18 and 23",
+            "frames are normalised by .45 and .225; here by CLIP's mean and std",
+        ),
+    )
+
+
+_VIVIT = replace(
+    _TIMESFORMER,
+    epochs=30,
+    batch=64,
+    lr=5e-2,
+    weight_decay=0.0,
+    schedule="cosine",
+    warmup=2.5 / 30,
+    clip_gradient=1.0,
+)
+
+
+def _vivit() -> list[Benchmark]:
+    kinds: dict[str, tuple[ModelConfig, float, str, str, tuple[str, ...]]] = {
+        "vivit": (
+            classifier("ViT-B-16", "joint_space_time", "kinetics", one_cls=True, time_by_place=True),
+            1e-1,
+            "vivit_base_k400.py (03c3032)",
+            "ViViT-B/16x2, 32 frames, 4x3 views",
+            (),
+        ),
+        "vivit_fe": (
+            embedding_classifier("ViT-B-16", "factorised_encoder", "kinetics", released=True),
+            5e-2,
+            "vivit_base_factorised_encoder.py (0cce82d)",
+            "ViViT-B/16x2 FE, 32 frames, 4x3 views",
+            (_NARROW,),
+        ),
+    }
+    return [
+        row(
+            f"{name}-kinetics",
+            classes("kinetics", "vivit", 16),
+            model,
+            replace(_VIVIT, lr=lr),
+            f"google-research/scenic projects/vivit/configs/kinetics400/{file}, projects/vivit/data/ (0cce82d),"
+            " train_lib/lr_schedules.py (00091de) and dataset_lib/video_ops.py (047969c)",
+            ("released", label),
+            ("views-4x3",),
+            differs=(
+                _IMAGENET,
+                *differs,
+                "32 frames are 16 tubelets; here 16 frames",
+                segments(2),
+                "height and width are scaled apart before the crop; here together",
+                "colours are moved in four fifths of the clips, and a tenth is gray; here they stay",
+                "frames are scaled to -1 to 1; here normalised by CLIP's mean and std",
+            ),
+        )
+        for name, (model, lr, file, label, differs) in kinds.items()
+    ]
+
+
 _UNIFORMER_V2 = TrainConfig(
     "nothing",
     epochs=55,
@@ -300,5 +380,7 @@ LINEAR_CLASSIFIERS: tuple[Benchmark, ...] = (
     _timesformer("kinetics", "timesformer", "Kinetics/TimeSformer_divST_8x32_224.yaml (23e78bf)"),
     _timesformer("something", "timesformer-something", "SSv2/TimeSformer_divST_8_224.yaml (e17a697)"),
     *_motionformer(),
+    _vtn(),
+    *_vivit(),
     *_uniformer_v2(),
 )

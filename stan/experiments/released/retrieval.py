@@ -129,7 +129,7 @@ def _center_clip() -> Benchmark:
 def _frozen_in_time() -> Benchmark:
     return row(
         "frozen_in_time-msrvtt",
-        captions("msrvtt", frames=4, augmentation="frozen_in_time"),
+        captions("msrvtt", frames=4, words=77, augmentation="frozen_in_time"),
         cosine("ViT-B-16", "frozen_in_time"),
         TrainConfig(
             "nothing",
@@ -138,17 +138,55 @@ def _frozen_in_time() -> Benchmark:
             lr=3e-5,
             clip_lr_ratio=1.0,
             beta2=0.999,
-            weight_decay=0.01,
+            weight_decay=0.0,
             schedule="constant",
             warmup=0.0,
             clip_gradient=0.0,
         ),
-        "m-bain/frozen-in-time configs/msrvtt_4f_i21k.json (4ca18e3), data_loader/transforms.py, model/loss.py",
+        "m-bain/frozen-in-time configs/msrvtt_4f_i21k.json (4ca18e3), train.py and data_loader/transforms.py (77e0372),"
+        " model/loss.py (542164b); transformers' AdamW",
         ("retrieval", "Frozen"),
-        unstated=("words", "weight_decay"),
         differs=(
             "towers of ImageNet-21K and DistilBERT, trained on WebVid before (the printed numbers); here CLIP's",
+            _EPSILON,
+            "captions are read up to 512 tokens; here up to CLIP's 77",
+            "frames are normalised by ImageNet's mean and std; here by CLIP's",
             "training stops after 10 epochs without a lower validation loss; here the best of 100 epochs is kept",
+        ),
+    )
+
+
+def _clip_vip(size: str) -> Benchmark:
+    return row(
+        f"clip_vip-msrvtt-b{size}",
+        captions("msrvtt", words=50, augmentation="clip_vip"),
+        cosine(f"ViT-B-{size}", "clip_vip"),
+        TrainConfig(
+            "nothing",
+            epochs=100,
+            batch=128,
+            lr=1e-6,
+            clip_lr_ratio=1.0,
+            weight_decay=0.2,
+            warmup=0.01,
+            clip_gradient=1.0,
+            temperature=0.01,
+            learned_scale=True,
+            precision="bf16-mixed",
+        ),
+        f"microsoft/XPretrain CLIP-ViP/src/configs/msrvtt_retrieval/msrvtt_retrieval_vip_base_{size}.json,"
+        " src/tasks/run_video_retrieval.py, src/datasets/ and src/optimization/ (5318f2a)",
+        unstated=("batch",),
+        differs=(
+            HALF,
+            "training goes on from weights of HD-VILA-100M, with captions that OFA wrote of frames as a second text;"
+            " here from CLIP's",
+            "the batch is 16 a card, of an unstated number; here that of 8 cards",
+            "first and last frame lie at random near the video's ends, and the others evenly between; here each lies at"
+            " random in a segment",
+            "frames are squashed to a square; here cropped to one",
+            "norms' gains and the CLS token decay; here only matrices",
+            "the logit scale may reach 200; here 100",
         ),
     )
 
@@ -192,6 +230,66 @@ def _mug_stan() -> list[Benchmark]:
     ]
 
 
+_PRETRAINING = TrainConfig(
+    "text",
+    clip_lr_ratio=1.0,
+    weight_decay=0.2,
+    clip_gradient=0.0,
+    learned_scale=True,
+    loss="contrastive-mean",
+    precision="bf16-mixed",
+)
+"""What LanguageBind and ViCLIP share: the image tower learns from captions of the web, the text tower stays."""
+
+_ZERO_SHOT = "other sets are tested, on which it wasn't trained; here the shards' own test split"
+
+
+def _language_bind() -> Benchmark:
+    model = cosine("ViT-L-14", "divided_space_time", language_bind=True)
+    return row(
+        "language_bind-vidal-l14",
+        captions("webdataset", 8, 77, "language_bind"),
+        replace(model, pretrained="datacomp_xl_s13b_b90k"),
+        replace(_PRETRAINING, epochs=6, batch=1024, lr=1e-4, warmup=2000 / 59_040, temperature=0.07),
+        "PKU-YuanGroup/LanguageBind scripts/video_language/train_1.5_large.sh (759a15a), main.py (03c4d6f), model/ and"
+        " training/params.py (148c444), train.py (1c5f212), data/process_video.py (9ce57b0)",
+        differs=(
+            HALF,
+            _ZERO_SHOT,
+            _EPSILON,
+            "pairs are VIDAL-10M's 10,076,613, whose 59,040 steps warm up in 2,000; here those of the shards",
+            "a text of five kinds is drawn for each video: title, two captions, a caption of a sound, one of a frame",
+            "patches, positions and the first norm stay; here they are trained, too",
+            "every frame gets a CLS token of its own; here all share CLIP's",
+            "three tenths of the patches are dropped in training; here none",
+            "the same frames, from first to last, are read in every epoch; here a random one of each segment",
+            "times start at random; here at zero",
+        ),
+    )
+
+
+def _viclip() -> Benchmark:
+    options = {"one_cls": True, "time_before_norm": True, "drop_path": 0.1}
+    return row(
+        "viclip-internvid-b16",
+        captions("webdataset", 8, augmentation="viclip"),
+        cosine("ViT-B-16", "joint_space_time", **options),
+        replace(_PRETRAINING, epochs=10, batch=4096, lr=2e-4, warmup=0.5 / 10, temperature=0.01),
+        "OpenGVLab/InternVideo InternVideo1/Pretrain/ViCLIP/exp/exp_pretrain_ViCLIP/viclip_base/ and models/viclip.py"
+        " (e5460da), dataset/ (bc30308)",
+        unstated=("loss",),
+        differs=(
+            HALF,
+            _ZERO_SHOT,
+            "nine tenths of the patches are dropped in training; here none",
+            "the rate ends at 2e-6, not 0",
+            "the temperature is trained; here its inverse's logarithm",
+            "frames are normalised by ImageNet's mean and std, and squashed to a square in testing; here by CLIP's, and"
+            " cropped to one",
+        ),
+    )
+
+
 RETRIEVAL: tuple[Benchmark, ...] = (
     *_clip4clip(),
     _drl(),
@@ -201,5 +299,9 @@ RETRIEVAL: tuple[Benchmark, ...] = (
     _x_pool("lsmdc", 1e-5, 0.3, "X-Pool-B/32"),
     _center_clip(),
     _frozen_in_time(),
+    _clip_vip("32"),
+    _clip_vip("16"),
     *_mug_stan(),
+    _language_bind(),
+    _viclip(),
 )

@@ -18,11 +18,14 @@ TITLES = {
     "kinetics": "Kinetics-400",
     "something": "Something-Something-v2",
     "hmdb51": "HMDB51",
+    "webdataset": "pretraining",
 }
 """Suites by the names that printed tables give them."""
 
 HALF = "half precision; here bfloat16"
 ALL_DECAY = "biases and norms decay, too; here only matrices"
+IN_A_SENTENCE = "each class stands in a sentence; here the name alone"
+DECAYING = "weight decay is for all parameters; here not for biases, norms and gains"
 THREE_CLIPS = "three clips of one crop are tested; here one clip of three crops"
 TESTED_IN_SOFTMAX = "views are averaged as probabilities; here as logits"
 TRAINING = ("batch", "lr", "weight_decay", "schedule", "warmup", "clip_gradient", "temperature")
@@ -72,3 +75,9 @@ def scored(
 
 def classifier(backbone: str, temporal: str, suite: str, **options: Any) -> ModelConfig:
     return scored(backbone, temporal, "linear_classifier", {"classes": label_sets.count(suite)}, **options)
+
+
+def embedding_classifier(backbone: str, temporal: str, suite: str, **options: Any) -> ModelConfig:
+    """Return a classifier of what a method makes of CLIP's embeddings, behind its projection."""
+    scoring = {"classes": label_sets.count(suite), "before_projection": False}
+    return scored(backbone, temporal, "linear_classifier", scoring, **options)

@@ -6,12 +6,15 @@ Rows whose classes are weights stand in `linear_classifiers`.
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
-from stan.config import TrainConfig
+from stan.config import ModelConfig, TrainConfig
 from stan.experiments.paper_rows import Benchmark
 from stan.experiments.released.rows import (
     ALL_DECAY,
+    DECAYING,
     HALF,
+    IN_A_SENTENCE,
     TESTED_IN_SOFTMAX,
     THREE_CLIPS,
     TRAINING,
@@ -23,8 +26,7 @@ from stan.experiments.released.rows import (
 )
 
 _PER_FRAME = "colours are drawn anew for every frame; here once for a clip"
-
-_DECAYING = "weight decay is for all parameters; here not for biases, norms and gains"
+_IMAGENET = "frames are normalised by ImageNet's mean and std; here by CLIP's"
 _NO_LIMIT = "the logit scale has no upper limit; here 100"
 
 _X_CLIP = TrainConfig(
@@ -62,7 +64,32 @@ def _x_clip(backbone: str, frames: int, table: str) -> Benchmark:
             TESTED_IN_SOFTMAX,
             "the rate ends at 8e-8, not 0",
             "clips are mixed within each card's 8 or 4; here within a process's batch",
-            "frames are normalised by ImageNet's mean and std; here by CLIP's",
+            _IMAGENET,
+        ),
+    )
+
+
+def _vifi_clip() -> Benchmark:
+    return row(
+        "vifi_clip-kinetics-b16-16",
+        classes("kinetics", "vifi_clip", 16),
+        cosine("ViT-B-16", "mean"),
+        replace(_X_CLIP, frozen="nothing", batch=512, lr=2.2e-5, clip_lr_ratio=1.0, learned_scale=True),
+        "muzairkhattak/ViFi-CLIP configs/fully_supervised/k400/16_16_vifi_clip.yaml, utils/ and trainers/vificlip.py"
+        " (dea0d7e), main.py (b98ad83); datasets/build.py as copied in matteocacciola/ViFi-CLIP (07f9791)",
+        ("released", "ViFi-CLIP-B/16, 16 frames, 4x3 views"),
+        ("views-4x3",),
+        differs=(
+            HALF,
+            _PER_FRAME,
+            DECAYING,
+            _NO_LIMIT,
+            IN_A_SENTENCE,
+            TESTED_IN_SOFTMAX,
+            "the embeddings of the text's tokens stay; here they are trained, too",
+            "the rate ends at 2.2e-7, not 0",
+            "clips are mixed within each card's 4; here within a process's batch",
+            _IMAGENET,
         ),
     )
 
@@ -84,21 +111,24 @@ _ACTIONCLIP = TrainConfig(
 )
 
 
-def _actionclip(backbone: str, batch: int, file: str, *differs: str) -> Benchmark:
+_TRANSF: dict[str, Any] = {"eps": 1e-12, "activation": "quick_gelu"}
+_MIDDLE = "training takes the middle frame of each segment; here a random one"
+
+
+def _actionclip(name: str, model: ModelConfig, batch: int, file: str, label: str, *differs: str) -> Benchmark:
     worded = {"templates": "actionclip", "template_average": "probabilities"}
-    names = {"b32": "ViT-B-32", "b16": "ViT-B-16"}
     return row(
-        f"actionclip-kinetics-{backbone}-8",
+        name,
         replace(classes("kinetics", "actionclip"), **worded),
-        cosine(names[backbone], "actionclip", eps=1e-12, activation="quick_gelu"),
+        model,
         replace(_ACTIONCLIP, batch=batch),
         f"sallymmx/ActionCLIP {file}, train.py, utils/ and README",
-        ("released", f"ActionCLIP-B/{backbone[1:]}, 8 frames, 1x1 views"),
+        ("released", label),
         differs=(
             HALF,
             _PER_FRAME,
             "RandAugment comes before the crop, and is drawn anew for every frame",
-            _DECAYING,
+            DECAYING,
             _NO_LIMIT,
             *differs,
         ),
@@ -110,7 +140,7 @@ def _bike() -> Benchmark:
     return row(
         "bike-kinetics-b16-8",
         classes("kinetics", "bike"),
-        scored("ViT-B-16", "actionclip", "concept_spotting", scoring, eps=1e-12, activation="quick_gelu"),
+        scored("ViT-B-16", "actionclip", "concept_spotting", scoring, **_TRANSF),
         replace(_ACTIONCLIP, frozen="text", epochs=30, batch=256, warmup=5 / 30),
         "whwu95/BIKE configs/k400/k400_train_rgb_vitb-16-f8.yaml (53eef58), train.py, test.py, datasets/ and utils/"
         " (2b20cd2); its loss, optimizer and schedule as in whwu95/Text4Vis utils/ (238c07f), which it was made from",
@@ -118,9 +148,9 @@ def _bike() -> Benchmark:
         ("views-4x3",),
         differs=(
             HALF,
-            _DECAYING,
+            DECAYING,
             _NO_LIMIT,
-            "each class stands in a sentence; here the name alone",
+            IN_A_SENTENCE,
             "the rate changes every ten steps; here in every step",
             "views are averaged behind a softmax of their cosines; here as logits",
         ),
@@ -210,13 +240,31 @@ TEXT_CLASSIFIERS: tuple[Benchmark, ...] = (
     _x_clip("b16", 16, "recognition"),
     _x_clip("l14", 8, "released"),
     _actionclip(
-        "b32",
+        "actionclip-kinetics-b32-8",
+        cosine("ViT-B-32", "actionclip", **_TRANSF),
         64,
         "configs/k400/k400_ft_tem.yaml (a06b48d)",
-        "training takes the middle frame of each segment; here a random one",
+        "ActionCLIP-B/32, 8 frames, 1x1 views",
+        _MIDDLE,
     ),
-    _actionclip("b16", 128, "configs/k400/k400_train.yaml (377e5ad)"),
+    _actionclip(
+        "actionclip-kinetics-b16-8",
+        cosine("ViT-B-16", "actionclip", **_TRANSF),
+        128,
+        "configs/k400/k400_train.yaml (377e5ad)",
+        "ActionCLIP-B/16, 8 frames, 1x1 views",
+    ),
+    _actionclip(
+        "actionclip_tsm-kinetics-b32-8",
+        cosine("ViT-B-32", "temporal_shift"),
+        64,
+        "configs/k400/k400_ft_tsm.yaml (a06b48d)",
+        "",
+        _MIDDLE,
+        "a rate of 5e-5 is CLIP's 5e-6, as there are no new parameters",
+    ),
     _bike(),
+    _vifi_clip(),
     *_efficient_prompt(),
     _open_vclip(),
 )

@@ -72,6 +72,27 @@ def test_a_fifth_of_the_clips_is_gray_and_four_fifths_have_other_colours():
     assert 20 < found["same"] < 60 and 20 < found["gray"] < 60
 
 
+def test_clip_vip_takes_the_centre_and_language_bind_a_square_of_the_short_side():
+    drawn = range(50)
+    for height, width in ((240, 320), (320, 241)):
+        boxes = {AUGMENTATIONS["clip_vip"].crop(height, width, np.random.default_rng(seed)) for seed in drawn}
+        side = min(height, width)
+        assert boxes == {((height - side) // 2, (width - side) // 2, side, side)}
+    boxes = {AUGMENTATIONS["language_bind"].crop(240, 320, np.random.default_rng(seed)) for seed in drawn}
+    assert {(top, h, w) for top, _, h, w in boxes} == {(0, 240, 240)}
+    lefts = [left for _, left, _, _ in boxes]
+    assert min(lefts) < 20 and max(lefts) > 60
+
+
+def test_vivit_scales_the_short_side_by_nine_tenths_to_a_third_more_before_its_crop():
+    boxes = [AUGMENTATIONS["vivit"].crop(256, 340, np.random.default_rng(seed)) for seed in range(500)]
+    sides = [h for _, _, h, _ in boxes]
+    assert all(h == w for _, _, h, w in boxes)
+    assert (
+        168 <= min(sides) < 175 and 244 < max(sides) <= 249
+    )  # 224 of 340 and of 230 pixels, in those of a frame
+
+
 def test_multi_scale_crops_are_two_neighbouring_sides_at_fixed_places():
     boxes = {
         augmentation.multi_scale_box(256, 340, np.random.default_rng(seed), augmentation.CORNERS_AND_CENTRE)
