@@ -29,6 +29,7 @@ PAGES = [
 AGAINST = {
     "components": {"baseline": "change"},
     "structures": {"mean": "against mean", "stan": "against stan"},
+    "convolutions": {"uniformer_v2-local": "change"},
 }
 """Rows that changes are counted from, by study, and how the tables' columns call them."""
 MARKS = "(<!-- tables of (\\w+)(?: on (\\w+))?(?:, ([\\w-]+))?(?:, (full))?: .*? -->\n)(.*?)(<!-- end of tables -->)"
