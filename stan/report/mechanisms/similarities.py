@@ -69,7 +69,7 @@ SIMILARITIES: dict[str, Mechanism] = {
         "Wu et al., CVPR 2023, arXiv 2301.00182",
         (
             _score(
-                "frames that words single out",
+                "choice by words",
                 "Each word chooses among the frames by their cosines; the frames' mean, weighted by all words' choices,"
                 " is compared with the text.",
                 "time",
