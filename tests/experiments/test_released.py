@@ -101,6 +101,7 @@ SETTINGS = {
     "actionclip-kinetics-b16-8": ("nothing", 50, 128, 5e-5, 5e-6, 0.2, 5, "actionclip"),
     "actionclip_tsm-kinetics-b32-8": ("nothing", 50, 64, 5e-5, 5e-6, 0.2, 5, "actionclip"),
     "bike-kinetics-b16-8": ("text", 30, 256, 5e-5, 5e-6, 0.2, 5, "bike"),
+    "text4vis-kinetics-b16-8": ("text", 30, 256, 5e-5, 5e-6, 0.2, 5, "text4vis"),
     "st_adapter-kinetics": ("clip", 12, 192, 7.5e-4, None, 1e-2, 2, "st_adapter"),
     "st_adapter-something": ("clip", 50, 256, 1e-3, None, 1e-2, 2, "st_adapter-something"),
     "evl-kinetics-b16-8": ("clip", 53, 256, 4e-4, None, 0.05, 0, "evl"),
@@ -147,7 +148,7 @@ def test_targets_losses_and_scales_are_those_of_the_sources():
     of_retrieval = {"clip4clip", "drl", "clip2video", "x_pool", "center_clip", "clip_vip"}
     of_pretraining = {"language_bind", "viclip"}
     assert learned == of_retrieval | of_pretraining | {
-        *("actionclip", "actionclip_tsm", "bike", "open_vclip", "vifi_clip")
+        *("actionclip", "actionclip_tsm", "bike", "open_vclip", "text4vis", "vifi_clip")
     }
     assert {name.partition("-")[0] for name, t in train.items() if t.optimizer == "sgd"} == {
         *("timesformer", "vtn", "vivit", "vivit_fe")
@@ -159,6 +160,7 @@ def test_rows_differ_in_loss_schedule_and_gradients_as_their_sources_do():
     found = {name: (t.loss, t.schedule, t.clip_gradient, t.temperature) for name, t in train.items()}
     expected = {
         "vifi_clip-kinetics-b16-16": ("cross-entropy", "cosine", 0, 0.01),
+        "text4vis-kinetics-b16-8": ("cross-entropy", "cosine", 0, 0.01),
         "clip_vip-msrvtt-b32": ("cross-entropy", "cosine", 1, 0.01),
         "language_bind-vidal-l14": ("contrastive-mean", "cosine", 0, 0.07),
         "viclip-internvid-b16": ("contrastive-mean", "cosine", 0, 0.01),

@@ -141,6 +141,7 @@ AUGMENTATIONS: dict[str, Augmentation | None] = {
     "actionclip": _ACTIONCLIP,
     "vifi_clip": _X_CLIP,
     "bike": Augmentation(flip=True, gray=True),
+    "text4vis": Augmentation(flip=True, gray=True, operations=2, magnitude=9),
     "st_adapter": Augmentation(partial(square_box, enlarged=(1, 1.15)), flip=True),
     "open_vclip": Augmentation(partial(square_box, enlarged=(1, 256 / 224)), flip=True),
     "st_adapter-something": Augmentation(operations=4, magnitude=21),

@@ -112,6 +112,7 @@ _ACTIONCLIP = TrainConfig(
 
 
 _TRANSF: dict[str, Any] = {"eps": 1e-12, "activation": "quick_gelu"}
+_RAND_AUGMENT_PER_FRAME = "RandAugment comes before the crop, and is drawn anew for every frame"
 _MIDDLE = "training takes the middle frame of each segment; here a random one"
 
 
@@ -127,7 +128,7 @@ def _actionclip(name: str, model: ModelConfig, batch: int, file: str, label: str
         differs=(
             HALF,
             _PER_FRAME,
-            "RandAugment comes before the crop, and is drawn anew for every frame",
+            _RAND_AUGMENT_PER_FRAME,
             DECAYING,
             _NO_LIMIT,
             *differs,
@@ -153,6 +154,36 @@ def _bike() -> Benchmark:
             IN_A_SENTENCE,
             "the rate changes every ten steps; here in every step",
             "views are averaged behind a softmax of their cosines; here as logits",
+        ),
+    )
+
+
+def _text4vis() -> Benchmark:
+    return row(
+        "text4vis-kinetics-b16-8",
+        classes("kinetics", "text4vis"),
+        cosine("ViT-B-16", "actionclip", **_TRANSF),
+        replace(
+            _ACTIONCLIP,
+            frozen="text",
+            epochs=30,
+            batch=256,
+            warmup=5 / 30,
+            loss="cross-entropy",
+            sentences="class",
+        ),
+        "whwu95/Text4Vis configs/k400/k400_train_rgb_vitb-16-f8.yaml (092ad0a), train.py, test.py, datasets/, modules/,"
+        " scripts/ and utils/ (238c07f)",
+        ("released", "Text4Vis-B/16, 8 frames, 4x3 views"),
+        ("views-4x3",),
+        differs=(
+            HALF,
+            _RAND_AUGMENT_PER_FRAME,
+            DECAYING,
+            _NO_LIMIT,
+            IN_A_SENTENCE,
+            "the rate changes every ten steps; here in every step",
+            "views are averaged as embeddings; here as logits",
         ),
     )
 
@@ -264,6 +295,7 @@ TEXT_CLASSIFIERS: tuple[Benchmark, ...] = (
         "a rate of 5e-5 is CLIP's 5e-6, as there are no new parameters",
     ),
     _bike(),
+    _text4vis(),
     _vifi_clip(),
     *_efficient_prompt(),
     _open_vclip(),
