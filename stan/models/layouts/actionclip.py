@@ -11,7 +11,7 @@ from typing import Any
 
 from stan.models.layouts.clip import openai_names
 from stan.models.layouts.names import Layout, State, count, needed, single_precision
-from stan.models.layouts.told import flags, part
+from stan.models.layouts.told import flags, frames, part
 
 _CLIP = r"(?:model_state_dict\.)?"
 _FUSION = r"fusion_model_state_dict\.(?:module\.)?"
@@ -48,9 +48,11 @@ def _fusion(state: State, told: Mapping[str, Any], width: int) -> dict[str, Any]
 
 def _bike(state: State, told: Mapping[str, Any]) -> dict[str, Any]:
     fused = _transformer(state, told) if any(key.startswith("temporal.") for key in state) else {}
-    frames = part(told, "data").get("num_segments")
-    of_config = {} if frames is None else {"frames": frames}
-    return fused | of_config | {"similarity": "concept_spotting", "similarity_options": {"padded": True}}
+    return (
+        fused
+        | frames(part(told, "data"), "num_segments")
+        | {"similarity": "concept_spotting", "similarity_options": {"padded": True}}
+    )
 
 
 def _spots_concepts(told: Mapping[str, Any]) -> bool:

@@ -15,14 +15,14 @@ import torch
 from stan.models.layouts.clip import openai_names
 from stan.models.layouts.names import IMAGENET, Layout, State, needed, single_precision
 from stan.models.layouts.sizes import first_times
-from stan.models.layouts.told import part
+from stan.models.layouts.told import frames, part
 from stan.models.layouts.vit import BLOCK, as_clip, attention_names, vit_names
 
 LOGIT_SCALE = math.log(20)
 """The released recipe divides cosines by 0.05."""
 
 
-_BESIDE_CLS = {"temporal": "frozen_in_time", "options": {"over_time": False}}
+_WITHOUT_TIME = {"temporal": "frozen_in_time", "options": {"over_time": False}}
 
 
 def _projected(state: State) -> dict[str, Any]:
@@ -37,13 +37,13 @@ def _frozen(state: State, told: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _bridge_former(state: State, told: Mapping[str, Any]) -> dict[str, Any]:
-    return _projected(state) | _BESIDE_CLS | _frames(told)
+    return _projected(state) | _WITHOUT_TIME | _frames(told)
 
 
 def _of_clip(state: State, told: Mapping[str, Any]) -> dict[str, Any]:
     needed(state, "clip.visual.proj")
     state["temporal.bias"] = torch.zeros(state["clip.visual.proj"].shape[1])  # a CLIP's projection has none
-    return _BESIDE_CLS | _frames(told)
+    return _WITHOUT_TIME | _frames(told)
 
 
 def _loader(told: Mapping[str, Any]) -> dict[str, Any]:
@@ -51,8 +51,7 @@ def _loader(told: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _frames(told: Mapping[str, Any]) -> dict[str, Any]:
-    given = part(part(_loader(told), "args"), "video_params").get("num_frames")
-    return {} if given is None else {"frames": given}
+    return frames(part(part(_loader(told), "args"), "video_params"), "num_frames")
 
 
 def _loads_for_clip(told: Mapping[str, Any]) -> bool:

@@ -20,6 +20,18 @@ def part(told: Mapping[str, Any], name: str) -> dict[str, Any]:
     return given
 
 
+def frames(settings: Mapping[str, Any], name: str) -> dict[str, int]:
+    """Return the number of frames that one of the source's settings gives, as a part of the design; empty without it.
+
+    Raises ValueError for what is no whole number.
+    """
+    given = settings.get(name)
+    if given is None:
+        return {}
+    json_values.require(f"the config beside the checkpoint: {name}", given, "int")
+    return {"frames": given}
+
+
 def layer_norm_eps(told: Mapping[str, Any], part: str, released: float) -> float:
     """Return the LayerNorm eps of one of the source's modules; `released` if the config doesn't give it.
 

@@ -215,6 +215,9 @@ def test_a_bike_is_told_from_actionclip_by_the_config_of_its_training(tmp_path):
     (tmp_path / "config.yaml").write_text(json.dumps(sizes | of_training))
     model = load_released(file)
     assert model.frames == 5
+    (tmp_path / "config.yaml").write_text(json.dumps(sizes | of_training | {"data": {"num_segments": "5"}}))
+    with pytest.raises(ValueError, match="num_segments is '5'; it must be a whole number"):
+        load_released(file)
     found = model.similarity(model.encode_text(io["token_ids"]), model.encode_video(io["video"]))
     torch.testing.assert_close(found.T, io["similarity"], rtol=1e-5, atol=1e-5)
 
