@@ -1,4 +1,4 @@
-"""An experiment in; a ValueError for settings that no run can have, out."""
+"""An experiment in; a ValueError for settings that no run, or none on these devices, can have, out."""
 
 from __future__ import annotations
 
@@ -73,6 +73,15 @@ def check(experiment: Experiment) -> None:
         raise ValueError("train.twins compares a video with every class: set train.sentences to class")
     _check_targets(experiment)
     _check_decorrelation(experiment)
+
+
+def check_shares(batch: int, processes: int) -> None:
+    """Raise ValueError for a batch that can't be shared evenly."""
+    if batch % processes:
+        raise ValueError(
+            f"train.batch is {batch}, which {processes} processes can't share evenly: choose a multiple of {processes},"
+            " or another number of devices"
+        )
 
 
 def _check_values(experiment: Experiment) -> None:

@@ -37,7 +37,7 @@ from stan.tracking.base import chosen
 from stan.tracking.following import following
 from stan.training import fsdp
 from stan.training.activation_checkpoint import recompute
-from stan.training.checks import PRECISIONS, check
+from stan.training.checks import PRECISIONS, check, check_shares
 from stan.training.chunked_backward import backward
 from stan.training.compile import compile_blocks
 from stan.training.mixing import mixed
@@ -73,8 +73,9 @@ def train(
         spreads the model's parameters over all devices. A run may be resumed with another number of processes.
     checkpoint_seconds: the most seconds of training that a killed run loses, beside its current step.
     progress: called instead of drawing progress bars.
-    Raises ValueError for settings that the experiment can't have, for a tracker whose client isn't installed, and for a
-    loss that isn't finite. A tracker that fails later costs a warning.
+    Raises ValueError for settings that the experiment can't have, for a batch that the processes can't share evenly,
+    for a tracker whose client isn't installed, and for a loss that isn't finite. A tracker that fails later costs a
+    warning.
     """
     check(experiment)
     trackers = chosen(experiment.train.logger)
@@ -90,6 +91,7 @@ def train(
     )
     if isinstance(fabric.strategy, ModelParallelStrategy):
         fsdp.check(experiment.train)
+    check_shares(experiment.train.batch, fabric.world_size)
     fabric.launch()
     with following(trackers if fabric.is_global_zero else ()) as follow:
         taken = _taken_over(fabric, experiment, Path(runs_root))
@@ -277,8 +279,6 @@ def _objective(model: DualEncoder, recipe: TrainConfig) -> nn.Module:
 def _batches(run: _Run, training: Loader, first: int, per_epoch: int, epochs: int) -> Iterator[Batch]:
     """Yield this process's share of each batch from step `first` on."""
     size, seed, share = run.experiment.train.batch, run.experiment.seed, run.fabric.world_size
-    if size % share:
-        raise ValueError(f"a batch of {size} can't be shared evenly by {share} processes")
     for epoch in range(first // per_epoch, epochs):
         rows = order(training.twins, size, seed, epoch, training.shards)[max(0, first - epoch * per_epoch) :]
         mine = [np.split(row, share)[run.fabric.global_rank] for row in rows]
