@@ -1,4 +1,4 @@
-"""An experiment in; the folder of its finished run out: trained or resumed, selected on validation, and tested.
+"""An experiment in; the folder of its finished run out: trained or resumed, validated, and tested.
 
 Everything random in a step follows from the seed and the step's number. So a run that is killed at any moment and
 resumed goes on as if nothing had happened. On the same kind of CPU and number of threads it reaches the same weights,
@@ -33,6 +33,7 @@ from stan.experiments import learning_rate
 from stan.models import checkpoint, weight_interpolation
 from stan.models.dual_encoder import DualEncoder, build, embeds_alike
 from stan.models.factory import CHECKPOINT, save_model
+from stan.results.record_files import BEST
 from stan.tracking.base import chosen
 from stan.tracking.following import following
 from stan.training import fsdp
@@ -252,7 +253,7 @@ def _fit(run: _Run, training: Loader, validation: Loader, checkpoint_seconds: fl
         state.seconds += spent
         speed = {"clips_per_second": recipe.batch / spent, "time": state.seconds}
         run.record.log({"step": state.step, "epoch": epoch} | line | speed)
-        run.report("training", state.step, steps, {"loss": line["loss"], "best": state.best_value})
+        run.report("training", state.step, steps, {"loss": line["loss"], "validation": state.best_value})
         if state.step % per_epoch == 0:
             run.catch_up(trained, share_of(epoch, recipe.averaged_from))
             _validate(run, validation, state, epoch)
@@ -357,26 +358,26 @@ def _test(
         _load_weights(run.model, weights / LAST)
         last = run.measure(test, tricks)
     _load_weights(run.model, weights / CHECKPOINT)
-    best = run.measure(test, tricks)
+    tested = run.measure(test, tricks)
     found = {"split": "test"} | description(test.videos.task, tricks)
     if tricks:
         found["plain"] = run.measure(run.open("test")).metrics
     found |= {
         "selected": _selected(run.experiment.train, epoch),
         "epoch": epoch,
-        "metrics": best.metrics,
-        "last": (last or best).metrics,
+        "metrics": tested.metrics,
+        "last": (last or tested).metrics,
         "validation": run.measure(validation).metrics,
         "lr": learning_rate(run.experiment, run.runs_root),
     }
-    return found, best.arrays
+    return found, tested.arrays
 
 
 def _selected(recipe: TrainConfig, epoch: int | None) -> str:
     if epoch is None:
         return "nothing to train"
     first = recipe.averaged_from
-    return f"mean of epochs {first} to {recipe.epochs}" if first else "best on validation"
+    return f"mean of epochs {first} to {recipe.epochs}" if first else BEST
 
 
 def _load_weights(model: DualEncoder, file: Path) -> None:
