@@ -30,11 +30,12 @@ KNOWN = {
 }
 ABOVE_ZERO = ("train.batch", "train.lr", "train.temperature", "data.frames", "data.words")
 NOT_NEGATIVE = (
-    *("train.epochs", "train.chunk", "train.clip_gradient", "train.label_smoothing", "train.mixup"),
-    *("train.cutmix", "train.interpolated_loss", "train.averaged_from", "data.kept_frames"),
-    "data.world_seed",
+    *("train.epochs", "train.chunk", "train.clip_gradient", "train.mixup"),
+    *("train.cutmix", "train.interpolated_loss", "train.averaged_from", "train.clip_lr_ratio"),
+    *("train.weight_decay", "train.twins", "train.decorrelation", "train.decorrelation_off_diagonal"),
+    *("data.kept_frames", "data.world_seed"),
 )
-SHARES = ("train.warmup", "train.beta2", "train.interpolated_up_to")
+SHARES = ("train.warmup", "train.beta2", "train.interpolated_up_to", "train.label_smoothing")
 LEFT_IS_NOT_RIGHT = ("something", "motions", "retrieval", "paragraph")
 """Suites whose classes or captions tell left from right, so that a mirrored clip would have a wrong one."""
 
