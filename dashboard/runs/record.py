@@ -10,6 +10,7 @@ from dashboard.components import data_grid
 from dashboard.runs import learning_curves
 from dashboard.tables import arguments, records, study_tables
 from stan.results import marks
+from stan.results.record_files import BEST
 
 
 def show(run: pd.Series) -> None:
@@ -75,10 +76,16 @@ def _metrics(record: records.Record) -> None:
     if record.metrics.empty:
         st.caption("Not evaluated yet.")
         return
-    picked, epoch = record.evaluation.get("selected"), record.evaluation.get("epoch")
-    when = f", after epoch {epoch + 1}" if isinstance(epoch, int) else ""
-    st.caption(f"Test split. *best*: {labels.plain(picked)}{when}; *last*: after the last epoch.")
+    if "selected" in record.evaluation:  # a foreign run doesn't tell
+        st.caption(f"Test split. *tested*: {_tested(record)}; *last*: after the last epoch.")
     data_grid.show(record.metrics, key="metrics", height=390)
+
+
+def _tested(record: records.Record) -> str:
+    """Return which weights were tested; of one epoch, also which. A mean names its epochs itself."""
+    picked, epoch = record.evaluation["selected"], record.evaluation["epoch"]
+    one = picked == BEST and isinstance(epoch, int)
+    return labels.plain(picked) + (f", after epoch {epoch + 1}" if one else "")
 
 
 def _notebook(run: pd.Series) -> None:

@@ -45,6 +45,11 @@ class StudyRuns:
         return list(self.runs["id"])
 
     @property
+    def weights(self) -> str:
+        """Which weights were tested: of the epoch that was best on validation, a mean over epochs, or CLIP's own."""
+        return ", ".join(sorted(self.runs["selected"].astype(str).unique()))
+
+    @property
     def command(self) -> str:
         return records.commands(self.runs)
 

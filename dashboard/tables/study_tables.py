@@ -108,7 +108,7 @@ def means(runs: pd.DataFrame, metric: str) -> pd.DataFrame:
     """Return the means over seeds, in percent, by row and hash.
 
     Columns, if the runs have them: order, seen, unseen, "order, seen", "order, unseen" and last. `last` is the metric
-    after the last epoch, in contrast to the checkpoint that validation picked.
+    after the last epoch, in contrast to the weights that were tested.
     """
     columns = {
         "order.accuracy": "order",
@@ -185,11 +185,11 @@ def curves(log: pd.DataFrame, headline: str) -> tuple[pd.DataFrame, pd.DataFrame
     return steps, ends.assign(**{name: values["epoch"].map(last[name]) for name in clocks}), chosen
 
 
-def metrics(best: Mapping[str, Any], last: Mapping[str, Any]) -> pd.DataFrame:
-    """Return metric, best, last: all that one run measured, by dotted names, except counts (names ending in N)."""
-    shown = {name: value for name, value in best.items() if not name.endswith("N")}
-    lines = [{"metric": name, "best": value, "last": last.get(name)} for name, value in shown.items()]
-    return pd.DataFrame(lines, columns=["metric", "best", "last"])
+def metrics(tested: Mapping[str, Any], last: Mapping[str, Any]) -> pd.DataFrame:
+    """Return metric, tested, last: all that one run measured, by dotted names, except counts (names ending in N)."""
+    shown = {name: value for name, value in tested.items() if not name.endswith("N")}
+    lines = [{"metric": name, "tested": value, "last": last.get(name)} for name, value in shown.items()]
+    return pd.DataFrame(lines, columns=["metric", "tested", "last"])
 
 
 def pairs(values: Mapping[str, Any]) -> pd.DataFrame:

@@ -58,8 +58,7 @@ def _choose(found: list[studies.StudyRuns]) -> tuple[studies.StudyRuns, str, str
 
 
 def _origin(study: studies.StudyRuns) -> str:
-    chosen = ", ".join(sorted(study.runs["selected"].astype(str).unique()))
-    text = f"Test split; weights: {labels.plain(chosen)}. Intervals: 95 %, over queries and seeds."
+    text = f"Test split; weights: {labels.plain(study.weights)}. Intervals: 95 %, over queries and seeds."
     if study.shipped:
         machines = ", ".join(sorted(study.runs["machine"].astype(str).unique()))
         commits = ", ".join(sorted(study.runs["commit"].astype(str).str[:10].unique()))

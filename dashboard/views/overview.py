@@ -108,7 +108,7 @@ def _glance(study: studies.StudyRuns) -> None:
     summary = studies.summary(study, metric)
     st.markdown(f"#### {labels.plain(study.label)}")
     runs = f"{len(study.runs)} run{'s' * (len(study.runs) != 1)}"
-    st.caption(f"{runs} · {labels.metric(metric)}, test split, best on validation")
+    st.caption(f"{runs} · {labels.metric(metric)}, test split; weights: {labels.plain(study.weights)}")
     figure = study_charts.rows(summary, studies.seeds(study, metric), labels.metric(metric))
     st.plotly_chart(figure, key=f"glance {study.label}", config=study_charts.CONFIG)
     _link(study, "Open the ablation")

@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from stan.config import DataConfig, Experiment, ModelConfig, to_dict
+from stan.results.record_files import BEST
 
 QUALITY = {
     "baseline": 0.30,
@@ -183,7 +184,7 @@ def _evaluation(wanted: Experiment, arrays: dict[str, np.ndarray]) -> dict:
         "task": "recognition" if "ranks" in arrays else "retrieval",
         "headline": _headline(wanted),
         "test_time": list(wanted.test_time),
-        "selected": "best on validation",
+        "selected": BEST,
         "epoch": 9,
         "metrics": metrics,
         "last": metrics,

@@ -206,10 +206,11 @@ def told_apart(table: pd.DataFrame) -> pd.DataFrame:
 def status(runs: pd.DataFrame) -> pd.DataFrame:
     """Return where every number comes from.
 
-    Columns: row, seed, status, shipped, learning rate, epoch, seconds, commit, machine, id.
+    Columns: row, seed, status, shipped, learning rate, selected (which weights were tested), epoch, seconds, commit,
+    machine, id.
     """
-    columns = ["row", "seed", "status", "shipped", "train.lr", "epoch", "seconds", "commit", "machine", "id"]
-    return runs[columns].reset_index(drop=True)
+    columns = ["row", "seed", "status", "shipped", "train.lr", "selected", "epoch", "seconds", "commit"]
+    return runs[[*columns, "machine", "id"]].reset_index(drop=True)
 
 
 def _with_interval(summary: pd.DataFrame, name: str) -> pd.DataFrame:

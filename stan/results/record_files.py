@@ -9,6 +9,8 @@ RUN = "run.json"
 EVALUATION = "eval.json"
 LOG = "metrics.jsonl"
 """A line per logged step and per validation."""
+BEST = "best on validation"
+"""What an evaluation says of its weights where those of one epoch were selected."""
 RANKS = "ranks.npz"
 RECORD = (CONFIG, RUN, EVALUATION, RANKS)
 """The files that are read for a run's place in a table."""

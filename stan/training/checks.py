@@ -1,4 +1,4 @@
-"""An experiment in; a ValueError for settings that no run can have, out."""
+"""An experiment in; a ValueError for settings that no run, or none on these devices, can have, out."""
 
 from __future__ import annotations
 
@@ -30,11 +30,12 @@ KNOWN = {
 }
 ABOVE_ZERO = ("train.batch", "train.lr", "train.temperature", "data.frames", "data.words")
 NOT_NEGATIVE = (
-    *("train.epochs", "train.chunk", "train.clip_gradient", "train.label_smoothing", "train.mixup"),
-    *("train.cutmix", "train.interpolated_loss", "train.averaged_from", "data.kept_frames"),
-    "data.world_seed",
+    *("train.epochs", "train.chunk", "train.clip_gradient", "train.mixup"),
+    *("train.cutmix", "train.interpolated_loss", "train.averaged_from", "train.clip_lr_ratio"),
+    *("train.weight_decay", "train.twins", "train.decorrelation", "train.decorrelation_off_diagonal"),
+    *("data.kept_frames", "data.world_seed"),
 )
-SHARES = ("train.warmup", "train.beta2", "train.interpolated_up_to")
+SHARES = ("train.warmup", "train.beta2", "train.interpolated_up_to", "train.label_smoothing")
 LEFT_IS_NOT_RIGHT = ("something", "motions", "retrieval", "paragraph")
 """Suites whose classes or captions tell left from right, so that a mirrored clip would have a wrong one."""
 
@@ -73,6 +74,15 @@ def check(experiment: Experiment) -> None:
         raise ValueError("train.twins compares a video with every class: set train.sentences to class")
     _check_targets(experiment)
     _check_decorrelation(experiment)
+
+
+def check_shares(batch: int, processes: int) -> None:
+    """Raise ValueError for a batch that can't be shared evenly."""
+    if batch % processes:
+        raise ValueError(
+            f"train.batch is {batch}, which {processes} processes can't share evenly: choose a multiple of {processes},"
+            " or another number of devices"
+        )
 
 
 def _check_values(experiment: Experiment) -> None:

@@ -1,4 +1,4 @@
-"""An experiment in; the folder of its finished run out: trained or resumed, selected on validation, and tested.
+"""An experiment in; the folder of its finished run out: trained or resumed, validated, and tested.
 
 Everything random in a step follows from the seed and the step's number. So a run that is killed at any moment and
 resumed goes on as if nothing had happened. On the same kind of CPU and number of threads it reaches the same weights,
@@ -33,11 +33,12 @@ from stan.experiments import learning_rate
 from stan.models import checkpoint, weight_interpolation
 from stan.models.dual_encoder import DualEncoder, build, embeds_alike
 from stan.models.factory import CHECKPOINT, save_model
+from stan.results.record_files import BEST
 from stan.tracking.base import chosen
 from stan.tracking.following import following
 from stan.training import fsdp
 from stan.training.activation_checkpoint import recompute
-from stan.training.checks import PRECISIONS, check
+from stan.training.checks import PRECISIONS, check, check_shares
 from stan.training.chunked_backward import backward
 from stan.training.compile import compile_blocks
 from stan.training.mixing import mixed
@@ -73,8 +74,9 @@ def train(
         spreads the model's parameters over all devices. A run may be resumed with another number of processes.
     checkpoint_seconds: the most seconds of training that a killed run loses, beside its current step.
     progress: called instead of drawing progress bars.
-    Raises ValueError for settings that the experiment can't have, for a tracker whose client isn't installed, and for a
-    loss that isn't finite. A tracker that fails later costs a warning.
+    Raises ValueError for settings that the experiment can't have, for a batch that the processes can't share evenly,
+    for a tracker whose client isn't installed, and for a loss that isn't finite. A tracker that fails later costs a
+    warning.
     """
     check(experiment)
     trackers = chosen(experiment.train.logger)
@@ -90,6 +92,7 @@ def train(
     )
     if isinstance(fabric.strategy, ModelParallelStrategy):
         fsdp.check(experiment.train)
+    check_shares(experiment.train.batch, fabric.world_size)
     fabric.launch()
     with following(trackers if fabric.is_global_zero else ()) as follow:
         taken = _taken_over(fabric, experiment, Path(runs_root))
@@ -250,7 +253,7 @@ def _fit(run: _Run, training: Loader, validation: Loader, checkpoint_seconds: fl
         state.seconds += spent
         speed = {"clips_per_second": recipe.batch / spent, "time": state.seconds}
         run.record.log({"step": state.step, "epoch": epoch} | line | speed)
-        run.report("training", state.step, steps, {"loss": line["loss"], "best": state.best_value})
+        run.report("training", state.step, steps, {"loss": line["loss"], "validation": state.best_value})
         if state.step % per_epoch == 0:
             run.catch_up(trained, share_of(epoch, recipe.averaged_from))
             _validate(run, validation, state, epoch)
@@ -277,8 +280,6 @@ def _objective(model: DualEncoder, recipe: TrainConfig) -> nn.Module:
 def _batches(run: _Run, training: Loader, first: int, per_epoch: int, epochs: int) -> Iterator[Batch]:
     """Yield this process's share of each batch from step `first` on."""
     size, seed, share = run.experiment.train.batch, run.experiment.seed, run.fabric.world_size
-    if size % share:
-        raise ValueError(f"a batch of {size} can't be shared evenly by {share} processes")
     for epoch in range(first // per_epoch, epochs):
         rows = order(training.twins, size, seed, epoch, training.shards)[max(0, first - epoch * per_epoch) :]
         mine = [np.split(row, share)[run.fabric.global_rank] for row in rows]
@@ -357,26 +358,26 @@ def _test(
         _load_weights(run.model, weights / LAST)
         last = run.measure(test, tricks)
     _load_weights(run.model, weights / CHECKPOINT)
-    best = run.measure(test, tricks)
+    tested = run.measure(test, tricks)
     found = {"split": "test"} | description(test.videos.task, tricks)
     if tricks:
         found["plain"] = run.measure(run.open("test")).metrics
     found |= {
         "selected": _selected(run.experiment.train, epoch),
         "epoch": epoch,
-        "metrics": best.metrics,
-        "last": (last or best).metrics,
+        "metrics": tested.metrics,
+        "last": (last or tested).metrics,
         "validation": run.measure(validation).metrics,
         "lr": learning_rate(run.experiment, run.runs_root),
     }
-    return found, best.arrays
+    return found, tested.arrays
 
 
 def _selected(recipe: TrainConfig, epoch: int | None) -> str:
     if epoch is None:
         return "nothing to train"
     first = recipe.averaged_from
-    return f"mean of epochs {first} to {recipe.epochs}" if first else "best on validation"
+    return f"mean of epochs {first} to {recipe.epochs}" if first else BEST
 
 
 def _load_weights(model: DualEncoder, file: Path) -> None:

@@ -13,7 +13,7 @@ from streamlit.testing.v1 import AppTest
 
 from dashboard import labels
 from dashboard.views import VIEWS
-from stan import experiments, results
+from stan import experiments, report, results
 from stan.bench.fake_runs import experiment
 from stan.config import ModelConfig
 from stan.results import foreign
@@ -227,6 +227,25 @@ def test_one_run_in_the_address_shows_its_record(open_dashboard, runs_root):
     assert dict(zip(provenance["name"], provenance["value"], strict=True))["commit"].startswith("0123456789")
     assert "<script>" not in texts(page)
     assert any("notebook" in button.label for button in page.get("download_button"))
+
+
+@pytest.mark.parametrize(
+    ("selected", "epoch", "told"),
+    [
+        ("best on validation", 2, "*tested*: best on validation, after epoch 3; *last*"),
+        ("mean of epochs 2 to 4", 3, "*tested*: mean of epochs 2 to 4; *last*"),
+        ("nothing to train", None, "*tested*: nothing to train; *last*"),
+    ],
+)
+def test_pages_say_which_weights_were_tested(open_dashboard, runs_root, selected, epoch, told):
+    run = experiment("stan", 0)
+    done(runs_root, run, selected=selected, epoch=epoch, last={"t2v": {"R@1": 1.5}})
+    page = open_dashboard("runs", run=run.id)
+    assert told in texts(page)
+    assert table(page, "tested").set_index("metric").loc["t2v.R@1"].tolist() == [2.5, 1.5]
+    assert f"test split; weights: {selected}" in texts(open_dashboard("overview"))
+    (status,) = report.status(results.load(runs_root)).to_dict("records")
+    assert (status["selected"], status["id"]) == (selected, run.id)
 
 
 def test_two_runs_of_one_protocol_are_compared(open_dashboard, runs_root):

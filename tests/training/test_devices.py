@@ -124,3 +124,11 @@ def test_what_cannot_be_spread_is_refused_with_fsdp(setting):
     fsdp.check(TrainConfig())
     with pytest.raises(ValueError, match=f"train.{next(iter(setting))} and strategy fsdp don't go together"):
         fsdp.check(TrainConfig(**setting))
+
+
+@pytest.mark.parametrize("strategy", ["ddp", "fsdp"])
+def test_a_batch_that_processes_cannot_share_is_refused_before_anything_is_written(tmp_path, strategy):
+    wrong = "train.batch is 8, which 3 processes can't share evenly: choose a multiple of 3"
+    with pytest.raises(ValueError, match=wrong):
+        train(EXPERIMENT, tmp_path, tmp_path, accelerator="cpu", devices=3, strategy=strategy)
+    assert list(tmp_path.iterdir()) == []

@@ -249,6 +249,11 @@ def test_whose_embeddings_training_leaves_as_they_are(temporal, frozen, alike):
         ({"lr": 0.0}, "must be above zero"),
         ({"epochs": -1}, "can't be negative"),
         ({"chunk": -1}, "can't be negative"),
+        ({"clip_lr_ratio": -0.1}, "train.clip_lr_ratio is -0.1; it can't be negative"),
+        ({"weight_decay": -0.1}, "train.weight_decay is -0.1; it can't be negative"),
+        ({"twins": -1.0}, "train.twins is -1.0; it can't be negative"),
+        ({"decorrelation": -1.0}, "train.decorrelation is -1.0; it can't be negative"),
+        ({"label_smoothing": 1.0}, "train.label_smoothing is 1.0; it must be from 0 to below 1"),
         ({"compile": True, "checkpointing": True}, "don't go together"),
     ],
 )

@@ -37,6 +37,8 @@ class MugSimple(PairSimilarity):
 
     def __init__(self, clip: Clip, *, tau: float = 100.0, whole_text: bool = False):
         super().__init__(clip)
+        if tau < 0:
+            raise ValueError(f"mug: tau={tau}: it can't be negative")
         self.tau = tau
         self.whole_text = whole_text
 

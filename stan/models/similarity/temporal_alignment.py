@@ -11,7 +11,7 @@ from jaxtyping import Bool, Float
 from torch import Tensor, nn
 
 from stan.models.similarity.base import Similarity
-from stan.models.temporal.frame_blocks import copied_blocks
+from stan.models.temporal.frame_blocks import copied_blocks, require_eps
 from stan.models.temporal.temporal_difference import TemporalDifference
 
 if TYPE_CHECKING:
@@ -43,6 +43,11 @@ class TemporalAlignment(Similarity):
         eps: float | None = None,
     ):
         super().__init__(clip)
+        if centres < 1:
+            raise ValueError(f"temporal_alignment: centres={centres}: it must be at least 1")
+        if std < 0:
+            raise ValueError(f"temporal_alignment: std={std}: it can't be negative")
+        require_eps(eps, "temporal_alignment")
         self.weight = nn.Parameter(std * torch.randn(centres, clip.embed_dim))
         self.centre = nn.Parameter(std * torch.randn(centres, clip.embed_dim))
         self.blocks = copied_blocks(clip, 1, "temporal_alignment", eps) if resampled else None

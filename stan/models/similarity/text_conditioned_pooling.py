@@ -11,6 +11,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from stan.models.similarity.base import PairSimilarity
+from stan.models.temporal.dropout import share_of_values
 
 if TYPE_CHECKING:
     from stan.models.clip import Clip
@@ -39,7 +40,7 @@ class TextConditionedPooling(PairSimilarity):
         for linear in (self.query, self.key, self.value, self.out, self.linear):
             nn.init.eye_(linear.weight)
             nn.init.zeros_(linear.bias)
-        self.dropout = nn.Dropout(dropout)
+        self.dropout = nn.Dropout(share_of_values(dropout))
 
     def pairs(self, text: TextOutput, video: VideoOutput) -> Float[Tensor, "texts videos"]:
         """Return the scores of all pairs at once."""

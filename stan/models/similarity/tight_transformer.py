@@ -12,6 +12,7 @@ from torch import Tensor, nn
 
 from stan.models.blocks import quick_gelu
 from stan.models.similarity.base import PairSimilarity
+from stan.models.temporal.dropout import share_of_values
 from stan.models.temporal.frame_blocks import copied_blocks, copied_positions, mix, placed
 
 if TYPE_CHECKING:
@@ -47,7 +48,7 @@ class TightTransformer(PairSimilarity):
     ):
         super().__init__(clip)
         self.blocks = copied_blocks(clip, layers, "tight_transformer", eps, further)
-        self.dropout = nn.Dropout(dropout)
+        self.dropout = nn.Dropout(share_of_values(dropout))
         self.position = copied_positions(clip, 1)
         self.norm = nn.LayerNorm(clip.embed_dim)
         self.pool, self.score = (

@@ -48,7 +48,7 @@ class VideoPrompts(PairSimilarity):
         if reads not in READS:
             raise ValueError(f"video_prompts: reads={reads!r}: choose one of {READS}")
         self.prefix = clip.prefix
-        heads = heads or max(1, clip.embed_dim // 64)
+        heads = max(1, clip.embed_dim // 64) if heads is None else heads
         if layers < 0:
             raise ValueError(f"video_prompts: layers={layers}: it can't be negative")
         if heads < 1 or clip.embed_dim % heads:

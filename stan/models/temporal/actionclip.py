@@ -40,9 +40,12 @@ class ActionClip(Temporal):
         positions: int | None = None,
     ):
         super().__init__(clip, frames)
+        positions = clip.context_length if positions is None else positions
+        if frames > positions:
+            raise ValueError(f"actionclip: frames={frames}: there are positions={positions}")
         form = BlockForm(heads, eps, activation)
         self.blocks = drawn_blocks(clip, layers, "actionclip", STD, form)
-        self.position = drawn_positions(clip, clip.context_length if positions is None else positions, STD)
+        self.position = drawn_positions(clip, positions, STD)
 
     def after(self, cls: Tensor, side: None, mask: Tensor | None, project: Project) -> Tensor:
         frames = project(cls)

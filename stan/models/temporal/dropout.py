@@ -43,6 +43,13 @@ def rising(rate: float, blocks: int, method: str) -> list[float]:
     return [rate * i / max(1, blocks - 1) for i in range(blocks)]
 
 
+def share_of_values(rate: float) -> float:
+    """Return `rate`, of the values that dropout drops. Raises ValueError for one below 0 or from 1 on."""
+    if not 0 <= rate < 1:
+        raise ValueError(f"dropout={rate}: it must be at least 0 and below 1")
+    return rate
+
+
 class DropPath(nn.Module):
     """Drops whole samples in training and scales the others up. `samples` are the dimensions that tell them apart."""
 
@@ -59,16 +66,11 @@ class DropPath(nn.Module):
 
 
 class Dropout(nn.Module):
-    """Drops single values in training and scales the others up.
-
-    Raises ValueError for a rate below 0 or from 1 on.
-    """
+    """Drops single values in training and scales the others up. Raises ValueError as `share_of_values`."""
 
     def __init__(self, rate: float):
         super().__init__()
-        if not 0 <= rate < 1:
-            raise ValueError(f"dropout={rate}: it must be at least 0 and below 1")
-        self.rate = rate
+        self.rate = share_of_values(rate)
 
     def forward(self, x: Float[Tensor, "N ..."]) -> Float[Tensor, "N ..."]:
         return _dropped(x, self.rate, x.shape) if self.training and self.rate > 0 else x

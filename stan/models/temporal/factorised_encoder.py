@@ -50,7 +50,12 @@ class FactorisedEncoder(Temporal):
             raise ValueError("factorised_encoder: heads and hidden are for released=True")
         self.released = released
         if released:
-            self.blocks = _released_blocks(width, layers, heads or max(1, width // 64), hidden or 4 * width)
+            self.blocks = _released_blocks(
+                width,
+                layers,
+                max(1, width // 64) if heads is None else heads,
+                4 * width if hidden is None else hidden,
+            )
             self.position = drawn_positions(clip, 1 + frames, STD)
             self.cls = nn.Parameter(torch.zeros(width))
             self.norm = nn.LayerNorm(width, eps=EPS)
@@ -77,11 +82,13 @@ class FactorisedEncoder(Temporal):
 
 
 def _released_blocks(width: int, layers: int, heads: int, hidden: int) -> nn.ModuleList:
-    if layers < 1 or width % heads:
+    if layers < 1 or heads < 1 or width % heads:
         raise ValueError(
             f"factorised_encoder: layers={layers}, heads={heads}: choose at least one layer, and heads that share"
             f" {width} channels"
         )
+    if hidden < 1:
+        raise ValueError(f"factorised_encoder: hidden={hidden}: it must be at least 1")
     block = partial(
         nn.TransformerEncoderLayer,
         *(width, heads, hidden),

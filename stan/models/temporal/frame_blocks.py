@@ -50,12 +50,16 @@ def copied_blocks(
     method: named in errors. eps: of the blocks' LayerNorms, None for CLIP's own. further: number of blocks after the
     copies, drawn from N(0, .02^2) (CLIP4Clip, where the text tower has fewer blocks than are asked for).
 
-    Raises ValueError if the text tower is not as wide as the embedding or has fewer blocks, or if layers is below 1.
+    Raises ValueError if the text tower is not as wide as the embedding or has fewer blocks, if layers is below 1 or
+    further below 0, and as `require_eps`.
     """
+    require_eps(eps, method)
     _require_width(clip, method)
     theirs = clip.text.transformer.resblocks
     if not 1 <= layers <= len(theirs):
         raise ValueError(f"layers={layers}: the text tower has {len(theirs)} blocks to copy")
+    if further < 0:
+        raise ValueError(f"{method}: further={further}: it can't be negative")
     blocks = deepcopy(theirs[:layers]).requires_grad_(True)
     if further:
         blocks.extend(drawn_blocks(clip, further, method, STD))
@@ -70,13 +74,19 @@ def drawn_blocks(
     std: linear layers are drawn from N(0, std^2); None: as torch draws them.
 
     Raises ValueError if the text tower is not as wide as the embedding and no number of heads is given, if layers is
-    below 1, if the heads don't divide the width, and for an unknown activation.
+    below 1, if the heads don't divide the width, for an unknown activation, and as `require_eps`.
     """
     if layers < 1:
         raise ValueError(f"layers={layers}: {method} needs at least one")
     block = _formed(_first_block(clip, form.heads, method), form, method)
     blocks = nn.ModuleList(deepcopy(block) for _ in range(layers))
     return blocks.apply(lambda module: _draw(module, std)).requires_grad_(True)
+
+
+def require_eps(eps: float | None, method: str) -> None:
+    """Raise ValueError, naming `method`, for an eps of layer norms that isn't above 0."""
+    if eps is not None and eps <= 0:
+        raise ValueError(f"{method}: eps={eps}: it must be above 0")
 
 
 def copied_positions(clip: Clip, frames: int) -> nn.Parameter:
@@ -146,6 +156,7 @@ def _activation(clip: Clip) -> type[nn.Module]:
 
 def _formed(block: Any, form: BlockForm, method: str) -> nn.Module:
     """Give the block the form's layer norms and activation."""
+    require_eps(form.eps, method)
     if form.eps is not None:
         block.apply(partial(_set_eps, eps=form.eps))
     if form.activation not in (None, *ACTIVATIONS):

@@ -13,13 +13,14 @@ from torch import Tensor, nn
 from stan.common.recording import all_recorded
 from stan.models.temporal.base import Project, Temporal, mean_over_frames
 from stan.models.temporal.dropout import Dropout, rising
-from stan.models.temporal.stan_layer import CrossFrameAttention, StanLayer
+from stan.models.temporal.stan_layer import CONVOLUTIONS, CrossFrameAttention, StanLayer
 from stan.models.towers.base import widened
 
 if TYPE_CHECKING:
     from stan.models.clip import Clip
 
 FIRST_INPUTS = ("released", "paper")
+CROSS_FRAMES = ("attention", "convolution", "none")
 MERGES = ("sum", "projection", "zero_projection")
 ATTENTION_STARTS = ("xavier", "linear")
 
@@ -80,6 +81,8 @@ class Stan(Temporal):
         max_frames: int = 64,
     ):
         super().__init__(clip, frames)
+        _require(cross_frame in CROSS_FRAMES, f"cross_frame={cross_frame!r}: choose one of {CROSS_FRAMES}")
+        _require(convolution in CONVOLUTIONS, f"convolution={convolution!r}: choose one of {CONVOLUTIONS}")
         _require(merge in MERGES, f"merge={merge!r}: choose one of {MERGES}")
         _require(first_input in FIRST_INPUTS, f"first_input={first_input!r}: choose one of {FIRST_INPUTS}")
         _require(

@@ -201,6 +201,7 @@ def _intra_frame(
 
 DENSE = {"dense": (3, 3, 3), "dense_over_time": (3, 1, 1)}
 """Kernels of the full convolution, along (time, rows, columns), by the option's value."""
+CONVOLUTIONS = (*DENSE, "bottleneck")
 
 
 def _cross_frame(
@@ -210,11 +211,6 @@ def _cross_frame(
         return None
     if kind == "attention":
         return CrossFrameAttention(width, heads, drop_path)
-    if kind == "convolution" and convolution == "bottleneck":
+    if convolution == "bottleneck":
         return BottleneckConvolution(width, drop_path)
-    if kind != "convolution" or convolution not in DENSE:
-        raise ValueError(
-            f"stan: cross_frame={kind!r}, convolution={convolution!r}: choose cross_frame attention,"
-            f" convolution or none and convolution {', '.join(DENSE)} or bottleneck"
-        )
     return DenseConvolution(width, drop_path, DENSE[convolution], grid)

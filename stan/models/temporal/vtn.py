@@ -44,12 +44,15 @@ class Vtn(Temporal):
     ):
         super().__init__(clip, frames)
         width = clip.embed_dim
-        heads = heads or max(1, width // 64)
+        heads = max(1, width // 64) if heads is None else heads
+        hidden = 4 * width if hidden is None else hidden
         if layers < 1 or window < 2 or heads < 1 or width % heads:
             raise ValueError(
                 f"vtn: layers={layers}, window={window}, heads={heads}: choose at least one layer, a window of at least"
                 f" 2 and heads that share {width} channels"
             )
+        if hidden < 1:
+            raise ValueError(f"vtn: hidden={hidden}: it must be at least 1")
         if frames > positions - 2:
             raise ValueError(
                 f"vtn: frames={frames}: the table has positions={positions}, two of them no frame's"
@@ -58,9 +61,7 @@ class Vtn(Temporal):
         self.position = nn.Parameter(STD * torch.randn(positions, width))
         self.kind = nn.Parameter(STD * torch.randn(2, width))
         self.norm = nn.LayerNorm(width, eps=EPS)
-        self.layers = nn.ModuleList(
-            LongformerLayer(width, heads, window, hidden or 4 * width) for _ in range(layers)
-        )
+        self.layers = nn.ModuleList(LongformerLayer(width, heads, window, hidden) for _ in range(layers))
         self.head = nn.Sequential(nn.LayerNorm(width), nn.Linear(width, width), nn.GELU())
         self.apply(_draw)
 

@@ -44,7 +44,7 @@ class XClip(Temporal):
         rates = rising(drop_path, clip.layers, "x_clip")
         self.messages = nn.ModuleList(Message(clip.width, clip.heads, rate) for rate in rates)
         self.drop_path = nn.ModuleList(DropPath(rate) for rate in rates)
-        heads = heads or max(1, clip.embed_dim // 64)
+        heads = max(1, clip.embed_dim // 64) if heads is None else heads
         self.integration = Integration(frames, clip.embed_dim, layers, heads) if layers else None
 
     def inside(self, i: int, block: Block, x: Tensor, mask: Tensor | None) -> Tensor:
