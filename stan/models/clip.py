@@ -49,14 +49,19 @@ class Clip(nn.Module):
         self.pixels, self.tokenizer = replace(pixels, size=self.image_size), tokenizer
         self.width, self.heads = self.visual.width, self.visual.heads
         self.context_length: int = self.text.context_length
-        self.reads_padding = reads_padding(self.text)
-        """Whether captions must be padded to the context length: where the text tower or a similarity reads what
-        follows their end (see `stan.models.text_tower.reads_padding`)."""
+        self.padding_counts = False
+        """Whether the similarity that this CLIP is used with reads what follows a caption's end."""
 
     @property
     def preprocessing(self) -> Preprocessing:
         """How this CLIP reads frames and captions."""
         return Preprocessing(self.pixels, self.tokenize, self.reads_padding)
+
+    @property
+    def reads_padding(self) -> bool:
+        """Whether captions must be padded to the context length: where the similarity or the text tower reads what
+        follows their end (see `stan.models.text_tower.reads_padding`)."""
+        return self.padding_counts or reads_padding(self.text)
 
     @property
     def unlike_openai(self) -> list[Any]:

@@ -42,7 +42,7 @@ class DualEncoder(nn.Module):
         super().__init__()
         score = similarities.build(similarity, clip, options)
         score.attach(temporal)
-        clip.reads_padding |= score.reads_padding
+        clip.padding_counts |= score.reads_padding
         self.encoder = VideoEncoder(clip, temporal, score.read, score.projected)
         self.score = score
         self.judges_pairs = clip.logit_bias is not None
