@@ -32,7 +32,7 @@ COMMANDS = {
     "backbones": "backbones",
     "probe": "probe",
     "probe-levels": "probe_levels",
-    **dict.fromkeys(("index", "search", "recognise"), "videos"),
+    **dict.fromkeys(("index", "forget", "search", "recognise"), "videos"),
     **dict.fromkeys(("export-library", "import-library"), "interchange"),
     **dict.fromkeys(("explain", "faithfulness"), "explain"),
     **dict.fromkeys(("dashboard", "demo", "serve"), "apps"),

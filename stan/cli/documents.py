@@ -287,10 +287,12 @@ DOCUMENTS: dict[str, Schema] = {
         indexed=WHOLE,
         unchanged=WHOLE,
         removed=WHOLE,
+        moved=WHOLE,
         skipped=_list(_SKIPPED),
         seconds=NUMBER,
         seconds_waiting=NUMBER,
     ),
+    "forget": _object(removed=WHOLE),
     "search": _object(
         query=TEXT,
         results=_list(_with(_RESULT, match=NUMBER)),

@@ -57,11 +57,34 @@ def index(
 ) -> None:
     """Index a folder of videos: new and changed videos are embedded, videos that are gone are dropped."""
     leave_out_unused()
+    from stan.common.jobs import running
     from stan.library import Library as Videos
 
+    if wait:
+        for other in running([library]):
+            say(f"waiting for another process: {printable(other.words)}")
     with quiet():
         report = Videos(library, model, window).add(folder, _progress(), engine=engine, jobs=jobs, wait=wait)
     emit(report, as_json, _indexed)
+
+
+def forget(
+    folder: Annotated[
+        Path,
+        typer.Argument(
+            help="An indexed folder, or one in it, which need not be there any more; a video; or a text file that names"
+            " videos."
+        ),
+    ],
+    library: Library = LIBRARY,
+    as_json: Json = False,
+) -> None:
+    """Take a folder's videos out of a library. The files stay as they are."""
+    from stan.library import Library as Videos
+
+    with quiet():
+        removed = Videos(library).forget(folder)
+    emit({"removed": removed}, as_json, lambda _: f"{removed} videos taken out of {library}")
 
 
 def search(
@@ -180,12 +203,14 @@ def _open(library: str, model: str | None) -> Any:
 
 def _progress() -> Callable[[int, int, str], None]:
     """Return a callback that says every few seconds how far and how fast the indexing is, and how long it will take."""
-    started = said = time.monotonic()
+    started = said = 0.0
 
     def progress(done: int, total: int, name: str) -> None:
-        nonlocal said
+        nonlocal started, said
         now = time.monotonic()
-        if now - said < _SECONDS_BETWEEN_WORDS or done == 0:
+        if done == 0:  # loading the model and waiting for another process are no part of the pace
+            started = said = now
+        if now - said < _SECONDS_BETWEEN_WORDS:
             return
         said, rate = now, done / (now - started)
         say(f"{done}/{total}  {rate:.1f} videos/s, {(total - done) / rate:.0f} s left  {printable(name)}")
@@ -195,8 +220,9 @@ def _progress() -> Callable[[int, int, str], None]:
 
 def _indexed(report: dict[str, Any]) -> str:
     counts = ", ".join(f"{report[name]} {name}" for name in ("indexed", "unchanged", "removed"))
+    moved = f" ({report['moved']} of them moved)" if report["moved"] else ""
     told = (
-        f"{counts}, {len(report['skipped'])} skipped in {report['seconds']:.1f} s, of which the model waited"
+        f"{counts}{moved}, {len(report['skipped'])} skipped in {report['seconds']:.1f} s, of which the model waited"
         f" {report['seconds_waiting']:.1f} s for frames"
     )
     rows = [{name: printable(value) for name, value in one.items()} for one in report["skipped"]]

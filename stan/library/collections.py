@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -71,6 +71,11 @@ class Collections:
         """Remove a collection; its videos are left alone. Raises ValueError if they cannot be kept."""
         with self._kept.changing() as collections:
             collections[:] = [one for one in collections if one.name != name]
+
+    def change(self, changed: Callable[[Moment], Moment]) -> None:
+        """Replace every moment by what `changed` makes of it. Raises ValueError if they cannot be kept."""
+        with self._kept.changing() as collections:
+            collections[:] = [Collection(one.name, tuple(map(changed, one.moments))) for one in collections]
 
 
 def _checked(name: str) -> str:

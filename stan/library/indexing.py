@@ -10,6 +10,7 @@ import json
 import time
 from contextlib import closing
 from dataclasses import asdict, dataclass, field
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -18,6 +19,7 @@ from stan.common.progress import FileProgress
 from stan.data.video.decoding import VideoError
 from stan.library.embedding import FileEmbeddings
 from stan.library.entries import FACTS, Entry, Row, id_of
+from stan.library.moves import follow, moves
 from stan.library.prefetch import IndexEngine, Task, Video
 from stan.library.sources import Addresses, FileState, Folder, Source
 from stan.library.store import Store
@@ -28,6 +30,8 @@ class IndexReport:
     indexed: int = 0
     unchanged: int = 0
     removed: int = 0
+    moved: int = 0
+    """How many of those that were removed lie somewhere else now."""
     waited: float = 0.0
     """Seconds that all models together waited for frames."""
     held: set[str] = field(default_factory=set)
@@ -38,7 +42,9 @@ class IndexReport:
         self.skipped.append({"file": file, "reason": reason, "remedy": remedy})
 
     def document(self, seconds: float, models: int) -> dict[str, Any]:
-        counts = {name: getattr(self, name) for name in ("indexed", "unchanged", "removed", "skipped")}
+        counts = {
+            name: getattr(self, name) for name in ("indexed", "unchanged", "removed", "moved", "skipped")
+        }
         return {**counts, "seconds": round(seconds, 3), "seconds_waiting": round(self.waited / models, 3)}
 
 
@@ -47,8 +53,12 @@ def update(
 ) -> dict[str, Any]:
     """Embed the `wanted` videos that are new or changed, and drop those that are gone or no longer decode.
 
-    Returns {"indexed", "unchanged", "removed", "skipped": [{"file", "reason", "remedy"}], "seconds", "seconds_waiting":
-    how many of these seconds a model waited on average for the frames that it embedded}.
+    A local file that is gone from another folder is dropped, too, where its bytes are among the `wanted`: it moved here.
+    Marks and collections follow what moved.
+
+    Returns {"indexed", "unchanged", "removed", "moved": how many of the removed lie somewhere else now, "skipped":
+    [{"file", "reason", "remedy"}], "seconds", "seconds_waiting": how many of these seconds a model waited on average for
+    the frames that it embedded}.
     """
     started = time.perf_counter()
     report, known = IndexReport(), {entry.path: entry for entry in store.entries()}
@@ -71,13 +81,31 @@ def update(
             except OSError as error:
                 report.held.add(path)  # the embeddings stay: the disk or server may fail only for a while
                 report.skip(told, error.strerror or str(error), "make the file readable, or take it away")
-    gone = [e.id for e in known.values() if wanted.names(e.path) and e.path not in report.held]
-    if gone:
-        store.drop(gone)
-        report.removed = len(gone)
+    now = store.entries() if store.version != version else list(known.values())
+    _drop_gone(store, wanted, report, list(known.values()), now)
     if store.version != version:
         store.settle()
     return report.document(time.perf_counter() - started, engine.models)
+
+
+def _drop_gone(
+    store: Store, wanted: Folder | Addresses, report: IndexReport, known: list[Entry], now: list[Entry]
+) -> None:
+    """Drop the rows of videos that are gone. known: the entries before this update; now: those after it."""
+    here = {entry.hash for entry in now if entry.path in report.held}
+
+    def is_gone(entry: Entry) -> bool:
+        if wanted.names(entry.path):
+            return entry.path not in report.held
+        return entry.hash in here and not entry.is_remote and not Path(entry.path).exists()
+
+    gone = {entry.id for entry in now if is_gone(entry)}
+    moved = moves(known, [entry for entry in now if entry.id not in gone])
+    if moved and store.path is not None:
+        follow(store.path, moved)
+    if gone:
+        store.drop(sorted(gone))
+    report.removed, report.moved = len(gone), len(gone & moved.keys())
 
 
 def _take(

@@ -1,6 +1,6 @@
 """The name of a list that is kept in a library's folder in; its items, read or changed as a whole, out.
 
-The list is a JSON file beside the library's table, never in it: indexing leaves it as it is.
+The list is a JSON file beside the library's table, never in it: indexing only tells it where a video has moved.
 """
 
 from __future__ import annotations

@@ -34,7 +34,7 @@ from stan.library.ray_engine import RayIndexEngine
 from stan.library.results import Results
 from stan.library.scoring import at_gain
 from stan.library.search import Options, Search, frame_parts, moment_of, stretch, window_parts
-from stan.library.sources import Addresses, Folder
+from stan.library.sources import Addresses, Folder, is_list
 from stan.library.store import Store
 from stan.library.video_map import Map, VideoMap
 from stan.models.dual_encoder import DualEncoder
@@ -134,14 +134,21 @@ class Library:
         jobs: with ray, the number of workers; by default one per GPU of the cluster, or one per core if it has no GPU.
         wait: wait until another process has finished writing to the library; by default, a busy library is an error.
 
-        Returns {"indexed", "unchanged", "removed", "skipped": [{"file", "reason", "remedy"}], "seconds",
-        "seconds_waiting": how many of these seconds a model waited on average for the frames that it embedded}.
-        A file that was moved or only touched keeps its embeddings. A call that was interrupted, at whatever moment, can
-        be repeated and continues from there.
+        Returns {"indexed", "unchanged", "removed", "moved": how many of the removed lie somewhere else now, "skipped":
+        [{"file", "reason", "remedy"}], "seconds", "seconds_waiting": how many of these seconds a model waited on average
+        for the frames that it embedded}.
+        A file that was moved or only touched keeps its embeddings, its marks and its place in collections, also where it
+        moved from another folder. A call that was interrupted, at whatever moment, can be repeated and continues from
+        there.
         Raises ValueError if `folder` is neither a folder nor a list, the engine is not available, the library belongs
         to another model, another process is writing to it, or it cannot be written to.
         """
         root = Path(folder).resolve()
+        if not root.exists() and (held := len(self._of(Folder(root)))):
+            raise ValueError(
+                f"{folder} is gone, and {self.path} holds {held} videos of it: index the folder that they lie in now,"
+                f" which keeps their embeddings, or take them out with `stan forget`"
+            )
         wanted = Folder(root) if root.is_dir() else Addresses(Path(folder))
         embeds = self._engine(engine, jobs, float(self.require_model().window))
         with self._store.writing(wait):
@@ -149,6 +156,29 @@ class Library:
             self._store.create(self.model.embedding_width, maker)
             with self._told(root.name, progress) as told:
                 return update(self._store, wanted, embeds, told)
+
+    def forget(self, folder: str | Path) -> int:
+        """Take the videos of `folder` out of the library and return their number; the files stay as they are.
+
+        folder: a folder, which need not be there any more, one video, or a text file that names videos.
+        Raises ValueError if the library holds none of them, another process is writing to it, or it cannot be written to.
+        """
+        file = Path(folder)
+        named = Addresses(file) if is_list(file) else Folder(file.resolve())
+        with self._store.writing():
+            ids = self._of(named)
+            if not ids:
+                folders = ", ".join(sorted({entry.folder for entry in self.entries()})) or "none"
+                raise ValueError(
+                    f"{self.path} holds no video of {folder}; the folders that it holds: {folders}"
+                )
+            self._store.drop(ids)
+            self._store.settle()
+        return len(ids)
+
+    def _of(self, named: Folder | Addresses) -> list[str]:
+        """Return the ids of the videos that a folder or a list names."""
+        return [entry.id for entry in self.entries() if named.names(entry.path)]
 
     @contextmanager
     def _told(self, folder: str, progress: FileProgress | None) -> Generator[FileProgress | None]:

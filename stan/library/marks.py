@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -63,6 +64,11 @@ class Marks:
                 )
             if right is not None:
                 marks.append(Mark(moment.id, moment.name, moment.start, moment.end, query, right))
+
+    def change(self, changed: Callable[[Mark], Mark]) -> None:
+        """Replace every mark by what `changed` makes of it. Raises ValueError if they cannot be kept."""
+        with self._kept.changing() as marks:
+            marks[:] = map(changed, marks)
 
 
 def as_asked(query: str) -> str:

@@ -245,12 +245,11 @@ class Addresses:
     missing = "there is no such file", "correct the list, or index again once it is there"
 
     def __init__(self, file: Path):
-        lines = _lines(file)
-        if not lines:
+        if not is_list(file):
             raise ValueError(
                 f"{file} is not a folder, and no text file with the path or address of a video on each line"
             )
-        self._all = list(dict.fromkeys(_source(line, file.parent) for line in lines))
+        self._all = list(dict.fromkeys(_source(line, file.parent) for line in _lines(file)))
         self._paths = {source.path for source in self._all}
         self._shards = _Shards()
 
@@ -273,6 +272,11 @@ class Addresses:
 
     def told(self, source: Source) -> str:
         return source.path
+
+
+def is_list(file: Path) -> bool:
+    """Return whether `file` is a text file with something on a line, and isn't named as a video or shard."""
+    return bool(_lines(file))
 
 
 def _lines(file: Path) -> list[str]:

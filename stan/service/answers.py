@@ -171,6 +171,7 @@ class Report(Answer):
     indexed: int
     unchanged: int
     removed: int
+    moved: int = Field(description="How many of the removed lie somewhere else now.")
     skipped: list[Skipped]
     seconds: float
     seconds_waiting: float

@@ -13,6 +13,7 @@ import pytest
 
 from stan import cli
 from stan.bench.fake_runs import experiment
+from stan.cli import videos as video_commands
 from stan.cli.output import lines, plain, table
 from stan.config import ModelConfig
 from tests.support.made_up_runs import write_run, write_study
@@ -328,6 +329,15 @@ def test_convert_writes_what_load_model_reads(stan, tmp_path):
     )
 
 
+def test_the_pace_of_indexing_counts_from_the_first_video(capsys, monkeypatch):
+    now = iter([100.0, 110.0])
+    monkeypatch.setattr(video_commands.time, "monotonic", lambda: next(now))
+    progress = video_commands._progress()
+    progress(0, 30, "a.mp4")
+    progress(20, 30, "b.mp4")
+    assert capsys.readouterr().err == "20/30  2.0 videos/s, 5 s left  b.mp4\n"
+
+
 @pytest.mark.slow
 def test_index_search_and_recognise(stan, tmp_path, monkeypatch):
     from stan.config import ModelConfig
@@ -357,6 +367,10 @@ def test_index_search_and_recognise(stan, tmp_path, monkeypatch):
     (videos / "b\x1b[2J.mp4").write_text("no video, and a name that clears a terminal")
     code, out, _ = stan("index", videos, *place[:2])
     assert code == 0 and "0 indexed, 1 unchanged, 0 removed, 2 skipped" in out and "\x1b" not in out
+    (videos / "red.mp4").rename(videos / "blue.mp4")
+    assert "0 indexed, 1 unchanged, 1 removed (1 of them moved)" in stan("index", videos, *place[:2])[1]
+    (videos / "blue.mp4").rename(videos / "red.mp4")
+    stan("index", videos, *place)
     labelled = document(stan("recognise", videos / "red.mp4", "--label", "red", "--label", "blue", *place))
     assert {one["label"] for one in labelled["labels"]} == {"red", "blue"}
     assert sum(one["probability"] for one in labelled["labels"]) == pytest.approx(1, abs=1e-5)
@@ -372,6 +386,9 @@ def test_index_search_and_recognise(stan, tmp_path, monkeypatch):
     (tmp_path / "templates.txt").write_text("a clip\n")
     code, _, err = stan(*asked, *place)
     assert code == 2 and "templates.txt:1" in err
+    assert document(stan("forget", videos, *place)) == {"removed": 1}
+    code, _, err = stan("forget", videos, *place)
+    assert code == 2 and "holds no video of" in err
     (tmp_path / "labels.txt").write_bytes(b"caf\xe9")
     code, _, err = stan("recognise", videos / "red.mp4", "--labels", tmp_path / "labels.txt", *place)
     assert code == 2 and "labels.txt: is no UTF-8 text" in err

@@ -408,3 +408,25 @@ def test_a_still_that_lasts_is_embedded_for_as_long_as_it_is_shown(tmp_path, mod
         levels = model.encoder.levels(torch.as_tensor(prepare(pictures))[None])
         expected = model.encoder.project(clip.visual.pool(levels[clip.layers - 1])[0])
     assert found.frame_clip == pytest.approx(expected.numpy(), abs=2e-5)
+
+
+def test_a_folder_that_is_gone_is_named_and_can_be_forgotten(filled, folder):
+    moved = folder.rename(folder.parent / "moved")
+    with pytest.raises(
+        ValueError, match=r"videos is gone, and .*library holds 3 videos of it: index the folder"
+    ):
+        filled.add(folder)
+    assert filled.forget(folder / "red.mp4") == 1
+    assert filled.forget(folder) == 2 and len(filled) == 0
+    with pytest.raises(ValueError, match="holds no video of .*; the folders that it holds: none"):
+        filled.forget(folder)
+    assert counts(filled.add(moved)) == (3, 0, 0)
+
+
+def test_what_a_list_names_is_forgotten_and_the_files_stay(filled, folder):
+    listed = folder.parent / "list.txt"
+    listed.write_text("videos/red.mp4\nvideos/blue.mp4\n")
+    assert filled.forget(listed) == 2
+    assert names(filled) == ["green.mp4"] and len(list(folder.iterdir())) == 3
+    with pytest.raises(ValueError, match="holds no video of .*; the folders that it holds: .*videos"):
+        filled.forget(folder / "none")
