@@ -53,12 +53,12 @@ def update(
 ) -> dict[str, Any]:
     """Embed the `wanted` videos that are new or changed, and drop those that are gone or no longer decode.
 
-    A local file that is gone from another folder is dropped, too, where its bytes are among the `wanted`: it moved here.
+    A local file that is gone from another folder is dropped, too, where its bytes are among the `wanted`: it moved.
     Marks and collections follow what moved.
 
     Returns {"indexed", "unchanged", "removed", "moved": how many of the removed lie somewhere else now, "skipped":
-    [{"file", "reason", "remedy"}], "seconds", "seconds_waiting": how many of these seconds a model waited on average for
-    the frames that it embedded}.
+    [{"file", "reason", "remedy"}], "seconds", "seconds_waiting": how many of these seconds a model waited on average
+    for the frames that it embedded}.
     """
     started = time.perf_counter()
     report, known = IndexReport(), {entry.path: entry for entry in store.entries()}

@@ -135,11 +135,11 @@ class Library:
         wait: wait until another process has finished writing to the library; by default, a busy library is an error.
 
         Returns {"indexed", "unchanged", "removed", "moved": how many of the removed lie somewhere else now, "skipped":
-        [{"file", "reason", "remedy"}], "seconds", "seconds_waiting": how many of these seconds a model waited on average
-        for the frames that it embedded}.
-        A file that was moved or only touched keeps its embeddings, its marks and its place in collections, also where it
-        moved from another folder. A call that was interrupted, at whatever moment, can be repeated and continues from
-        there.
+        [{"file", "reason", "remedy"}], "seconds", "seconds_waiting": how many of these seconds a model waited on
+        average for the frames that it embedded}.
+        A file that was moved, from another folder or within this one, or that was only touched keeps its embeddings,
+        its marks and its place in collections. A call that was interrupted, at whatever moment, can be repeated and
+        continues from there.
         Raises ValueError if `folder` is neither a folder nor a list, the engine is not available, the library belongs
         to another model, another process is writing to it, or it cannot be written to.
         """
@@ -161,7 +161,8 @@ class Library:
         """Take the videos of `folder` out of the library and return their number; the files stay as they are.
 
         folder: a folder, which need not be there any more, one video, or a text file that names videos.
-        Raises ValueError if the library holds none of them, another process is writing to it, or it cannot be written to.
+        Raises ValueError if the library holds none of them, another process is writing to it, or it cannot be written
+        to.
         """
         file = Path(folder)
         named = Addresses(file) if is_list(file) else Folder(file.resolve())

@@ -12,8 +12,8 @@ from stan.library.indexing import update
 from stan.library.kept import Moment
 from stan.library.marks import Marks
 from stan.library.sources import Addresses, Folder
-from tests.stress.killed_indexing import empty_store, engine
 from tests.stress.killed_indexing import embed as embedding_of
+from tests.stress.killed_indexing import empty_store, engine
 
 
 @pytest.fixture
