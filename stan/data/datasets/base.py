@@ -108,6 +108,8 @@ class DataSet:
     """Number of classes of a recognition set."""
     shrinks: bool = False
     """Whether copies differ in size because videos disappear from their source."""
+    own: bool = False
+    """Whether this is a layout for sets of one's own, and no published set."""
 
 
 def usable(told: Annotations, task: str) -> Annotations:

@@ -76,10 +76,13 @@ def check(
         raise ValueError(f"--decode {decode}: it can be {', '.join(DECODE)}")
     if not root.is_dir() and not is_address(address(root)):
         raise ValueError(f"{root} is no folder: give the one that holds the annotation files and the videos")
-    splits, findings = _read(dataset, root)
+    folder = VideoFolder(root)
+    splits, findings = _read(dataset, root, folder)
     broken = {split.name: _broken(split, decode, progress) for split in splits}
     findings += [finding for split in splits for finding in _of_split(split, dataset, broken[split.name])]
     findings += _between(splits)
+    if dataset.own and len(splits) == len(SPLITS):
+        findings += _unlisted(splits, folder)
     if dataset.name == suite:  # a made world has its own sizes
         findings += _sizes(splits, dataset)
     if prepared.is_prepared(root):
@@ -95,19 +98,26 @@ def check(
     }
 
 
-def _read(dataset: DataSet, root: Path) -> tuple[list[_Split], list[Finding]]:
-    folder, splits, findings = VideoFolder(root), [], []
+def _read(dataset: DataSet, root: Path, folder: VideoFolder) -> tuple[list[_Split], list[Finding]]:
+    splits, findings = [], []
     for name in SPLITS:
         try:
             told = datasets.annotations(dataset, root, name)
         except ValueError as error:
-            remedy = f"fetch it from {dataset.source}; the set needs {dataset.layout}"
-            if not isinstance(error, Absent):
-                remedy = f"mend the file, or fetch it again from {dataset.source}"
+            remedy = _remedy(dataset, isinstance(error, Absent))
             findings.append(Finding("annotations", name, True, 1, (str(error),), remedy))
             continue
         splits.append(_Split(name, told, tuple(entry.file(folder) for entry in told.entries)))
     return splits, findings
+
+
+def _remedy(dataset: DataSet, absent: bool) -> str:
+    """Return what to do about an annotation file that is absent or can't be used."""
+    if dataset.own:
+        return f"the set needs {dataset.layout} ({dataset.source})" if absent else "mend the file"
+    if absent:
+        return f"fetch it from {dataset.source}; the set needs {dataset.layout}"
+    return f"mend the file, or fetch it again from {dataset.source}"
 
 
 def _counts(split: _Split, broken: tuple[int, dict[VideoFile, str]]) -> dict[str, Any]:
@@ -146,7 +156,10 @@ def _of_split(split: _Split, dataset: DataSet, broken: tuple[int, dict[VideoFile
     entries = split.told.entries
     missing = [entry.video for entry, file in zip(entries, split.files, strict=True) if file is None]
     if missing:
-        remedy = f"fetch them into ROOT/videos ({dataset.source}); a run leaves them out, with a warning"
+        remedy = f"fetch them into ROOT/videos ({dataset.source})"
+        if dataset.own:
+            remedy = "put them where the annotations say, or take their lines out"
+        remedy += "; a run leaves them out, with a warning"
         yield _finding("missing videos", split.name, True, missing, remedy)
     if broken[1]:
         told = [f"{path.name}: {reason}" for path, reason in broken[1].items()]
@@ -203,6 +216,15 @@ def _between(splits: list[_Split]) -> Iterator[Finding]:
         where = ", ".join(sorted({place[file] for file in group}, key=SPLITS.index))
         remedy = "see whether one was fetched under the name of another; published sets have a few"
         yield _finding("files with the same content", where, False, [file.name for file in group], remedy)
+
+
+def _unlisted(splits: list[_Split], folder: VideoFolder) -> Iterator[Finding]:
+    """Yield a finding for videos that no split lists. Only of own sets: a published one has several protocols."""
+    listed = {file for split in splits for file in split.there}
+    unlisted = [str(path.relative_to(folder.root)) for path in folder.paths() if path not in listed]
+    if unlisted:
+        remedy = "add them to the annotations if they belong to the set; no run reads them"
+        yield _finding("videos that are not listed", "all", False, unlisted, remedy)
 
 
 def _sizes(splits: list[_Split], dataset: DataSet) -> Iterator[Finding]:

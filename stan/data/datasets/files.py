@@ -40,6 +40,10 @@ class VideoFolder:
             for key in (relative, name, stem, stem.rpartition("/")[2]):
                 self._files.setdefault(_composed(key), relative)
 
+    def paths(self) -> list[Path]:
+        """Return all video files, sorted."""
+        return sorted({self.top / relative for relative in self._files.values()})
+
     def find(self, *names: str) -> Path | None:
         """Return the file that an annotation means; another extension will do, as sets are often re-encoded."""
         for video in names:

@@ -131,6 +131,7 @@ SETS = tuple(
         partial(annotations, task),
         f"metadata.csv or metadata.jsonl with file_name and {column}{alone}; folders train, validation, test",
         "huggingface.co/docs/datasets (video folder)",
+        own=True,
     )
     for name, task, column, alone in (
         ("videofolder", "retrieval", "caption", ""),

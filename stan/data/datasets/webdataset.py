@@ -157,6 +157,7 @@ SETS = tuple(
         partial(annotations, task),
         f"shards (.tar) with KEY.mp4 and {texts}, named by split; or their address",
         "github.com/webdataset/webdataset",
+        own=True,
     )
     for name, task, texts in (
         ("webdataset", "retrieval", "KEY.txt or KEY.json"),

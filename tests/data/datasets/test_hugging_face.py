@@ -104,6 +104,17 @@ def test_a_missing_video_is_not_replaced_by_another_splits(tmp_path):
         assert [clip.id for clip in load(f"videofolder:{root}", "train").clips] == ["train/1"]
 
 
+def test_a_check_names_what_is_missing_and_what_is_not_listed(tmp_path):
+    rows = [f"{part}/{part}.mp4,a dog" for part in ("train", "val", "test")]
+    put(tmp_path, {"metadata.csv": table(*rows, "train/gone.mp4,a cat")})
+    put(tmp_path, {f"{name}.mp4": "x" for name in ("train/train", "val/val", "test/test", "train/more")})
+    found = {one["what"]: one for one in check("videofolder", tmp_path, "none")["findings"]}
+    assert found["missing videos"]["examples"] == ("train/gone.mp4",) and found["missing videos"]["fault"]
+    assert found["missing videos"]["remedy"].startswith("put them where the annotations say, or take their")
+    unlisted = found["videos that are not listed"]
+    assert unlisted["examples"] == ("train/more.mp4",) and not unlisted["fault"]
+
+
 def test_folders_are_classes_where_there_is_no_table(tmp_path):
     videos = ["train/dog/1.mp4", "train/cat/2.mp4", "validation/cat/1.mp4", "test/dog/3.mp4"]
     found = load(f"videofolder-labels:{put(tmp_path, {}, videos)}", "test")
