@@ -26,6 +26,12 @@ class TextOutput(NamedTuple):
     mask: Bool[Tensor, "B L"]
 
 
+def blank_texts(count: int, width: int, device: torch.device) -> TextOutput:
+    """Return what stands for `count` embedded captions where only their number counts."""
+    empty = torch.zeros(count, 1, width, device=device)
+    return TextOutput(empty, empty[:, 0], torch.ones(count, 1, dtype=torch.bool, device=device))
+
+
 class NoText(nn.Module):
     """Stands for the text tower of a model that was released without one."""
 

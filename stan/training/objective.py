@@ -17,7 +17,7 @@ from stan.data.loader import Batch
 from stan.models.dual_encoder import DualEncoder, embed
 from stan.models.similarity.base import Similarity
 from stan.models.similarity.token_interaction import TokenInteraction
-from stan.models.text_tower import TextOutput
+from stan.models.text_tower import TextOutput, blank_texts
 from stan.models.video_encoder import VideoOutput
 from stan.training.losses import (
     classification,
@@ -52,9 +52,14 @@ class Objective(nn.Module):
         self.model = model
 
     def forward(self, batch: Batch) -> tuple[TextOutput, VideoOutput]:
+        return self._texts(batch["text"]), embed(self.model, batch)
+
+    def _texts(self, ids: Int[Tensor, "B L"]) -> TextOutput:
+        clip = self.model.clip
+        if not self.model.score.reads_texts:
+            return blank_texts(len(ids), clip.embed_dim, ids.device)
         # the loader's own ids: `DualEncoder.encode_text` would check them, and wait for the device at every step
-        text = self.model.clip.encode_text(batch["text"], self.model.temporal.text_tokens)
-        return text, embed(self.model, batch)
+        return clip.encode_text(ids, self.model.temporal.text_tokens)
 
 
 def batch_loss(

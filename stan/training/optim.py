@@ -22,20 +22,24 @@ STEPS = (11 / 15, 14 / 15)
 
 
 def freeze(model: DualEncoder, recipe: TrainConfig) -> None:
-    """Make only those parameters trainable that the recipe trains.
+    """Make only those parameters trainable that the recipe trains, and that the score reads.
 
+    A score that reads no texts trains no text tower, one that reads videos before CLIP's projection not that.
     The logit scale is set to the log of one over the recipe's temperature, and stays fixed unless it is learned. With
     the sigmoid loss, scale and bias start as the CLIP has them. Raises ValueError for that loss without a bias.
     """
     model.requires_grad_(True)
     if recipe.frozen == "vision":
         model.clip.visual.requires_grad_(False)
-    if recipe.frozen == "text":
+    if recipe.frozen == "text" or not model.score.reads_texts:
         model.clip.text.requires_grad_(False)
     if recipe.frozen == "clip":
         model.clip.requires_grad_(False)
     for name in model.temporal.trained_of_clip:
         model.clip.get_parameter(name).requires_grad_(True)
+    if not model.score.projected:
+        for parameter in model.clip.visual.projection():
+            parameter.requires_grad_(False)
     judges_pairs = recipe.loss == "sigmoid"
     if not judges_pairs:
         model.logit_scale.requires_grad_(False).fill_(-math.log(recipe.temperature))

@@ -87,10 +87,13 @@ def test_tokens_are_alike_or_weighed(score, pairs):
         ({"decorrelated": "channels"}, "cosine", "train.decorrelated is 'channels'; it can be embeddings"),
         ({"decorrelated": "tokens"}, "cosine", "needs the similarity token_interaction, not cosine"),
         ({"decorrelation_off_diagonal": 0.1}, "token_interaction", "compares a channel with itself only"),
+        ({"decorrelation": 0.1}, "linear_classifier", "compares videos with texts, and .* reads none"),
     ],
 )
 def test_settings_that_do_not_go_together_are_named(train, similarity, message):
-    experiment = replace(tiny("retrieval", **train), model=ModelConfig(similarity=similarity))
+    options = {"classes": 3} if similarity == "linear_classifier" else {}
+    model = ModelConfig(similarity=similarity, similarity_options=options)
+    experiment = replace(tiny("retrieval", **train), model=model)
     with pytest.raises(ValueError, match=message):
         check(experiment)
 

@@ -296,8 +296,9 @@ def save_gradients(count: int, out: str, kind: str) -> None:
     fabric = Fabric(accelerator="cpu", devices=count, strategy="ddp" if count > 1 else "auto")
     fabric.launch()
     torch.manual_seed(0)
-    similarity = "token_interaction" if kind == "tokens" else "cosine"
-    model = build(replace(experiment.model, similarity=similarity), 2).eval()
+    scores = {"tokens": ("token_interaction", {}), "classifier": ("linear_classifier", {"classes": 4})}
+    similarity, options = scores.get(kind, ("cosine", {}))
+    model = build(replace(experiment.model, similarity=similarity, similarity_options=options), 2).eval()
     freeze(model, experiment.train)
     objective = fabric.setup(Objective(model))
     texts = ["a red square", "a red square", "a circle", "two stars moving up"]
@@ -313,7 +314,7 @@ def save_gradients(count: int, out: str, kind: str) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("kind", ["pairs", "label", "tokens"])
+@pytest.mark.parametrize("kind", ["pairs", "label", "tokens", "classifier"])
 def test_gradients_of_two_processes_are_those_of_one(tmp_path, kind):
     found = []
     for count in (1, 2):

@@ -26,6 +26,9 @@ class Similarity(nn.Module):
     projected = True
     """Whether videos are embedded in the space shared with the texts (E), or before CLIP's projection into it (D)."""
 
+    reads_texts = True
+    """Whether embedded texts count, or only how many there are."""
+
     reads_padding = False
     """Whether the tokens behind a text's end count, so that every text must be padded to the context length."""
 

@@ -29,6 +29,8 @@ class LinearClassifier(Similarity):
     biases at zero. The sources have no logit scale, so a score is divided here by the scale that multiplies it later.
     """
 
+    reads_texts = False
+
     def __init__(
         self, clip: Clip, *, classes: int, names: Sequence[str] = (), before_projection: bool = True
     ):

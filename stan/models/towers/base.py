@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import torch.nn.functional as F
 from jaxtyping import Float
@@ -91,6 +91,10 @@ class ImageTower(nn.Module):
 
     def project(self, pooled: Float[Tensor, "*N C"]) -> Float[Tensor, "*N E"]:
         """Map what `pool` returns into the space shared with the texts."""
+        raise NotImplementedError
+
+    def projection(self) -> Iterator[nn.Parameter]:
+        """Yield the parameters that `project` reads and `normalise` doesn't."""
         raise NotImplementedError
 
     def cls(self, x: Float[Tensor, "*N S D"]) -> Float[Tensor, "*N D"]:

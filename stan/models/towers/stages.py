@@ -6,7 +6,7 @@ its patch embedding.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from jaxtyping import Float
@@ -86,6 +86,9 @@ class StagedTower(ImageTower):
     def pool(self, x: Float[Tensor, "*N P D"]) -> Float[Tensor, "*N C"]:
         return self.mean(x)
 
+    def projection(self) -> Iterator[nn.Parameter]:
+        yield from self.head.parameters()
+
     def _as_tokens(self, x: Tensor) -> Float[Tensor, "N P D"]:
         return x.flatten(1, 2) if self.channels_last else x.flatten(2).transpose(1, 2)
 
@@ -127,6 +130,10 @@ class FastVitTower(StagedTower):
 
     def project(self, pooled: Float[Tensor, "*N C"]) -> Float[Tensor, "*N E"]:
         return self.head(self.trunk.head.fc(pooled))
+
+    def projection(self) -> Iterator[nn.Parameter]:
+        yield from super().projection()
+        yield from self.trunk.head.fc.parameters()
 
 
 class SwinTower(StagedTower):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from functools import partial
 from typing import Any
 
@@ -115,6 +115,10 @@ class TimmVit(ImageTower):
 
     def project(self, pooled: Float[Tensor, "*N C"]) -> Float[Tensor, "*N E"]:
         return self.head(self.trunk.head(self.normalise(pooled)))
+
+    def projection(self) -> Iterator[nn.Parameter]:
+        yield from self.head.parameters()
+        yield from self.trunk.head.parameters()
 
 
 def _as_block(block: Any, sines: Tensor | None, places: Places) -> Block:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import torch
@@ -86,6 +86,9 @@ class OpenClipVit(ImageTower):
 
     def project(self, pooled: Float[Tensor, "*N C"]) -> Float[Tensor, "*N E"]:
         return self.normalise(pooled) @ self.proj
+
+    def projection(self) -> Iterator[nn.Parameter]:
+        yield self.proj
 
     def cls(self, x: Float[Tensor, "*N S D"]) -> Float[Tensor, "*N D"]:
         """Return the class token or, where the tower reads the mean of its patches, that mean.

@@ -12,7 +12,7 @@ import torch
 from lightning_fabric import Fabric
 
 from stan import experiments
-from stan.config import Experiment, ModelConfig
+from stan.config import Experiment, ModelConfig, TrainConfig
 from stan.data import label_sets
 from stan.models import similarity
 from stan.models.backbones import load_clip
@@ -218,6 +218,29 @@ def rows(suite: str) -> list[Experiment]:
     return list({e.training_hash: e for e in every}.values())
 
 
+def trained(model: DualEncoder) -> list[tuple[str, torch.nn.Parameter]]:
+    return [(name, p) for name, p in model.named_parameters() if p.requires_grad]
+
+
+@pytest.mark.parametrize("before_projection", [True, False])
+@pytest.mark.parametrize("frozen", ["nothing", "text", "vision", "clip"])
+def test_a_classifier_trains_only_what_it_reads(video, frozen, before_projection):
+    options = {"classes": 3, "before_projection": before_projection}
+    config = ModelConfig(
+        pretrained="random", temporal="mean", similarity="linear_classifier", similarity_options=options
+    )
+    recipe = TrainConfig(frozen)
+    model = build(config, FRAMES)
+    freeze(model, recipe)
+    assert not any(p.requires_grad for p in model.clip.text.parameters())
+    frozen_projection = before_projection or frozen in ("vision", "clip")
+    assert model.clip.visual.proj.requires_grad != frozen_projection
+    ids, labels = model.clip.tokenize(CAPTIONS, 12), torch.tensor([2, 0])
+    batch = {"text": ids, "video": video, "label": labels}
+    batch_loss(Fabric(accelerator="cpu", devices=1), Objective(model), model, batch, recipe).backward()
+    assert [n for n, p in trained(model) if p.grad is None] == []
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("suite", ["retrieval", "motions"])
 def test_every_row_trains_one_step(suite, video):
@@ -240,6 +263,8 @@ def test_every_row_trains_one_step(suite, video):
         loss.backward()
         optimizer.step()
         assert loss.isfinite() and loss > 0, experiment.id
+        # copies of a model on several devices wait for the gradient of every parameter that is trained
+        still += [f"{experiment.id} {n}" for n, p in trained(model) if p.grad is None]
         new = [*model.temporal.parameters(), *model.score.parameters()]
         still += [experiment.id for p in new if p.grad is None or not p.grad.isfinite().all()]
         assert any(not torch.equal(p, q) for p, q in zip(model.parameters(), before, strict=True))

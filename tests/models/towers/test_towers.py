@@ -92,6 +92,23 @@ def test_gradients_of_pictures_are_those_of_open_clip(pair):
     assert_close(gradients[1], gradients[0], 1e-4)
 
 
+def test_the_projection_is_what_is_left_out_before_it(every):
+    tower = every.visual
+    pooled = torch.randn(2, tower.pooled_width, requires_grad=True)
+    read = [
+        {name for name, p in zip(names, grads, strict=True) if p is not None}
+        for names, grads in (
+            (
+                dict(tower.named_parameters()),
+                torch.autograd.grad(of(pooled).sum(), list(tower.parameters()), allow_unused=True),
+            )
+            for of in (tower.project, tower.normalise)
+        )
+    ]
+    own = {id(p) for p in tower.projection()}
+    assert {name for name, p in tower.named_parameters() if id(p) in own} == read[0] - read[1]
+
+
 @torch.no_grad()
 def test_training_drops_nothing_at_random_and_keeps_statistics(pair):
     _, _, ours = pair
