@@ -271,6 +271,11 @@ def _by_shard(shards: Int[np.ndarray, " clips"], rng: np.random.Generator) -> In
     return np.array([*mixed, *rng.permutation(buffer)], np.int64)
 
 
+def hashes(*loaders: Loader) -> dict[str, str]:
+    """Return the hash of each loader's videos and texts, by its split."""
+    return {loader.videos.split: loader.videos.hash for loader in loaders}
+
+
 def _shards(videos: VideoSet) -> Int[np.ndarray, " clips"] | None:
     members = [clip.path.shard for clip in videos.clips if isinstance(clip.path, Member)]
     return np.unique(members, return_inverse=True)[1] if members else None
