@@ -142,7 +142,9 @@ def _checked(document: dict[str, Any]) -> str:
     faults = sum(finding["fault"] for finding in document["findings"])
     parts = [table(document["splits"], columns)] if document["splits"] else []
     parts += [_finding(finding) for finding in document["findings"]]
-    return "\n".join([*parts, "whole" if document["whole"] else f"not whole: {faults} faults"])
+    return "\n".join(
+        [*parts, "whole" if document["whole"] else f"not whole: {faults} fault{'s' * (faults > 1)}"]
+    )
 
 
 def _finding(finding: dict[str, Any]) -> str:

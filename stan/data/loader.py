@@ -245,7 +245,9 @@ def order(
     """
     clips = len(twins)
     if clips < batch:
-        raise ValueError(f"a batch of {batch} from {clips} training clips: choose a batch of at most {clips}")
+        raise ValueError(
+            f"a batch of {batch} from {clips} training clips: set train.batch to at most {clips}"
+        )
     rng = np.random.default_rng((_ORDER, seed, epoch))
     shuffled = rng.permutation(clips) if shards is None else _by_shard(shards, rng)
     pairs = np.stack([shuffled, twins[shuffled]], 1)
