@@ -327,6 +327,12 @@ def test_shards_are_checked_like_any_set(tmp_path):
     assert any("test-0.tar" in str(one["files"]) for one in found["splits"])
 
 
+def test_shards_that_number_their_videos_anew_hold_different_videos(tmp_path):
+    for split in SPLITS:
+        pack(f"{tmp_path}/{split}.tar", [("0.mp4", split.encode()), ("0.txt", b"a dog")])
+    assert [one for one in check("webdataset", tmp_path, "none")["findings"] if one["fault"]] == []
+
+
 def test_shards_need_no_preparation(tmp_path):
     pack(f"{tmp_path}/train-0.tar", [*sample("a", txt="x"), *sample("b", txt="y")])
     pack(f"{tmp_path}/val-0.tar", sample("c", txt="z"))
