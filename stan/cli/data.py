@@ -143,7 +143,7 @@ def _checked(document: dict[str, Any]) -> str:
     parts = [table(document["splits"], columns)] if document["splits"] else []
     parts += [_finding(finding) for finding in document["findings"]]
     return "\n".join(
-        [*parts, "whole" if document["whole"] else f"not whole: {faults} fault{'s' * (faults != 1)}"]
+        [*parts, "whole" if document["whole"] else f"not whole: {faults} fault{'s' * (faults > 1)}"]
     )
 
 

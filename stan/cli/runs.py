@@ -88,7 +88,7 @@ def report(
     suite: Annotated[
         str, typer.Option(help="These suites, separated by commas; all that have done runs by default.")
     ] = "",
-    size: Annotated[str, typer.Option(help="Size of the suites.")] = "quick",
+    size: Annotated[str, typer.Option(help="Size of the embedded world; real sets have one.")] = "quick",
     backbone: Backbone = None,
     out: Annotated[Path, typer.Option(help="Folder for the files.")] = _REPORT,
     shipped: Annotated[

@@ -245,7 +245,9 @@ def order(
     """
     clips = len(twins)
     if clips < batch:
-        raise ValueError(f"a batch of {batch} from {clips} training clips: choose a batch of at most {clips}")
+        raise ValueError(
+            f"a batch of {batch} from {clips} training clips: set train.batch to at most {clips}"
+        )
     rng = np.random.default_rng((_ORDER, seed, epoch))
     shuffled = rng.permutation(clips) if shards is None else _by_shard(shards, rng)
     pairs = np.stack([shuffled, twins[shuffled]], 1)
@@ -269,6 +271,11 @@ def _by_shard(shards: Int[np.ndarray, " clips"], rng: np.random.Generator) -> In
             buffer[i], buffer[-1] = buffer[-1], buffer[i]
             mixed.append(buffer.pop())
     return np.array([*mixed, *rng.permutation(buffer)], np.int64)
+
+
+def hashes(*loaders: Loader) -> dict[str, str]:
+    """Return the hash of each loader's videos and texts, by its split."""
+    return {loader.videos.split: loader.videos.hash for loader in loaders}
 
 
 def _shards(videos: VideoSet) -> Int[np.ndarray, " clips"] | None:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from stan.common.progress import Progress
+from stan.common.progress import Progress, StageProgress, stage
 from stan.config import DataConfig
 from stan.data.datasets import VideoSet, load
+from stan.data.datasets.broken import without_broken
 from stan.data.world import writer
 from stan.data.world.suites import SUITES
 
@@ -26,6 +27,25 @@ def video_set(
             f"suite {data.suite!r} is not in the embedded world ({', '.join(SUITES)}): give its folder"
         )
     return load(f"{data.suite}:{data.root}", split)
+
+
+def readable(
+    data: DataConfig,
+    split: str,
+    worlds_root: str | Path,
+    runs_root: str | Path,
+    progress: StageProgress | None = None,
+) -> VideoSet:
+    """Return the same as `video_set`, without broken clips where they are skipped.
+
+    `<runs_root>/.broken` keeps which ones are. Raises ValueError as `video_set`, and if no clip is left.
+    """
+    videos = video_set(data, split, worlds_root, stage(progress, f"rendering {data.suite}"))
+    if not data.skip_broken:
+        return videos
+    return without_broken(
+        videos, Path(runs_root) / ".broken", stage(progress, f"decoding {data.suite} {split}")
+    )
 
 
 def world_folder(

@@ -6,9 +6,8 @@ from pathlib import Path
 
 from stan.common.progress import StageProgress, stage
 from stan.config import Experiment
-from stan.data.datasets.broken import without_broken
 from stan.data.loader import Loader
-from stan.data.splits import video_set
+from stan.data.splits import readable
 from stan.models.dual_encoder import DualEncoder
 from stan.models.level_cache import cache_levels
 
@@ -34,12 +33,7 @@ def open_split(
     frames of training clips if asked for, and `<runs_root>/.broken` the names of broken clips that are skipped.
     """
     fixed = computed_once(experiment)
-    videos = video_set(
-        experiment.data, split, worlds_root, stage(progress, f"rendering {experiment.data.suite}")
-    )
-    if experiment.data.skip_broken:
-        shown = stage(progress, f"decoding {experiment.data.suite} {split}")
-        videos = without_broken(videos, Path(runs_root) / ".broken", shown)
+    videos = readable(experiment.data, split, worlds_root, runs_root, progress)
     augment = split == "train" and not fixed and experiment.data.augmentation != "none"
     loader = Loader(videos, model.clip.preprocessing, experiment.data, views=views, augment=augment)
     if fixed:

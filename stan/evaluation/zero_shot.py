@@ -283,7 +283,7 @@ def too_alike(names: Sequence[str], vectors: Float[Tensor, "C E"], temperature: 
     temperature). Below `ALIKE_ODDS`, not even this best of all videos tells them apart.
     """
     cosines = vectors @ vectors.T
-    a, b = (cosines.triu(1) > 1 - temperature * math.log(ALIKE_ODDS)).nonzero(as_tuple=True)
+    a, b = (cosines > 1 - temperature * math.log(ALIKE_ODDS)).triu(1).nonzero(as_tuple=True)
     pairs = [[names[i], names[j], float(cosines[i, j])] for i, j in zip(a.tolist(), b.tolist(), strict=True)]
     return sorted(pairs, key=lambda pair: -pair[2])
 

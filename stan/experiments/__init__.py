@@ -8,7 +8,7 @@ from stan.experiments.learning_rates import (
     learning_rate,
     rate_key,
 )
-from stan.experiments.settings import SETTINGS, backbones, rate_trials, row, study
+from stan.experiments.settings import SETTINGS, backbones, rate_trials, row, size_of, study
 from stan.experiments.studies import STUDIES, Row, Study
 
 __all__ = [
@@ -25,5 +25,6 @@ __all__ = [
     "rate_key",
     "rate_trials",
     "row",
+    "size_of",
     "study",
 ]

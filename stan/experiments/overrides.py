@@ -45,6 +45,8 @@ def given_or(complete: Mapping[str, Any], **named: Any) -> Experiment:
 def changed(wanted: Experiment, overrides: Mapping[str, Mapping[str, Any]]) -> Experiment:
     """Return `wanted` with the given fields replaced; the temporal method's options are replaced one by one.
 
+    A backbone that brings its weights, a shipped one or a folder, takes these unless others are named.
+
     Raises ValueError for unknown fields and for values of another kind.
     """
     values = to_dict(wanted)
@@ -55,5 +57,13 @@ def changed(wanted: Experiment, overrides: Mapping[str, Mapping[str, Any]]) -> E
         if part == "model" and "options" in new:
             require("model.options", new["options"], "dict[str, Any]")
             new["options"] = values[part]["options"] | new["options"]
+        if part == "model" and "backbone" in new:
+            new = _own_weights(new["backbone"]) | new
         values[part] |= new
     return from_dict(values)
+
+
+def _own_weights(backbone: str) -> dict[str, None]:
+    from stan.models.backbones import SHIPPED, is_architecture  # imports torch
+
+    return {"pretrained": None} if backbone in SHIPPED or not is_architecture(backbone) else {}

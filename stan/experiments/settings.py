@@ -123,6 +123,12 @@ def study(
     return [_experiment(_study(name), row, setting, root, rates) for row in rows]
 
 
+def size_of(suite: str, size: str) -> str:
+    """Return the size of a suite's runs: the given one in the embedded world; real sets have one, `full`."""
+    is_real = (suite, "full") in SETTINGS and (suite, "quick") not in SETTINGS
+    return "full" if is_real else size
+
+
 def backbones(name: str, suite: str, size: str) -> set[str]:
     """Return the backbones of the study's rows. Raises ValueError for an unknown study, suite or size."""
     setting = _setting(suite, size)
@@ -185,8 +191,7 @@ def _study(name: str) -> Study:
 
 
 def _setting(suite: str, size: str) -> _Setting:
-    real = {known for known, at in SETTINGS if (known, "quick") not in SETTINGS}
-    key = (suite, "full" if suite in real else size)  # real sets have one size
+    key = (suite, size_of(suite, size))
     if key not in SETTINGS:
         known = ", ".join(sorted({known for known, _ in SETTINGS}))
         raise ValueError(f"no suite {suite!r} of size {size!r}; suites: {known}; sizes: tiny, quick, full")

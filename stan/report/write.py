@@ -81,7 +81,8 @@ def write(
 ) -> dict[str, Any]:
     """Write table.tex, numbers.csv and, for each suite, figures (.png, .pdf) and their numbers (.csv) into `out`.
 
-    suites: if none is named, all that have done runs. backbone: of the runs; None: those that the study uses.
+    suites: if none is named, all that have done runs. size: of the embedded world; real sets have one, `full`.
+    backbone: of the runs; None: those that the study uses.
     Figures: rows, changes, twins, seen, cost, time (if a run was probed), interpolation (if a run was measured with
     CLIP's weights moved back), trade-off (if that was also on stills or another data set); and levels-BACKBONE, where
     `stan probe-levels --save` kept what the levels of the runs' backbones hold.
@@ -146,11 +147,13 @@ def _runs(
     study: str, runs: Any, suites: Sequence[str], size: str, shipped: bool, backbone: str | None
 ) -> dict[str, pd.DataFrame]:
     loaded = results.load(runs, shipped)
-    done = loaded[(loaded["study"] == study) & (loaded["size"] == size) & (loaded["status"] == "done")]
+    asked = loaded["size"] == [experiments.size_of(suite, size) for suite in loaded["suite"]]
+    done = loaded[(loaded["study"] == study) & asked & (loaded["status"] == "done")]
     there = results.on_backbone(done, backbone)["suite"].unique()
     wanted = suites or sorted(there) or sorted(done["suite"].unique()) or ["any suite"]
     where = f"in {runs}"
-    return {suite: report.of_study(loaded, study, suite, size, where, backbone) for suite in wanted}
+    sizes = {suite: experiments.size_of(suite, size) for suite in wanted}
+    return {suite: report.of_study(loaded, study, suite, sizes[suite], where, backbone) for suite in wanted}
 
 
 def _lines(study: str, suites: Mapping[str, pd.DataFrame]) -> dict[str, str]:

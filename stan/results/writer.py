@@ -22,7 +22,7 @@ from stan.results.record import read
 from stan.results.record_files import CONFIG, EVALUATION, LOG, RANKS, RUN
 
 BEAT_SECONDS = 10.0
-NOTES = ("device", "data_hash", "checkpoint_hash", "same_as", "shipped", "notebook")
+NOTES = ("device", "data_hash", "data_hashes", "checkpoint_hash", "same_as", "shipped", "notebook")
 _COPIED = (LOG, RANKS)
 
 

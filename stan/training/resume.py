@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import os
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 import torch
@@ -27,6 +27,8 @@ class TrainingState:
     """Seconds spent in steps."""
     best_epoch: int | None = None
     best_value: float = -math.inf
+    read: dict[str, str] = field(default_factory=dict)
+    """Hash of the splits that the steps so far were taken on."""
 
 
 def save_state(
@@ -55,15 +57,26 @@ def save_state(
 
 
 def load_state(
-    file: Path, model: DualEncoder, optimizer: torch.optim.Optimizer, mean: Mapping[str, Tensor]
+    file: Path,
+    model: DualEncoder,
+    optimizer: torch.optim.Optimizer,
+    mean: Mapping[str, Tensor],
+    read: dict[str, str],
 ) -> TrainingState:
     """Load an earlier attempt into model, optimizer and mean, and return its state.
 
     If there is no file, nothing is loaded, and the state is a fresh one.
+    read: the hash of each split that steps are taken on. Raises ValueError if earlier ones were taken on others.
     """
     if not file.exists():
-        return TrainingState()
+        return TrainingState(read=read)
     kept = torch.load(file, map_location="cpu", weights_only=True)
+    before = kept["state"].get("read", {})  # version 0.1 kept none
+    if other := [split for split in before if before[split] != read[split]]:
+        raise ValueError(
+            f"{file.parent}: this run began on other videos or texts ({', '.join(other)}): bring them back as they"
+            " were, or delete the run to begin anew"
+        )
     fill(model, kept["trained"])
     parameters = [p for group in optimizer.param_groups for p in group["params"]]
     for i, moments in kept["optimizer"]["state"].items():
@@ -73,4 +86,4 @@ def load_state(
     optimizer.load_state_dict(kept["optimizer"])
     for name, tensor in mean.items():
         tensor.copy_(kept["mean"][name])
-    return TrainingState(**kept["state"])
+    return TrainingState(**kept["state"] | {"read": read})

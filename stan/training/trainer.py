@@ -25,7 +25,7 @@ from stan.common.files import digest
 from stan.common.progress import Bars, StageProgress
 from stan.common.tensors import to_device
 from stan.config import Experiment, TrainConfig, with_parts
-from stan.data.loader import Batch, Loader, order
+from stan.data.loader import Batch, Loader, hashes, order
 from stan.evaluation.measure import Measured, embedded, measure
 from stan.evaluation.splits import computed_once, open_split
 from stan.evaluation.test_time import description, views_of
@@ -34,6 +34,7 @@ from stan.models import checkpoint, weight_interpolation
 from stan.models.dual_encoder import DualEncoder, build, embeds_alike
 from stan.models.factory import CHECKPOINT, save_model
 from stan.results.record_files import BEST
+from stan.results.same_data import refuse_other_data
 from stan.tracking.base import chosen
 from stan.tracking.following import following
 from stan.training import fsdp
@@ -95,7 +96,7 @@ def train(
     check_shares(experiment.train.batch, fabric.world_size)
     fabric.launch()
     with following(trackers if fabric.is_global_zero else ()) as follow:
-        taken = _taken_over(fabric, experiment, Path(runs_root))
+        taken = _taken_over(fabric, experiment, Path(runs_root), Path(worlds_root))
         if taken is not None:
             if fabric.is_global_zero:
                 follow(taken)
@@ -112,11 +113,12 @@ def train(
     return record.folder
 
 
-def _taken_over(fabric: Fabric, experiment: Experiment, runs_root: Path) -> Path | None:
+def _taken_over(fabric: Fabric, experiment: Experiment, runs_root: Path, worlds_root: Path) -> Path | None:
     """Return the experiment's folder if its numbers are there, or an equal run has them; None if it must be run."""
     finished = fabric.broadcast(results.find(runs_root, experiment))
     if finished is None:
         return None
+    refuse_other_data([(finished, experiment)], worlds_root, runs_root)
     own = runs_root / experiment.id
     if finished != own and fabric.is_global_zero:
         results.adopt(runs_root, experiment, finished, lr=learning_rate(experiment, runs_root))
@@ -131,11 +133,14 @@ def _complete(run: _Run, checkpoint_seconds: float) -> None:
     record.note(device=str(fabric.device), data_hash=test.videos.hash)
     weights = _trained_alike(run.runs_root, experiment)
     if weights is None:
-        weights, epoch = record.folder, _fit(run, run.open("train"), validation, checkpoint_seconds)
+        training = run.open("train")
+        record.note(data_hashes=hashes(training, validation, test))
+        weights, epoch = record.folder, _fit(run, training, validation, checkpoint_seconds)
     else:
+        refuse_other_data([(weights, experiment)], run.worlds_root, run.runs_root)
         source = results.read(weights)
         epoch = source["evaluation"]["epoch"]
-        record.note(same_as=source["id"])
+        record.note(same_as=source["id"], data_hashes=source["run"].get("data_hashes"))
     if fabric.is_global_zero:
         record.note(checkpoint_hash=digest(weights / CHECKPOINT)[:16])
         record.finish(*_test(run, validation, test, weights, epoch))
@@ -242,7 +247,7 @@ def _fit(run: _Run, training: Loader, validation: Loader, checkpoint_seconds: fl
     descent = run.fabric.setup_optimizers(optimizer(groups, recipe))
     assert isinstance(descent, torch.optim.Optimizer)  # fabric's wrapper inherits the optimizer's class
     mean = changing(run.model) if recipe.averaged_from else {}
-    state = load_state(folder / RESUME, trained, descent, mean)
+    state = load_state(folder / RESUME, trained, descent, mean, hashes(training, validation))
     run.record.rewind(state.lines)
     saved = time.monotonic()
     for batch in _batches(run, training, state.step, per_epoch, recipe.epochs):

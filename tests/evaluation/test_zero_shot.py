@@ -136,6 +136,11 @@ def test_labels_too_alike_are_those_without_odds():
     assert (a, b) == ("a", "b") and cosine == pytest.approx(edge + 0.001)
 
 
+def test_each_pair_is_told_once_at_a_temperature_that_tells_nothing_apart():
+    pairs = too_alike(["a", "b"], torch.tensor([[1.0, 0.0], [0.6, 0.8]]), temperature=1.0)
+    assert pairs == [["a", "b", pytest.approx(0.6)]]
+
+
 def test_equal_labels_are_one_and_said_to_be():
     names, repeated = distinct(["A  dog ", "", "cat", "a dog", " ", "cat"])
     assert names == ["A dog", "cat"]

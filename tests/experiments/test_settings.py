@@ -12,6 +12,7 @@ from stan import experiments
 from stan.config import from_dict, to_dict, with_parts
 from stan.data import datasets
 from stan.experiments import learning_rates, published
+from stan.experiments.overrides import experiment as one_row
 from stan.models import temporal
 from stan.models.backbones import _architecture as architecture
 from stan.models.backbones import load_clip
@@ -201,6 +202,17 @@ def test_levels_are_thirds_of_the_backbone(suite, depth):
     assert {options[f"interval-{n}"]["layers"] for n in (1, 2, 3)} == {depth // 3}
     assert rows["last-third"].hash == rows["interval-1"].hash and options["interval-1"]["interval"] == 1
     assert [options[f"layers-{n}"]["layers"] for n in (1, 2, 3, 4, 6)] == [1, 2, 3, 4, 6]
+
+
+def test_a_backbone_with_weights_of_its_own_takes_these_on_a_real_set(tmp_path):
+    def weights(**model):
+        return one_row("components", "stan", "videofolder", root="here", overrides={"model": model}).model
+
+    assert weights().pretrained == "openai"
+    assert weights(backbone="ViT-L-14").pretrained == "openai"
+    for own in ("tiny", f"local-dir:{tmp_path}"):
+        assert (weights(backbone=own).backbone, weights(backbone=own).pretrained) == (own, None)
+        assert weights(backbone=own, pretrained="mine.pt").pretrained == "mine.pt"
 
 
 def test_the_depth_of_a_setting_is_that_of_its_backbone():

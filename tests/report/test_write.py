@@ -13,7 +13,7 @@ import pandas as pd
 import pytest
 
 from stan import cli, experiments, report, results
-from stan.config import ModelConfig
+from stan.config import ModelConfig, with_parts
 from stan.report import figures, study_figures, write
 from stan.results import frame_order, level_probes
 from tests.support.made_up_runs import write_interpolation
@@ -220,6 +220,18 @@ def test_the_command_says_what_is_missing(study, tmp_path, capsys, arguments, sa
     arguments = ["report", *arguments, "--out", str(tmp_path), "--runs", str(study), "--no-shipped"]
     assert cli.run(arguments) == 2
     assert said in capsys.readouterr().err
+
+
+def test_a_real_set_has_a_report_whatever_the_worlds_size(tmp_path):
+    runs = tmp_path / "runs"
+    on_a_set = with_parts(EXPERIMENT, data={"suite": "msrvtt", "size": "full", "root": "gone"})
+    for row in ("baseline", "stan"):
+        done(
+            runs,
+            with_parts(replace(on_a_set, row=row), model={"backbone": "ViT-B-32", "options": {"row": row}}),
+        )
+    said = write.write("components", tmp_path / "out", runs, shipped=False)
+    assert said["suites"] == ["msrvtt"] and len(said["runs"]["msrvtt"]) == 2
 
 
 def test_runs_on_another_backbone_have_a_report_of_their_own(tmp_path, capsys):

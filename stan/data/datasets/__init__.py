@@ -71,7 +71,8 @@ def named(name: str) -> tuple[DataSet, str]:
 def annotations(dataset: DataSet, root: str | Path, split: str) -> Annotations:
     """Return what the files in `root` say of a split: the set's own files, or those of `stan data prepare`.
 
-    Raises Absent for a file that isn't there, ValueError for files that cannot be used and for an unknown split.
+    Raises Absent for a file that isn't there, ValueError for files that cannot be used, for an unknown split, and if
+    there are too few training videos to hold some out for validation.
     """
     if split not in SPLITS:
         raise ValueError(f"no split {split!r}; there are {', '.join(SPLITS)}")
@@ -79,7 +80,13 @@ def annotations(dataset: DataSet, root: str | Path, split: str) -> Annotations:
     read = dataset.annotations
     if prepared.is_prepared(root):
         read = partial(prepared.annotations, name=dataset.name)
-    return usable(read(root, split), dataset.task)
+    told = usable(read(root, split), dataset.task)
+    if split == "val" and told.held_out and not told.entries:
+        raise ValueError(
+            f"{root}: too few training videos: none of them is in the twentieth that is held out for validation; choose"
+            " some, and name them as the validation split"
+        )
+    return told
 
 
 def load(spec: str, split: str) -> VideoSet:

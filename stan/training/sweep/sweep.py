@@ -21,6 +21,7 @@ from stan.common.jobs import Reporter, job
 from stan.common.progress import Bars, StageProgress
 from stan.config import Experiment, to_dict
 from stan.experiments import learning_rates
+from stan.results.same_data import refuse_other_data
 from stan.training.notebooks import launch
 from stan.training.notebooks.fork_server import Forks
 from stan.training.sweep import durations, engines
@@ -129,6 +130,7 @@ def _trained(
     for run in queue:
         if results.find(runs, run.experiment) == run.folder:
             run.status = "done before"
+    refuse_other_data([(run.folder, run.experiment) for run in queue if run.over], worlds, runs)
     pending = _count(queue, "waiting")
     with engines.engine(engine, jobs, pending) if pending else contextlib.nullcontext() as where:
         if where is not None:

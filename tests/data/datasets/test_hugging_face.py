@@ -94,6 +94,16 @@ def test_one_table_for_all_splits_and_a_part_of_training_held_out(tmp_path):
     assert not found["train"].keys() & found["val"].keys()
 
 
+def test_too_few_videos_to_hold_some_out_are_a_fault_of_validation_alone(tmp_path):
+    names = ["train/0.mp4", "train/1.mp4", "test/0.mp4"]
+    root = put(tmp_path, {"metadata.csv": table(*(f"{name},sentence of {name}" for name in names))}, names)
+    assert len(load(f"videofolder:{root}", "train").clips) == 2
+    (fault,) = (one for one in check("videofolder", root, "none")["findings"] if one["fault"])
+    assert (fault["what"], fault["split"]) == ("annotations", "val")
+    with pytest.raises(ValueError, match=f"{root}: too few training videos: none .* validation split"):
+        load(f"videofolder:{root}", "val")
+
+
 def test_a_missing_video_is_not_replaced_by_another_splits(tmp_path):
     root = put(
         tmp_path,
@@ -326,6 +336,12 @@ def test_shards_are_checked_like_any_set(tmp_path):
     counted = {one["split"]: (one["videos"], one["there"], one["broken"]) for one in found["splits"]}
     assert counted["test"] == (1, 1, 1)  # a placeholder, which cannot be decoded
     assert any("test-0.tar" in str(one["files"]) for one in found["splits"])
+
+
+def test_shards_that_number_their_videos_anew_hold_different_videos(tmp_path):
+    for split in SPLITS:
+        pack(f"{tmp_path}/{split}.tar", [("0.mp4", split.encode()), ("0.txt", b"a dog")])
+    assert [one for one in check("webdataset", tmp_path, "none")["findings"] if one["fault"]] == []
 
 
 def test_shards_need_no_preparation(tmp_path):
