@@ -146,9 +146,13 @@ def _runs(
     study: str, runs: Any, suites: Sequence[str], size: str, shipped: bool, backbone: str | None
 ) -> dict[str, pd.DataFrame]:
     loaded = results.load(runs, shipped)
-    done = loaded[(loaded["study"] == study) & (loaded["size"] == size) & (loaded["status"] == "done")]
-    there = results.on_backbone(done, backbone)["suite"].unique()
-    wanted = suites or sorted(there) or sorted(done["suite"].unique()) or ["any suite"]
+    every = loaded[(loaded["study"] == study) & (loaded["status"] == "done")]
+    done = every[every["size"] == size]
+    there = results.on_backbone(done, backbone)
+    # where nothing was asked for or is there, the last ones are for what `of_study` says
+    wanted = suites or next(
+        (sorted(a["suite"].unique()) for a in (there, done, every) if len(a)), ["motions"]
+    )
     where = f"in {runs}"
     return {suite: report.of_study(loaded, study, suite, size, where, backbone) for suite in wanted}
 
