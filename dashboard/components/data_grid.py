@@ -38,7 +38,9 @@ def show(
     config = columns(table, decimals, exact)
     config |= {name: _tick(name) for name in labels.COMPONENTS.values() if name in table}
     config |= {
-        name: st.column_config.TextColumn(width=width) for name, width in _WIDE.items() if name in table
+        name: st.column_config.TextColumn(width=width)
+        for name, width in _WIDE.items()
+        if name in table and name not in config
     }
     config |= {
         name: st.column_config.LinkColumn(display_text=text, pinned=True)

@@ -163,22 +163,27 @@ def seeds(study: StudyRuns, metric: str) -> pd.DataFrame:
 def won_lost(study: StudyRuns, baseline_row: str, row: str, metric: str) -> pd.DataFrame:
     """Return query, before, after (percent of seeds that answer right) and gain, the largest gain first.
 
-    before: with `baseline_row`; after: with `row`.
+    before: with `baseline_row`; after: with `row`. Raises ValueError for a row with several configs: its runs are not
+    seeds of one another.
     """
     before, after = (_per_query(study, name, metric) for name in (baseline_row, row))
     return study_tables.gains(before, after)
 
 
 def _per_query(study: StudyRuns, row: str, metric: str) -> list[pd.Series]:
-    answers = (results.per_query(path, metric) for path in study.runs.loc[study.runs["row"] == row, "path"])
+    runs = study.runs[study.runs["row"] == row]
+    if (configs := runs["hash"].nunique()) > 1:
+        raise ValueError(f"row {row} has {configs} different configs here")
+    answers = (results.per_query(path, metric) for path in runs["path"])
     return [pd.Series(values, index=ids) for ids, values in answers]
 
 
 def order_kinds(study: StudyRuns) -> pd.DataFrame:
     """Return order accuracy by row and kind of motion, for runs that record the kinds of their twins."""
-    by_row = {row: study.runs.loc[study.runs["row"] == row, "path"] for row in rows(study)}
+    table = study_tables.in_order(study.runs[["row", "hash", "path"]], rows(study))
+    by_row = table.groupby("row", sort=False)["path"]
     return study_tables.order_kinds(
-        {row: [results.ranks(path) for path in paths] for row, paths in by_row.items()}
+        {str(row): [results.ranks(path) for path in paths] for row, paths in by_row}
     )
 
 

@@ -35,9 +35,9 @@ def ablation(
 ) -> pd.DataFrame:
     """Return one line per row: components, own numbers, the change and, in separate columns, the paper's numbers.
 
-    `summary`: row, n, mean, sd, low, high; `changes`: row, change, low, high; `means`: row and further own means;
+    `summary`: row, hash, n, mean, sd, low, high; `changes`: row, change, low, high; `means`: row and further own means;
     `printed`: from `printed_beside`; `columns`: its columns to show. Rows that are printed but not done have empty
-    cells.
+    cells. The lines of a row with several configs stand at its place.
     """
     own = summary[["row", "n", "mean", "sd"]].rename(columns={"n": "seeds", "sd": "± sd"})
     own["95 %"] = [interval(low, high) for low, high in zip(summary["low"], summary["high"], strict=True)]
@@ -49,14 +49,17 @@ def ablation(
     numbers = printed[["row", *columns]].rename(
         columns={column: labels.paper_column(column) for column in columns}
     )
-    names = list(dict.fromkeys([*printed["row"], *summary["row"]]))
+    lines: dict[str, list[str]] = {row: [] for row in printed["row"]}
+    for name, config in zip(summary["row"], summary["hash"], strict=True):
+        lines.setdefault(name.removesuffix(f" ({config[:6]})"), []).append(name)
+    names = [(row, name) for row, told in lines.items() for name in told or [row]]
     table = (
-        pd.DataFrame({"row": names})
-        .merge(ticks, how="left")
+        pd.DataFrame(names, columns=["of", "row"])
+        .merge(ticks.rename(columns={"row": "of"}), how="left")
         .merge(own, how="left")
-        .merge(numbers, how="left")
+        .merge(numbers.rename(columns={"row": "of"}), how="left")
     )
-    return table.astype({"seeds": "Int64"})
+    return table.drop(columns="of").astype({"seeds": "Int64"})
 
 
 def interpolations(table: pd.DataFrame) -> pd.DataFrame:

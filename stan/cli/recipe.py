@@ -86,7 +86,13 @@ def _text(document: dict[str, Any]) -> str:
 
 
 def _step(step: dict[str, Any]) -> str:
-    """Format the most clips per forward pass of each card, and the settings with which it holds the whole batch."""
+    """Format the memory of a step, the most clips per forward pass of each card, and the settings for a whole batch.
+
+    GB are those of the cards, 2^30 bytes.
+    """
+    from stan.bench.step_memory import GIB
+    from stan.results.record import flatten
+
     cards = [
         {
             "card": f"{card['card']} GB",
@@ -96,8 +102,10 @@ def _step(step: dict[str, Any]) -> str:
         }
         for card in step["cards"]
     ]
-    counted = {name: value for name, value in step.items() if name != "cards"}
-    return f"{lines(counted)}\n\n{table(cards)}"
+    work = {"batch": step["batch"], "gmacs": step["gmacs"]}
+    memory = {name: value for name, value in step.items() if name not in ("cards", *work)}
+    held = {f"{name}, GB": value / GIB for name, value in flatten(memory).items()}
+    return f"{lines(work | held)}\n\n{table(cards)}"
 
 
 def _given(settings: list[str] | None) -> str:

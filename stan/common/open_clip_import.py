@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import warnings
 from importlib import import_module
 
 from stan.common.torchvision_compat import declare
@@ -20,6 +21,9 @@ def prepare() -> None:
         return
     sys.modules["transformers"] = None  # ty: ignore[invalid-assignment]  # to Python: there is none
     try:
-        import_module("open_clip")
+        with warnings.catch_warnings():
+            # of tqdm's, in a notebook without widgets; it sees tqdm first here, and draws no bars with it
+            warnings.filterwarnings("ignore", "IProgress not found")
+            import_module("open_clip")
     finally:
         del sys.modules["transformers"]

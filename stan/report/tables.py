@@ -11,7 +11,7 @@ import pandas as pd
 
 from stan import experiments, results
 from stan.config import ModelConfig
-from stan.data.datasets import task
+from stan.data.datasets import WORLD, task
 from stan.evaluation.metrics import HEADLINE
 from stan.experiments import published
 from stan.report import formats
@@ -29,8 +29,8 @@ def study_runs(
 
     Shipped runs of a row are left out if the row was run here with another config.
 
-    Raises ValueError for an unknown study, and if there is no done run, because a report of nothing would look like a
-    report of zeros.
+    Raises ValueError if there is no done run, because a report of nothing would look like a report of zeros, and for an
+    unknown study, suite or size.
     """
     return of_study(results.load(runs, shipped), study, suite, size, f"in {runs}", backbone)
 
@@ -41,25 +41,29 @@ def of_study(
     """Return `study_runs` of a table that is already loaded. `where` says in messages which table it is."""
     if study not in experiments.STUDIES:
         raise ValueError(f"no study {study!r}; there are {', '.join(experiments.STUDIES)}")
-    every = found[(found["study"] == study) & (found["suite"] == suite) & (found["size"] == size)]
-    found = results.on_backbone(every, backbone)
+    every = found[(found["study"] == study) & (found["suite"] == suite)]
+    found = results.on_backbone(every[every["size"] == size], backbone)
     own = found[~found["shipped"].astype(bool) & (found["status"] == "done")]
     outdated = (
         found["shipped"].astype(bool) & found["row"].isin(own["row"]) & ~found["hash"].isin(own["hash"])
     )
     found = found[~outdated]
     if not (found["status"] == "done").any():
-        done = every[every["status"] == "done"]
-        there = sorted(done["model.backbone"].unique()) if len(done) else []
-        raise ValueError(
-            f"no done run of {study} on {suite}, size {size}, {where}: "
-            + (
-                f"there are some on {' and '.join(there)} (--backbone)"
-                if there
-                else f"run `stan ablate {study}` first"
-            )
-        )
+        instead = _instead(every[every["status"] == "done"], study, suite, size)
+        raise ValueError(f"no done run of {study} on {suite}, size {size}, {where}: {instead}")
     return in_study_order(found, study)
+
+
+def _instead(done: pd.DataFrame, study: str, suite: str, size: str) -> str:
+    """Say which of the done runs could be asked for, or how to make some. Raises ValueError for a misspelt name."""
+    experiments.backbones(study, suite, size)
+    if (done["size"] == size).any():
+        there = sorted(done.loc[done["size"] == size, "model.backbone"].unique())
+        return f"there are some on {' and '.join(there)} (--backbone)"
+    if len(done):
+        return f"there are some of size {' and '.join(sorted(done['size'].unique()))} (--size)"
+    place = f"--suite {suite} --size {size}" if suite in WORLD else f"--data {suite}:ROOT"
+    return f"run `stan ablate {study} {place}` first"
 
 
 def headline(suite: str) -> str:

@@ -147,10 +147,13 @@ def _runs(
     study: str, runs: Any, suites: Sequence[str], size: str, shipped: bool, backbone: str | None
 ) -> dict[str, pd.DataFrame]:
     loaded = results.load(runs, shipped)
-    asked = loaded["size"] == [experiments.size_of(suite, size) for suite in loaded["suite"]]
-    done = loaded[(loaded["study"] == study) & asked & (loaded["status"] == "done")]
-    there = results.on_backbone(done, backbone)["suite"].unique()
-    wanted = suites or sorted(there) or sorted(done["suite"].unique()) or ["any suite"]
+    every = loaded[(loaded["study"] == study) & (loaded["status"] == "done")]
+    done = every[every["size"] == [experiments.size_of(suite, size) for suite in every["suite"]]]
+    there = results.on_backbone(done, backbone)
+    # where nothing was asked for or is there, the last ones are for what `of_study` says
+    wanted = suites or next(
+        (sorted(a["suite"].unique()) for a in (there, done, every) if len(a)), ["motions"]
+    )
     where = f"in {runs}"
     sizes = {suite: experiments.size_of(suite, size) for suite in wanted}
     return {suite: report.of_study(loaded, study, suite, sizes[suite], where, backbone) for suite in wanted}

@@ -50,7 +50,13 @@ def test_a_dry_run_tells_which_card_holds_a_step(stan, monkeypatch):
     )
     told = json.loads(stan("recipe", "msrvtt-self-b16", "--dry-run", "--json")[1])
     assert told["step"]["plain"] == {"fixed": 2 << 30, "per_clip": 90 << 30} and told["step"]["batch"] == 128
-    text = stan("recipe", "msrvtt-self-b16", "--dry-run")[1].splitlines()[-3:]
+    lines = stan("recipe", "msrvtt-self-b16", "--dry-run")[1].splitlines()
+    assert [line.split() for line in lines if "GB  " in line and line.startswith("p")] == [
+        ["parameters,", "GB", "1"],
+        ["plain.fixed,", "GB", "2"],
+        ["plain.per_clip,", "GB", "90"],
+    ]
+    text = lines[-3:]
     assert text[0].split()[-3:] == ["does", "not", "fit"] and text[1].endswith("--set train.chunk=9")
 
 

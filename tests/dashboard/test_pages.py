@@ -472,7 +472,12 @@ def test_time_probes_are_compared_across_runs_of_one_protocol(open_dashboard, ru
     assert "--time-probe" in texts(open_dashboard("frame_order"))
     for seed in (0, 1):
         write_probe(write_run(runs_root, experiment("stan", seed)))
-    cells = table(open_dashboard("frame_order"), "arrangement")
+    page = open_dashboard("frame_order")
+    formats = json.loads(page.dataframe[0].proto.columns)
+    assert formats["change"]["type_config"] == formats["value"]["type_config"], (
+        "not text, with all its digits"
+    )
+    cells = table(page, "arrangement")
     assert cells["run"].tolist() == ["stan, seed 0"] * 3 + ["stan, seed 1"] * 3
     assert cells["value"].tolist() == [52.0, 31.0, 20.0] * 2
     write_probe(write_run(runs_root, experiment("stan+testing", 0)))

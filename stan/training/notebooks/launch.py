@@ -144,17 +144,9 @@ def run_notebook(
 def process_environment(added: Mapping[str, str]) -> dict[str, str]:
     """Return the environment of a notebook's process: this process's own, and `added`.
 
-    With it, the kernel imports this very package, records this very command and draws into the notebook. Warnings about
-    missing widgets are turned off.
+    With it, the kernel imports this very package, records this very command and draws into the notebook.
     """
-    first = {
-        "PYTHONPATH": str(ROOT),
-        "PYTHONWARNINGS": "ignore:IProgress not found",
-    }
-    between = {"PYTHONPATH": os.pathsep, "PYTHONWARNINGS": ","}
-    joined = {
-        name: between[name].join(filter(None, [one, os.environ.get(name)])) for name, one in first.items()
-    }
+    joined = {"PYTHONPATH": os.pathsep.join(filter(None, [str(ROOT), os.environ.get("PYTHONPATH")]))}
     joined[COMMAND] = started_by()
     # set it whatever backend the calling process has: Streamlit sets its own for all its children
     joined["MPLBACKEND"] = "module://matplotlib_inline.backend_inline"

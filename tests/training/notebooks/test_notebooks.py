@@ -74,6 +74,7 @@ def test_train_trains_tests_and_shows_a_run(tmp_path):
     assert results.read(folder)["status"] == "done"
     assert results.read(folder)["run"]["command"] == command()  # this process's, not the kernel's own
     assert pictures(executed) == 1
+    assert not any(output.get("name") == "stderr" for output in outputs(executed))
     assert "t2v.R@1" in text(executed) and "order.accuracy" in text(executed)
 
 
@@ -111,16 +112,14 @@ def test_the_tour_runs_even_without_a_trained_model_and_says_so(tmp_path, forks)
 
 
 @pytest.mark.slow
-def test_a_method_that_a_notebook_adds_is_trained_and_compared(tmp_path, forks):
-    overrides = {"data": {"size": "tiny", "frames": 4}, "model": {"pretrained": "random"}}
-    overrides |= {"train": {"epochs": 1, "batch": 8}}
+def test_a_method_that_a_notebook_adds_is_trained_and_compared_as_the_notebook_stands(tmp_path, forks):
     runs = tmp_path / "runs"
-    parameters = {"overrides": overrides, "runs": str(runs), "worlds": str(tmp_path / "worlds")}
+    parameters = {"runs": str(runs), "worlds": str(tmp_path / "worlds")}
     executed = launch.run_notebook(launch.find("add_a_method"), parameters, tmp_path / "out", forks=forks)
     found = results.load(runs).set_index("row")
     assert found["status"].to_dict() == {"baseline": "done", "differences": "done"}
     assert set(found["study"]) == {"own"} and found.loc["differences", "model.temporal"] == "differences"
     assert pictures(executed) == 2
     change = found["t2v.R@1"]["differences"] - found["t2v.R@1"]["baseline"]
-    assert f"differences {change:g}" in " ".join(text(executed).split())
+    assert f"differences {change:.1f} " in " ".join(text(executed).split())
     assert "own · retrieval · tiny" in text(executed)
