@@ -13,6 +13,7 @@ from stan.common.paths import ASSETS
 from stan.data.preprocessing import OPENAI, PixelSettings
 from stan.models import local_folder, pixel_settings, weight_files
 from stan.models.clip import Clip
+from stan.models.hub import cached_alone_without_network
 from stan.models.hugging_face_text import HuggingFaceText
 from stan.models.tokenizer import CONTEXT, tokenizer_of
 from stan.models.towers import import_timm
@@ -305,7 +306,8 @@ def _present(backbone: str) -> Path:
 
 def _fetch(backbone: str, pretrained: str, tag: dict[str, Any]) -> Path:
     try:
-        return Path(open_clip.download_pretrained(tag))
+        with cached_alone_without_network():
+            return Path(open_clip.download_pretrained(tag))
     except Exception as error:  # the hub's client raises a dozen unrelated types without a network
         repository, files = source(tag)
         raise ValueError(

@@ -7,11 +7,14 @@ from __future__ import annotations
 
 import copy
 import re
+import socket
 from collections.abc import Generator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
+from urllib.parse import urlsplit
+from urllib.request import getproxies
 
 from torch import Tensor
 
@@ -34,8 +37,33 @@ def fetched(name: str, file: str) -> Path:
     if found is None:
         raise ValueError(f"{name!r} names no model on the hub: write hf:USER/NAME or hf:USER/NAME@REVISION")
     repository, revision = found.groups()
-    with _told(repository, f"fetch {file} of {repository}", revision, file):
+    with (
+        _told(repository, f"fetch {file} of {repository}", revision, file),
+        cached_alone_without_network(),
+    ):
         return Path(hf_hub_download(repository, file, revision=revision))
+
+
+@contextmanager
+def cached_alone_without_network() -> Generator[None]:
+    """Let huggingface_hub only look into its cache while its host has no address: it would try again for a minute."""
+    from huggingface_hub import constants
+
+    known, host = constants.HF_HUB_OFFLINE, urlsplit(constants.ENDPOINT).hostname
+    constants.HF_HUB_OFFLINE = known or not (
+        getproxies() or _has_address(host)
+    )  # a proxy looks hosts up itself
+    try:
+        yield
+    finally:
+        constants.HF_HUB_OFFLINE = known
+
+
+def _has_address(host: str | None) -> bool:
+    try:
+        return bool(socket.getaddrinfo(host, None))
+    except OSError:
+        return False
 
 
 def push(

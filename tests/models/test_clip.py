@@ -1,11 +1,14 @@
 """The wrapper is open_clip's model: same embeddings, and levels, attention and tokens besides."""
 
+import socket
 from copy import deepcopy
 
 import pytest
 import torch
+from huggingface_hub import constants
 
 from stan.data.preprocessing import PixelSettings
+from stan.models import hub
 from stan.models.attention import attend
 from stan.models.backbones import from_config, load_clip
 
@@ -178,6 +181,25 @@ def test_weights_that_cannot_be_fetched(monkeypatch):
         match="fetch open_clip_model.safetensors or .* of the repository timm/vit_base_patch32_clip_224.openai",
     ):
         load_clip("ViT-B-32", "openai")
+
+
+def test_without_a_network_only_the_cache_is_looked_into(monkeypatch, tmp_path, caplog):
+    """The hub's client would try each file six times, for most of a minute."""
+
+    def no_address(*_: object) -> None:
+        raise socket.gaierror("Name or service not known")
+
+    monkeypatch.setattr(socket, "getaddrinfo", no_address)
+    monkeypatch.setattr(hub, "getproxies", dict)
+    monkeypatch.setattr(constants, "HF_HUB_CACHE", str(tmp_path))
+    monkeypatch.setattr(constants, "HF_HUB_OFFLINE", False)
+    with pytest.raises(
+        ValueError, match=r"the weights 'openai' of ViT-B-32 are not here and could not be fetched"
+    ):
+        load_clip("ViT-B-32", "openai")
+    with pytest.raises(ValueError, match="cannot be reached, and it was not fetched before"):
+        hub.fetched("hf:USER/NAME", "model.safetensors")
+    assert "Retrying" not in caplog.text and not constants.HF_HUB_OFFLINE
 
 
 @pytest.mark.slow
