@@ -110,7 +110,7 @@ def test_a_full_disk_is_said_before_it_is_full(kept, monkeypatch, tmp_path):
 
 
 def test_only_training_on_frames_keeps_them(videos, tmp_path, monkeypatch):
-    monkeypatch.setattr(splits, "video_set", lambda data, split, *a: replace(videos, split=split))
+    monkeypatch.setattr(splits, "readable", lambda data, split, *a: replace(videos, split=split))
     experiment = with_parts(tiny(frozen="nothing"), data={"kept_frames": 3})
     model = build(experiment.model, 4)
     for split, there in (("val", False), ("train", True)):
