@@ -112,7 +112,7 @@ def test_the_tour_runs_even_without_a_trained_model_and_says_so(tmp_path, forks)
 
 
 @pytest.mark.slow
-def test_a_method_that_a_notebook_adds_is_trained_and_compared_as_the_notebook_stands(tmp_path, forks):
+def test_a_method_that_a_notebook_adds_is_trained_and_compared(tmp_path, forks):
     runs = tmp_path / "runs"
     parameters = {"runs": str(runs), "worlds": str(tmp_path / "worlds")}
     executed = launch.run_notebook(launch.find("add_a_method"), parameters, tmp_path / "out", forks=forks)
