@@ -80,11 +80,13 @@ def forget(
     as_json: Json = False,
 ) -> None:
     """Take a folder's videos out of a library. The files stay as they are."""
-    from stan.library import Library as Videos
-
     with quiet():
-        removed = Videos(library).forget(folder)
-    emit({"removed": removed}, as_json, lambda _: f"{removed} videos taken out of {library}")
+        removed = _open(library, None).forget(folder)
+    emit(
+        {"removed": removed},
+        as_json,
+        lambda _: f"{removed} video{'s' * (removed != 1)} taken out of {library}",
+    )
 
 
 def search(

@@ -166,13 +166,11 @@ class Library:
         """
         file = Path(folder)
         named = Addresses(file) if is_list(file) else Folder(file.resolve())
+        if not self._of(named):
+            folders = ", ".join(sorted({entry.folder for entry in self.entries()})) or "none"
+            raise ValueError(f"{self.path} holds no video of {folder}; the folders that it holds: {folders}")
         with self._store.writing():
-            ids = self._of(named)
-            if not ids:
-                folders = ", ".join(sorted({entry.folder for entry in self.entries()})) or "none"
-                raise ValueError(
-                    f"{self.path} holds no video of {folder}; the folders that it holds: {folders}"
-                )
+            ids = self._of(named)  # as they are now: another process may have written meanwhile
             self._store.drop(ids)
             self._store.settle()
         return len(ids)

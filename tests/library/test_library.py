@@ -423,6 +423,12 @@ def test_a_folder_that_is_gone_is_named_and_can_be_forgotten(filled, folder):
     assert counts(filled.add(moved)) == (3, 0, 0)
 
 
+def test_nothing_is_made_where_there_is_nothing_to_forget(tmp_path, folder):
+    with pytest.raises(ValueError, match="holds no video of"):
+        Library(tmp_path / "none").forget(folder)
+    assert not (tmp_path / "none").exists()
+
+
 def test_what_a_list_names_is_forgotten_and_the_files_stay(filled, folder):
     listed = folder.parent / "list.txt"
     listed.write_text("videos/red.mp4\nvideos/blue.mp4\n")
