@@ -18,7 +18,6 @@ from torch.export import Dim, ExportedProgram
 from stan.models.dual_encoder import DualEncoder
 from stan.models.similarity.base import PairSimilarity
 from stan.models.similarity.cosine import Cosine
-from stan.models.similarity.linear_classifier import LinearClassifier
 from stan.models.temporal.center_clip import CenterClip
 from stan.models.temporal.token_roll import Shuffle
 from stan.models.text_tower import NoText, TextOutput
@@ -188,7 +187,7 @@ def _refusal(model: DualEncoder) -> str | None:
         return "center_clip moves centres until none changes, so how much it computes depends on the video"
     if any(isinstance(module, Shuffle) for module in model.temporal.modules()):
         return "token_roll with shuffled=True draws an order of the patches anew for every video"
-    if isinstance(model.score, LinearClassifier):
+    if not model.score.reads_texts:
         return "linear_classifier scores classes of its own, and reads no text"
     if isinstance(model.clip.text, NoText):
         return "it was released without a text tower"

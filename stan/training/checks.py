@@ -128,9 +128,9 @@ def _check_decorrelation(experiment: Experiment) -> None:
             f"train.decorrelation_off_diagonal is {others}, but train.decorrelated 'embeddings' compares a channel"
             " with itself only: set the first to 0 or the second to 'released-embeddings' or 'weighed-tokens'"
         )
-    if (recipe.decorrelation or others) and similarity == "linear_classifier":
+    if (recipe.decorrelation or others) and not SIMILARITIES[similarity].reads_texts:
         raise ValueError(
-            "train.decorrelation compares videos with texts, and the similarity linear_classifier reads none: set it"
+            f"train.decorrelation compares videos with texts, and the similarity {similarity} reads none: set it"
             " and train.decorrelation_off_diagonal to 0"
         )
     if "tokens" in kind and similarity != "token_interaction":

@@ -22,7 +22,7 @@ from stan.library import store as stores
 from stan.library.indexing import update
 from stan.library.sources import Addresses, Folder
 from stan.library.store import Store
-from tests.stress.killed_indexing import KILLS, MAKER, embed, empty_store, engine
+from tests.stress.killed_indexing import KILLS, MAKER, embed, engine
 from tests.support.films import Film, write_avif, write_webp
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -39,15 +39,6 @@ class Embed:
         if file.read_bytes().startswith(b"broken"):
             raise VideoError(file, "holds no frames", "repair it")
         return embed(file)
-
-
-@pytest.fixture
-def folder(tmp_path):
-    root = tmp_path / "videos"
-    root.mkdir()
-    for name in "abc":
-        (root / f"{name}.mp4").write_text(name)
-    return root
 
 
 def test_everything_that_is_named_as_a_video_is_found(tmp_path):
@@ -72,11 +63,6 @@ def test_of_webp_and_avif_those_are_found_that_move(tmp_path):
     listed.write_text("film.webp\nstill.avif\n")
     found = Addresses(listed).sources(lambda *told: skipped.append(told), None)
     assert [Path(source.path).name for source in found] == ["film.webp", "still.avif"] and not skipped
-
-
-@pytest.fixture
-def store(tmp_path):
-    return empty_store(tmp_path / "library")
 
 
 def indexed(store, folder, embed=None):

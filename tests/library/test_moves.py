@@ -13,21 +13,7 @@ from stan.library.kept import Moment
 from stan.library.marks import Marks
 from stan.library.sources import Addresses, Folder
 from tests.stress.killed_indexing import embed as embedding_of
-from tests.stress.killed_indexing import empty_store, engine
-
-
-@pytest.fixture
-def store(tmp_path):
-    return empty_store(tmp_path / "library")
-
-
-@pytest.fixture
-def folder(tmp_path):
-    root = tmp_path / "videos"
-    root.mkdir()
-    for name in "abc":
-        (root / f"{name}.mp4").write_text(name)
-    return root
+from tests.stress.killed_indexing import engine
 
 
 def indexed(store, folder):

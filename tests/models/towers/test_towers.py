@@ -95,18 +95,15 @@ def test_gradients_of_pictures_are_those_of_open_clip(pair):
 def test_the_projection_is_what_is_left_out_before_it(every):
     tower = every.visual
     pooled = torch.randn(2, tower.pooled_width, requires_grad=True)
-    read = [
-        {name for name, p in zip(names, grads, strict=True) if p is not None}
-        for names, grads in (
-            (
-                dict(tower.named_parameters()),
-                torch.autograd.grad(of(pooled).sum(), list(tower.parameters()), allow_unused=True),
-            )
-            for of in (tower.project, tower.normalise)
-        )
-    ]
+    parameters = dict(tower.named_parameters())
+
+    def read_by(of) -> set[str]:
+        gradients = torch.autograd.grad(of(pooled).sum(), list(parameters.values()), allow_unused=True)
+        return {name for name, gradient in zip(parameters, gradients, strict=True) if gradient is not None}
+
     own = {id(p) for p in tower.projection()}
-    assert {name for name, p in tower.named_parameters() if id(p) in own} == read[0] - read[1]
+    named = {name for name, p in parameters.items() if id(p) in own}
+    assert named == read_by(tower.project) - read_by(tower.normalise)
 
 
 @torch.no_grad()
